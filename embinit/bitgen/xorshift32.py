@@ -1,0 +1,86 @@
+"""Marsaglia's 32-bit xorshift with shifts 13, 17, 5: the generator of OnDeviceTraining."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from embinit.bitgen.base import BitGenerator, checked_uint
+from embinit.errors import EmbinitError
+
+PERIOD = 2**32 - 1
+
+#: The step is a linear map over GF(2); this is its characteristic polynomial P(z), bit i for z^i.
+CHARACTERISTIC = sum(1 << i for i in (32, 21, 20, 19, 18, 17, 15, 14, 9, 6, 0))
+
+
+def step(state: int) -> int:
+    """Return the state that follows a state; it is also the word drawn.
+
+    >>> step(1)
+    270369
+    """
+    state ^= state << 13 & 0xFFFFFFFF
+    state ^= state >> 17
+    return state ^ state << 5 & 0xFFFFFFFF
+
+
+def power_of_z(exponent: int) -> int:
+    """Return z^exponent modulo the characteristic polynomial, bit i for z^i.
+
+    >>> power_of_z(32) == CHARACTERISTIC ^ 1 << 32
+    True
+    """
+    power = 1
+    for bit in bin(exponent)[2:]:
+        power = int(bin(power)[2:], 4)  # squaring over GF(2) spreads the bits: a decimal 0b1011 becomes 0b1000101
+        if bit == "1":
+            power <<= 1
+        for i in range(power.bit_length() - 1, 31, -1):
+            if power >> i & 1:
+                power ^= CHARACTERISTIC << i - 32
+    return power
+
+
+class Xorshift32(BitGenerator):
+    """xorshift32 (13, 17, 5): one uint32 of state, period 2^32 - 1, every word drawn is the new state.
+
+    Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. The words are the same on every machine
+    and in every release. Raises EmbinitError for state 0, which xorshift never leaves: the rule that turns a seed 0
+    into a state belongs to a dialect.
+
+    >>> g = Xorshift32(42)
+    >>> [f"{word:08x}" for word in g.random_raw(3)]
+    ['00ad4528', 'a90a34ac', '1c67af03']
+    >>> g.advance(-3)
+    >>> g.state
+    42
+    """
+
+    kind: ClassVar[int] = 0
+
+    def __init__(self, state: int) -> None:
+        self.words = np.empty(1, np.uint32)
+        self.state = state
+
+    @property
+    def state(self) -> int:
+        """The uint32 state, which is also the last word drawn."""
+        return int(self.words[0])
+
+    @state.setter
+    def state(self, state: int) -> None:
+        value = checked_uint("the state of Xorshift32", state, 32)
+        if value == 0:
+            raise EmbinitError("the state of Xorshift32 must not be 0: it would stay 0; use 1 or any other value")
+        self.words[0] = value
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn, through z^delta modulo the characteristic polynomial."""
+        power = power_of_z(delta % PERIOD)
+        state, moved = self.state, 0
+        while power:
+            if power & 1:
+                moved ^= state
+            state = step(state)
+            power >>= 1
+        self.words[0] = moved

@@ -1,0 +1,21 @@
+"""Dialects: the conventions of each framework, as short declarations."""
+
+from embinit.dialects.base import Dialect
+from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
+from embinit.errors import EmbinitError, listed
+
+DIALECTS = {dialect.name: dialect for dialect in (ODT, ODT_2026_06, ODT_2026_04)}
+
+
+def dialect_named(name: str) -> Dialect:
+    """Return a dialect; an unknown name is an error that lists the known ones.
+
+    >>> dialect_named("odt").summary
+    'OnDeviceTraining from 2026-07-13'
+    """
+    if name not in DIALECTS:
+        raise EmbinitError(f"dialect must be one of {listed(DIALECTS)}, got {name!r}")
+    return DIALECTS[name]
+
+
+__all__ = ["DIALECTS", "Dialect", "dialect_named"]

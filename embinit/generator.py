@@ -1,0 +1,130 @@
+"""Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
+
+from collections.abc import MutableSequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen import BitGenerator
+from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError, listed
+from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.targets import MULTIPLY_ADDS, target_named
+
+
+class Generator:
+    """Draws float32 values from a bit generator as a device's code does, all from its one stream.
+
+    Parameters: bitgen, moved by every draw; dialect and target by name; multiply_add, "separate" or "fused", where the
+    build differs from the target's. `drawn` counts the words drawn so far.
+
+    >>> import numpy as np
+    >>> from embinit import Generator, Xorshift32
+    >>> out = np.empty(3, np.float32)
+    >>> g = Generator(Xorshift32(42), dialect="odt", target="cortex-m4f")
+    >>> g.uniform(-0.5, 0.25, out=out)
+    >>> [f"{bits:08x}" for bits in out.view(np.uint32)]
+    ['befefc18', 'bb9c2c80', 'bed5647a']
+    """
+
+    def __init__(
+        self, bitgen: BitGenerator, dialect: str = "odt", target: str = "host", multiply_add: str | None = None
+    ) -> None:
+        if not isinstance(bitgen, BitGenerator):
+            raise EmbinitError(f"bitgen must be a bit generator such as Xorshift32(42), got {bitgen!r}")
+        if multiply_add is not None and multiply_add not in MULTIPLY_ADDS:
+            raise EmbinitError(f"multiply_add must be one of {listed(MULTIPLY_ADDS)}, got {multiply_add!r}")
+        self.bitgen = bitgen
+        self.dialect = dialect_named(dialect)
+        self.target = target_named(target)
+        self.multiply_add = multiply_add or self.target.multiply_add
+        self.drawn = 0
+
+    def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
+        """Fill out with values between low and high, both rounded to float32; one word per element."""
+        self.draw(self.dialect.distribution(Uniform(low, high), 1, 1), out)
+
+    def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
+        """Fill out with normal values, mean and stddev rounded to float32; how many words it takes the dialect says."""
+        self.draw(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
+
+    def fill(
+        self, initializer: Initializer, out: NDArray[np.float32], fan_in: int | None = None, fan_out: int | None = None
+    ) -> None:
+        """Fill out by an initializer; one that scales variance needs the fans."""
+        if isinstance(initializer, VarianceScaling):
+            fan_in, fan_out = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
+        self.draw(self.dialect.distribution(initializer, fan_in or 1, fan_out or 1), out)
+
+    def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
+        """Draw n booleans that are true with probability p, one word each.
+
+        >>> from embinit import Generator, Xorshift32
+        >>> Generator(Xorshift32(42)).bernoulli(0.5, 4).tolist()
+        [True, False, True, False]
+        """
+        from embinit._kernels import uniform
+
+        if not 0 <= p <= 1:
+            raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
+        out = np.empty(n, np.bool_)
+        rule = self.dialect.uniform
+        uniform.bernoulli(
+            self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask), np.float32(p), out
+        )
+        self.drawn += n
+        return out
+
+    def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
+        """Permute a list or a one-dimensional array in place, drawing at least len - 1 words.
+
+        >>> from embinit import Generator, Xorshift32
+        >>> order = list(range(6))
+        >>> Generator(Xorshift32(42)).shuffle(order)
+        >>> order
+        [1, 5, 2, 4, 3, 0]
+        """
+        from embinit._kernels import shuffle
+
+        order = np.arange(len(indices), dtype=np.int64)
+        self.drawn += shuffle.fisher_yates(self.bitgen.kind, self.bitgen.words, order)
+        if isinstance(indices, np.ndarray):
+            indices[:] = indices[order]
+        else:
+            indices[:] = [indices[i] for i in order]
+
+    def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+        """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
+        flat = _flat(out)
+        match distribution:
+            case Constant(value):
+                flat.fill(np.float32(value))
+            case Uniform(low, high):
+                from embinit._kernels import uniform
+
+                rule = self.dialect.uniform
+                low32 = np.float32(low)
+                with np.errstate(over="ignore"):  # high - low may overflow to infinity, as it does on the device
+                    width = np.float32(np.float32(high) - low32)
+                uniform.uniform(
+                    self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask),
+                    self.multiply_add == "fused", low32, width, flat,
+                )  # fmt: skip
+                self.drawn += flat.size
+            case Normal(mean, stddev):
+                raise EmbinitError("normals are not there yet")
+
+
+def _fan(what: str, value: int | None) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise EmbinitError(f"{what} must be a positive integer for an initializer that scales variance, got {value!r}")
+    return int(value)
+
+
+def _flat(out: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a one-dimensional view of an array that kernels can write to."""
+    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
+        got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
+        raise EmbinitError(f"out must be a writable, C-contiguous float32 array, got {got}")
+    return out.reshape(-1)

@@ -1,0 +1,249 @@
+"""Initializers as data: `variance_scaling` is the one truth, the named schemes are one line over it.
+
+An initializer says what a tensor should hold; a dialect turns it, with the fans of the tensor, into a distribution with
+exact float32 parameters. The simple ones (Constant, Uniform, Normal) are distributions already.
+"""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import Literal, get_args
+
+from embinit.errors import EmbinitError, listed
+
+Mode = Literal["fan_in", "fan_out", "fan_avg"]
+Shape = Literal["uniform", "normal", "truncated_normal"]
+
+
+FLOAT32_MAX = (2 - 2**-23) * 2.0**127
+
+
+def _finite(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= FLOAT32_MAX:
+        raise EmbinitError(f"{what} must be a finite float32 number, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Every element is one value; no draw."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        _finite("value", self.value)
+
+    def __str__(self) -> str:
+        return f"constant({self.value:g})"
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Uniform between low and high; low may be the larger one, as after a negative gain."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _finite("low", self.low)
+        _finite("high", self.high)
+
+    def __str__(self) -> str:
+        return f"uniform({self.low:.9g}, {self.high:.9g})"
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal with a mean and a standard deviation."""
+
+    mean: float
+    stddev: float
+
+    def __post_init__(self) -> None:
+        _finite("mean", self.mean)
+        _finite("stddev", self.stddev)
+
+    def __str__(self) -> str:
+        return f"normal({self.mean:.9g}, {self.stddev:.9g})"
+
+
+@dataclass(frozen=True)
+class VarianceScaling:
+    """Zero mean and variance gain^2 * scale / n, where n is the fan that mode names."""
+
+    scale: float
+    mode: Mode
+    distribution: Shape
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _finite("scale", self.scale)
+        _finite("gain", self.gain)
+        if self.scale < 0:
+            raise EmbinitError(f"scale must not be negative, got {self.scale!r}")
+        if self.mode not in get_args(Mode):
+            raise EmbinitError(f"mode must be one of {listed(get_args(Mode))}, got {self.mode!r}")
+        if self.distribution not in get_args(Shape):
+            raise EmbinitError(f"distribution must be one of {listed(get_args(Shape))}, got {self.distribution!r}")
+
+    def __str__(self) -> str:
+        return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g})"
+
+
+Distribution = Constant | Uniform | Normal
+Initializer = Distribution | VarianceScaling
+
+
+def constant(value: float) -> Initializer:
+    """Every element is value, rounded to float32.
+
+    >>> constant(0.5)
+    Constant(value=0.5)
+    """
+    return Constant(value)
+
+
+def zeros() -> Initializer:
+    """Every element is 0.
+
+    >>> zeros()
+    Constant(value=0.0)
+    """
+    return Constant(0.0)
+
+
+def ones() -> Initializer:
+    """Every element is 1.
+
+    >>> ones()
+    Constant(value=1.0)
+    """
+    return Constant(1.0)
+
+
+def uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
+    """Uniform from low to high, whatever the fans.
+
+    >>> uniform(-0.1, 0.1)
+    Uniform(low=-0.1, high=0.1)
+    """
+    return Uniform(low, high)
+
+
+def normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
+    """Normal with mean and stddev, whatever the fans.
+
+    >>> normal(0.0, 0.02)
+    Normal(mean=0.0, stddev=0.02)
+    """
+    return Normal(mean, stddev)
+
+
+def variance_scaling(
+    scale: float = 1.0, mode: Mode = "fan_in", distribution: Shape = "truncated_normal", gain: float = 1.0
+) -> Initializer:
+    """Zero mean, variance gain^2 * scale / n with n = fan_in, fan_out or their average.
+
+    >>> variance_scaling(2.0, "fan_in", "uniform") == he_uniform()
+    True
+    """
+    return VarianceScaling(scale, mode, distribution, gain)
+
+
+def kaiming_uniform(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Initializer:
+    """U(-L, L) with L = gain * sqrt(3 / fan): He et al., 2015, in PyTorch's words.
+
+    >>> kaiming_uniform(gain=1.0)
+    VarianceScaling(scale=1.0, mode='fan_in', distribution='uniform', gain=1.0)
+    """
+    return VarianceScaling(1.0, mode, "uniform", gain)
+
+
+def kaiming_normal(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Initializer:
+    """N(0, gain^2 / fan): He et al., 2015, in PyTorch's words.
+
+    >>> kaiming_normal(gain=1.0).distribution
+    'normal'
+    """
+    return VarianceScaling(1.0, mode, "normal", gain)
+
+
+def xavier_uniform(gain: float = 1.0) -> Initializer:
+    """U(-L, L) with L = gain * sqrt(6 / (fan_in + fan_out)): Glorot and Bengio, 2010.
+
+    >>> xavier_uniform().mode
+    'fan_avg'
+    """
+    return VarianceScaling(1.0, "fan_avg", "uniform", gain)
+
+
+def xavier_normal(gain: float = 1.0) -> Initializer:
+    """N(0, gain^2 * 2 / (fan_in + fan_out)): Glorot and Bengio, 2010.
+
+    >>> xavier_normal(gain=2.0).gain
+    2.0
+    """
+    return VarianceScaling(1.0, "fan_avg", "normal", gain)
+
+
+def glorot_uniform() -> Initializer:
+    """Xavier uniform with gain 1, under its other name.
+
+    >>> glorot_uniform() == xavier_uniform()
+    True
+    """
+    return VarianceScaling(1.0, "fan_avg", "uniform")
+
+
+def glorot_normal() -> Initializer:
+    """N(0, 2 / (fan_in + fan_out)) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+
+    >>> glorot_normal().distribution
+    'truncated_normal'
+    """
+    return VarianceScaling(1.0, "fan_avg", "truncated_normal")
+
+
+def he_uniform() -> Initializer:
+    """U(-L, L) with L = sqrt(6 / fan_in): He et al., 2015.
+
+    >>> he_uniform().scale
+    2.0
+    """
+    return VarianceScaling(2.0, "fan_in", "uniform")
+
+
+def he_normal() -> Initializer:
+    """N(0, 2 / fan_in) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+
+    >>> he_normal().distribution
+    'truncated_normal'
+    """
+    return VarianceScaling(2.0, "fan_in", "truncated_normal")
+
+
+def lecun_uniform() -> Initializer:
+    """U(-L, L) with L = sqrt(3 / fan_in): LeCun et al., 1998.
+
+    >>> lecun_uniform() == kaiming_uniform(gain=1.0)
+    True
+    """
+    return VarianceScaling(1.0, "fan_in", "uniform")
+
+
+def lecun_normal() -> Initializer:
+    """N(0, 1 / fan_in) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+
+    >>> lecun_normal().distribution
+    'truncated_normal'
+    """
+    return VarianceScaling(1.0, "fan_in", "truncated_normal")
+
+
+#: The names a model file may write as weight_init, beside "default".
+BY_NAME = {
+    factory.__name__: factory
+    for factory in (
+        zeros, ones, constant, uniform, normal, variance_scaling, kaiming_uniform, kaiming_normal, xavier_uniform,
+        xavier_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal,
+    )
+}  # fmt: skip

@@ -1,0 +1,229 @@
+"""Model: layers, dialect, target and seed, validated when built; and its TOML form."""
+
+import inspect
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit import initializers
+from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError, listed
+from embinit.formats import format_named
+from embinit.identifiers import check_identifier
+from embinit.initializers import Initializer
+from embinit.layers import DrawFree, Layer, Norm, Weighted, layer_class
+from embinit.targets import MULTIPLY_ADDS, target_named
+
+if TYPE_CHECKING:
+    from embinit.plan import Plan
+
+DEFAULT_MEMORY_LIMIT = 2**30
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One buffer of a layer: "weight" or "bias", its axes by name, its shape, and the weight's fans."""
+
+    layer: Layer
+    part: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    fan_in: int
+    fan_out: int
+    initializer: Initializer
+    format: str
+
+    @property
+    def name(self) -> str:
+        """The buffer's name, `<layer>.<part>`."""
+        return f"{self.layer.name}.{self.part}"
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network as its device initializes it; everything is checked here, and an error names layer, rule and value.
+
+    Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
+    range; multiply_add, "separate" or "fused", for a build that differs from the target's; memory_limit, the bytes that
+    all buffers together may take.
+
+    >>> import embinit
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> model = embinit.Model("tiny", [fc], dialect="odt", target="cortex-m4f", seed=42)
+    >>> {name: values.tolist() for name, values in model.init().items()}
+    {'fc.weight': [[-0.7033677697181702, 0.2267153114080429]], 'fc.bias': [-0.550189733505249]}
+    """
+
+    name: str
+    layers: Sequence[Layer]
+    seed: int
+    dialect: str = "odt"
+    target: str = "host"
+    multiply_add: str | None = None
+    memory_limit: int = DEFAULT_MEMORY_LIMIT
+    tensors: tuple[Tensor, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_identifier("model name", self.name)
+        dialect, _ = dialect_named(self.dialect), target_named(self.target)
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed not in dialect.seeds:
+            allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
+            raise EmbinitError(f"seed must be {allowed} in dialect {self.dialect}, got {self.seed!r}")
+        if self.multiply_add is not None and self.multiply_add not in MULTIPLY_ADDS:
+            raise EmbinitError(f"multiply_add must be one of {listed(MULTIPLY_ADDS)}, got {self.multiply_add!r}")
+        if not self.layers:
+            raise EmbinitError("a model must have at least one layer, got none")
+        named = [layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(self.layers)]
+        object.__setattr__(self, "layers", tuple(named))
+        seen: set[str] = set()
+        for layer in named:
+            if layer.name in seen:
+                raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
+            seen.add(layer.name)
+        object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
+        self._check_memory()
+
+    @property
+    def arithmetic(self) -> str:
+        """What the device makes of a multiply-add: "separate" or "fused"."""
+        return self.multiply_add or target_named(self.target).multiply_add
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what identifies the model as plain values."""
+        keys = ("name", "dialect", "target", "multiply_add", "seed")
+        layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
+        return {**{key: getattr(self, key) for key in keys}, "multiply_add": self.arithmetic, "layers": layers}
+
+    def plan(self) -> "Plan":
+        """Return the plan: one row per buffer, printable."""
+        from embinit.plan import plan
+
+        return plan(self)
+
+    def init(self) -> dict[str, NDArray[np.float32]]:
+        """Return what the device's init code leaves in each buffer, by buffer name."""
+        from embinit.fill import fill
+
+        return fill(self.plan()).arrays
+
+    def _tensors_of(self, layer: Layer) -> list[Tensor]:
+        dialect = dialect_named(self.dialect)
+        if isinstance(layer, Norm):
+            constants = (("weight", initializers.ones()), ("bias", initializers.zeros()))
+            axes = tuple(f"axis{i}" for i in range(len(layer.shape)))
+            return [Tensor(layer, part, axes, layer.shape, 1, 1, value, "float32") for part, value in constants]
+        if not isinstance(layer, Weighted):
+            return []
+        axes = dialect.layouts[layer.type]
+        fan_in, fan_out = dialect.fans(layer.type, layer.sizes)
+        try:
+            weight_init = dialect.layer_weight(dialect.weight if layer.weight_init is None else layer.weight_init)
+            dialect.distribution(weight_init, fan_in, fan_out)
+        except EmbinitError as error:
+            raise EmbinitError(f"layer {layer.name!r}: {error}") from None
+        shape = tuple(layer.sizes[axis] for axis in axes)
+        tensors = [Tensor(layer, "weight", axes, shape, fan_in, fan_out, weight_init, layer.weight_format)]
+        if layer.bias:
+            out = (layer.out_features,) if hasattr(layer, "out_features") else (layer.out_channels,)  # type: ignore[attr-defined]
+            tensors.append(Tensor(layer, "bias", ("out",), out, fan_in, fan_out, dialect.bias, layer.bias_format))
+        return tensors
+
+    def _check_memory(self) -> None:
+        if isinstance(self.memory_limit, bool) or not isinstance(self.memory_limit, int) or self.memory_limit < 1:
+            raise EmbinitError(f"memory_limit must be a positive number of bytes, got {self.memory_limit!r}")
+        total = 0
+        for tensor in self.tensors:
+            total += format_named(tensor.format).nbytes(tensor.size)
+            if total > self.memory_limit:
+                raise EmbinitError(
+                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, which is more than "
+                    f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
+                )
+
+
+def load(path: str | Path, **overrides: Any) -> Model:
+    """Read a model file (TOML) and build its Model; keyword arguments replace keys of its [model] table.
+
+    Raises EmbinitError, with the file's name, for anything that is not a valid model.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise EmbinitError(f"{path}: cannot be read: {reason}") from None
+    try:
+        return from_tables(tomllib.loads(text), overrides)
+    except tomllib.TOMLDecodeError as error:
+        raise EmbinitError(f"{path}: is not TOML: {error}") from None
+    except EmbinitError as error:
+        raise EmbinitError(f"{path}: {error}") from None
+
+
+def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Model:
+    """Build a Model from the tables of a model file."""
+    _check_keys("a model file", tables, ["model", "layer"], ["model", "layer"])
+    head, layers = tables["model"], tables["layer"]
+    if not isinstance(head, dict) or not isinstance(layers, list) or not all(isinstance(x, dict) for x in layers):
+        raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
+    known = [f.name for f in fields(Model) if f.init and f.name != "layers"]
+    _check_keys("[model]", head, known, ["name", "dialect", "seed"])
+    return Model(layers=[_layer(table, i) for i, table in enumerate(layers)], **{**head, **overrides})
+
+
+def _layer(table: Mapping[str, Any], position: int) -> Layer:
+    """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
+    keys = dict(table)
+    label = keys.get("name", f"number {position + 1}")
+    try:
+        layer_type = keys.pop("type", None)
+        cls = layer_class(layer_type)
+        if issubclass(cls, Weighted):
+            keys = _with_initializer(keys)
+        known = [f.name for f in fields(cls) if f.name != "kind"]
+        required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
+        _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
+        keys = {key: value for key, value in keys.items() if key in known}
+        return cls(**keys, kind=layer_type) if issubclass(cls, DrawFree) else cls(**keys)
+    except EmbinitError as error:
+        text = str(error)
+        raise EmbinitError(text if text.startswith("layer ") else f"layer {label!r}: {text}") from None
+
+
+def _with_initializer(keys: dict[str, Any]) -> dict[str, Any]:
+    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer."""
+    name = keys.pop("weight_init", "default")
+    parameters = {key: keys.pop(key) for key in INITIALIZER_PARAMETERS if key in keys}
+    if name == "default":
+        # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
+        _check_keys('weight_init "default"', parameters, ["gain"], [])
+        return keys
+    if name not in initializers.BY_NAME:
+        raise EmbinitError(f"weight_init must be one of default, {listed(initializers.BY_NAME)}, got {name!r}")
+    accepted = inspect.signature(initializers.BY_NAME[name]).parameters
+    required = [p.name for p in accepted.values() if p.default is p.empty]
+    _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
+    return {**keys, "weight_init": initializers.BY_NAME[name](**parameters)}
+
+
+INITIALIZER_PARAMETERS = sorted({p for factory in initializers.BY_NAME.values() for p in inspect.signature(factory).parameters})
+
+
+def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
+    """Raise EmbinitError for the first key that is unknown or missing."""
+    for key in table:
+        if key not in known:
+            raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known)}")
+    for key in required:
+        if key not in table:
+            raise EmbinitError(f"{where} needs the key {key!r}, which is missing")

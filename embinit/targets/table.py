@@ -1,0 +1,50 @@
+"""The table of device builds whose arithmetic was measured."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from embinit.errors import EmbinitError, listed
+
+MultiplyAdd = Literal["separate", "fused"]
+Libm = Literal["double", "fdlibm", "fdlibm-fused"]
+MULTIPLY_ADDS: tuple[MultiplyAdd, ...] = get_args(MultiplyAdd)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A device build: what its compiler makes of a*b + c, and which logf and cosf it links.
+
+    emulated: whether `verify --device` can run it here.
+    """
+
+    name: str
+    build: str
+    multiply_add: MultiplyAdd
+    libm: Libm
+    emulated: bool = True
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("host", "x86-64, gcc -O2", "separate", "double", emulated=False),
+        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", emulated=False),
+        Target("cortex-m0", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
+        Target("cortex-m0plus", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
+        Target("cortex-m3", "Armv7-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
+        Target("cortex-m4f", "Armv7E-M, FPv4-SP, gcc -O2, newlib", "fused", "fdlibm-fused"),
+        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double"),
+        Target("cortex-m33", "Armv8-M Mainline, FPv5-SP, gcc -O2, newlib", "fused", "fdlibm-fused"),
+    )
+}
+
+
+def target_named(name: str) -> Target:
+    """Return a target; an unknown name is an error that lists the known ones.
+
+    >>> target_named("cortex-m4f").multiply_add
+    'fused'
+    """
+    if name not in TARGETS:
+        raise EmbinitError(f"target must be one of {listed(TARGETS)}, got {name!r}")
+    return TARGETS[name]
