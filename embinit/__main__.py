@@ -1,0 +1,185 @@
+"""The command line: every command reads a model file and prints or writes one thing."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from embinit import __version__
+from embinit.errors import EmbinitError
+
+DONE, MISMATCH, BAD_INPUT = 0, 1, 2
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the command line in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except EmbinitError as error:
+        print(f"embinit: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="embinit", description="Simulate a microcontroller's weight initialization, bit for bit.")
+    parser.add_argument("--version", action="version", version=f"embinit {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        added.set_defaults(run=run)
+        return added
+
+    def add_model(command: argparse.ArgumentParser) -> None:
+        command.add_argument("model", metavar="MODEL", help="model file (TOML)")
+        command.add_argument("--seed", type=int, metavar="N", help="instead of the model file's seed")
+        command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
+        command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
+
+    def add_json(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--json", action="store_true", help="print JSON")
+
+    plan = command("plan", _plan, "print what is drawn for each buffer, in which order, with which parameters")
+    add_model(plan)
+    add_json(plan)
+
+    export = command("export", _export, "write golden vectors, init code and tests")
+    add_model(export)
+    export.add_argument("-o", "--output", required=True, metavar="DIR", help="directory of the bundle")
+    export.add_argument("--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test; default all")
+    export.add_argument("--check", action="store_true", help="write nothing; exit 1 if DIR differs from a fresh export")
+    add_json(export)
+
+    verify = command("verify", _verify, "compare a device's buffers with the simulation")
+    add_model(verify)
+    source = verify.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--device", nargs="?", const="", metavar="TARGET", help="run the C code on the emulated core of the target"
+    )
+    source.add_argument("--dump", metavar="FILE", help="bytes read back from a device, laid out as <name>.bin")
+    add_json(verify)
+
+    c = command("c", _c, "copy the C library into a project, or say how to compile it")
+    what = c.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", metavar="DIR", help="directory to copy the sources and headers to")
+    what.add_argument("--includes", action="store_true", help="print the include directory")
+    what.add_argument("--sources", action="store_true", help="print the source files")
+    what.add_argument("--cflags", action="store_true", help="print compiler flags")
+
+    for name, run, text in (
+        ("targets", _targets, "list the device builds"),
+        ("dialects", _dialects, "list the frameworks whose conventions are known"),
+        ("formats", _formats, "list the formats of buffers"),
+    ):
+        add_json(command(name, run, text))
+    return parser
+
+
+def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
+    from embinit.model import load
+
+    given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
+    return load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
+
+
+def _print(as_json: bool, text: object, values: object) -> None:
+    print(json.dumps(values, indent=1) if as_json else text)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    plan = _load(options).plan()
+    _print(options.json, plan, plan.as_json())
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    from embinit.export import FORMATS, drift, export
+
+    plan = _load(options).plan()
+    formats = FORMATS if options.format is None else options.format.split(",")
+    if options.check:
+        differences = drift(plan, options.output, formats)
+        text = "\n".join(differences) or f"{options.output}: equals a fresh export"
+        _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
+        return MISMATCH if differences else DONE
+    written = export(plan, options.output, formats)
+    sizes = {name: len(content) for name, content in written.items()}
+    text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
+    _print(options.json, text, {"directory": options.output, "files": sizes})
+    return DONE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from embinit import device, verify
+    from embinit.bundle import gather
+
+    bundle = gather(_load(options, target=options.device or options.target).plan())
+    if options.dump is None:
+        model = bundle.plan.model
+        found, source = device.run(bundle), f"the emulated {model.target} (multiply-add {model.arithmetic})"
+    else:
+        found, source = verify.read_dump(options.dump, bundle), options.dump
+    report = verify.verify(bundle, found, source)
+    _print(options.json, report, report.as_json())
+    return DONE if report.agrees else MISMATCH
+
+
+def _c(options: argparse.Namespace) -> int:
+    from embinit.device import C_DIRECTORY, HEADERS, SOURCES
+    from embinit.export import write_files
+
+    if options.output is not None:
+        write_files({path.name: path.read_bytes() for path in (*HEADERS, *SOURCES)}, Path(options.output))
+    print(
+        C_DIRECTORY if options.includes
+        else "\n".join(map(str, SOURCES)) if options.sources
+        else f"-std=c99 -I{C_DIRECTORY}" if options.cflags
+        else "\n".join(str(Path(options.output) / path.name) for path in (*HEADERS, *SOURCES))
+    )  # fmt: skip
+    return DONE
+
+
+def _targets(options: argparse.Namespace) -> int:
+    from embinit.plan import table
+    from embinit.targets import TARGETS
+
+    cells = [("target", "multiply-add", "libm", "emulated", "measured on")]
+    cells += [(t.name, t.multiply_add, t.libm, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()]
+    _print(options.json, "\n".join(table(cells)), [vars(target) for target in TARGETS.values()])
+    return DONE
+
+
+def _dialects(options: argparse.Namespace) -> int:
+    from embinit.dialects import DIALECTS
+    from embinit.plan import table
+
+    cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
+    rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
+    _print(options.json, "\n".join(table(cells)), rows)
+    return DONE
+
+
+def _formats(options: argparse.Namespace) -> int:
+    from embinit.formats import FORMATS
+    from embinit.plan import table
+
+    cells = [("format", "bits"), *((f.name, str(f.bits)) for f in FORMATS.values())]
+    _print(options.json, "\n".join(table(cells)), [vars(f) for f in FORMATS.values()])
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+/* embinit: the weight initialization of a device, bit for bit what the host simulates.
+ *
+ * Promises, for every function here:
+ * - C99 without a library: no heap, no recursion, no global state, no file of the C library but freestanding headers.
+ * - Every float32 operation rounds once, to nearest even, whatever -O, -std or -ffp-contract say: a fused multiply-add
+ *   is written as one, a separate one keeps its product in an object that compilers may not look through.
+ * - Pointers must be valid and must not overlap unless a comment says so; n may be 0.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_H
+#define EMBINIT_H
+
+#include <float.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of SPEC.md whose bits this library computes; generated files refuse another one. */
+#define EMBINIT_SPEC_VERSION 1
+
+#if FLT_RADIX != 2 || FLT_MANT_DIG != 24 || FLT_MAX_EXP != 128
+#error "embinit needs float to be IEEE 754 binary32"
+#endif
+#if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 2
+#error "embinit needs float arithmetic in float: on x86 compile with -msse2 -mfpmath=sse"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Bit generators ---- */
+
+/* xorshift32 (13, 17, 5): the state is the last word drawn and is never 0; period 2^32 - 1. */
+typedef struct {
+    uint32_t state;
+} embinit_xorshift32;
+
+uint32_t embinit_xorshift32_next(embinit_xorshift32 *generator);
+
+/* Move as if delta words had been drawn. To go back by n, move on by 2^32 - 1 - n % (2^32 - 1). */
+void embinit_xorshift32_advance(embinit_xorshift32 *generator, uint64_t delta);
+
+/* PCG32 XSH-RR 64/32: the increment names the stream and is always odd; period 2^64. */
+typedef struct {
+    uint64_t state;
+    uint64_t increment;
+} embinit_pcg32;
+
+/* Start as pcg32_srandom_r does; stream is below 2^63. */
+void embinit_pcg32_seed(embinit_pcg32 *generator, uint64_t seed, uint64_t stream);
+
+uint32_t embinit_pcg32_next(embinit_pcg32 *generator);
+
+/* Move as if delta words had been drawn; delta is modulo 2^64, so (uint64_t)-n goes back by n. */
+void embinit_pcg32_advance(embinit_pcg32 *generator, uint64_t delta);
+
+/* ---- Multiply-add ---- */
+
+/* a * b + c with two roundings, under every compiler flag. */
+float embinit_separate(float a, float b, float c);
+
+/* a * b + c with one rounding: the instruction where the core has it, embinit_fused_software elsewhere. */
+float embinit_fused(float a, float b, float c);
+
+/* The same in integers. (fmaf of newlib without an FPU is not correctly rounded.) */
+float embinit_fused_software(float a, float b, float c);
+
+/* What a build makes of a * b + c. */
+typedef enum { EMBINIT_SEPARATE = 0, EMBINIT_FUSED = 1 } embinit_multiply_add;
+
+/* ---- Distributions, as OnDeviceTraining draws them: one word each ---- */
+
+/* out[i] = low + width * r, r = (word >> 8) * 2^-24. */
+void embinit_uniform(embinit_xorshift32 *generator, embinit_multiply_add multiply_add, float low, float width,
+                     float *out, size_t n);
+
+/* Bit i, the lowest of a byte first, is r < p; the bits of the last byte beyond n keep their value. */
+void embinit_bernoulli(embinit_xorshift32 *generator, float p, uint8_t *bits, size_t n);
+
+/* Permute n <= 2^31 indices, from the end to the start, without modulo bias. */
+void embinit_shuffle(embinit_xorshift32 *generator, uint32_t *indices, size_t n);
+
+/* ---- A model ---- */
+
+typedef enum { EMBINIT_CONSTANT = 0, EMBINIT_UNIFORM = 1 } embinit_distribution;
+
+/* One buffer of float32: a and b are bits of a float32: value and 0 of a constant, low and width of a uniform. */
+typedef struct {
+    uint32_t count;
+    uint32_t a;
+    uint32_t b;
+    uint32_t crc32; /* of the buffer's bytes after a fill from the plan's own seed */
+    uint8_t distribution;
+} embinit_row;
+
+/* All buffers of a model, in the order in which they are filled. */
+typedef struct {
+    const embinit_row *rows;
+    uint32_t row_count;
+    uint32_t seed;
+    uint32_t zero_seed; /* the state that seed 0 stands for */
+    uint8_t multiply_add;
+} embinit_plan;
+
+/* Fill buffers[i] by rows[i], from a seed. */
+void embinit_fill(const embinit_plan *plan, uint32_t seed, float *const *buffers);
+
+/* Return the index of the first buffer whose CRC32 is not the plan's, or row_count when all agree. */
+uint32_t embinit_check(const embinit_plan *plan, const float *const *buffers);
+
+/* CRC-32 (the one of zlib) of n bytes, continuing from crc; 0 starts. Of float32 on a little-endian core. */
+uint32_t embinit_crc32(uint32_t crc, const void *bytes, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,28 @@
+/* embinit: the logf and cosf of three classes of device libm, the same bits on every core and under every compiler flag.
+ *
+ * double: glibc, and newlib where the FPU has double precision. fdlibm: newlib without an FPU. fdlibm_fused: newlib
+ * with a float FPU. logf takes normal floats from 2^-24 to 1, and 0 (-infinity); cosf takes angles from 0 to 2 pi,
+ * 2 pi excluded. These are all the arguments that a normal draw can have; other arguments give no meaningful result.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_LIBM_H
+#define EMBINIT_LIBM_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+float embinit_logf_double(float x);
+float embinit_logf_fdlibm(float x);
+float embinit_logf_fdlibm_fused(float x);
+
+float embinit_cosf_double(float x);
+float embinit_cosf_fdlibm(float x);
+float embinit_cosf_fdlibm_fused(float x);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,134 @@
+"""Export: write a bundle, whole or not at all, and tell an old one from what would be written now."""
+
+import hashlib
+import io
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from embinit import codegen
+from embinit.bundle import Bundle, gather
+from embinit.errors import EmbinitError, listed
+from embinit.plan import Plan
+
+MANIFEST = "manifest.json"
+
+FORMATS: dict[str, Callable[[Bundle], dict[str, bytes]]] = {
+    "npz": lambda bundle: {f"{_name(bundle)}.npz": npz(bundle)},
+    "h": lambda bundle: {f"expected_{_name(bundle)}.h": codegen.expected_header(bundle).encode()},
+    "bin": lambda bundle: {f"{_name(bundle)}.bin": bundle.payload},
+    "c": lambda bundle: {
+        f"{_name(bundle)}_init.h": codegen.init_header(bundle).encode(),
+        f"{_name(bundle)}_init.c": codegen.init_source(bundle).encode(),
+    },
+    "test": lambda bundle: {
+        f"test_{_name(bundle)}.c": codegen.unity_test(bundle).encode(),
+        f"check_{_name(bundle)}.c": codegen.plain_check(bundle).encode(),
+    },
+}
+
+
+def _name(bundle: Bundle) -> str:
+    return bundle.plan.model.name
+
+
+def export(plan: Plan, directory: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> dict[str, bytes]:
+    """Write a plan's bundle into a directory and return its files; the same plan gives the same bytes.
+
+    Formats: npz (NumPy), h (golden vectors as C), bin (raw, little endian), c (init code for the device), test (Unity
+    and plain C tests); manifest.json comes with any. Raises EmbinitError when the directory cannot be written; then
+    nothing was.
+    """
+    contents = render(plan, formats)
+    write_whole(contents, Path(directory))
+    return contents
+
+
+def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> list[str]:
+    """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list."""
+    differences = []
+    for name, content in render(plan, formats).items():
+        try:
+            found = (Path(directory) / name).read_bytes()
+        except OSError as error:
+            differences.append(f"{name}: cannot be read: {error.strerror}")
+            continue
+        if found != content:
+            differences.append(f"{name}: differs")
+    return differences
+
+
+def render(plan: Plan, formats: Iterable[str]) -> dict[str, bytes]:
+    """Return the files of a bundle by name, the manifest last."""
+    chosen = list(formats)
+    for name in chosen:
+        if name not in FORMATS:
+            raise EmbinitError(f"format must be among {listed(FORMATS)}, got {name!r}")
+    bundle = gather(plan)
+    contents = {name: content for key in FORMATS if key in chosen for name, content in FORMATS[key](bundle).items()}
+    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    manifest = json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n"
+    return {**contents, MANIFEST: manifest.encode()}
+
+
+def npz(bundle: Bundle) -> bytes:
+    """Return an .npz of the buffers, uncompressed and without the time of day."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for entry in bundle.entries:
+            member = io.BytesIO()
+            shaped = entry.data.reshape(entry.row.shape) if entry.count == entry.row.size else entry.data
+            np.lib.format.write_array(member, np.ascontiguousarray(shaped), version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{entry.row.name}.npy"), member.getvalue())
+    return stream.getvalue()
+
+
+def write_whole(contents: Mapping[str, bytes], directory: Path) -> None:
+    """Write all files of a bundle or none.
+
+    A new directory appears by one rename. In an existing one the old manifest goes first and the new one comes last: a
+    bundle without a manifest is not whole.
+    """
+    with _staged(contents, directory) as staged:
+        if directory.exists():
+            (directory / MANIFEST).unlink(missing_ok=True)
+            _move_into(staged, contents, directory)
+        else:
+            staged.rename(directory)
+
+
+def write_files(contents: Mapping[str, bytes], directory: Path) -> None:
+    """Write files into a directory, each whole or not at all; the directory is made if it is not there."""
+    with _staged(contents, directory) as staged:
+        directory.mkdir(exist_ok=True)
+        _move_into(staged, contents, directory)
+
+
+@contextmanager
+def _staged(contents: Mapping[str, bytes], directory: Path) -> Iterator[Path]:
+    """Write files to a new directory beside the one they are for; what is still there at the end is removed."""
+    parent = directory.absolute().parent
+    staged: Path | None = None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=parent))
+        staged.chmod(0o755)
+        for name, content in contents.items():
+            (staged / name).write_bytes(content)
+        yield staged
+    except OSError as error:
+        raise EmbinitError(f"{directory}: cannot be written: {error.strerror}") from None
+    finally:
+        if staged is not None:
+            shutil.rmtree(staged, ignore_errors=True)
+
+
+def _move_into(staged: Path, names: Iterable[str], directory: Path) -> None:
+    for name in names:
+        (staged / name).replace(directory / name)

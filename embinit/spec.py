@@ -1,0 +1,3 @@
+"""The version of SPEC.md: it moves when the bits of a released dialect do."""
+
+SPEC_VERSION = 1

@@ -1,0 +1,390 @@
+"""Devices without hardware: `zig cc` builds the firmware, Unicorn emulates the core; both are Python wheels.
+
+The emulated cores obey their instruction sets: a Cortex-M0 refuses UDIV and unaligned words, a Cortex-M4F refuses
+double precision. Results are exact; nothing here knows of time.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from embinit.targets.device_error import DeviceError
+
+RAM = 0x2000_0000  # where ram.ld puts the firmware
+UART = 0x4000_0000  # the register whose low byte, when written, is appended to Machine.output
+STACK_BYTES = 64 * 1024
+LIMIT = 10**10  # instructions of one call, unless it says otherwise: about half a minute
+
+_STACK = 0x1000_0000
+_STACK_END = _STACK + STACK_BYTES
+_RETURN = _STACK_END  # the core halts here; a page above the stack, because it must be mapped
+_PAGE = 4096
+_UNUSED = 0xA5  # fills the stack: what still holds it was never written
+_LINKER_SCRIPT = Path(__file__).with_name("ram.ld")
+
+
+@dataclass(frozen=True)
+class Emulation:
+    """How to build and run a target here.
+
+    triple, cpu: what `zig cc` takes as -target and -mcpu.
+    unicorn_cpu: the name of Unicorn's constant for the core.
+    fpu: whether float arithmetic is instructions, not calls of the compiler's runtime library.
+    """
+
+    triple: str
+    cpu: str
+    unicorn_cpu: str
+    fpu: bool
+
+
+# zig's Cortex-M models have no FPU, whatever the triple says: each is named.
+EMULATIONS = {
+    "cortex-m0": Emulation("thumb-freestanding-eabi", "cortex_m0", "UC_CPU_ARM_CORTEX_M0", fpu=False),
+    "cortex-m0plus": Emulation("thumb-freestanding-eabi", "cortex_m0plus", "UC_CPU_ARM_CORTEX_M0", fpu=False),
+    "cortex-m3": Emulation("thumb-freestanding-eabi", "cortex_m3", "UC_CPU_ARM_CORTEX_M3", fpu=False),
+    "cortex-m4f": Emulation("thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp", "UC_CPU_ARM_CORTEX_M4", fpu=True),
+    "cortex-m7": Emulation("thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16", "UC_CPU_ARM_CORTEX_M7", fpu=True),
+    "cortex-m33": Emulation("thumb-freestanding-eabihf", "cortex_m33+fp_armv8d16sp", "UC_CPU_ARM_CORTEX_M33", fpu=True),
+    "riscv32": Emulation("riscv32-freestanding", "generic_rv32+m+a+c", "UC_CPU_RISCV32_SIFIVE_E31", fpu=False),
+}
+
+# Firmware has no errno, so a square root or fma is one instruction where the core has it; without the frame pointers
+# and checks that zig adds, the stack is what a firmware build needs.
+_FIRMWARE = ("-fno-math-errno", "-fomit-frame-pointer", "-fno-sanitize=undefined")
+_LINK = (
+    "-fno-function-sections",
+    "-fno-data-sections",
+    f"-Wl,-T,{_LINKER_SCRIPT}",
+    "-Wl,--gc-sections",
+    "-Wl,--entry=0",
+)
+
+
+def build(
+    sources: Sequence[Path],
+    emulation: Emulation,
+    output: Path,
+    *,
+    include: Sequence[Path] = (),
+    optimize: str = "-O2",
+    flags: Sequence[str] = (),
+) -> Path:
+    """Compile and link C sources into one ELF file for a Machine and return its path.
+
+    The compiler is freestanding: no <string.h>, no <math.h>; memcpy, the float helpers and the functions of <math.h>
+    that it may call are in zig's runtime library.
+
+    Raises
+    ------
+    DeviceError
+        With the first error line of the compiler or linker.
+    """
+    _wheel("ziglang")
+    command = [sys.executable, "-m", "ziglang", "cc", "-target", emulation.triple, f"-mcpu={emulation.cpu}", optimize]
+    command += [*_FIRMWARE, *(f"-I{directory}" for directory in include), *flags, *_LINK]
+    command += ["-o", str(output), *map(str, sources)]
+    zig = subprocess.run(
+        command, env=_zig_environment(), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
+    )
+    if zig.returncode != 0:
+        raise DeviceError(f"zig cc -mcpu={emulation.cpu}: {_first_error(zig.stderr)}")
+    return output
+
+
+class Machine:
+    """An emulated core with one ELF file in its RAM, as a loader leaves it.
+
+    The stack has STACK_BYTES of its own, with nothing below it, so an overflow is a fault. RAM is as large as the ELF
+    file needs, or `ram_bytes`. Memory, and the output, last from call to call.
+
+    Raises
+    ------
+    DeviceError
+        If the firmware does not fit into RAM.
+    """
+
+    def __init__(self, elf: Path, emulation: Emulation, *, ram_bytes: int | None = None) -> None:
+        self._image = _Image.read(elf)
+        self._isa = _ARM if emulation.triple.startswith("thumb") else _RISCV
+        self._constants = _wheel(f"unicorn.{self._isa.constants}")
+        self._core = self._new_core(emulation)
+        self._faults: list[str] = []
+        self._output = bytearray()
+        self._map(elf, ram_bytes)
+        self._watch()
+
+    def call(self, function: str, *arguments: int, limit: int = LIMIT) -> int:
+        """Call a C function with 32-bit integers and return its result as a uint32.
+
+        Arguments beyond the registers (r0 to r3, a0 to a7) go to the stack. A float is passed as a float only by
+        firmware itself: give its bits to a function that takes uint32_t.
+
+        Raises
+        ------
+        DeviceError
+            If the core faults, waits for an interrupt or does not return within `limit` instructions.
+        """
+        start, _ = self.symbol(function)
+        if limit < 1:
+            raise DeviceError(f"{function}: limit must be at least 1, got {limit}")
+        self._enter(function, arguments)
+        self._faults.clear()
+        try:
+            # Always counted: Unicorn ignores a limit in code that it translated without one.
+            self._core.emu_start(start | self._isa.thumb, _RETURN, count=limit)
+        except _wheel("unicorn").UcError as error:
+            self._faults.append(str(error))
+        if self._faults:
+            raise DeviceError(f"{function}: {self._faults[0]}, {self._where()}")
+        if self._register("PC") != _RETURN:
+            raise DeviceError(f"{function}: {self._why_stopped(limit)}, {self._where()}")
+        return int(self._register(self._isa.arguments[0]))
+
+    def read(self, symbol: str, size: int | None = None) -> bytes:
+        """Return the bytes of a symbol: all of them, or the first `size`."""
+        address, whole = self.symbol(symbol)
+        return self.read_at(address, whole if size is None else size)
+
+    def read_at(self, address: int, size: int) -> bytes:
+        """Return the bytes at an address."""
+        try:
+            return bytes(self._core.mem_read(address, size))
+        except _wheel("unicorn").UcError as error:
+            raise DeviceError(f"reading {size} bytes at {address:#010x}: {error}") from None
+
+    def write(self, symbol: str, data: bytes) -> None:
+        """Write bytes over a symbol, from its start; data that is larger than the symbol is an error."""
+        address, size = self.symbol(symbol)
+        if len(data) > size:
+            raise DeviceError(f"{symbol} has {size} bytes, got {len(data)}")
+        self.write_at(address, data)
+
+    def write_at(self, address: int, data: bytes) -> None:
+        """Write bytes at an address."""
+        try:
+            self._core.mem_write(address, data)
+        except _wheel("unicorn").UcError as error:
+            raise DeviceError(f"writing {len(data)} bytes at {address:#010x}: {error}") from None
+
+    def symbol(self, name: str) -> tuple[int, int]:
+        """Return the address and the size of a symbol; a function's address is that of its first instruction."""
+        if name not in self._image.symbols:
+            raise DeviceError(f"the firmware has no symbol {name!r}")
+        return self._image.symbols[name]
+
+    def stack_used(self) -> int:
+        """Return the bytes of stack that the deepest call so far has written to.
+
+        Reserved bytes below the deepest written one do not count.
+        """
+        return len(self.read_at(_STACK, STACK_BYTES).lstrip(bytes([_UNUSED])))
+
+    @property
+    def output(self) -> bytes:
+        """The characters that the firmware has written to UART."""
+        return bytes(self._output)
+
+    def _new_core(self, emulation: Emulation) -> Any:
+        unicorn = _wheel("unicorn")
+        # Not UC_MODE_MCLASS: with it Unicorn 2.1 ignores the model and runs everything on a Cortex-M33.
+        core = unicorn.Uc(getattr(unicorn, self._isa.architecture), getattr(unicorn, self._isa.mode))
+        core.ctl_set_cpu_model(getattr(self._constants, emulation.unicorn_cpu))
+        return core
+
+    def _map(self, elf: Path, ram_bytes: int | None) -> None:
+        needed = max((address + size for address, size, _ in self._image.segments), default=RAM) - RAM
+        if ram_bytes is not None and needed > ram_bytes:
+            raise DeviceError(f"{elf} needs {needed} bytes of RAM, got {ram_bytes}")
+        size = max(_whole_pages(needed if ram_bytes is None else ram_bytes), _PAGE)
+        if size > UART - RAM or any(address < RAM for address, _, _ in self._image.segments):
+            raise DeviceError(f"{elf} does not lie within RAM, {RAM:#010x} to {UART:#010x}")
+        self._core.mem_map(RAM, size)
+        self._core.mem_map(_STACK, STACK_BYTES + _PAGE)
+        self._core.mem_write(_STACK, bytes([_UNUSED]) * STACK_BYTES)
+        for address, _, data in self._image.segments:
+            self._core.mem_write(address, data)
+
+    def _watch(self) -> None:
+        """Collect output and faults; the hooks hold these two containers only, so a Machine is freed at once."""
+        unicorn, faults, output, exceptions = _wheel("unicorn"), self._faults, self._output, self._isa.exceptions
+        accesses = {
+            unicorn.UC_MEM_READ_UNMAPPED: "read",
+            unicorn.UC_MEM_WRITE_UNMAPPED: "write",
+            unicorn.UC_MEM_FETCH_UNMAPPED: "fetch",
+        }
+
+        def memory(_core: Any, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
+            kind = f"{accesses.get(access, 'access')} of {size} bytes at {address:#010x}"
+            overflow = _STACK - STACK_BYTES <= address < _STACK
+            faults.append(f"stack overflow ({STACK_BYTES} bytes): {kind}" if overflow else f"invalid {kind}")
+            return False
+
+        def exception(core: Any, number: int, _data: Any) -> None:
+            faults.append(exceptions.get(number, f"exception {number}"))
+            core.emu_stop()
+
+        def transmit(_core: Any, _offset: int, _size: int, value: int, _data: Any) -> None:
+            output.append(value & 0xFF)
+
+        self._core.hook_add(unicorn.UC_HOOK_MEM_INVALID, memory)
+        self._core.hook_add(unicorn.UC_HOOK_INTR, exception)
+        self._core.mmio_map(UART, _PAGE, None, None, transmit, None)
+
+    def _enter(self, function: str, arguments: Sequence[int]) -> None:
+        for argument in arguments:
+            if not -(2**31) <= argument < 2**32:
+                raise DeviceError(f"{function}: an argument must fit into 32 bits, got {argument}")
+        words = [argument & 0xFFFF_FFFF for argument in arguments]
+        in_registers = len(self._isa.arguments)
+        stacked = b"".join(word.to_bytes(4, "little") for word in words[in_registers:])
+        stack_pointer = (_STACK_END - len(stacked)) & ~15
+        self._core.mem_write(stack_pointer, stacked)
+        for name, value in self._isa.state.items():
+            self._set_register(name, value)
+        self._set_register("SP", stack_pointer)
+        self._set_register(self._isa.link, _RETURN | self._isa.thumb)
+        for name, word in zip(self._isa.arguments, words, strict=False):
+            self._set_register(name, word)
+
+    def _register(self, name: str) -> int:
+        return int(self._core.reg_read(getattr(self._constants, self._isa.register + name)))
+
+    def _set_register(self, name: str, value: int) -> None:
+        self._core.reg_write(getattr(self._constants, self._isa.register + name), value)
+
+    def _why_stopped(self, limit: int) -> str:
+        pc = self._register("PC")
+        if self.read_at(max(pc - 4, RAM), min(4, pc - RAM)).endswith(self._isa.waits):
+            return "waits for an interrupt that never comes"
+        return f"has not returned within {limit} instructions"
+
+    def _where(self) -> str:
+        pc = self._register("PC")
+        place = self._image.place(pc)
+        if place is not None:
+            return f"pc {pc:#010x} in {place}"
+        caller = self._image.place(self._register(self._isa.link) & ~self._isa.thumb)
+        return f"pc {pc:#010x} in no function" + (f", called from {caller}" if caller else "")
+
+
+@dataclass(frozen=True)
+class _Isa:
+    """What differs between the instruction sets: Unicorn's names, the calling convention, the words for exceptions."""
+
+    architecture: str
+    mode: str
+    constants: str
+    register: str  # prefix of Unicorn's register constants
+    link: str
+    arguments: tuple[str, ...]
+    thumb: int  # set in the address of code
+    state: dict[str, int]  # what an earlier call that faulted may have left
+    waits: tuple[bytes, ...]  # the instructions that wait for an interrupt
+    exceptions: dict[int, str]  # QEMU's numbers
+
+
+_ARM = _Isa(
+    architecture="UC_ARCH_ARM",
+    mode="UC_MODE_THUMB",
+    constants="arm_const",
+    register="UC_ARM_REG_",
+    link="LR",
+    arguments=("R0", "R1", "R2", "R3"),
+    thumb=1,
+    state={"XPSR": 1 << 24},  # out of any IT block
+    waits=(b"\x30\xbf", b"\x20\xbf"),
+    exceptions={
+        2: "supervisor call (SVC)",
+        3: "invalid fetch",
+        4: "unaligned access",
+        7: "breakpoint (BKPT)",
+        8: "exception return",
+        17: "no coprocessor",
+    },
+)
+_RISCV = _Isa(
+    architecture="UC_ARCH_RISCV",
+    mode="UC_MODE_RISCV32",
+    constants="riscv_const",
+    register="UC_RISCV_REG_",
+    link="RA",
+    arguments=("A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7"),
+    thumb=0,
+    state={},
+    waits=(b"\x73\x00\x50\x10",),
+    exceptions={2: "undefined instruction", 3: "breakpoint (EBREAK)", 8: "environment call (ECALL)"},
+)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """What an ELF file says: segments (address, bytes in memory, data), symbols (address, size) and its functions."""
+
+    segments: list[tuple[int, int, bytes]]
+    symbols: dict[str, tuple[int, int]]
+    functions: list[tuple[int, int, str]]  # address, size, name; by address
+
+    @classmethod
+    def read(cls, path: Path) -> "_Image":
+        elftools = _wheel("elftools.elf.elffile")
+        with path.open("rb") as stream:
+            elf = elftools.ELFFile(stream)
+            segments = [
+                (segment["p_vaddr"], segment["p_memsz"], segment.data())
+                for segment in elf.iter_segments("PT_LOAD")
+                if segment["p_memsz"]
+            ]
+            table = elf.get_section_by_name(".symtab")
+            entries = [entry for entry in table.iter_symbols() if entry["st_shndx"] != "SHN_UNDEF"]
+        entries.sort(key=lambda entry: entry["st_info"]["bind"] != "STB_LOCAL")  # a global one hides its namesakes
+        thumb = {"EM_ARM": 1}.get(elf["e_machine"], 0)
+        symbols, functions = {}, []
+        for entry in entries:
+            kind, address = entry["st_info"]["type"], entry["st_value"]
+            if kind == "STT_FUNC":
+                address &= ~thumb
+                functions.append((address, entry["st_size"], entry.name))
+            if kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
+                symbols[entry.name] = address, entry["st_size"]
+        return cls(segments, symbols, sorted(functions))
+
+    def place(self, address: int) -> str | None:
+        """Return `function+offset` of an address in a function."""
+        index = bisect_right(self.functions, address, key=lambda function: function[0]) - 1
+        if index < 0:
+            return None
+        start, size, name = self.functions[index]
+        return f"{name}+{address - start:#x}" if address < start + size else None
+
+
+def _wheel(module: str) -> Any:
+    """Import a module of the optional dependencies, at its first use."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise DeviceError(
+            f"emulated devices need {module.partition('.')[0]}: install it with: pip install 'embinit[device]'"
+        ) from None
+
+
+def _zig_environment() -> dict[str, str]:
+    """Return the environment for zig: its caches, which several processes may share, lie beside embinit's own."""
+    root = os.environ.get("EMBINIT_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
+    cache = str((Path(root) if root else Path.home() / ".cache") / "embinit" / "zig")
+    return {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache, **os.environ}
+
+
+def _first_error(messages: str) -> str:
+    lines = messages.splitlines() or ["failed without a message"]
+    return next((line for line in lines if "error:" in line), lines[0])
+
+
+def _whole_pages(size: int) -> int:
+    return -(-size // _PAGE) * _PAGE
