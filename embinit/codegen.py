@@ -83,7 +83,7 @@ def init_source(bundle: Bundle) -> str:
     model = bundle.plan.model
     name, n = model.name, len(bundle.entries)
     rows = (f"    {{{_row(entry)}}}, /* {entry.identifier} */" for entry in bundle.entries)
-    pointers = ", ".join(f"buffers->{entry.identifier}" for entry in bundle.entries)
+    pointers = _joined(f"        buffers->{entry.identifier}," for entry in bundle.entries)
     return (
         banner(bundle, "initialization on the device")
         + f'#include "{name}_init.h"\n\n#include "embinit.h"\n\n'
@@ -93,9 +93,9 @@ def init_source(bundle: Bundle) -> str:
         + f"static const embinit_plan plan = {{rows, {n}u, {model.seed}u, 0x{bundle.zero_seed:08x}u, "
         + f"EMBINIT_{model.arithmetic.upper()}}};\n\n"
         + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed)\n{{\n"
-        + f"    float *const pointers[{n}] = {{{pointers}}};\n    embinit_fill(&plan, seed, pointers);\n}}\n\n"
+        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n    embinit_fill(&plan, seed, pointers);\n}}\n\n"
         + f"int {name}_check(const {name}_buffers *buffers)\n{{\n"
-        + f"    const float *const pointers[{n}] = {{{pointers}}};\n"
+        + f"    const float *const pointers[{n}] = {{\n{pointers}    }};\n"
         + f"    return embinit_check(&plan, pointers) == {n}u;\n}}\n"
     )
 

@@ -1,6 +1,6 @@
 """The one exception that bad input raises."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class EmbinitError(ValueError):
@@ -14,3 +14,14 @@ def listed(names: Iterable[object]) -> str:
     'fused, separate'
     """
     return ", ".join(str(name) for name in names)
+
+
+def check_known(what: str, name: object, known: Collection[str]) -> None:
+    """Raise EmbinitError, with the known names, unless name is one of them.
+
+    >>> check_known("mode", "fan", ["fan_in", "fan_out"])
+    Traceback (most recent call last):
+    embinit.errors.EmbinitError: mode must be one of fan_in, fan_out, got 'fan'
+    """
+    if not isinstance(name, str) or name not in known:
+        raise EmbinitError(f"{what} must be one of {listed(known)}, got {name!r}")

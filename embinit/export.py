@@ -14,7 +14,7 @@ import numpy as np
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known
 from embinit.plan import Plan
 
 MANIFEST = "manifest.json"
@@ -68,8 +68,7 @@ def render(plan: Plan, formats: Iterable[str]) -> dict[str, bytes]:
     """Return the files of a bundle by name, the manifest last."""
     chosen = list(formats)
     for name in chosen:
-        if name not in FORMATS:
-            raise EmbinitError(f"format must be among {listed(FORMATS)}, got {name!r}")
+        check_known("format", name, FORMATS)
     bundle = gather(plan)
     contents = {name: content for key in FORMATS if key in chosen for name, content in FORMATS[key](bundle).items()}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known
 from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
-from embinit.targets import MULTIPLY_ADDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 
 class Generator:
@@ -33,8 +33,8 @@ class Generator:
     ) -> None:
         if not isinstance(bitgen, BitGenerator):
             raise EmbinitError(f"bitgen must be a bit generator such as Xorshift32(42), got {bitgen!r}")
-        if multiply_add is not None and multiply_add not in MULTIPLY_ADDS:
-            raise EmbinitError(f"multiply_add must be one of {listed(MULTIPLY_ADDS)}, got {multiply_add!r}")
+        if multiply_add is not None:
+            check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
         self.bitgen = bitgen
         self.dialect = dialect_named(dialect)
         self.target = target_named(target)
@@ -113,7 +113,12 @@ class Generator:
                 )  # fmt: skip
                 self.drawn += flat.size
             case Normal(mean, stddev):
-                raise EmbinitError("normals are not there yet")
+                from embinit._kernels import normal
+
+                self.drawn += normal.box_muller_cosine(
+                    self.bitgen.kind, self.bitgen.words, np.uint32(self.dialect.uniform.shift), LIBMS.index(self.target.libm),
+                    self.dialect.normal.deviation_first, self.multiply_add == "fused", np.float32(mean), np.float32(stddev), flat,
+                )  # fmt: skip
 
 
 def _fan(what: str, value: int | None) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Literal, get_args
 
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Shape = Literal["uniform", "normal", "truncated_normal"]
@@ -80,10 +80,8 @@ class VarianceScaling:
         _finite("gain", self.gain)
         if self.scale < 0:
             raise EmbinitError(f"scale must not be negative, got {self.scale!r}")
-        if self.mode not in get_args(Mode):
-            raise EmbinitError(f"mode must be one of {listed(get_args(Mode))}, got {self.mode!r}")
-        if self.distribution not in get_args(Shape):
-            raise EmbinitError(f"distribution must be one of {listed(get_args(Shape))}, got {self.distribution!r}")
+        check_known("mode", self.mode, get_args(Mode))
+        check_known("distribution", self.distribution, get_args(Shape))
 
     def __str__(self) -> str:
         return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g})"

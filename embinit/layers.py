@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known
 from embinit.formats import format_named
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
@@ -237,8 +237,5 @@ def layer_class(layer_type: str) -> type[Layer]:
     >>> layer_class("Linear").__name__
     'Linear'
     """
-    if layer_type in WITH_PARAMETERS:
-        return WITH_PARAMETERS[layer_type]
-    if layer_type in DRAW_FREE:
-        return DrawFree
-    raise EmbinitError(f"type must be one of {listed((*WITH_PARAMETERS, *DRAW_FREE))}, got {layer_type!r}")
+    check_known("type", layer_type, (*WITH_PARAMETERS, *DRAW_FREE))
+    return WITH_PARAMETERS.get(layer_type, DrawFree)

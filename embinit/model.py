@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from embinit import initializers
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known, listed
 from embinit.formats import format_named
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
@@ -80,10 +80,12 @@ class Model:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed not in dialect.seeds:
             allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
             raise EmbinitError(f"seed must be {allowed} in dialect {self.dialect}, got {self.seed!r}")
-        if self.multiply_add is not None and self.multiply_add not in MULTIPLY_ADDS:
-            raise EmbinitError(f"multiply_add must be one of {listed(MULTIPLY_ADDS)}, got {self.multiply_add!r}")
+        if self.multiply_add is not None:
+            check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         if not self.layers:
             raise EmbinitError("a model must have at least one layer, got none")
+        if not all(isinstance(layer, Layer) for layer in self.layers):
+            raise EmbinitError(f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}")
         named = [layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(self.layers)]
         object.__setattr__(self, "layers", tuple(named))
         seen: set[str] = set()
@@ -208,8 +210,7 @@ def _with_initializer(keys: dict[str, Any]) -> dict[str, Any]:
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
         _check_keys('weight_init "default"', parameters, ["gain"], [])
         return keys
-    if name not in initializers.BY_NAME:
-        raise EmbinitError(f"weight_init must be one of default, {listed(initializers.BY_NAME)}, got {name!r}")
+    check_known("weight_init", name, ["default", *initializers.BY_NAME])
     accepted = inspect.signature(initializers.BY_NAME[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
     _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)

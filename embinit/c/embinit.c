@@ -208,7 +208,7 @@ float embinit_fused_software(float a, float b, float c)
     }
     uint64_t addend = smaller.significand ? shifted_sticky(smaller.significand, larger.exponent - smaller.exponent) : 0;
     uint64_t sum = subtract ? larger.significand - addend : larger.significand + addend;
-    return float_of((sum ? sign : 0) | rounded_bits(sum, larger.exponent));
+    return sum != 0 ? float_of(sign | rounded_bits(sum, larger.exponent)) : 0.0f;
 }
 
 /* ---- Distributions ---- */

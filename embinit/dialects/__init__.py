@@ -2,7 +2,7 @@
 
 from embinit.dialects.base import Dialect
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
-from embinit.errors import EmbinitError, listed
+from embinit.errors import check_known
 
 DIALECTS = {dialect.name: dialect for dialect in (ODT, ODT_2026_06, ODT_2026_04)}
 
@@ -13,8 +13,7 @@ def dialect_named(name: str) -> Dialect:
     >>> dialect_named("odt").summary
     'OnDeviceTraining from 2026-07-13'
     """
-    if name not in DIALECTS:
-        raise EmbinitError(f"dialect must be one of {listed(DIALECTS)}, got {name!r}")
+    check_known("dialect", name, DIALECTS)
     return DIALECTS[name]
 
 

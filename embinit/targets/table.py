@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from embinit.errors import EmbinitError, listed
+from embinit.errors import check_known
 
 MultiplyAdd = Literal["separate", "fused"]
 Libm = Literal["double", "fdlibm", "fdlibm-fused"]
 MULTIPLY_ADDS: tuple[MultiplyAdd, ...] = get_args(MultiplyAdd)
+LIBMS: tuple[Libm, ...] = get_args(Libm)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,5 @@ def target_named(name: str) -> Target:
     >>> target_named("cortex-m4f").multiply_add
     'fused'
     """
-    if name not in TARGETS:
-        raise EmbinitError(f"target must be one of {listed(TARGETS)}, got {name!r}")
+    check_known("target", name, TARGETS)
     return TARGETS[name]

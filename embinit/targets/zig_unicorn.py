@@ -19,7 +19,7 @@ from embinit.targets.device_error import DeviceError
 RAM = 0x2000_0000  # where ram.ld puts the firmware
 UART = 0x4000_0000  # the register whose low byte, when written, is appended to Machine.output
 STACK_BYTES = 64 * 1024
-LIMIT = 10**10  # instructions of one call, unless it says otherwise: about half a minute
+LIMIT = 10**10  # instructions of one call, unless it says otherwise: about a minute
 
 _STACK = 0x1000_0000
 _STACK_END = _STACK + STACK_BYTES
@@ -115,7 +115,7 @@ class Machine:
         self._isa = _ARM if emulation.triple.startswith("thumb") else _RISCV
         self._constants = _wheel(f"unicorn.{self._isa.constants}")
         self._core = self._new_core(emulation)
-        self._faults: list[str] = []
+        self._faults: list[tuple[str, int]] = []  # the cause, and how far the core's pc is past the instruction
         self._output = bytearray()
         self._map(elf, ram_bytes)
         self._watch()
@@ -140,11 +140,12 @@ class Machine:
             # Always counted: Unicorn ignores a limit in code that it translated without one.
             self._core.emu_start(start | self._isa.thumb, _RETURN, count=limit)
         except _wheel("unicorn").UcError as error:
-            self._faults.append(str(error))
+            self._faults.append((str(error), 0))
+        if not self._faults and self._register("PC") != _RETURN:
+            self._faults.append((self._why_stopped(limit), 0))
         if self._faults:
-            raise DeviceError(f"{function}: {self._faults[0]}, {self._where()}")
-        if self._register("PC") != _RETURN:
-            raise DeviceError(f"{function}: {self._why_stopped(limit)}, {self._where()}")
+            cause, past = self._faults[0]
+            raise DeviceError(f"{function}: {cause}, {self._where(past)}")
         return int(self._register(self._isa.arguments[0]))
 
     def read(self, symbol: str, size: int | None = None) -> bytes:
@@ -212,7 +213,7 @@ class Machine:
             self._core.mem_write(address, data)
 
     def _watch(self) -> None:
-        """Collect output and faults; the hooks hold these two containers only, so a Machine is freed at once."""
+        """Collect the output and the faults."""
         unicorn, faults, output, exceptions = _wheel("unicorn"), self._faults, self._output, self._isa.exceptions
         accesses = {
             unicorn.UC_MEM_READ_UNMAPPED: "read",
@@ -223,11 +224,11 @@ class Machine:
         def memory(_core: Any, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
             kind = f"{accesses.get(access, 'access')} of {size} bytes at {address:#010x}"
             overflow = _STACK - STACK_BYTES <= address < _STACK
-            faults.append(f"stack overflow ({STACK_BYTES} bytes): {kind}" if overflow else f"invalid {kind}")
+            faults.append((f"stack overflow ({STACK_BYTES} bytes): {kind}" if overflow else f"invalid {kind}", 0))
             return False
 
         def exception(core: Any, number: int, _data: Any) -> None:
-            faults.append(exceptions.get(number, f"exception {number}"))
+            faults.append(exceptions.get(number, (f"exception {number}", 0)))
             core.emu_stop()
 
         def transmit(_core: Any, _offset: int, _size: int, value: int, _data: Any) -> None:
@@ -265,8 +266,8 @@ class Machine:
             return "waits for an interrupt that never comes"
         return f"has not returned within {limit} instructions"
 
-    def _where(self) -> str:
-        pc = self._register("PC")
+    def _where(self, past: int) -> str:
+        pc = self._register("PC") - past
         place = self._image.place(pc)
         if place is not None:
             return f"pc {pc:#010x} in {place}"
@@ -287,7 +288,7 @@ class _Isa:
     thumb: int  # set in the address of code
     state: dict[str, int]  # what an earlier call that faulted may have left
     waits: tuple[bytes, ...]  # the instructions that wait for an interrupt
-    exceptions: dict[int, str]  # QEMU's numbers
+    exceptions: dict[int, tuple[str, int]]  # by QEMU's number: the cause, and how far pc is past the instruction
 
 
 _ARM = _Isa(
@@ -301,12 +302,12 @@ _ARM = _Isa(
     state={"XPSR": 1 << 24},  # out of any IT block
     waits=(b"\x30\xbf", b"\x20\xbf"),
     exceptions={
-        2: "supervisor call (SVC)",
-        3: "invalid fetch",
-        4: "unaligned access",
-        7: "breakpoint (BKPT)",
-        8: "exception return",
-        17: "no coprocessor",
+        2: ("supervisor call (SVC)", 2),
+        3: ("invalid fetch", 0),
+        4: ("unaligned access", 0),
+        7: ("breakpoint (BKPT)", 0),
+        8: ("exception return", 0),
+        17: ("no coprocessor", 0),
     },
 )
 _RISCV = _Isa(
@@ -319,7 +320,7 @@ _RISCV = _Isa(
     thumb=0,
     state={},
     waits=(b"\x73\x00\x50\x10",),
-    exceptions={2: "undefined instruction", 3: "breakpoint (EBREAK)", 8: "environment call (ECALL)"},
+    exceptions={2: ("invalid instruction", 4), 8: ("environment call (ECALL)", 4)},
 )
 
 

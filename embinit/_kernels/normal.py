@@ -1,0 +1,100 @@
+"""From words to normal float32 values by Box-Muller, with the libm of a device."""
+
+import numpy as np
+
+from embinit._kernels.fma import fma32
+from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.libm import (
+    DOUBLE,
+    FDLIBM,
+    cos_array,
+    cos_double,
+    cos_fdlibm,
+    cos_fdlibm_fused,
+    log_array,
+    log_double,
+    log_fdlibm,
+    log_fdlibm_fused,
+)
+from embinit._kernels.stream import BLOCK, HISTORY, new_words, next_word, refill
+
+_UNIT = np.float32(2.0**-24)
+_TWO_PI = np.float32(6.2831855)
+
+
+@inlined
+def _log(libm, x):
+    if libm == DOUBLE:
+        return log_double(x)
+    return log_fdlibm(x) if libm == FDLIBM else log_fdlibm_fused(x)
+
+
+@inlined
+def _cos(libm, x):
+    if libm == DOUBLE:
+        return cos_double(x)
+    return cos_fdlibm(x) if libm == FDLIBM else cos_fdlibm_fused(x)
+
+
+@inlined
+def _scaled(log, cosine, deviation_first, fused, mean, stddev):
+    """Return mean + stddev * sqrt(-2 log) * cosine, rounded as the dialect multiplies and the target adds."""
+    radius = np.sqrt(np.float32(np.float32(-2) * log))
+    if deviation_first:
+        a, b = np.float32(stddev * radius), cosine
+    else:
+        a, b = stddev, np.float32(radius * cosine)
+    return fma32(a, b, mean) if fused else np.float32(mean + np.float32(a * b))
+
+
+@inlined
+def _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, out):
+    """Fill out one value at a time: a u1 of 0 or 2^-24 is drawn again, after its u2. Return the words drawn."""
+    drawn = 0
+    for i in range(out.size):
+        k1 = np.uint32(next_word(kind, state) >> shift)
+        k2 = np.uint32(next_word(kind, state) >> shift)
+        drawn += 2
+        while k1 <= np.uint32(1):
+            k1 = np.uint32(next_word(kind, state) >> shift)
+            drawn += 1
+        log = _log(libm, np.float32(np.int32(k1)) * _UNIT)
+        cosine = _cos(libm, _TWO_PI * (np.float32(np.int32(k2)) * _UNIT))
+        out[i] = _scaled(log, cosine, deviation_first, fused, mean, stddev)
+    return drawn
+
+
+@kernel
+def box_muller_cosine(kind, state, shift, libm, deviation_first, fused, mean, stddev, out):
+    """Fill out (float32) with normal values; return the number of words drawn.
+
+    An element takes two words, u1 and u2, and one more for each u1 that is too small. Whole blocks are computed as if
+    none were; a block in which one is, is drawn again from its start, one value at a time.
+    """
+    half = BLOCK // 2
+    words = new_words()
+    u1, u2 = np.empty(half, np.float32), np.empty(half, np.float32)
+    drawn = 0
+    fresh = True
+    for start in range(0, out.size, half):
+        count = min(half, out.size - start)
+        before = state.copy()
+        refill(kind, state, words, 2 * count, fresh)
+        pairs = words[HISTORY : HISTORY + 2 * count]
+        smallest = np.uint32(0xFFFFFFFF)
+        for i in range(count):
+            smallest = min(smallest, pairs[2 * i])
+            u1[i] = np.float32(np.int32(pairs[2 * i] >> shift)) * _UNIT
+            u2[i] = _TWO_PI * (np.float32(np.int32(pairs[2 * i + 1] >> shift)) * _UNIT)
+        filled = out[start : start + count]
+        fresh = smallest >> shift <= np.uint32(1)
+        if fresh:
+            state[:] = before
+            drawn += _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, filled)
+        else:
+            log_array(libm, u1[:count], u1[:count])
+            cos_array(libm, u2[:count], u2[:count])
+            for i in range(count):
+                filled[i] = _scaled(u1[i], u2[i], deviation_first, fused, mean, stddev)
+            drawn += 2 * count
+    return drawn

@@ -1,0 +1,127 @@
+/* Runs requests against the C library: each is an operation and its arguments as words, each answer is words.
+ * Built as a program that reads requests from standard input, or called on a core through twins_run. */
+#include "embinit.h"
+
+uint32_t twins_run(const uint32_t *request, uint32_t *answer);
+extern uint32_t twins_request[16384];
+extern uint32_t twins_answer[16384];
+
+typedef union {
+    uint32_t bits;
+    float value;
+} word;
+
+static float float_of(uint32_t bits)
+{
+    word w;
+    w.bits = bits;
+    return w.value;
+}
+
+static uint32_t bits_of(float value)
+{
+    word w;
+    w.value = value;
+    return w.bits;
+}
+
+static uint64_t wide(const uint32_t *words)
+{
+    return words[0] | (uint64_t)words[1] << 32;
+}
+
+static uint32_t put_wide(uint32_t *words, uint64_t value)
+{
+    words[0] = (uint32_t)value;
+    words[1] = (uint32_t)(value >> 32);
+    return 2;
+}
+
+/* Answer one request; return the words of the answer. */
+uint32_t twins_run(const uint32_t *request, uint32_t *answer)
+{
+    const uint32_t *a = request + 1;
+    embinit_xorshift32 xorshift = {a[0]};
+    embinit_pcg32 pcg;
+    uint32_t n = 0;
+    switch (request[0]) {
+    case 0: /* state, n -> words, state */
+        for (n = 0; n < a[1]; n++) {
+            answer[n] = embinit_xorshift32_next(&xorshift);
+        }
+        answer[n++] = xorshift.state;
+        return n;
+    case 1: /* state, delta -> state */
+        embinit_xorshift32_advance(&xorshift, wide(a + 1));
+        answer[0] = xorshift.state;
+        return 1;
+    case 2: /* seed, stream, n -> words, state, increment */
+        embinit_pcg32_seed(&pcg, wide(a), wide(a + 2));
+        for (n = 0; n < a[4]; n++) {
+            answer[n] = embinit_pcg32_next(&pcg);
+        }
+        n += put_wide(answer + n, pcg.state);
+        return n + put_wide(answer + n, pcg.increment);
+    case 3: /* state, increment, delta -> state */
+        pcg.state = wide(a);
+        pcg.increment = wide(a + 2);
+        embinit_pcg32_advance(&pcg, wide(a + 4));
+        return put_wide(answer, pcg.state);
+    case 4: /* a, b, c -> separate, fused, fused in software */
+        answer[0] = bits_of(embinit_separate(float_of(a[0]), float_of(a[1]), float_of(a[2])));
+        answer[1] = bits_of(embinit_fused(float_of(a[0]), float_of(a[1]), float_of(a[2])));
+        answer[2] = bits_of(embinit_fused_software(float_of(a[0]), float_of(a[1]), float_of(a[2])));
+        return 3;
+    case 5: /* state, multiply_add, low, width, n -> values, state */
+        embinit_uniform(&xorshift, (embinit_multiply_add)a[1], float_of(a[2]), float_of(a[3]), (float *)answer, a[4]);
+        answer[a[4]] = xorshift.state;
+        return a[4] + 1;
+    case 6: /* state, p, n, fill -> n / 32 + 1 words of bits, state */
+        for (; n < a[2] / 32 + 1; n++) {
+            answer[n] = a[3];
+        }
+        embinit_bernoulli(&xorshift, float_of(a[1]), (uint8_t *)answer, a[2]);
+        answer[n++] = xorshift.state;
+        return n;
+    case 7: /* state, n -> order, state */
+        for (n = 0; n < a[1]; n++) {
+            answer[n] = n;
+        }
+        embinit_shuffle(&xorshift, answer, n);
+        answer[n++] = xorshift.state;
+        return n;
+    default: /* n, words -> CRC-32 */
+        answer[0] = embinit_crc32(0, a + 1, 4u * (size_t)a[0]);
+        return 1;
+    }
+}
+
+#ifdef TWINS_ON_HOST
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Standard input: words of the request, words of the answer, then the request; and so on. Each lies in memory of just
+ * its size, so that the address sanitizer sees any access beyond. */
+int main(void)
+{
+    uint32_t sizes[2];
+    while (fread(sizes, sizeof *sizes, 2, stdin) == 2) {
+        uint32_t *request = malloc(sizes[0] * sizeof *request);
+        uint32_t *answer = malloc(sizes[1] * sizeof *answer);
+        if (request == NULL || answer == NULL || fread(request, sizeof *request, sizes[0], stdin) != sizes[0] ||
+            twins_run(request, answer) != sizes[1] || fwrite(answer, sizeof *answer, sizes[1], stdout) != sizes[1]) {
+            return 1;
+        }
+        free(request);
+        free(answer);
+    }
+    return 0;
+}
+
+#else
+
+uint32_t twins_request[16384];
+uint32_t twins_answer[16384];
+
+#endif
