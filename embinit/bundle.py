@@ -103,7 +103,12 @@ class Bundle:
             "embinit": self.package_version,
             "spec_version": SPEC_VERSION,
             "model": model.as_json(),
-            "target": {"name": target.name, "build": target.build, "multiply_add": model.arithmetic, "libm": target.libm},
+            "target": {
+                "name": target.name,
+                "build": target.build,
+                "multiply_add": model.arithmetic,
+                "libm": target.libm,
+            },
             "bit_generator": type(before).__name__,
             "rng_state_before": before.state,
             "rng_state_after": self.state_after,

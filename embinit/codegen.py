@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bundle import Bundle, Entry
-from embinit.initializers import Uniform
+from embinit.dialects import dialect_named
+from embinit.initializers import Constant, Normal, Uniform
 from embinit.spec import SPEC_VERSION
+from embinit.targets import target_named
 
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 
@@ -43,7 +45,9 @@ def expected_header(bundle: Bundle) -> str:
     ]
     for entry in bundle.entries:
         lines.append(f"\n/* {entry.comment} */")
-        lines.append(f"static const {_UNSIGNED[entry.data.itemsize]} expected_{name}_{entry.identifier}[{entry.count}] = {{")
+        lines.append(
+            f"static const {_UNSIGNED[entry.data.itemsize]} expected_{name}_{entry.identifier}[{entry.count}] = {{"
+        )
         lines.extend(_array_lines(entry.data))
         lines.append("};")
     lines.append(f"\n#endif /* EMBINIT_CRC_ONLY */\n\n#endif /* {guard} */\n")
@@ -70,7 +74,7 @@ def init_header(bundle: Bundle) -> str:
         + f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n"
         + '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
         + f"/* Where the device keeps its buffers. */\ntypedef struct {{\n{_joined(members)}}} {name}_buffers;\n\n"
-        + f"/* Fill every buffer from a seed, as the model file says; {bundle.plan.model.seed} gives the golden vectors. */\n"
+        + f"/* Fill every buffer from a seed; {bundle.plan.model.seed} gives the golden vectors. */\n"
         + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed);\n\n"
         + "/* Return 1 when the CRC32 of every buffer is that of the golden vectors, else 0. */\n"
         + f"int {name}_check(const {name}_buffers *buffers);\n\n"
@@ -80,35 +84,58 @@ def init_header(bundle: Bundle) -> str:
 
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
-    model = bundle.plan.model
-    name, n = model.name, len(bundle.entries)
-    rows = (f"    {{{_row(entry)}}}, /* {entry.identifier} */" for entry in bundle.entries)
+    name, n = bundle.plan.model.name, len(bundle.entries)
+    rules = _rules(bundle)
+    rows = (f"    {{{_row(entry, rules)}}}, /* {entry.identifier} */" for entry in bundle.entries)
     pointers = _joined(f"        buffers->{entry.identifier}," for entry in bundle.entries)
+    headers = ["embinit.h", *(["embinit_libm.h", "embinit_normal.h"] if Normal in rules else [])]
+    includes = _joined(f'#include "{header}"' for header in headers)
     return (
         banner(bundle, "initialization on the device")
-        + f'#include "{name}_init.h"\n\n#include "embinit.h"\n\n'
+        + f'#include "{name}_init.h"\n\n{includes}\n'
         + f"#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
         + f'#error "{name}_init.c needs spec version {SPEC_VERSION} of embinit: generate it again"\n#endif\n\n'
-        + f"static const embinit_row rows[{n}] = {{\n{_joined(rows)}}};\n\n"
-        + f"static const embinit_plan plan = {{rows, {n}u, {model.seed}u, 0x{bundle.zero_seed:08x}u, "
-        + f"EMBINIT_{model.arithmetic.upper()}}};\n\n"
+        + _joined(f"static const embinit_{kind}_rule {kind} = {{{values}}};" for kind, values in rules.values())
+        + f"\nstatic const embinit_row rows[{n}] = {{\n{_joined(rows)}}};\n\n"
         + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed)\n{{\n"
-        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n    embinit_fill(&plan, seed, pointers);\n}}\n\n"
+        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n"
+        + f"    embinit_xorshift32 generator = {{seed != 0 ? seed : 0x{bundle.zero_seed:08x}u}};\n"
+        + "    const embinit_source source = {embinit_xorshift32_source, &generator};\n"
+        + f"    embinit_fill(rows, {n}, &source, pointers);\n}}\n\n"
         + f"int {name}_check(const {name}_buffers *buffers)\n{{\n"
         + f"    const float *const pointers[{n}] = {{\n{pointers}    }};\n"
-        + f"    return embinit_check(&plan, pointers) == {n}u;\n}}\n"
+        + f"    return embinit_check(rows, {n}, pointers) == {n};\n}}\n"
     )
 
 
-def _row(entry: Entry) -> str:
+def _rules(bundle: Bundle) -> dict[type, tuple[str, str]]:
+    """Return, for each kind of distribution that a model draws, the name and the C initializer of its rule."""
+    model = bundle.plan.model
+    dialect, libm = dialect_named(model.dialect), target_named(model.target).libm.replace("-", "_")
+    shift, multiply_add = dialect.uniform.shift, f"EMBINIT_{model.arithmetic.upper()}"
+    first = int(dialect.normal.deviation_first)
+    rules: dict[type, tuple[str, str]] = {
+        Uniform: ("uniform", f"{shift}, {multiply_add}"),
+        Normal: ("normal", f"embinit_logf_{libm}, embinit_cosf_{libm}, {shift}, {multiply_add}, {first}"),
+    }
+    drawn = {type(entry.row.distribution) for entry in bundle.entries}
+    return {kind: rule for kind, rule in rules.items() if kind in drawn}
+
+
+def _row(entry: Entry, rules: dict[type, tuple[str, str]]) -> str:
     """Return the C initializer of an embinit_row."""
     distribution = entry.row.distribution
-    if isinstance(distribution, Uniform):
-        kind, a, b = "EMBINIT_UNIFORM", np.float32(distribution.low), np.float32(distribution.high)
-        b = np.float32(b - a)
-    else:
-        kind, a, b = "EMBINIT_CONSTANT", np.float32(distribution.value), np.float32(0)  # type: ignore[union-attr]
-    return f"{entry.count}u, 0x{a.view(np.uint32):08x}u, 0x{b.view(np.uint32):08x}u, 0x{entry.crc32:08x}u, {kind}"
+    kind, _ = rules.get(type(distribution), ("constant", ""))
+    match distribution:
+        case Constant(value):
+            a, b = value, 0.0
+        case Uniform(low, high):
+            a, b = low, float(np.float32(high) - np.float32(low))
+        case Normal(mean, stddev):
+            a, b = mean, stddev
+    rule = "0" if isinstance(distribution, Constant) else f"&{kind}"
+    bits = ", ".join(f"0x{np.float32(x).view(np.uint32):08x}u" for x in (a, b))
+    return f"embinit_{kind}, {rule}, {entry.count}u, {bits}, 0x{entry.crc32:08x}u"
 
 
 def unity_test(bundle: Bundle) -> str:
@@ -121,7 +148,8 @@ def unity_test(bundle: Bundle) -> str:
             f"void test_{entry.identifier}(void)\n{{\n"
             f"    const {entry.ctype} *actual = {name}_under_test()->{entry.identifier};\n"
             "#ifdef EMBINIT_CRC_ONLY\n"
-            f"    TEST_ASSERT_EQUAL_HEX32({name}_{entry.identifier}_crc32, embinit_crc32(0, actual, sizeof *actual * {entry.count}u));\n"
+            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {entry.count}u);\n"
+            f"    TEST_ASSERT_EQUAL_HEX32({name}_{entry.identifier}_crc32, crc32);\n"
             "#else\n"
             f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{entry.identifier}, actual, {entry.count});\n"
             "#endif\n}\n"
@@ -131,7 +159,8 @@ def unity_test(bundle: Bundle) -> str:
         banner(bundle, "bit-exact tests for Unity")
         + f'#include "unity.h"\n\n#include "embinit.h"\n#include "expected_{name}.h"\n#include "{name}_init.h"\n\n'
         + "/* Yours to write: run your init code once, and return where its buffers are. */\n"
-        + f"const {name}_buffers *{name}_under_test(void);\n\nvoid setUp(void)\n{{\n}}\n\nvoid tearDown(void)\n{{\n}}\n\n"
+        + f"const {name}_buffers *{name}_under_test(void);\n\n"
+        + "void setUp(void)\n{\n}\n\nvoid tearDown(void)\n{\n}\n\n"
         + "\n".join(tests)
         + f"\nint main(void)\n{{\n    UNITY_BEGIN();\n{_joined(runs)}    return UNITY_END();\n}}\n"
     )
@@ -166,7 +195,8 @@ def firmware(bundle: Bundle) -> str:
         + f'#include "{name}_init.h"\n\n{_joined(buffers)}\n'
         + f"static const {name}_buffers buffers = {{\n{_joined(pointers)}}};\n\n"
         + "int firmware_main(uint32_t seed);\n\n"
-        + f"int firmware_main(uint32_t seed)\n{{\n    {name}_init(&buffers, seed);\n    return {name}_check(&buffers);\n}}\n"
+        + "int firmware_main(uint32_t seed)\n{\n"
+        + f"    {name}_init(&buffers, seed);\n    return {name}_check(&buffers);\n}}\n"
     )
 
 

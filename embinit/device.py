@@ -11,8 +11,9 @@ from embinit.targets import TARGETS, target_named
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
 #: The C library: what a firmware compiles with the generated code.
-SOURCES = (C_DIRECTORY / "embinit.c",)
-HEADERS = (C_DIRECTORY / "embinit.h",)
+UNITS = ("embinit", "embinit_libm", "embinit_normal")
+SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
+HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
 
 
 def run(bundle: Bundle) -> dict[str, bytes]:
@@ -21,7 +22,7 @@ def run(bundle: Bundle) -> dict[str, bytes]:
     The code is the generated <name>_init.c with the C library, compiled by zig cc and run by Unicorn. Raises
     EmbinitError when the target has no emulated core or a tool is missing.
     """
-    from embinit.targets.zig_unicorn import EMULATIONS, DeviceError, Machine, build
+    from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
     model = bundle.plan.model
     if not target_named(model.target).emulated:
@@ -37,11 +38,8 @@ def run(bundle: Bundle) -> dict[str, bytes]:
         }.items():
             (folder / name).write_text(text, encoding="utf-8")
         sources = [*SOURCES, folder / f"{model.name}_init.c", folder / "firmware.c"]
-        try:
-            machine = Machine(build(sources, emulation, folder / "firmware.elf", include=[C_DIRECTORY]), emulation)
-            for entry in bundle.entries:
-                machine.write(f"device_{entry.identifier}", b"\xa5" * len(entry.payload))
-            machine.call("firmware_main", model.seed & 0xFFFFFFFF)
-            return {entry.row.name: machine.read(f"device_{entry.identifier}") for entry in bundle.entries}
-        except DeviceError as error:
-            raise EmbinitError(str(error)) from None
+        machine = Machine(build(sources, emulation, folder / "firmware.elf", include=[C_DIRECTORY]), emulation)
+        for entry in bundle.entries:
+            machine.write(f"device_{entry.identifier}", b"\xa5" * len(entry.payload))
+        machine.call("firmware_main", model.seed & 0xFFFFFFFF)
+        return {entry.row.name: machine.read(f"device_{entry.identifier}") for entry in bundle.entries}

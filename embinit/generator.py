@@ -70,9 +70,7 @@ class Generator:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
         out = np.empty(n, np.bool_)
         rule = self.dialect.uniform
-        uniform.bernoulli(
-            self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask), np.float32(p), out
-        )
+        uniform.bernoulli(self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.float32(p), out)
         self.drawn += n
         return out
 
@@ -92,7 +90,7 @@ class Generator:
         if isinstance(indices, np.ndarray):
             indices[:] = indices[order]
         else:
-            indices[:] = [indices[i] for i in order]
+            indices[:] = [indices[i] for i in order.tolist()]
 
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
@@ -108,7 +106,7 @@ class Generator:
                 with np.errstate(over="ignore"):  # high - low may overflow to infinity, as it does on the device
                     width = np.float32(np.float32(high) - low32)
                 uniform.uniform(
-                    self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask),
+                    self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift),
                     self.multiply_add == "fused", low32, width, flat,
                 )  # fmt: skip
                 self.drawn += flat.size
@@ -116,9 +114,16 @@ class Generator:
                 from embinit._kernels import normal
 
                 self.drawn += normal.box_muller_cosine(
-                    self.bitgen.kind, self.bitgen.words, np.uint32(self.dialect.uniform.shift), LIBMS.index(self.target.libm),
-                    self.dialect.normal.deviation_first, self.multiply_add == "fused", np.float32(mean), np.float32(stddev), flat,
-                )  # fmt: skip
+                    self.bitgen.kind,
+                    self.bitgen.words,
+                    np.uint32(self.dialect.uniform.shift),
+                    LIBMS.index(self.target.libm),
+                    self.dialect.normal.deviation_first,
+                    self.multiply_add == "fused",
+                    np.float32(mean),
+                    np.float32(stddev),
+                    flat,
+                )
 
 
 def _fan(what: str, value: int | None) -> int:
@@ -129,7 +134,12 @@ def _fan(what: str, value: int | None) -> int:
 
 def _flat(out: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a one-dimensional view of an array that kernels can write to."""
-    if not isinstance(out, np.ndarray) or out.dtype != np.float32 or not out.flags.c_contiguous or not out.flags.writeable:
+    if (
+        not isinstance(out, np.ndarray)
+        or out.dtype != np.float32
+        or not out.flags.c_contiguous
+        or not out.flags.writeable
+    ):
         got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
         raise EmbinitError(f"out must be a writable, C-contiguous float32 array, got {got}")
     return out.reshape(-1)

@@ -119,7 +119,7 @@ def ones() -> Initializer:
 
 
 def uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
-    """Uniform from low to high, whatever the fans.
+    """Draw from U(low, high), whatever the fans.
 
     >>> uniform(-0.1, 0.1)
     Uniform(low=-0.1, high=0.1)
@@ -128,7 +128,7 @@ def uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
 
 
 def normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
-    """Normal with mean and stddev, whatever the fans.
+    """Draw from N(mean, stddev^2), whatever the fans.
 
     >>> normal(0.0, 0.02)
     Normal(mean=0.0, stddev=0.02)

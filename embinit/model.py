@@ -85,8 +85,13 @@ class Model:
         if not self.layers:
             raise EmbinitError("a model must have at least one layer, got none")
         if not all(isinstance(layer, Layer) for layer in self.layers):
-            raise EmbinitError(f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}")
-        named = [layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(self.layers)]
+            raise EmbinitError(
+                f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}"
+            )
+        named = [
+            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}")
+            for i, layer in enumerate(self.layers)
+        ]
         object.__setattr__(self, "layers", tuple(named))
         seen: set[str] = set()
         for layer in named:
@@ -149,7 +154,7 @@ class Model:
             total += format_named(tensor.format).nbytes(tensor.size)
             if total > self.memory_limit:
                 raise EmbinitError(
-                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, which is more than "
+                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, more than "
                     f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
                 )
 
@@ -217,7 +222,9 @@ def _with_initializer(keys: dict[str, Any]) -> dict[str, Any]:
     return {**keys, "weight_init": initializers.BY_NAME[name](**parameters)}
 
 
-INITIALIZER_PARAMETERS = sorted({p for factory in initializers.BY_NAME.values() for p in inspect.signature(factory).parameters})
+INITIALIZER_PARAMETERS = sorted(
+    {p for factory in initializers.BY_NAME.values() for p in inspect.signature(factory).parameters}
+)
 
 
 def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,17 @@ class Plan:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             first, draws = ("?" if value is None else str(value) for value in (row.first_draw, row.draws))
             cells.append(
-                (row.name, shape, str(row.fan_in), str(row.fan_out), str(row.distribution), first, draws, row.format, str(row.bytes))
+                (
+                    row.name,
+                    shape,
+                    str(row.fan_in),
+                    str(row.fan_out),
+                    str(row.distribution),
+                    first,
+                    draws,
+                    row.format,
+                    str(row.bytes),
+                )
             )
         total = sum(row.bytes for row in self.rows)
         return "\n".join([head, *table(cells), f"{len(self.rows)} buffers, {total} bytes"])
@@ -128,7 +139,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def table(cells: list[tuple[str, ...]]) -> list[str]:
+def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
     """Align rows of cells in columns: numbers to the right, words to the left.
 
     >>> table([("name", "n"), ("a", "10")])
@@ -138,6 +149,7 @@ def table(cells: list[tuple[str, ...]]) -> list[str]:
     right = [all(cell.lstrip("-").isdigit() or cell in ("?", "") for cell in column[1:]) for column in columns]
     widths = [max(map(len, column)) for column in columns]
     lines = (
-        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)) for line in cells
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True))
+        for line in cells
     )
     return [line.rstrip() for line in lines]

@@ -20,4 +20,6 @@ class Buffer:
 def store(values: Values) -> dict[str, Buffer]:
     """Return the device's buffers, by name."""
     little = np.dtype("<f4")
-    return {row.name: Buffer(row.format, values.arrays[row.name].astype(little, copy=False)) for row in values.plan.rows}
+    return {
+        row.name: Buffer(row.format, values.arrays[row.name].astype(little, copy=False)) for row in values.plan.rows
+    }

@@ -57,7 +57,9 @@ class Report:
 
     def __str__(self) -> str:
         cells = [("buffer", "elements", "equal", "first mismatch")]
-        cells += [(c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)) for c in self.comparisons]
+        cells += [
+            (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)) for c in self.comparisons
+        ]
         equal, elements = (sum(getattr(c, what) for c in self.comparisons) for what in ("equal", "elements"))
         verdict = "agrees with the simulation, bit for bit" if self.agrees else "differs from the simulation"
         return "\n".join([*table(cells), f"{self.source} {verdict}: {equal} of {elements} elements are equal"])
@@ -111,5 +113,3 @@ def read_dump(path: str | Path, bundle: Bundle) -> dict[str, bytes]:
             f"got {len(dump)}"
         )
     return {entry.row.name: dump[entry.offset : entry.offset + len(entry.payload)] for entry in bundle.entries}
-
-

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from embinit import EmbinitError, Pcg32, Xorshift32
+
 import recorded
 import reference
 import strategies
-from embinit import EmbinitError, Pcg32, Xorshift32
 
 
 def oracle(generator):

@@ -10,6 +10,7 @@ import pytest
 
 import embinit
 from embinit.device import C_DIRECTORY
+
 from test_model import BAD, GOOD
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -146,7 +147,9 @@ def test_verify_on_a_device(model):
 
 
 def test_verify_without_the_wheels_says_what_to_install(model):
-    hidden = "import sys; sys.modules['ziglang'] = None; from embinit.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    hidden = (
+        "import sys; sys.modules['ziglang'] = None; from embinit.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", hidden, "verify", model, "--device"], capture_output=True, text=True, check=False
     )

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given, settings
 
 import embinit
-import strategies
 from embinit import codegen, device
 from embinit.bundle import gather
 from embinit.targets import TARGETS
 from embinit.targets.zig_unicorn import EMULATIONS, STACK_BYTES, Machine, build
 from embinit.verify import verify
+
+import strategies
 
 ROOT = Path(__file__).parent.parent
 HARNESS = Path(__file__).parent / "c"

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import given, settings
 
 import embinit
-import strategies
-from compilers import HOST_COMPILERS, WARNINGS
 from embinit import EmbinitError
 from embinit.device import C_DIRECTORY
 from embinit.export import FORMATS, drift, export, render
+
+import strategies
+from compilers import HOST_COMPILERS, WARNINGS
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "har_classifier.toml"
 FILES = {
@@ -82,7 +83,10 @@ def test_every_file_holds_the_values(model):
         assert files["m.bin"][entry["offset"] : entry["offset"] + entry["bytes"]] == payload
         assert int(entry["crc32"], 16) == zlib.crc32(payload)
         assert entry["sha256"] == sha256(payload).hexdigest()
-        assert header_words(header, entry["name"].replace(".", "_")) == values[entry["name"]].view(np.uint32).ravel().tolist()
+        assert (
+            header_words(header, entry["name"].replace(".", "_"))
+            == values[entry["name"]].view(np.uint32).ravel().tolist()
+        )
     for name, digest in manifest["files"].items():
         assert sha256(files[name]).hexdigest() == digest
 
@@ -108,8 +112,11 @@ def test_the_manifest_says_where_the_bits_come_from(bundle):
     assert manifest["spec_version"] == 1
     assert manifest["embinit"] == embinit.__version__
     assert manifest["target"] == {
-        "name": "cortex-m4f", "build": "Armv7E-M, FPv4-SP, gcc -O2, newlib", "multiply_add": "fused", "libm": "fdlibm-fused",
-    }  # fmt: skip
+        "name": "cortex-m4f",
+        "build": "Armv7E-M, FPv4-SP, gcc -O2, newlib",
+        "multiply_add": "fused",
+        "libm": "fdlibm-fused",
+    }
     assert (manifest["rng_state_before"], manifest["bit_generator"]) == (42, "Xorshift32")
     assert manifest["rng_state_after"] == embinit.Xorshift32(42).jumped(10214).state
     assert [entry["first_draw"] for entry in manifest["buffers"]] == [0, 1008, 1024, 3584, 3616, 9760, 9824, 10208]
@@ -180,7 +187,15 @@ def test_generated_c_refuses_another_spec_version(bundle, tmp_path):
 
     text = (C_DIRECTORY / "embinit.h").read_text().replace("EMBINIT_SPEC_VERSION 1", "EMBINIT_SPEC_VERSION 2")
     (tmp_path / "embinit.h").write_text(text)
-    command = [*compiler, "-c", f"-I{tmp_path}", f"-I{bundle}", bundle / "har_classifier_init.c", "-o", tmp_path / "x.o"]
+    command = [
+        *compiler,
+        "-c",
+        f"-I{tmp_path}",
+        f"-I{bundle}",
+        bundle / "har_classifier_init.c",
+        "-o",
+        tmp_path / "x.o",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "needs spec version 1" in done.stderr
 

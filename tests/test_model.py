@@ -150,8 +150,14 @@ def test_nameless_layers_are_named_by_type_and_position():
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
-        (lambda: Conv1d(in_channels=4, out_channels=6, kernel_size=1, groups=4), "groups must divide out_channels = 6, got 4"),
-        (lambda: Conv1d(in_channels=3, out_channels=6, kernel_size=1, groups=2), "groups must divide in_channels = 3, got 2"),
+        (
+            lambda: Conv1d(in_channels=4, out_channels=6, kernel_size=1, groups=4),
+            "groups must divide out_channels = 6, got 4",
+        ),
+        (
+            lambda: Conv1d(in_channels=3, out_channels=6, kernel_size=1, groups=2),
+            "groups must divide in_channels = 3, got 2",
+        ),
         (lambda: Conv1d(in_channels=3, out_channels=6, kernel_size=1, groups=0), "groups must be an integer from 1"),
         (lambda: GroupNorm(num_groups=3, num_channels=8), "num_groups must divide num_channels = 8, got 3"),
         (lambda: LayerNorm(normalized_shape=[]), "normalized_shape must have at least one size"),
@@ -201,7 +207,9 @@ def test_public_names_exist_and_are_sorted():
 def test_a_gain_of_zero_is_the_gain_of_the_scheme():
     for scheme, gain in ((initializers.kaiming_uniform, 1.41421356237), (initializers.xavier_uniform, 1.0)):
         values = [
-            Model("m", [Linear(in_features=5, out_features=4, weight_init=scheme(gain=g))], seed=7).init()["linear0.weight"]
+            Model("m", [Linear(in_features=5, out_features=4, weight_init=scheme(gain=g))], seed=7).init()[
+                "linear0.weight"
+            ]
             for g in (0.0, -0.0, gain)
         ]
         assert values[0].tobytes() == values[1].tobytes() == values[2].tobytes()

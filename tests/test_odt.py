@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import embinit
-import recorded
-import reference
-import strategies
 from embinit import Generator, Xorshift32, initializers
 from embinit.dialects import dialect_named
 from embinit.fill import fill
+
+import recorded
+import reference
+import strategies
 
 LAYER_TYPES = {"Conv1dTransposed": "ConvTranspose1d"}
 SCHEMES = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import reference as ref
 from recorded import FUSED, PLATFORMS, bits, cases, model_layer, pieces, same, torch_cases, torch_words, words
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 import reference as ref
 import reference_formats as fmt
 from recorded import FUSED, cases, model_layer, same, words
@@ -120,8 +121,8 @@ def test_sym_widths_the_firmware_refuses() -> None:
 
 
 def test_sym_of_no_bits() -> None:
-    q = fmt.sym(bits_of(0.25, -1.5), 0)
-    assert (q.codes, q.scales) == ([0, 0], bits_of(-3.0))
+    q = fmt.sym(bits_of(0.25, -1.5, 1.5), 0)
+    assert (q.codes, q.scales) == ([0, 0, 0], bits_of(-3.0))
     with pytest.raises(ValueError, match="must fit"):
         fmt.sym_payload(q, 0)
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import reference
-from compilers import HOST_COMPILERS, SOURCES, compile_program
 from embinit import Generator, Pcg32, Xorshift32
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import kernel
 from embinit.device import C_DIRECTORY
+from embinit.targets import LIBMS
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+
+import reference
+from compilers import HOST_COMPILERS, SOURCES, compile_program
 
 TWINS = Path(__file__).parent / "c" / "twins.c"
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
@@ -89,7 +91,11 @@ def special_multiply_add_requests():
                     separate = product + float_of(c)
                 finite_product = np.isfinite(float_of(a)) and np.isfinite(float_of(b))
                 if not np.isnan(separate) and not (finite_product and np.isinf(product)):
-                    fused = reference.fma(a, b, c) if np.isfinite([float_of(x) for x in (a, b, c)]).all() else word_of(separate)
+                    fused = (
+                        reference.fma(a, b, c)
+                        if np.isfinite([float_of(x) for x in (a, b, c)]).all()
+                        else word_of(separate)
+                    )
                     yield [4, a, b, c], [word_of(separate), fused, fused]
 
 
@@ -116,7 +122,31 @@ def distribution_requests(chance):
         yield [7, state, n], [*order, g.bitgen.state]
 
         words = np.array([chance.getrandbits(32) for _ in range(n)], np.uint32)
-        yield [8, n, *words.tolist()], [zlib.crc32(words.tobytes())]
+        yield [11, n, *words.tolist()], [zlib.crc32(words.tobytes())]
+
+
+def normal_requests(chance):
+    """Include states after which u1 is 0 or 2^-24, and is drawn again."""
+    redrawn = [2093433617, 335585285]
+    for i in range(60):
+        state, n = redrawn[i] if i < 2 else chance.getrandbits(32) or 1, chance.randrange(200)
+        dialect, fused = chance.choice(["odt", "odt-2026-06"]), chance.random() < 0.5
+        target = chance.choice(["host", "cortex-m0", "cortex-m4f"])
+        mean, stddev = np.float32(chance.uniform(-1, 1)), np.float32(chance.uniform(0, 2))
+        out = np.empty(n, np.float32)
+        g = Generator(Xorshift32(state), dialect, target, "fused" if fused else "separate")
+        g.normal(mean, stddev, out)
+        rule = [int(fused), LIBMS.index(g.target.libm), int(g.dialect.normal.deviation_first)]
+        yield [8, state, *rule, word_of(mean), word_of(stddev), n], [*out.view(np.uint32).tolist(), g.bitgen.state]
+
+        x = chance.choice([0, 0x00800000, 0x3F800000, 0x40000000, 0x7F7FFFFF, chance.randrange(0x00800000, 0x7F800000)])
+        yield [9, x], [reference.sqrt(x)]
+
+        seed, stream = chance.getrandbits(64), chance.getrandbits(63)
+        g = Generator(Pcg32(seed, stream), multiply_add="fused" if fused else "separate")
+        g.uniform(mean, stddev, out)
+        asked = [10, *halves(seed), *halves(stream), int(fused), word_of(mean), word_of(stddev - mean), n]
+        yield asked, [*out.view(np.uint32).tolist(), *halves(g.bitgen.state[0])]
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +158,7 @@ def requests():
         *multiply_add_requests(chance),
         *special_multiply_add_requests(),
         *distribution_requests(chance),
+        *normal_requests(chance),
     ]
     assert len(made) > 5000
     return made

@@ -103,7 +103,7 @@ void print(const char *text)
 void hello(void) { print("hello, "); print("world\\n"); }
 
 uint32_t load(uint32_t address) { return *(volatile uint32_t *)(uintptr_t)address; }
-void store(uint32_t address) { *(volatile uint32_t *)(uintptr_t)address = 1; }
+void store(uint32_t address, uint32_t value) { *(volatile uint32_t *)(uintptr_t)address = value; }
 void jump(uint32_t address)
 {
     ((void (*)(void))(uintptr_t)address)();
@@ -427,9 +427,9 @@ def test_reading_and_writing_know_their_bounds(machine):
 def test_output_collects_what_the_firmware_writes_to_its_uart(core, machine):
     device = machine(core)
     device.call("hello")
-    device.call("store", UART)
+    device.call("store", UART, 0x12345678)
 
-    assert device.output == b"hello, world\n\x01"
+    assert device.output == b"hello, world\nx"
 
 
 # Ways a call can end
@@ -443,7 +443,7 @@ def test_a_fault_names_the_cause_and_the_place(core, machine):
     with pytest.raises(DeviceError, match=rf"^load: invalid read of 4 bytes at 0x00000000, {place} load\+0x0$"):
         device.call("load", 0)
     with pytest.raises(DeviceError, match=rf"^store: invalid write of 4 bytes at 0x60000000, {place} store\+0x\d$"):
-        device.call("store", 0x6000_0000)
+        device.call("store", 0x6000_0000, 1)
     with pytest.raises(DeviceError, match=r"^jump: invalid fetch of . bytes at 0x30000000, .* called from jump\+0x"):
         device.call("jump", 0x3000_0001 if core in ARM_CORES else 0x3000_0000)
     with pytest.raises(DeviceError, match=rf"^trap: [Ii]nvalid instruction.*, {place} trap\+0x0$"):
@@ -550,14 +550,18 @@ def test_flags_includes_and_several_sources(tmp_path):
     (tmp_path / "headers").mkdir()
     (tmp_path / "headers" / "answer.h").write_text("int answer(void);\n")
     sources = [tmp_path / "one.c", tmp_path / "two.c"]
-    sources[0].write_text('#include "answer.h"\nint twice(void) { return 2 * answer(); }\n')
-    sources[1].write_text('#include "answer.h"\nint answer(void) { return ANSWER; }\n')
+    sources[0].write_text('#include "answer.h"\nint shared = 1;\nint twice(void) { return 2 * answer(); }\n')
+    sources[1].write_text(
+        '#include "answer.h"\nstatic volatile int shared = 2;\nint answer(void) { return ANSWER + 0 * shared; }\n'
+    )
     core = EMULATIONS["cortex-m0"]
-    options = {"include": [tmp_path / "headers"], "flags": ["-DANSWER=21", "-std=c99", "-Werror"], "optimize": "-O0"}
-    elf = build(sources, core, tmp_path / "both.elf", **options)
+    flags = ["-DANSWER=21", "-std=c99", "-Werror", "-ffunction-sections", "-fdata-sections"]
+    elf = build(sources, core, tmp_path / "both.elf", include=[tmp_path / "headers"], optimize="-O0", flags=flags)
+    device = Machine(elf, core)
 
     assert elf == tmp_path / "both.elf"
-    assert Machine(elf, core).call("twice") == 42
+    assert device.call("twice") == 42
+    assert array(device, "shared", np.int32)[0] == 1  # the global one
 
 
 def test_unoptimized_firmware_computes_the_same(tmp_path, machine):
@@ -619,20 +623,32 @@ def test_builds_may_run_at_once_and_leave_the_working_directory_alone(tmp_path):
 @pytest.mark.parametrize(
     ("variables", "cache"),
     [
-        ({"EMBINIT_CACHE_DIR": "/one", "XDG_CACHE_HOME": "/two"}, "/one/embinit/zig"),
-        ({"XDG_CACHE_HOME": "/two"}, "/two/embinit/zig"),
-        ({"HOME": "/three"}, "/three/.cache/embinit/zig"),
-        ({"XDG_CACHE_HOME": "/two", "ZIG_GLOBAL_CACHE_DIR": "/g", "ZIG_LOCAL_CACHE_DIR": "/g"}, "/g"),
+        ({"EMBINIT_CACHE_DIR": "one", "XDG_CACHE_HOME": "two"}, "one/embinit/zig"),
+        ({"XDG_CACHE_HOME": "two"}, "two/embinit/zig"),
+        ({"HOME": "three"}, "three/.cache/embinit/zig"),
+        ({"XDG_CACHE_HOME": "two", "ZIG_GLOBAL_CACHE_DIR": "four", "ZIG_LOCAL_CACHE_DIR": "four"}, "four"),
     ],
 )
-def test_zig_caches_for_the_user_unless_told_otherwise(variables, cache, monkeypatch):
+def test_zig_caches_for_the_user_unless_told_otherwise(variables, cache, tmp_path, monkeypatch):
     for name in ("EMBINIT_CACHE_DIR", "XDG_CACHE_HOME", "ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    environment = zig_unicorn._zig_environment()
+    for name, directory in variables.items():
+        monkeypatch.setenv(name, str(tmp_path / directory))
+    expected = tmp_path / cache
 
-    assert (environment["ZIG_GLOBAL_CACHE_DIR"], environment["ZIG_LOCAL_CACHE_DIR"]) == (cache, cache)
+    assert zig_unicorn._zig_caches() == {
+        "ZIG_GLOBAL_CACHE_DIR": str(expected),
+        "ZIG_LOCAL_CACHE_DIR": str(expected),
+    }
+    assert expected.is_dir()
+
+
+def test_a_cache_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
+    monkeypatch.setenv("EMBINIT_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(DeviceError, match=r"zig needs a cache directory, set EMBINIT_CACHE_DIR: .*Not a directory"):
+        compile_text("int f(void) { return 0; }\n", "cortex-m0", tmp_path)
 
 
 def test_a_missing_wheel_says_how_to_install_it(tmp_path, machine, monkeypatch):

@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
@@ -60,21 +60,25 @@ class _Locator:
         return cls(function, source)
 
 
-class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+class _CacheImpl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012 (Numba's own attribute)
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     _impl_class = _CacheImpl
+
+
+def _compiled(function: Function) -> Any:
+    return numba.njit(nogil=True, error_model="numpy", fastmath=False)(function)
 
 
 def kernel(function: Function) -> Function:
     """Compile a function at its first call, without the GIL and without fast math; keep the machine code on disk."""
-    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=False)(function)
+    compiled = _compiled(function)
     compiled._cache = _Cache(function)
-    return compiled  # type: ignore[no-any-return]
+    return cast("Function", compiled)
 
 
 def inlined(function: Function) -> Function:
     """Compile a function that only kernels call: it is part of their machine code."""
-    return numba.njit(nogil=True, error_model="numpy", fastmath=False, inline="never")(function)  # type: ignore[no-any-return]
+    return cast("Function", _compiled(function))

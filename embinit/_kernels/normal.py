@@ -1,6 +1,7 @@
 """From words to normal float32 values by Box-Muller, with the libm of a device."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
@@ -16,28 +17,31 @@ from embinit._kernels.libm import (
     log_fdlibm,
     log_fdlibm_fused,
 )
-from embinit._kernels.stream import BLOCK, HISTORY, new_words, next_word, refill
+from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, next_word, refill
+from embinit._kernels.uniform import LOW_24
 
 _UNIT = np.float32(2.0**-24)
 _TWO_PI = np.float32(6.2831855)
 
 
 @inlined
-def _log(libm, x):
+def _log(libm: int, x: np.float32) -> np.float32:
     if libm == DOUBLE:
         return log_double(x)
     return log_fdlibm(x) if libm == FDLIBM else log_fdlibm_fused(x)
 
 
 @inlined
-def _cos(libm, x):
+def _cos(libm: int, x: np.float32) -> np.float32:
     if libm == DOUBLE:
         return cos_double(x)
     return cos_fdlibm(x) if libm == FDLIBM else cos_fdlibm_fused(x)
 
 
 @inlined
-def _scaled(log, cosine, deviation_first, fused, mean, stddev):
+def _scaled(
+    log: np.float32, cosine: np.float32, deviation_first: bool, fused: bool, mean: np.float32, stddev: np.float32
+) -> np.float32:
     """Return mean + stddev * sqrt(-2 log) * cosine, rounded as the dialect multiplies and the target adds."""
     radius = np.sqrt(np.float32(np.float32(-2) * log))
     if deviation_first:
@@ -48,15 +52,25 @@ def _scaled(log, cosine, deviation_first, fused, mean, stddev):
 
 
 @inlined
-def _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, out):
+def _serial(
+    kind: int,
+    state: Words,
+    shift: np.uint32,
+    libm: int,
+    deviation_first: bool,
+    fused: bool,
+    mean: np.float32,
+    stddev: np.float32,
+    out: NDArray[np.float32],
+) -> int:
     """Fill out one value at a time: a u1 of 0 or 2^-24 is drawn again, after its u2. Return the words drawn."""
     drawn = 0
     for i in range(out.size):
-        k1 = np.uint32(next_word(kind, state) >> shift)
-        k2 = np.uint32(next_word(kind, state) >> shift)
+        k1 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
+        k2 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
         drawn += 2
         while k1 <= np.uint32(1):
-            k1 = np.uint32(next_word(kind, state) >> shift)
+            k1 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
             drawn += 1
         log = _log(libm, np.float32(np.int32(k1)) * _UNIT)
         cosine = _cos(libm, _TWO_PI * (np.float32(np.int32(k2)) * _UNIT))
@@ -65,7 +79,17 @@ def _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, out)
 
 
 @kernel
-def box_muller_cosine(kind, state, shift, libm, deviation_first, fused, mean, stddev, out):
+def box_muller_cosine(
+    kind: int,
+    state: Words,
+    shift: np.uint32,
+    libm: int,
+    deviation_first: bool,
+    fused: bool,
+    mean: np.float32,
+    stddev: np.float32,
+    out: NDArray[np.float32],
+) -> int:
     """Fill out (float32) with normal values; return the number of words drawn.
 
     An element takes two words, u1 and u2, and one more for each u1 that is too small. Whole blocks are computed as if
@@ -83,11 +107,13 @@ def box_muller_cosine(kind, state, shift, libm, deviation_first, fused, mean, st
         pairs = words[HISTORY : HISTORY + 2 * count]
         smallest = np.uint32(0xFFFFFFFF)
         for i in range(count):
-            smallest = min(smallest, pairs[2 * i])
-            u1[i] = np.float32(np.int32(pairs[2 * i] >> shift)) * _UNIT
-            u2[i] = _TWO_PI * (np.float32(np.int32(pairs[2 * i + 1] >> shift)) * _UNIT)
+            k1 = np.uint32(np.uint32(pairs[2 * i] >> shift) & LOW_24)
+            k2 = np.uint32(np.uint32(pairs[2 * i + 1] >> shift) & LOW_24)
+            smallest = min(smallest, k1)
+            u1[i] = np.float32(np.int32(k1)) * _UNIT
+            u2[i] = _TWO_PI * (np.float32(np.int32(k2)) * _UNIT)
         filled = out[start : start + count]
-        fresh = smallest >> shift <= np.uint32(1)
+        fresh = bool(smallest <= np.uint32(1))
         if fresh:
             state[:] = before
             drawn += _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, filled)

@@ -1,8 +1,11 @@
 """Words of the bit generators, in blocks: every distribution kernel reads the stream through `refill`."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
+
+Words = NDArray[np.uint32]
 
 XORSHIFT32 = 0
 PCG32 = 1
@@ -15,14 +18,15 @@ HISTORY = 512
 
 
 @inlined
-def xorshift32_step(x):
+def xorshift32_step(x: np.uint32) -> np.uint32:
+    """Return the state after x, which is also the word drawn."""
     x ^= np.uint32(x << np.uint32(13))
     x ^= np.uint32(x >> np.uint32(17))
     return np.uint32(x ^ np.uint32(x << np.uint32(5)))
 
 
 @inlined
-def xorshift32(state, words, count, primed):
+def xorshift32(state: Words, words: Words, count: int, primed: bool) -> None:
     """Write count words behind the history; primed says that the history holds the last HISTORY words drawn.
 
     The first words come one by one. The rest obey the recurrence of the characteristic polynomial raised to the 16th
@@ -44,7 +48,7 @@ def xorshift32(state, words, count, primed):
 
 
 @inlined
-def pcg32_output(s):
+def pcg32_output(s: np.uint64) -> np.uint32:
     """Return the word of a 64-bit state: its high bits xor-shifted, then rotated by its highest five."""
     shifted = np.uint32((s >> np.uint64(18) ^ s) >> np.uint64(27))
     rotation = np.uint32(s >> np.uint64(59))
@@ -53,21 +57,21 @@ def pcg32_output(s):
 
 
 @inlined
-def pcg32_load(state):
+def pcg32_load(state: Words) -> tuple[np.uint64, np.uint64]:
     """Return the 64-bit state and increment from their uint32 halves."""
     s = np.uint64(state[0]) | np.uint64(state[1]) << np.uint64(32)
     return s, np.uint64(state[2]) | np.uint64(state[3]) << np.uint64(32)
 
 
 @inlined
-def pcg32_store(state, s):
+def pcg32_store(state: Words, s: np.uint64) -> None:
     """Keep the 64-bit state as uint32 halves."""
     state[0] = np.uint32(s)
     state[1] = np.uint32(s >> np.uint64(32))
 
 
 @inlined
-def pcg32(state, words, count):
+def pcg32(state: Words, words: Words, count: int) -> None:
     """Write count words behind the history."""
     s, increment = pcg32_load(state)
     for i in range(HISTORY, HISTORY + count):
@@ -77,24 +81,25 @@ def pcg32(state, words, count):
 
 
 @inlined
-def next_word(kind, state):
+def next_word(kind: int, state: Words) -> np.uint32:
     """Draw one word: for algorithms that cannot know how many they need."""
     if kind == XORSHIFT32:
-        state[0] = xorshift32_step(state[0])
-        return state[0]
+        x = xorshift32_step(state[0])
+        state[0] = x
+        return x
     s, increment = pcg32_load(state)
     pcg32_store(state, s * PCG32_MULTIPLIER + increment)
     return pcg32_output(s)
 
 
 @inlined
-def new_words():
+def new_words() -> Words:
     """Return the buffer that `refill` works on."""
     return np.empty(HISTORY + BLOCK, np.uint32)
 
 
 @inlined
-def refill(kind, state, words, count, first):
+def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> None:
     """Draw count <= BLOCK words into words[HISTORY : HISTORY + count]; every call but the last draws BLOCK of them."""
     if kind == XORSHIFT32:
         if not first:
@@ -105,7 +110,7 @@ def refill(kind, state, words, count, first):
 
 
 @kernel
-def raw(kind, state, out):
+def raw(kind: int, state: Words, out: Words) -> None:
     """Fill out (uint32) with the next words."""
     words = new_words()
     for start in range(0, out.size, BLOCK):

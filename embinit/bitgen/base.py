@@ -56,7 +56,7 @@ class BitGenerator(ABC):
         """The whole state as plain integers: assign it to another generator to continue there."""
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and np.array_equal(self.words, other.words)  # type: ignore[attr-defined]
+        return type(other) is type(self) and np.array_equal(self.words, other.words)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -41,13 +41,18 @@ class Pcg32(BitGenerator):
 
     @state.setter
     def state(self, state: tuple[int, int]) -> None:
-        value, increment = (checked_uint(f"the {part} of Pcg32", x, 64) for part, x in zip(("state", "increment"), state, strict=True))
+        value, increment = (
+            checked_uint(f"the {part} of Pcg32", x, 64) for part, x in zip(("state", "increment"), state, strict=True)
+        )
         if increment % 2 == 0:
             raise EmbinitError(f"the increment of Pcg32 must be odd, got {increment}")
         self.words[:] = [value & 0xFFFFFFFF, value >> 32, increment & 0xFFFFFFFF, increment >> 32]
 
     def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn (Brown, "Random Number Generation with Arbitrary Strides", 1994)."""
+        """Move in place as if delta words had been drawn.
+
+        Brown, "Random Number Generation with Arbitrary Strides", 1994.
+        """
         state, increment = self.state
         multiplier, total_multiplier, total_increment = MULTIPLIER, 1, 0
         step, delta = increment, delta & MASK

@@ -213,38 +213,58 @@ float embinit_fused_software(float a, float b, float c)
 
 /* ---- Distributions ---- */
 
-static float next_unit(embinit_xorshift32 *generator)
+uint32_t embinit_xorshift32_source(void *state)
 {
-    uint32_t word = embinit_xorshift32_next(generator);
-    return (float)(int32_t)(word >> 8) * 0x1p-24f;
+    return embinit_xorshift32_next((embinit_xorshift32 *)state);
 }
 
-void embinit_uniform(embinit_xorshift32 *generator, embinit_multiply_add multiply_add, float low, float width,
-                     float *out, size_t n)
+uint32_t embinit_pcg32_source(void *state)
 {
+    return embinit_pcg32_next((embinit_pcg32 *)state);
+}
+
+static float next_unit(const embinit_source *source, const embinit_uniform_rule *rule)
+{
+    uint32_t word = source->next(source->state);
+    return (float)(int32_t)((word >> rule->shift) & 0xffffffu) * 0x1p-24f;
+}
+
+void embinit_constant(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+{
+    (void)source;
+    (void)rule;
+    (void)b;
     for (size_t i = 0; i < n; i++) {
-        float r = next_unit(generator);
-        out[i] = multiply_add == EMBINIT_FUSED ? embinit_fused(r, width, low) : embinit_separate(r, width, low);
+        out[i] = a;
     }
 }
 
-void embinit_bernoulli(embinit_xorshift32 *generator, float p, uint8_t *bits, size_t n)
+void embinit_uniform(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+{
+    const embinit_uniform_rule *uniform = (const embinit_uniform_rule *)rule;
+    for (size_t i = 0; i < n; i++) {
+        float r = next_unit(source, uniform);
+        out[i] = uniform->multiply_add == EMBINIT_FUSED ? embinit_fused(r, b, a) : embinit_separate(r, b, a);
+    }
+}
+
+void embinit_bernoulli(const embinit_source *source, const embinit_uniform_rule *rule, float p, uint8_t *bits, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint8_t bit = (uint8_t)(1u << (i % 8));
-        float r = next_unit(generator);
+        float r = next_unit(source, rule);
         bits[i / 8] = (uint8_t)(r < p ? bits[i / 8] | bit : bits[i / 8] & ~bit);
     }
 }
 
-void embinit_shuffle(embinit_xorshift32 *generator, uint32_t *indices, size_t n)
+void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n)
 {
     for (size_t i = n; i-- > 1;) {
         uint32_t choices = (uint32_t)i + 1u;
         uint32_t limit = 0xffffffffu - 0xffffffffu % choices;
-        uint32_t word = embinit_xorshift32_next(generator);
+        uint32_t word = source->next(source->state);
         while (word >= limit) {
-            word = embinit_xorshift32_next(generator);
+            word = source->next(source->state);
         }
         uint32_t j = word % choices;
         uint32_t swapped = indices[i];
@@ -255,27 +275,17 @@ void embinit_shuffle(embinit_xorshift32 *generator, uint32_t *indices, size_t n)
 
 /* ---- A model ---- */
 
-void embinit_fill(const embinit_plan *plan, uint32_t seed, float *const *buffers)
+void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_source *source, float *const *buffers)
 {
-    embinit_xorshift32 generator = {seed != 0 ? seed : plan->zero_seed};
-    for (uint32_t i = 0; i < plan->row_count; i++) {
-        const embinit_row *row = &plan->rows[i];
-        if (row->distribution == EMBINIT_UNIFORM) {
-            embinit_uniform(&generator, (embinit_multiply_add)plan->multiply_add, float_of(row->a), float_of(row->b),
-                            buffers[i], row->count);
-        } else {
-            for (uint32_t k = 0; k < row->count; k++) {
-                buffers[i][k] = float_of(row->a);
-            }
-        }
+    for (size_t i = 0; i < row_count; i++) {
+        rows[i].draw(source, rows[i].rule, float_of(rows[i].a), float_of(rows[i].b), buffers[i], rows[i].count);
     }
 }
 
-uint32_t embinit_check(const embinit_plan *plan, const float *const *buffers)
+size_t embinit_check(const embinit_row *rows, size_t row_count, const float *const *buffers)
 {
-    uint32_t i = 0;
-    while (i < plan->row_count &&
-           embinit_crc32(0, buffers[i], plan->rows[i].count * sizeof(float)) == plan->rows[i].crc32) {
+    size_t i = 0;
+    while (i < row_count && embinit_crc32(0, buffers[i], rows[i].count * sizeof(float)) == rows[i].crc32) {
         i++;
     }
     return i;

@@ -69,45 +69,56 @@ float embinit_fused_software(float a, float b, float c);
 /* What a build makes of a * b + c. */
 typedef enum { EMBINIT_SEPARATE = 0, EMBINIT_FUSED = 1 } embinit_multiply_add;
 
-/* ---- Distributions, as OnDeviceTraining draws them: one word each ---- */
+/* ---- Distributions ---- */
 
-/* out[i] = low + width * r, r = (word >> 8) * 2^-24. */
-void embinit_uniform(embinit_xorshift32 *generator, embinit_multiply_add multiply_add, float low, float width,
-                     float *out, size_t n);
+/* A stream of words: next draws one from the generator at state. */
+typedef struct {
+    uint32_t (*next)(void *state);
+    void *state;
+} embinit_source;
 
-/* Bit i, the lowest of a byte first, is r < p; the bits of the last byte beyond n keep their value. */
-void embinit_bernoulli(embinit_xorshift32 *generator, float p, uint8_t *bits, size_t n);
+/* `next` of a source whose state is an embinit_xorshift32 or an embinit_pcg32. */
+uint32_t embinit_xorshift32_source(void *state);
+uint32_t embinit_pcg32_source(void *state);
+
+/* Fill n values; a and b are the parameters of the distribution, rule says how a framework and a build draw it. */
+typedef void embinit_distribution(const embinit_source *source, const void *rule, float a, float b, float *out,
+                                  size_t n);
+
+/* Every value is a; draws nothing; b and rule are not used. */
+embinit_distribution embinit_constant;
+
+/* a + b * k * 2^-24, k = (word >> shift) & 0xffffff: one word each; rule is an embinit_uniform_rule. */
+embinit_distribution embinit_uniform;
+
+typedef struct {
+    uint8_t shift;
+    uint8_t multiply_add; /* embinit_multiply_add */
+} embinit_uniform_rule;
+
+/* Bit i, the lowest of a byte first, is k * 2^-24 < p; the bits of the last byte beyond n keep their value. */
+void embinit_bernoulli(const embinit_source *source, const embinit_uniform_rule *rule, float p, uint8_t *bits, size_t n);
 
 /* Permute n <= 2^31 indices, from the end to the start, without modulo bias. */
-void embinit_shuffle(embinit_xorshift32 *generator, uint32_t *indices, size_t n);
+void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n);
 
 /* ---- A model ---- */
 
-typedef enum { EMBINIT_CONSTANT = 0, EMBINIT_UNIFORM = 1 } embinit_distribution;
-
-/* One buffer of float32: a and b are bits of a float32: value and 0 of a constant, low and width of a uniform. */
+/* One buffer of float32; a and b are bits of a float32. */
 typedef struct {
+    embinit_distribution *draw;
+    const void *rule;
     uint32_t count;
     uint32_t a;
     uint32_t b;
-    uint32_t crc32; /* of the buffer's bytes after a fill from the plan's own seed */
-    uint8_t distribution;
+    uint32_t crc32; /* of the buffer's bytes after a fill from the seed of the golden vectors */
 } embinit_row;
 
-/* All buffers of a model, in the order in which they are filled. */
-typedef struct {
-    const embinit_row *rows;
-    uint32_t row_count;
-    uint32_t seed;
-    uint32_t zero_seed; /* the state that seed 0 stands for */
-    uint8_t multiply_add;
-} embinit_plan;
+/* Fill buffers[i] by rows[i], in order. */
+void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_source *source, float *const *buffers);
 
-/* Fill buffers[i] by rows[i], from a seed. */
-void embinit_fill(const embinit_plan *plan, uint32_t seed, float *const *buffers);
-
-/* Return the index of the first buffer whose CRC32 is not the plan's, or row_count when all agree. */
-uint32_t embinit_check(const embinit_plan *plan, const float *const *buffers);
+/* Return the index of the first buffer whose CRC32 is not its row's, or row_count when all agree. */
+size_t embinit_check(const embinit_row *rows, size_t row_count, const float *const *buffers);
 
 /* CRC-32 (the one of zlib) of n bytes, continuing from crc; 0 starts. Of float32 on a little-endian core. */
 uint32_t embinit_crc32(uint32_t crc, const void *bytes, size_t n);

@@ -9,10 +9,9 @@ from embinit.initializers import Distribution, Initializer
 
 @dataclass(frozen=True)
 class UniformRule:
-    """How a word becomes a uniform value: k = (word >> shift) & mask, then low + width * k * 2^-24."""
+    """How a word becomes a uniform value: k = (word >> shift) & 0xffffff, then low + width * k * 2^-24."""
 
     shift: int
-    mask: int = 0xFFFFFF
 
 
 @dataclass(frozen=True)

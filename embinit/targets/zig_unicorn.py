@@ -90,8 +90,9 @@ def build(
     command = [sys.executable, "-m", "ziglang", "cc", "-target", emulation.triple, f"-mcpu={emulation.cpu}", optimize]
     command += [*_FIRMWARE, *(f"-I{directory}" for directory in include), *flags, *_LINK]
     command += ["-o", str(output), *map(str, sources)]
+    environment = os.environ | _zig_caches()
     zig = subprocess.run(
-        command, env=_zig_environment(), stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
     )
     if zig.returncode != 0:
         raise DeviceError(f"zig cc -mcpu={emulation.cpu}: {_first_error(zig.stderr)}")
@@ -375,11 +376,20 @@ def _wheel(module: str) -> Any:
         ) from None
 
 
-def _zig_environment() -> dict[str, str]:
-    """Return the environment for zig: its caches, which several processes may share, lie beside embinit's own."""
+def _zig_caches() -> dict[str, str]:
+    """Return the variables that name zig's caches: the user's, or one directory beside embinit's own cache.
+
+    Any number of processes may share it. It is made here, because zig tries for ever where it cannot.
+    """
     root = os.environ.get("EMBINIT_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    cache = str((Path(root) if root else Path.home() / ".cache") / "embinit" / "zig")
-    return {"ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache, **os.environ}
+    default = (Path(root) if root else Path.home() / ".cache") / "embinit" / "zig"
+    caches = {name: os.environ.get(name) or str(default) for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
+    for directory in caches.values():
+        try:
+            Path(directory).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DeviceError(f"zig needs a cache directory, set EMBINIT_CACHE_DIR: {error}") from None
+    return caches
 
 
 def _first_error(messages: str) -> str:

@@ -1,6 +1,8 @@
 /* Runs requests against the C library: each is an operation and its arguments as words, each answer is words.
  * Built as a program that reads requests from standard input, or called on a core through twins_run. */
 #include "embinit.h"
+#include "embinit_libm.h"
+#include "embinit_normal.h"
 
 uint32_t twins_run(const uint32_t *request, uint32_t *answer);
 extern uint32_t twins_request[16384];
@@ -37,12 +39,18 @@ static uint32_t put_wide(uint32_t *words, uint64_t value)
     return 2;
 }
 
+static float (*const LOGF[])(float) = {embinit_logf_double, embinit_logf_fdlibm, embinit_logf_fdlibm_fused};
+static float (*const COSF[])(float) = {embinit_cosf_double, embinit_cosf_fdlibm, embinit_cosf_fdlibm_fused};
+
 /* Answer one request; return the words of the answer. */
 uint32_t twins_run(const uint32_t *request, uint32_t *answer)
 {
     const uint32_t *a = request + 1;
     embinit_xorshift32 xorshift = {a[0]};
+    embinit_source source = {embinit_xorshift32_source, &xorshift};
     embinit_pcg32 pcg;
+    embinit_uniform_rule uniform = {8, EMBINIT_SEPARATE};
+    embinit_normal_rule normal = {embinit_logf_double, embinit_cosf_double, 8, EMBINIT_SEPARATE, 0};
     uint32_t n = 0;
     switch (request[0]) {
     case 0: /* state, n -> words, state */
@@ -73,23 +81,42 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         answer[2] = bits_of(embinit_fused_software(float_of(a[0]), float_of(a[1]), float_of(a[2])));
         return 3;
     case 5: /* state, multiply_add, low, width, n -> values, state */
-        embinit_uniform(&xorshift, (embinit_multiply_add)a[1], float_of(a[2]), float_of(a[3]), (float *)answer, a[4]);
+        uniform.multiply_add = (uint8_t)a[1];
+        embinit_uniform(&source, &uniform, float_of(a[2]), float_of(a[3]), (float *)answer, a[4]);
         answer[a[4]] = xorshift.state;
         return a[4] + 1;
     case 6: /* state, p, n, fill -> n / 32 + 1 words of bits, state */
         for (; n < a[2] / 32 + 1; n++) {
             answer[n] = a[3];
         }
-        embinit_bernoulli(&xorshift, float_of(a[1]), (uint8_t *)answer, a[2]);
+        embinit_bernoulli(&source, &uniform, float_of(a[1]), (uint8_t *)answer, a[2]);
         answer[n++] = xorshift.state;
         return n;
     case 7: /* state, n -> order, state */
         for (n = 0; n < a[1]; n++) {
             answer[n] = n;
         }
-        embinit_shuffle(&xorshift, answer, n);
+        embinit_shuffle(&source, answer, n);
         answer[n++] = xorshift.state;
         return n;
+    case 8: /* state, multiply_add, libm, deviation_first, mean, stddev, n -> values, state */
+        normal.logf = LOGF[a[2]];
+        normal.cosf = COSF[a[2]];
+        normal.multiply_add = (uint8_t)a[1];
+        normal.deviation_first = (uint8_t)a[3];
+        embinit_normal(&source, &normal, float_of(a[4]), float_of(a[5]), (float *)answer, a[6]);
+        answer[a[6]] = xorshift.state;
+        return a[6] + 1;
+    case 9: /* x -> square root */
+        answer[0] = bits_of(embinit_sqrt(float_of(a[0])));
+        return 1;
+    case 10: /* seed, stream, multiply_add, low, width, n -> values from PCG32, words drawn */
+        embinit_pcg32_seed(&pcg, wide(a), wide(a + 2));
+        source.next = embinit_pcg32_source;
+        source.state = &pcg;
+        uniform.multiply_add = (uint8_t)a[4];
+        embinit_uniform(&source, &uniform, float_of(a[5]), float_of(a[6]), (float *)answer, a[7]);
+        return a[7] + put_wide(answer + a[7], pcg.state);
     default: /* n, words -> CRC-32 */
         answer[0] = embinit_crc32(0, a + 1, 4u * (size_t)a[0]);
         return 1;

@@ -1,0 +1,79 @@
+"""Prints what the C library takes on a device: text, data and bss of each unit, and the stack of a whole fill."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+
+import embinit
+from embinit import codegen, device
+from embinit.bundle import gather
+from embinit.plan import table
+from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+
+CORES = {
+    "cortex-m0": ["-mcpu=cortex-m0", "-mthumb"],
+    "cortex-m4f": ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
+}
+EXAMPLE = Path(__file__).parent.parent / "examples" / "har_classifier.toml"
+
+
+def compiler(core: str) -> list[str]:
+    """Return gcc's cross-compiler where it is installed, else zig's."""
+    if shutil.which("arm-none-eabi-gcc"):
+        return ["arm-none-eabi-gcc", *CORES[core]]
+    emulation = EMULATIONS[core]
+    return [sys.executable, "-m", "ziglang", "cc", "-target", emulation.triple, f"-mcpu={emulation.cpu}"]
+
+
+def sizes(source: Path, core: str, folder: Path) -> tuple[int, int, int]:
+    """Return the bytes of text (code and constants), data and bss of one unit at -Os."""
+    unit = folder / "unit.o"
+    subprocess.run([*compiler(core), "-std=c99", "-Os", "-c", source, "-o", unit], check=True)
+    text = data = bss = 0
+    with unit.open("rb") as stream:
+        for section in ELFFile(stream).iter_sections():
+            if not section["sh_flags"] & SH_FLAGS.SHF_ALLOC or section.name.startswith((".ARM", ".eh_frame")):
+                continue
+            if section["sh_type"] == "SHT_NOBITS":
+                bss += section["sh_size"]
+            elif section["sh_flags"] & SH_FLAGS.SHF_WRITE:
+                data += section["sh_size"]
+            else:
+                text += section["sh_size"]
+    return text, data, bss
+
+
+def stack(core: str, folder: Path) -> int:
+    """Return the bytes of stack that filling and checking the whole example takes on the emulated core."""
+    bundle = gather(embinit.load(EXAMPLE, target=core).plan())
+    name = bundle.plan.model.name
+    (folder / f"{name}_init.h").write_text(codegen.init_header(bundle))
+    (folder / f"{name}_init.c").write_text(codegen.init_source(bundle))
+    (folder / "firmware.c").write_text(codegen.firmware(bundle))
+    sources = [*device.SOURCES, folder / f"{name}_init.c", folder / "firmware.c"]
+    emulation = EMULATIONS[core]
+    machine = Machine(build(sources, emulation, folder / "firmware.elf", include=[device.C_DIRECTORY]), emulation)
+    if machine.call("firmware_main", 42) != 1:
+        sys.exit(f"{core}: the firmware's check failed")
+    return machine.stack_used()
+
+
+def main() -> None:
+    """Print the table."""
+    cells = [("core", "unit", "text", "data", "bss")]
+    stacks = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for core in CORES:
+            for source in device.SOURCES:
+                cells.append((core, source.name, *map(str, sizes(source, core, Path(scratch)))))
+            stacks.append(f"{core}: {stack(core, Path(scratch))} bytes of stack to fill and check {EXAMPLE.stem}")
+    print("\n".join([f"{compiler('cortex-m0')[0]} -Os; bytes", *table(cells), *stacks]))
+
+
+if __name__ == "__main__":
+    main()

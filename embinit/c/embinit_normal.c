@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include "embinit_normal.h"
+
+float embinit_sqrt(float x)
+{
+    union { float value; uint32_t bits; } both;
+    both.value = x;
+    if (both.bits == 0) {
+        return x;
+    }
+    /* x = significand * 2^exponent; scaled by an even power of two its root has 25 bits, the last one for rounding. */
+    int32_t exponent = (int32_t)(both.bits >> 23) - 150;
+    uint64_t rest = (uint64_t)((both.bits & 0x7fffffu) | 0x800000u) << ((exponent & 1) ? 25 : 26);
+    int32_t half = (exponent - ((exponent & 1) ? 25 : 26)) / 2;
+    uint64_t root = 0;
+    for (uint64_t bit = (uint64_t)1 << 48; bit != 0; bit >>= 2) {
+        if (rest >= root + bit) {
+            rest -= root + bit;
+            root = (root >> 1) + bit;
+        } else {
+            root >>= 1;
+        }
+    }
+    /* A root half way between two floats would have an odd square of 49 bits, more than x has: there are no ties. */
+    both.bits = ((uint32_t)(half + 150) << 23) + (((uint32_t)root + 1u) >> 1);
+    return both.value;
+}
+
+void embinit_normal(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+{
+    const embinit_normal_rule *normal = (const embinit_normal_rule *)rule;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = source->next(source->state);
+        uint32_t k1 = (word >> normal->shift) & 0xffffffu;
+        word = source->next(source->state);
+        uint32_t k2 = (word >> normal->shift) & 0xffffffu;
+        while (k1 <= 1u) {
+            word = source->next(source->state);
+            k1 = (word >> normal->shift) & 0xffffffu;
+        }
+        float radius = embinit_sqrt(-2.0f * normal->logf((float)(int32_t)k1 * 0x1p-24f));
+        float cosine = normal->cosf(6.2831855f * ((float)(int32_t)k2 * 0x1p-24f));
+        volatile float product = normal->deviation_first ? b * radius : radius * cosine;
+        float factor = normal->deviation_first ? cosine : b;
+        out[i] = normal->multiply_add == EMBINIT_FUSED ? embinit_fused(product, factor, a)
+                                                       : embinit_separate(product, factor, a);
+    }
+}

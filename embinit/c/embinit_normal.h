@@ -1,0 +1,33 @@
+/* embinit: normal values by Box-Muller, with the logf and cosf of a device build.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_NORMAL_H
+#define EMBINIT_NORMAL_H
+
+#include "embinit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the build links (embinit_libm.h), and in which order the framework multiplies. */
+typedef struct {
+    float (*logf)(float x);
+    float (*cosf)(float x);
+    uint8_t shift;           /* u = ((word >> shift) & 0xffffff) * 2^-24 */
+    uint8_t multiply_add;    /* embinit_multiply_add */
+    uint8_t deviation_first; /* not 0: (stddev * radius) * cosine, else stddev * (radius * cosine) */
+} embinit_normal_rule;
+
+/* Mean a, standard deviation b: two words each, u1 and u2, and one more for each u1 of 0 or 2^-24. */
+embinit_distribution embinit_normal;
+
+/* The square root of a float from 2^-126 up, rounded to nearest even, in integers; 0 gives 0. */
+float embinit_sqrt(float x);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
