@@ -69,8 +69,7 @@ def main() -> None:
     stacks = []
     with tempfile.TemporaryDirectory() as scratch:
         for core in CORES:
-            for source in device.SOURCES:
-                cells.append((core, source.name, *map(str, sizes(source, core, Path(scratch)))))
+            cells += [(core, unit.name, *map(str, sizes(unit, core, Path(scratch)))) for unit in device.SOURCES]
             stacks.append(f"{core}: {stack(core, Path(scratch))} bytes of stack to fill and check {EXAMPLE.stem}")
     print("\n".join([f"{compiler('cortex-m0')[0]} -Os; bytes", *table(cells), *stacks]))
 

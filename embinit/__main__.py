@@ -138,17 +138,19 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _c(options: argparse.Namespace) -> int:
-    from embinit.device import C_DIRECTORY, HEADERS, SOURCES
+    from embinit.device import C_DIRECTORY, HEADERS, SELFTEST, SOURCES
     from embinit.export import write_files
 
     if options.output is not None:
-        write_files({path.name: path.read_bytes() for path in (*HEADERS, *SOURCES)}, Path(options.output))
-    print(
-        C_DIRECTORY if options.includes
-        else "\n".join(map(str, SOURCES)) if options.sources
-        else f"-std=c99 -I{C_DIRECTORY}" if options.cflags
-        else "\n".join(str(Path(options.output) / path.name) for path in (*HEADERS, *SOURCES))
-    )  # fmt: skip
+        vendored = {path.name: path.read_bytes() for path in (*HEADERS, *SOURCES, *SELFTEST)}
+        write_files(vendored, Path(options.output))
+        print("\n".join(str(Path(options.output) / name) for name in vendored))
+    elif options.includes:
+        print(C_DIRECTORY)
+    elif options.sources:
+        print("\n".join(map(str, SOURCES)))
+    else:
+        print(f"-std=c99 -I{C_DIRECTORY}")
     return DONE
 
 

@@ -14,6 +14,8 @@ C_DIRECTORY = Path(str(files("embinit"))) / "c"
 UNITS = ("embinit", "embinit_libm", "embinit_normal")
 SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
 HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
+#: Known answers for a new board; no part of a firmware.
+SELFTEST = (C_DIRECTORY / "selftest.h", C_DIRECTORY / "selftest.c")
 
 
 def run(bundle: Bundle) -> dict[str, bytes]:

@@ -1,0 +1,20 @@
+/* embinit: known answers, for a board that is new or a compiler that is not trusted.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_SELFTEST_H
+#define EMBINIT_SELFTEST_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Check the library's arithmetic against known answers and print a line for each through put (putchar will do), then
+ * what this build makes of a * b + c where nobody says; return the number of wrong answers. */
+int embinit_selftest(int (*put)(int));
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

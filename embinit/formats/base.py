@@ -1,0 +1,182 @@
+"""What a buffer format declares: its codes, its bytes, and how its grids come about."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.formats.rounding import Rounding
+
+F32 = NDArray[np.float32]
+NONE: F32 = np.empty(0, np.float32)
+
+
+class Groups(NamedTuple):
+    """Which elements share a grid: element i, in storage order, belongs to group i // run % count."""
+
+    count: int
+    run: int
+
+
+class Parameters(NamedTuple):
+    """What a device keeps beside the codes, one value a group; None where the format has no such thing."""
+
+    scale: F32 | None = None
+    zero_point: NDArray[Any] | None = None
+    exponents: NDArray[np.uint8] | None = None
+
+
+class Grid(NamedTuple):
+    """How float32 values meet codes, one of each a group: code = round(v / scale - offset) + zero.
+
+    offset and zero are empty where a format has none.
+    """
+
+    scale: F32
+    offset: F32 = NONE
+    zero: F32 = NONE
+
+
+@dataclass(frozen=True)
+class Format(ABC):
+    """A buffer format.
+
+    name; bits that one element takes in memory; qmin and qmax, the outermost codes; ctype, the C type of an element of
+    the data, uint8_t where codes are packed.
+    """
+
+    name: str
+    bits: int
+    qmin: int
+    qmax: int
+
+    #: Whether codes lie without gaps in a stream of bits, else each in an integer of its own.
+    packed: ClassVar[bool] = False
+    #: What may share a grid beside the whole buffer.
+    grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
+    #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
+    limited: ClassVar[bool] = False
+
+    @property
+    def signed(self) -> bool:
+        """Whether codes are two's complement."""
+        return self.qmin < 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the data's elements, little endian."""
+        return np.dtype("u1") if self.packed else np.dtype(f"<i{self.bits // 8}")
+
+    @property
+    def ctype(self) -> str:
+        """The C type of the data's elements."""
+        return f"{self.dtype.name}_t"
+
+    def nbytes(self, n: int) -> int:
+        """Return the payload bytes of n elements."""
+        return -(-n * self.bits // 8)
+
+    def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002 (asymmetric formats need groups)
+        """Return the number of words that encoding n elements draws."""
+        return n if rounding == "stochastic" else 0
+
+    def groups(self, shape: tuple[int, ...], group_size: int | None = None, channel_axis: int | None = None) -> Groups:
+        """Return how the elements of an array share grids; group_size and channel_axis are errors where they do not fit."""
+        n = int(np.prod(shape, dtype=np.int64))
+        if group_size is not None:
+            self._check_grouping("group_size", group_size, "groups")
+            if not _is_int(group_size) or group_size < 1 or n % group_size:
+                raise EmbinitError(f"group_size must divide the {n} elements of the array, got {group_size!r}")
+            return Groups(n // group_size, group_size)
+        if channel_axis is not None:
+            self._check_grouping("channel_axis", channel_axis, "channels")
+            if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
+                allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
+                raise EmbinitError(f"channel_axis must be {allowed}, got {channel_axis!r}")
+            return Groups(shape[channel_axis], int(np.prod(shape[channel_axis + 1 :], dtype=np.int64)))
+        return Groups(1, n)
+
+    def _check_grouping(self, what: str, value: object, grouping: str) -> None:
+        instead = {
+            "none": "it has one grid for the whole buffer",
+            "groups": "give group_size = elements / channels for one grid a channel",
+            "channels": "give channel_axis for one grid a channel",
+        }[self.grouping]
+        if self.grouping != grouping:
+            raise EmbinitError(f"{self.name} takes no {what}: {instead}, got {what}={value!r}")
+
+    @abstractmethod
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
+        """Derive from flat values what the device keeps beside the codes."""
+
+    @abstractmethod
+    def grid(self, parameters: Parameters) -> Grid:
+        """Return the grids that parameters describe."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Formats that share a name pattern: name as a user reads it, the bits of an element, and what it is."""
+
+    name: str
+    bits: str
+    summary: str
+    pattern: str
+    make: Callable[..., Format] = field(repr=False)
+
+
+def check_width(name: str, what: str, value: int, low: int, high: int, why: str = "") -> None:
+    """Raise EmbinitError unless a number in a format's name lies in its range."""
+    if not low <= value <= high:
+        raise EmbinitError(f"{what} of {name} must be {low} to {high}, got {value}{why and ': ' + why}")
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def largest(name: str, values: F32, groups: Groups) -> F32:
+    """Return the largest magnitude of each group; values that are not finite are an error."""
+    from embinit._kernels import formats
+
+    bits = np.zeros(groups.count, np.uint32)
+    formats.absmax(values, groups.run, bits)
+    magnitudes = bits.view(np.float32)
+    if not np.isfinite(magnitudes).all():
+        refuse_non_finite(name, values)
+    return magnitudes
+
+
+def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
+    """Return the smallest and the largest value of each group; values that are not finite are an error."""
+    from embinit._kernels import formats
+
+    low, high = np.full(groups.count, np.nan, np.float32), np.full(groups.count, -np.nan, np.float32)
+    formats.extremes(values, groups.run, low, high)
+    if not (np.isfinite(low) & np.isfinite(high)).all():
+        refuse_non_finite(name, values)
+    return low, high
+
+
+def refuse_non_finite(name: str, values: F32) -> None:
+    """Raise EmbinitError with the first value that is not finite."""
+    at = int(np.flatnonzero(~np.isfinite(values))[0])
+    raise EmbinitError(
+        f"{name} takes finite values, got {values[at]} at element {at}: C leaves its conversion to an integer undefined; "
+        "mend the values first, or keep float32"
+    )
+
+
+def check_scale(name: str, scale: F32, span: F32) -> None:
+    """Raise EmbinitError for a scale that has underflowed to 0: a division by it has no defined code."""
+    lost = np.flatnonzero((scale == 0) & (span != 0))
+    if lost.size:
+        at = int(lost[0])
+        raise EmbinitError(
+            f"{name}: the scale of group {at} underflows to 0, because its values span {span[at]} only; "
+            "scale the values up, take fewer bits, or keep float32"
+        )

@@ -1,0 +1,44 @@
+"""float32: the values themselves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embinit.formats.base import F32, Family, Format, Grid, Groups, Parameters
+from embinit.formats.rounding import Rounding
+
+
+@dataclass(frozen=True)
+class Float32(Format):
+    """IEEE 754 binary32, little endian: no code, no rounding, no draw; NaN and infinities stay."""
+
+    name: str = "float32"
+    bits: int = 32
+    qmin: int = 0
+    qmax: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the data's elements, little endian."""
+        return np.dtype("<f4")
+
+    @property
+    def ctype(self) -> str:
+        """The C type of the data's elements."""
+        return "float"
+
+    def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002
+        """Return 0: nothing is rounded."""
+        return 0
+
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
+        """Return nothing: a device keeps the values alone."""
+        return Parameters()
+
+    def grid(self, parameters: Parameters) -> Grid:
+        """Refuse: float32 has no grid."""
+        raise NotImplementedError(parameters)
+
+
+FAMILIES = (Family("float32", "32", "IEEE 754 binary32", "float32", Float32),)

@@ -1,0 +1,54 @@
+"""Rounding: the five modes, and the stream that the stochastic one draws from."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError, check_known
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
+
+#: In the order of the kernels' constants.
+ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
+
+
+class Rounding:
+    """A rounding mode, and a copy of the generator's stream that `commit` hands back: what fails draws nothing."""
+
+    def __init__(self, mode: str, generator: "Generator | None") -> None:
+        check_known("rounding", mode, ROUNDINGS)
+        if mode == "stochastic" and generator is None:
+            raise EmbinitError('rounding "stochastic" draws from a generator: pass generator=embinit.Generator(...)')
+        self._mode = ROUNDINGS.index(mode)
+        self._generator = generator if mode == "stochastic" else None
+        self._bitgen = self._generator.bitgen.copy() if self._generator else None
+        self._drawn = 0
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """What kernels take first: the mode, the generator's kind and state, and shift and mask of the dialect's rule."""
+        if self._generator is None or self._bitgen is None:
+            return self._mode, 0, np.zeros(1, np.uint32), np.uint32(0), np.uint32(0)
+        rule = self._generator.dialect.uniform
+        return self._mode, self._bitgen.kind, self._bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask)
+
+    def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return values rounded to integers, drawing for each in order; infinities and NaN stay what they are."""
+        from embinit._kernels import formats
+
+        rounded = np.array(values, np.float32)
+        formats.round_all(*self.arguments, rounded)
+        self.drew(rounded.size)
+        return rounded
+
+    def drew(self, n: int) -> None:
+        """Count the words that n elements have drawn."""
+        self._drawn += n if self._generator else 0
+
+    def commit(self) -> None:
+        """Move the generator on by what was drawn."""
+        if self._generator is not None and self._bitgen is not None:
+            self._generator.bitgen.words[:] = self._bitgen.words
+            self._generator.drawn += self._drawn
