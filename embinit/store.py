@@ -1,25 +1,112 @@
-"""Store: from float32 values to the bytes that the device keeps."""
+"""Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.errors import EmbinitError
 from embinit.fill import Values
+from embinit.formats import Parameters, Quantized, Rounding, format_named
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Buffer:
-    """A buffer as it lies in the device's memory: its format and its elements or packed payload, little endian."""
+    """A buffer as it lies in the device's memory: its format and its elements or packed payload, little endian.
+
+    data: the values, or codes, in the array's shape; packed codes as a flat uint8 payload. scale, zero_point and
+    exponents hold one value a group, in order, and are None where the format has none. clipped counts the elements
+    that saturated. channel_axis is the axis whose channels are the groups, or None.
+    """
 
     format: str
     data: NDArray[Any]
+    shape: tuple[int, ...]
+    scale: NDArray[np.float32] | None = None
+    zero_point: NDArray[Any] | None = None
+    exponents: NDArray[np.uint8] | None = None
+    clipped: int = 0
+    channel_axis: int | None = None
+
+    def decode(self) -> NDArray[np.float32]:
+        """Return the values that the codes stand for, as the device computes them.
+
+        >>> encode(np.array([0.5, -0.123], np.float32), "q7").decode().tolist()
+        [0.5, -0.125]
+        """
+        from embinit._kernels import formats
+
+        layout = format_named(self.format)
+        if not isinstance(layout, Quantized):
+            return self.data.astype(np.float32)
+        grid = layout.grid(Parameters(self.scale, self.zero_point, self.exponents))
+        out = np.empty(self.shape, np.float32)
+        if self.channel_axis is None:
+            run = out.size // grid.scale.size
+        else:
+            run = layout.groups(self.shape, channel_axis=self.channel_axis).run
+        payload = np.ascontiguousarray(self.data).reshape(-1).view(np.uint8)
+        formats.decode(payload, layout.bits, layout.signed, run, *grid, out.reshape(-1))
+        return out
 
 
-def store(values: Values) -> dict[str, Buffer]:
-    """Return the device's buffers, by name."""
-    little = np.dtype("<f4")
-    return {
-        row.name: Buffer(row.format, values.arrays[row.name].astype(little, copy=False)) for row in values.plan.rows
-    }
+def encode(
+    array: NDArray[np.float32],
+    format: str,  # noqa: A002 (the settled name)
+    rounding: str = "half_away",
+    generator: "Generator | None" = None,
+    group_size: int | None = None,
+    channel_axis: int | None = None,
+) -> Buffer:
+    """Encode values as a device's code does.
+
+    array: float32; wider numbers are rounded to float32 first. rounding: half_away, half_even, truncate, floor, or
+    stochastic, which draws from generator and moves it on. group_size: consecutive elements that share a scale (sym,
+    affine, bfp). channel_axis: the axis whose channels have a scale each (int8, int4). Raises EmbinitError for what the
+    format cannot hold and where the C code would exit or be undefined; the generator then stays where it was.
+
+    >>> import embinit
+    >>> buffer = encode(np.array([0.5, -0.25, 1.0], np.float32), "sym4")
+    >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
+    ([228, 7], [0.1428571492433548], 0)
+    """
+    layout = format_named(format)
+    mode = Rounding(rounding, generator)
+    values = _float32(array)
+    groups = layout.groups(values.shape, group_size, channel_axis)
+    if not isinstance(layout, Quantized):
+        return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
+    flat = values.reshape(-1)
+    parameters = layout.parameters(flat, groups, mode)
+    payload, clipped = _codes(flat, layout, groups, parameters, mode)
+    mode.commit()
+    data = payload if layout.packed else payload.view(layout.dtype).reshape(values.shape)
+    return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis)
+
+
+def _codes(values, layout, groups, parameters, rounding):
+    """Return the payload as uint8, and how many codes were clipped."""
+    from embinit._kernels import formats
+
+    payload = np.empty(layout.nbytes(values.size), np.uint8)
+    low, high = _outermost(layout.qmin, layout.qmax)
+    clipped = formats.encode(
+        *rounding.arguments, values, groups.run, *layout.grid(parameters), low, high, layout.qmin, layout.qmax,
+        layout.limited, layout.bits, payload,
+    )  # fmt: skip
+    rounding.drew(values.size)
+    if clipped and np.isnan(values).any():
+        refuse_non_finite(layout.name, values)
+    return payload, clipped
+
+
+def _outermost(qmin: int, qmax: int) -> tuple[np.float32, np.float32]:
+    """Return the outermost float32 whose integer parts lie within qmin to qmax."""
+    below, above = np.float32(qmin - 1), np.float32(qmax + 1)
+    below = below if int(below) < qmin else np.nextafter(below, np.float32(-np.inf))
+    above = above if int(above) > qmax else np.nextafter(above, np.float32(np.inf))
+    return np.nextafter(below, np.float32(0)), np.nextafter(above, np.float32(0))

@@ -134,6 +134,7 @@ def test_sym_of_no_bits() -> None:
         ([0.0, -np.inf], 8),
         ([np.inf, np.inf], 8),
         ([1e6, 1e6 + 0.0625], 16),
+        ([-1e6, -1e6 - 0.0625], 16),
         ([1e-45, 0.0], 8),
         ([0.0, 1.0], 0),
         ([0.0, 1.0], 31),
@@ -147,6 +148,11 @@ def test_asym_refuses_what_the_firmware_refuses(numbers: list[float], width: int
 def test_asym_accepts_an_overflowing_range() -> None:
     q = fmt.asym(bits_of(-3e38, 3e38), 8)
     assert (q.codes, q.scales, q.zero_points) == ([0, 0], [ref.INF], [0])
+
+
+def test_asym_rounds_code_and_zero_point_before_it_adds_them() -> None:
+    q = fmt.Quantized([2**24 + 1], bits_of(1.0), [1], 0)
+    assert fmt.asym_dequantized(q) == bits_of(2.0**24)
 
 
 def test_grouped_sym_is_one_grid_per_group_then_the_codes_in_order() -> None:
@@ -287,6 +293,13 @@ def test_affine_by_hand() -> None:
     assert fmt.affine(bits_of(-2.5, 0.0, 1.0, 12.5), 4) == ([0, 3, 4, 15], bits_of(1.0), [3], 1)
     assert fmt.affine(bits_of(1.0, 15.0), 4) == ([1, 15], bits_of(1.0), [0], 0)
     assert fmt.affine(bits_of(0.0, 0.0), 4) == ([0, 0], bits_of(1.0), [0], 0)
+
+
+def test_affine_zero_point_stays_in_range_when_the_jitter_is_largest() -> None:
+    generator = ref.Xorshift32(0xFFFFFFFF)
+    generator.jump(-1)
+
+    assert fmt.affine(bits_of(-1.0, 0.0), 8, generator).zero_points == [255]
 
 
 @pytest.mark.parametrize(("m", "e"), [(4, 4), (8, 8), (8, 2), (12, 5), (2, 3)])

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from compilers import HOST_COMPILERS, WARNINGS
 from embinit.device import C_DIRECTORY, SELFTEST, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
+
+from compilers import HOST_COMPILERS, WARNINGS
 
 PUT = f"""
 #include <stdint.h>

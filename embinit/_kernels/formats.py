@@ -23,8 +23,9 @@ FRACTION = np.uint32(0x7FFFFF)
 
 @kernel
 def absmax(values, run, out):
-    """Raise out (float32 bits, one a group) to the largest magnitude of its group."""
+    """Write the largest magnitude of each group to out (float32 bits)."""
     bits = values.view(np.uint32)
+    out[:] = 0
     for start in range(0, bits.size, run):
         group = start // run % out.size
         largest = out[group]
@@ -42,9 +43,10 @@ def ordered(bits):
 
 @kernel
 def extremes(values, run, low, high):
-    """Move low and high (float32, one a group) to the smallest and the largest value of the group, infinities included."""
+    """Write the smallest and the largest value of each group to low and high (float32); -0 is below +0, NaN outermost."""
     bits = values.view(np.int32)
     lows, highs = low.view(np.int32), high.view(np.int32)
+    lows[:], highs[:] = 0x7FFFFFFF, -1
     for start in range(0, bits.size, run):
         group = start // run % low.size
         least, most = ordered(lows[group]), ordered(highs[group])

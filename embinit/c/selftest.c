@@ -90,6 +90,7 @@ int embinit_selftest(int (*put)(int))
     failures += wrong(put, "fused", 0x33800000u, bits_of(embinit_fused(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
     failures += wrong(put, "fused in software", 0x33800000u,
                       bits_of(embinit_fused_software(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
+    failures += wrong(put, "fused in software, tie", 0x3f800000u, bits_of(embinit_fused_software(1.0f, 1.0f, 0x1p-24f)));
     failures += wrong(put, "square root", 0x3fb504f3u, bits_of(embinit_sqrt(2.0f)));
     failures += wrong(put, "uniform, separate", 0xcfa7d023u, drawn(embinit_uniform, &separate, -0.3f, 0.4f + 0.3f));
     failures += wrong(put, "uniform, fused", 0x90d0405cu, drawn(embinit_uniform, &fused, -0.3f, 0.4f + 0.3f));

@@ -1,23 +1,19 @@
-"""Formats: how the elements of a buffer are held on the device."""
+"""Formats: how the elements of a buffer are held on the device, as short declarations."""
 
-from dataclasses import dataclass
+import re
+from functools import cache
 
 from embinit.errors import EmbinitError, listed
+from embinit.formats import affine, blockfloat, float32, qformat
+from embinit.formats.base import Family, Format, Grid, Groups, Parameters, Quantized
+from embinit.formats.float32 import Float32
+from embinit.formats.rounding import ROUNDINGS, Rounding
 
-
-@dataclass(frozen=True)
-class Format:
-    """A buffer format: its name and the bits one element takes."""
-
-    name: str
-    bits: int
-
-    def nbytes(self, n: int) -> int:
-        """Return the payload bytes of n elements."""
-        return -(-n * self.bits // 8)
-
-
-FORMATS = {"float32": Format("float32", 32)}
+#: What `embinit formats` lists: families of formats by name pattern.
+FORMATS = {
+    family.name: family
+    for family in (*float32.FAMILIES, *qformat.FAMILIES, *affine.FAMILIES, *blockfloat.FAMILIES)
+}
 
 
 def format_named(name: str) -> Format:
@@ -25,7 +21,24 @@ def format_named(name: str) -> Format:
 
     >>> format_named("float32").nbytes(10)
     40
+    >>> format_named("sym5").nbytes(10)
+    7
     """
-    if name not in FORMATS:
+    if not isinstance(name, str):
         raise EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
-    return FORMATS[name]
+    return _format_named(name)
+
+
+@cache
+def _format_named(name: str) -> Format:
+    for family in FORMATS.values():
+        matched = re.fullmatch(family.pattern, name, re.ASCII)
+        if matched:
+            return family.make(name, *map(int, matched.groups()))
+    raise EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
+
+
+__all__ = [
+    "FORMATS", "ROUNDINGS", "Family", "Float32", "Format", "Grid", "Groups", "Parameters", "Quantized", "Rounding",
+    "format_named",
+]  # fmt: skip

@@ -1,5 +1,6 @@
 """What a buffer format declares: its codes, its bytes, and how its grids come about."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,34 +43,19 @@ class Grid(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Format(ABC):
-    """A buffer format.
-
-    name; bits that one element takes in memory; qmin and qmax, the outermost codes; ctype, the C type of an element of
-    the data, uint8_t where codes are packed.
-    """
+class Format:
+    """A buffer format: its name, and the bits that one element takes in memory."""
 
     name: str
     bits: int
-    qmin: int
-    qmax: int
 
-    #: Whether codes lie without gaps in a stream of bits, else each in an integer of its own.
-    packed: ClassVar[bool] = False
     #: What may share a grid beside the whole buffer.
     grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
-    #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
-    limited: ClassVar[bool] = False
-
-    @property
-    def signed(self) -> bool:
-        """Whether codes are two's complement."""
-        return self.qmin < 0
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the data's elements, little endian."""
-        return np.dtype("u1") if self.packed else np.dtype(f"<i{self.bits // 8}")
+        """The type of the data's elements, little endian; uint8 where codes are packed."""
+        raise NotImplementedError(self)
 
     @property
     def ctype(self) -> str:
@@ -80,13 +66,13 @@ class Format(ABC):
         """Return the payload bytes of n elements."""
         return -(-n * self.bits // 8)
 
-    def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002 (asymmetric formats need groups)
+    def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002 (some formats draw for groups too)
         """Return the number of words that encoding n elements draws."""
         return n if rounding == "stochastic" else 0
 
     def groups(self, shape: tuple[int, ...], group_size: int | None = None, channel_axis: int | None = None) -> Groups:
         """Return how the elements of an array share grids; group_size and channel_axis are errors where they do not fit."""
-        n = int(np.prod(shape, dtype=np.int64))
+        n = math.prod(shape)
         if group_size is not None:
             self._check_grouping("group_size", group_size, "groups")
             if not _is_int(group_size) or group_size < 1 or n % group_size:
@@ -97,17 +83,40 @@ class Format(ABC):
             if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
                 allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
                 raise EmbinitError(f"channel_axis must be {allowed}, got {channel_axis!r}")
-            return Groups(shape[channel_axis], int(np.prod(shape[channel_axis + 1 :], dtype=np.int64)))
+            return Groups(shape[channel_axis], math.prod(shape[channel_axis + 1 :]))
         return Groups(1, n)
 
     def _check_grouping(self, what: str, value: object, grouping: str) -> None:
         instead = {
-            "none": "it has one grid for the whole buffer",
+            "none": "it has nothing that groups could differ in",
             "groups": "give group_size = elements / channels for one grid a channel",
             "channels": "give channel_axis for one grid a channel",
         }[self.grouping]
         if self.grouping != grouping:
-            raise EmbinitError(f"{self.name} takes no {what}: {instead}, got {what}={value!r}")
+            raise EmbinitError(f"{self.name} takes no {what}: {instead}; got {what}={value!r}")
+
+
+@dataclass(frozen=True)
+class Quantized(Format, ABC):
+    """A format that holds codes, integers from qmin to qmax, each a step of its group's grid."""
+
+    qmin: int
+    qmax: int
+
+    #: Whether codes lie without gaps in a stream of bits, else each in an integer of its own.
+    packed: ClassVar[bool] = False
+    #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
+    limited: ClassVar[bool] = False
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the data's elements, little endian; uint8 where codes are packed."""
+        return np.dtype("u1") if self.packed else np.dtype(f"<i{self.bits // 8}")
+
+    @property
+    def signed(self) -> bool:
+        """Whether codes are two's complement."""
+        return self.qmin < 0
 
     @abstractmethod
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
@@ -143,7 +152,7 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
     """Return the largest magnitude of each group; values that are not finite are an error."""
     from embinit._kernels import formats
 
-    bits = np.zeros(groups.count, np.uint32)
+    bits = np.empty(groups.count, np.uint32)
     formats.absmax(values, groups.run, bits)
     magnitudes = bits.view(np.float32)
     if not np.isfinite(magnitudes).all():
@@ -155,7 +164,7 @@ def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
     """Return the smallest and the largest value of each group; values that are not finite are an error."""
     from embinit._kernels import formats
 
-    low, high = np.full(groups.count, np.nan, np.float32), np.full(groups.count, -np.nan, np.float32)
+    low, high = np.empty(groups.count, np.float32), np.empty(groups.count, np.float32)
     formats.extremes(values, groups.run, low, high)
     if not (np.isfinite(low) & np.isfinite(high)).all():
         refuse_non_finite(name, values)

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.formats.base import F32, Family, Format, Grid, Groups, Parameters
-from embinit.formats.rounding import Rounding
+from embinit.formats.base import Family, Format
 
 
 @dataclass(frozen=True)
@@ -15,8 +14,6 @@ class Float32(Format):
 
     name: str = "float32"
     bits: int = 32
-    qmin: int = 0
-    qmax: int = 0
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -32,13 +29,5 @@ class Float32(Format):
         """Return 0: nothing is rounded."""
         return 0
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
-        """Return nothing: a device keeps the values alone."""
-        return Parameters()
 
-    def grid(self, parameters: Parameters) -> Grid:
-        """Refuse: float32 has no grid."""
-        raise NotImplementedError(parameters)
-
-
-FAMILIES = (Family("float32", "32", "IEEE 754 binary32", "float32", Float32),)
+FAMILIES = (Family("float32", "32", "IEEE 754 binary32: the values themselves", "float32", Float32),)

@@ -1,0 +1,91 @@
+"""Q-format fixed point: two's complement codes whose step is a power of two, as CMSIS-DSP and CMSIS-NN hold them."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.formats.base import F32, Family, Grid, Groups, Parameters, Quantized, check_width
+from embinit.formats.rounding import Rounding
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
+
+
+@dataclass(frozen=True)
+class QFormat(Quantized):
+    """q<m>.<n>: m integer bits that count the sign, n fractional bits, one integer of 8, 16 or 32 bits an element.
+
+    code = saturate(round(v * 2^n)), the product exact; infinities saturate, NaN is an error.
+
+    >>> q = QFormat.make("q3.9", 3, 9)
+    >>> q.bits, q.qmin, q.qmax, q.ctype
+    (16, -2048, 2047, 'int16_t')
+    """
+
+    frac_bits: int
+
+    @classmethod
+    def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
+        """Build from the numbers in a name."""
+        width = int_bits + frac_bits
+        check_width(name, "m", int_bits, 1, 32, "m counts the sign")
+        check_width(name, "m + n", width, 2, 32)
+        bits = next(bits for bits in (8, 16, 32) if width <= bits)
+        return cls(name, bits, -(2 ** (width - 1)), 2 ** (width - 1) - 1, frac_bits)
+
+    @property
+    def wide(self) -> bool:
+        """Whether the integer-only fill takes all 32 bits of a word and a 64-bit product: above 16 bits of code."""
+        return self.qmax > 0x7FFF
+
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
+        """Return nothing: the name says it all."""
+        return Parameters()
+
+    def grid(self, parameters: Parameters) -> Grid:  # noqa: ARG002
+        """Return the one grid: steps of 2^-n."""
+        return Grid(np.array([2.0**-self.frac_bits], np.float32))
+
+    def bound_code(self, bound: float) -> int:
+        """Return the code of the bound of a uniform distribution, exactly: half away from zero, saturated.
+
+        >>> QFormat.make("q15", 1, 15).bound_code(0.1)
+        3277
+        """
+        if not 0 <= bound < float("inf"):
+            raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {bound!r}")
+        return min(int(Fraction(bound) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
+
+    def uniform(self, generator: "Generator", bound: int, n: int) -> NDArray[Any]:
+        """Draw n codes from -bound to bound in integers alone, one word each, as a device without an FPU does.
+
+        Up to 16 bits of code: ((word >> 16) * (2 bound + 1) >> 16) - bound; above: (word * (2 bound + 1) >> 32) - bound.
+
+        >>> import embinit
+        >>> QFormat.make("q7", 1, 7).uniform(embinit.Generator(embinit.Xorshift32(42)), 100, 4).tolist()
+        [-100, 32, -78, -51]
+        """
+        from embinit._kernels import formats
+
+        if not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
+            raise EmbinitError(f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {bound!r}")
+        out = np.empty(self.nbytes(n), np.uint8)
+        formats.uniform_codes(generator.bitgen.kind, generator.bitgen.words, int(bound), self.wide, self.bits, out)
+        generator.drawn += n
+        return out.view(self.dtype)
+
+
+FAMILIES = (
+    Family(
+        "q<m>.<n>",
+        "8, 16, 32",
+        "fixed point, m integer bits counting the sign, n fractional; q7, q15, q31 are q1.7, q1.15, q1.31",
+        r"q([1-9]\d?)\.(0|[1-9]\d?)",
+        QFormat.make,
+    ),
+    *(Family(f"q{n}", str(n + 1), f"q1.{n}", f"q{n}", lambda name, n=n: QFormat.make(name, 1, n)) for n in (7, 15, 31)),
+)
