@@ -85,11 +85,6 @@ class Bundle:
     package_version: str = __version__
 
     @property
-    def zero_seed(self) -> int:
-        """The generator state that seed 0 stands for."""
-        return int(dialect_named(self.plan.model.dialect).seeded(0).state)
-
-    @property
     def payload(self) -> bytes:
         """All buffers, one after the other: <name>.bin."""
         return b"".join(entry.payload for entry in self.entries)

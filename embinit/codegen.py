@@ -6,9 +6,9 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bundle import Bundle, Entry
+from embinit.bitgen import Pcg32, Xorshift32
+from embinit.bundle import Bundle
 from embinit.dialects import dialect_named
-from embinit.initializers import Constant, Normal, Uniform
 from embinit.spec import SPEC_VERSION
 from embinit.targets import target_named
 
@@ -82,60 +82,50 @@ def init_header(bundle: Bundle) -> str:
     )
 
 
+_SEEDED = {
+    Xorshift32: (
+        "embinit_xorshift32 generator = {{seed != 0 ? seed : {zero}u}};",
+        "const embinit_source source = {{embinit_xorshift32_source, &generator}};",
+    ),
+    Pcg32: (
+        "embinit_pcg32 generator;",
+        "const embinit_source source = {{embinit_pcg32_source, &generator}};",
+        "embinit_pcg32_seed(&generator, seed, 0);",
+    ),
+}
+
+
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
-    name, n = bundle.plan.model.name, len(bundle.entries)
-    rules = _rules(bundle)
-    rows = (f"    {{{_row(entry, rules)}}}, /* {entry.identifier} */" for entry in bundle.entries)
+    model = bundle.plan.model
+    name, n = model.name, len(bundle.entries)
+    sampler, libm = dialect_named(model.dialect).sampler, target_named(model.target).libm
+    drawn = [sampler.c_draw(entry.row.distribution, model.arithmetic, libm) for entry in bundle.entries]
+    rules = {draw.rule: draw.function.replace("embinit_", "") for draw in drawn if draw.rule is not None}
+    rows = (
+        f"    {{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {entry.count}u, "
+        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{entry.crc32:08x}u}}, /* {entry.identifier} */"
+        for draw, entry in zip(drawn, bundle.entries, strict=True)
+    )
+    seeded = dialect_named(model.dialect).seeded(0)
+    statements = (f"    {line.format(zero=hex(seeded.words[0]))}" for line in _SEEDED[type(seeded)])
     pointers = _joined(f"        buffers->{entry.identifier}," for entry in bundle.entries)
-    headers = ["embinit.h", *(["embinit_libm.h", "embinit_normal.h"] if Normal in rules else [])]
-    includes = _joined(f'#include "{header}"' for header in headers)
+    includes = sorted({"embinit.h", *(draw.header for draw in drawn)})
     return (
         banner(bundle, "initialization on the device")
-        + f'#include "{name}_init.h"\n\n{includes}\n'
-        + f"#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
+        + f'#include "{name}_init.h"\n\n'
+        + _joined(f'#include "{header}"' for header in includes)
+        + f"\n#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
         + f'#error "{name}_init.c needs spec version {SPEC_VERSION} of embinit: generate it again"\n#endif\n\n'
-        + _joined(f"static const embinit_{kind}_rule {kind} = {{{values}}};" for kind, values in rules.values())
+        + _joined(f"static const {kind} {rule} = {{{values}}};" for (kind, values), rule in rules.items())
         + f"\nstatic const embinit_row rows[{n}] = {{\n{_joined(rows)}}};\n\n"
         + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed)\n{{\n"
-        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n"
-        + f"    embinit_xorshift32 generator = {{seed != 0 ? seed : 0x{bundle.zero_seed:08x}u}};\n"
-        + "    const embinit_source source = {embinit_xorshift32_source, &generator};\n"
+        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n{_joined(statements)}"
         + f"    embinit_fill(rows, {n}, &source, pointers);\n}}\n\n"
         + f"int {name}_check(const {name}_buffers *buffers)\n{{\n"
         + f"    const float *const pointers[{n}] = {{\n{pointers}    }};\n"
         + f"    return embinit_check(rows, {n}, pointers) == {n};\n}}\n"
     )
-
-
-def _rules(bundle: Bundle) -> dict[type, tuple[str, str]]:
-    """Return, for each kind of distribution that a model draws, the name and the C initializer of its rule."""
-    model = bundle.plan.model
-    dialect, libm = dialect_named(model.dialect), target_named(model.target).libm.replace("-", "_")
-    shift, multiply_add = dialect.uniform.shift, f"EMBINIT_{model.arithmetic.upper()}"
-    first = int(dialect.normal.deviation_first)
-    rules: dict[type, tuple[str, str]] = {
-        Uniform: ("uniform", f"{shift}, {multiply_add}"),
-        Normal: ("normal", f"embinit_logf_{libm}, embinit_cosf_{libm}, {shift}, {multiply_add}, {first}"),
-    }
-    drawn = {type(entry.row.distribution) for entry in bundle.entries}
-    return {kind: rule for kind, rule in rules.items() if kind in drawn}
-
-
-def _row(entry: Entry, rules: dict[type, tuple[str, str]]) -> str:
-    """Return the C initializer of an embinit_row."""
-    distribution = entry.row.distribution
-    kind, _ = rules.get(type(distribution), ("constant", ""))
-    match distribution:
-        case Constant(value):
-            a, b = value, 0.0
-        case Uniform(low, high):
-            a, b = low, float(np.float32(high) - np.float32(low))
-        case Normal(mean, stddev):
-            a, b = mean, stddev
-    rule = "0" if isinstance(distribution, Constant) else f"&{kind}"
-    bits = ", ".join(f"0x{np.float32(x).view(np.uint32):08x}u" for x in (a, b))
-    return f"embinit_{kind}, {rule}, {entry.count}u, {bits}, 0x{entry.crc32:08x}u"
 
 
 def unity_test(bundle: Bundle) -> str:

@@ -11,7 +11,7 @@ from embinit.targets import TARGETS, target_named
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
 #: The C library: what a firmware compiles with the generated code.
-UNITS = ("embinit", "embinit_libm", "embinit_normal")
+UNITS = ("embinit", "embinit_libm", "embinit_normal", "embinit_scaled")
 SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
 HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
 #: Known answers for a new board; no part of a firmware.

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
+from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
-from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
-from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
+from embinit.initializers import Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.targets import MULTIPLY_ADDS, target_named
 
 
 class Generator:
@@ -39,6 +40,7 @@ class Generator:
         self.dialect = dialect_named(dialect)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
+        self.libm = self.target.libm
         self.drawn = 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
@@ -64,14 +66,10 @@ class Generator:
         >>> Generator(Xorshift32(42)).bernoulli(0.5, 4).tolist()
         [True, False, True, False]
         """
-        from embinit._kernels import uniform
-
         if not 0 <= p <= 1:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
-        out = np.empty(n, np.bool_)
-        rule = self.dialect.uniform
-        uniform.bernoulli(self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift), np.float32(p), out)
-        self.drawn += n
+        out = np.empty(checked_uint("n", n, 63), np.bool_)
+        self.drawn += self.dialect.sampler.bernoulli(self, p, out)
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
@@ -83,10 +81,8 @@ class Generator:
         >>> order
         [1, 5, 2, 4, 3, 0]
         """
-        from embinit._kernels import shuffle
-
         order = np.arange(len(indices), dtype=np.int64)
-        self.drawn += shuffle.fisher_yates(self.bitgen.kind, self.bitgen.words, order)
+        self.drawn += self.dialect.sampler.shuffle(self, order)
         if isinstance(indices, np.ndarray):
             indices[:] = indices[order]
         else:
@@ -94,36 +90,7 @@ class Generator:
 
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
-        flat = _flat(out)
-        match distribution:
-            case Constant(value):
-                flat.fill(np.float32(value))
-            case Uniform(low, high):
-                from embinit._kernels import uniform
-
-                rule = self.dialect.uniform
-                low32 = np.float32(low)
-                with np.errstate(over="ignore"):  # high - low may overflow to infinity, as it does on the device
-                    width = np.float32(np.float32(high) - low32)
-                uniform.uniform(
-                    self.bitgen.kind, self.bitgen.words, np.uint32(rule.shift),
-                    self.multiply_add == "fused", low32, width, flat,
-                )  # fmt: skip
-                self.drawn += flat.size
-            case Normal(mean, stddev):
-                from embinit._kernels import normal
-
-                self.drawn += normal.box_muller_cosine(
-                    self.bitgen.kind,
-                    self.bitgen.words,
-                    np.uint32(self.dialect.uniform.shift),
-                    LIBMS.index(self.target.libm),
-                    self.dialect.normal.deviation_first,
-                    self.multiply_add == "fused",
-                    np.float32(mean),
-                    np.float32(stddev),
-                    flat,
-                )
+        self.drawn += self.dialect.sampler.fill(self, distribution, _flat(out))
 
 
 def _fan(what: str, value: int | None) -> int:

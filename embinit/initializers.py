@@ -67,6 +67,21 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class TruncatedNormal:
+    """mean + stddev * z, where z is a standard normal truncated to [-2, 2]: its variance is 0.774 stddev^2."""
+
+    mean: float
+    stddev: float
+
+    def __post_init__(self) -> None:
+        _finite("mean", self.mean)
+        _finite("stddev", self.stddev)
+
+    def __str__(self) -> str:
+        return f"truncated_normal({self.mean:.9g}, {self.stddev:.9g})"
+
+
+@dataclass(frozen=True)
 class VarianceScaling:
     """Zero mean and variance gain^2 * scale / n, where n is the fan that mode names."""
 
@@ -87,7 +102,10 @@ class VarianceScaling:
         return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g})"
 
 
-Distribution = Constant | Uniform | Normal
+Distribution = Constant | Uniform | Normal | TruncatedNormal
+
+#: The standard deviation of a standard normal truncated to [-2, 2].
+TRUNCATED_STDDEV = 0.87962566103423978
 Initializer = Distribution | VarianceScaling
 
 
@@ -134,6 +152,15 @@ def normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
     Normal(mean=0.0, stddev=0.02)
     """
     return Normal(mean, stddev)
+
+
+def truncated_normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
+    """Draw mean + stddev * z, z standard normal truncated to [-2, 2], whatever the fans.
+
+    >>> truncated_normal(0.0, 0.02)
+    TruncatedNormal(mean=0.0, stddev=0.02)
+    """
+    return TruncatedNormal(mean, stddev)
 
 
 def variance_scaling(
@@ -241,7 +268,7 @@ def lecun_normal() -> Initializer:
 BY_NAME = {
     factory.__name__: factory
     for factory in (
-        zeros, ones, constant, uniform, normal, variance_scaling, kaiming_uniform, kaiming_normal, xavier_uniform,
+        zeros, ones, constant, uniform, normal, truncated_normal, variance_scaling, kaiming_uniform, kaiming_normal, xavier_uniform,
         xavier_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal,
     )
 }  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from embinit.dialects import dialect_named
 from embinit.formats import format_named
-from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform
+from embinit.initializers import Distribution, Initializer
 
 if TYPE_CHECKING:
     from embinit.model import Model
@@ -96,7 +96,7 @@ def plan(model: "Model") -> Plan:
     position: int | None = 0
     for tensor in model.tensors:
         distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
-        count = draws(distribution, tensor.size)
+        count = dialect.sampler.draws(distribution, tensor.size)
         rows.append(
             Row(
                 tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out, distribution,
@@ -105,17 +105,6 @@ def plan(model: "Model") -> Plan:
         )  # fmt: skip
         position = None if position is None or count is None else position + count
     return Plan(model, tuple(rows))
-
-
-def draws(distribution: Distribution, n: int) -> int | None:
-    """Return the number of words that n elements take, or None where rejection decides."""
-    match distribution:
-        case Constant():
-            return 0
-        case Uniform():
-            return n
-        case Normal():
-            return None
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

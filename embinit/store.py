@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import Parameters, Quantized, Rounding, format_named
+from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse_non_finite
 
 if TYPE_CHECKING:
     from embinit.generator import Generator
@@ -79,7 +79,7 @@ def encode(
     values = _float32(array)
     groups = layout.groups(values.shape, group_size, channel_axis)
     if not isinstance(layout, Quantized):
-        return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
+        return Buffer(layout.name, values, values.shape)
     flat = values.reshape(-1)
     parameters = layout.parameters(flat, groups, mode)
     payload, clipped = _codes(flat, layout, groups, parameters, mode)
@@ -88,8 +88,25 @@ def encode(
     return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis)
 
 
-def _codes(values, layout, groups, parameters, rounding):
-    """Return the payload as uint8, and how many codes were clipped."""
+def store(values: Values) -> dict[str, Buffer]:
+    """Return the device's buffers, by name."""
+    return {row.name: encode(values.arrays[row.name], row.format) for row in values.plan.rows}
+
+
+def _float32(array: Any) -> NDArray[np.float32]:
+    """Return an array that kernels can read, with at least one element."""
+    given = np.asarray(array)
+    if given.dtype.kind not in "fiu" or not given.size:
+        what = f"{given.dtype} array of shape {given.shape}"
+        raise EmbinitError(f"array must hold at least one real number, best as float32, got {what}")
+    with np.errstate(over="ignore"):
+        return np.require(given, np.float32, ["C", "A", "W"])
+
+
+def _codes(
+    values: NDArray[np.float32], layout: Quantized, groups: Groups, parameters: Parameters, rounding: Rounding
+) -> tuple[NDArray[np.uint8], int]:
+    """Return the payload, and how many codes were clipped."""
     from embinit._kernels import formats
 
     payload = np.empty(layout.nbytes(values.size), np.uint8)
@@ -99,7 +116,7 @@ def _codes(values, layout, groups, parameters, rounding):
         layout.limited, layout.bits, payload,
     )  # fmt: skip
     rounding.drew(values.size)
-    if clipped and np.isnan(values).any():
+    if clipped and np.isnan(values).any():  # the kernels count NaN as clipped
         refuse_non_finite(layout.name, values)
     return payload, clipped
 

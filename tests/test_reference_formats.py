@@ -295,13 +295,6 @@ def test_affine_by_hand() -> None:
     assert fmt.affine(bits_of(0.0, 0.0), 4) == ([0, 0], bits_of(1.0), [0], 0)
 
 
-def test_affine_zero_point_stays_in_range_when_the_jitter_is_largest() -> None:
-    generator = ref.Xorshift32(0xFFFFFFFF)
-    generator.jump(-1)
-
-    assert fmt.affine(bits_of(-1.0, 0.0), 8, generator).zero_points == [255]
-
-
 @pytest.mark.parametrize(("m", "e"), [(4, 4), (8, 8), (8, 2), (12, 5), (2, 3)])
 @pytest.mark.parametrize("group_size", [None, 10])
 @pytest.mark.parametrize("stochastic", [False, True])
@@ -334,6 +327,25 @@ def test_bfp_by_hand() -> None:
         fmt.bfp([ref.INF], 4, 4)
 
 
+def test_bfp_saturates_where_its_exponent_ends() -> None:
+    assert fmt.bfp(bits_of(4.8), 2, 2) == ([1], [3], 1)
+    assert fmt.bfp(bits_of(3e38), 2, 8) == ([1], [254], 1)
+
+
+def about_to_draw(word: int) -> ref.Xorshift32:
+    generator = ref.Xorshift32(word)
+    generator.jump(-1)
+    return generator
+
+
+def test_the_extreme_jitters_stay_in_range() -> None:
+    """The largest u lifts qmax to qmax + 1 and u = 0 lowers qmin to qmin - 1, before they are clamped."""
+    assert fmt.affine(bits_of(-255.0, 0.0), 8, about_to_draw(0xFFFFFFFF)).zero_points == [255]
+    assert fmt.bfp(bits_of(7.0), 4, 4, about_to_draw(0xFFFFFFFF)) == ([7], [7], 1)
+    assert fmt.symmetric_int(bits_of(-127.0), 8, generator=about_to_draw(1)) == ([-127], bits_of(1.0), [], 1)
+    assert fmt.sym(bits_of(-127.0), 8, about_to_draw(1)) == ([-128], bits_of(1.0), [], 0)
+
+
 def test_integer_uniform_spans_its_bound() -> None:
     for bound in (0, 1, 100, 32767):
         for wide in (True, False):
@@ -343,4 +355,5 @@ def test_integer_uniform_spans_its_bound() -> None:
     assert (
         fmt.integer_uniform(0x12345678, 2**31 - 1) == Fraction(0x12345678 * (2**32 - 1), 2**32).__floor__() - 2**31 + 1
     )
-    assert fmt.integer_uniform(0x1234FFFF, 1000, wide=False) == (0x1234 * 2001 >> 16) - 1000
+    assert fmt.integer_uniform(0x0020FFFF, 1000) == 1 - 1000  # 1.007 spans from all bits, 0.977 from the upper 16
+    assert fmt.integer_uniform(0x0020FFFF, 1000, wide=False) == 0 - 1000

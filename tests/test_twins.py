@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embinit import Generator, Pcg32, Xorshift32
+from embinit import Generator, Pcg32, Xorshift32, initializers
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import kernel
 from embinit.device import C_DIRECTORY
+from embinit.samplers.scaled_integer import offset_and_scale
 from embinit.targets import LIBMS
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 import reference
+import reference_normal
 from compilers import HOST_COMPILERS, SOURCES, compile_program
 
 TWINS = Path(__file__).parent / "c" / "twins.c"
@@ -122,7 +124,7 @@ def distribution_requests(chance):
         yield [7, state, n], [*order, g.bitgen.state]
 
         words = np.array([chance.getrandbits(32) for _ in range(n)], np.uint32)
-        yield [11, n, *words.tolist()], [zlib.crc32(words.tobytes())]
+        yield [13, n, *words.tolist()], [zlib.crc32(words.tobytes())]
 
 
 def normal_requests(chance):
@@ -136,7 +138,7 @@ def normal_requests(chance):
         out = np.empty(n, np.float32)
         g = Generator(Xorshift32(state), dialect, target, "fused" if fused else "separate")
         g.normal(mean, stddev, out)
-        rule = [int(fused), LIBMS.index(g.target.libm), int(g.dialect.normal.deviation_first)]
+        rule = [int(fused), LIBMS.index(g.target.libm), int(g.dialect.sampler.deviation_first)]
         yield [8, state, *rule, word_of(mean), word_of(stddev), n], [*out.view(np.uint32).tolist(), g.bitgen.state]
 
         x = chance.choice([0, 0x00800000, 0x3F800000, 0x40000000, 0x7F7FFFFF, chance.randrange(0x00800000, 0x7F800000)])
@@ -149,6 +151,25 @@ def normal_requests(chance):
         yield asked, [*out.view(np.uint32).tolist(), *halves(g.bitgen.state[0])]
 
 
+def scaled_requests(chance):
+    samplers = [initializers.Uniform, initializers.Normal, initializers.TruncatedNormal]
+    for i in range(90):
+        state, n = chance.getrandbits(32) or 1, chance.randrange(300)
+        distribution = samplers[i % 3](chance.uniform(-3, 3), chance.uniform(-3, 3) or 1.0)
+        offset, scale = offset_and_scale(distribution)
+        out = np.empty(n, np.float32)
+        g = Generator(Xorshift32(state), "portable")
+        g.draw(distribution, out)
+        yield (
+            [11, state, i % 3, word_of(scale), offset & 0xFFFFFFFF, n],
+            [*out.view(np.uint32).tolist(), g.bitgen.state],
+        )
+    for word in [0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, *(chance.getrandbits(32) for _ in range(1500))]:
+        word >>= chance.choice([0, 0, 8, 16, 24, 30])
+        codes = (reference_normal.code(word), reference_normal.truncated_code(word))
+        yield [12, word], [code & 0xFFFFFFFF for code in codes]
+
+
 @pytest.fixture(scope="module")
 def requests():
     """Requests and the answers of the kernels and of the oracle; the same every time."""
@@ -159,6 +180,7 @@ def requests():
         *special_multiply_add_requests(),
         *distribution_requests(chance),
         *normal_requests(chance),
+        *scaled_requests(chance),
     ]
     assert len(made) > 5000
     return made

@@ -1,9 +1,14 @@
 """Buffer formats: from float32 to codes to bytes and back, block by block, each stage one plain loop."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
-from embinit._kernels.stream import BLOCK, HISTORY, new_words, refill
+from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
+
+Floats = NDArray[np.float32]
+Codes = NDArray[np.int32]
+Bytes = NDArray[np.uint8]
 
 HALF_AWAY = 0
 HALF_EVEN = 1
@@ -11,9 +16,12 @@ TRUNCATE = 2
 FLOOR = 3
 STOCHASTIC = 4
 
-#: The float32 below 1/2: added away from zero, it carries exactly the halves and what is above them to the next integer.
+#: Elements that pass through all stages together: what lies between them stays in the first-level cache.
+STEP = 1024
+
+#: The float32 below 1/2: added away from zero it lifts the halves, and nothing below them, to the next integer.
 BELOW_HALF = np.float32(0.49999997)
-#: The bits of a float32 without its sign order magnitudes, infinity and NaN last.
+#: Without its sign, the bits of a float32 order magnitudes, infinity and NaN last.
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 FRACTION = np.uint32(0x7FFFFF)
 
@@ -22,36 +30,36 @@ FRACTION = np.uint32(0x7FFFFF)
 
 
 @kernel
-def absmax(values, run, out):
+def absmax(values: Floats, run: int, out: Words) -> None:
     """Write the largest magnitude of each group to out (float32 bits)."""
     bits = values.view(np.uint32)
     out[:] = 0
     for start in range(0, bits.size, run):
         group = start // run % out.size
-        largest = out[group]
-        for i in range(start, start + run):
-            magnitude = np.uint32(bits[i] & MAGNITUDE)
+        largest, members = out[group], bits[start : start + run]
+        for i in range(members.size):
+            magnitude = np.uint32(members[i] & MAGNITUDE)
             largest = magnitude if magnitude > largest else largest
         out[group] = largest
 
 
 @inlined
-def ordered(bits):
-    """Return an int32 that sorts as the float32 does; applied to the result, the bits come back."""
-    return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
+def ordered(bits: np.int32) -> np.int32:
+    """Return an integer that sorts as the float32 of these bits does; applied once more it gives the bits back."""
+    return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
 @kernel
-def extremes(values, run, low, high):
-    """Write the smallest and the largest value of each group to low and high (float32); -0 is below +0, NaN outermost."""
-    bits = values.view(np.int32)
-    lows, highs = low.view(np.int32), high.view(np.int32)
-    lows[:], highs[:] = 0x7FFFFFFF, -1
+def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
+    """Write the smallest and the largest value of each group to low and high; -0 is below +0, NaN outermost."""
+    bits, lows, highs = values.view(np.int32), low.view(np.int32), high.view(np.int32)
+    lows[:] = np.int32(0x7FFFFFFF)
+    highs[:] = np.int32(-1)
     for start in range(0, bits.size, run):
         group = start // run % low.size
-        least, most = ordered(lows[group]), ordered(highs[group])
-        for i in range(start, start + run):
-            key = ordered(bits[i])
+        least, most, members = ordered(lows[group]), ordered(highs[group]), bits[start : start + run]
+        for i in range(members.size):
+            key = ordered(members[i])
             least = key if key < least else least
             most = key if key > most else most
         lows[group], highs[group] = ordered(least), ordered(most)
@@ -61,112 +69,126 @@ def extremes(values, run, low, high):
 
 
 @inlined
-def half_away(x):
+def half_away(x: np.float32) -> np.float32:
+    """Return a float32 whose integer part is x rounded half away from zero."""
     return np.float32(x + np.copysign(BELOW_HALF, x))
 
 
 @inlined
-def round_block(mode, shift, mask, words, x, out):
-    """Round x into out by a mode; words give the stochastic one its u = k * 2^-24, k = (word >> shift) & mask."""
-    unit, half = np.float32(2.0**-24), np.float32(0.5)
-    if mode == HALF_AWAY:
-        for i in range(x.size):
-            out[i] = half_away(x[i])
-    elif mode == HALF_EVEN:
-        for i in range(x.size):
-            out[i] = np.rint(x[i])
-    elif mode == TRUNCATE:
-        for i in range(x.size):
-            out[i] = x[i]
-    elif mode == FLOOR:
-        for i in range(x.size):
-            out[i] = np.floor(x[i])
-    else:
-        for i in range(x.size):
-            u = np.float32(np.int32((words[i] >> shift) & mask)) * unit
-            out[i] = half_away(np.float32(np.float32(x[i] + u) - half))
+def jittered(x: np.float32, word: np.uint32) -> np.float32:
+    """Return x + u - 1/2 in two roundings, u = (word >> 8) * 2^-24."""
+    u = np.float32(np.float32(np.int32(word >> np.uint32(8))) * np.float32(2.0**-24))
+    return np.float32(np.float32(x + u) - np.float32(0.5))
 
 
 @kernel
-def round_all(mode, kind, state, shift, mask, values):
-    """Round values (float32) in place to integers; the stochastic mode draws a word for each."""
+def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
+    """Round values in place to integers; the stochastic mode draws a word for each."""
     words = new_words()
     for start in range(0, values.size, BLOCK):
-        block = values[start : start + BLOCK]
+        x = values[start : start + BLOCK]
         if mode == STOCHASTIC:
-            refill(kind, state, words, block.size, start == 0)
-        round_block(mode, shift, mask, words[HISTORY:], block, block)
-        for i in range(block.size):
-            block[i] = np.trunc(block[i])
+            refill(kind, state, words, x.size, start == 0)
+        for i in range(x.size):
+            if mode == HALF_AWAY:
+                x[i] = np.trunc(half_away(x[i]))
+            elif mode == HALF_EVEN:
+                x[i] = np.rint(x[i])
+            elif mode == TRUNCATE:
+                x[i] = np.trunc(x[i])
+            elif mode == FLOOR:
+                x[i] = np.floor(x[i])
+            else:
+                x[i] = np.trunc(half_away(jittered(x[i], words[HISTORY + i])))
 
 
 # ---- Codes ----
 
 
 @inlined
-def piece(position, left, run, groups):
-    """Return the group of the element at position, and how many of the left elements from there on share it."""
-    return position // run % groups, min(run - position % run, left)
+def saturated(
+    x: np.float32, rounded: np.float32, low: np.float32, high: np.float32, least: np.float32, most: np.float32, last: np.int32
+) -> tuple[np.int32, np.int32]:
+    """Return the integer part of rounded, or the outermost code nearest to it, and 1 where that clips, else 0.
+
+    It clips outside low to high, and where x, before it was rounded, is outside least to most.
+    """
+    kept = rounded if rounded < high else high  # in this order NaN becomes high, and counts
+    kept = kept if kept > low else low
+    code = last if rounded > high else np.int32(kept)
+    return code, np.int32((rounded != kept) | (x < least) | (x > most))
 
 
 @inlined
-def scale_block(values, start, run, scale, offset, out):
-    """Write values / scale - offset, each with its group's; values begin at element start of the buffer."""
-    done = 0
-    while done < values.size:
-        group, count = piece(start + done, values.size - done, run, scale.size)
-        v, x, s = values[done : done + count], out[done : done + count], scale[group]
-        for i in range(count):
-            x[i] = np.float32(v[i] / s)
-        if offset.size:
-            o = offset[group]
-            for i in range(count):
-                x[i] = np.float32(x[i] - o)
-        done += count
-
-
-@inlined
-def shift_block(x, start, run, zero):
-    """Add each group's zero to rounded values; all are small integers, so no sum rounds."""
-    done = 0
-    while done < x.size:
-        group, count = piece(start + done, x.size - done, run, zero.size)
-        y, z = x[done : done + count], zero[group]
-        for i in range(count):
-            y[i] = np.float32(np.trunc(y[i]) + z)
-        done += count
-
-
-@inlined
-def saturate_block(x, low, high, last, codes):
-    """Write the integer parts as codes; what lies beyond low or high becomes the nearest code. Return how many do."""
+def encode_step(
+    mode: int, words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
+    least: np.float32, most: np.float32, last: np.int32, codes: Codes,
+) -> int:  # fmt: skip
+    """Write the codes of values, each with its scale and offset; return how many clip."""
     clipped = np.int32(0)
-    for i in range(x.size):
-        kept = x[i] if x[i] < high else high  # in this order NaN becomes high, and counts
-        kept = kept if kept > low else low
-        codes[i] = last if x[i] > high else np.int32(kept)
-        clipped = np.int32(clipped + np.int32(x[i] != kept))
+    if mode == HALF_AWAY:
+        for i in range(values.size):
+            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+            codes[i], clips = saturated(x, half_away(x), low, high, least, most, last)
+            clipped = np.int32(clipped + clips)
+    elif mode == HALF_EVEN:
+        for i in range(values.size):
+            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+            codes[i], clips = saturated(x, np.rint(x), low, high, least, most, last)
+            clipped = np.int32(clipped + clips)
+    elif mode == TRUNCATE:
+        for i in range(values.size):
+            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+            codes[i], clips = saturated(x, x, low, high, least, most, last)
+            clipped = np.int32(clipped + clips)
+    elif mode == FLOOR:
+        for i in range(values.size):
+            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+            codes[i], clips = saturated(x, np.floor(x), low, high, least, most, last)
+            clipped = np.int32(clipped + clips)
+    else:
+        for i in range(values.size):
+            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+            codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, least, most, last)
+            clipped = np.int32(clipped + clips)
     return clipped
 
 
 @inlined
-def beyond(scaled, rounded, low, high, first, last):
-    """Count the elements that lie outside first to last before they are rounded, or whose codes do after."""
-    count = np.int32(0)
-    for i in range(scaled.size):
-        outside = scaled[i] < first or scaled[i] > last
-        count = np.int32(count + np.int32(outside or rounded[i] < low or rounded[i] > high))
-    return count
+def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> int:
+    """Add its zero to each code and saturate; return how many clip."""
+    clipped = np.int32(0)
+    for i in range(codes.size):
+        shifted = np.int32(codes[i] + zero[i])
+        kept = shifted if shifted < last else last
+        kept = kept if kept > first else first
+        codes[i] = kept
+        clipped = np.int32(clipped + np.int32(shifted != kept))
+    return clipped
 
 
 @inlined
-def codes_at_once(values, scale, low, high, out):
+def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np.generic]) -> None:
+    """Give each element from start on the value of its group, or 0 if groups have none."""
+    if per_group.size == 0:
+        out[:] = 0
+        return
+    group, left = start // run % per_group.size, run - start % run
+    for i in range(out.size):
+        out[i] = per_group[group]
+        left -= 1
+        if left == 0:
+            group, left = (group + 1 if group + 1 < per_group.size else 0), run
+
+
+@inlined
+def codes_at_once(values: Floats, scale: Floats, low: np.float32, high: np.float32, out: NDArray[np.signedinteger]) -> int:
     """The whole way in one loop, for the case that most buffers are: one grid, half away from zero, 8 or 16 bits."""
     clipped = np.int32(0)
     if scale.view(np.uint32)[0] & FRACTION:
-        s = scale[0]
+        divisor = scale[0]
         for i in range(values.size):
-            x = half_away(np.float32(values[i] / s))
+            x = half_away(np.float32(values[i] / divisor))
             kept = x if x < high else high
             kept = kept if kept > low else low
             out[i] = np.int32(kept)
@@ -184,64 +206,67 @@ def codes_at_once(values, scale, low, high, out):
 
 @kernel
 def encode(
-    mode, kind, state, shift, mask, values, run, scale, offset, zero, low, high, first, last, limited, bits, out
-):
-    """Encode values (float32) into out (uint8), bits a code; return how many codes were clipped.
+    mode: int, kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
+    low: np.float32, high: np.float32, first: int, last: int, limited: bool, bits: int, out: Bytes,
+) -> int:  # fmt: skip
+    """Encode values into out, bits a code; return how many codes were clipped.
 
     code = round(v / scale - offset) + zero, saturated to first..last; element i has the grid i // run % scale.size.
     offset and zero are empty where a format has none. low and high are the outermost float32 whose integer parts lie
     within first to last. limited: a quotient outside first to last counts as clipped even where rounding brings it in.
     """
-    words, scaled, rounded = new_words(), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    codes = np.empty(BLOCK, np.int32)
-    plain = mode == HALF_AWAY and scale.size == 1 and not (offset.size or zero.size or limited) and bits in (8, 16)
+    if mode == HALF_AWAY and scale.size == 1 and not (offset.size or zero.size or limited):
+        if bits == 8:
+            return codes_at_once(values, scale, low, high, out.view(np.int8))
+        if bits == 16:
+            return codes_at_once(values, scale, low, high, out.view(np.int16))
+    least, most = np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf)
+    if zero.size:  # saturates once the zero is added
+        low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
+    words, codes = new_words(), np.empty(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
     clipped = 0
-    for start in range(0, values.size, BLOCK):
-        block = values[start : start + BLOCK]
-        n = block.size
-        if plain and bits == 8:
-            clipped += codes_at_once(block, scale, low, high, out.view(np.int8)[start : start + n])
-        elif plain:
-            clipped += codes_at_once(block, scale, low, high, out.view(np.int16)[start : start + n])
-        else:
-            if mode == STOCHASTIC:
-                refill(kind, state, words, n, start == 0)
-            scale_block(block, start, run, scale, offset, scaled)
-            round_block(mode, shift, mask, words[HISTORY:], scaled[:n], rounded)
-            if zero.size:
-                shift_block(rounded[:n], start, run, zero)
-            saturated = saturate_block(rounded[:n], low, high, np.int32(last), codes)
-            if limited:
-                saturated = beyond(scaled[:n], rounded, low, high, np.float32(first), np.float32(last))
-            clipped += saturated
-            pack_block(codes[:n], bits, out[start * bits // 8 :])
+    for start in range(0, values.size, STEP):
+        if mode == STOCHASTIC and start % BLOCK == 0:
+            refill(kind, state, words, min(BLOCK, values.size - start), start == 0)
+        if start == 0 or scale.size > 1:
+            spread(scale, start, run, scales)
+            spread(offset, start, run, offsets)
+            spread(zero, start, run, zeros)
+        v = values[start : start + STEP]
+        n, drawn = v.size, words[HISTORY + start % BLOCK :]
+        clipped += encode_step(mode, drawn, v, scales, offsets, low, high, least, most, np.int32(last), codes)
+        if zero.size:
+            clipped += shift_step(codes[:n], zeros, np.int32(first), np.int32(last))
+        pack_block(codes[:n], bits, out[start * bits // 8 :])
     return clipped
 
 
 @kernel
-def decode(data, bits, signed, run, scale, offset, zero, out):
-    """Write the values (float32) of codes that lie in data (uint8): (code - zero + offset) * scale, rounded twice."""
-    codes = np.empty(BLOCK, np.int32)
-    for start in range(0, out.size, BLOCK):
-        n = min(BLOCK, out.size - start)
-        unpack_block(data[start * bits // 8 :], bits, signed, codes[:n])
-        done = 0
-        while done < n:
-            group, count = piece(start + done, n - done, run, scale.size)
-            c, values, s = codes[done : done + count], out[start + done : start + done + count], scale[group]
-            z = zero[group] if zero.size else np.float32(0)
-            o = offset[group] if offset.size else np.float32(0)
-            for i in range(count):
-                values[i] = np.float32(np.float32(np.float32(np.float32(c[i]) - z) + o) * s)
-            done += count
+def decode(
+    data: Bytes, bits: int, signed: bool, run: int, scale: Floats, offset: Floats, zero: Codes, out: Floats
+) -> None:
+    """Write the values of the codes in data: (code - zero + offset) * scale, each step rounded to float32."""
+    codes = np.empty(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    for start in range(0, out.size, STEP):
+        if start == 0 or scale.size > 1:
+            spread(scale, start, run, scales)
+            spread(offset, start, run, offsets)
+            spread(zero, start, run, zeros)
+        values = out[start : start + STEP]
+        unpack_block(data[start * bits // 8 :], bits, signed, codes[: values.size])
+        for i in range(values.size):
+            steps = np.float32(np.float32(np.int32(codes[i] - zeros[i])) + offsets[i])
+            values[i] = np.float32(steps * scales[i])
 
 
 # ---- Bytes: bit j of code i is bit i * bits + j of the stream, whose bit k is bit k % 8 of byte k // 8 ----
 
 
 @inlined
-def pack_block(codes, bits, out):
-    """Pack the low bits of codes from the start of out (uint8); the last byte is filled up with zeros."""
+def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
+    """Pack the low bits of codes from the start of out; zeros fill up the last byte."""
     if bits == 8:
         for i in range(codes.size):
             out[i] = np.uint8(codes[i])
@@ -253,45 +278,58 @@ def pack_block(codes, bits, out):
         out[: 4 * codes.size].view(np.int32)[:] = codes
     else:
         mask = np.uint64((1 << bits) - 1)
-        pending, filled, at = np.uint64(0), 0, 0
+        whole = codes.size * bits // 32
+        words = out[: 4 * whole].view(np.uint32)
+        pending, filled, at = np.uint64(0), np.uint64(0), 0
         for i in range(codes.size):
-            pending |= (np.uint64(codes[i]) & mask) << np.uint64(filled)
-            filled += bits
-            while filled >= 8:
-                out[at] = np.uint8(pending)
-                pending >>= np.uint64(8)
-                filled -= 8
+            pending |= (np.uint64(codes[i]) & mask) << filled
+            filled += np.uint64(bits)
+            if filled >= np.uint64(32):
+                words[at] = np.uint32(pending)
+                pending >>= np.uint64(32)
+                filled -= np.uint64(32)
                 at += 1
-        if filled:
-            out[at] = np.uint8(pending)
+        for i in range(4 * whole, (codes.size * bits + 7) // 8):
+            out[i] = np.uint8(pending)
+            pending >>= np.uint64(8)
 
 
 @inlined
-def unpack_block(data, bits, signed, codes):
-    """Unpack as many codes as codes (int32) has, from the start of data (uint8)."""
+def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
+    """Unpack as many codes as there is room for, from the start of data."""
     mask, sign = np.uint64((1 << bits) - 1), np.uint64(1 << (bits - 1) if signed else 0)
-    pending, filled, at = np.uint64(0), 0, 0
-    for i in range(codes.size):
-        while filled < bits:
-            pending |= np.uint64(data[at]) << np.uint64(filled)
-            filled += 8
-            at += 1
-        code = pending & mask
-        codes[i] = np.int32(np.int64(code ^ sign) - np.int64(sign))
-        pending >>= np.uint64(bits)
-        filled -= bits
+    if bits == 8 and signed:
+        bytes_ = data[: codes.size].view(np.int8)
+        for i in range(codes.size):
+            codes[i] = np.int32(bytes_[i])
+    elif bits == 16 and signed:
+        halves = data[: 2 * codes.size].view(np.int16)
+        for i in range(codes.size):
+            codes[i] = np.int32(halves[i])
+    elif bits == 32:
+        codes[:] = data[: 4 * codes.size].view(np.int32)
+    else:
+        pending, filled, at = np.uint64(0), 0, 0
+        for i in range(codes.size):
+            while filled < bits:
+                pending |= np.uint64(data[at]) << np.uint64(filled)
+                filled += 8
+                at += 1
+            codes[i] = np.int32(np.int64((pending & mask) ^ sign) - np.int64(sign))
+            pending >>= np.uint64(bits)
+            filled -= bits
 
 
 @kernel
-def pack(codes, bits, out):
-    """Pack codes (int32) into out (uint8)."""
+def pack(codes: Codes, bits: int, out: Bytes) -> None:
+    """Pack codes of 1 to 32 bits."""
     for start in range(0, codes.size, BLOCK):
         pack_block(codes[start : start + BLOCK], bits, out[start * bits // 8 :])
 
 
 @kernel
-def unpack(data, bits, signed, codes):
-    """Unpack data (uint8) into codes (int32); unsigned ones of 32 bits do not fit."""
+def unpack(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
+    """Unpack codes of 1 to 32 bits, of 31 if they are unsigned."""
     for start in range(0, codes.size, BLOCK):
         unpack_block(data[start * bits // 8 :], bits, signed, codes[start : start + BLOCK])
 
@@ -300,8 +338,8 @@ def unpack(data, bits, signed, codes):
 
 
 @kernel
-def uniform_codes(kind, state, bound, wide, bits, out):
-    """Fill out (uint8), bits a code, with codes from -bound to bound: one word each, one multiplication, no float.
+def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, out: Bytes) -> None:
+    """Fill out, bits a code, with codes from -bound to bound: one word each, one multiplication, no float.
 
     wide takes all 32 bits of a word and a 64-bit product; the other variant takes the upper 16 and 32 bits.
     """

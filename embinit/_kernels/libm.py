@@ -252,7 +252,7 @@ def cos_fdlibm_fused(x: np.float32) -> np.float32:
 
 @kernel
 def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED."""
+    """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code where x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in range(x.size):
             out[i] = log_double(x[i])
@@ -266,7 +266,7 @@ def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32])
 
 @kernel
 def cos_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED."""
+    """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code where x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in range(x.size):
             out[i] = cos_double(x[i])

@@ -97,7 +97,8 @@ def box_muller_cosine(
     """
     half = BLOCK // 2
     words = new_words()
-    u1, u2 = np.empty(half, np.float32), np.empty(half, np.float32)
+    u1, angle = np.empty(half, np.float32), np.empty(half, np.float32)
+    log, cosine = np.empty(half, np.float32), np.empty(half, np.float32)
     drawn = 0
     fresh = True
     for start in range(0, out.size, half):
@@ -111,16 +112,16 @@ def box_muller_cosine(
             k2 = np.uint32(np.uint32(pairs[2 * i + 1] >> shift) & LOW_24)
             smallest = min(smallest, k1)
             u1[i] = np.float32(np.int32(k1)) * _UNIT
-            u2[i] = _TWO_PI * (np.float32(np.int32(k2)) * _UNIT)
+            angle[i] = _TWO_PI * (np.float32(np.int32(k2)) * _UNIT)
         filled = out[start : start + count]
         fresh = bool(smallest <= np.uint32(1))
         if fresh:
             state[:] = before
             drawn += _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, filled)
         else:
-            log_array(libm, u1[:count], u1[:count])
-            cos_array(libm, u2[:count], u2[:count])
+            log_array(libm, u1[:count], log[:count])
+            cos_array(libm, angle[:count], cosine[:count])
             for i in range(count):
-                filled[i] = _scaled(u1[i], u2[i], deviation_first, fused, mean, stddev)
+                filled[i] = _scaled(log[i], cosine[i], deviation_first, fused, mean, stddev)
             drawn += 2 * count
     return drawn

@@ -229,22 +229,24 @@ static float next_unit(const embinit_source *source, const embinit_uniform_rule 
     return (float)(int32_t)((word >> rule->shift) & 0xffffffu) * 0x1p-24f;
 }
 
-void embinit_constant(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+void embinit_constant(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     (void)source;
     (void)rule;
     (void)b;
     for (size_t i = 0; i < n; i++) {
-        out[i] = a;
+        out[i] = float_of(a);
     }
 }
 
-void embinit_uniform(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+void embinit_uniform(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
+    float low = float_of(a);
+    float width = float_of(b);
     const embinit_uniform_rule *uniform = (const embinit_uniform_rule *)rule;
     for (size_t i = 0; i < n; i++) {
         float r = next_unit(source, uniform);
-        out[i] = uniform->multiply_add == EMBINIT_FUSED ? embinit_fused(r, b, a) : embinit_separate(r, b, a);
+        out[i] = uniform->multiply_add == EMBINIT_FUSED ? embinit_fused(r, width, low) : embinit_separate(r, width, low);
     }
 }
 
@@ -278,7 +280,7 @@ void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n)
 void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_source *source, float *const *buffers)
 {
     for (size_t i = 0; i < row_count; i++) {
-        rows[i].draw(source, rows[i].rule, float_of(rows[i].a), float_of(rows[i].b), buffers[i], rows[i].count);
+        rows[i].draw(source, rows[i].rule, rows[i].a, rows[i].b, buffers[i], rows[i].count);
     }
 }
 

@@ -81,8 +81,9 @@ typedef struct {
 uint32_t embinit_xorshift32_source(void *state);
 uint32_t embinit_pcg32_source(void *state);
 
-/* Fill n values; a and b are the parameters of the distribution, rule says how a framework and a build draw it. */
-typedef void embinit_distribution(const embinit_source *source, const void *rule, float a, float b, float *out,
+/* Fill n values; a and b are the parameters of the distribution, rule says how a framework and a build draw it.
+ * Parameters are words: the bits of a float, unless a comment says integer. */
+typedef void embinit_distribution(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
                                   size_t n);
 
 /* Every value is a; draws nothing; b and rule are not used. */
@@ -104,7 +105,7 @@ void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n);
 
 /* ---- A model ---- */
 
-/* One buffer of float32; a and b are bits of a float32. */
+/* One buffer of float32. */
 typedef struct {
     embinit_distribution *draw;
     const void *rule;

@@ -26,9 +26,18 @@ float embinit_sqrt(float x)
     return both.value;
 }
 
-void embinit_normal(const embinit_source *source, const void *rule, float a, float b, float *out, size_t n)
+static float float_of(uint32_t bits)
+{
+    union { uint32_t bits; float value; } both;
+    both.bits = bits;
+    return both.value;
+}
+
+void embinit_normal(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     const embinit_normal_rule *normal = (const embinit_normal_rule *)rule;
+    float mean = float_of(a);
+    float stddev = float_of(b);
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
         uint32_t k1 = (word >> normal->shift) & 0xffffffu;
@@ -40,9 +49,9 @@ void embinit_normal(const embinit_source *source, const void *rule, float a, flo
         }
         float radius = embinit_sqrt(-2.0f * normal->logf((float)(int32_t)k1 * 0x1p-24f));
         float cosine = normal->cosf(6.2831855f * ((float)(int32_t)k2 * 0x1p-24f));
-        volatile float product = normal->deviation_first ? b * radius : radius * cosine;
-        float factor = normal->deviation_first ? cosine : b;
-        out[i] = normal->multiply_add == EMBINIT_FUSED ? embinit_fused(product, factor, a)
-                                                       : embinit_separate(product, factor, a);
+        volatile float product = normal->deviation_first ? stddev * radius : radius * cosine;
+        float factor = normal->deviation_first ? cosine : stddev;
+        out[i] = normal->multiply_add == EMBINIT_FUSED ? embinit_fused(product, factor, mean)
+                                                       : embinit_separate(product, factor, mean);
     }
 }

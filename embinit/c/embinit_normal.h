@@ -6,6 +6,7 @@
 #define EMBINIT_NORMAL_H
 
 #include "embinit.h"
+#include "embinit_libm.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -49,7 +49,7 @@ static uint32_t drawn(embinit_distribution *distribution, const void *rule, floa
     float values[VALUES];
     embinit_xorshift32 generator = {42};
     const embinit_source source = {embinit_xorshift32_source, &generator};
-    distribution(&source, rule, a, b, values, VALUES);
+    distribution(&source, rule, bits_of(a), bits_of(b), values, VALUES);
     return embinit_crc32(0, values, sizeof values);
 }
 

@@ -2,9 +2,10 @@
 
 from embinit.dialects.base import Dialect
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
+from embinit.dialects.portable import PORTABLE
 from embinit.errors import check_known
 
-DIALECTS = {dialect.name: dialect for dialect in (ODT, ODT_2026_06, ODT_2026_04)}
+DIALECTS = {dialect.name: dialect for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE)}
 
 
 def dialect_named(name: str) -> Dialect:

@@ -5,35 +5,18 @@ from dataclasses import dataclass
 
 from embinit.bitgen import BitGenerator
 from embinit.initializers import Distribution, Initializer
-
-
-@dataclass(frozen=True)
-class UniformRule:
-    """How a word becomes a uniform value: k = (word >> shift) & 0xffffff, then low + width * k * 2^-24."""
-
-    shift: int
-
-
-@dataclass(frozen=True)
-class NormalRule:
-    """How uniform values become a normal one by Box-Muller, the cosine kept and the sine dropped.
-
-    deviation_first: stddev multiplies the radius before the cosine does, which rounds differently from after.
-    """
-
-    deviation_first: bool
+from embinit.samplers import Sampler
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """A framework's conventions: generator, seed rule, word to float32, initializers, layouts, fans."""
+    """A framework's conventions: seed rule, sampler, initializers, layouts, fans."""
 
     name: str
     summary: str
     seeds: range
     seeded: Callable[[int], BitGenerator]
-    uniform: UniformRule
-    normal: NormalRule
+    sampler: Sampler
     weight: Initializer
     bias: Initializer
     layouts: Mapping[str, tuple[str, ...]]

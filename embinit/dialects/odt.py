@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from embinit.bitgen import Xorshift32
-from embinit.dialects.base import Dialect, NormalRule, UniformRule
+from embinit.dialects.base import Dialect
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.initializers import Constant, Distribution, Initializer, Normal, TruncatedNormal, Uniform, VarianceScaling
+from embinit.samplers import MultiplyAdd
 
 f32 = np.float32
 
@@ -56,6 +57,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Uniform(float(f32(low)), float(f32(high)))
         case Normal(mean, stddev):
             return Normal(float(f32(mean)), float(f32(stddev)))
+        case TruncatedNormal():
+            raise EmbinitError("OnDeviceTraining has no truncated normal: use normal")
     if initializer.distribution == "truncated_normal":
         raise EmbinitError("OnDeviceTraining has no truncated normal: use kaiming_normal or xavier_normal")
     gain = f32(initializer.gain * math.sqrt(initializer.scale))
@@ -74,8 +77,7 @@ ODT = Dialect(
     summary="OnDeviceTraining from 2026-07-13",
     seeds=range(2**32),
     seeded=lambda seed: Xorshift32(seed or 0xFFFFFFFF),
-    uniform=UniformRule(shift=8),
-    normal=NormalRule(deviation_first=True),
+    sampler=MultiplyAdd(deviation_first=True),
     weight=DEFAULT,
     bias=DEFAULT,
     layouts=LAYOUTS,
@@ -88,7 +90,7 @@ ODT_2026_06 = replace(
     ODT,
     name="odt-2026-06",
     summary="OnDeviceTraining from 2026-06-26, before the normal distribution changed",
-    normal=NormalRule(deviation_first=False),
+    sampler=MultiplyAdd(deviation_first=False),
 )
 
 EARLY_WEIGHT = VarianceScaling(1.0, "fan_in", "uniform", gain=1.41421356237)

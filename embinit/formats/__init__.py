@@ -5,7 +5,7 @@ from functools import cache
 
 from embinit.errors import EmbinitError, listed
 from embinit.formats import affine, blockfloat, float32, qformat
-from embinit.formats.base import Family, Format, Grid, Groups, Parameters, Quantized
+from embinit.formats.base import Family, Format, Grid, Groups, Parameters, Quantized, refuse_non_finite
 from embinit.formats.float32 import Float32
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
@@ -40,5 +40,5 @@ def _format_named(name: str) -> Format:
 
 __all__ = [
     "FORMATS", "ROUNDINGS", "Family", "Float32", "Format", "Grid", "Groups", "Parameters", "Quantized", "Rounding",
-    "format_named",
+    "format_named", "refuse_non_finite",
 ]  # fmt: skip

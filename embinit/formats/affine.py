@@ -73,9 +73,9 @@ class Sym(Symmetric):
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
         """Return the scales; a code that its width cannot hold is an error."""
         parameters = super().parameters(values, groups, rounding)
-        if np.float32(self.steps) > self.qmax:
+        if float(np.float32(self.steps)) > self.qmax:
             _, high = extremes(self.name, values, groups)
-            too_large = np.flatnonzero(high / self.grid(parameters).scale > self.qmax)
+            too_large = np.flatnonzero(high / self.grid(parameters).scale >= np.float32(self.steps))
             if too_large.size:
                 raise EmbinitError(
                     f"{self.name}: above 25 bits the largest magnitude of a group must be negative, because float32 makes "
@@ -177,17 +177,17 @@ class Affine(Asymmetric):
         """Return the grids: the zero point is added after rounding."""
         assert parameters.scale is not None
         assert parameters.zero_point is not None
-        return Grid(parameters.scale, zero=parameters.zero_point.astype(np.float32))
+        return Grid(parameters.scale, zero=parameters.zero_point.astype(np.int32))
 
 
 FAMILIES = (
     Family("int8", "8", "CMSIS-NN and TFLite weights, a scale a buffer or channel", "int8", Channelwise.make),
     Family("int4", "4", "CMSIS-NN weights, two codes a byte, a scale a buffer or channel", "int4", PackedChannelwise.make),
-    Family("sym<b>", "1..31", "OnDeviceTraining SYM: packed, symmetric, a scale a group", r"sym(0|[1-9]\d?)", Sym.make),
+    Family("sym<b>", "1..31", "OnDeviceTraining SYM: packed, symmetric, a scale a group", r"sym(0|[1-9]\d{0,2})", Sym.make),
     Family("asym<b>", "1..30", "OnDeviceTraining ASYM of 2026-07: packed, the zero point in steps from 0",
-           r"asym(0|[1-9]\d?)", Asym.make),
+           r"asym(0|[1-9]\d{0,2})", Asym.make),
     Family("affine<b>", "1..16", "OnDeviceTraining ASYM after 2026-07: packed, the zero point the code of 0, groups",
-           r"affine(0|[1-9]\d?)", Affine.make),
+           r"affine(0|[1-9]\d{0,2})", Affine.make),
     Family("sym_int32/<b>", "32", "OnDeviceTraining SYM_INT32: codes of 0 to 31 bits in int32",
-           r"sym_int32/(0|[1-9]\d?)", SymInt32.make),
+           r"sym_int32/(0|[1-9]\d{0,2})", SymInt32.make),
 )  # fmt: skip

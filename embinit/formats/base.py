@@ -13,7 +13,6 @@ from embinit.errors import EmbinitError
 from embinit.formats.rounding import Rounding
 
 F32 = NDArray[np.float32]
-NONE: F32 = np.empty(0, np.float32)
 
 
 class Groups(NamedTuple):
@@ -32,14 +31,14 @@ class Parameters(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """How float32 values meet codes, one of each a group: code = round(v / scale - offset) + zero.
+    """How values meet codes, one grid a group: code = round(v / scale - offset) + zero.
 
     offset and zero are empty where a format has none.
     """
 
     scale: F32
-    offset: F32 = NONE
-    zero: F32 = NONE
+    offset: F32 = np.empty(0, np.float32)
+    zero: NDArray[np.int32] = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True)

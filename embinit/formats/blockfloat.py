@@ -54,5 +54,5 @@ class BlockFloat(Quantized):
 
 FAMILIES = (
     Family("bfp<m>e<e>", "2..16", "OnDeviceTraining BFP: packed mantissas of m bits, an exponent of e bits (2..8) a group",
-           r"bfp([1-9]\d?)e([1-9])", BlockFloat.make),
+           r"bfp(0|[1-9]\d{0,2})e(0|[1-9]\d{0,2})", BlockFloat.make),
 )  # fmt: skip

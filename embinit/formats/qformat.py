@@ -84,7 +84,7 @@ FAMILIES = (
         "q<m>.<n>",
         "8, 16, 32",
         "fixed point, m integer bits counting the sign, n fractional; q7, q15, q31 are q1.7, q1.15, q1.31",
-        r"q([1-9]\d?)\.(0|[1-9]\d?)",
+        r"q(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})",
         QFormat.make,
     ),
     *(Family(f"q{n}", str(n + 1), f"q1.{n}", f"q{n}", lambda name, n=n: QFormat.make(name, 1, n)) for n in (7, 15, 31)),

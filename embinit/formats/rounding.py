@@ -19,8 +19,8 @@ class Rounding:
 
     def __init__(self, mode: str, generator: "Generator | None") -> None:
         check_known("rounding", mode, ROUNDINGS)
-        if mode == "stochastic" and generator is None:
-            raise EmbinitError('rounding "stochastic" draws from a generator: pass generator=embinit.Generator(...)')
+        if mode == "stochastic" and not hasattr(generator, "bitgen"):
+            raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={generator!r}")
         self._mode = ROUNDINGS.index(mode)
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else None
@@ -28,11 +28,10 @@ class Rounding:
 
     @property
     def arguments(self) -> tuple[Any, ...]:
-        """What kernels take first: the mode, the generator's kind and state, and shift and mask of the dialect's rule."""
-        if self._generator is None or self._bitgen is None:
-            return self._mode, 0, np.zeros(1, np.uint32), np.uint32(0), np.uint32(0)
-        rule = self._generator.dialect.uniform
-        return self._mode, self._bitgen.kind, self._bitgen.words, np.uint32(rule.shift), np.uint32(rule.mask)
+        """What kernels take first: the mode, and the kind and the state of the generator."""
+        if self._bitgen is None:
+            return self._mode, 0, np.zeros(1, np.uint32)
+        return self._mode, self._bitgen.kind, self._bitgen.words
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values rounded to integers, drawing for each in order; infinities and NaN stay what they are."""

@@ -3,6 +3,7 @@
 #include "embinit.h"
 #include "embinit_libm.h"
 #include "embinit_normal.h"
+#include "embinit_scaled.h"
 
 uint32_t twins_run(const uint32_t *request, uint32_t *answer);
 extern uint32_t twins_request[16384];
@@ -41,6 +42,9 @@ static uint32_t put_wide(uint32_t *words, uint64_t value)
 
 static float (*const LOGF[])(float) = {embinit_logf_double, embinit_logf_fdlibm, embinit_logf_fdlibm_fused};
 static float (*const COSF[])(float) = {embinit_cosf_double, embinit_cosf_fdlibm, embinit_cosf_fdlibm_fused};
+
+static embinit_distribution *const SCALED[] = {embinit_scaled_uniform, embinit_scaled_normal,
+                                               embinit_scaled_truncated_normal};
 
 /* Answer one request; return the words of the answer. */
 uint32_t twins_run(const uint32_t *request, uint32_t *answer)
@@ -82,7 +86,7 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         return 3;
     case 5: /* state, multiply_add, low, width, n -> values, state */
         uniform.multiply_add = (uint8_t)a[1];
-        embinit_uniform(&source, &uniform, float_of(a[2]), float_of(a[3]), (float *)answer, a[4]);
+        embinit_uniform(&source, &uniform, a[2], a[3], (float *)answer, a[4]);
         answer[a[4]] = xorshift.state;
         return a[4] + 1;
     case 6: /* state, p, n, fill -> n / 32 + 1 words of bits, state */
@@ -104,7 +108,7 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         normal.cosf = COSF[a[2]];
         normal.multiply_add = (uint8_t)a[1];
         normal.deviation_first = (uint8_t)a[3];
-        embinit_normal(&source, &normal, float_of(a[4]), float_of(a[5]), (float *)answer, a[6]);
+        embinit_normal(&source, &normal, a[4], a[5], (float *)answer, a[6]);
         answer[a[6]] = xorshift.state;
         return a[6] + 1;
     case 9: /* x -> square root */
@@ -115,8 +119,16 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         source.next = embinit_pcg32_source;
         source.state = &pcg;
         uniform.multiply_add = (uint8_t)a[4];
-        embinit_uniform(&source, &uniform, float_of(a[5]), float_of(a[6]), (float *)answer, a[7]);
+        embinit_uniform(&source, &uniform, a[5], a[6], (float *)answer, a[7]);
         return a[7] + put_wide(answer + a[7], pcg.state);
+    case 11: /* state, shape, a, b, n -> values, state */
+        SCALED[a[1]](&source, 0, a[2], a[3], (float *)answer, a[4]);
+        answer[a[4]] = xorshift.state;
+        return a[4] + 1;
+    case 12: /* word -> normal code, truncated normal code */
+        answer[0] = (uint32_t)embinit_normal_code(a[0]);
+        answer[1] = (uint32_t)embinit_truncated_normal_code(a[0]);
+        return 2;
     default: /* n, words -> CRC-32 */
         answer[0] = embinit_crc32(0, a + 1, 4u * (size_t)a[0]);
         return 1;

@@ -1,0 +1,64 @@
+"""embinit's own conventions, for firmware that can choose: the same bits on every device, normals included."""
+
+import math
+
+import numpy as np
+
+from embinit.bitgen import Pcg32
+from embinit.dialects.base import Dialect
+from embinit.dialects.odt import LAYOUTS, fans
+from embinit.initializers import (
+    TRUNCATED_STDDEV,
+    Constant,
+    Distribution,
+    Initializer,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+)
+from embinit.samplers import ScaledInteger
+
+
+def f32(value: float) -> float:
+    """Round to float32."""
+    return float(np.float32(value))
+
+
+def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
+    """Compute bounds and deviations in float64 and round them to float32 once."""
+    match initializer:
+        case Constant(value):
+            return Constant(f32(value))
+        case Uniform(low, high):
+            return Uniform(f32(low), f32(high))
+        case Normal(mean, stddev):
+            return Normal(f32(mean), f32(stddev))
+        case TruncatedNormal(mean, stddev):
+            return TruncatedNormal(f32(mean), f32(stddev))
+    n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    stddev = initializer.gain * math.sqrt(initializer.scale / n)
+    if initializer.distribution == "uniform":
+        limit = f32(math.sqrt(3.0) * stddev)
+        return Uniform(-limit, limit)
+    if initializer.distribution == "normal":
+        return Normal(0.0, f32(stddev))
+    return TruncatedNormal(0.0, f32(stddev / TRUNCATED_STDDEV))
+
+
+#: What PyTorch calls its default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+DEFAULT = VarianceScaling(1 / 3, "fan_in", "uniform")
+
+PORTABLE = Dialect(
+    name="portable",
+    summary="embinit's own: integers times a scale, the same bits on every device under every compiler flag",
+    seeds=range(2**32),
+    seeded=lambda seed: Pcg32(seed),
+    sampler=ScaledInteger(),
+    weight=DEFAULT,
+    bias=DEFAULT,
+    layouts=LAYOUTS,
+    fans=fans,
+    layer_weight=lambda initializer: initializer,
+    distribution=distribution,
+)

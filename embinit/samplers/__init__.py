@@ -1,0 +1,7 @@
+"""Samplers: how words of a stream become values, one class for each way that frameworks have."""
+
+from embinit.samplers.base import CDraw, Sampler
+from embinit.samplers.multiply_add import MultiplyAdd
+from embinit.samplers.scaled_integer import ScaledInteger
+
+__all__ = ["CDraw", "MultiplyAdd", "Sampler", "ScaledInteger"]

@@ -1,0 +1,76 @@
+"""Values by a float32 multiply-add, as plain C writes them: their last bits depend on the build."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.initializers import Constant, Distribution, Normal, Uniform
+from embinit.samplers.base import CDraw, Sampler, bits_of
+from embinit.targets import LIBMS
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
+
+SHIFT = 8
+
+
+@dataclass(frozen=True)
+class MultiplyAdd(Sampler):
+    """OnDeviceTraining's way: low + width * r with r = (word >> 8) * 2^-24, and Box-Muller keeping the cosine.
+
+    deviation_first: stddev multiplies the radius before the cosine does, which rounds differently from after.
+    """
+
+    deviation_first: bool
+
+    def draws(self, distribution: Distribution, n: int) -> int | None:
+        """Return n for uniform values, 0 for constants, None for normal ones: a small u1 is drawn again."""
+        return {Constant: 0, Uniform: n}.get(type(distribution))
+
+    def fill(self, generator: "Generator", distribution: Distribution, out: NDArray[np.float32]) -> int:
+        """Fill a one-dimensional array and return the number of words drawn."""
+        from embinit._kernels import normal, uniform
+
+        kind, words, fused = generator.bitgen.kind, generator.bitgen.words, generator.multiply_add == "fused"
+        match distribution:
+            case Constant(value):
+                out.fill(np.float32(value))
+                return 0
+            case Uniform(low, high):
+                uniform.uniform(kind, words, np.uint32(SHIFT), fused, np.float32(low), _width(low, high), out)
+                return out.size
+            case Normal(mean, stddev):
+                libm = LIBMS.index(generator.libm)
+                parameters = np.float32(mean), np.float32(stddev)
+                return normal.box_muller_cosine(
+                    kind, words, np.uint32(SHIFT), libm, self.deviation_first, fused, *parameters, out
+                )
+        raise _unknown(distribution)
+
+    def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:
+        """Return embinit_constant, embinit_uniform or embinit_normal with their rules."""
+        fused, libm = f"EMBINIT_{multiply_add.upper()}", libm.replace("-", "_")
+        match distribution:
+            case Constant(value):
+                return CDraw("embinit_constant", bits_of(value))
+            case Uniform(low, high):
+                rule = ("embinit_uniform_rule", f"{SHIFT}, {fused}")
+                return CDraw("embinit_uniform", bits_of(low), bits_of(_width(low, high)), rule)
+            case Normal(mean, stddev):
+                functions = f"embinit_logf_{libm}, embinit_cosf_{libm}"
+                rule = ("embinit_normal_rule", f"{functions}, {SHIFT}, {fused}, {int(self.deviation_first)}")
+                return CDraw("embinit_normal", bits_of(mean), bits_of(stddev), rule, "embinit_normal.h")
+        raise _unknown(distribution)
+
+
+def _width(low: float, high: float) -> np.float32:
+    """Return high - low in float32; it may overflow to infinity, as it does on the device."""
+    with np.errstate(over="ignore"):
+        return np.float32(np.float32(high) - np.float32(low))
+
+
+def _unknown(distribution: Distribution) -> EmbinitError:
+    return EmbinitError(f"OnDeviceTraining has no {distribution}: use a uniform or normal one")

@@ -1,0 +1,73 @@
+"""Values as an integer times a scale: the same bits on every device, under every compiler flag."""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.initializers import Constant, Distribution, Normal, TruncatedNormal, Uniform
+from embinit.samplers.base import CDraw, Sampler, bits_of
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
+
+#: Offsets beyond this would not leave room for the code in an int32.
+MAX_OFFSET = 2**31 - 2**27
+
+
+class ScaledInteger(Sampler):
+    """float32(code + offset) * scale, one word each: an integer addition, a conversion that rounds once, a product.
+
+    The code of a uniform value is word >> 8; of a normal one z in units of 2^-24, from cubics in integers.
+    """
+
+    def draws(self, distribution: Distribution, n: int) -> int | None:
+        """Return 0 for constants and n for everything else."""
+        return 0 if isinstance(distribution, Constant) else n
+
+    def fill(self, generator: "Generator", distribution: Distribution, out: NDArray[np.float32]) -> int:
+        """Fill a one-dimensional array and return the number of words drawn."""
+        from embinit._kernels import scaled
+
+        if isinstance(distribution, Constant):
+            out.fill(np.float32(distribution.value))
+            return 0
+        code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
+        offset, scale = offset_and_scale(distribution)
+        scaled.scaled(
+            generator.bitgen.kind, generator.bitgen.words, code[type(distribution)], np.int32(offset), scale, out
+        )
+        return out.size
+
+    def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (nothing depends on the build)
+        """Return embinit_constant or one of the embinit_scaled functions."""
+        if isinstance(distribution, Constant):
+            return CDraw("embinit_constant", bits_of(distribution.value))
+        suffix = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}[type(distribution)]
+        offset, scale = offset_and_scale(distribution)
+        return CDraw(f"embinit_scaled_{suffix}", bits_of(scale), offset & 0xFFFFFFFF, header="embinit_scaled.h")
+
+
+def offset_and_scale(distribution: Uniform | Normal | TruncatedNormal) -> tuple[int, np.float32]:
+    """Return the integer offset and the float32 scale of a distribution, as exactly as they can be.
+
+    >>> offset_and_scale(Uniform(-0.5, 0.5))
+    (-8388608, np.float32(5.9604645e-08))
+    >>> offset_and_scale(Normal(0.0, 2.0))
+    (0, np.float32(1.1920929e-07))
+    """
+    if isinstance(distribution, Uniform):
+        start, width = np.float32(distribution.low), np.float32(distribution.high) - np.float32(distribution.low)
+    else:
+        start, width = np.float32(distribution.mean), np.float32(distribution.stddev)
+    scale = np.float32(width * np.float32(2.0**-24))
+    if scale == 0 or not np.isfinite(scale):
+        if start == 0 and width == 0:
+            return 0, np.float32(0)
+        raise EmbinitError(f"{distribution}: its width must be a float32 from 2^-125 to 2^127; use a constant instead")
+    offset = round(Fraction(float(start)) / Fraction(float(scale)))
+    if abs(offset) > MAX_OFFSET:
+        raise EmbinitError(f"{distribution}: it must lie within 119 widths of 0, got {float(start) / float(width):.3g}")
+    return offset, scale
