@@ -69,7 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument(
         "--device", nargs="?", const="", metavar="TARGET", help="run the C code on the emulated core of the target"
     )
-    source.add_argument("--dump", metavar="FILE", help="bytes read back from a device, laid out as <name>.bin")
+    source.add_argument("--dump", metavar="FILE", help="read back: raw, .npy, .npz, Intel HEX, or hex words of a log")
+    verify.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
+    verify.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
+    verify.add_argument(
+        "--base", type=_address, metavar="A", help="where the image begins; default: the ELF's lowest writable section"
+    )
+    verify.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
     add_json(verify)
 
     c = command("c", _c, "copy the C library into a project, or say how to compile it")
@@ -86,6 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add_json(command(name, run, text))
     return parser
+
+
+def _address(text: str) -> int:
+    return int(text, 0)
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
@@ -125,14 +135,22 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from embinit import device, verify
     from embinit.bundle import gather
+    from embinit.dump import read_dump
+    from embinit.export import write_file
+    from embinit.report import page
 
+    cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base}
+    if options.dump is None and any(value is not None for value in cut.values()):
+        raise EmbinitError("--elf, --symbol and --base say how to read a dump: give --dump FILE with them")
     bundle = gather(_load(options, target=options.device or options.target).plan())
     if options.dump is None:
         model = bundle.plan.model
         found, source = device.run(bundle), f"the emulated {model.target} (multiply-add {model.arithmetic})"
     else:
-        found, source = verify.read_dump(options.dump, bundle), options.dump
+        found, source = read_dump(options.dump, bundle, **cut), options.dump
     report = verify.verify(bundle, found, source)
+    if options.report is not None:
+        write_file(Path(options.report), page(bundle, found, report))
     _print(options.json, report, report.as_json())
     return DONE if report.agrees else MISMATCH
 

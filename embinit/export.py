@@ -109,6 +109,12 @@ def write_files(contents: Mapping[str, bytes], directory: Path) -> None:
         _move_into(staged, contents, directory)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file, whole or not at all."""
+    with _staged({path.name: content}, path) as staged:
+        (staged / path.name).replace(path)
+
+
 @contextmanager
 def _staged(contents: Mapping[str, bytes], directory: Path) -> Iterator[Path]:
     """Write files to a new directory beside the one they are for; what is still there at the end is removed."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit.bundle import Bundle, Entry
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed
 from embinit.plan import table
 
 
@@ -35,12 +35,16 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One buffer compared: how many elements, how many equal, and the first that is not."""
+    """One buffer compared: how many elements, how many equal, the first that is not, and how far the farthest is off.
+
+    largest_ulp: over the elements that differ; None where there is none, or its elements are not float32, or are NaN.
+    """
 
     name: str
     elements: int
     equal: int
     first: Mismatch | None
+    largest_ulp: int | None
 
 
 @dataclass(frozen=True)
@@ -76,18 +80,45 @@ class Report:
                     "expected": f"0x{c.first.expected:0{c.first.digits}x}",
                     "actual": f"0x{c.first.actual:0{c.first.digits}x}",
                 }
-            rows.append({"name": c.name, "elements": c.elements, "equal": c.equal, "first_mismatch": first})
+            counts = {"elements": c.elements, "equal": c.equal, "largest_ulp": c.largest_ulp}
+            rows.append({"name": c.name, **counts, "first_mismatch": first})
         return {"source": self.source, "agrees": self.agrees, "buffers": rows}
 
 
 def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
-    """Compare the bytes of each buffer, by name, with a bundle's; source says in the report where they come from."""
-    return Report(source, tuple(_compare(entry, device[entry.row.name]) for entry in bundle.entries))
+    """Compare the bytes of some or all buffers, by name, with a bundle's; source says in the report whose they are.
+
+    Raises EmbinitError for no buffer, for one that the bundle lacks, and for one of another size.
+    """
+    known = {entry.row.name: entry for entry in bundle.entries}
+    if not device or not device.keys() <= known.keys():
+        raise EmbinitError(f"device must hold some of {listed(known)}, got {listed(device) or 'none'}")
+    return Report(source, tuple(_compare(known[name], device[name]) for name in known if name in device))
+
+
+def element_bits(entry: Entry, payload: bytes) -> NDArray[Any]:
+    """Return the elements of a buffer, in storage order, as unsigned integers."""
+    expected = len(entry.payload)
+    if len(payload) != expected:
+        raise EmbinitError(f"{entry.row.name} must have {expected} bytes, got {len(payload)}")
+    return np.frombuffer(payload, f"<u{entry.data.itemsize}")
+
+
+def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Return how many float32 apart two arrays of float32 bits are; -1 where one is NaN, 0 from -0 to 0.
+
+    >>> bits = np.array([1.0, 0.0, np.inf, np.nan], np.float32).view(np.uint32)
+    >>> ulp_distance(bits, bits ^ np.uint32(2**31 + 1)).tolist()
+    [2130706433, 1, -1, -1]
+    """
+    magnitudes = [(bits & np.uint32(0x7FFFFFFF)).astype(np.int64) for bits in (expected, actual)]
+    places = [np.where(bits >> 31, -m, m) for bits, m in zip((expected, actual), magnitudes, strict=True)]
+    nan = np.maximum(*magnitudes) > 0x7F800000
+    return np.where(nan, -1, np.abs(places[0] - places[1]))
 
 
 def _compare(entry: Entry, payload: bytes) -> Comparison:
-    unsigned = np.dtype(f"<u{entry.data.itemsize}")
-    expected, actual = entry.data.reshape(-1).view(unsigned), np.frombuffer(payload, unsigned)
+    expected, actual = element_bits(entry, entry.payload), element_bits(entry, payload)
     different = np.flatnonzero(expected != actual)
     first = None
     if different.size:
@@ -96,20 +127,13 @@ def _compare(entry: Entry, payload: bytes) -> Comparison:
         coordinates = (index,) if packed else tuple(int(i) for i in np.unravel_index(index, entry.row.shape))
         bits = int(expected[index]), int(actual[index])
         first = Mismatch(index, coordinates, *bits, 2 * entry.data.itemsize, entry.ctype == "float")
-    return Comparison(entry.row.name, entry.count, entry.count - int(different.size), first)
+    return Comparison(
+        entry.row.name, entry.count, entry.count - different.size, first, _largest_ulp(entry, expected, actual, different)
+    )
 
 
-def read_dump(path: str | Path, bundle: Bundle) -> dict[str, bytes]:
-    """Cut a raw dump, all buffers one after the other as in <name>.bin, into the bytes of each buffer."""
-    try:
-        dump = Path(path).read_bytes()
-    except OSError as error:
-        raise EmbinitError(f"{path}: cannot be read: {error.strerror}") from None
-    expected = sum(len(entry.payload) for entry in bundle.entries)
-    if len(dump) != expected:
-        name = bundle.plan.model.name
-        raise EmbinitError(
-            f"{path}: a dump of {name} must have {expected} bytes (all buffers in the order of `embinit plan`), "
-            f"got {len(dump)}"
-        )
-    return {entry.row.name: dump[entry.offset : entry.offset + len(entry.payload)] for entry in bundle.entries}
+def _largest_ulp(entry: Entry, expected: NDArray[Any], actual: NDArray[Any], different: NDArray[np.intp]) -> int | None:
+    if entry.ctype != "float" or not different.size:
+        return None
+    largest = int(ulp_distance(expected[different], actual[different]).max())
+    return None if largest < 0 else largest

@@ -190,3 +190,22 @@ def test_uniforms_in_chunks_are_the_whole(bitgen, parts, multiply_add):
 
     assert np.array_equal(whole.view(np.uint32), np.concatenate([np.empty(0, np.float32), *chunks]).view(np.uint32))
     assert generator.drawn == sum(parts)
+
+
+RING = 49088  # from four times this size on, one buffer is drawn another way
+
+
+@pytest.mark.parametrize("multiply_add", ["separate", "fused"])
+@pytest.mark.parametrize("size", [4 * RING - 1, 4 * RING, 5 * RING - 8039, 5 * RING - 8038, 6 * RING, 7 * RING + 12345])
+def test_a_large_buffer_is_its_small_parts(size, multiply_add):
+    whole = np.empty(size, np.float32)
+    generator = Generator(Xorshift32(77), multiply_add=multiply_add)
+    generator.uniform(-0.3, 0.9, whole)
+    parts, rest = Generator(Xorshift32(77), multiply_add=multiply_add), whole
+    while rest.size:
+        part = np.empty(min(10007, rest.size), np.float32)
+        parts.uniform(-0.3, 0.9, part)
+        assert part.tobytes() == rest[: part.size].tobytes()
+        rest = rest[part.size :]
+
+    assert generator.bitgen == parts.bitgen

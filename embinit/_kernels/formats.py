@@ -32,15 +32,15 @@ FRACTION = np.uint32(0x7FFFFF)
 @kernel
 def absmax(values: Floats, run: int, out: Words) -> None:
     """Write the largest magnitude of each group to out (float32 bits)."""
-    bits = values.view(np.uint32)
+    bits, group = values.view(np.uint32), 0
     out[:] = 0
     for start in range(0, bits.size, run):
-        group = start // run % out.size
-        largest, members = out[group], bits[start : start + run]
-        for i in range(members.size):
-            magnitude = np.uint32(members[i] & MAGNITUDE)
+        largest = out[group]
+        for i in range(run):
+            magnitude = np.uint32(bits[np.uint64(start + i)] & MAGNITUDE)  # unsigned indices keep the loop a vector one
             largest = magnitude if magnitude > largest else largest
         out[group] = largest
+        group = group + 1 if group + 1 < out.size else 0
 
 
 @inlined
@@ -52,17 +52,17 @@ def ordered(bits: np.int32) -> np.int32:
 @kernel
 def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
     """Write the smallest and the largest value of each group to low and high; -0 is below +0, NaN outermost."""
-    bits, lows, highs = values.view(np.int32), low.view(np.int32), high.view(np.int32)
+    bits, lows, highs, group = values.view(np.int32), low.view(np.int32), high.view(np.int32), 0
     lows[:] = np.int32(0x7FFFFFFF)
     highs[:] = np.int32(-1)
     for start in range(0, bits.size, run):
-        group = start // run % low.size
-        least, most, members = ordered(lows[group]), ordered(highs[group]), bits[start : start + run]
-        for i in range(members.size):
-            key = ordered(members[i])
+        least, most = ordered(lows[group]), ordered(highs[group])
+        for i in range(run):
+            key = ordered(bits[np.uint64(start + i)])
             least = key if key < least else least
             most = key if key > most else most
         lows[group], highs[group] = ordered(least), ordered(most)
+        group = group + 1 if group + 1 < low.size else 0
 
 
 # ---- Rounding: x becomes a float32 whose integer part is the rounded value ----
@@ -169,16 +169,15 @@ def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> in
 
 @inlined
 def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np.generic]) -> None:
-    """Give each element from start on the value of its group, or 0 if groups have none."""
-    if per_group.size == 0:
-        out[:] = 0
+    """Give each element from start on the value of its group, where groups have one and it may have changed."""
+    if per_group.size == 0 or (per_group.size == 1 and start > 0):
         return
-    group, left = start // run % per_group.size, run - start % run
-    for i in range(out.size):
-        out[i] = per_group[group]
-        left -= 1
-        if left == 0:
-            group, left = (group + 1 if group + 1 < per_group.size else 0), run
+    group, left, done = start // run % per_group.size, run - start % run, 0
+    while done < out.size:
+        end, value = min(done + left, out.size), per_group[group]
+        for i in range(done, end):
+            out[np.uint64(i)] = value
+        group, left, done = (group + 1 if group + 1 < per_group.size else 0), run, end
 
 
 @inlined
@@ -224,15 +223,14 @@ def encode(
     if zero.size:  # saturates once the zero is added
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
     words, codes = new_words(), np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
     clipped = 0
     for start in range(0, values.size, STEP):
         if mode == STOCHASTIC and start % BLOCK == 0:
             refill(kind, state, words, min(BLOCK, values.size - start), start == 0)
-        if start == 0 or scale.size > 1:
-            spread(scale, start, run, scales)
-            spread(offset, start, run, offsets)
-            spread(zero, start, run, zeros)
+        spread(scale, start, run, scales)
+        spread(offset, start, run, offsets)
+        spread(zero, start, run, zeros)
         v = values[start : start + STEP]
         n, drawn = v.size, words[HISTORY + start % BLOCK :]
         clipped += encode_step(mode, drawn, v, scales, offsets, low, high, least, most, np.int32(last), codes)
@@ -248,12 +246,11 @@ def decode(
 ) -> None:
     """Write the values of the codes in data: (code - zero + offset) * scale, each step rounded to float32."""
     codes = np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
     for start in range(0, out.size, STEP):
-        if start == 0 or scale.size > 1:
-            spread(scale, start, run, scales)
-            spread(offset, start, run, offsets)
-            spread(zero, start, run, zeros)
+        spread(scale, start, run, scales)
+        spread(offset, start, run, offsets)
+        spread(zero, start, run, zeros)
         values = out[start : start + STEP]
         unpack_block(data[start * bits // 8 :], bits, signed, codes[: values.size])
         for i in range(values.size):

@@ -1,48 +1,80 @@
-"""From words to uniform float32 values, by the rule of each dialect."""
+"""From words to uniform float32 values."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import kernel
-from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
+from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words, refill, xorshift32
 
 #: The bits of a shifted word that become a float32 exactly.
 LOW_24 = np.uint32(0xFFFFFF)
+UNIT = np.float32(2.0**-24)
+
+#: z^49088 + z^8039 + 1 is a multiple of xorshift32's characteristic polynomial: a word is the XOR of the one RING words
+#: before it and of the one NEAR words after that. So a ring of RING words advances in place, one XOR for each.
+RING, NEAR = 49088, 8039
+
+
+@inlined
+def _value(word: np.uint32, shift: np.uint32, fused: bool, low: np.float32, width: np.float32) -> np.float32:
+    """Return low + width * k * 2^-24, k = (word >> shift) & 0xffffff, rounded as fused says."""
+    r = np.float32(np.int32((word >> shift) & LOW_24)) * UNIT
+    return fma32(r, width, low) if fused else np.float32(low + np.float32(r * width))
 
 
 @kernel
 def uniform(
     kind: int, state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
 ) -> None:
-    """Fill out (float32) with low + width * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
+    """Fill out with low + width * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
 
-    The multiply-add rounds once when fused, twice when not; low and width are float32.
+    The multiply-add rounds once when fused, twice when not.
     """
-    unit = np.float32(2.0**-24)
-    words = new_words()
-    for start in range(0, out.size, BLOCK):
-        count = min(BLOCK, out.size - start)
-        refill(kind, state, words, count, start == 0)
-        drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        if fused:
-            for i in range(count):
-                r = np.float32(np.int32((drawn[i] >> shift) & LOW_24)) * unit
-                filled[i] = fma32(r, width, low)
-        else:
-            for i in range(count):
-                r = np.float32(np.int32((drawn[i] >> shift) & LOW_24)) * unit
-                filled[i] = np.float32(low + np.float32(r * width))
-
-
-@kernel
-def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDArray[np.bool_]) -> None:
-    """Fill out (bool) with k * 2^-24 < p, p float32: one word per element."""
-    unit = np.float32(2.0**-24)
+    if kind == XORSHIFT32 and out.size >= 4 * RING:
+        _from_ring(state, shift, fused, low, width, out)
+        return
     words = new_words()
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
         for i in range(count):
-            filled[i] = np.float32(np.int32((drawn[i] >> shift) & LOW_24)) * unit < p
+            filled[i] = _value(drawn[i], shift, fused, low, width)
+
+
+@inlined
+def _from_ring(
+    state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
+) -> None:
+    """Do the same for a large array and xorshift32: a whole ring first, which then goes round in place."""
+    words = np.empty(HISTORY + RING, np.uint32)
+    xorshift32(state, words, RING, False)
+    ring = words[HISTORY:]
+    for i in range(RING):
+        out[i] = _value(ring[i], shift, fused, low, width)
+    before_wrap, ahead, behind = RING - NEAR, ring[NEAR:], ring[RING - NEAR :]
+    count = RING
+    for start in range(RING, out.size, RING):
+        filled = out[start : start + RING]
+        count = filled.size
+        for i in range(min(count, before_wrap)):
+            ring[i] ^= ahead[i]
+            filled[i] = _value(ring[i], shift, fused, low, width)
+        wrapped = filled[before_wrap:]
+        for i in range(count - before_wrap):
+            behind[i] ^= ring[i]
+            wrapped[i] = _value(behind[i], shift, fused, low, width)
+    state[0] = ring[count - 1]
+
+
+@kernel
+def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDArray[np.bool_]) -> None:
+    """Fill out (bool) with k * 2^-24 < p, p float32: one word per element."""
+    words = new_words()
+    for start in range(0, out.size, BLOCK):
+        count = min(BLOCK, out.size - start)
+        refill(kind, state, words, count, start == 0)
+        drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
+        for i in range(count):
+            filled[i] = np.float32(np.int32((drawn[i] >> shift) & LOW_24)) * UNIT < p

@@ -61,7 +61,7 @@ _FIRMWARE = ("-fno-math-errno", "-fomit-frame-pointer", "-fno-sanitize=undefined
 _LINK = (
     "-fno-function-sections",
     "-fno-data-sections",
-    f"-Wl,-T,{_LINKER_SCRIPT}",
+    f"-T{_LINKER_SCRIPT}",
     "-Wl,--gc-sections",
     "-Wl,--entry=0",
 )
@@ -79,7 +79,7 @@ def build(
     """Compile and link C sources into one ELF file for a Machine and return its path.
 
     The compiler is freestanding: no <string.h>, no <math.h>; memcpy, the float helpers and the functions of <math.h>
-    that it may call are in zig's runtime library.
+    that it may call are in zig's runtime library. That library rounds correctly, except for subnormal quotients.
 
     Raises
     ------
@@ -143,7 +143,7 @@ class Machine:
         except _wheel("unicorn").UcError as error:
             self._faults.append((str(error), 0))
         if not self._faults and self._register("PC") != _RETURN:
-            self._faults.append((self._why_stopped(limit), 0))
+            self._faults.append(self._why_stopped(limit))
         if self._faults:
             cause, past = self._faults[0]
             raise DeviceError(f"{function}: {cause}, {self._where(past)}")
@@ -217,13 +217,13 @@ class Machine:
         """Collect the output and the faults."""
         unicorn, faults, output, exceptions = _wheel("unicorn"), self._faults, self._output, self._isa.exceptions
         accesses = {
-            unicorn.UC_MEM_READ_UNMAPPED: "read",
-            unicorn.UC_MEM_WRITE_UNMAPPED: "write",
-            unicorn.UC_MEM_FETCH_UNMAPPED: "fetch",
+            getattr(unicorn, f"UC_MEM_{access.upper()}_{reason}"): access
+            for access in ("read", "write", "fetch")
+            for reason in ("UNMAPPED", "PROT")
         }
 
         def memory(_core: Any, access: int, address: int, size: int, _value: int, _data: Any) -> bool:
-            kind = f"{accesses.get(access, 'access')} of {size} bytes at {address:#010x}"
+            kind = f"{accesses[access]} of {size} bytes at {address:#010x}"
             overflow = _STACK - STACK_BYTES <= address < _STACK
             faults.append((f"stack overflow ({STACK_BYTES} bytes): {kind}" if overflow else f"invalid {kind}", 0))
             return False
@@ -261,11 +261,12 @@ class Machine:
     def _set_register(self, name: str, value: int) -> None:
         self._core.reg_write(getattr(self._constants, self._isa.register + name), value)
 
-    def _why_stopped(self, limit: int) -> str:
-        pc = self._register("PC")
-        if self.read_at(max(pc - 4, RAM), min(4, pc - RAM)).endswith(self._isa.waits):
-            return "waits for an interrupt that never comes"
-        return f"has not returned within {limit} instructions"
+    def _why_stopped(self, limit: int) -> tuple[str, int]:
+        size = len(self._isa.wait)
+        before = self._register("PC") - size
+        if self._image.place(before) and self.read_at(before, size) == self._isa.wait:
+            return "waits for an interrupt that never comes", size
+        return f"has not returned within {limit} instructions", 0
 
     def _where(self, past: int) -> str:
         pc = self._register("PC") - past
@@ -288,7 +289,7 @@ class _Isa:
     arguments: tuple[str, ...]
     thumb: int  # set in the address of code
     state: dict[str, int]  # what an earlier call that faulted may have left
-    waits: tuple[bytes, ...]  # the instructions that wait for an interrupt
+    wait: bytes  # the instruction WFI
     exceptions: dict[int, tuple[str, int]]  # by QEMU's number: the cause, and how far pc is past the instruction
 
 
@@ -301,7 +302,7 @@ _ARM = _Isa(
     arguments=("R0", "R1", "R2", "R3"),
     thumb=1,
     state={"XPSR": 1 << 24},  # out of any IT block
-    waits=(b"\x30\xbf", b"\x20\xbf"),
+    wait=b"\x30\xbf",
     exceptions={
         2: ("supervisor call (SVC)", 2),
         3: ("invalid fetch", 0),
@@ -320,7 +321,7 @@ _RISCV = _Isa(
     arguments=("A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7"),
     thumb=0,
     state={},
-    waits=(b"\x73\x00\x50\x10",),
+    wait=b"\x73\x00\x50\x10",
     exceptions={2: ("invalid instruction", 4), 8: ("environment call (ECALL)", 4)},
 )
 
@@ -344,6 +345,8 @@ class _Image:
                 if segment["p_memsz"]
             ]
             table = elf.get_section_by_name(".symtab")
+            if table is None:
+                raise DeviceError(f"{path} has no symbol table")
             entries = [entry for entry in table.iter_symbols() if entry["st_shndx"] != "SHN_UNDEF"]
         entries.sort(key=lambda entry: entry["st_info"]["bind"] != "STB_LOCAL")  # a global one hides its namesakes
         thumb = {"EM_ARM": 1}.get(elf["e_machine"], 0)

@@ -1,0 +1,200 @@
+"""Devices as their firmware is built: arm-none-eabi-gcc with newlib builds it, qemu-system-arm runs it on a board.
+
+A board's core obeys its instruction set, but for the Cortex-M0 and M0+: their code runs on a Cortex-M3, which has all of
+their instructions, because no board of QEMU's with one of them has the RAM. Results are exact; nothing here knows of
+time.
+"""
+
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from embinit.targets.device_error import DeviceError
+from embinit.targets.elf import Image
+
+COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
+PACKAGES = {COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi", EMULATOR: "qemu-system-arm"}
+OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; flags that follow win
+LIMIT = 60.0  # seconds of one call, unless it says otherwise
+
+_START = Path(__file__).with_name("board.c")
+_LINKER_SCRIPT = Path(__file__).with_name("board.ld")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board of QEMU's and the core to build for: where its code and its 16 MB of RAM lie, and gcc's flags."""
+
+    machine: str
+    code: int
+    ram: int
+    flags: tuple[str, ...] = ()
+
+
+_AN385 = ("mps2-an385", 0x0000_0000, 0x2100_0000)
+_AN386 = ("mps2-an386", 0x0000_0000, 0x2100_0000)
+_AN500 = ("mps2-an500", 0x0000_0000, 0x6000_0000)
+_AN505 = ("mps2-an505", 0x1000_0000, 0x8000_0000)
+
+BOARDS = {
+    "cortex-m0": Board(*_AN385, ("-mcpu=cortex-m0",)),
+    "cortex-m0plus": Board(*_AN385, ("-mcpu=cortex-m0plus",)),
+    "cortex-m3": Board(*_AN385, ("-mcpu=cortex-m3",)),
+    "cortex-m4f": Board(*_AN386, ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
+    "cortex-m7": Board(*_AN500, ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16")),
+    "cortex-m33": Board(*_AN505, ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")),
+}
+
+
+def command(board: Board, cflags: Sequence[str] = ()) -> list[str]:
+    """Return the compiler and its flags for a board's core: OPTIMIZED, and cflags after them."""
+    sections = [
+        "-ffunction-sections",
+        "-fdata-sections",
+        "--specs=rdimon.specs",
+    ]  # unused code may call what is not here
+    return [COMPILER, "-mthumb", *board.flags, *OPTIMIZED, *sections, *cflags]
+
+
+def build(
+    compiler: Sequence[str],
+    sources: Sequence[Path],
+    board: Board,
+    output: Path,
+    *,
+    include: Sequence[Path] = (),
+    entry: str = "firmware_main",
+) -> Path:
+    """Compile and link C sources by a compiler command into one ELF file for a Machine and return its path.
+
+    entry is the function to call; what it does not reach is left out. Raises DeviceError, with the first error line of
+    the compiler or linker.
+    """
+    link = ["-nostartfiles", f"-Wl,-T,{_LINKER_SCRIPT}", "-Wl,--gc-sections", f"-Wl,--require-defined={entry}"]
+    link += [f"-Wl,--defsym=embinit_code={board.code:#x}", f"-Wl,--defsym=embinit_ram={board.ram:#x}"]
+    headers = [f"-I{directory}" for directory in include]
+    compile_sources([*compiler, *headers, *link], [_START, *sources], output)
+    return output
+
+
+def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Path) -> None:
+    """Compile and link C sources with the mathematics library; raise DeviceError with the first error line."""
+    words = [*compiler, *map(str, sources), "-lm", "-o", str(output)]
+    done = subprocess.run(
+        [_installed(words[0]), *words[1:]],
+        env=os.environ | {"LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DeviceError(f"{compiler[0]}: {_first_error(done.stderr)}")
+
+
+class Machine:
+    """An emulated board with one ELF file in its memory, as a programmer leaves it.
+
+    Every call starts the board anew, on the buffers that the last call left; heap and stack do not last. The stack and
+    the heap share what the buffers leave of the RAM.
+    """
+
+    def __init__(self, elf: Path, board: Board) -> None:
+        self._elf, self._board, self._image = elf.resolve(), board, Image.read(elf)
+        self._memory = self.symbol("embinit_memory_start")[0]
+        self._writes: list[tuple[int, bytes]] = []
+        self._left: bytes | None = None
+        self.output = b""
+
+    def call(self, function: str, *arguments: int, limit: float = LIMIT) -> int:
+        """Call a C function with up to four 32-bit integers and return its result as a uint32.
+
+        What the firmware prints on newlib's console is in `output` afterwards. Raises DeviceError if the core faults, if
+        the firmware ends, or if the call takes longer than `limit` seconds.
+        """
+        start, _ = self.symbol(function)
+        words = [argument & 0xFFFF_FFFF for argument in (*arguments, 0, 0, 0, 0)[:4]]
+        pieces = [struct.pack("<5I", start | 1, *words)]
+        pieces += [struct.pack("<2I", address, len(data)) + data for address, data in self._writes]
+        with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+            folder = Path(scratch)
+            (folder / "call").write_bytes(b"".join(pieces))
+            self._run(function, folder, limit)
+            returned = (folder / "return").read_bytes()
+        self._left = returned[4:]
+        self._writes = [(self._memory, self._left)]
+        return int.from_bytes(returned[:4], "little")
+
+    def read(self, symbol: str) -> bytes:
+        """Return the bytes of a buffer after a call."""
+        address, size = self.symbol(symbol)
+        start = address - self._memory
+        if self._left is None or start < 0 or start + size > len(self._left):
+            raise DeviceError(f"{symbol}: only buffers can be read, and after a call")
+        return self._left[start : start + size]
+
+    def write(self, symbol: str, data: bytes) -> None:
+        """Write bytes over a buffer, from its start; data that is larger than the buffer is an error."""
+        address, size = self.symbol(symbol)
+        if len(data) > size:
+            raise DeviceError(f"{symbol} has {size} bytes, got {len(data)}")
+        self._writes.append((address, data))
+
+    def symbol(self, name: str) -> tuple[int, int]:
+        """Return the address and the size of a symbol; a function's address is that of its first instruction."""
+        return self._image.symbol(name)
+
+    def _run(self, function: str, folder: Path, limit: float) -> None:
+        """Run the board until it stops itself, in the folder with the file of the call."""
+        board = [_installed(EMULATOR), "-M", self._board.machine, "-kernel", str(self._elf)]
+        quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
+        hosting = ["-semihosting-config", "enable=on,target=native"]
+        try:
+            done = subprocess.run(
+                [*board, *quiet, *hosting],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=limit,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise DeviceError(f"{function}: has not returned within {limit:g} seconds") from None
+        self.output = done.stdout + done.stderr
+        if (folder / "fault").exists():
+            raise DeviceError(f"{function}: {self._fault((folder / 'fault').read_bytes())}")
+        if not (folder / "return").exists():
+            last = self.output.decode(errors="replace").strip().splitlines()[:1]
+            raise DeviceError(": ".join([f"{function}: ended before it returned", *last]))
+
+    def _fault(self, report: bytes) -> str:
+        """Describe an exception by what the board wrote of it."""
+        status, pc, caller = struct.unpack("<3I", report)
+        place = self._image.place(pc & ~1)
+        if place is None and (origin := self._image.place(caller & ~1)):
+            place = f"no function, called from {origin}"
+        return f"fault (CFSR {status:#010x}), pc {pc:#010x} in {place or 'no function'}"
+
+
+def _installed(program: str) -> str:
+    """Return the path of a program; one that is missing is an error that says which Debian package has it."""
+    path = shutil.which(program)
+    if path is None:
+        package = PACKAGES.get(program)
+        raise DeviceError(f"{program} is not installed" + (f": apt-get install {package}" if package else ""))
+    return path
+
+
+def _first_error(messages: str) -> str:
+    lines = [line.strip() for line in messages.splitlines() if "collect2:" not in line]
+    for mark in ("undefined reference", "undefined symbol", "error:", "not defined"):
+        for line in lines:
+            if mark in line:
+                return line
+    return lines[0] if lines else "failed without a message"
