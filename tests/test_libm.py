@@ -75,8 +75,6 @@ FLAGS = {"-O0": ["-O0", "-march=native"], "-O3": ["-O3", "-march=native", "-ffp-
 # One unit of all the C: a compiler then sees into the multiply-adds, and could fuse whatever is not proof against it.
 PROGRAM = """
 #include "embinit.c"
-#define bits_of libm_bits_of
-#define float_of libm_float_of
 #include "embinit_libm.c"
 
 #include <stdio.h>

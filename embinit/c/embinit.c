@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit.h"
 
-static uint32_t bits_of(float value)
-{
-    union { float value; uint32_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    union { uint32_t bits; float value; } both;
-    both.bits = bits;
-    return both.value;
-}
-
 /* ---- Bit generators ---- */
 
 uint32_t embinit_xorshift32_next(embinit_xorshift32 *generator)
@@ -185,9 +171,9 @@ static uint32_t rounded_bits(uint64_t significand, int32_t exponent)
 float embinit_fused_software(float a, float b, float c)
 {
     const uint32_t infinity = 0x7f800000u;
-    uint32_t bits_a = bits_of(a);
-    uint32_t bits_b = bits_of(b);
-    uint32_t bits_c = bits_of(c);
+    uint32_t bits_a = embinit_bits(a);
+    uint32_t bits_b = embinit_bits(b);
+    uint32_t bits_c = embinit_bits(c);
     if ((bits_a & infinity) == infinity || (bits_b & infinity) == infinity || !(bits_a << 1) || !(bits_b << 1)) {
         return embinit_separate(a, b, c); /* the product is exact */
     }
@@ -208,7 +194,7 @@ float embinit_fused_software(float a, float b, float c)
     }
     uint64_t addend = smaller.significand ? shifted_sticky(smaller.significand, larger.exponent - smaller.exponent) : 0;
     uint64_t sum = subtract ? larger.significand - addend : larger.significand + addend;
-    return sum != 0 ? float_of(sign | rounded_bits(sum, larger.exponent)) : 0.0f;
+    return sum != 0 ? embinit_float(sign | rounded_bits(sum, larger.exponent)) : 0.0f;
 }
 
 /* ---- Distributions ---- */
@@ -235,14 +221,14 @@ void embinit_constant(const embinit_source *source, const void *rule, uint32_t a
     (void)rule;
     (void)b;
     for (size_t i = 0; i < n; i++) {
-        out[i] = float_of(a);
+        out[i] = embinit_float(a);
     }
 }
 
 void embinit_uniform(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
-    float low = float_of(a);
-    float width = float_of(b);
+    float low = embinit_float(a);
+    float width = embinit_float(b);
     const embinit_uniform_rule *uniform = (const embinit_uniform_rule *)rule;
     for (size_t i = 0; i < n; i++) {
         float r = next_unit(source, uniform);

@@ -29,6 +29,22 @@
 extern "C" {
 #endif
 
+/* ---- Bits and floats ---- */
+
+static inline uint32_t embinit_bits(float value)
+{
+    union { float value; uint32_t bits; } both;
+    both.value = value;
+    return both.bits;
+}
+
+static inline float embinit_float(uint32_t bits)
+{
+    union { uint32_t bits; float value; } both;
+    both.bits = bits;
+    return both.value;
+}
+
 /* ---- Bit generators ---- */
 
 /* xorshift32 (13, 17, 5): the state is the last word drawn and is never 0; period 2^32 - 1. */

@@ -5,20 +5,6 @@
 
 #define MINUS_INFINITY 0xff800000u
 
-static uint32_t bits_of(float value)
-{
-    union { float value; uint32_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    union { uint32_t bits; float value; } both;
-    both.bits = bits;
-    return both.value;
-}
-
 /* ---- double ----
  * No result lies so near to a rounding boundary of float that fusing products would move it: contraction is harmless.
  */
@@ -44,14 +30,14 @@ static const double LOGARITHM[16] = {
 /* log x = k ln 2 + log c + log(1 + r), where x = 2^k z and 1 + r = z / c. */
 float embinit_logf_double(float x)
 {
-    uint32_t bits = bits_of(x);
+    uint32_t bits = embinit_bits(x);
     if (bits == 0) {
-        return float_of(MINUS_INFINITY);
+        return embinit_float(MINUS_INFINITY);
     }
     uint32_t shifted = bits + (0x3f800000u - 0x3f330000u); /* its exponent is 0 for [0x1.66p-1, 0x1.66p0) */
     int32_t k = (int32_t)(shifted >> 23) - 127;
     uint32_t i = (shifted >> 19) & 15u;
-    double z = (double)float_of(bits - ((uint32_t)k << 23));
+    double z = (double)embinit_float(bits - ((uint32_t)k << 23));
     double r = z * INVERSE[i] - 1.0;
     double r2 = r * r;
     return (float)((A4 * r2 + (A3 * r + A2)) * r2 + ((k * LN2 + LOGARITHM[i]) + r));
@@ -116,14 +102,14 @@ static float product(float a, float b)
 /* log x = k ln 2 + f - f^2/2 + s (f^2/2 + R(s^2)), where x = 2^k (1 + f) and s = f / (2 + f). */
 static float log_of(float x, embinit_multiply_add kind)
 {
-    uint32_t bits = bits_of(x);
+    uint32_t bits = embinit_bits(x);
     if (bits == 0) {
-        return float_of(MINUS_INFINITY);
+        return embinit_float(MINUS_INFINITY);
     }
     uint32_t mantissa = bits & 0x7fffffu;
     uint32_t above = (mantissa + 0x4afb20u) & 0x800000u; /* the mantissa is over sqrt 2 */
     float k = (float)((int32_t)((bits + above) >> 23) - 127);
-    float f = float_of(mantissa | (above ^ 0x3f800000u)) - 1.0f;
+    float f = embinit_float(mantissa | (above ^ 0x3f800000u)) - 1.0f;
     /* log x = k LN2_HIGH - (correction - f), by three formulas: f next to 0, at an end of its range, anywhere else. */
     if (((mantissa + 15u) & 0x7ffff0u) == 0) {
         float series = product(f * f, multiply_add(-THIRD, f, 0.5f, kind));
@@ -173,7 +159,7 @@ static int32_t reduced(float x, float *y, float *tail)
 {
     int32_t n = (int32_t)(x * TWO_OVER_PI + 0.5f);
     float multiple = (float)n;
-    uint32_t bits = bits_of(x);
+    uint32_t bits = embinit_bits(x);
     int second = (bits & 0xfffffff0u) == 0x3fc90fd0u || (bits & 0xffffff00u) == 0x4096cb00u;
     float high = x - multiple * A;
     if (second) {
@@ -199,12 +185,12 @@ static float small_cos(float y, float tail, embinit_multiply_add kind)
     float p = multiply_add(multiply_add(multiply_add(COS14, z, COS12, kind), z, COS10, kind), z, COS8, kind);
     p = z * multiply_add(multiply_add(p, z, COS6, kind), z, COS4, kind);
     /* About |y| / 4 is taken from both sides of the difference of 1 and z / 2, to lose less in it. */
-    uint32_t size = bits_of(y) & 0x7fffffffu;
+    uint32_t size = embinit_bits(y) & 0x7fffffffu;
     float quarter = 0.0f;
     if (size > 0x3f480000u) {
         quarter = 0.28125f;
     } else if (size >= 0x3e99999au) {
-        quarter = float_of(size - 0x01000000u);
+        quarter = embinit_float(size - 0x01000000u);
     }
     return (1.0f - quarter) - ((0.5f * z - quarter) - multiply_add(z, p, -product(y, tail), kind));
 }

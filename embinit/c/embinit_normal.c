@@ -3,14 +3,13 @@
 
 float embinit_sqrt(float x)
 {
-    union { float value; uint32_t bits; } both;
-    both.value = x;
-    if (both.bits == 0) {
+    uint32_t bits = embinit_bits(x);
+    if (bits == 0) {
         return x;
     }
     /* x = significand * 2^exponent; scaled by an even power of two its root has 25 bits, the last one for rounding. */
-    int32_t exponent = (int32_t)(both.bits >> 23) - 150;
-    uint64_t rest = (uint64_t)((both.bits & 0x7fffffu) | 0x800000u) << ((exponent & 1) ? 25 : 26);
+    int32_t exponent = (int32_t)(bits >> 23) - 150;
+    uint64_t rest = (uint64_t)((bits & 0x7fffffu) | 0x800000u) << ((exponent & 1) ? 25 : 26);
     int32_t half = (exponent - ((exponent & 1) ? 25 : 26)) / 2;
     uint64_t root = 0;
     for (uint64_t bit = (uint64_t)1 << 48; bit != 0; bit >>= 2) {
@@ -22,22 +21,14 @@ float embinit_sqrt(float x)
         }
     }
     /* A root half way between two floats would have an odd square of 49 bits, more than x has: there are no ties. */
-    both.bits = ((uint32_t)(half + 150) << 23) + (((uint32_t)root + 1u) >> 1);
-    return both.value;
-}
-
-static float float_of(uint32_t bits)
-{
-    union { uint32_t bits; float value; } both;
-    both.bits = bits;
-    return both.value;
+    return embinit_float(((uint32_t)(half + 150) << 23) + (((uint32_t)root + 1u) >> 1));
 }
 
 void embinit_normal(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     const embinit_normal_rule *normal = (const embinit_normal_rule *)rule;
-    float mean = float_of(a);
-    float stddev = float_of(b);
+    float mean = embinit_float(a);
+    float stddev = embinit_float(b);
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
         uint32_t k1 = (word >> normal->shift) & 0xffffffu;

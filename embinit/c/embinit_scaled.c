@@ -134,13 +134,6 @@ static const uint32_t CUBICS[128][4] = {
     {0x63af2529u, 0x00503836u, 0x0004d60fu, 0x00007d61u},
 };
 
-static float float_of(uint32_t bits)
-{
-    union { uint32_t bits; float value; } both;
-    both.bits = bits;
-    return both.value;
-}
-
 /* The one step in float32: code -> integer + offset, to nearest even, times the scale. */
 static float scaled(int32_t code, uint32_t offset, float scale)
 {
@@ -186,7 +179,7 @@ void embinit_scaled_uniform(const embinit_source *source, const void *rule, uint
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled((int32_t)(word >> 8), b, float_of(a));
+        out[i] = scaled((int32_t)(word >> 8), b, embinit_float(a));
     }
 }
 
@@ -195,7 +188,7 @@ void embinit_scaled_normal(const embinit_source *source, const void *rule, uint3
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled(embinit_normal_code(word), b, float_of(a));
+        out[i] = scaled(embinit_normal_code(word), b, embinit_float(a));
     }
 }
 
@@ -205,6 +198,6 @@ void embinit_scaled_truncated_normal(const embinit_source *source, const void *r
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled(embinit_truncated_normal_code(word), b, float_of(a));
+        out[i] = scaled(embinit_truncated_normal_code(word), b, embinit_float(a));
     }
 }

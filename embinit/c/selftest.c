@@ -36,20 +36,13 @@ static int wrong(int (*put)(int), const char *what, uint32_t expected, uint32_t 
     return expected != actual;
 }
 
-static uint32_t bits_of(float value)
-{
-    union { float value; uint32_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
 /* The CRC-32 of values drawn from xorshift32 seeded with 42. */
 static uint32_t drawn(embinit_distribution *distribution, const void *rule, float a, float b)
 {
     float values[VALUES];
     embinit_xorshift32 generator = {42};
     const embinit_source source = {embinit_xorshift32_source, &generator};
-    distribution(&source, rule, bits_of(a), bits_of(b), values, VALUES);
+    distribution(&source, rule, embinit_bits(a), embinit_bits(b), values, VALUES);
     return embinit_crc32(0, values, sizeof values);
 }
 
@@ -86,12 +79,12 @@ int embinit_selftest(int (*put)(int))
     embinit_pcg32_seed(&pcg, 42, 54);
     embinit_pcg32_advance(&pcg, 1000000000000u);
     failures += wrong(put, "pcg32 advance", 0x4e760141u, embinit_pcg32_next(&pcg));
-    failures += wrong(put, "separate", 0x00000000u, bits_of(embinit_separate(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
-    failures += wrong(put, "fused", 0x33800000u, bits_of(embinit_fused(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
+    failures += wrong(put, "separate", 0x00000000u, embinit_bits(embinit_separate(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
+    failures += wrong(put, "fused", 0x33800000u, embinit_bits(embinit_fused(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
     failures += wrong(put, "fused in software", 0x33800000u,
-                      bits_of(embinit_fused_software(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
-    failures += wrong(put, "fused in software, tie", 0x3f800000u, bits_of(embinit_fused_software(1.0f, 1.0f, 0x1p-24f)));
-    failures += wrong(put, "square root", 0x3fb504f3u, bits_of(embinit_sqrt(2.0f)));
+                      embinit_bits(embinit_fused_software(0x1.001p0f, 0x1.001p0f, -0x1.002p0f)));
+    failures += wrong(put, "fused in software, tie", 0x3f800000u, embinit_bits(embinit_fused_software(1.0f, 1.0f, 0x1p-24f)));
+    failures += wrong(put, "square root", 0x3fb504f3u, embinit_bits(embinit_sqrt(2.0f)));
     failures += wrong(put, "uniform, separate", 0xcfa7d023u, drawn(embinit_uniform, &separate, -0.3f, 0.4f + 0.3f));
     failures += wrong(put, "uniform, fused", 0x90d0405cu, drawn(embinit_uniform, &fused, -0.3f, 0.4f + 0.3f));
     failures += wrong(put, "normal, double", 0x2de07a3bu, drawn(embinit_normal, &normal_double, 0.0f, 1.0f));

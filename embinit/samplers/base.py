@@ -2,20 +2,26 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import BitGenerator
 from embinit.initializers import Distribution
 
-if TYPE_CHECKING:
-    from embinit.generator import Generator
+
+class Source(Protocol):
+    """Where a sampler reads: a stream of words, and the arithmetic of the device that would."""
+
+    bitgen: BitGenerator
+    multiply_add: str
+    libm: str
 
 
 @dataclass(frozen=True)
 class CDraw:
-    """The C of a distribution: its function, its two parameters as words, its rule (kind and initializer), its header."""
+    """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header."""
 
     function: str
     a: int = 0
@@ -41,22 +47,22 @@ class Sampler(ABC):
         """Return how many words n elements take, or None where that depends on the words."""
 
     @abstractmethod
-    def fill(self, generator: "Generator", distribution: Distribution, out: NDArray[np.float32]) -> int:
+    def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
 
     @abstractmethod
     def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:
         """Return the C that fills a buffer with the same bits on a build of that multiply-add and libm class."""
 
-    def bernoulli(self, generator: "Generator", p: float, out: NDArray[np.bool_]) -> int:
+    def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out with booleans that are true with probability p and return the number of words drawn."""
         from embinit._kernels import uniform
 
-        uniform.bernoulli(generator.bitgen.kind, generator.bitgen.words, np.uint32(8), np.float32(p), out)
+        uniform.bernoulli(source.bitgen.kind, source.bitgen.words, np.uint32(8), np.float32(p), out)
         return out.size
 
-    def shuffle(self, generator: "Generator", order: NDArray[np.int64]) -> int:
+    def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:
         """Permute order in place and return the number of words drawn."""
         from embinit._kernels import shuffle
 
-        return shuffle.fisher_yates(generator.bitgen.kind, generator.bitgen.words, order)
+        return shuffle.fisher_yates(source.bitgen.kind, source.bitgen.words, order)

@@ -1,18 +1,14 @@
 """Values by a float32 multiply-add, as plain C writes them: their last bits depend on the build."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.initializers import Constant, Distribution, Normal, Uniform
-from embinit.samplers.base import CDraw, Sampler, bits_of
+from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import LIBMS
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
 
 SHIFT = 8
 
@@ -30,11 +26,11 @@ class MultiplyAdd(Sampler):
         """Return n for uniform values, 0 for constants, None for normal ones: a small u1 is drawn again."""
         return {Constant: 0, Uniform: n}.get(type(distribution))
 
-    def fill(self, generator: "Generator", distribution: Distribution, out: NDArray[np.float32]) -> int:
+    def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
         from embinit._kernels import normal, uniform
 
-        kind, words, fused = generator.bitgen.kind, generator.bitgen.words, generator.multiply_add == "fused"
+        kind, words, fused = source.bitgen.kind, source.bitgen.words, source.multiply_add == "fused"
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
@@ -43,7 +39,7 @@ class MultiplyAdd(Sampler):
                 uniform.uniform(kind, words, np.uint32(SHIFT), fused, np.float32(low), _width(low, high), out)
                 return out.size
             case Normal(mean, stddev):
-                libm = LIBMS.index(generator.libm)
+                libm = LIBMS.index(source.libm)
                 parameters = np.float32(mean), np.float32(stddev)
                 return normal.box_muller_cosine(
                     kind, words, np.uint32(SHIFT), libm, self.deviation_first, fused, *parameters, out

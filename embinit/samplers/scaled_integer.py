@@ -1,17 +1,13 @@
 """Values as an integer times a scale: the same bits on every device, under every compiler flag."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.initializers import Constant, Distribution, Normal, TruncatedNormal, Uniform
-from embinit.samplers.base import CDraw, Sampler, bits_of
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
+from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 
 #: Offsets beyond this would not leave room for the code in an int32.
 MAX_OFFSET = 2**31 - 2**27
@@ -27,7 +23,7 @@ class ScaledInteger(Sampler):
         """Return 0 for constants and n for everything else."""
         return 0 if isinstance(distribution, Constant) else n
 
-    def fill(self, generator: "Generator", distribution: Distribution, out: NDArray[np.float32]) -> int:
+    def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
         from embinit._kernels import scaled
 
@@ -36,9 +32,7 @@ class ScaledInteger(Sampler):
             return 0
         code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
         offset, scale = offset_and_scale(distribution)
-        scaled.scaled(
-            generator.bitgen.kind, generator.bitgen.words, code[type(distribution)], np.int32(offset), scale, out
-        )
+        scaled.scaled(source.bitgen.kind, source.bitgen.words, code[type(distribution)], np.int32(offset), scale, out)
         return out.size
 
     def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (nothing depends on the build)

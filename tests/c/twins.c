@@ -9,25 +9,6 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer);
 extern uint32_t twins_request[16384];
 extern uint32_t twins_answer[16384];
 
-typedef union {
-    uint32_t bits;
-    float value;
-} word;
-
-static float float_of(uint32_t bits)
-{
-    word w;
-    w.bits = bits;
-    return w.value;
-}
-
-static uint32_t bits_of(float value)
-{
-    word w;
-    w.value = value;
-    return w.bits;
-}
-
 static uint64_t wide(const uint32_t *words)
 {
     return words[0] | (uint64_t)words[1] << 32;
@@ -80,9 +61,9 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         embinit_pcg32_advance(&pcg, wide(a + 4));
         return put_wide(answer, pcg.state);
     case 4: /* a, b, c -> separate, fused, fused in software */
-        answer[0] = bits_of(embinit_separate(float_of(a[0]), float_of(a[1]), float_of(a[2])));
-        answer[1] = bits_of(embinit_fused(float_of(a[0]), float_of(a[1]), float_of(a[2])));
-        answer[2] = bits_of(embinit_fused_software(float_of(a[0]), float_of(a[1]), float_of(a[2])));
+        answer[0] = embinit_bits(embinit_separate(embinit_float(a[0]), embinit_float(a[1]), embinit_float(a[2])));
+        answer[1] = embinit_bits(embinit_fused(embinit_float(a[0]), embinit_float(a[1]), embinit_float(a[2])));
+        answer[2] = embinit_bits(embinit_fused_software(embinit_float(a[0]), embinit_float(a[1]), embinit_float(a[2])));
         return 3;
     case 5: /* state, multiply_add, low, width, n -> values, state */
         uniform.multiply_add = (uint8_t)a[1];
@@ -93,7 +74,7 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         for (; n < a[2] / 32 + 1; n++) {
             answer[n] = a[3];
         }
-        embinit_bernoulli(&source, &uniform, float_of(a[1]), (uint8_t *)answer, a[2]);
+        embinit_bernoulli(&source, &uniform, embinit_float(a[1]), (uint8_t *)answer, a[2]);
         answer[n++] = xorshift.state;
         return n;
     case 7: /* state, n -> order, state */
@@ -112,7 +93,7 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         answer[a[6]] = xorshift.state;
         return a[6] + 1;
     case 9: /* x -> square root */
-        answer[0] = bits_of(embinit_sqrt(float_of(a[0])));
+        answer[0] = embinit_bits(embinit_sqrt(embinit_float(a[0])));
         return 1;
     case 10: /* seed, stream, multiply_add, low, width, n -> values from PCG32, words drawn */
         embinit_pcg32_seed(&pcg, wide(a), wide(a + 2));

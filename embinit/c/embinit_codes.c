@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "embinit_codes.h"
+
+/* ---- Fixed point ---- */
+
+static int32_t signed_code(uint32_t magnitude, int negative)
+{
+    if (!negative) {
+        return (int32_t)magnitude;
+    }
+    return magnitude == 0 ? 0 : -(int32_t)(magnitude - 1u) - 1;
+}
+
+/* The magnitude of significand * 2^-places, rounded; significand < 2^24, places > 0. */
+static uint32_t rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
+{
+    if (places > 25) {
+        places = 25; /* what is below a half stays so, and 0 stays 0 */
+        significand = significand != 0;
+    }
+    uint32_t half = (uint32_t)1 << (places - 1);
+    uint32_t rest = significand & (2u * half - 1u);
+    uint32_t kept = significand >> places;
+    switch (rounding) {
+    case EMBINIT_HALF_AWAY:
+        return kept + (rest >= half);
+    case EMBINIT_HALF_EVEN:
+        return kept + (rest > half || (rest == half && (kept & 1u)));
+    case EMBINIT_FLOOR:
+        return kept + (negative && rest != 0);
+    default:
+        return kept;
+    }
+}
+
+int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits, embinit_rounding rounding,
+                         uint32_t *clipped)
+{
+    uint32_t biased = (float_bits >> 23) & 0xffu;
+    uint32_t fraction = float_bits & 0x7fffffu;
+    int negative = (float_bits >> 31) && !(biased == 0xffu && fraction != 0);
+    uint32_t limit = ((uint32_t)1 << (width - 1)) - !negative;
+    uint32_t significand = biased == 0 ? fraction : fraction | 0x800000u;
+    int32_t places = 150 - (int32_t)(biased == 0 ? 1 : biased) - (int32_t)frac_bits;
+    uint32_t magnitude = limit;
+    int fits = biased != 0xffu && places >= -8;
+    if (fits) {
+        magnitude = places > 0 ? rounded(significand, places, negative, rounding) : significand << -places;
+        fits = magnitude <= limit;
+    }
+    *clipped += !fits;
+    return signed_code(fits ? magnitude : limit, negative);
+}
+
+uint32_t embinit_q_decode(int32_t code, unsigned frac_bits)
+{
+    uint32_t sign = code < 0 ? 0x80000000u : 0;
+    uint32_t magnitude = code < 0 ? (uint32_t)-(code + 1) + 1u : (uint32_t)code;
+    if (magnitude == 0) {
+        return 0;
+    }
+    uint32_t exponent = 158u - frac_bits; /* biased, of a magnitude whose highest bit is bit 31 */
+    while (!(magnitude >> 31)) {
+        magnitude <<= 1;
+        exponent--;
+    }
+    uint32_t kept = magnitude >> 8;
+    uint32_t rest = magnitude & 0xffu;
+    kept += rest > 0x80u || (rest == 0x80u && (kept & 1u));
+    return sign | (((exponent - 1u) << 23) + kept); /* the leading 1 adds itself to the exponent, and so does a carry */
+}
+
+/* ---- Uniform codes ---- */
+
+int32_t embinit_q_uniform(uint32_t word, int32_t bound)
+{
+    uint32_t span = 2u * (uint32_t)bound + 1u;
+    uint32_t offset = (uint32_t)(((uint64_t)word * span) >> 32);
+    return offset < (uint32_t)bound ? -(int32_t)((uint32_t)bound - offset) : (int32_t)(offset - (uint32_t)bound);
+}
+
+int32_t embinit_q_uniform16(uint32_t word, int32_t bound)
+{
+    uint32_t span = 2u * (uint32_t)bound + 1u;
+    return (int32_t)(((word >> 16) * span) >> 16) - bound;
+}
+
+void embinit_fill_q8(const embinit_source *source, int8_t bound, int8_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = source->next(source->state);
+        out[i] = (int8_t)embinit_q_uniform16(word, bound);
+    }
+}
+
+void embinit_fill_q16(const embinit_source *source, int16_t bound, int16_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = source->next(source->state);
+        out[i] = (int16_t)embinit_q_uniform16(word, bound);
+    }
+}
+
+void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t word = source->next(source->state);
+        out[i] = embinit_q_uniform(word, bound);
+    }
+}
+
+/* ---- Packing ---- */
+
+void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
+{
+    uint32_t rest = (uint32_t)code;
+    size_t position = index * bits;
+    while (bits != 0) {
+        unsigned shift = (unsigned)(position % 8);
+        unsigned count = 8u - shift < bits ? 8u - shift : bits;
+        uint32_t mask = (((uint32_t)1 << count) - 1u) << shift;
+        uint8_t *byte = &payload[position / 8];
+        *byte = (uint8_t)((*byte & ~mask) | ((rest << shift) & mask));
+        rest >>= count;
+        position += count;
+        bits -= count;
+    }
+}
+
+static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
+{
+    uint32_t code = 0;
+    size_t position = index * bits;
+    unsigned done = 0;
+    while (done < bits) {
+        unsigned shift = (unsigned)(position % 8);
+        unsigned count = 8u - shift < bits - done ? 8u - shift : bits - done;
+        uint32_t part = ((uint32_t)payload[position / 8] >> shift) & (((uint32_t)1 << count) - 1u);
+        code |= part << done;
+        position += count;
+        done += count;
+    }
+    return code;
+}
+
+int32_t embinit_unpack_signed(const uint8_t *payload, size_t index, unsigned bits)
+{
+    uint32_t code = unpacked(payload, index, bits);
+    uint32_t sign = (uint32_t)1 << (bits - 1);
+    return code & sign ? -(int32_t)(sign - 1u - (code & (sign - 1u))) - 1 : (int32_t)code;
+}
+
+int32_t embinit_unpack_unsigned(const uint8_t *payload, size_t index, unsigned bits)
+{
+    return (int32_t)unpacked(payload, index, bits);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "embinit_formats.h"
+
+#define SIGN 0x80000000u
+#define INFINITY_BITS 0x7f800000u
+
+static uint32_t bits_of(float value)
+{
+    union { float value; uint32_t bits; } both;
+    both.value = value;
+    return both.bits;
+}
+
+static float float_of(uint32_t bits)
+{
+    union { uint32_t bits; float value; } both;
+    both.bits = bits;
+    return both.value;
+}
+
+/* ---- Ranges ---- */
+
+void embinit_range_add(embinit_range *range, float value)
+{
+    uint32_t bits = bits_of(value);
+    uint32_t key = bits & SIGN ? ~bits : bits | SIGN;
+    range->least = key < range->least ? key : range->least;
+    range->most = key > range->most ? key : range->most;
+}
+
+static uint32_t bits_of_key(uint32_t key)
+{
+    return key & SIGN ? key & ~SIGN : ~key;
+}
+
+typedef struct {
+    float least;
+    float most;
+    float magnitude; /* the largest */
+} extremes;
+
+/* Return 0 if a value is not finite. */
+static int extremes_of(const embinit_range *range, extremes *found)
+{
+    uint32_t least = bits_of_key(range->least);
+    uint32_t most = bits_of_key(range->most);
+    uint32_t magnitude = (least & ~SIGN) > (most & ~SIGN) ? least & ~SIGN : most & ~SIGN;
+    found->least = float_of(least);
+    found->most = float_of(most);
+    found->magnitude = float_of(magnitude);
+    return magnitude < INFINITY_BITS;
+}
+
+/* ---- Rounding: x becomes a float whose integer part is the rounded value ---- */
+
+static float half_away(float x)
+{
+    return x + (x < 0.0f ? -0x1.fffffep-2f : 0x1.fffffep-2f); /* the float below 1/2 lifts halves, and nothing below */
+}
+
+/* Near 2^23 a sum has no bits for fractions. */
+static float half_even(float x)
+{
+    float anchor = x < 0.0f ? -0x1p23f : 0x1p23f;
+    float sum = x + anchor;
+    return x > -0x1p23f && x < 0x1p23f ? sum - anchor : x;
+}
+
+static float floored(float x)
+{
+    if (!(x > -0x1p23f && x < 0x1p23f)) {
+        return x;
+    }
+    float whole = (float)(int32_t)x;
+    return whole > x ? whole - 1.0f : whole;
+}
+
+static float jittered(float x, uint32_t word)
+{
+    float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so a fused addition gives the same sum */
+    float sum = x + u;
+    return sum - 0.5f;
+}
+
+static float rounded(float x, embinit_rounding rounding, uint32_t word)
+{
+    switch (rounding) {
+    case EMBINIT_HALF_AWAY:
+        return half_away(x);
+    case EMBINIT_HALF_EVEN:
+        return half_even(x);
+    case EMBINIT_FLOOR:
+        return floored(x);
+    case EMBINIT_STOCHASTIC:
+        return half_away(jittered(x, word));
+    default:
+        return x;
+    }
+}
+
+/* ---- Grids ---- */
+
+static embinit_grid plain_grid(float scale, int32_t low, int32_t high)
+{
+    embinit_grid grid = {scale, 0.0f, 0, low, high, 0};
+    return grid;
+}
+
+/* span / steps, or 1 for no span; return 0 where it underflows. */
+static int scale_of(float span, float steps, float *scale)
+{
+    *scale = span == 0.0f ? 1.0f : span / steps;
+    return *scale != 0.0f;
+}
+
+embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits)
+{
+    int32_t high = (int32_t)(((uint32_t)1 << (width - 1)) - 1u);
+    return plain_grid(float_of((127u - frac_bits) << 23), -high - 1, high);
+}
+
+int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+{
+    extremes found;
+    int32_t high = (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
+    *grid = plain_grid(1.0f, -high, high);
+    return extremes_of(range, &found) && scale_of(found.magnitude, (float)high, &grid->scale);
+}
+
+int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+{
+    extremes found;
+    int32_t high = bits == 0 ? 0 : (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
+    float steps = bits == 0 ? -0.5f : (float)high; /* from 26 bits on rounded up, to 2^(bits - 1) */
+    *grid = plain_grid(1.0f, bits == 0 ? 0 : -high - 1, (int32_t)steps);
+    return extremes_of(range, &found) && scale_of(found.magnitude, steps, &grid->scale);
+}
+
+int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+{
+    extremes found;
+    if (!embinit_sym_int32_grid(grid, range, bits)) {
+        return 0;
+    }
+    if (grid->high < -(grid->low + 1) + 1) {
+        return 1;
+    }
+    grid->high = -(grid->low + 1);
+    (void)extremes_of(range, &found);
+    return found.most / grid->scale < (float)grid->high;
+}
+
+int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
+                      uint32_t word)
+{
+    extremes found;
+    int32_t high = (int32_t)(((uint32_t)1 << bits) - 1u);
+    *grid = plain_grid(1.0f, 0, high);
+    if (!extremes_of(range, &found)) {
+        return 0;
+    }
+    if (found.least == found.most) {
+        grid->scale = found.least == 0.0f ? 1.0f : found.magnitude;
+    } else if (!scale_of(found.most - found.least, (float)high, &grid->scale)) {
+        return 0;
+    }
+    float zero_point = rounded(found.least / grid->scale, rounding, word);
+    if (!(zero_point >= -0x1p31f && zero_point < 0x1p31f)) {
+        return 0;
+    }
+    grid->offset = (float)(int32_t)zero_point;
+    return 1;
+}
+
+int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
+                        uint32_t word)
+{
+    extremes found;
+    int32_t high = (int32_t)(((uint32_t)1 << bits) - 1u);
+    *grid = plain_grid(1.0f, 0, high);
+    if (!extremes_of(range, &found)) {
+        return 0;
+    }
+    float least = found.least < 0.0f ? found.least : 0.0f;
+    float most = found.most > 0.0f ? found.most : 0.0f;
+    if (!scale_of(most - least, (float)high, &grid->scale)) {
+        return 0;
+    }
+    int32_t zero = (int32_t)rounded(-least / grid->scale, rounding, word);
+    grid->zero = zero < 0 ? 0 : zero > high ? high : zero;
+    return 1;
+}
+
+float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits)
+{
+    int32_t biased = 127 + (int32_t)exponent - ((1 << (exponent_bits - 1)) - 1);
+    return float_of(biased > 0 ? (uint32_t)biased << 23 : 0x400000u);
+}
+
+/* The least exponent with quotient <= 2^exponent; 0 for quotient 0, and at least -127. */
+static int32_t exponent_above(float quotient)
+{
+    uint32_t bits = bits_of(quotient);
+    uint32_t fraction = bits & 0x7fffffu;
+    if (bits < 0x800000u) {
+        return bits == 0 ? 0 : bits > 0x400000u ? -126 : -127;
+    }
+    return (int32_t)(bits >> 23) - 127 + (fraction != 0);
+}
+
+int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned mantissa_bits, unsigned exponent_bits,
+                     uint8_t *exponent)
+{
+    extremes found;
+    int32_t high = (int32_t)(((uint32_t)1 << (mantissa_bits - 1)) - 1u);
+    int32_t bias = (1 << (exponent_bits - 1)) - 1;
+    int32_t top = exponent_bits == 8 ? 254 : (1 << exponent_bits) - 1; /* 2^128 is no float */
+    if (!extremes_of(range, &found)) {
+        return 0;
+    }
+    int32_t stored = exponent_above(found.magnitude / (float)high) + bias;
+    *exponent = (uint8_t)(stored < 0 ? 0 : stored > top ? top : stored);
+    *grid = plain_grid(embinit_bfp_scale(*exponent, exponent_bits), -high - 1, high);
+    grid->limited = 1;
+    return 1;
+}
+
+/* ---- Elements ---- */
+
+int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
+                       uint32_t *clipped)
+{
+    float quotient = value / grid->scale;
+    float x = quotient - grid->offset;
+    float whole = rounded(x, rounding, word);
+    int32_t low = grid->low - grid->zero;
+    int32_t high = grid->high - grid->zero;
+    int32_t code = high;
+    int clips = 1;
+    if (whole < -0x1p31f) {
+        code = low;
+    } else if (whole < 0x1p31f) {
+        int32_t exact = (int32_t)whole;
+        code = exact < low ? low : exact > high ? high : exact;
+        clips = code != exact || (grid->limited && (x < (float)low || x > (float)high));
+    }
+    *clipped += (uint32_t)clips;
+    return code + grid->zero;
+}
+
+float embinit_decode(const embinit_grid *grid, int32_t code)
+{
+    float steps = (float)(code - grid->zero) + grid->offset;
+    return steps * grid->scale;
+}

@@ -1,0 +1,77 @@
+/* embinit: buffer formats, element by element: no float copy of a tensor is needed.
+ *
+ * A format lays a grid over each group of a buffer. Scan a group with embinit_range_add, or know its range, make the
+ * grid, then encode each value:
+ *
+ *     code = saturate(round(value / scale - offset) + zero),  value = ((float)(code - zero) + offset) * scale
+ *
+ * Every operation rounds once to float. In formats with several groups all grids come before the first code: with
+ * EMBINIT_STOCHASTIC each zero point draws a word, then each element does, in order.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_FORMATS_H
+#define EMBINIT_FORMATS_H
+
+#include "embinit_codes.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The smallest and the largest value of a group, as integers that sort as floats do. */
+typedef struct {
+    uint32_t least;
+    uint32_t most;
+} embinit_range;
+
+#define EMBINIT_EMPTY_RANGE {0xffffffffu, 0u}
+
+void embinit_range_add(embinit_range *range, float value);
+
+/* A grid. To decode only, scale and what follows are enough: offset is the zero point of asym<b>, as a float; zero is
+ * that of affine<b>; both are 0 elsewhere. */
+typedef struct {
+    float scale;
+    float offset;
+    int32_t zero;
+    int32_t low; /* the outermost codes */
+    int32_t high;
+    uint8_t limited; /* bfp: what is outside low to high before it is rounded counts as clipped */
+} embinit_grid;
+
+/* q<m>.<n>: width = m + n. */
+embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits);
+
+/* Make the grid of a group and return 1. Return 0 where the format has no code for it: a value that is not finite, a
+ * scale that underflows to 0, a zero point outside int32, sym above 25 bits with a positive largest magnitude. */
+int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);       /* int8, int4: bits 8, 4 */
+int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);       /* sym<b>, 1 to 31 */
+int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits); /* sym_int32/<b>, 0 to 31 */
+
+/* asym<b>, 1 to 30, and affine<b>, 1 to 16; the zero point is rounded too, with a word if stochastically. */
+int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
+                      uint32_t word);
+int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
+                        uint32_t word);
+
+/* bfp<m>e<e>: mantissas of 2 to 16 bits, exponents of 2 to 8; exponent receives the stored byte. */
+int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned mantissa_bits, unsigned exponent_bits,
+                     uint8_t *exponent);
+
+/* The scale of a stored exponent. */
+float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits);
+
+/* Return the code of a value; word is one draw for EMBINIT_STOCHASTIC, else not used. A code that saturates adds 1 to
+ * clipped. */
+int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
+                       uint32_t *clipped);
+
+/* Return the value of a code. */
+float embinit_decode(const embinit_grid *grid, int32_t code);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
