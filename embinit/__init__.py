@@ -7,13 +7,16 @@ seed; embinit computes, bit for bit, what that device's code leaves in every wei
 __version__ = "0.1.0"
 
 from embinit import initializers
-from embinit.bitgen import Pcg32, Xorshift32
+from embinit.bitgen import MT19937, Pcg32, Xorshift32
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.layers import Conv1d, ConvTranspose1d, GroupNorm, LayerNorm, Linear
 from embinit.model import Model, load
+from embinit.store import Buffer, encode
 
 __all__ = [
+    "MT19937",
+    "Buffer",
     "Conv1d",
     "ConvTranspose1d",
     "EmbinitError",
@@ -24,6 +27,7 @@ __all__ = [
     "Model",
     "Pcg32",
     "Xorshift32",
+    "encode",
     "initializers",
     "load",
 ]

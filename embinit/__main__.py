@@ -2,13 +2,17 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__
 from embinit.errors import EmbinitError
+
+if TYPE_CHECKING:
+    from embinit.bundle import Bundle
 
 DONE, MISMATCH, BAD_INPUT = 0, 1, 2
 
@@ -22,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
     try:
         return int(options.run(options))
     except EmbinitError as error:
@@ -31,6 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+
+
+def _with_cflags(arguments: Sequence[str]) -> list[str]:
+    """Join --cflags and its value, which argparse would take for an option, as it begins with a dash."""
+    words = list(arguments)
+    if "--cflags" in words[:-1]:
+        i = words.index("--cflags")
+        words[i : i + 2] = [f"--cflags={words[i + 1]}"]
+    return words
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,11 +78,16 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
     add_model(verify)
-    source = verify.add_mutually_exclusive_group(required=True)
-    source.add_argument(
+    verify.add_argument(
         "--device", nargs="?", const="", metavar="TARGET", help="run the C code on the emulated core of the target"
     )
-    source.add_argument("--dump", metavar="FILE", help="read back: raw, .npy, .npz, Intel HEX, or hex words of a log")
+    verify.add_argument("--toolchain", metavar="T", help="zig (with Unicorn) or gcc (with newlib and QEMU)")
+    verify.add_argument(
+        "--source", nargs="+", action="extend", default=[], metavar="FILE", help="run your own init code: C files"
+    )
+    verify.add_argument("--entry", metavar="NAME", help="its void NAME(const <model>_buffers *buffers, uint32_t seed)")
+    verify.add_argument("--cflags", default="", metavar="FLAGS", help="compiler flags after -O2, such as '-O1 -g'")
+    verify.add_argument("--dump", metavar="FILE", help="read back: raw, .npy, .npz, Intel HEX, or hex words of a log")
     verify.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
     verify.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
     verify.add_argument(
@@ -85,8 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--sources", action="store_true", help="print the source files")
     what.add_argument("--cflags", action="store_true", help="print compiler flags")
 
+    targets = command("targets", _targets, "list the device builds, or find out what a compiler builds")
+    add_json(targets)
+    text = "say by known answers what a compiler makes of a multiply-add, and which libm it links"
+    probe = targets.add_subparsers(metavar="probe").add_parser("probe", help=text, description=f"{text.capitalize()}.")
+    probe.add_argument("--cc", required=True, metavar="COMMAND", help="the compiler with all flags of the firmware")
+    probe.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    probe.set_defaults(run=_probe)
+
     for name, run, text in (
-        ("targets", _targets, "list the device builds"),
         ("dialects", _dialects, "list the frameworks whose conventions are known"),
         ("formats", _formats, "list the formats of buffers"),
     ):
@@ -95,14 +120,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _address(text: str) -> int:
-    return int(text, 0)
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an address such as 0x20000000, got {text!r}") from None
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
     from embinit.model import load
 
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
-    return load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
+    model = load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
+    if model.seed_picked:
+        print(f"embinit: no seed was given: picked {model.seed}; repeat with --seed {model.seed}", file=sys.stderr)
+    return model
 
 
 def _print(as_json: bool, text: object, values: object) -> None:
@@ -133,19 +164,23 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from embinit import device, verify
+    from embinit import verify
     from embinit.bundle import gather
     from embinit.dump import read_dump
     from embinit.export import write_file
     from embinit.report import page
 
+    on_device = options.device is not None or bool(options.source)
+    if on_device == (options.dump is not None):
+        raise EmbinitError("verify needs either a device, by --device or --source, or a dump, by --dump")
+    if not on_device and (options.entry or options.toolchain or options.cflags):
+        raise EmbinitError("--entry, --toolchain and --cflags say how to build for a device, and go with no --dump")
     cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base}
     if options.dump is None and any(value is not None for value in cut.values()):
         raise EmbinitError("--elf, --symbol and --base say how to read a dump: give --dump FILE with them")
     bundle = gather(_load(options, target=options.device or options.target).plan())
-    if options.dump is None:
-        model = bundle.plan.model
-        found, source = device.run(bundle), f"the emulated {model.target} (multiply-add {model.arithmetic})"
+    if on_device:
+        found, source = _from_device(options, bundle)
     else:
         found, source = read_dump(options.dump, bundle, **cut), options.dump
     report = verify.verify(bundle, found, source)
@@ -153,6 +188,23 @@ def _verify(options: argparse.Namespace) -> int:
         write_file(Path(options.report), page(bundle, found, report))
     _print(options.json, report, report.as_json())
     return DONE if report.agrees else MISMATCH
+
+
+def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[str, bytes], str]:
+    """Return the buffers of an emulated device, and what it is."""
+    from embinit import device
+
+    model, toolchain = bundle.plan.model, options.toolchain or device.default_toolchain(options.source)
+    try:
+        cflags = shlex.split(options.cflags)
+    except ValueError as error:
+        raise EmbinitError(f"--cflags must be flags as in a shell, got {options.cflags!r}: {error}") from None
+    found = device.run(bundle, toolchain, options.source, options.entry, cflags)
+    core = f"the emulated {model.target} (multiply-add {model.arithmetic})"
+    if toolchain == "zig" and not options.source:
+        return found, core
+    built = " ".join([f"{options.entry or f'{model.name}_init'}, built by {toolchain}", *cflags])
+    return found, f"{built}, on {core}"
 
 
 def _c(options: argparse.Namespace) -> int:
@@ -180,6 +232,14 @@ def _targets(options: argparse.Namespace) -> int:
     cells += [(t.name, t.multiply_add, t.libm, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()]
     _print(options.json, "\n".join(table(cells)), [vars(target) for target in TARGETS.values()])
     return DONE
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from embinit.targets.probe import probe
+
+    found = probe(options.cc)
+    _print(options.json, found, found.as_json())
+    return DONE if found.known else MISMATCH
 
 
 def _dialects(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,32 +10,40 @@ from numpy.typing import NDArray
 
 from embinit import __version__
 from embinit.dialects import dialect_named
-from embinit.fill import Values, fill
+from embinit.fill import fill
 from embinit.plan import Plan, Row, row_as_json
 from embinit.spec import SPEC_VERSION
 from embinit.store import Buffer, store
 from embinit.targets import target_named
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One buffer of a bundle: its plan row, its bytes, and where they lie in <name>.bin."""
+class Array(ABC):
+    """An array in the device's memory: a buffer, or what the device keeps beside its codes."""
 
-    row: Row
-    buffer: Buffer
-    offset: int
-    first_draw: int
-    draws: int
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """`<layer>.<part>`, and for what is kept beside codes `<layer>.<part>.scale` and the like."""
+
+    @property
+    @abstractmethod
+    def data(self) -> NDArray[Any]:
+        """The elements, or the packed payload as uint8."""
+
+    @property
+    @abstractmethod
+    def format(self) -> str:
+        """How elements are held."""
+
+    @property
+    @abstractmethod
+    def comment(self) -> str:
+        """The shape, axis by axis."""
 
     @property
     def identifier(self) -> str:
-        """The buffer's name in C."""
-        return self.row.identifier
-
-    @property
-    def data(self) -> NDArray[Any]:
-        """The elements, or the packed payload as uint8."""
-        return self.buffer.data
+        """The array's name in C."""
+        return self.name.replace(".", "_")
 
     @property
     def count(self) -> int:
@@ -47,11 +56,6 @@ class Entry:
         return "float" if self.data.dtype.kind == "f" else f"{self.data.dtype.name}_t"
 
     @property
-    def comment(self) -> str:
-        """The shape, axis by axis."""
-        return " ".join(f"[{axis} {size}]" for axis, size in zip(self.row.axes, self.row.shape, strict=True))
-
-    @property
     def payload(self) -> bytes:
         """The bytes in the device's memory."""
         return self.data.tobytes()
@@ -61,12 +65,87 @@ class Entry:
         """The CRC-32 of the payload."""
         return zlib.crc32(self.payload)
 
+
+@dataclass(frozen=True)
+class Parameter(Array):
+    """What a buffer's format keeps beside the codes: scale, zero_point or exponents, a value a group."""
+
+    entry: "Entry"
+    what: str
+    values: NDArray[Any]
+
+    @property
+    def name(self) -> str:
+        """`<layer>.<part>.<what>`."""
+        return f"{self.entry.name}.{self.what}"
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The values."""
+        return self.values
+
+    @property
+    def format(self) -> str:
+        """The type of a value."""
+        return self.values.dtype.name
+
+    @property
+    def comment(self) -> str:
+        """The number of groups."""
+        return f"[group {self.values.size}]"
+
+
+@dataclass(frozen=True)
+class Entry(Array):
+    """One buffer of a bundle: its plan row, its bytes, and where they lie in <name>.bin."""
+
+    row: Row
+    buffer: Buffer
+    offset: int
+    first_draw: int
+    draws: int
+    store_first_draw: int
+
+    @property
+    def name(self) -> str:
+        """`<layer>.<part>`."""
+        return self.row.name
+
+    @property
+    def data(self) -> NDArray[Any]:
+        """The elements, or the packed payload as uint8."""
+        return self.buffer.data
+
+    @property
+    def format(self) -> str:
+        """The name of the buffer's format."""
+        return self.buffer.format
+
+    @property
+    def comment(self) -> str:
+        """The shape, axis by axis."""
+        return " ".join(f"[{axis} {size}]" for axis, size in zip(self.row.axes, self.row.shape, strict=True))
+
+    @property
+    def parameters(self) -> dict[str, NDArray[Any]]:
+        """What the device keeps beside the codes: scale, zero_point, exponents, as far as the format has them."""
+        found = {name: getattr(self.buffer, name) for name in ("scale", "zero_point", "exponents")}
+        return {name: values for name, values in found.items() if values is not None}
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """The buffer, and what the device keeps beside its codes."""
+        return (self, *(Parameter(self, what, values) for what, values in self.parameters.items()))
+
     def as_json(self) -> dict[str, Any]:
         """Return the entry of the manifest."""
         return {
             **row_as_json(self.row),
             "first_draw": self.first_draw,
             "draws": self.draws,
+            "store_first_draw": self.store_first_draw,
+            "clipped": self.buffer.clipped,
+            **{name: values.tolist() for name, values in self.parameters.items()},
             "dtype": self.data.dtype.name,
             "offset": self.offset,
             "bytes": len(self.payload),
@@ -83,6 +162,11 @@ class Bundle:
     entries: tuple[Entry, ...]
     state_after: Any
     package_version: str = __version__
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All arrays in the device's memory: each buffer, and then what is kept beside its codes."""
+        return tuple(array for entry in self.entries for array in entry.arrays)
 
     @property
     def payload(self) -> bytes:
@@ -114,11 +198,13 @@ class Bundle:
 
 def gather(plan: Plan) -> Bundle:
     """Fill and store a plan, and gather the result."""
-    values: Values = fill(plan)
-    buffers = store(values)
+    values = fill(plan)
+    stored = store(values)
     entries, offset = [], 0
     for row in plan.rows:
-        entry = Entry(row, buffers[row.name], offset, values.first_draw[row.name], values.draws[row.name])
+        name = row.name
+        positions = values.first_draw[name], values.draws[name], stored.first_draw[name]
+        entry = Entry(row, stored.buffers[name], offset, *positions)
         entries.append(entry)
         offset += len(entry.payload)
-    return Bundle(plan, tuple(entries), values.state_after)
+    return Bundle(plan, tuple(entries), stored.state_after)

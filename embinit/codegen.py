@@ -1,16 +1,24 @@
 """Generated C: a model's plan as tables, its golden vectors as bits, and tests that run on the device."""
 
+import zlib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import Pcg32, Xorshift32
-from embinit.bundle import Bundle
+from embinit.bitgen import MT19937, Pcg32, Xorshift32
+from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
+from embinit.formats import Quantized, format_named
+from embinit.formats.affine import Affine, Asym, Channelwise, Sym, SymInt32
+from embinit.formats.blockfloat import BlockFloat
+from embinit.formats.qformat import QFormat
+from embinit.plan import Row
+from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
-from embinit.targets import target_named
 
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 
@@ -30,6 +38,7 @@ def expected_header(bundle: Bundle) -> str:
     """Return expected_<name>.h: the bits of every buffer, or with EMBINIT_CRC_ONLY defined its CRC32 alone."""
     name = bundle.plan.model.name
     guard = f"EXPECTED_{name.upper()}_H"
+    arrays = bundle.arrays
     lines = [
         banner(bundle, "golden vectors: define EMBINIT_CRC_ONLY to leave out the arrays"),
         f"#ifndef {guard}\n#define {guard}\n",
@@ -38,20 +47,24 @@ def expected_header(bundle: Bundle) -> str:
         f'#error "expected_{name}.h has the bits of spec version {SPEC_VERSION}: export it again"',
         "#endif\n",
         "enum {",
-        *(f"    {name}_{entry.identifier}_len = {entry.count}," for entry in bundle.entries),
+        *(f"    {name}_{array.identifier}_len = {array.count}," for array in arrays),
         "};\n",
-        *(f"#define {name}_{entry.identifier}_crc32 0x{entry.crc32:08x}u" for entry in bundle.entries),
+        *(f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u" for array in arrays),
         "\n#ifndef EMBINIT_CRC_ONLY",
     ]
-    for entry in bundle.entries:
-        lines.append(f"\n/* {entry.comment} */")
-        lines.append(
-            f"static const {_UNSIGNED[entry.data.itemsize]} expected_{name}_{entry.identifier}[{entry.count}] = {{"
-        )
-        lines.extend(_array_lines(entry.data))
+    for array in arrays:
+        unsigned = _UNSIGNED[array.data.itemsize]
+        lines.append(f"\n/* {_described(array)} */")
+        lines.append(f"static const {unsigned} expected_{name}_{array.identifier}[{array.count}] = {{")
+        lines.extend(_array_lines(array.data))
         lines.append("};")
     lines.append(f"\n#endif /* EMBINIT_CRC_ONLY */\n\n#endif /* {guard} */\n")
     return "\n".join(lines)
+
+
+def _described(array: Array) -> str:
+    """Return the shape of an array and, of a buffer of codes, its format."""
+    return array.comment if array.ctype == "float" else f"{array.comment}: {array.format}"
 
 
 def _array_lines(data: NDArray[np.generic], per_line: int = 4) -> Iterator[str]:
@@ -68,83 +81,257 @@ def init_header(bundle: Bundle) -> str:
     """Return <name>_init.h: the model's buffers as a struct of pointers, and the function that fills them."""
     name = bundle.plan.model.name
     guard = f"{name.upper()}_INIT_H"
-    members = (f"    {entry.ctype} *{entry.identifier}; /* {entry.comment} */" for entry in bundle.entries)
+    members = (f"    {array.ctype} *{array.identifier}; /* {_described(array)} */" for array in bundle.arrays)
+    result, returned = _result(bundle)
     return (
         banner(bundle, "initialization on the device")
         + f"#ifndef {guard}\n#define {guard}\n\n#include <stdint.h>\n\n"
         + '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
         + f"/* Where the device keeps its buffers. */\ntypedef struct {{\n{_joined(members)}}} {name}_buffers;\n\n"
-        + f"/* Fill every buffer from a seed; {bundle.plan.model.seed} gives the golden vectors. */\n"
-        + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed);\n\n"
+        + f"/* Fill every buffer from a seed; {bundle.plan.model.seed} gives the golden vectors.{returned} */\n"
+        + f"{result} {name}_init(const {name}_buffers *buffers, uint32_t seed);\n\n"
         + "/* Return 1 when the CRC32 of every buffer is that of the golden vectors, else 0. */\n"
         + f"int {name}_check(const {name}_buffers *buffers);\n\n"
         + "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
     )
 
 
-_SEEDED = {
-    Xorshift32: (
-        "embinit_xorshift32 generator = {{seed != 0 ? seed : {zero}u}};",
-        "const embinit_source source = {{embinit_xorshift32_source, &generator}};",
+def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
+    """Name each rule by the function that reads it, and the second and later ones of a function by a number too."""
+    names: dict[tuple[str, str], str] = {}
+    for draw in drawn:
+        if draw.rule is not None and draw.rule not in names:
+            name = draw.function.removeprefix("embinit_")
+            names[draw.rule] = f"{name}{len(names)}" if name in names.values() else name
+    return names
+
+
+#: A generator's storage class and type in C, its header and what seeds it.
+_GENERATORS = {
+    Xorshift32: ("", "embinit_xorshift32", "embinit.h", "generator.state = seed != 0 ? seed : {zero}u;"),
+    Pcg32: ("", "embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&generator, seed, 0);"),
+    MT19937: (
+        "static ", "embinit_mt19937{small}", "embinit_mt19937.h", "embinit_mt19937{small}_seed(&generator, seed);",
     ),
-    Pcg32: (
-        "embinit_pcg32 generator;",
-        "const embinit_source source = {{embinit_pcg32_source, &generator}};",
-        "embinit_pcg32_seed(&generator, seed, 0);",
-    ),
-}
+}  # fmt: skip
+#: As many words MT19937 gives from a state of 28 bytes in place of 2500.
+_SMALL_MT19937 = 624
+
+
+class _Init(NamedTuple):
+    """What of <name>_init.c depends on how the buffers are held: lines of C."""
+
+    headers: set[str]
+    tables: list[str]
+    fill: list[str]
+    check: list[str]
 
 
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
-    model = bundle.plan.model
-    name, n = model.name, len(bundle.entries)
-    sampler, libm = dialect_named(model.dialect).sampler, target_named(model.target).libm
-    drawn = [sampler.c_draw(entry.row.distribution, model.arithmetic, libm) for entry in bundle.entries]
-    rules = {draw.rule: draw.function.replace("embinit_", "") for draw in drawn if draw.rule is not None}
-    rows = (
-        f"    {{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {entry.count}u, "
-        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{entry.crc32:08x}u}}, /* {entry.identifier} */"
-        for draw, entry in zip(drawn, bundle.entries, strict=True)
-    )
-    seeded = dialect_named(model.dialect).seeded(0)
-    statements = (f"    {line.format(zero=hex(seeded.words[0]))}" for line in _SEEDED[type(seeded)])
-    pointers = _joined(f"        buffers->{entry.identifier}," for entry in bundle.entries)
-    includes = sorted({"embinit.h", *(draw.header for draw in drawn)})
+    name = bundle.plan.model.name
+    parts = _in_integers(bundle) if _has_codes(bundle) else _stored(bundle) if _is_stored(bundle) else _in_floats(bundle)
+    signatures = f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)", f"int {name}_check(const {name}_buffers *buffers)"
     return (
         banner(bundle, "initialization on the device")
         + f'#include "{name}_init.h"\n\n'
-        + _joined(f'#include "{header}"' for header in includes)
+        + _joined(f'#include "{header}"' for header in sorted({"embinit.h", *parts.headers}))
         + f"\n#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
         + f'#error "{name}_init.c needs spec version {SPEC_VERSION} of embinit: generate it again"\n#endif\n\n'
-        + _joined(f"static const {kind} {rule} = {{{values}}};" for (kind, values), rule in rules.items())
-        + f"\nstatic const embinit_row rows[{n}] = {{\n{_joined(rows)}}};\n\n"
-        + f"void {name}_init(const {name}_buffers *buffers, uint32_t seed)\n{{\n"
-        + f"    float *const pointers[{n}] = {{\n{pointers}    }};\n{_joined(statements)}"
-        + f"    embinit_fill(rows, {n}, &source, pointers);\n}}\n\n"
-        + f"int {name}_check(const {name}_buffers *buffers)\n{{\n"
-        + f"    const float *const pointers[{n}] = {{\n{pointers}    }};\n"
-        + f"    return embinit_check(rows, {n}, pointers) == {n};\n}}\n"
+        + _joined(parts.tables)
+        + "".join(
+            f"\n{signature}\n{{\n{_joined(f'    {line}' for line in lines)}}}\n"
+            for signature, lines in zip(signatures, (parts.fill, parts.check), strict=True)
+        )
     )
+
+
+def _has_codes(bundle: Bundle) -> bool:
+    """Whether the device draws codes in integers alone."""
+    return any(entry.row.codes is not None for entry in bundle.entries)
+
+
+def _is_stored(bundle: Bundle) -> bool:
+    """Whether the device encodes values, of some buffer at least."""
+    return not _has_codes(bundle) and any(entry.format != "float32" for entry in bundle.entries)
+
+
+def _result(bundle: Bundle) -> tuple[str, str]:
+    """Return the type of what <name>_init returns, and a sentence on it."""
+    if not _is_stored(bundle):
+        return "void", ""
+    return "int", " Return 1,\n * or 0 where a format has no code for the values: the buffers from there on are then of no use."
+
+
+def _in_floats(bundle: Bundle) -> _Init:
+    """Return the C of a model whose buffers are all of float32."""
+    n = len(bundle.entries)
+    headers, rules, rows = _rows(bundle)
+    table = (f"    {row}, /* {entry.identifier} */" for row, entry in zip(rows, bundle.entries, strict=True))
+    pointers = [f"    buffers->{entry.identifier}," for entry in bundle.entries]
+    header, seeded = _source(bundle)
+    return _Init(
+        {header, *headers},
+        [*rules, "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
+        [f"float *const pointers[{n}] = {{", *pointers, "};", *seeded, f"embinit_fill(rows, {n}, &source, pointers);"],
+        [f"const float *const pointers[{n}] = {{", *pointers, "};", f"return embinit_check(rows, {n}, pointers) == {n};"],
+    )
+
+
+def _stored(bundle: Bundle) -> _Init:
+    """Return the C of a model with buffers of codes: it goes from words to codes, value by value."""
+    n = len(bundle.entries)
+    headers, rules, rows = _rows(bundle)
+    table = (
+        f"    {{{row}, {_storage(entry.row)}}}, /* {entry.identifier} */"
+        for row, entry in zip(rows, bundle.entries, strict=True)
+    )
+    held = [f"const embinit_buffer held[{n}] = {{", *map(_held, bundle.entries), "};"]
+    storage, kind, header, seed = _generator(bundle)
+    copied = ["", "static void copied(void *to, const void *from)", "{", f"    *({kind} *)to = *(const {kind} *)from;", "}"]
+    states = [f"{storage}{kind} {state};" for state in ("generator", "values", "ahead")]
+    stream = f"const embinit_stream stream = {{{kind}_source, copied, &generator, &values, &ahead}};"
+    return _Init(
+        {"embinit_store.h", header, *headers},
+        [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copied],
+        [*held, *states, stream, seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
+        [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
+    )
+
+
+def _in_integers(bundle: Bundle) -> _Init:
+    """Return the C of a model whose codes are drawn as such."""
+    n = len(bundle.entries)
+    pointers = [f"    buffers->{entry.identifier}," for entry in bundle.entries]
+    header, seeded = _source(bundle)
+    return _Init(
+        {"embinit_integer.h", header},
+        [f"static const embinit_integer_row rows[{n}] = {{", *map(_integer_row, bundle.entries), "};"],
+        [
+            f"void *const pointers[{n}] = {{", *pointers, "};", *seeded,
+            f"embinit_fill_integers(rows, {n}, &source, pointers);",
+        ],
+        [
+            f"const void *const pointers[{n}] = {{", *pointers, "};",
+            f"return embinit_check_integers(rows, {n}, pointers) == {n};",
+        ],
+    )  # fmt: skip
+
+
+def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
+    """Return the headers, the definitions of rules, and the initializer of an embinit_row for each buffer."""
+    model = bundle.plan.model
+    sampler = dialect_named(model.dialect).sampler
+    drawn = []
+    for entry in bundle.entries:
+        row = entry.row
+        drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
+        if not drawn[-1].elementwise and row.format != "float32":
+            raise EmbinitError(
+                f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; keep "
+                "float32, or export the values alone (--format npz,h,bin)"
+            )
+    rules = _rule_names(drawn)
+    rows = [
+        f"{{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {entry.row.size}u, "
+        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{_crc32(entry):08x}u}}"
+        for draw, entry in zip(drawn, bundle.entries, strict=True)
+    ]
+    defined = [f"static const {kind} {rule} = {{{values}}};" for (kind, values), rule in rules.items()]
+    return {draw.header for draw in drawn}, defined, rows
+
+
+def _crc32(entry: Entry) -> int:
+    """Return the CRC-32 of a buffer and, continued, of what is kept beside its codes."""
+    return zlib.crc32(b"".join(array.payload for array in entry.arrays))
+
+
+def _storage(row: Row) -> str:
+    """Return the initializer of an embinit_storage."""
+    layout, held = format_named(row.format), row.storage
+    if not isinstance(layout, Quantized):
+        return "{0}"
+    family, width, part = _family(layout)
+    groups = layout.groups(row.shape, held.group_size, held.channel_axis)
+    at_once = int(row.stored_at_once and row.store_draws > 0)
+    return (
+        f"{{&embinit_family_{family}, {layout.bits}, {width}, {part}, EMBINIT_{held.rounding.upper()}, {at_once}, "
+        f"{groups.count}u, {groups.run}u}}"
+    )
+
+
+def _family(layout: Quantized) -> tuple[str, int, int]:
+    """Return the family of a format in C, and its two numbers."""
+    match layout:
+        case QFormat():
+            return "q", layout.width, layout.frac_bits
+        case Channelwise():
+            return "int", layout.bits, 0
+        case Sym():
+            return "sym", layout.bits, 0
+        case SymInt32():
+            return "sym_int32", int(layout.name.rpartition("/")[2]), 0
+        case Asym():
+            return "asym", layout.bits, 0
+        case Affine():
+            return "affine", layout.bits, 0
+        case BlockFloat():
+            return "bfp", layout.bits, layout.exponent_bits
+    raise AssertionError(layout)
+
+
+def _held(entry: Entry) -> str:
+    """Return the initializer of an embinit_buffer."""
+    members = [
+        f"buffers->{entry.identifier}_{what}" if what in entry.parameters else "0"
+        for what in ("scale", "zero_point", "exponents")
+    ]
+    return f"    {{buffers->{entry.identifier}, {', '.join(members)}}},"
+
+
+def _integer_row(entry: Entry) -> str:
+    """Return the initializer of an embinit_integer_row."""
+    layout, codes = format_named(entry.format), entry.row.codes
+    assert isinstance(layout, QFormat)
+    assert codes is not None
+    function, a, b, shift = codes.c_code
+    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {layout.width}"
+    return f"    {{{function}, {numbers}}}, /* {entry.identifier} */"
+
+
+def _generator(bundle: Bundle) -> tuple[str, str, str, str]:
+    """Return the storage class, the type, the header and the seeding statement of the model's generator in C."""
+    seeded = dialect_named(bundle.plan.model.dialect).seeded(0)
+    words = sum(entry.draws + entry.row.store_draws for entry in bundle.entries)
+    small = "_small" if words <= _SMALL_MT19937 else ""
+    storage, kind, header, seed = _GENERATORS[type(seeded)]
+    return storage, kind.format(small=small), header, seed.format(zero=hex(seeded.words[0]), small=small)
+
+
+def _source(bundle: Bundle) -> tuple[str, list[str]]:
+    """Return the header and the statements of a seeded embinit_source."""
+    storage, kind, header, seed = _generator(bundle)
+    source = f"const embinit_source source = {{{kind}_source, &generator}};"
+    return header, [f"{storage}{kind} generator;", source, seed]
 
 
 def unity_test(bundle: Bundle) -> str:
     """Return test_<name>.c for Unity: one test per buffer, exact bits or, with EMBINIT_CRC_ONLY, CRC32s."""
     name = bundle.plan.model.name
     tests = []
-    for entry in bundle.entries:
-        bits = 8 * entry.data.itemsize
+    for array in bundle.arrays:
+        bits = 8 * array.data.itemsize
         tests.append(
-            f"void test_{entry.identifier}(void)\n{{\n"
-            f"    const {entry.ctype} *actual = {name}_under_test()->{entry.identifier};\n"
+            f"void test_{array.identifier}(void)\n{{\n"
+            f"    const {array.ctype} *actual = {name}_under_test()->{array.identifier};\n"
             "#ifdef EMBINIT_CRC_ONLY\n"
-            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {entry.count}u);\n"
-            f"    TEST_ASSERT_EQUAL_HEX32({name}_{entry.identifier}_crc32, crc32);\n"
+            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {array.count}u);\n"
+            f"    TEST_ASSERT_EQUAL_HEX32({name}_{array.identifier}_crc32, crc32);\n"
             "#else\n"
-            f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{entry.identifier}, actual, {entry.count});\n"
+            f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{array.identifier}, actual, {array.count});\n"
             "#endif\n}\n"
         )
-    runs = (f"    RUN_TEST(test_{entry.identifier});" for entry in bundle.entries)
+    runs = (f"    RUN_TEST(test_{array.identifier});" for array in bundle.arrays)
     return (
         banner(bundle, "bit-exact tests for Unity")
         + f'#include "unity.h"\n\n#include "embinit.h"\n#include "expected_{name}.h"\n#include "{name}_init.h"\n\n'
@@ -160,34 +347,43 @@ def plain_check(bundle: Bundle) -> str:
     """Return check_<name>.c: the same without a framework, printing through a putchar that the caller brings."""
     name = bundle.plan.model.name
     arrays, checksums = [], []
-    for entry in bundle.entries:
-        common = f'{{"{entry.identifier}", buffers->{entry.identifier}, '
-        size = f"{entry.count}u, {entry.data.itemsize}u"
-        arrays.append(f"        {common}expected_{name}_{entry.identifier}, {size}, 0}},")
-        checksums.append(f"        {common}0, {size}, {name}_{entry.identifier}_crc32}},")
+    for array in bundle.arrays:
+        common = f'{{"{array.identifier}", buffers->{array.identifier}, '
+        size = f"{array.count}u, {array.data.itemsize}u"
+        arrays.append(f"        {common}expected_{name}_{array.identifier}, {size}, 0}},")
+        checksums.append(f"        {common}0, {size}, {name}_{array.identifier}_crc32}},")
     template = (files("embinit") / "c" / "check.c.in").read_text(encoding="utf-8")
     filled = (
         template.replace("@name@", name)
         .replace("@arrays@", "\n".join(arrays))
         .replace("@checksums@", "\n".join(checksums))
-        .replace("@count@", str(len(bundle.entries)))
+        .replace("@count@", str(len(bundle.arrays)))
     )
     return banner(bundle, "bit-exact check without a test framework") + filled
 
 
-def firmware(bundle: Bundle) -> str:
-    """Return the C of a firmware that fills buffers named device_<layer>_<part> when firmware_main is called."""
+def firmware(bundle: Bundle, init: str | None = None) -> str:
+    """Return the C of a firmware that fills buffers named device_<layer>_<part> when firmware_main is called.
+
+    init: a function that fills them instead of the generated one; what it leaves is not checked.
+    """
     name = bundle.plan.model.name
-    buffers = (f"{entry.ctype} device_{entry.identifier}[{entry.count}];" for entry in bundle.entries)
-    pointers = (f"    device_{entry.identifier}," for entry in bundle.entries)
+    call, result = (f"{name}_init", f"{name}_check(&buffers)") if init is None else (init, "1")
+    buffers = (f"{array.ctype} device_{array.identifier}[{array.count}];" for array in bundle.arrays)
+    pointers = (f"    device_{array.identifier}," for array in bundle.arrays)
     return (
         banner(bundle, "a firmware that only initializes")
         + f'#include "{name}_init.h"\n\n{_joined(buffers)}\n'
         + f"static const {name}_buffers buffers = {{\n{_joined(pointers)}}};\n\n"
         + "int firmware_main(uint32_t seed);\n\n"
         + "int firmware_main(uint32_t seed)\n{\n"
-        + f"    {name}_init(&buffers, seed);\n    return {name}_check(&buffers);\n}}\n"
+        + f"    {call}(&buffers, seed);\n    return {result};\n}}\n"
     )
+
+
+def init_signature(bundle: Bundle, init: str) -> str:
+    """Return what a function must be to stand for <name>_init."""
+    return f"void {init}(const {bundle.plan.model.name}_buffers *buffers, uint32_t seed)"
 
 
 def _joined(lines: Iterable[str]) -> str:

@@ -9,8 +9,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
@@ -78,13 +80,16 @@ def render(plan: Plan, formats: Iterable[str]) -> dict[str, bytes]:
 
 def npz(bundle: Bundle) -> bytes:
     """Return an .npz of the buffers, uncompressed and without the time of day."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for entry in bundle.entries:
+        arrays[entry.row.name] = entry.data
+        arrays |= {f"{entry.row.name}.{what}": values for what, values in entry.parameters.items()}
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for entry in bundle.entries:
+        for name, array in arrays.items():
             member = io.BytesIO()
-            shaped = entry.data.reshape(entry.row.shape) if entry.count == entry.row.size else entry.data
-            np.lib.format.write_array(member, np.ascontiguousarray(shaped), version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{entry.row.name}.npy"), member.getvalue())
+            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     return stream.getvalue()
 
 

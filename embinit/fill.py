@@ -6,23 +6,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.generator import Generator
-from embinit.plan import Plan
+from embinit.plan import Plan, Row
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the device holds after its init code: a float32 array per buffer, and the stream's positions.
+    """What the device's init code draws: an array per buffer, of float32 or codes, and the stream's positions.
 
-    first_draw and draws count words per buffer; state_after is the generator's state once all is drawn.
+    first_draw and draws count words per buffer; store_first_draw is where a buffer that is rounded at once draws for
+    that. bitgen is the generator when all is drawn.
     """
 
     plan: Plan
-    arrays: dict[str, NDArray[np.float32]]
+    arrays: dict[str, NDArray[Any]]
     first_draw: dict[str, int]
     draws: dict[str, int]
-    state_after: Any
+    store_first_draw: dict[str, int]
+    bitgen: BitGenerator
+    drawn: int
 
 
 def fill(plan: Plan) -> Values:
@@ -31,16 +35,26 @@ def fill(plan: Plan) -> Values:
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
     >>> values = fill(embinit.Model("tiny", [fc], seed=1).plan())
-    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.state_after
+    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.bitgen.state
     ([3201338438, 3203112702], 435756210)
     """
     model = plan.model
     bitgen = dialect_named(model.dialect).seeded(model.seed)
     generator = Generator(bitgen, model.dialect, model.target, model.multiply_add)
-    arrays, first_draw, draws = {}, {}, {}
+    arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
     for row in plan.rows:
-        out = np.empty(row.shape, np.float32)
-        start = generator.drawn
-        generator.draw(row.distribution, out)
+        start, out = generator.drawn, _filled(generator, row)
         arrays[row.name], first_draw[row.name], draws[row.name] = out, start, generator.drawn - start
-    return Values(plan, arrays, first_draw, draws, bitgen.state)
+        if row.stored_at_once and row.store_draws:
+            store_first_draw[row.name] = generator.drawn
+            generator.advance(row.store_draws)
+    return Values(plan, arrays, first_draw, draws, store_first_draw, bitgen, generator.drawn)
+
+
+def _filled(generator: Generator, row: Row) -> NDArray[Any]:
+    """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
+    if row.codes is not None:
+        return row.codes.draw(generator, row.size).reshape(row.shape)
+    out = np.empty(row.shape, np.float32)
+    generator.draw(row.distribution, out)
+    return out

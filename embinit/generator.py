@@ -1,5 +1,6 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
+import math
 from collections.abc import MutableSequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from embinit.bitgen import BitGenerator
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
-from embinit.initializers import Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.initializers import Broadcast, Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
 from embinit.targets import MULTIPLY_ADDS, target_named
 
 
@@ -42,6 +43,7 @@ class Generator:
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = self.target.libm
         self.drawn = 0
+        self.pending = math.nan
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, both rounded to float32; one word per element."""
@@ -54,10 +56,26 @@ class Generator:
     def fill(
         self, initializer: Initializer, out: NDArray[np.float32], fan_in: int | None = None, fan_out: int | None = None
     ) -> None:
-        """Fill out by an initializer; one that scales variance needs the fans."""
-        if isinstance(initializer, VarianceScaling):
-            fan_in, fan_out = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
-        self.draw(self.dialect.distribution(initializer, fan_in or 1, fan_out or 1), out)
+        """Fill out by an initializer; one that scales variance needs the fans where the dialect does not say them.
+
+        kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
+
+        >>> import numpy as np
+        >>> from embinit import Generator, Pcg32, initializers
+        >>> out = np.empty((3, 2), np.float32)
+        >>> Generator(Pcg32(1), "kaun").fill(initializers.glorot_uniform(), out)
+        >>> bool(abs(out).max() < np.sqrt(6 / 5))
+        True
+        """
+        fans = None
+        if isinstance(initializer, VarianceScaling) and (self.dialect.by_shape is None or (fan_in, fan_out) != (None, None)):
+            fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
+        initializer, *fans_of_out = self.dialect.meaning(initializer, np.shape(out), fans)
+        distribution = self.dialect.distribution(initializer, *fans_of_out)
+        if self.dialect.integers and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
+            _fill_integers(initializer, out)
+        else:
+            self.draw(distribution, out)
 
     def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
         """Draw n booleans that are true with probability p, one word each.
@@ -88,9 +106,25 @@ class Generator:
         else:
             indices[:] = [indices[i] for i in order.tolist()]
 
+    def advance(self, n: int) -> None:
+        """Skip n words of the stream."""
+        self.bitgen.advance(n)
+        self.drawn += n
+
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         self.drawn += self.dialect.sampler.fill(self, distribution, _flat(out))
+
+
+def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
+    """Fill an integer or bool array with the values that an initializer gives, truncated, or with zeros."""
+    given = {Constant: "value", Broadcast: "base"}.get(type(initializer))
+    values = np.asarray(getattr(initializer, given) if given else 0)
+    whole = values if out.dtype.kind == "b" else np.trunc(values)
+    with np.errstate(invalid="ignore"):
+        out[...] = whole.astype(out.dtype)
+    if out.dtype.kind != "b" and (out != whole).any():
+        raise EmbinitError(f"{initializer}: its values must fit {out.dtype}, the type of out")
 
 
 def _fan(what: str, value: int | None) -> int:

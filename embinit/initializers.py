@@ -7,7 +7,9 @@ exact float32 parameters. The simple ones (Constant, Uniform, Normal) are distri
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from embinit.errors import EmbinitError, check_known
 
@@ -18,7 +20,8 @@ Shape = Literal["uniform", "normal", "truncated_normal"]
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 
 
-def _finite(what: str, value: object) -> None:
+def check_finite(what: str, value: object) -> None:
+    """Raise EmbinitError unless value is a real number that float32 can hold, rounded."""
     if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= FLOAT32_MAX:
         raise EmbinitError(f"{what} must be a finite float32 number, got {value!r}")
 
@@ -30,7 +33,7 @@ class Constant:
     value: float
 
     def __post_init__(self) -> None:
-        _finite("value", self.value)
+        check_finite("value", self.value)
 
     def __str__(self) -> str:
         return f"constant({self.value:g})"
@@ -44,8 +47,8 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        _finite("low", self.low)
-        _finite("high", self.high)
+        check_finite("low", self.low)
+        check_finite("high", self.high)
 
     def __str__(self) -> str:
         return f"uniform({self.low:.9g}, {self.high:.9g})"
@@ -59,8 +62,8 @@ class Normal:
     stddev: float
 
     def __post_init__(self) -> None:
-        _finite("mean", self.mean)
-        _finite("stddev", self.stddev)
+        check_finite("mean", self.mean)
+        check_finite("stddev", self.stddev)
 
     def __str__(self) -> str:
         return f"normal({self.mean:.9g}, {self.stddev:.9g})"
@@ -74,35 +77,73 @@ class TruncatedNormal:
     stddev: float
 
     def __post_init__(self) -> None:
-        _finite("mean", self.mean)
-        _finite("stddev", self.stddev)
+        check_finite("mean", self.mean)
+        check_finite("stddev", self.stddev)
 
     def __str__(self) -> str:
         return f"truncated_normal({self.mean:.9g}, {self.stddev:.9g})"
 
 
 @dataclass(frozen=True)
+class Broadcast:
+    """The values of base, nested tuples of one shape, repeated over the axes that a tensor has before it; no draw."""
+
+    base: Any
+
+    def __post_init__(self) -> None:
+        try:
+            base = np.asarray(self.base)
+        except ValueError:
+            base = np.empty(0)
+        if base.dtype.kind not in "iuf" or not base.size:
+            raise EmbinitError(f"base must be a number or nested lists of numbers with one shape, got {self.base!r}")
+        for value in base.ravel():
+            check_finite("base", value.item())
+        object.__setattr__(self, "base", _tuples(base.tolist()))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of base: () for a number."""
+        return np.shape(self.base)
+
+    def __str__(self) -> str:
+        return f"broadcast({list(self.shape)})"
+
+
+def _tuples(nested: Any) -> Any:
+    return tuple(map(_tuples, nested)) if isinstance(nested, list) else nested
+
+
+@dataclass(frozen=True)
 class VarianceScaling:
-    """Zero mean and variance gain^2 * scale / n, where n is the fan that mode names."""
+    """Zero mean and variance gain^2 * scale / n, where n is the fan that mode names.
+
+    axes: the in and the out axis of the tensor, negative ones from its end, where a dialect reads fans off shapes.
+    """
 
     scale: float
     mode: Mode
     distribution: Shape
     gain: float = 1.0
+    axes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        _finite("scale", self.scale)
-        _finite("gain", self.gain)
+        check_finite("scale", self.scale)
+        check_finite("gain", self.gain)
         if self.scale < 0:
             raise EmbinitError(f"scale must not be negative, got {self.scale!r}")
         check_known("mode", self.mode, get_args(Mode))
         check_known("distribution", self.distribution, get_args(Shape))
+        for what, axis in zip(("in_axis", "out_axis"), self.axes or (), strict=False):
+            if isinstance(axis, bool) or not isinstance(axis, int):
+                raise EmbinitError(f"{what} must be an integer, got {axis!r}")
 
     def __str__(self) -> str:
-        return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g})"
+        axes = ", in_axis={}, out_axis={}".format(*self.axes) if self.axes else ""
+        return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g}{axes})"
 
 
-Distribution = Constant | Uniform | Normal | TruncatedNormal
+Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal
 
 #: The standard deviation of a standard normal truncated to [-2, 2].
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -268,7 +309,8 @@ def lecun_normal() -> Initializer:
 BY_NAME = {
     factory.__name__: factory
     for factory in (
-        zeros, ones, constant, uniform, normal, truncated_normal, variance_scaling, kaiming_uniform, kaiming_normal, xavier_uniform,
-        xavier_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal,
+        zeros, ones, constant, uniform, normal, truncated_normal, variance_scaling, kaiming_uniform, kaiming_normal,
+        xavier_uniform, xavier_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
+        lecun_normal,
     )
 }  # fmt: skip

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from embinit.errors import EmbinitError, check_known
-from embinit.formats import format_named
+from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
 
@@ -40,25 +40,46 @@ class Layer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weighted(Layer):
-    """A layer with a weight and, unless bias is False, a bias."""
+class Stored(Layer):
+    """A layer with buffers, and how they are held."""
 
-    bias: bool = True
-    weight_init: Initializer | None = None
     weight_format: str = "float32"
     bias_format: str = "float32"
+    rounding: str = "half_away"
 
     def _check(self) -> None:
         super()._check()
-        if not isinstance(self.bias, bool):
-            raise EmbinitError(f"bias must be true or false, got {self.bias!r}")
-        if self.weight_init is not None and not isinstance(self.weight_init, Initializer):
-            raise EmbinitError(f"weight_init must be an initializer, got {self.weight_init!r}")
         for what in ("weight_format", "bias_format"):
             try:
                 format_named(getattr(self, what))
             except EmbinitError as error:
                 raise EmbinitError(f"{what}: {error}") from None
+        check_known("rounding", self.rounding, ROUNDINGS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weighted(Stored):
+    """A layer with a weight and, unless bias is False, a bias.
+
+    group_size: consecutive elements of the weight that share a scale. per_channel: whether each output channel of the
+    weight has its own scale, in the formats int8 and int4.
+    """
+
+    bias: bool = True
+    weight_init: Initializer | None = None
+    group_size: int | None = None
+    per_channel: bool = True
+
+    def _check(self) -> None:
+        super()._check()
+        if self.group_size is not None:
+            check_size("group_size", self.group_size)
+        if not isinstance(self.per_channel, bool):
+            raise EmbinitError(f"per_channel must be true or false, got {self.per_channel!r}")
+        if not isinstance(self.bias, bool):
+            raise EmbinitError(f"bias must be true or false, got {self.bias!r}")
+        if self.weight_init is not None and not isinstance(self.weight_init, Initializer):
+            raise EmbinitError(f"weight_init must be an initializer, got {self.weight_init!r}")
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -139,7 +160,7 @@ class ConvTranspose1d(Convolution):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Norm(Layer):
+class Norm(Stored):
     """A normalization layer: its weight (gamma) is 1 and its bias (beta) is 0, without a draw."""
 
     @property

@@ -2,8 +2,9 @@
 
 import inspect
 import math
+import secrets
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit import initializers
-from embinit.dialects import dialect_named
+from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.formats import format_named
+from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
-from embinit.layers import DrawFree, Layer, Norm, Weighted, layer_class
-from embinit.targets import MULTIPLY_ADDS, target_named
+from embinit.layers import DrawFree, Layer, Norm, Stored, Weighted, layer_class
+from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from embinit.plan import Plan
 
 DEFAULT_MEMORY_LIMIT = 2**30
@@ -37,7 +41,7 @@ class Tensor:
     fan_in: int
     fan_out: int
     initializer: Initializer
-    format: str
+    storage: Storage
 
     @property
     def name(self) -> str:
@@ -49,14 +53,19 @@ class Tensor:
         """The number of elements."""
         return math.prod(self.shape)
 
+    @property
+    def stored_at_once(self) -> bool:
+        """Whether the buffer is rounded as soon as it is filled, as norms are, and not after all are filled."""
+        return isinstance(self.layer, Norm)
+
 
 @dataclass(frozen=True)
 class Model:
     """A network as its device initializes it; everything is checked here, and an error names layer, rule and value.
 
     Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
-    range; multiply_add, "separate" or "fused", for a build that differs from the target's; memory_limit, the bytes that
-    all buffers together may take.
+    range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", for a build that differs
+    from the target's; memory_limit, the bytes that all buffers together may take.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
@@ -71,7 +80,10 @@ class Model:
     dialect: str = "odt"
     target: str = "host"
     multiply_add: str | None = None
+    libm: str | None = None
     memory_limit: int = DEFAULT_MEMORY_LIMIT
+    #: Whether the seed was picked by the operating system, because the one given asks for that.
+    seed_picked: bool = field(init=False, repr=False, compare=False)
     tensors: tuple[Tensor, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -80,8 +92,13 @@ class Model:
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed not in dialect.seeds:
             allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
             raise EmbinitError(f"seed must be {allowed} in dialect {self.dialect}, got {self.seed!r}")
+        object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
+        if self.seed_picked:
+            object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
         if self.multiply_add is not None:
             check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
+        if self.libm is not None:
+            check_known("libm", self.libm, LIBMS)
         if not self.layers:
             raise EmbinitError("a model must have at least one layer, got none")
         if not all(isinstance(layer, Layer) for layer in self.layers):
@@ -99,18 +116,31 @@ class Model:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
         object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
+        self._check_codes()
         self._check_memory()
+
+    @classmethod
+    def from_torch(cls, module: "Module", seed: int, name: str = "module", **keys: Any) -> "Model":
+        """Return the model of a torch.nn.Module; see embinit.torch.model_of (extra `torch`)."""
+        from embinit.torch import model_of
+
+        return model_of(module, seed, name, **keys)
 
     @property
     def arithmetic(self) -> str:
         """What the device makes of a multiply-add: "separate" or "fused"."""
         return self.multiply_add or target_named(self.target).multiply_add
 
+    @property
+    def libm_class(self) -> str:
+        """Which logf and cosf the device has: "double", "fdlibm" or "fdlibm-fused"."""
+        return self.libm or target_named(self.target).libm
+
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values."""
-        keys = ("name", "dialect", "target", "multiply_add", "seed")
+        build = {"target": self.target, "multiply_add": self.arithmetic, "libm": self.libm_class}
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
-        return {**{key: getattr(self, key) for key in keys}, "multiply_add": self.arithmetic, "layers": layers}
+        return {"name": self.name, "dialect": self.dialect, **build, "seed": self.seed, "layers": layers}
 
     def plan(self) -> "Plan":
         """Return the plan: one row per buffer, printable."""
@@ -129,34 +159,66 @@ class Model:
         if isinstance(layer, Norm):
             constants = (("weight", initializers.ones()), ("bias", initializers.zeros()))
             axes = tuple(f"axis{i}" for i in range(len(layer.shape)))
-            return [Tensor(layer, part, axes, layer.shape, 1, 1, value, "float32") for part, value in constants]
+            return [
+                Tensor(layer, part, axes, layer.shape, 1, 1, value, _storage(layer, part, layer.shape))
+                for part, value in constants
+            ]
         if not isinstance(layer, Weighted):
             return []
         axes = dialect.layouts[layer.type]
-        fan_in, fan_out = dialect.fans(layer.type, layer.sizes)
+        shape = tuple(layer.sizes[axis] for axis in axes)
+        out = (layer.out_features,) if hasattr(layer, "out_features") else (layer.out_channels,)  # type: ignore[attr-defined]
+        fans = dialect.fans and dialect.fans(layer.type, layer.sizes)
         try:
-            weight_init = dialect.layer_weight(dialect.weight if layer.weight_init is None else layer.weight_init)
+            given = dialect.layer_weight(dialect.weight if layer.weight_init is None else layer.weight_init)
+            weight_init, fan_in, fan_out = dialect.meaning(given, shape, fans)
             dialect.distribution(weight_init, fan_in, fan_out)
+            if layer.bias:
+                bias_init, *_ = dialect.meaning(dialect.bias or given, out, (fan_in, fan_out))
         except EmbinitError as error:
             raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-        shape = tuple(layer.sizes[axis] for axis in axes)
-        tensors = [Tensor(layer, "weight", axes, shape, fan_in, fan_out, weight_init, layer.weight_format)]
+        storage = _storage(layer, "weight", shape, axes.index("out"))
+        tensors = [Tensor(layer, "weight", axes, shape, fan_in, fan_out, weight_init, storage)]
         if layer.bias:
-            out = (layer.out_features,) if hasattr(layer, "out_features") else (layer.out_channels,)  # type: ignore[attr-defined]
-            tensors.append(Tensor(layer, "bias", ("out",), out, fan_in, fan_out, dialect.bias, layer.bias_format))
+            storage = _storage(layer, "bias", out)
+            tensors.append(Tensor(layer, "bias", ("out",), out, fan_in, fan_out, bias_init, storage))
         return tensors
+
+    def _check_codes(self) -> None:
+        dialect = dialect_named(self.dialect)
+        if dialect.codes is None:
+            return
+        for tensor in self.tensors:
+            distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
+            try:
+                dialect.codes(distribution, tensor.storage)
+            except EmbinitError as error:
+                raise EmbinitError(f"layer {tensor.layer.name!r}: {tensor.part}: {error}") from None
 
     def _check_memory(self) -> None:
         if isinstance(self.memory_limit, bool) or not isinstance(self.memory_limit, int) or self.memory_limit < 1:
             raise EmbinitError(f"memory_limit must be a positive number of bytes, got {self.memory_limit!r}")
         total = 0
         for tensor in self.tensors:
-            total += format_named(tensor.format).nbytes(tensor.size)
+            total += tensor.storage.nbytes(tensor.size)
             if total > self.memory_limit:
                 raise EmbinitError(
                     f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, more than "
                     f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
                 )
+
+
+def _storage(layer: Stored, part: str, shape: tuple[int, ...], out_axis: int | None = None) -> Storage:
+    """Return how a layer holds its weight or bias; out_axis is the weight's axis of output channels."""
+    name = layer.weight_format if part == "weight" else layer.bias_format
+    group_size = layer.group_size if isinstance(layer, Weighted) and part == "weight" else None
+    channels = isinstance(layer, Weighted) and layer.per_channel and format_named(name).grouping == "channels"
+    storage = Storage(name, layer.rounding, group_size, out_axis if channels else None)
+    try:
+        storage.check(shape)
+    except EmbinitError as error:
+        raise EmbinitError(f"layer {layer.name!r}: {part}: {error}") from None
+    return storage
 
 
 def load(path: str | Path, **overrides: Any) -> Model:
@@ -185,10 +247,12 @@ def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mode
         raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
     known = [f.name for f in fields(Model) if f.init and f.name != "layers"]
     _check_keys("[model]", head, known, ["name", "dialect", "seed"])
-    return Model(layers=[_layer(table, i) for i, table in enumerate(layers)], **{**head, **overrides})
+    values = {**head, **overrides}
+    dialect = dialect_named(values["dialect"])
+    return Model(layers=[_layer(table, i, dialect) for i, table in enumerate(layers)], **values)
 
 
-def _layer(table: Mapping[str, Any], position: int) -> Layer:
+def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
     """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
     keys = dict(table)
     label = keys.get("name", f"number {position + 1}")
@@ -196,7 +260,7 @@ def _layer(table: Mapping[str, Any], position: int) -> Layer:
         layer_type = keys.pop("type", None)
         cls = layer_class(layer_type)
         if issubclass(cls, Weighted):
-            keys = _with_initializer(keys)
+            keys = _with_initializer(keys, dialect.named)
         known = [f.name for f in fields(cls) if f.name != "kind"]
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
         _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
@@ -207,31 +271,27 @@ def _layer(table: Mapping[str, Any], position: int) -> Layer:
         raise EmbinitError(text if text.startswith("layer ") else f"layer {label!r}: {text}") from None
 
 
-def _with_initializer(keys: dict[str, Any]) -> dict[str, Any]:
+def _with_initializer(keys: dict[str, Any], named: Mapping[str, Callable[..., Initializer]]) -> dict[str, Any]:
     """Replace weight_init and its parameters, which are keys of the same table, by an Initializer."""
     name = keys.pop("weight_init", "default")
-    parameters = {key: keys.pop(key) for key in INITIALIZER_PARAMETERS if key in keys}
+    known = sorted({key for factory in named.values() for key in inspect.signature(factory).parameters})
+    parameters = {key: keys.pop(key) for key in known if key in keys}
     if name == "default":
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
-        _check_keys('weight_init "default"', parameters, ["gain"], [])
+        _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
         return keys
-    check_known("weight_init", name, ["default", *initializers.BY_NAME])
-    accepted = inspect.signature(initializers.BY_NAME[name]).parameters
+    check_known("weight_init", name, ["default", *named])
+    accepted = inspect.signature(named[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
     _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
-    return {**keys, "weight_init": initializers.BY_NAME[name](**parameters)}
-
-
-INITIALIZER_PARAMETERS = sorted(
-    {p for factory in initializers.BY_NAME.values() for p in inspect.signature(factory).parameters}
-)
+    return {**keys, "weight_init": named[name](**parameters)}
 
 
 def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
     """Raise EmbinitError for the first key that is unknown or missing."""
     for key in table:
         if key not in known:
-            raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known)}")
+            raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}")
     for key in required:
         if key not in table:
             raise EmbinitError(f"{where} needs the key {key!r}, which is missing")

@@ -1,17 +1,16 @@
 """Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse_non_finite
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
+from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
+from embinit.generator import Generator
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ def encode(
     array: NDArray[np.float32],
     format: str,  # noqa: A002 (the settled name)
     rounding: str = "half_away",
-    generator: "Generator | None" = None,
+    generator: Generator | None = None,
     group_size: int | None = None,
     channel_axis: int | None = None,
 ) -> Buffer:
@@ -79,7 +78,7 @@ def encode(
     values = _float32(array)
     groups = layout.groups(values.shape, group_size, channel_axis)
     if not isinstance(layout, Quantized):
-        return Buffer(layout.name, values, values.shape)
+        return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
     flat = values.reshape(-1)
     parameters = layout.parameters(flat, groups, mode)
     payload, clipped = _codes(flat, layout, groups, parameters, mode)
@@ -88,9 +87,49 @@ def encode(
     return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis)
 
 
-def store(values: Values) -> dict[str, Buffer]:
-    """Return the device's buffers, by name."""
-    return {row.name: encode(values.arrays[row.name], row.format) for row in values.plan.rows}
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """The device's buffers by name, and where in the stream rounding drew for each; state_after is after all of it."""
+
+    values: Values
+    buffers: dict[str, Buffer]
+    first_draw: dict[str, int]
+    state_after: Any
+
+
+def store(values: Values) -> Stored:
+    """Round values to the formats of their plan, drawing on from where they end."""
+    model = values.plan.model
+    last = Generator(values.bitgen.copy(), model.dialect, model.target, model.multiply_add)
+    last.drawn = values.drawn
+    buffers, first_draw = {}, {}
+    for row in values.plan.rows:
+        generator = last
+        if row.name in values.store_first_draw:
+            start = dialect_named(model.dialect).seeded(model.seed)
+            generator = Generator(start, model.dialect, model.target, model.multiply_add)
+            generator.advance(values.store_first_draw[row.name])
+        first_draw[row.name] = generator.drawn
+        held = row.storage
+        array = values.arrays[row.name]
+        if row.codes is not None:
+            buffers[row.name] = _saturated(array, held.format)
+            continue
+        try:
+            buffers[row.name] = encode(
+                array, held.format, held.rounding, generator, held.group_size, held.channel_axis
+            )
+        except EmbinitError as error:
+            raise EmbinitError(f"{row.name}: {error}") from None
+    return Stored(values, buffers, first_draw, last.bitgen.state)
+
+
+def _saturated(codes: NDArray[Any], name: str) -> Buffer:
+    """Return the buffer of codes that were drawn as such."""
+    layout = format_named(name)
+    assert isinstance(layout, Quantized)
+    kept = np.clip(codes, layout.qmin, layout.qmax)
+    return Buffer(name, kept.astype(layout.dtype), codes.shape, clipped=int(np.count_nonzero(kept != codes)))
 
 
 def _float32(array: Any) -> NDArray[np.float32]:
@@ -117,7 +156,7 @@ def _codes(
     )  # fmt: skip
     rounding.drew(values.size)
     if clipped and np.isnan(values).any():  # the kernels count NaN as clipped
-        refuse_non_finite(layout.name, values)
+        refuse(layout.name, values, np.isnan(values))
     return payload, clipped
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bundle import Bundle, Entry
+from embinit.bundle import Array, Bundle
 from embinit.errors import EmbinitError, listed
 from embinit.plan import table
 
@@ -88,20 +88,21 @@ class Report:
 def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
     """Compare the bytes of some or all buffers, by name, with a bundle's; source says in the report whose they are.
 
-    Raises EmbinitError for no buffer, for one that the bundle lacks, and for one of another size.
+    What is kept beside codes has names too, such as `fc.weight.scale`. Raises EmbinitError for no buffer, for one that
+    the bundle lacks, and for one of another size.
     """
-    known = {entry.row.name: entry for entry in bundle.entries}
+    known = {array.name: array for array in bundle.arrays}
     if not device or not device.keys() <= known.keys():
         raise EmbinitError(f"device must hold some of {listed(known)}, got {listed(device) or 'none'}")
     return Report(source, tuple(_compare(known[name], device[name]) for name in known if name in device))
 
 
-def element_bits(entry: Entry, payload: bytes) -> NDArray[Any]:
-    """Return the elements of a buffer, in storage order, as unsigned integers."""
-    expected = len(entry.payload)
+def element_bits(array: Array, payload: bytes) -> NDArray[Any]:
+    """Return the elements of an array, in storage order, as unsigned integers."""
+    expected = len(array.payload)
     if len(payload) != expected:
-        raise EmbinitError(f"{entry.row.name} must have {expected} bytes, got {len(payload)}")
-    return np.frombuffer(payload, f"<u{entry.data.itemsize}")
+        raise EmbinitError(f"{array.name} must have {expected} bytes, got {len(payload)}")
+    return np.frombuffer(payload, f"<u{array.data.itemsize}")
 
 
 def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> NDArray[np.int64]:
@@ -117,23 +118,21 @@ def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> ND
     return np.where(nan, -1, np.abs(places[0] - places[1]))
 
 
-def _compare(entry: Entry, payload: bytes) -> Comparison:
-    expected, actual = element_bits(entry, entry.payload), element_bits(entry, payload)
+def _compare(array: Array, payload: bytes) -> Comparison:
+    expected, actual = element_bits(array, array.payload), element_bits(array, payload)
     different = np.flatnonzero(expected != actual)
     first = None
     if different.size:
         index = int(different[0])
-        packed = entry.count != entry.row.size
-        coordinates = (index,) if packed else tuple(int(i) for i in np.unravel_index(index, entry.row.shape))
+        coordinates = tuple(int(i) for i in np.unravel_index(index, array.data.shape))
         bits = int(expected[index]), int(actual[index])
-        first = Mismatch(index, coordinates, *bits, 2 * entry.data.itemsize, entry.ctype == "float")
-    return Comparison(
-        entry.row.name, entry.count, entry.count - different.size, first, _largest_ulp(entry, expected, actual, different)
-    )
+        first = Mismatch(index, coordinates, *bits, 2 * array.data.itemsize, array.ctype == "float")
+    ulp = _largest_ulp(array, expected, actual, different)
+    return Comparison(array.name, array.count, array.count - different.size, first, ulp)
 
 
-def _largest_ulp(entry: Entry, expected: NDArray[Any], actual: NDArray[Any], different: NDArray[np.intp]) -> int | None:
-    if entry.ctype != "float" or not different.size:
+def _largest_ulp(array: Array, expected: NDArray[Any], actual: NDArray[Any], different: NDArray[np.intp]) -> int | None:
+    if array.ctype != "float" or not different.size:
         return None
     largest = int(ulp_distance(expected[different], actual[different]).max())
     return None if largest < 0 else largest

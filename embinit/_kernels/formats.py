@@ -107,55 +107,56 @@ def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
 
 @inlined
 def saturated(
-    x: np.float32, rounded: np.float32, low: np.float32, high: np.float32, least: np.float32, most: np.float32, last: np.int32
-) -> tuple[np.int32, np.int32]:
+    x: np.float32, rounded: np.float32, low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32],
+    last: np.int32,
+) -> tuple[np.int32, np.int32]:  # fmt: skip
     """Return the integer part of rounded, or the outermost code nearest to it, and 1 where that clips, else 0.
 
-    It clips outside low to high, and where x, before it was rounded, is outside least to most.
+    It clips outside low to high, and where x, before it was rounded, is outside the limits.
     """
     kept = rounded if rounded < high else high  # in this order NaN becomes high, and counts
     kept = kept if kept > low else low
     code = last if rounded > high else np.int32(kept)
-    return code, np.int32((rounded != kept) | (x < least) | (x > most))
+    return code, np.int32((rounded != kept) | (x < limits[0]) | (x > limits[1]))
 
 
 @inlined
 def encode_step(
     mode: int, words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
-    least: np.float32, most: np.float32, last: np.int32, codes: Codes,
-) -> int:  # fmt: skip
+    limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
+) -> np.int32:  # fmt: skip
     """Write the codes of values, each with its scale and offset; return how many clip."""
     clipped = np.int32(0)
     if mode == HALF_AWAY:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, half_away(x), low, high, least, most, last)
+            codes[i], clips = saturated(x, half_away(x), low, high, limits, last)
             clipped = np.int32(clipped + clips)
     elif mode == HALF_EVEN:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, np.rint(x), low, high, least, most, last)
+            codes[i], clips = saturated(x, np.rint(x), low, high, limits, last)
             clipped = np.int32(clipped + clips)
     elif mode == TRUNCATE:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, x, low, high, least, most, last)
+            codes[i], clips = saturated(x, x, low, high, limits, last)
             clipped = np.int32(clipped + clips)
     elif mode == FLOOR:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, np.floor(x), low, high, least, most, last)
+            codes[i], clips = saturated(x, np.floor(x), low, high, limits, last)
             clipped = np.int32(clipped + clips)
     else:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, least, most, last)
+            codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, limits, last)
             clipped = np.int32(clipped + clips)
     return clipped
 
 
 @inlined
-def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> int:
+def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> np.int32:
     """Add its zero to each code and saturate; return how many clip."""
     clipped = np.int32(0)
     for i in range(codes.size):
@@ -181,25 +182,32 @@ def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np
 
 
 @inlined
-def codes_at_once(values: Floats, scale: Floats, low: np.float32, high: np.float32, out: NDArray[np.signedinteger]) -> int:
-    """The whole way in one loop, for the case that most buffers are: one grid, half away from zero, 8 or 16 bits."""
+def encode_plain(
+    values: Floats, scale: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
+) -> np.int32:
+    """Encode in one loop what most buffers are: one scale, half away from zero, 8 or 16 bits; return how many clip."""
     clipped = np.int32(0)
-    if scale.view(np.uint32)[0] & FRACTION:
-        divisor = scale[0]
-        for i in range(values.size):
-            x = half_away(np.float32(values[i] / divisor))
-            kept = x if x < high else high
-            kept = kept if kept > low else low
-            out[i] = np.int32(kept)
-            clipped = np.int32(clipped + np.int32(x != kept))
-    else:
-        factor = np.float32(np.float32(1) / scale[0])  # a power of two: the product is the quotient, bit for bit
-        for i in range(values.size):
-            x = half_away(np.float32(values[i] * factor))
-            kept = x if x < high else high
-            kept = kept if kept > low else low
-            out[i] = np.int32(kept)
-            clipped = np.int32(clipped + np.int32(x != kept))
+    for i in range(values.size):
+        x = half_away(np.float32(values[i] / scale))
+        kept = x if x < high else high
+        kept = kept if kept > low else low
+        codes[i] = np.int32(kept)
+        clipped = np.int32(clipped + np.int32(x != kept))
+    return clipped
+
+
+@inlined
+def encode_fixed(
+    values: Floats, factor: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
+) -> np.int32:
+    """Do the same for a scale that is a power of two: the product with its inverse is the quotient, bit for bit."""
+    clipped = np.int32(0)
+    for i in range(values.size):
+        x = half_away(np.float32(values[i] * factor))
+        kept = x if x < high else high
+        kept = kept if kept > low else low
+        codes[i] = np.int32(kept)
+        clipped = np.int32(clipped + np.int32(x != kept))
     return clipped
 
 
@@ -214,12 +222,18 @@ def encode(
     offset and zero are empty where a format has none. low and high are the outermost float32 whose integer parts lie
     within first to last. limited: a quotient outside first to last counts as clipped even where rounding brings it in.
     """
-    if mode == HALF_AWAY and scale.size == 1 and not (offset.size or zero.size or limited):
+    if mode == HALF_AWAY and bits in (8, 16) and scale.size == 1 and not (offset.size or zero.size or limited):
+        fixed, factor = scale.view(np.uint32)[0] & FRACTION == 0, np.float32(np.float32(1) / scale[0])
         if bits == 8:
-            return codes_at_once(values, scale, low, high, out.view(np.int8))
-        if bits == 16:
-            return codes_at_once(values, scale, low, high, out.view(np.int16))
-    least, most = np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf)
+            bytes_ = out.view(np.int8)
+            if fixed:
+                return int(encode_fixed(values, factor, low, high, bytes_))
+            return int(encode_plain(values, scale[0], low, high, bytes_))
+        halves = out.view(np.int16)
+        if fixed:
+            return int(encode_fixed(values, factor, low, high, halves))
+        return int(encode_plain(values, scale[0], low, high, halves))
+    limits = (np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf))
     if zero.size:  # saturates once the zero is added
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
     words, codes = new_words(), np.empty(STEP, np.int32)
@@ -233,9 +247,9 @@ def encode(
         spread(zero, start, run, zeros)
         v = values[start : start + STEP]
         n, drawn = v.size, words[HISTORY + start % BLOCK :]
-        clipped += encode_step(mode, drawn, v, scales, offsets, low, high, least, most, np.int32(last), codes)
+        clipped += int(encode_step(mode, drawn, v, scales, offsets, low, high, limits, np.int32(last), codes))
         if zero.size:
-            clipped += shift_step(codes[:n], zeros, np.int32(first), np.int32(last))
+            clipped += int(shift_step(codes[:n], zeros, np.int32(first), np.int32(last)))
         pack_block(codes[:n], bits, out[start * bits // 8 :])
     return clipped
 

@@ -1,20 +1,30 @@
 """Words of the bit generators, in blocks: every distribution kernel reads the stream through `refill`."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.mt19937 import mt19937, mt19937_next
 
 Words = NDArray[np.uint32]
 
 XORSHIFT32 = 0
 PCG32 = 1
+MT19937 = 2
 PCG32_MULTIPLIER = np.uint64(6364136223846793005)
+#: The sums of the first i powers of the multiplier: i steps from state s lead to s + PCG32_STEPS[i] * (next(s) - s).
+PCG32_RUN = 512
+PCG32_STEPS = np.append(np.uint64(0), np.cumsum(PCG32_MULTIPLIER ** np.arange(PCG32_RUN, dtype=np.uint64)))
 
 #: Words that one refill gives at most; the block and what is made of it stay in the first-level cache.
 BLOCK = 8192
-#: Words before a block that hold the end of the block before it, from which xorshift32 goes on in whole vectors.
-HISTORY = 512
+#: Words before a block that hold the end of the block before it: SPAN or more, and whole cache lines.
+HISTORY = 704
+#: z^682 + z^375 + z^241 + z^123 + 1 is a multiple of xorshift32's characteristic polynomial P(z): a word is the XOR of
+#: four of the SPAN words before it, none nearer than 307, so whole vectors compute at once.
+SPAN = 682
 
 
 @inlined
@@ -25,24 +35,46 @@ def xorshift32_step(x: np.uint32) -> np.uint32:
     return np.uint32(x ^ np.uint32(x << np.uint32(5)))
 
 
-@inlined
-def xorshift32(state: Words, words: Words, count: int, primed: bool) -> None:
-    """Write count words behind the history; primed says that the history holds the last HISTORY words drawn.
+def _recurrence(s: int) -> Callable[[Words, int], None]:
+    """Return the recurrence of P(z)^s = P(z^s), s a power of two: ten of the 32 s words before it make a word."""
 
-    The first words come one by one. The rest obey the recurrence of the characteristic polynomial raised to the 16th
-    power, P(z)^16 = P(z^16) over GF(2): ten earlier words, none nearer than 176, make the next, so whole vectors do.
-    """
-    serial = 0 if primed else min(count, HISTORY)
-    x = state[0]
-    for i in range(HISTORY, HISTORY + serial):
+    @inlined
+    def extend(words: Words, count: int) -> None:
+        """Write count words behind the first 32 s."""
+        for i in range(count):  # indices from 0 up spare Numba's test for negative ones, which keeps a loop scalar
+            words[i + 32 * s] = (
+                words[i] ^ words[i + 6 * s] ^ words[i + 9 * s] ^ words[i + 14 * s] ^ words[i + 15 * s]
+                ^ words[i + 17 * s] ^ words[i + 18 * s] ^ words[i + 19 * s] ^ words[i + 20 * s] ^ words[i + 21 * s]
+            )  # fmt: skip
+
+    return extend
+
+
+_extend_1, _extend_2, _extend_4, _extend_8, _extend_16 = (_recurrence(s) for s in (1, 2, 4, 8, 16))
+
+
+@inlined
+def xorshift32_start(state: Words, words: Words) -> None:
+    """Fill words, SPAN of them or fewer: 32 one by one, then as many again as there are, over and over."""
+    n, x = words.size, state[0]
+    for i in range(min(n, 32)):
         x = xorshift32_step(x)
         words[i] = x
-    w = words[serial:]  # indices from 0 up spare Numba's test for negative ones, which would keep the loop scalar
-    for i in range(count - serial):
-        w[i + 512] = (
-            w[i] ^ w[i + 96] ^ w[i + 144] ^ w[i + 224] ^ w[i + 240]
-            ^ w[i + 272] ^ w[i + 288] ^ w[i + 304] ^ w[i + 320] ^ w[i + 336]
-        )  # fmt: skip
+    _extend_1(words, min(n, 64) - 32)
+    _extend_2(words, min(n, 128) - 64)
+    _extend_4(words, min(n, 256) - 128)
+    _extend_8(words, min(n, 512) - 256)
+    _extend_16(words, n - 512)
+
+
+@inlined
+def xorshift32(state: Words, words: Words, count: int, primed: bool) -> None:
+    """Write count words behind the history; primed says that the history holds the last HISTORY words drawn."""
+    started = 0 if primed else min(count, SPAN)
+    xorshift32_start(state, words[HISTORY : HISTORY + started])
+    w = words[HISTORY - SPAN + started :]
+    for i in range(count - started):
+        w[i + SPAN] = w[i] ^ w[i + 123] ^ w[i + 241] ^ w[i + 375]
     if count:
         state[0] = words[HISTORY + count - 1]
 
@@ -72,11 +104,14 @@ def pcg32_store(state: Words, s: np.uint64) -> None:
 
 @inlined
 def pcg32(state: Words, words: Words, count: int) -> None:
-    """Write count words behind the history."""
+    """Write count words behind the history, PCG32_RUN at a time: those do not wait for each other."""
     s, increment = pcg32_load(state)
-    for i in range(HISTORY, HISTORY + count):
-        words[i] = pcg32_output(s)
-        s = s * PCG32_MULTIPLIER + increment
+    for start in range(HISTORY, HISTORY + count, PCG32_RUN):
+        run = words[start : min(start + PCG32_RUN, HISTORY + count)]
+        step = s * PCG32_MULTIPLIER + increment - s
+        for i in range(run.size):
+            run[i] = pcg32_output(s + PCG32_STEPS[i] * step)
+        s += PCG32_STEPS[run.size] * step
     pcg32_store(state, s)
 
 
@@ -87,6 +122,8 @@ def next_word(kind: int, state: Words) -> np.uint32:
         x = xorshift32_step(state[0])
         state[0] = x
         return x
+    if kind == MT19937:
+        return mt19937_next(state)
     s, increment = pcg32_load(state)
     pcg32_store(state, s * PCG32_MULTIPLIER + increment)
     return pcg32_output(s)
@@ -103,8 +140,11 @@ def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> No
     """Draw count <= BLOCK words into words[HISTORY : HISTORY + count]; every call but the last draws BLOCK of them."""
     if kind == XORSHIFT32:
         if not first:
-            words[:HISTORY] = words[BLOCK : BLOCK + HISTORY]
+            for i in range(HISTORY):  # a plain loop: Numba copies slices word by word
+                words[i] = words[BLOCK + i]
         xorshift32(state, words, count, not first)
+    elif kind == MT19937:
+        mt19937(state, words[HISTORY : HISTORY + count])
     else:
         pcg32(state, words, count)
 
@@ -116,4 +156,6 @@ def raw(kind: int, state: Words, out: Words) -> None:
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
-        out[start : start + count] = words[HISTORY : HISTORY + count]
+        drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
+        for i in range(count):
+            filled[i] = drawn[i]

@@ -11,9 +11,10 @@ from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words
 LOW_24 = np.uint32(0xFFFFFF)
 UNIT = np.float32(2.0**-24)
 
-#: z^49088 + z^8039 + 1 is a multiple of xorshift32's characteristic polynomial: a word is the XOR of the one RING words
-#: before it and of the one NEAR words after that. So a ring of RING words advances in place, one XOR for each.
-RING, NEAR = 49088, 8039
+#: z^3261 + z^2663 + z^368 + 1 is a multiple of xorshift32's characteristic polynomial: a word is the XOR of the ones
+#: RING, RING - NEAR and RING - FAR words before it. So a ring of RING words, which stays in the first-level cache,
+#: advances in place.
+RING, NEAR, FAR = 3261, 368, 2663
 
 
 @inlined
@@ -31,7 +32,7 @@ def uniform(
 
     The multiply-add rounds once when fused, twice when not.
     """
-    if kind == XORSHIFT32 and out.size >= 4 * RING:
+    if kind == XORSHIFT32 and out.size > RING:
         _from_ring(state, shift, fused, low, width, out)
         return
     words = new_words()
@@ -53,18 +54,23 @@ def _from_ring(
     ring = words[HISTORY:]
     for i in range(RING):
         out[i] = _value(ring[i], shift, fused, low, width)
-    before_wrap, ahead, behind = RING - NEAR, ring[NEAR:], ring[RING - NEAR :]
+    second, third = RING - FAR, RING - NEAR
+    middle, last = ring[second:], ring[third:]
     count = RING
     for start in range(RING, out.size, RING):
         filled = out[start : start + RING]
         count = filled.size
-        for i in range(min(count, before_wrap)):
-            ring[i] ^= ahead[i]
+        for i in range(min(count, second)):
+            ring[i] ^= ring[i + NEAR] ^ ring[i + FAR]
             filled[i] = _value(ring[i], shift, fused, low, width)
-        wrapped = filled[before_wrap:]
-        for i in range(count - before_wrap):
-            behind[i] ^= ring[i]
-            wrapped[i] = _value(behind[i], shift, fused, low, width)
+        filled = filled[second:]
+        for i in range(min(count, third) - second):
+            middle[i] ^= middle[i + NEAR] ^ ring[i]
+            filled[i] = _value(middle[i], shift, fused, low, width)
+        filled = filled[third - second :]
+        for i in range(count - third):
+            last[i] ^= ring[i] ^ ring[i + FAR - NEAR]
+            filled[i] = _value(last[i], shift, fused, low, width)
     state[0] = ring[count - 1]
 
 

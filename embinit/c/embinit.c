@@ -225,6 +225,16 @@ void embinit_constant(const embinit_source *source, const void *rule, uint32_t a
     }
 }
 
+void embinit_broadcast(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
+{
+    const uint32_t *base = ((const embinit_broadcast_rule *)rule)->base;
+    (void)source;
+    (void)a;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = embinit_float(base[i % b]);
+    }
+}
+
 void embinit_uniform(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     float low = embinit_float(a);

@@ -105,6 +105,13 @@ typedef void embinit_distribution(const embinit_source *source, const void *rule
 /* Every value is a; draws nothing; b and rule are not used. */
 embinit_distribution embinit_constant;
 
+/* Element i has the bits base[i % b]; draws nothing; a is not used, b an integer; rule is an embinit_broadcast_rule. */
+embinit_distribution embinit_broadcast;
+
+typedef struct {
+    const uint32_t *base;
+} embinit_broadcast_rule;
+
 /* a + b * k * 2^-24, k = (word >> shift) & 0xffffff: one word each; rule is an embinit_uniform_rule. */
 embinit_distribution embinit_uniform;
 

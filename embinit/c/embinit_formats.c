@@ -4,25 +4,11 @@
 #define SIGN 0x80000000u
 #define INFINITY_BITS 0x7f800000u
 
-static uint32_t bits_of(float value)
-{
-    union { float value; uint32_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
-static float float_of(uint32_t bits)
-{
-    union { uint32_t bits; float value; } both;
-    both.bits = bits;
-    return both.value;
-}
-
 /* ---- Ranges ---- */
 
 void embinit_range_add(embinit_range *range, float value)
 {
-    uint32_t bits = bits_of(value);
+    uint32_t bits = embinit_bits(value);
     uint32_t key = bits & SIGN ? ~bits : bits | SIGN;
     range->least = key < range->least ? key : range->least;
     range->most = key > range->most ? key : range->most;
@@ -45,9 +31,9 @@ static int extremes_of(const embinit_range *range, extremes *found)
     uint32_t least = bits_of_key(range->least);
     uint32_t most = bits_of_key(range->most);
     uint32_t magnitude = (least & ~SIGN) > (most & ~SIGN) ? least & ~SIGN : most & ~SIGN;
-    found->least = float_of(least);
-    found->most = float_of(most);
-    found->magnitude = float_of(magnitude);
+    found->least = embinit_float(least);
+    found->most = embinit_float(most);
+    found->magnitude = embinit_float(magnitude);
     return magnitude < INFINITY_BITS;
 }
 
@@ -116,7 +102,7 @@ static int scale_of(float span, float steps, float *scale)
 embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits)
 {
     int32_t high = (int32_t)(((uint32_t)1 << (width - 1)) - 1u);
-    return plain_grid(float_of((127u - frac_bits) << 23), -high - 1, high);
+    return plain_grid(embinit_float((127u - frac_bits) << 23), -high - 1, high);
 }
 
 int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
@@ -142,12 +128,13 @@ int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bi
     if (!embinit_sym_int32_grid(grid, range, bits)) {
         return 0;
     }
-    if (grid->high < -(grid->low + 1) + 1) {
+    int32_t high = -(grid->low + 1);
+    if (grid->high == high) {
         return 1;
     }
-    grid->high = -(grid->low + 1);
+    grid->high = high;
     (void)extremes_of(range, &found);
-    return found.most / grid->scale < (float)grid->high;
+    return found.most / grid->scale < (float)high; /* the float is one more than the integer */
 }
 
 int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
@@ -194,13 +181,13 @@ int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned
 float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits)
 {
     int32_t biased = 127 + (int32_t)exponent - ((1 << (exponent_bits - 1)) - 1);
-    return float_of(biased > 0 ? (uint32_t)biased << 23 : 0x400000u);
+    return embinit_float(biased > 0 ? (uint32_t)biased << 23 : 0x400000u);
 }
 
 /* The least exponent with quotient <= 2^exponent; 0 for quotient 0, and at least -127. */
 static int32_t exponent_above(float quotient)
 {
-    uint32_t bits = bits_of(quotient);
+    uint32_t bits = embinit_bits(quotient);
     uint32_t fraction = bits & 0x7fffffu;
     if (bits < 0x800000u) {
         return bits == 0 ? 0 : bits > 0x400000u ? -126 : -127;

@@ -9,7 +9,16 @@ import numpy as np
 from embinit.bitgen import Xorshift32
 from embinit.dialects.base import Dialect
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Initializer, Normal, TruncatedNormal, Uniform, VarianceScaling
+from embinit.initializers import (
+    Broadcast,
+    Constant,
+    Distribution,
+    Initializer,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    VarianceScaling,
+)
 from embinit.samplers import MultiplyAdd
 
 f32 = np.float32
@@ -59,6 +68,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Normal(float(f32(mean)), float(f32(stddev)))
         case TruncatedNormal():
             raise EmbinitError("OnDeviceTraining has no truncated normal: use normal")
+        case Broadcast():
+            raise EmbinitError("OnDeviceTraining has no broadcast: use constant")
     if initializer.distribution == "truncated_normal":
         raise EmbinitError("OnDeviceTraining has no truncated normal: use kaiming_normal or xavier_normal")
     gain = f32(initializer.gain * math.sqrt(initializer.scale))

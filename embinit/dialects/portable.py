@@ -9,6 +9,7 @@ from embinit.dialects.base import Dialect
 from embinit.dialects.odt import LAYOUTS, fans
 from embinit.initializers import (
     TRUNCATED_STDDEV,
+    Broadcast,
     Constant,
     Distribution,
     Initializer,
@@ -36,6 +37,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Normal(f32(mean), f32(stddev))
         case TruncatedNormal(mean, stddev):
             return TruncatedNormal(f32(mean), f32(stddev))
+        case Broadcast(base):
+            return Broadcast(np.asarray(base, np.float32).tolist())
     n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     stddev = initializer.gain * math.sqrt(initializer.scale / n)
     if initializer.distribution == "uniform":

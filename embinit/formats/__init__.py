@@ -5,19 +5,16 @@ from functools import cache
 
 from embinit.errors import EmbinitError, listed
 from embinit.formats import affine, blockfloat, float32, qformat
-from embinit.formats.base import Family, Format, Grid, Groups, Parameters, Quantized, refuse_non_finite
-from embinit.formats.float32 import Float32
+from embinit.formats.base import Family, Format, Groups, Parameters, Quantized, refuse
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
+_FAMILIES = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
 #: What `embinit formats` lists: families of formats by name pattern.
-FORMATS = {
-    family.name: family
-    for family in (*float32.FAMILIES, *qformat.FAMILIES, *affine.FAMILIES, *blockfloat.FAMILIES)
-}
+FORMATS = {family.name: family for family in _FAMILIES}
 
 
 def format_named(name: str) -> Format:
-    """Return a format; an unknown name is an error that lists the known ones.
+    """Return a format; an unknown name is an error that lists the known patterns.
 
     >>> format_named("float32").nbytes(10)
     40
@@ -25,20 +22,24 @@ def format_named(name: str) -> Format:
     7
     """
     if not isinstance(name, str):
-        raise EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
+        raise _unknown(name)
     return _format_named(name)
 
 
 @cache
 def _format_named(name: str) -> Format:
-    for family in FORMATS.values():
-        matched = re.fullmatch(family.pattern, name, re.ASCII)
-        if matched:
-            return family.make(name, *map(int, matched.groups()))
-    raise EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
+    for pattern, make in _FAMILIES.values():
+        numbers = re.fullmatch(pattern, name, re.ASCII)
+        if numbers:
+            return make(name, *map(int, numbers.groups()))
+    raise _unknown(name)
+
+
+def _unknown(name: object) -> EmbinitError:
+    return EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
 
 
 __all__ = [
-    "FORMATS", "ROUNDINGS", "Family", "Float32", "Format", "Grid", "Groups", "Parameters", "Quantized", "Rounding",
-    "format_named", "refuse_non_finite",
+    "FORMATS", "ROUNDINGS", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding", "format_named",
+    "refuse",
 ]  # fmt: skip

@@ -6,32 +6,23 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from embinit.errors import EmbinitError
-from embinit.formats.base import (
-    F32, Family, Grid, Groups, Parameters, Quantized, check_scale, check_width, extremes, largest,
-)  # fmt: skip
+from embinit.formats import base
+from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized
 from embinit.formats.rounding import Rounding
-
-
-def scale_of(name: str, magnitude: F32, steps: float) -> F32:
-    """Return fl(magnitude / steps), and 1 for a group of zeros; steps is rounded to float32 first."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(magnitude == 0, np.float32(1), magnitude / np.float32(steps))
-    check_scale(name, scale, magnitude)
-    return scale
 
 
 @dataclass(frozen=True)
 class Symmetric(Quantized):
     """Codes around zero: scale = fl(absmax / steps), code = saturate(round(fl(v / scale))).
 
-    steps is what the framework's C code divides absmax by: qmax, rounded to float32.
+    steps is qmax, in float32, which cannot hold every one.
     """
 
     steps: float
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return the scales."""
-        return Parameters(scale=scale_of(self.name, largest(self.name, values, groups), self.steps))
+        return Parameters(scale=base.scale_of(self.name, base.largest(self.name, values, groups), self.steps))
 
     def grid(self, parameters: Parameters) -> Grid:
         """Return the grids: a scale each."""
@@ -48,14 +39,14 @@ class SymInt32(Symmetric):
     @classmethod
     def make(cls, name: str, width: int) -> "SymInt32":
         """Build from the number in a name."""
-        check_width(name, "the width", width, 0, 31, "OnDeviceTraining exits")
+        base.check_width(name, "the width", width, 0, 31, "OnDeviceTraining exits")
         half = 2.0 ** (width - 1)
         steps = float(np.float32(half - 1))
         return cls(name, 32, -int(half), int(steps), steps)
 
 
 class Sym(Symmetric):
-    """sym<b>, OnDeviceTraining's SYM: b-bit two's complement codes in a stream of bits, one scale a group.
+    """sym<b>, OnDeviceTraining's SYM: packed two's complement codes of b bits, one scale a group.
 
     From 26 bits on the C code exits when the largest magnitude is positive: its code, 2^(b-1), does not fit.
     """
@@ -66,27 +57,26 @@ class Sym(Symmetric):
     @classmethod
     def make(cls, name: str, width: int) -> "Sym":
         """Build from the number in a name."""
-        check_width(name, "the width", width, 1, 31, "OnDeviceTraining exits")
-        half = 2 ** (width - 1)
-        return cls(name, width, -half, half - 1, half - 1)
+        base.check_width(name, "the width", width, 1, 31, "OnDeviceTraining exits")
+        qmax = 2 ** (width - 1) - 1
+        return cls(name, width, -qmax - 1, qmax, float(np.float32(qmax)))
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
-        """Return the scales; a code that its width cannot hold is an error."""
+        """Return the scales; a code that b bits cannot hold is an error."""
         parameters = super().parameters(values, groups, rounding)
-        if float(np.float32(self.steps)) > self.qmax:
-            _, high = extremes(self.name, values, groups)
-            too_large = np.flatnonzero(high / self.grid(parameters).scale >= np.float32(self.steps))
-            if too_large.size:
+        if self.steps > self.qmax:
+            _, high = base.extremes(self.name, values, groups)
+            for group in np.flatnonzero(high / self.grid(parameters).scale >= self.steps):
                 raise EmbinitError(
-                    f"{self.name}: above 25 bits the largest magnitude of a group must be negative, because float32 makes "
-                    f"{self.qmax + 1} of qmax = {self.qmax} and OnDeviceTraining exits; got {high[too_large[0]]} in group "
-                    f"{too_large[0]}; take sym25 or less, or sym_int32/{self.bits}"
+                    f"{self.name}: above 25 bits the largest magnitude of a group must be negative, because float32 "
+                    f"rounds qmax up to {self.steps:.0f} and OnDeviceTraining exits, got {high[group]} in group "
+                    f"{group}; take sym25 or less, or sym_int32/{self.bits}"
                 )
         return parameters
 
 
 class Channelwise(Symmetric):
-    """int8 and int4 as CMSIS-NN and TFLite hold weights: codes from -qmax to qmax, zero point 0, one scale a channel."""
+    """int8, as CMSIS-NN and TFLite hold weights: codes from -qmax to qmax, zero point 0, one scale a channel."""
 
     grouping: ClassVar[Literal["channels"]] = "channels"
 
@@ -99,14 +89,14 @@ class Channelwise(Symmetric):
 
 
 class PackedChannelwise(Channelwise):
-    """int4: two codes a byte, the one of even index in the low nibble."""
+    """int4: as int8, two codes a byte, the one of even index in the low nibble."""
 
     packed = True
 
 
 @dataclass(frozen=True)
 class Asymmetric(Quantized):
-    """Codes from 0 to 2^b - 1, packed, with a scale and a zero point that takes a draw when rounding is stochastic."""
+    """Packed codes from 0 to 2^b - 1, with a scale and a zero point, which is rounded as the elements are."""
 
     packed = True
 
@@ -125,20 +115,22 @@ class Asym(Asymmetric):
     @classmethod
     def make(cls, name: str, width: int) -> "Asym":
         """Build from the number in a name."""
-        check_width(name, "the width", width, 1, 30, "OnDeviceTraining exits")
+        base.check_width(name, "the width", width, 1, 30, "OnDeviceTraining exits")
         return cls(name, width, 0, 2**width - 1)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
         """Return scale and zero point; a zero point outside int32 is an error."""
-        low, high = extremes(self.name, values, groups)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            spread = scale_of(self.name, high - low, self.qmax)
-            scale = np.where(low == high, np.where(low == 0, np.float32(1), np.abs(low)), spread)
-            zero_point = rounding.integers(low / scale)
+        low, high = base.extremes(self.name, values, groups)
+        if low[0] == high[0]:
+            scale = base.scale_of(self.name, np.abs(low), 1)
+        else:
+            with np.errstate(over="ignore"):
+                scale = base.scale_of(self.name, high - low, self.qmax)
+        zero_point = rounding.integers(low / scale)
         if not -(2**31) <= zero_point[0] < 2**31:
             raise EmbinitError(
-                f"{self.name}: the zero point must fit in int32, and OnDeviceTraining exits where it does not; values from "
-                f"{low[0]} to {high[0]} put it at {zero_point[0]:.0f}; take affine{min(self.bits, 16)}, fewer bits, or float32"
+                f"{self.name} needs a zero point within int32, or OnDeviceTraining exits, got {zero_point[0]:.0f} for "
+                f"values from {low[0]} to {high[0]}; take affine{min(self.bits, 16)} or fewer bits, or keep float32"
             )
         return Parameters(scale=scale, zero_point=zero_point.astype(np.int32))
 
@@ -161,15 +153,15 @@ class Affine(Asymmetric):
     @classmethod
     def make(cls, name: str, width: int) -> "Affine":
         """Build from the number in a name."""
-        check_width(name, "the width", width, 1, 16, "the zero point is a uint16")
+        base.check_width(name, "the width", width, 1, 16, "the zero point is a uint16")
         return cls(name, width, 0, 2**width - 1)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
         """Return scales and zero points."""
-        low, high = extremes(self.name, values, groups)
+        low, high = base.extremes(self.name, values, groups)
         low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
-        with np.errstate(over="ignore"):  # an infinite scale makes every code 0
-            scale = scale_of(self.name, high - low, self.qmax)
+        with np.errstate(over="ignore"):
+            scale = base.scale_of(self.name, high - low, self.qmax)
         zero_point = np.clip(rounding.integers(-low / scale), 0, self.qmax)
         return Parameters(scale=scale, zero_point=zero_point.astype(np.uint16))
 
@@ -180,14 +172,11 @@ class Affine(Asymmetric):
         return Grid(parameters.scale, zero=parameters.zero_point.astype(np.int32))
 
 
-FAMILIES = (
-    Family("int8", "8", "CMSIS-NN and TFLite weights, a scale a buffer or channel", "int8", Channelwise.make),
-    Family("int4", "4", "CMSIS-NN weights, two codes a byte, a scale a buffer or channel", "int4", PackedChannelwise.make),
-    Family("sym<b>", "1..31", "OnDeviceTraining SYM: packed, symmetric, a scale a group", r"sym(0|[1-9]\d{0,2})", Sym.make),
-    Family("asym<b>", "1..30", "OnDeviceTraining ASYM of 2026-07: packed, the zero point in steps from 0",
-           r"asym(0|[1-9]\d{0,2})", Asym.make),
-    Family("affine<b>", "1..16", "OnDeviceTraining ASYM after 2026-07: packed, the zero point the code of 0, groups",
-           r"affine(0|[1-9]\d{0,2})", Affine.make),
-    Family("sym_int32/<b>", "32", "OnDeviceTraining SYM_INT32: codes of 0 to 31 bits in int32",
-           r"sym_int32/(0|[1-9]\d{0,2})", SymInt32.make),
-)  # fmt: skip
+FAMILIES: Families = {
+    Family("int8", "8", "CMSIS-NN and TFLite weights: a scale a buffer or channel"): ("int8", Channelwise.make),
+    Family("int4", "4", "the same in 4 bits, two codes a byte"): ("int4", PackedChannelwise.make),
+    Family("sym<b>", "1..31", "OnDeviceTraining SYM: a scale a group"): (f"sym{NUMBER}", Sym.make),
+    Family("asym<b>", "1..30", "OnDeviceTraining ASYM of 2026-07: one zero point"): (f"asym{NUMBER}", Asym.make),
+    Family("affine<b>", "1..16", "OnDeviceTraining ASYM since: a zero point a group"): (f"affine{NUMBER}", Affine.make),
+    Family("sym_int32/<b>", "32", "OnDeviceTraining SYM_INT32: one scale"): (f"sym_int32/{NUMBER}", SymInt32.make),
+}

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +15,8 @@ from embinit.formats.rounding import Rounding
 F32 = NDArray[np.float32]
 
 
-class Groups(NamedTuple):
+@dataclass(frozen=True)
+class Groups:
     """Which elements share a grid: element i, in storage order, belongs to group i // run % count."""
 
     count: int
@@ -70,7 +71,7 @@ class Format:
         return n if rounding == "stochastic" else 0
 
     def groups(self, shape: tuple[int, ...], group_size: int | None = None, channel_axis: int | None = None) -> Groups:
-        """Return how the elements of an array share grids; group_size and channel_axis are errors where they do not fit."""
+        """Return how the elements of an array share grids; one that cannot be is an error."""
         n = math.prod(shape)
         if group_size is not None:
             self._check_grouping("group_size", group_size, "groups")
@@ -128,23 +129,24 @@ class Quantized(Format, ABC):
 
 @dataclass(frozen=True)
 class Family:
-    """Formats that share a name pattern: name as a user reads it, the bits of an element, and what it is."""
+    """Formats that share a name pattern: the pattern as a user reads it, the bits of an element, and what they are."""
 
     name: str
     bits: str
     summary: str
-    pattern: str
-    make: Callable[..., Format] = field(repr=False)
+
+
+#: Families, each with the regular expression of its names and what builds a format from a name and its numbers.
+Families = dict[Family, tuple[str, Callable[..., Format]]]
+
+#: The regular expression of a number in a format's name.
+NUMBER = r"(0|[1-9]\d{0,2})"
 
 
 def check_width(name: str, what: str, value: int, low: int, high: int, why: str = "") -> None:
     """Raise EmbinitError unless a number in a format's name lies in its range."""
     if not low <= value <= high:
-        raise EmbinitError(f"{what} of {name} must be {low} to {high}, got {value}{why and ': ' + why}")
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+        raise EmbinitError(f"{what} of {name} must be {low} to {high}{why and f' ({why})'}, got {value}")
 
 
 def largest(name: str, values: F32, groups: Groups) -> F32:
@@ -155,7 +157,7 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
     formats.absmax(values, groups.run, bits)
     magnitudes = bits.view(np.float32)
     if not np.isfinite(magnitudes).all():
-        refuse_non_finite(name, values)
+        refuse(name, values, ~np.isfinite(values))
     return magnitudes
 
 
@@ -166,25 +168,34 @@ def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
     low, high = np.empty(groups.count, np.float32), np.empty(groups.count, np.float32)
     formats.extremes(values, groups.run, low, high)
     if not (np.isfinite(low) & np.isfinite(high)).all():
-        refuse_non_finite(name, values)
+        refuse(name, values, ~np.isfinite(values))
     return low, high
 
 
-def refuse_non_finite(name: str, values: F32) -> None:
-    """Raise EmbinitError with the first value that is not finite."""
-    at = int(np.flatnonzero(~np.isfinite(values))[0])
+def refuse(name: str, values: F32, bad: NDArray[np.bool_]) -> None:
+    """Raise EmbinitError with the first bad value."""
+    at = int(np.flatnonzero(bad)[0])
     raise EmbinitError(
-        f"{name} takes finite values, got {values[at]} at element {at}: C leaves its conversion to an integer undefined; "
+        f"{name} has no code for {values[at]}, at element {at}, and C leaves its conversion to an integer undefined; "
         "mend the values first, or keep float32"
     )
 
 
-def check_scale(name: str, scale: F32, span: F32) -> None:
-    """Raise EmbinitError for a scale that has underflowed to 0: a division by it has no defined code."""
-    lost = np.flatnonzero((scale == 0) & (span != 0))
+def scale_of(name: str, span: F32, steps: float) -> F32:
+    """Return fl(span / fl(steps)), and 1 for no span; a scale that underflows to 0 is an error.
+
+    A division by such a scale has no code. An infinite scale is allowed: every code is 0.
+    """
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        scale: F32 = np.where(span == 0, np.float32(1), span / np.float32(steps))
+    lost = np.flatnonzero(scale == 0)
     if lost.size:
-        at = int(lost[0])
         raise EmbinitError(
-            f"{name}: the scale of group {at} underflows to 0, because its values span {span[at]} only; "
-            "scale the values up, take fewer bits, or keep float32"
+            f"{name} needs a scale above 0, and that of group {lost[0]} underflows, got values that span "
+            f"{span[lost[0]]}; scale the values up, take fewer bits, or keep float32"
         )
+    return scale
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)

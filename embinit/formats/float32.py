@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.formats.base import Family, Format
+from embinit.formats.base import Families, Family, Format
 
 
 @dataclass(frozen=True)
@@ -30,4 +30,4 @@ class Float32(Format):
         return 0
 
 
-FAMILIES = (Family("float32", "32", "IEEE 754 binary32: the values themselves", "float32", Float32),)
+FAMILIES: Families = {Family("float32", "32", "IEEE 754 binary32: the values themselves"): ("float32", Float32)}

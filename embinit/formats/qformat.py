@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen.base import checked_uint
 from embinit.errors import EmbinitError
-from embinit.formats.base import F32, Family, Grid, Groups, Parameters, Quantized, check_width
+from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized, check_width
 from embinit.formats.rounding import Rounding
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ class QFormat(Quantized):
     def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
         """Build from the numbers in a name."""
         width = int_bits + frac_bits
-        check_width(name, "m", int_bits, 1, 32, "m counts the sign")
+        check_width(name, "m", int_bits, 1, 32, "it counts the sign")
         check_width(name, "m + n", width, 2, 32)
         bits = next(bits for bits in (8, 16, 32) if width <= bits)
-        return cls(name, bits, -(2 ** (width - 1)), 2 ** (width - 1) - 1, frac_bits)
+        return cls(name, bits, -(1 << (width - 1)), (1 << (width - 1)) - 1, frac_bits)
 
     @property
     def wide(self) -> bool:
@@ -58,12 +59,12 @@ class QFormat(Quantized):
         """
         if not 0 <= bound < float("inf"):
             raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {bound!r}")
-        return min(int(Fraction(bound) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
+        return min(int(Fraction(float(bound)) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
 
     def uniform(self, generator: "Generator", bound: int, n: int) -> NDArray[Any]:
         """Draw n codes from -bound to bound in integers alone, one word each, as a device without an FPU does.
 
-        Up to 16 bits of code: ((word >> 16) * (2 bound + 1) >> 16) - bound; above: (word * (2 bound + 1) >> 32) - bound.
+        Up to 16 bits ((word >> 16) * (2 bound + 1) >> 16) - bound; above (word * (2 bound + 1) >> 32) - bound.
 
         >>> import embinit
         >>> QFormat.make("q7", 1, 7).uniform(embinit.Generator(embinit.Xorshift32(42)), 100, 4).tolist()
@@ -71,21 +72,21 @@ class QFormat(Quantized):
         """
         from embinit._kernels import formats
 
-        if not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
+        if isinstance(bound, bool) or not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
             raise EmbinitError(f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {bound!r}")
-        out = np.empty(self.nbytes(n), np.uint8)
+        out = np.empty(self.nbytes(checked_uint("n", n, 63)), np.uint8)
         formats.uniform_codes(generator.bitgen.kind, generator.bitgen.words, int(bound), self.wide, self.bits, out)
         generator.drawn += n
         return out.view(self.dtype)
 
 
-FAMILIES = (
-    Family(
-        "q<m>.<n>",
-        "8, 16, 32",
-        "fixed point, m integer bits counting the sign, n fractional; q7, q15, q31 are q1.7, q1.15, q1.31",
-        r"q(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})",
+FAMILIES: Families = {
+    Family("q<m>.<n>", "8, 16, 32", "fixed point: m integer bits counting the sign, n fractional"): (
+        rf"q{NUMBER}\.{NUMBER}",
         QFormat.make,
     ),
-    *(Family(f"q{n}", str(n + 1), f"q1.{n}", f"q{n}", lambda name, n=n: QFormat.make(name, 1, n)) for n in (7, 15, 31)),
-)
+    **{
+        Family(f"q{n}", str(n + 1), f"q1.{n}"): (f"q{n}", lambda name, n=n: QFormat.make(name, 1, n))
+        for n in (7, 15, 31)
+    },
+}

@@ -1,6 +1,6 @@
 """Rounding: the five modes, and the stream that the stochastic one draws from."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +23,14 @@ class Rounding:
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={generator!r}")
         self._mode = ROUNDINGS.index(mode)
         self._generator = generator if mode == "stochastic" else None
-        self._bitgen = self._generator.bitgen.copy() if self._generator else None
+        self._kind = self._generator.bitgen.kind if self._generator else 0
+        self._state = self._generator.bitgen.words.copy() if self._generator else np.zeros(1, np.uint32)
         self._drawn = 0
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
+    def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
         """What kernels take first: the mode, and the kind and the state of the generator."""
-        if self._bitgen is None:
-            return self._mode, 0, np.zeros(1, np.uint32)
-        return self._mode, self._bitgen.kind, self._bitgen.words
+        return self._mode, self._kind, self._state
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values rounded to integers, drawing for each in order; infinities and NaN stay what they are."""
@@ -44,10 +43,10 @@ class Rounding:
 
     def drew(self, n: int) -> None:
         """Count the words that n elements have drawn."""
-        self._drawn += n if self._generator else 0
+        self._drawn += n
 
     def commit(self) -> None:
         """Move the generator on by what was drawn."""
-        if self._generator is not None and self._bitgen is not None:
-            self._generator.bitgen.words[:] = self._bitgen.words
+        if self._generator is not None:
+            self._generator.bitgen.words[:] = self._state
             self._generator.drawn += self._drawn

@@ -1,7 +1,9 @@
 """Samplers: how words of a stream become values, one class for each way that frameworks have."""
 
 from embinit.samplers.base import CDraw, Sampler
+from embinit.samplers.codes import CCode, Codes
 from embinit.samplers.multiply_add import MultiplyAdd
 from embinit.samplers.scaled_integer import ScaledInteger
+from embinit.samplers.torch import Torch
 
-__all__ = ["CDraw", "MultiplyAdd", "Sampler", "ScaledInteger"]
+__all__ = ["CCode", "CDraw", "Codes", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,39 @@ from embinit.initializers import Distribution
 
 
 class Source(Protocol):
-    """Where a sampler reads: a stream of words, and the arithmetic of the device that would."""
+    """Where a sampler reads: a stream of words, and the arithmetic of the device that would.
 
-    bitgen: BitGenerator
-    multiply_add: str
-    libm: str
+    pending: a normal value that a sampler computed and did not use yet, before its mean and deviation; else NaN.
+    """
+
+    pending: float
+
+    @property
+    def bitgen(self) -> BitGenerator:
+        """The generator, which every draw moves."""
+
+    @property
+    def multiply_add(self) -> str:
+        """What the device makes of a multiply-add, "separate" or "fused"."""
+
+    @property
+    def libm(self) -> str:
+        """The class of the device's logf and cosf."""
 
 
 @dataclass(frozen=True)
 class CDraw:
-    """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header."""
+    """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header.
+
+    elementwise: whether drawing elements one by one, each with n = 1, gives the same values.
+    """
 
     function: str
     a: int = 0
     b: int = 0
     rule: tuple[str, str] | None = None
     header: str = "embinit.h"
+    elementwise: bool = True
 
 
 def bits_of(value: float) -> int:
@@ -42,6 +59,9 @@ def bits_of(value: float) -> int:
 class Sampler(ABC):
     """Turns the words of a generator into values, by one framework's rules."""
 
+    #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
+    strided_run: ClassVar[int | None] = None
+
     @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take, or None where that depends on the words."""
@@ -51,8 +71,8 @@ class Sampler(ABC):
         """Fill a one-dimensional array and return the number of words drawn."""
 
     @abstractmethod
-    def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:
-        """Return the C that fills a buffer with the same bits on a build of that multiply-add and libm class."""
+    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:
+        """Return the C that fills n elements with the same bits on a build of that multiply-add and libm class."""
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out with booleans that are true with probability p and return the number of words drawn."""

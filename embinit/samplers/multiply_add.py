@@ -46,7 +46,7 @@ class MultiplyAdd(Sampler):
                 )
         raise _unknown(distribution)
 
-    def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:
+    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
         """Return embinit_constant, embinit_uniform or embinit_normal with their rules."""
         fused, libm = f"EMBINIT_{multiply_add.upper()}", libm.replace("-", "_")
         match distribution:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Normal, TruncatedNormal, Uniform
+from embinit.initializers import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 
 #: Offsets beyond this would not leave room for the code in an int32.
@@ -20,8 +20,8 @@ class ScaledInteger(Sampler):
     """
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return 0 for constants and n for everything else."""
-        return 0 if isinstance(distribution, Constant) else n
+        """Return 0 for given values and n for everything else."""
+        return 0 if isinstance(distribution, Constant | Broadcast) else n
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
@@ -30,15 +30,23 @@ class ScaledInteger(Sampler):
         if isinstance(distribution, Constant):
             out.fill(np.float32(distribution.value))
             return 0
+        if isinstance(distribution, Broadcast):
+            base = np.asarray(distribution.base, np.float32).ravel()
+            out.reshape(-1, base.size)[:] = base
+            return 0
         code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
         offset, scale = offset_and_scale(distribution)
         scaled.scaled(source.bitgen.kind, source.bitgen.words, code[type(distribution)], np.int32(offset), scale, out)
         return out.size
 
-    def c_draw(self, distribution: Distribution, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (nothing depends on the build)
-        """Return embinit_constant or one of the embinit_scaled functions."""
+    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)
+        """Return embinit_constant, embinit_broadcast or one of the embinit_scaled functions."""
         if isinstance(distribution, Constant):
             return CDraw("embinit_constant", bits_of(distribution.value))
+        if isinstance(distribution, Broadcast):
+            words = ", ".join(f"0x{word:08x}u" for word in np.asarray(distribution.base, np.float32).ravel().view("u4"))
+            rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
+            return CDraw("embinit_broadcast", b=np.asarray(distribution.base).size, rule=rule, elementwise=False)
         suffix = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}[type(distribution)]
         offset, scale = offset_and_scale(distribution)
         return CDraw(f"embinit_scaled_{suffix}", bits_of(scale), offset & 0xFFFFFFFF, header="embinit_scaled.h")

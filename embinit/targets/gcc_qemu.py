@@ -1,21 +1,21 @@
 """Devices as their firmware is built: arm-none-eabi-gcc with newlib builds it, qemu-system-arm runs it on a board.
 
-A board's core obeys its instruction set, but for the Cortex-M0 and M0+: their code runs on a Cortex-M3, which has all of
-their instructions, because no board of QEMU's with one of them has the RAM. Results are exact; nothing here knows of
-time.
+A board's core obeys its instruction set. Code for the Cortex-M0 and M0+ runs on a Cortex-M3, which has all of their
+instructions, because no board of QEMU's with one of them has the RAM. Results are exact; nothing here knows of time.
 """
 
 import os
+import re
 import shutil
 import struct
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from embinit.targets.device_error import DeviceError
-from embinit.targets.elf import Image
+from embinit.targets.zig_unicorn import _Image as Image
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 PACKAGES = {COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi", EMULATOR: "qemu-system-arm"}
@@ -68,15 +68,18 @@ def build(
     output: Path,
     *,
     include: Sequence[Path] = (),
-    entry: str = "firmware_main",
+    keep: Iterable[str] = ("firmware_main",),
 ) -> Path:
     """Compile and link C sources by a compiler command into one ELF file for a Machine and return its path.
 
-    entry is the function to call; what it does not reach is left out. Raises DeviceError, with the first error line of
-    the compiler or linker.
+    keep names the functions to call and the buffers to read: what these do not reach is left out. Raises DeviceError,
+    with the first error line of the compiler or linker.
     """
-    link = ["-nostartfiles", f"-Wl,-T,{_LINKER_SCRIPT}", "-Wl,--gc-sections", f"-Wl,--require-defined={entry}"]
-    link += [f"-Wl,--defsym=embinit_code={board.code:#x}", f"-Wl,--defsym=embinit_ram={board.ram:#x}"]
+    script = output.with_suffix(".ld")
+    kept = " ".join(f'"{symbol}"' for symbol in keep)  # quoted, because add is a hexadecimal number
+    head = f"embinit_code = {board.code:#x};\nembinit_ram = {board.ram:#x};\nEXTERN({kept})\n"
+    script.write_text(head + _LINKER_SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
+    link = ["-nostartfiles", f"-T{script}", "-Wl,--gc-sections"]
     headers = [f"-I{directory}" for directory in include]
     compile_sources([*compiler, *headers, *link], [_START, *sources], output)
     return output
@@ -86,7 +89,7 @@ def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Pa
     """Compile and link C sources with the mathematics library; raise DeviceError with the first error line."""
     words = [*compiler, *map(str, sources), "-lm", "-o", str(output)]
     done = subprocess.run(
-        [_installed(words[0]), *words[1:]],
+        [installed(words[0]), *words[1:]],
         env=os.environ | {"LC_ALL": "C"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -95,7 +98,7 @@ def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Pa
         check=False,
     )
     if done.returncode != 0:
-        raise DeviceError(f"{compiler[0]}: {_first_error(done.stderr)}")
+        raise DeviceError(f"{compiler[0]}: {_first_error(done.stderr).removeprefix(f'{compiler[0]}: ')}")
 
 
 class Machine:
@@ -115,8 +118,8 @@ class Machine:
     def call(self, function: str, *arguments: int, limit: float = LIMIT) -> int:
         """Call a C function with up to four 32-bit integers and return its result as a uint32.
 
-        What the firmware prints on newlib's console is in `output` afterwards. Raises DeviceError if the core faults, if
-        the firmware ends, or if the call takes longer than `limit` seconds.
+        What the firmware prints on newlib's console is in `output` afterwards. Raises DeviceError if the core faults,
+        if the firmware ends, or if the call takes longer than `limit` seconds.
         """
         start, _ = self.symbol(function)
         words = [argument & 0xFFFF_FFFF for argument in (*arguments, 0, 0, 0, 0)[:4]]
@@ -148,11 +151,13 @@ class Machine:
 
     def symbol(self, name: str) -> tuple[int, int]:
         """Return the address and the size of a symbol; a function's address is that of its first instruction."""
-        return self._image.symbol(name)
+        if name not in self._image.symbols:
+            raise DeviceError(f"the firmware has no symbol {name!r}")
+        return self._image.symbols[name]
 
     def _run(self, function: str, folder: Path, limit: float) -> None:
         """Run the board until it stops itself, in the folder with the file of the call."""
-        board = [_installed(EMULATOR), "-M", self._board.machine, "-kernel", str(self._elf)]
+        board = [installed(EMULATOR), "-M", self._board.machine, "-kernel", str(self._elf)]
         quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
         hosting = ["-semihosting-config", "enable=on,target=native"]
         try:
@@ -170,8 +175,8 @@ class Machine:
         if (folder / "fault").exists():
             raise DeviceError(f"{function}: {self._fault((folder / 'fault').read_bytes())}")
         if not (folder / "return").exists():
-            last = self.output.decode(errors="replace").strip().splitlines()[:1]
-            raise DeviceError(": ".join([f"{function}: ended before it returned", *last]))
+            said = self.output.decode(errors="replace").strip().splitlines()[:1]
+            raise DeviceError(": ".join([f"{function}: ended before it returned", *said]))
 
     def _fault(self, report: bytes) -> str:
         """Describe an exception by what the board wrote of it."""
@@ -182,7 +187,7 @@ class Machine:
         return f"fault (CFSR {status:#010x}), pc {pc:#010x} in {place or 'no function'}"
 
 
-def _installed(program: str) -> str:
+def installed(program: str) -> str:
     """Return the path of a program; one that is missing is an error that says which Debian package has it."""
     path = shutil.which(program)
     if path is None:
@@ -192,9 +197,7 @@ def _installed(program: str) -> str:
 
 
 def _first_error(messages: str) -> str:
-    lines = [line.strip() for line in messages.splitlines() if "collect2:" not in line]
-    for mark in ("undefined reference", "undefined symbol", "error:", "not defined"):
-        for line in lines:
-            if mark in line:
-                return line
-    return lines[0] if lines else "failed without a message"
+    lines = [re.sub(r"^\S*/ld(\.\w+)?: ", "", line) for line in messages.splitlines() if "collect2:" not in line]
+    marks = ("undefined reference", "multiple definition", "error:")
+    errors = (line for mark in marks for line in lines if mark in line)
+    return next(errors, lines[0] if lines else "failed without a message").strip()

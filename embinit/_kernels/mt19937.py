@@ -1,0 +1,86 @@
+"""MT19937: its recurrence and tempering in whole vectors, and its jumps.
+
+The state is uint32[625]: a block of 624 words of the recurrence, and how many of them have been drawn.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import inlined, kernel
+
+Words = NDArray[np.uint32]
+
+N, M = 624, 397
+
+
+@inlined
+def tempered(x: np.uint32) -> np.uint32:
+    """Return what a word of the recurrence becomes when it is drawn."""
+    x = np.uint32(x ^ np.uint32(x >> np.uint32(11)))
+    x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(7)) & np.uint32(0x9D2C5680)))
+    x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(15)) & np.uint32(0xEFC60000)))
+    return np.uint32(x ^ np.uint32(x >> np.uint32(18)))
+
+
+@inlined
+def following(x: Words, i: int) -> np.uint32:
+    """Return the word N places after x[i]: the nearest that makes it stands N - M = 227 before, so whole vectors do."""
+    y = np.uint32(np.uint32(x[i] & np.uint32(0x80000000)) | np.uint32(x[i + 1] & np.uint32(0x7FFFFFFF)))
+    odd = np.uint32(np.uint32(y & np.uint32(1)) * np.uint32(0x9908B0DF))
+    return np.uint32(np.uint32(x[i + M] ^ np.uint32(y >> np.uint32(1))) ^ odd)
+
+
+@inlined
+def mt19937(state: Words, out: Words) -> None:
+    """Fill out with the next words."""
+    position = np.int64(state[N])
+    more = max(int(position + out.size - 1) // N, 0) * N
+    x = np.empty(N + more, np.uint32)
+    x[:N] = state[:N]
+    for i in range(more):
+        x[i + N] = following(x, i)
+    undrawn = x[position:]
+    for i in range(out.size):
+        out[i] = tempered(undrawn[i])
+    state[:N] = x[more:]
+    state[N] = np.uint32(position + out.size - more)
+
+
+@inlined
+def mt19937_next(state: Words) -> np.uint32:
+    """Draw one word."""
+    if state[N] == N:
+        skip_blocks(state, 1)
+        state[N] = np.uint32(0)
+    position = state[N]
+    state[N] = np.uint32(position + np.uint32(1))
+    return tempered(state[position])
+
+
+@kernel
+def skip_blocks(state: Words, blocks: int) -> None:
+    """Replace the block of words by the one that stands blocks >= 0 blocks after it."""
+    x = np.empty(2 * N, np.uint32)
+    x[:N] = state[:N]
+    for _ in range(blocks):
+        for i in range(N):
+            x[i + N] = following(x, i)
+        x[:N] = x[N:]
+    state[:N] = x[:N]
+
+
+@kernel
+def jump(state: Words, polynomial: NDArray[np.uint8]) -> None:
+    """Replace the block of words by z * polynomial(z) of it, z being one step of the recurrence, by Horner's rule.
+
+    polynomial is uint8, one coefficient over GF(2) an element, the highest first. The step that follows it makes up the
+    lowest 31 bits of the first word, which the recurrence forgets and no polynomial therefore moves.
+    """
+    x = np.zeros(polynomial.size + N, np.uint32)
+    for i in range(polynomial.size):
+        if polynomial[i]:
+            window = x[i : i + N]
+            for j in range(N):
+                window[j] ^= state[j]
+        x[i + N] = following(x, i)
+    state[:N] = x[polynomial.size :]

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "embinit_growth.h"
+
+double embinit_variance(const float *values, size_t n)
+{
+    if (n < 2) {
+        return 0.0;
+    }
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)values[i];
+    }
+    double mean = sum / (double)n;
+    double squares = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        double deviation = (double)values[i] - mean;
+        volatile double square = deviation * deviation; /* compilers may not fuse it with the sum */
+        squares += square;
+    }
+    return squares / (double)(n - 1);
+}
+
+double embinit_root(double x)
+{
+    union { double value; uint64_t bits; } both;
+    both.value = x;
+    if (both.bits == 0) {
+        return x;
+    }
+    /* x = significand * 2^exponent, the exponent even; two bits at a time make 53 bits of the root and one to round by. */
+    int32_t exponent = (int32_t)(both.bits >> 52) - 1075;
+    uint64_t significand = (both.bits & 0xfffffffffffffu) | 0x10000000000000u;
+    if (exponent & 1) {
+        significand <<= 1;
+        exponent--;
+    }
+    uint64_t rest = 0;
+    uint64_t root = 0;
+    for (int step = 0; step < 54; step++) {
+        rest = (rest << 2) | ((significand >> 52) & 3u);
+        significand <<= 2;
+        uint64_t trial = (root << 2) | 1u;
+        root <<= 1;
+        if (rest >= trial) {
+            rest -= trial;
+            root |= 1u;
+        }
+    }
+    /* A root half way between two doubles would have an odd square of 107 bits, more than x has: there are no ties. */
+    both.bits = ((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1);
+    return both.value;
+}
+
+static void rescale(float *values, size_t n, float factor)
+{
+    for (size_t i = 0; values != 0 && i < n; i++) {
+        values[i] *= factor;
+    }
+}
+
+static void rescale_layer(const embinit_growing *layer, float factor)
+{
+    rescale(layer->weight, (size_t)layer->inputs * layer->outputs * layer->receptive, factor);
+    rescale(layer->bias, layer->outputs, factor);
+    rescale(layer->running_mean, layer->outputs, factor);
+    rescale(layer->running_var, layer->outputs, factor * factor);
+}
+
+/* The factor that brings a weight to variance gain^2 / fan_in; 1 where it has none. */
+static float to_variance(const embinit_growing *layer, double gain, double fan_in)
+{
+    double found = embinit_variance(layer->weight, (size_t)layer->inputs * layer->outputs * layer->receptive);
+    return found > 0.0 ? (float)embinit_root(gain * gain / (fan_in * found)) : 1.0f;
+}
+
+static uint32_t parameter(const embinit_spread_parameter *how, float spread)
+{
+    return how->per_spread != 0.0f ? embinit_bits(how->per_spread * spread) : how->word;
+}
+
+static void draw(const embinit_spread *how, double spread, const embinit_source *source, float *out, size_t n)
+{
+    uint32_t a = parameter(&how->a, (float)spread);
+    uint32_t b = parameter(&how->b, (float)spread);
+    how->draw(source, how->rule, a, b, out, n);
+}
+
+/* Draw blocks of a tensor: of every run elements, the first `drawn`; the rest of a run repeats them with a sign. */
+static void draw_runs(const embinit_growth *growth, embinit_extension extension, double variance, double fan_in,
+                      const embinit_source *source, float *out, size_t outer, size_t run, float sign)
+{
+    size_t drawn = growth->paired ? run / 2 : run;
+    int copy = (extension == EMBINIT_COPY_UNIFORM || extension == EMBINIT_COPY_NORMAL) && variance > 0.0;
+    int normal = extension == EMBINIT_KAIMING_NORMAL || (extension == EMBINIT_COPY_NORMAL && copy);
+    double spread = embinit_root(copy ? (normal ? variance : 3.0 * variance) : (normal ? 2.0 : 6.0) / fan_in);
+    for (size_t block = 0; block < outer; block++) {
+        float *start = out + block * run;
+        if (extension == EMBINIT_ZEROS) {
+            embinit_constant(source, 0, 0, 0, start, drawn);
+        } else {
+            draw(normal ? growth->normal : growth->uniform, spread, source, start, drawn);
+        }
+        for (size_t i = drawn; i < run; i++) {
+            start[i] = sign * start[i - drawn];
+        }
+    }
+}
+
+static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
+{
+    double spread = embinit_root(growth->noise_ratio * growth->noise_ratio * embinit_variance(values, n));
+    for (size_t i = 0; i < n; i++) {
+        volatile float noise = 0.0f;
+        float drawn;
+        draw(growth->normal, spread, source, &drawn, 1);
+        noise = drawn;
+        values[i] += noise;
+    }
+}
+
+void embinit_grow(const embinit_growth *growth, const embinit_growing *first, const embinit_growing *second,
+                  const embinit_source *source)
+{
+    double old_fan_in = (double)second->inputs * (double)second->receptive;
+    double fan_in = ((double)second->inputs + (double)growth->neurons) * (double)second->receptive;
+    double first_fan_in = (double)first->inputs * (double)first->receptive;
+    if (growth->rescaling == EMBINIT_DEFAULT_VT) {
+        rescale_layer(second, (float)embinit_root(old_fan_in / fan_in));
+    } else if (growth->rescaling != EMBINIT_NO_RESCALING) {
+        double target = growth->rescaling == EMBINIT_VT_CONSTRAINT_OLD_SHAPE ? old_fan_in : fan_in;
+        rescale_layer(first, to_variance(first, growth->gain, first_fan_in));
+        rescale_layer(second, to_variance(second, growth->gain, target));
+    }
+    size_t run = (size_t)growth->neurons * second->inner;
+    double variance = embinit_variance(second->weight, (size_t)second->outer * second->inputs * second->inner);
+    draw_runs(growth, (embinit_extension)growth->input_extension, variance, fan_in, source, second->weight_extension,
+              second->outer, run, -1.0f);
+    variance = embinit_variance(first->weight, (size_t)first->outer * first->outputs * first->inner);
+    draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
+              first->weight_extension, first->outer, (size_t)growth->neurons * first->inner, 1.0f);
+    if (first->bias != 0) {
+        variance = embinit_variance(first->bias, first->outputs);
+        draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
+                  first->bias_extension, 1, growth->neurons, 1.0f);
+    }
+    if (growth->paired && growth->noise_ratio != 0.0) {
+        add_noise(growth, source, second->weight_extension, second->outer * run);
+    }
+}
+
+void embinit_append(const float *values, size_t run, const float *extension, size_t extension_run, size_t outer,
+                    float *grown)
+{
+    for (size_t block = 0; block < outer; block++) {
+        for (size_t i = 0; i < run; i++) {
+            *grown++ = values[block * run + i];
+        }
+        for (size_t i = 0; i < extension_run; i++) {
+            *grown++ = extension[block * extension_run + i];
+        }
+    }
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+#include "embinit_store.h"
+
+/* ---- Families ---- */
+
+/* make: the grid of a group from its range; word rounds a zero point. What the buffer keeps of it goes there; return 0
+ * where there is no grid. load: turn the grid of one group into that of another; 0 where a buffer has one group. */
+struct embinit_family {
+    int (*make)(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                const embinit_buffer *buffer, uint32_t group);
+    void (*load)(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group);
+    uint8_t ranged; /* whether make reads the range */
+    uint8_t zero_point_bytes;
+};
+
+static int make_q(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                  const embinit_buffer *buffer, uint32_t group)
+{
+    (void)range;
+    (void)word;
+    (void)buffer;
+    (void)group;
+    *grid = embinit_q_grid(storage->width, storage->part);
+    return 1;
+}
+
+static int make_int(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                    const embinit_buffer *buffer, uint32_t group)
+{
+    (void)word;
+    int made = embinit_int_grid(grid, range, storage->width);
+    buffer->scale[group] = grid->scale;
+    return made;
+}
+
+static int make_sym(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                    const embinit_buffer *buffer, uint32_t group)
+{
+    (void)word;
+    int made = embinit_sym_grid(grid, range, storage->width);
+    buffer->scale[group] = grid->scale;
+    return made;
+}
+
+static int make_sym_int32(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                          const embinit_buffer *buffer, uint32_t group)
+{
+    (void)word;
+    int made = embinit_sym_int32_grid(grid, range, storage->width);
+    buffer->scale[group] = grid->scale;
+    return made;
+}
+
+static int make_asym(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                     const embinit_buffer *buffer, uint32_t group)
+{
+    int made = embinit_asym_grid(grid, range, storage->width, (embinit_rounding)storage->rounding, word);
+    buffer->scale[group] = grid->scale;
+    ((int32_t *)buffer->zero_point)[group] = (int32_t)grid->offset;
+    return made;
+}
+
+static int make_affine(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                       const embinit_buffer *buffer, uint32_t group)
+{
+    int made = embinit_affine_grid(grid, range, storage->width, (embinit_rounding)storage->rounding, word);
+    buffer->scale[group] = grid->scale;
+    ((uint16_t *)buffer->zero_point)[group] = (uint16_t)grid->zero;
+    return made;
+}
+
+static int make_bfp(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                    const embinit_buffer *buffer, uint32_t group)
+{
+    (void)word;
+    return embinit_bfp_grid(grid, range, storage->width, storage->part, &buffer->exponents[group]);
+}
+
+static void load_scale(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group)
+{
+    (void)storage;
+    grid->scale = buffer->scale[group];
+}
+
+static void load_affine(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group)
+{
+    (void)storage;
+    grid->scale = buffer->scale[group];
+    grid->zero = ((const uint16_t *)buffer->zero_point)[group];
+}
+
+static void load_bfp(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group)
+{
+    grid->scale = embinit_bfp_scale(buffer->exponents[group], storage->part);
+}
+
+const embinit_family embinit_family_q = {make_q, 0, 0, 0};
+const embinit_family embinit_family_int = {make_int, load_scale, 1, 0};
+const embinit_family embinit_family_sym = {make_sym, load_scale, 1, 0};
+const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0};
+const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t)};
+const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t)};
+const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0};
+
+/* ---- Draws ---- */
+
+static float next_value(const embinit_row *row, const embinit_source *values)
+{
+    float value;
+    row->draw(values, row->rule, row->a, row->b, &value, 1);
+    return value;
+}
+
+/* A word where rounding draws one. */
+static uint32_t next_word(const embinit_storage *storage, const embinit_source *words)
+{
+    return storage->rounding == EMBINIT_STOCHASTIC ? words->next(words->state) : 0;
+}
+
+static uint32_t words_for_rounding(const embinit_stored_row *stored)
+{
+    const embinit_storage *storage = &stored->storage;
+    if (storage->family == 0 || storage->rounding != EMBINIT_STOCHASTIC) {
+        return 0;
+    }
+    return stored->row.count + (storage->family->zero_point_bytes != 0 ? storage->groups : 0);
+}
+
+/* Move a source to where the row behind begins. A float32 buffer is room for its values as good as any. */
+static void pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
+{
+    const embinit_row *row = &stored->row;
+    if (stored->storage.family == 0) {
+        row->draw(source, row->rule, row->a, row->b, (float *)buffer->data, row->count);
+        return;
+    }
+    for (uint32_t i = 0; i < row->count; i++) {
+        (void)next_value(row, source);
+    }
+    if (stored->storage.at_once) {
+        for (uint32_t i = words_for_rounding(stored); i != 0; i--) {
+            (void)source->next(source->state);
+        }
+    }
+}
+
+/* ---- A buffer ---- */
+
+/* The grids of groups that lie one behind the other; grid becomes that of the last. */
+static int make_grids(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
+                      const embinit_buffer *buffer, embinit_grid *grid)
+{
+    const embinit_storage *storage = &stored->storage;
+    const embinit_family *family = storage->family;
+    for (uint32_t group = 0; group < storage->groups; group++) {
+        embinit_range range = EMBINIT_EMPTY_RANGE;
+        for (uint32_t i = 0; i < storage->run; i++) {
+            embinit_range_add(&range, next_value(&stored->row, values));
+        }
+        uint32_t word = family->zero_point_bytes != 0 ? next_word(storage, words) : 0;
+        if (!family->make(grid, &range, storage, word, buffer, group)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* The same for groups whose runs take turns: the scales hold the largest magnitudes until all values have passed. */
+static int make_channel_grids(const embinit_stored_row *stored, const embinit_source *values,
+                              const embinit_buffer *buffer, embinit_grid *grid)
+{
+    const embinit_storage *storage = &stored->storage;
+    for (uint32_t group = 0; group < storage->groups; group++) {
+        buffer->scale[group] = 0.0f;
+    }
+    uint32_t rounds = stored->row.count / (storage->groups * storage->run);
+    for (uint32_t i = 0; i < rounds * storage->groups; i++) {
+        float *largest = &buffer->scale[i % storage->groups];
+        for (uint32_t j = 0; j < storage->run; j++) {
+            uint32_t magnitude = embinit_bits(next_value(&stored->row, values)) & 0x7fffffffu;
+            if (magnitude > embinit_bits(*largest)) {
+                *largest = embinit_float(magnitude);
+            }
+        }
+    }
+    for (uint32_t group = 0; group < storage->groups; group++) {
+        embinit_range range = EMBINIT_EMPTY_RANGE;
+        embinit_range_add(&range, buffer->scale[group]);
+        if (!storage->family->make(grid, &range, storage, 0, buffer, group)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
+                   const embinit_buffer *buffer, embinit_grid *grid)
+{
+    const embinit_storage *storage = &stored->storage;
+    uint8_t *payload = (uint8_t *)buffer->data;
+    uint32_t count = stored->row.count;
+    uint32_t group = 0;
+    uint32_t left = storage->run;
+    uint32_t clipped = 0;
+    payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* the bits behind the last code */
+    for (uint32_t i = 0; i < count; i++, left--) {
+        if (left == 0) {
+            group = group + 1 < storage->groups ? group + 1 : 0;
+            left = storage->run;
+        }
+        if (left == storage->run && storage->family->load != 0) {
+            storage->family->load(grid, storage, buffer, group);
+        }
+        float value = next_value(&stored->row, values);
+        uint32_t word = next_word(storage, words);
+        int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
+        embinit_pack(payload, i, storage->bits, code);
+    }
+}
+
+/* Fill a buffer from stream->values, which then stands behind the row. */
+static int store_row(const embinit_stored_row *stored, const embinit_stream *stream, const embinit_buffer *buffer)
+{
+    const embinit_row *row = &stored->row;
+    const embinit_storage *storage = &stored->storage;
+    const embinit_source values = {stream->next, stream->values};
+    const embinit_source ahead = {stream->next, stream->ahead};
+    const embinit_source words = {stream->next, storage->at_once ? stream->ahead : stream->state};
+    embinit_grid grid;
+    int made = 0;
+    if (storage->family == 0) {
+        row->draw(&values, row->rule, row->a, row->b, (float *)buffer->data, row->count);
+        return 1;
+    }
+    stream->copy(stream->ahead, stream->values);
+    if (!storage->family->ranged && !storage->at_once) {
+        made = storage->family->make(&grid, 0, storage, 0, buffer, 0);
+    } else if (storage->groups * storage->run < row->count) {
+        made = make_channel_grids(stored, &ahead, buffer, &grid);
+    } else {
+        made = make_grids(stored, &ahead, &words, buffer, &grid);
+    }
+    if (!made) {
+        return 0;
+    }
+    encode(stored, &values, &words, buffer, &grid);
+    if (storage->at_once) {
+        stream->copy(stream->values, stream->ahead);
+    }
+    return 1;
+}
+
+/* ---- A model ---- */
+
+size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const embinit_stream *stream,
+                     const embinit_buffer *buffers)
+{
+    const embinit_source words = {stream->next, stream->state};
+    int rounds_later = 0;
+    for (size_t i = 0; i < row_count; i++) {
+        rounds_later |= !rows[i].storage.at_once && words_for_rounding(&rows[i]) != 0;
+    }
+    stream->copy(stream->values, stream->state);
+    for (size_t i = 0; rounds_later && i < row_count; i++) {
+        pass(&rows[i], &words, &buffers[i]);
+    }
+    for (size_t i = 0; i < row_count; i++) {
+        if (!store_row(&rows[i], stream, &buffers[i])) {
+            return i;
+        }
+    }
+    if (!rounds_later) {
+        stream->copy(stream->state, stream->values);
+    }
+    return row_count;
+}
+
+static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer *buffer)
+{
+    const embinit_storage *storage = &stored->storage;
+    if (storage->family == 0) {
+        return embinit_crc32(0, buffer->data, stored->row.count * sizeof(float));
+    }
+    uint32_t crc = embinit_crc32(0, buffer->data, EMBINIT_PACKED_BYTES(stored->row.count, storage->bits));
+    if (buffer->scale != 0) {
+        crc = embinit_crc32(crc, buffer->scale, storage->groups * sizeof(float));
+    }
+    if (buffer->zero_point != 0) {
+        crc = embinit_crc32(crc, buffer->zero_point, (size_t)storage->groups * storage->family->zero_point_bytes);
+    }
+    return buffer->exponents != 0 ? embinit_crc32(crc, buffer->exponents, storage->groups) : crc;
+}
+
+size_t embinit_check_stored(const embinit_stored_row *rows, size_t row_count, const embinit_buffer *buffers)
+{
+    size_t i = 0;
+    while (i < row_count && crc32_of(&rows[i], &buffers[i]) == rows[i].row.crc32) {
+        i++;
+    }
+    return i;
+}

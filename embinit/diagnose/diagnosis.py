@@ -1,0 +1,141 @@
+"""Diagnosis: what a dump differs in, and what explains it, in words and as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embinit.bundle import Bundle
+from embinit.diagnose.search import Explanation, Search
+from embinit.plan import table
+from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest."""
+
+    report: Report
+    explanations: tuple[Explanation, ...]
+
+    @property
+    def explained(self) -> bool:
+        """Whether an explanation gives every bit of the dump."""
+        return any(explanation.exact for explanation in self.explanations)
+
+    def __str__(self) -> str:
+        if self.report.agrees:
+            return str(self.report)
+        exact = [explanation for explanation in self.explanations if explanation.exact]
+        near = [explanation for explanation in self.explanations if not explanation.exact]
+        lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
+        lines += _explained(exact[0], "explained, every bit:") if exact else ["nothing explains it, no mistake and no two"]
+        for explanation in exact[1:]:
+            lines += ["", *_explained(explanation, "or, as exactly:")]
+        if near:
+            total = sum(c.elements for c in self.report.comparisons)
+            cells = [("equal", "nearest" if not exact else "nearest others"), *((_share(e.equal, total), _summary(e)) for e in near)]
+            lines += ["", *table(cells)]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the diagnosis as plain values."""
+        total = sum(c.elements for c in self.report.comparisons)
+        values = {**self.report.as_json(), "explained": self.explained}
+        if not self.report.agrees:
+            comparison, mismatch = _first(self.report)
+            values["first_mismatch"] = {
+                "buffer": comparison.name,
+                "index": mismatch.index,
+                "coordinates": list(mismatch.coordinates),
+                "expected": _both(mismatch, mismatch.expected),
+                "actual": _both(mismatch, mismatch.actual),
+                "ulps": _ulps(mismatch),
+            }
+        for buffer in values["buffers"]:
+            buffer["share"] = buffer["equal"] / buffer["elements"]
+        values["explanations"] = [_as_json(explanation, total) for explanation in self.explanations]
+        return values
+
+
+def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosis:
+    """Explain the bytes of some or all buffers, by name; source says in the report whose they are."""
+    report = verify(bundle, dump, source)
+    if report.agrees:
+        return Diagnosis(report, ())
+    ordered = {c.name: dump[c.name] for c in report.comparisons}
+    return Diagnosis(report, tuple(Search(bundle.plan.model, ordered).explanations()))
+
+
+def _first(report: Report) -> tuple[Comparison, Mismatch]:
+    return next((c, c.first) for c in report.comparisons if c.first is not None)
+
+
+def _where(comparison: Comparison, mismatch: Mismatch) -> str:
+    ulps = _ulps(mismatch)
+    return f"{comparison.name}{mismatch}, element {mismatch.index}" + ("" if ulps is None else f", {ulps} ULP apart")
+
+
+def _ulps(mismatch: Mismatch) -> int | None:
+    if not mismatch.is_float:
+        return None
+    distance = int(ulp_distance(*(np.array([bits], np.uint32) for bits in (mismatch.expected, mismatch.actual)))[0])
+    return None if distance < 0 else distance
+
+
+def _both(mismatch: Mismatch, bits: int) -> dict[str, Any]:
+    """Return bits in hexadecimal and as what they stand for; JSON has no NaN and no infinity."""
+    value: float | int = bits
+    if mismatch.is_float:
+        value = float(np.uint32(bits).view(np.float32))
+    return {"bits": f"0x{bits:0{mismatch.digits}x}", "value": value if np.isfinite(value) else str(value)}
+
+
+def _buffers(report: Report) -> list[str]:
+    cells = [("buffer", "elements", "equal", "share")]
+    cells += [(c.name, str(c.elements), str(c.equal), _share(c.equal, c.elements)) for c in report.comparisons]
+    equal, elements = (sum(getattr(c, what) for c in report.comparisons) for what in ("equal", "elements"))
+    share = _share(equal, elements).strip()
+    return [*table(cells), f"{report.source} differs from the simulation: {equal} of {elements} elements ({share}) are equal"]
+
+
+def _share(equal: int, elements: int) -> str:
+    """Return a percentage that says 100 only for all."""
+    return f"{min(100 * equal / elements, 99.9 if equal < elements else 100):5.1f} %"
+
+
+def _explained(explanation: Explanation, head: str) -> list[str]:
+    lines = [head]
+    for cause in explanation.causes:
+        only = f" Only in {', '.join(cause.buffers)}." if cause.buffers and not cause.hypothesis.buffers else ""
+        lines.append(f"  {cause.hypothesis.name}: {cause.hypothesis.sentence}{only}")
+    if explanation.lines:
+        lines.append("  the model file reproduces it with")
+        for name, text in explanation.lines.items():
+            lines += [f"    {name}", *(f"    {line}" for line in text.splitlines())]
+    return lines
+
+
+def _summary(explanation: Explanation) -> str:
+    return " ".join(f"{cause.hypothesis.name}: {cause.hypothesis.sentence}" for cause in explanation.causes)
+
+
+def _as_json(explanation: Explanation, total: int) -> dict[str, Any]:
+    causes = [
+        {
+            "name": cause.hypothesis.name,
+            "sentence": cause.hypothesis.sentence,
+            "line": cause.hypothesis.line,
+            "buffers": list(cause.buffers),
+        }
+        for cause in explanation.causes
+    ]
+    return {
+        "exact": explanation.exact,
+        "causes": causes,
+        "model_file": explanation.lines,
+        "reproduces": list(explanation.reproduces),
+        "equal": explanation.equal,
+        "share": explanation.equal / total,
+    }

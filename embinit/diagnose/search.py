@@ -1,0 +1,221 @@
+"""Search: which hypothesis, or which two, give every bit of a dump."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from embinit.diagnose.account import Account, Image, Run, draws
+from embinit.diagnose.hypotheses import Aspect, Hypothesis, ordinary
+from embinit.diagnose.recover import FREE_GAIN, derived
+from embinit.errors import EmbinitError
+from embinit.formats import format_named
+from embinit.model import Model
+from embinit.plan import Row
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Hypotheses taken together, and what comes of them: per buffer how many elements are equal, and which all are."""
+
+    hypotheses: tuple[Hypothesis, ...]
+    equal: Mapping[str, int]
+    exact: frozenset[str]
+
+    @property
+    def cost(self) -> int:
+        """How much evidence they take."""
+        return sum(hypothesis.cost for hypothesis in self.hypotheses)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A hypothesis as a part of an explanation; buffers: the only ones it holds for, all if empty."""
+
+    hypothesis: Hypothesis
+    buffers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Causes, the bytes that follow from them, and which buffers of the dump those are, bit for bit.
+
+    equal: elements that are equal. exact: whether all are.
+    """
+
+    causes: tuple[Cause, ...]
+    image: Image
+    reproduces: tuple[str, ...]
+    equal: int
+    exact: bool
+
+    @property
+    def cost(self) -> tuple[int, int]:
+        """What it asks one to believe: free parameters and the number of causes first, then exceptions."""
+        exceptions = [cause for cause in self.causes if cause.buffers != cause.hypothesis.buffers]
+        return sum(cause.hypothesis.cost for cause in self.causes), len(exceptions)
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """The lines of the model file that reproduce it, by table; a cause without a line has none here."""
+        found: dict[Aspect, Hypothesis] = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
+        if Aspect.POSITION in found:  # its seed is that of the state reached
+            found.pop(Aspect.SEED, None)
+        lines: dict[str, str] = {}
+        for hypothesis in found.values():
+            if hypothesis.line is not None:
+                lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
+        return lines
+
+
+class Search:
+    """The search for what explains a dump: its buffers by name, in the order of the plan."""
+
+    def __init__(self, model: Model, dump: Image) -> None:
+        self._dump = dump
+        self._seen: set[int] = set()
+        self._accounts: dict[Hypothesis, Account] = {}
+        self._account = Account.of(model)
+        self._rows = [row for row in self._account.rows if row.name in dump]
+        self._elements = {row.name: np.frombuffer(dump[row.name], _unsigned(row)) for row in self._rows}
+        planned = self._tried()
+        assert planned is not None
+        self._planned, self._image = planned, self._account.run().image
+        self._model = model
+
+    def explanations(self, nearest: int = 5) -> list[Explanation]:
+        """Return all explanations that are exact, the simplest first, then the nearest of the others."""
+        singles = [self._planned, *self._candidates([(h,) for h in self._ordinary()])]
+        singles += self._candidates(self._derived(self._planned, thorough=True))
+        found = list(self._exact_singles(singles))
+        others = singles[1:]
+        if not found or min(explanation.cost for explanation in found) > (FREE_GAIN, 0):
+            pairs = list(self._pairs(singles[1:]))
+            found += self._exact_pairs(singles, pairs)
+            others += pairs
+        found.sort(key=lambda explanation: explanation.cost)
+        others = [candidate for candidate in others if len(candidate.exact) < len(self._rows)]
+        others.sort(key=lambda candidate: (-sum(candidate.equal.values()), candidate.cost))
+        return [*_distinct(found), *(self._explanation({name: c for name in self._dump}) for c in others[:nearest])]
+
+    def _ordinary(self) -> Iterator[Hypothesis]:
+        return ordinary(self._model, any(self._heavy_tails(row) for row in self._rows))
+
+    def _heavy_tails(self, row: Row) -> bool:
+        """Return whether values look normal: beyond what uniform ones reach, sqrt(3) deviations, but not far beyond."""
+        if row.format != "float32" or not draws(row) or row.size < 24:
+            return False
+        held, planned = (np.frombuffer(image[row.name], np.float32) for image in (self._dump, self._image))
+        with np.errstate(invalid="ignore", over="ignore"):
+            peak, wide = np.abs(held).max(), held.astype(np.float64)
+            deviation = np.sqrt(np.mean(wide**2))
+        return bool(2 * deviation < peak < 8 * deviation and peak < 32 * np.abs(planned).max())
+
+    def _derived(self, candidate: Candidate, thorough: bool) -> list[tuple[Hypothesis, ...]]:
+        """Return what the buffers suggest that a candidate gets wrong."""
+        run = self._changed(candidate.hypotheses).run()
+        wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
+        return derived(run, self._dump, wrong, thorough)
+
+    def _changed(self, hypotheses: tuple[Hypothesis, ...]) -> Account:
+        if not hypotheses:
+            return self._account
+        if len(hypotheses) > 1:
+            return hypotheses[-1].change(self._changed(hypotheses[:-1]))
+        (only,) = hypotheses
+        if only not in self._accounts:
+            self._accounts[only] = only.change(self._account)
+        return self._accounts[only]
+
+    def _tried(self, *hypotheses: Hypothesis) -> Candidate | None:
+        """Return a candidate, or None where it cannot be, or gives what an earlier one gave."""
+        ordered = tuple(sorted(hypotheses, key=lambda hypothesis: hypothesis.aspect))
+        try:
+            image = self._changed(ordered).run().image
+        except EmbinitError:
+            return None
+        fingerprint = hash(tuple(image[row.name] for row in self._rows))
+        if fingerprint in self._seen:
+            return None
+        self._seen.add(fingerprint)
+        equal = {}
+        for row in self._rows:
+            given, held = np.frombuffer(image[row.name], _unsigned(row)), self._elements[row.name]
+            equal[row.name] = int(np.count_nonzero(given == held)) if given.size == held.size else 0
+        exact = frozenset(name for name, count in equal.items() if count == self._elements[name].size)
+        return Candidate(ordered, equal, exact)
+
+    def _candidates(self, compounds: Iterable[tuple[Hypothesis, ...]]) -> list[Candidate]:
+        return [candidate for compound in compounds if (candidate := self._tried(*compound)) is not None]
+
+    def _pairs(self, singles: list[Candidate]) -> Iterator[Candidate]:
+        """Return candidates of two hypotheses: two ordinary ones, or one and what the dump suggests given it."""
+        alone = [candidate for candidate in singles if len(candidate.hypotheses) == 1]
+        for one, other in combinations(alone, 2):
+            if one.hypotheses[0].aspect != other.hypotheses[0].aspect:
+                yield from self._candidates([one.hypotheses + other.hypotheses])
+        for one in alone:
+            yield from self._candidates(
+                one.hypotheses + compound
+                for compound in self._derived(one, thorough=False)
+                if len(compound) == 1 and compound[0].aspect != one.hypotheses[0].aspect
+            )
+
+    def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
+        """Return what explains the dump by one candidate, or by one where the plan fails."""
+        planned, names = singles[0], self._dump.keys()
+        for candidate in singles[1:]:
+            if candidate.exact == names:
+                yield self._explanation(dict.fromkeys(names, candidate))
+            elif planned.exact and candidate.exact | planned.exact == names:
+                yield self._explanation(_first_exact(names, planned, candidate))
+
+    def _exact_pairs(self, singles: list[Candidate], pairs: list[Candidate]) -> Iterator[Explanation]:
+        """Return what explains the dump by two hypotheses, each for all buffers or for some of them."""
+        planned, names = singles[0], self._dump.keys()
+        alone = {candidate.hypotheses: candidate for candidate in singles[1:]}
+        both = {candidate.hypotheses: candidate for candidate in pairs}
+        for candidate in pairs:
+            parts = [alone[(h,)] for h in candidate.hypotheses if (h,) in alone]
+            for choice in ([candidate], *([part, candidate] for part in parts), [planned, candidate]):
+                if frozenset().union(*(c.exact for c in choice)) == names:
+                    yield self._explanation(_first_exact(names, *choice))
+                    break
+        for one, other in combinations([c for c in singles[1:] if c.exact and len(c.hypotheses) == 1], 2):
+            together = both.get(tuple(sorted(one.hypotheses + other.hypotheses, key=lambda h: h.aspect)))
+            choice = [planned, one, other, *([together] if together else [])]
+            if one.exact | other.exact | planned.exact | (together.exact if together else frozenset()) == names:
+                yield self._explanation(_first_exact(names, *choice))
+
+    def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
+        """Put together what each buffer's candidate gives, and compare all its bytes."""
+        images = {candidate.hypotheses: self._changed(candidate.hypotheses).run().image for candidate in chosen.values()}
+        image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
+        reproduces = tuple(name for name, held in self._dump.items() if image[name] == held)
+        hypotheses = dict.fromkeys(h for candidate in chosen.values() for h in candidate.hypotheses)
+        causes = []
+        for hypothesis in sorted(hypotheses, key=lambda h: h.aspect):
+            names = tuple(name for name, candidate in chosen.items() if hypothesis in candidate.hypotheses)
+            causes.append(Cause(hypothesis, hypothesis.buffers or (() if len(names) == len(chosen) else names)))
+        equal = sum(candidate.equal[name] for name, candidate in chosen.items())
+        return Explanation(tuple(causes), image, reproduces, equal, len(reproduces) == len(self._dump))
+
+
+def _first_exact(names: Iterable[str], *choice: Candidate) -> dict[str, Candidate]:
+    """Return for each buffer the first candidate that has it exact."""
+    return {name: next(candidate for candidate in choice if name in candidate.exact) for name in names}
+
+
+def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
+    """Return explanations without those that add causes to an earlier one."""
+    kept: list[Explanation] = []
+    for explanation in explanations:
+        mine = {cause.hypothesis for cause in explanation.causes}
+        if not any({cause.hypothesis for cause in earlier.causes} <= mine for earlier in kept):
+            kept.append(explanation)
+    return kept
+
+
+def _unsigned(row: Row) -> np.dtype[np.unsignedinteger]:
+    return np.dtype(f"<u{format_named(row.format).dtype.itemsize}")

@@ -1,0 +1,140 @@
+"""Kaun's conventions (raven's neural networks in OCaml), on our generators (SPEC.md, section "kaun")."""
+
+import math
+from dataclasses import replace
+
+from embinit.dialects.portable import PORTABLE
+from embinit.errors import EmbinitError
+from embinit.initializers import (
+    Constant,
+    Initializer,
+    Mode,
+    Normal,
+    Shape,
+    Uniform,
+    VarianceScaling,
+    check_finite,
+    constant,
+    ones,
+    zeros,
+)
+
+#: Channels last: the transpose of PyTorch's layouts.
+LAYOUTS = {
+    "Linear": ("in", "out"),
+    "Conv1d": ("kernel", "in", "out"),
+    "ConvTranspose1d": ("kernel", "in", "out"),
+}
+AXES = (-2, -1)
+
+
+def uniform(scale: float = 0.01) -> Initializer:
+    """U(0, scale)."""
+    return Uniform(0.0, _not_negative("scale", scale))
+
+
+def normal(stddev: float = 0.01) -> Initializer:
+    """N(0, stddev^2)."""
+    return Normal(0.0, _not_negative("stddev", stddev))
+
+
+def variance_scaling(
+    scale: float, mode: Mode, distribution: Shape, in_axis: int = AXES[0], out_axis: int = AXES[1]
+) -> Initializer:
+    """Zero mean, variance scale / n with n = fan_in, fan_out or their average, read off the shape."""
+    return VarianceScaling(scale, mode, distribution, axes=(in_axis, out_axis))
+
+
+def glorot_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """U(-L, L) with L = sqrt(6 / (fan_in + fan_out))."""
+    return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis)
+
+
+def glorot_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """N(0, 2 / (fan_in + fan_out)), truncated."""
+    return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis)
+
+
+def he_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """U(-L, L) with L = sqrt(6 / fan_in)."""
+    return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis)
+
+
+def he_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """N(0, 2 / fan_in), truncated."""
+    return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis)
+
+
+def lecun_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """U(-L, L) with L = sqrt(3 / fan_in)."""
+    return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis)
+
+
+def lecun_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
+    """N(0, 1 / fan_in), truncated."""
+    return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis)
+
+
+def fans_by_axes(shape: tuple[int, ...], in_axis: int, out_axis: int) -> tuple[int, int]:
+    """Return (fan_in, fan_out): the size of an axis times the receptive field, the product of all but the two axes.
+
+    >>> fans_by_axes((5, 9, 16), -2, -1)
+    (45, 80)
+    """
+    rank = len(shape)
+    if rank < 2:
+        return math.prod(shape), math.prod(shape)
+    ends = [_axis("in_axis", in_axis, rank), _axis("out_axis", out_axis, rank)]
+    receptive = math.prod(size for axis, size in enumerate(shape) if axis not in ends)
+    return shape[ends[0]] * receptive, shape[ends[1]] * receptive
+
+
+def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> tuple[Initializer, int, int]:
+    """Read the fans off a shape by the initializer's axes; those that scale variance need positive ones."""
+    if not isinstance(initializer, VarianceScaling):
+        return initializer, *(fans_by_axes(shape, *AXES))
+    fan_in, fan_out = fans_by_axes(shape, *(initializer.axes or AXES))
+    if {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode] <= 0:
+        got = f"fan_in {fan_in}, fan_out {fan_out}"
+        raise EmbinitError(f"the {initializer.mode} of a tensor must be positive, got {got} for shape {list(shape)}")
+    return initializer, fan_in, fan_out
+
+
+def _axis(what: str, axis: int, rank: int) -> int:
+    """Return an axis as one that counts from the start."""
+    if not -rank <= axis < rank:
+        raise EmbinitError(f"{what} must be from {-rank} to {rank - 1} for a tensor of rank {rank}, got {axis}")
+    return axis % rank
+
+
+def _not_negative(what: str, value: float) -> float:
+    check_finite(what, value)
+    if value < 0:
+        raise EmbinitError(f"{what} must not be negative, got {value!r}")
+    return value
+
+
+NAMED = {
+    factory.__name__: factory
+    for factory in (
+        zeros, ones, constant, uniform, normal, variance_scaling, glorot_uniform, glorot_normal, he_uniform, he_normal,
+        lecun_uniform, lecun_normal,
+    )
+} | {
+    "xavier_uniform": glorot_uniform,
+    "xavier_normal": glorot_normal,
+    "kaiming_uniform": he_uniform,
+    "kaiming_normal": he_normal,
+}  # fmt: skip
+
+KAUN = replace(
+    PORTABLE,
+    name="kaun",
+    summary="Kaun (OCaml): channels last, Glorot uniform weights, zero biases; numbers as in portable",
+    weight=glorot_uniform(),
+    bias=Constant(0.0),
+    layouts=LAYOUTS,
+    fans=None,
+    named=NAMED,
+    by_shape=by_shape,
+)

@@ -1,0 +1,72 @@
+"""The portable dialect for devices without an FPU: fixed-point buffers, drawn as codes in integers alone."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from embinit.dialects.portable import PORTABLE
+from embinit.errors import EmbinitError
+from embinit.formats import format_named
+from embinit.formats.qformat import QFormat
+from embinit.formats.storage import Storage
+from embinit.initializers import Constant, Distribution, Normal, TruncatedNormal, Uniform
+from embinit.samplers.codes import Codes, ConstantCode, InCodes, NormalCodes, UniformCodes
+
+#: A product of 51 bits, shifted so far, is 0 after rounding, and stays 0 beyond.
+MAX_SHIFT = 62
+
+
+def codes(distribution: Distribution, storage: Storage) -> Codes:
+    """Return how a buffer draws its codes; one that floats would be needed for is an error.
+
+    >>> from embinit.initializers import Uniform
+    >>> str(codes(Uniform(-0.1, 0.1), Storage("q15")))
+    'uniform codes(-3277, 3277)'
+    """
+    layout = format_named(storage.format)
+    if not isinstance(layout, QFormat):
+        raise EmbinitError(f"dialect portable-int holds buffers in fixed point, as q<m>.<n>, got {storage.format}")
+    if storage.rounding != "half_away":
+        raise EmbinitError(f"dialect portable-int rounds half_away and draws no words for it, got {storage.rounding!r}")
+    match distribution:
+        case Constant(value):
+            return ConstantCode(_code(layout, distribution, value))
+        case Uniform(low, high) if low == -high:
+            _code(layout, distribution, high)
+            return UniformCodes(layout.bound_code(abs(high)), layout.wide)
+        case Normal(mean, stddev) | TruncatedNormal(mean, stddev):
+            _code(layout, distribution, stddev)
+            multiplier, shift = _multiplier_and_shift(layout, stddev)
+            truncated = isinstance(distribution, TruncatedNormal)
+            return NormalCodes(min(_code(layout, distribution, mean), 2**31 - 1), multiplier, shift, truncated)
+    raise EmbinitError(f"dialect portable-int draws uniform values from -bound to bound, got {distribution}")
+
+
+def _code(layout: QFormat, distribution: Distribution, value: float) -> int:
+    """Return value * 2^n, exact and then rounded half away from zero; beyond the format's range by a step at most."""
+    steps = Fraction(value) * 2**layout.frac_bits
+    if abs(steps) > -layout.qmin:
+        largest = -layout.qmin / 2**layout.frac_bits
+        raise EmbinitError(f"{distribution}: {layout.name} holds -{largest:g} to {largest:g}, got {value:.9g}")
+    code = int(abs(steps) + Fraction(1, 2))
+    return -code if steps < 0 else code
+
+
+def _multiplier_and_shift(layout: QFormat, stddev: float) -> tuple[int, int]:
+    """Return multiplier and shift: multiplier * 2^-shift is stddev in steps of the format, in units of 2^-24, exactly.
+
+    A deviation so small that every product rounds to 0 keeps its multiplier with MAX_SHIFT.
+    """
+    numerator, denominator = (Fraction(stddev) * 2**layout.frac_bits / 2**24).as_integer_ratio()
+    shift = denominator.bit_length() - 1
+    if shift < 1:
+        numerator, shift = 2 * numerator, shift + 1
+    return numerator, min(shift, MAX_SHIFT)
+
+
+PORTABLE_INT = replace(
+    PORTABLE,
+    name="portable-int",
+    summary="portable without floats: fixed-point buffers, drawn as codes in integers alone",
+    sampler=InCodes(),
+    codes=codes,
+)

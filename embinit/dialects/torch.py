@@ -1,0 +1,30 @@
+"""PyTorch's conventions on the CPU: the weights of the same nn.Sequential after torch.manual_seed(seed)."""
+
+from dataclasses import replace
+
+from embinit.dialects.base import Dialect
+from embinit.dialects.odt import LAYOUTS
+from embinit.dialects.torch_rules import DEFAULT_BIAS, DEFAULT_WEIGHT, distribution, layer_fans, seeded
+from embinit.samplers import Torch
+
+TORCH = Dialect(
+    name="torch",
+    summary="PyTorch on Linux with AVX2 (2.12 and later): the bits of torch.manual_seed(seed) on every target",
+    seeds=range(-(2**63), 2**64),
+    seeded=seeded,
+    sampler=Torch(fused=True),
+    weight=DEFAULT_WEIGHT,
+    bias=DEFAULT_BIAS,
+    layouts=LAYOUTS,
+    fans=layer_fans,
+    layer_weight=lambda initializer: initializer,
+    distribution=distribution,
+    construction_draws=True,
+)
+
+TORCH_NOFMA = replace(
+    TORCH,
+    name="torch-nofma",
+    summary="PyTorch where it does not fuse: Windows, and x86 without AVX2 (uniform values)",
+    sampler=Torch(fused=False),
+)

@@ -1,0 +1,45 @@
+"""Storage: how one buffer is held, a format with its rounding and with what shares a scale."""
+
+from dataclasses import dataclass
+
+from embinit.errors import check_known
+from embinit.formats import format_named
+from embinit.formats.rounding import ROUNDINGS
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
+
+    >>> Storage("sym4", "stochastic").draws((2, 3))
+    6
+    """
+
+    format: str = "float32"
+    rounding: str = "half_away"
+    group_size: int | None = None
+    channel_axis: int | None = None
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise EmbinitError unless a buffer of that shape can be held so."""
+        check_known("rounding", self.rounding, ROUNDINGS)
+        format_named(self.format).groups(shape, self.group_size, self.channel_axis)
+
+    def nbytes(self, n: int) -> int:
+        """Return the payload bytes of n elements."""
+        return format_named(self.format).nbytes(n)
+
+    def draws(self, shape: tuple[int, ...]) -> int:
+        """Return the number of words that stochastic rounding draws."""
+        layout, n = format_named(self.format), 1
+        for size in shape:
+            n *= size
+        return layout.draws(n, self.rounding, layout.groups(shape, self.group_size, self.channel_axis).count)
+
+    def __str__(self) -> str:
+        parts = [self.format]
+        if self.format != "float32":
+            parts += [self.rounding]
+            parts += [f"group_size {self.group_size}"] if self.group_size is not None else []
+            parts += [f"channel_axis {self.channel_axis}"] if self.channel_axis is not None else []
+        return ", ".join(parts)

@@ -1,0 +1,451 @@
+"""Growth: variance transfer and neuron pairing, as a device does them that widens a layer between two trainings.
+
+Two consecutive layers, `first` and `second`, share the hidden neurons: first's outputs are second's inputs. One step
+rescales what exists, draws weights for the new neurons and, when pairing, makes them cancel (SPEC.md, section "growth";
+Yuan et al., "Accelerated Training via Incrementally Growing Neural Networks", 2023).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError, check_known
+from embinit.generator import Generator
+from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
+from embinit.layers import Layer, Norm, Weighted, check_size
+from embinit.model import Model
+
+Array = NDArray[np.float32]
+
+STRATEGIES = ("default_vt", "vt_constraint_old_shape", "vt_constraint_new_shape")
+INITIALIZERS = ("copy_uniform", "copy_normal", "kaiming", "kaiming_normal", "zeros")
+PAIRINGS = ("vv_z_negz",)
+#: What a batch norm has seen of the layer before it, in the buffers of a device.
+STATISTICS = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """What a layer holds: its weight and bias, the weight's axes of outputs and inputs, a batch norm's statistics."""
+
+    weight: Array
+    bias: Array | None = None
+    out_axis: int = 0
+    in_axis: int = 1
+    running_mean: Array | None = None
+    running_var: Array | None = None
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return int(self.weight.shape[self.out_axis])
+
+    @property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return int(self.weight.shape[self.in_axis])
+
+    @property
+    def receptive(self) -> int:
+        """The receptive field: the product of the kernel's axes."""
+        return math.prod(n for axis, n in enumerate(self.weight.shape) if axis not in (self.out_axis, self.in_axis))
+
+    def rescaled(self, factor: np.float32) -> "Weights":
+        """Return the layer with its outputs scaled by a factor, and so what a batch norm has seen of them."""
+        return replace(
+            self,
+            weight=self.weight * factor,
+            bias=None if self.bias is None else self.bias * factor,
+            running_mean=None if self.running_mean is None else self.running_mean * factor,
+            running_var=None if self.running_var is None else self.running_var * (factor * factor),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """Two layers that have grown, the factors that rescaled them, and what was drawn for the new neurons.
+
+    The extensions stand at the end of first's outputs and of second's inputs.
+    """
+
+    first: Weights
+    second: Weights
+    alpha: np.float32
+    beta: np.float32
+    input_weight: Array
+    output_weight: Array
+    output_bias: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Growth:
+    """A model that has grown: the wider Model and its buffers, like those of `model.init()`.
+
+    alpha and beta are the factors of the two layers; extensions is what was drawn, by the buffer that it extends.
+    generator stands behind the last draw: the next step goes on with it.
+    """
+
+    model: Model
+    values: dict[str, Array]
+    alpha: np.float32
+    beta: np.float32
+    extensions: dict[str, Array]
+    generator: Generator
+
+    @property
+    def state_after(self) -> Any:
+        """The generator's state behind the last draw."""
+        return self.generator.bitgen.state
+
+
+def grow(
+    model: Model,
+    values: Mapping[str, Array],
+    layer: str,
+    extension: int,
+    strategy: str | None = "default_vt",
+    initializer: str | tuple[str, str] = "copy_uniform",
+    pairing: str | None = None,
+    noise_ratio: float = 0.001,
+    gain: float = 1.0,
+    generator: Generator | None = None,
+) -> Growth:
+    """Add neurons to a layer, and inputs for them to the next layer that has weights.
+
+    values: the device's buffers by name as they are when it grows; running_mean and running_var of a batch norm may be
+    among them. strategy: how existing weights are rescaled; None leaves them. initializer: of the new weights; two of
+    them are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes the new neurons cancel in pairs,
+    but for normal noise of noise_ratio times the deviation of second's new weights. gain: the vt_constraint strategies
+    aim at variance gain^2 / fan_in. generator: the stream to draw from, as an earlier step left it; by default the
+    model's own, behind its init. Raises EmbinitError for what the model or the values do not allow.
+
+    >>> import embinit
+    >>> fc1 = embinit.Linear(name="fc1", in_features=3, out_features=2)
+    >>> fc2 = embinit.Linear(name="fc2", in_features=2, out_features=1)
+    >>> model = embinit.Model("net", [fc1, fc2], seed=1)
+    >>> grown = grow(model, model.init(), "fc1", 2, pairing="vv_z_negz", noise_ratio=0)
+    >>> {name: values.shape for name, values in grown.values.items()}
+    {'fc1.weight': (4, 3), 'fc1.bias': (4,), 'fc2.weight': (1, 4), 'fc2.bias': (1,)}
+    >>> grown.extensions["fc2.weight"].tolist()
+    [[-0.07890172302722931, 0.07890172302722931]]
+    """
+    check_size("extension", extension)
+    hidden = _Hidden.of(model, layer)
+    arrays = _checked(model, values)
+    if generator is not None and generator.dialect.name != model.dialect:
+        raise EmbinitError(f"generator must be of the model's dialect {model.dialect}, got {generator.dialect.name}")
+    wider = hidden.widened(extension)
+    first, second = hidden.weights(arrays)
+    generator = generator or behind_init(model)
+    step = grow_layers(first, second, extension, generator, strategy, initializer, pairing, noise_ratio, gain)
+    extensions = {f"{hidden.second.name}.weight": step.input_weight, f"{hidden.first.name}.weight": step.output_weight}
+    if step.output_bias is not None:
+        extensions[f"{hidden.first.name}.bias"] = step.output_bias
+    return Growth(wider, hidden.grown(arrays, step, wider), step.alpha, step.beta, extensions, generator)
+
+
+def grow_layers(
+    first: Weights,
+    second: Weights,
+    extension: int,
+    generator: Generator,
+    strategy: str | None = "default_vt",
+    initializer: str | tuple[str, str] = "copy_uniform",
+    pairing: str | None = None,
+    noise_ratio: float = 0.001,
+    gain: float = 1.0,
+) -> Step:
+    """Do one step on the arrays of two layers, of any rank; the parameters are those of `grow`.
+
+    Draws second's extension, first's, and that of first's bias; then the noise.
+    """
+    input_init, output_init = _checked_options(extension, initializer, pairing, noise_ratio)
+    alpha, beta = factors(first, second, extension, strategy, gain)
+    first, second = first.rescaled(alpha), second.rescaled(beta)
+    fan_in = (second.inputs + extension) * second.receptive
+    output_fan_in = first.inputs * first.receptive
+
+    def drawn(reference: Array, axis: int, init: str, fan_in: int, mirror: float) -> Array:
+        shape = [*reference.shape[:axis], extension, *reference.shape[axis + 1 :]]
+        return _extension(generator, spread(init, reference, fan_in), shape, axis, mirror if pairing else None)
+
+    if generator.dialect.construction_draws:
+        generator.advance(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
+    input_weight = drawn(second.weight, second.in_axis, input_init, fan_in, -1.0)
+    output_weight = drawn(first.weight, first.out_axis, output_init, output_fan_in, 1.0)
+    output_bias = None if first.bias is None else drawn(first.bias, 0, output_init, output_fan_in, 1.0)
+    if pairing and noise_ratio:
+        noise = np.empty_like(input_weight)
+        generator.normal(0.0, math.sqrt(noise_ratio * noise_ratio * variance(input_weight)), noise)
+        input_weight = input_weight + noise
+    return Step(
+        _extended(first, first.out_axis, output_weight, output_bias),
+        _extended(second, second.in_axis, input_weight, None),
+        alpha,
+        beta,
+        input_weight,
+        output_weight,
+        output_bias,
+    )
+
+
+def factors(
+    first: Weights, second: Weights, extension: int, strategy: str | None, gain: float = 1.0
+) -> tuple[np.float32, np.float32]:
+    """Return alpha and beta, by which a strategy rescales first and second before their hidden neurons grow.
+
+    >>> w = np.array([[1, -1], [-1, 1]], np.float32)
+    >>> factors(Weights(w), Weights(w), 2, "default_vt")
+    (np.float32(1.0), np.float32(0.70710677))
+    >>> factors(Weights(w), Weights(w), 2, "vt_constraint_new_shape")
+    (np.float32(0.61237246), np.float32(0.4330127))
+    """
+    if strategy is not None:
+        check_known("strategy", strategy, STRATEGIES)
+    check_finite("gain", gain)
+    if gain <= 0 or (gain != 1 and strategy not in STRATEGIES[1:]):
+        raise EmbinitError(f"gain must be positive, and 1 for strategy {strategy}, got {gain!r}")
+    if strategy is None or first.outputs == 0:
+        return np.float32(1), np.float32(1)
+    old, new = (n * second.receptive for n in (second.inputs, second.inputs + extension))
+    if strategy == "default_vt":
+        return np.float32(1), np.float32(math.sqrt(old / new))
+    fan_in = old if strategy == "vt_constraint_old_shape" else new
+    first_fan_in = first.inputs * first.receptive
+    return _to_variance(gain, first_fan_in, first.weight), _to_variance(gain, fan_in, second.weight)
+
+
+def _to_variance(gain: float, fan_in: int, weight: Array) -> np.float32:
+    """Return the factor that brings weights to variance gain^2 / fan_in; 1 where they have none."""
+    found = variance(weight)
+    factor = math.sqrt(gain * gain / (fan_in * found)) if found else 1.0
+    check_finite("a factor of growth", factor)
+    return np.float32(factor)
+
+
+def spread(initializer: str, reference: Array | None, fan_in: int) -> Distribution:
+    """Return the distribution of new weights, from existing ones or, where those have no variance, from the fan.
+
+    >>> spread("kaiming", None, 6)
+    Uniform(low=-1.0, high=1.0)
+    >>> spread("copy_normal", np.array([1, -1, 1, -1, 1], np.float32), 6)
+    Normal(mean=0.0, stddev=1.0954451150103324)
+    """
+    check_known("initializer", initializer, INITIALIZERS)
+    found = 0.0 if reference is None else variance(reference)
+    if initializer == "zeros":
+        return Constant(0.0)
+    if initializer == "copy_normal" and found:
+        return Normal(0.0, math.sqrt(found))
+    if initializer == "kaiming_normal":
+        return Normal(0.0, math.sqrt(2.0 / fan_in))
+    bound = math.sqrt(3.0 * found if initializer == "copy_uniform" and found else 6.0 / fan_in)
+    return Uniform(-bound, bound)
+
+
+def variance(values: Array) -> float:
+    """Return the unbiased variance in float64, summed in memory's order; 0 of fewer than 2 values.
+
+    >>> variance(np.array([[1, 2], [3, 4]], np.float32))
+    1.6666666666666667
+    """
+    flat = values.ravel().astype(np.float64)
+    if flat.size < 2:
+        return 0.0
+    deviations = flat - np.add.accumulate(flat)[-1] / flat.size
+    found = float(np.add.accumulate(deviations * deviations)[-1] / (flat.size - 1))
+    if not math.isfinite(found):
+        raise EmbinitError(f"values that grow must be finite, got a variance of {found}")
+    return found
+
+
+def behind_init(model: Model) -> Generator:
+    """Return the generator of a model's device when its init code is done.
+
+    >>> import embinit
+    >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
+    >>> behind_init(embinit.Model("tiny", [fc], seed=1)).drawn
+    8
+    """
+    start = dialect_named(model.dialect).seeded(model.seed)
+    generator = Generator(start, model.dialect, model.target, model.multiply_add)
+    rows = model.plan().rows
+    for row in rows:
+        generator.draw(row.distribution, np.empty(row.shape, np.float32))
+        generator.advance(row.store_draws if row.stored_at_once else 0)
+    generator.advance(sum(row.store_draws for row in rows if not row.stored_at_once))
+    return generator
+
+
+def _extension(
+    generator: Generator, distribution: Distribution, shape: list[int], axis: int, mirror: float | None
+) -> Array:
+    """Draw a tensor; with mirror, 1 or -1, only its first half along an axis, repeated by the second with that sign."""
+    out = np.empty(shape, np.float32)
+    fresh = out if mirror is None else np.split(out, 2, axis)[0]
+    flat = np.empty(fresh.size, np.float32)
+    run = flat.size if fresh.flags.c_contiguous else generator.dialect.sampler.strided_run or flat.size
+    for start in range(0, flat.size, run):
+        generator.draw(generator.dialect.distribution(distribution, 1, 1), flat[start : start + run])
+    fresh[...] = flat.reshape(fresh.shape)
+    if mirror is not None:
+        np.split(out, 2, axis)[1][...] = fresh * np.float32(mirror)
+    return out
+
+
+def _extended(layer: Weights, axis: int, weight: Array, bias: Array | None) -> Weights:
+    """Return a layer with extensions at the end of its weight, along an axis, and of its bias."""
+    longer = layer.bias if layer.bias is None or bias is None else np.concatenate([layer.bias, bias])
+    return replace(layer, weight=np.concatenate([layer.weight, weight], axis), bias=longer)
+
+
+def _checked_options(
+    extension: int, initializer: str | tuple[str, str], pairing: str | None, noise_ratio: float
+) -> tuple[str, str]:
+    """Return the initializers of the input and of the output extension."""
+    check_size("extension", extension)
+    names = (initializer, initializer) if isinstance(initializer, str) else tuple(initializer)
+    if len(names) != 2:
+        raise EmbinitError(f"initializer must be one name, or two for inputs and outputs, got {initializer!r}")
+    for name in names:
+        check_known("initializer", name, INITIALIZERS)
+    if pairing is not None:
+        check_known("pairing", pairing, PAIRINGS)
+        if extension % 2:
+            raise EmbinitError(f"extension must be even for pairing {pairing}, got {extension}")
+    check_finite("noise_ratio", noise_ratio)
+    if noise_ratio < 0:
+        raise EmbinitError(f"noise_ratio must not be negative, got {noise_ratio!r}")
+    return names
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """Where hidden neurons stand in a model: the positions of first, of second, and of the layer behind it."""
+
+    model: Model
+    start: int
+    stop: int
+    end: int
+
+    @classmethod
+    def of(cls, model: Model, layer: str) -> "_Hidden":
+        """Find a layer and the next one with weights; both must be of one group, and fit."""
+        names = [each.name for each in model.layers]
+        weighted = [i for i, each in enumerate(model.layers) if isinstance(each, Weighted)]
+        check_known("layer", layer, [names[i] for i in weighted[:-1]])
+        start = names.index(layer)
+        stop, *later = weighted[weighted.index(start) + 1 :]
+        hidden = cls(model, start, stop, later[0] if later else len(names))
+        for each in (hidden.first, hidden.second):
+            if each.sizes.get("groups", 1) != 1:
+                raise EmbinitError(f"layer {each.name!r}: groups must be 1 to grow, got {each.sizes['groups']}")
+        outputs, inputs = hidden.first.sizes["out"], hidden.second.sizes["in"]
+        if outputs != inputs:
+            raise EmbinitError(
+                f"layer {hidden.second.name!r}: to grow with layer {layer!r} its inputs must be the {outputs} outputs "
+                f"of that layer, got {inputs}"
+            )
+        return hidden
+
+    @property
+    def first(self) -> Weighted:
+        """The layer whose outputs are the hidden neurons."""
+        return self.model.layers[self.start]  # type: ignore[return-value]
+
+    @property
+    def second(self) -> Weighted:
+        """The layer whose inputs they are."""
+        return self.model.layers[self.stop]  # type: ignore[return-value]
+
+    def widened(self, extension: int) -> Model:
+        """Return the model with more hidden neurons."""
+        layers = list(self.model.layers)
+        neurons = self.first.sizes["out"]
+        layers[self.start] = _resized(self.first, ("out_features", "out_channels"), extension)
+        for i in range(self.start + 1, self.stop):
+            if isinstance(layers[i], Norm):
+                layers[i] = _resized_norm(layers[i], neurons, extension)
+        layers[self.stop] = _resized(self.second, ("in_features", "in_channels"), extension)
+        return replace(self.model, layers=layers)
+
+    def weights(self, arrays: Mapping[str, Array]) -> tuple[Weights, Weights]:
+        """Return what first and second hold, each with the statistics of the batch norm behind it."""
+        return self._weights(self.start, self.stop, arrays), self._weights(self.stop, self.end, arrays)
+
+    def grown(self, arrays: Mapping[str, Array], step: Step, wider: Model) -> dict[str, Array]:
+        """Return the buffers of the wider model, in its order, and the statistics."""
+        values = dict(arrays)
+        for layer, end, weights in ((self.start, self.stop, step.first), (self.stop, self.end, step.second)):
+            held = {"weight": weights.weight, "bias": weights.bias}
+            values |= {self._name(layer, part): array for part, array in held.items() if array is not None}
+            for name in self._statistics(layer, end, arrays):
+                values[name] = getattr(weights, name.rpartition(".")[2])
+        shapes = {tensor.name: tensor.shape for tensor in wider.tensors}
+        shapes |= dict.fromkeys(self._statistics(self.start, self.stop, arrays), (step.first.outputs,))
+        fresh = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
+        return {
+            name: _padded(values[name], shapes.get(name, values[name].shape), fresh[name.rpartition(".")[2]])
+            for name in values
+        }
+
+    def _weights(self, layer: int, end: int, arrays: Mapping[str, Array]) -> Weights:
+        axes = dialect_named(self.model.dialect).layouts[self.model.layers[layer].type]
+        weight, bias = arrays[self._name(layer, "weight")], arrays.get(self._name(layer, "bias"))
+        statistics = {name.rpartition(".")[2]: arrays[name] for name in self._statistics(layer, end, arrays)}
+        return Weights(weight, bias, axes.index("out"), axes.index("in"), **statistics)
+
+    def _statistics(self, layer: int, end: int, arrays: Mapping[str, Array]) -> list[str]:
+        """Return the names of the statistics of the first batch norm behind a layer."""
+        names = [[self._name(i, what) for what in STATISTICS] for i in range(layer + 1, end)]
+        return next((pair for pair in names if pair[0] in arrays), [])
+
+    def _name(self, layer: int, part: str) -> str:
+        return f"{self.model.layers[layer].name}.{part}"
+
+
+def _resized(layer: Weighted, sizes: tuple[str, str], extension: int) -> Layer:
+    """Return a layer whose size, under the one of two names that it has, is larger."""
+    name = next(name for name in sizes if hasattr(layer, name))
+    return replace(layer, **{name: getattr(layer, name) + extension})
+
+
+def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
+    """Return a norm of more neurons: the one size of its shape that is theirs is larger."""
+    name = next(name for name in ("num_channels", "num_features", "normalized_shape") if hasattr(norm, name))
+    size = getattr(norm, name)
+    sizes = list(size) if isinstance(size, list | tuple) else [size]
+    if sizes.count(neurons) != 1:
+        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {size}")
+    sizes[sizes.index(neurons)] += extension
+    changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
+    return replace(norm, **changed)
+
+
+def _padded(array: Array, shape: tuple[int, ...], value: float) -> Array:
+    """Return an array with a value behind its end along every axis that is longer in shape."""
+    out = np.full(shape, value, np.float32)
+    out[tuple(map(slice, array.shape))] = array
+    return out
+
+
+def _checked(model: Model, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return the values of a model's buffers in its order, then the statistics; each must be there and fit."""
+    shapes = {tensor.name: tensor.shape for tensor in model.tensors}
+    allowed = [f"{layer.name}.{what}" for layer in model.layers for what in STATISTICS]
+    for name in values:
+        check_known("the name of a buffer", name, [*shapes, *allowed])
+    arrays = {}
+    for name in [*shapes, *(name for name in allowed if name in values)]:
+        array: Any = values.get(name)
+        shape = shapes.get(name, np.shape(array))
+        if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
+            got = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)
+            raise EmbinitError(f"values of {name} must be a float32 array of shape {list(shape)}, got {got}")
+        arrays[name] = array.copy()
+    return arrays

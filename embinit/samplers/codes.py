@@ -1,0 +1,124 @@
+"""Codes of fixed-point buffers in integers alone, as devices without an FPU draw them: one word each."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.initializers import Distribution
+from embinit.samplers.base import Source
+from embinit.samplers.scaled_integer import ScaledInteger
+
+if TYPE_CHECKING:
+    from embinit.generator import Generator
+
+
+class CCode(NamedTuple):
+    """The C of a row of embinit_integer.h: its function, or 0 where every code is a, and three integers."""
+
+    function: str
+    a: int
+    b: int = 0
+    shift: int = 0
+
+
+class Codes(ABC):
+    """How the codes of one buffer are drawn; what its format cannot hold saturates where it is stored."""
+
+    @abstractmethod
+    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+        """Draw n codes."""
+
+    @property
+    @abstractmethod
+    def c_code(self) -> CCode:
+        """The C that draws the same codes."""
+
+
+@dataclass(frozen=True)
+class ConstantCode(Codes):
+    """Every code is one; no draw."""
+
+    code: int
+
+    def __str__(self) -> str:
+        return f"code {self.code}"
+
+    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:  # noqa: ARG002
+        """Return n times the code."""
+        return np.full(n, self.code, np.int64)
+
+    @property
+    def c_code(self) -> CCode:
+        """The code, which an int32_t holds but for 2^31; that saturates."""
+        return CCode("0", min(self.code, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class UniformCodes(Codes):
+    """From -bound to bound: ((word >> 16) * (2 bound + 1) >> 16) - bound, or if wide from all 32 bits of a word."""
+
+    bound: int
+    wide: bool
+
+    def __str__(self) -> str:
+        return f"uniform codes(-{self.bound}, {self.bound})"
+
+    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+        """Draw n codes, one word each."""
+        from embinit._kernels import formats
+
+        out = np.empty(n, np.int32)
+        kind, words = generator.bitgen.kind, generator.bitgen.words
+        formats.uniform_codes(kind, words, self.bound, self.wide, 32, out.view(np.uint8))
+        generator.drawn += n
+        return out.astype(np.int64)
+
+    @property
+    def c_code(self) -> CCode:
+        """embinit_uniform_code16 or embinit_uniform_code32."""
+        return CCode(f"embinit_uniform_code{32 if self.wide else 16}", self.bound)
+
+
+@dataclass(frozen=True)
+class NormalCodes(Codes):
+    """mean + z * multiplier * 2^-shift, the product rounded half away from zero; z in units of 2^-24."""
+
+    mean: int
+    multiplier: int
+    shift: int
+    truncated: bool
+
+    def __str__(self) -> str:
+        kind = "truncated normal" if self.truncated else "normal"
+        return f"{kind} codes({self.mean}, {self.multiplier * 2.0 ** (24 - self.shift):.9g})"
+
+    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+        """Draw n codes, one word each."""
+        from embinit._kernels import integer
+
+        out = np.empty(n, np.int64)
+        parameters = np.int64(self.mean), np.int64(self.multiplier), np.int64(self.shift)
+        integer.normal_codes(generator.bitgen.kind, generator.bitgen.words, self.truncated, *parameters, out)
+        generator.drawn += n
+        return out
+
+    @property
+    def c_code(self) -> CCode:
+        """embinit_scaled_normal_code or embinit_scaled_truncated_normal_code."""
+        kind = "truncated_normal" if self.truncated else "normal"
+        return CCode(f"embinit_scaled_{kind}_code", self.mean, self.multiplier, self.shift)
+
+
+class InCodes(ScaledInteger):
+    """The words of ScaledInteger, read as codes of a buffer's format: there are no float32 values to fill."""
+
+    def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:  # noqa: ARG002
+        """Raise EmbinitError."""
+        raise EmbinitError(
+            f"dialect portable-int draws codes for the buffers of a model, not float32 values, got {distribution}; "
+            "use dialect portable"
+        )

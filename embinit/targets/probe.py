@@ -1,0 +1,126 @@
+"""Probe: what a compiler, its flags and its libm make of weight initialization, by running known answers."""
+
+import re
+import shlex
+import subprocess
+import tempfile
+import tomllib
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from embinit.errors import EmbinitError
+from embinit.targets.device_error import DeviceError
+from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
+
+C_DIRECTORY = Path(str(files("embinit"))) / "c"
+SOURCES = [C_DIRECTORY / "probe.c", C_DIRECTORY / "embinit.c"]
+
+_ARMV7 = BOARDS["cortex-m7"]
+_ARMV8 = Board("mps3-an547", 0x1000_0000, 0x7000_0000)  # a Cortex-M55
+
+_ON_HOST = """
+#include <stdio.h>
+#include "probe.h"
+int main(void) { return embinit_probe(putchar) < 0; }
+"""
+_ON_BOARD = """
+#include <stdint.h>
+#include "probe.h"
+char said[4096];
+static unsigned length;
+static int put(int c) { if (length < sizeof said) said[length++] = (char)c; return c; }
+int firmware_main(uint32_t seed);
+int firmware_main(uint32_t seed) { (void)seed; return embinit_probe(put); }
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a build turned out to be: a kind of multiply-add and a class of libm, or "other"; text is what was said."""
+
+    cc: str
+    ran_on: str
+    multiply_add: str
+    libm: str
+    text: str
+
+    @property
+    def known(self) -> bool:
+        """Whether a model file can describe the build."""
+        return "other" not in (self.multiply_add, self.libm)
+
+    def __str__(self) -> str:
+        return f"# {self.cc}, run on {self.ran_on}\n{self.text}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the finding as plain values."""
+        comments = [line.removeprefix("# ") for line in self.text.splitlines() if line.startswith("# ")]
+        return {key: value for key, value in asdict(self).items() if key != "text"} | {"details": comments}
+
+
+def probe(cc: str) -> Finding:
+    """Compile known answers by a compiler command, run them, and return what they say.
+
+    What is built for a Cortex-M runs on an emulated board, anything else on this machine. Raises DeviceError when the
+    program does not compile or does not run.
+    """
+    try:
+        compiler = shlex.split(cc)
+    except ValueError as error:
+        raise EmbinitError(f"cc must be a compiler command, got {cc!r}: {error}") from None
+    if not compiler:
+        raise EmbinitError("cc must be a compiler command, got an empty one")
+    board = _board(cc, _macros(compiler))
+    with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+        folder = Path(scratch)
+        text = _said_by_host(cc, folder) if board is None else _said_by_board(cc, board, folder)
+    entry = tomllib.loads(text)
+    ran_on = "this machine" if board is None else f"an emulated {board.machine}"
+    return Finding(cc, ran_on, entry["multiply_add"], entry["libm"], text.rstrip())
+
+
+def _macros(compiler: list[str]) -> dict[str, str]:
+    """Return the macros that a compiler command predefines."""
+    done = subprocess.run(
+        [installed(compiler[0]), *compiler[1:], "-dM", "-E", "-x", "c", "-"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return dict(re.findall(r"^#define (\w+) (.*)$", done.stdout, re.MULTILINE))
+
+
+def _board(cc: str, macros: dict[str, str]) -> Board | None:
+    """Return a board whose core executes what was built for any Cortex-M of an architecture; None for other code."""
+    if macros.get("__ARM_ARCH_PROFILE") in ("77", "'M'"):
+        return _ARMV8 if int(macros["__ARM_ARCH"]) >= 8 else _ARMV7
+    if "__arm__" in macros and "__linux__" not in macros:
+        raise DeviceError(f"{cc}: builds for no Cortex-M; name the core with -mcpu")
+    return None
+
+
+def _said_by_board(cc: str, board: Board, folder: Path) -> str:
+    (folder / "main.c").write_text(_ON_BOARD, encoding="utf-8")
+    sources, keep = [*SOURCES, folder / "main.c"], ["firmware_main", "said"]
+    elf = build(shlex.split(cc), sources, board, folder / "probe.elf", include=[C_DIRECTORY], keep=keep)
+    machine = Machine(elf, board)
+    machine.call("firmware_main")
+    return machine.read("said").rstrip(b"\0").decode("ascii")
+
+
+def _said_by_host(cc: str, folder: Path) -> str:
+    (folder / "main.c").write_text(_ON_HOST, encoding="utf-8")
+    program = folder / "probe"
+    compile_sources([*shlex.split(cc), f"-I{C_DIRECTORY}"], [*SOURCES, folder / "main.c"], program)
+    try:
+        done = subprocess.run([program], stdout=subprocess.PIPE, encoding="ascii", timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it does not end"
+        raise DeviceError(f"{cc}: what it builds does not run on this machine: {reason}") from None
+    if done.returncode != 0:
+        raise DeviceError(f"{cc}: what it builds does not run on this machine: it ends with status {done.returncode}")
+    return done.stdout
