@@ -65,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
 
+    def add_dump(command: argparse.ArgumentParser, required: bool = False) -> None:
+        text = "read back: raw, .npy, .npz, Intel HEX, or hex words of a log"
+        command.add_argument("--dump", required=required, metavar="FILE", help=text)
+        command.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
+        command.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
+        text = "where the image begins; default: the ELF's lowest writable section"
+        command.add_argument("--base", type=_address, metavar="A", help=text)
+
     plan = command("plan", _plan, "print what is drawn for each buffer, in which order, with which parameters")
     add_model(plan)
     add_json(plan)
@@ -87,14 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("--entry", metavar="NAME", help="its void NAME(const <model>_buffers *buffers, uint32_t seed)")
     verify.add_argument("--cflags", default="", metavar="FLAGS", help="compiler flags after -O2, such as '-O1 -g'")
-    verify.add_argument("--dump", metavar="FILE", help="read back: raw, .npy, .npz, Intel HEX, or hex words of a log")
-    verify.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
-    verify.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
-    verify.add_argument(
-        "--base", type=_address, metavar="A", help="where the image begins; default: the ELF's lowest writable section"
-    )
+    add_dump(verify)
     verify.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
     add_json(verify)
+
+    diagnose = command("diagnose", _diagnose, "name the mistake that explains why a device's buffers differ")
+    add_model(diagnose)
+    add_dump(diagnose, required=True)
+    add_json(diagnose)
 
     c = command("c", _c, "copy the C library into a project, or say how to compile it")
     what = c.add_mutually_exclusive_group(required=True)
@@ -188,6 +196,18 @@ def _verify(options: argparse.Namespace) -> int:
         write_file(Path(options.report), page(bundle, found, report))
     _print(options.json, report, report.as_json())
     return DONE if report.agrees else MISMATCH
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from embinit.bundle import gather
+    from embinit.diagnose import diagnose
+    from embinit.dump import read_dump
+
+    bundle = gather(_load(options).plan())
+    found = read_dump(options.dump, bundle, options.elf, options.symbol, options.base)
+    diagnosis = diagnose(bundle, found, options.dump)
+    _print(options.json, diagnosis, diagnosis.as_json())
+    return DONE if diagnosis.report.agrees else MISMATCH
 
 
 def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[str, bytes], str]:

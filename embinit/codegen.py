@@ -64,7 +64,8 @@ def expected_header(bundle: Bundle) -> str:
 
 def _described(array: Array) -> str:
     """Return the shape of an array and, of a buffer of codes, its format."""
-    return array.comment if array.ctype == "float" else f"{array.comment}: {array.format}"
+    coded = isinstance(array, Entry) and array.format != "float32"
+    return f"{array.comment}: {array.format}" if coded else array.comment
 
 
 def _array_lines(data: NDArray[np.generic], per_line: int = 4) -> Iterator[str]:
@@ -130,8 +131,11 @@ class _Init(NamedTuple):
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
     name = bundle.plan.model.name
-    parts = _in_integers(bundle) if _has_codes(bundle) else _stored(bundle) if _is_stored(bundle) else _in_floats(bundle)
-    signatures = f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)", f"int {name}_check(const {name}_buffers *buffers)"
+    parts = (_in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats)(bundle)
+    signatures = (
+        f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)",
+        f"int {name}_check(const {name}_buffers *buffers)",
+    )
     return (
         banner(bundle, "initialization on the device")
         + f'#include "{name}_init.h"\n\n'
@@ -160,7 +164,7 @@ def _result(bundle: Bundle) -> tuple[str, str]:
     """Return the type of what <name>_init returns, and a sentence on it."""
     if not _is_stored(bundle):
         return "void", ""
-    return "int", " Return 1,\n * or 0 where a format has no code for the values: the buffers from there on are then of no use."
+    return "int", " Return 1,\n * or 0 where a format has no code for the values: buffers from there on are of no use."
 
 
 def _in_floats(bundle: Bundle) -> _Init:
@@ -168,13 +172,12 @@ def _in_floats(bundle: Bundle) -> _Init:
     n = len(bundle.entries)
     headers, rules, rows = _rows(bundle)
     table = (f"    {row}, /* {entry.identifier} */" for row, entry in zip(rows, bundle.entries, strict=True))
-    pointers = [f"    buffers->{entry.identifier}," for entry in bundle.entries]
     header, seeded = _source(bundle)
     return _Init(
         {header, *headers},
         [*rules, "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
-        [f"float *const pointers[{n}] = {{", *pointers, "};", *seeded, f"embinit_fill(rows, {n}, &source, pointers);"],
-        [f"const float *const pointers[{n}] = {{", *pointers, "};", f"return embinit_check(rows, {n}, pointers) == {n};"],
+        [*_pointers(bundle, "float *const"), *seeded, f"embinit_fill(rows, {n}, &source, pointers);"],
+        [*_pointers(bundle, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"],
     )
 
 
@@ -183,17 +186,18 @@ def _stored(bundle: Bundle) -> _Init:
     n = len(bundle.entries)
     headers, rules, rows = _rows(bundle)
     table = (
-        f"    {{{row}, {_storage(entry.row)}}}, /* {entry.identifier} */"
+        f"    {{{row},\n     {_storage(entry.row)}}}, /* {entry.identifier} */"
         for row, entry in zip(rows, bundle.entries, strict=True)
     )
     held = [f"const embinit_buffer held[{n}] = {{", *map(_held, bundle.entries), "};"]
     storage, kind, header, seed = _generator(bundle)
-    copied = ["", "static void copied(void *to, const void *from)", "{", f"    *({kind} *)to = *(const {kind} *)from;", "}"]
+    assignment = f"    *({kind} *)to = *(const {kind} *)from;"
+    copy = ["", "static void copy_state(void *to, const void *from)", "{", assignment, "}"]
     states = [f"{storage}{kind} {state};" for state in ("generator", "values", "ahead")]
-    stream = f"const embinit_stream stream = {{{kind}_source, copied, &generator, &values, &ahead}};"
+    stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
     return _Init(
         {"embinit_store.h", header, *headers},
-        [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copied],
+        [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
         [*held, *states, stream, seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
@@ -202,20 +206,19 @@ def _stored(bundle: Bundle) -> _Init:
 def _in_integers(bundle: Bundle) -> _Init:
     """Return the C of a model whose codes are drawn as such."""
     n = len(bundle.entries)
-    pointers = [f"    buffers->{entry.identifier}," for entry in bundle.entries]
     header, seeded = _source(bundle)
     return _Init(
         {"embinit_integer.h", header},
         [f"static const embinit_integer_row rows[{n}] = {{", *map(_integer_row, bundle.entries), "};"],
-        [
-            f"void *const pointers[{n}] = {{", *pointers, "};", *seeded,
-            f"embinit_fill_integers(rows, {n}, &source, pointers);",
-        ],
-        [
-            f"const void *const pointers[{n}] = {{", *pointers, "};",
-            f"return embinit_check_integers(rows, {n}, pointers) == {n};",
-        ],
-    )  # fmt: skip
+        [*_pointers(bundle, "void *const"), *seeded, f"embinit_fill_integers(rows, {n}, &source, pointers);"],
+        [*_pointers(bundle, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
+    )
+
+
+def _pointers(bundle: Bundle, kind: str) -> list[str]:
+    """Return the definition of the pointers to all buffers."""
+    pointers = (f"    buffers->{entry.identifier}," for entry in bundle.entries)
+    return [f"{kind} pointers[{len(bundle.entries)}] = {{", *pointers, "};"]
 
 
 def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
@@ -228,8 +231,8 @@ def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
         drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
         if not drawn[-1].elementwise and row.format != "float32":
             raise EmbinitError(
-                f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; keep "
-                "float32, or export the values alone (--format npz,h,bin)"
+                f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
+                "keep float32, or export the values alone (--format npz,h,bin)"
             )
     rules = _rule_names(drawn)
     rows = [
@@ -264,7 +267,7 @@ def _family(layout: Quantized) -> tuple[str, int, int]:
     """Return the family of a format in C, and its two numbers."""
     match layout:
         case QFormat():
-            return "q", layout.width, layout.frac_bits
+            return "q", layout.qmax.bit_length() + 1, layout.frac_bits
         case Channelwise():
             return "int", layout.bits, 0
         case Sym():
@@ -295,7 +298,7 @@ def _integer_row(entry: Entry) -> str:
     assert isinstance(layout, QFormat)
     assert codes is not None
     function, a, b, shift = codes.c_code
-    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {layout.width}"
+    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {_family(layout)[1]}"
     return f"    {{{function}, {numbers}}}, /* {entry.identifier} */"
 
 

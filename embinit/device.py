@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
 #: The C library: what a firmware compiles with the generated code.
-UNITS = ("embinit", "embinit_libm", "embinit_mt19937", "embinit_normal", "embinit_scaled")
+UNITS = (
+    "embinit", "embinit_codes", "embinit_formats", "embinit_integer", "embinit_libm", "embinit_mt19937",
+    "embinit_normal", "embinit_scaled", "embinit_store",
+)  # fmt: skip
 SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
 HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
 #: Known answers for a new board, and for a new compiler; no part of a firmware.
@@ -35,7 +38,7 @@ def run(
     entry: str | None = None,
     cflags: Sequence[str] = (),
 ) -> dict[str, bytes]:
-    """Return what init code leaves in each buffer on the emulated core of the model's target.
+    """Return what init code leaves in each buffer, and beside its codes, on the emulated core of the model's target.
 
     The code is the generated <name>_init.c with the C library; or, where they are given, C files of the user's and
     their function `void entry(const <name>_buffers *buffers, uint32_t seed)`, which may include <name>_init.h and
@@ -61,10 +64,10 @@ def run(
             machine = _machine(toolchain, bundle, sources, folder, flags)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
-        for each in bundle.entries:
+        for each in bundle.arrays:
             machine.write(f"device_{each.identifier}", b"\xa5" * len(each.payload))
         machine.call("firmware_main", model.seed & 0xFFFFFFFF)
-        return {each.row.name: machine.read(f"device_{each.identifier}") for each in bundle.entries}
+        return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
 
 
 def default_toolchain(source: Sequence[str | Path] = ()) -> str:
@@ -99,7 +102,7 @@ def _machine(
         raise EmbinitError(f"target {target} is not an emulated device; name one with --device: {emulated}")
     elf, include = folder / "firmware.elf", [C_DIRECTORY, folder]
     if toolchain == "gcc":
-        board, keep = gcc_qemu.BOARDS[target], ["firmware_main", *(f"device_{e.identifier}" for e in bundle.entries)]
+        board, keep = gcc_qemu.BOARDS[target], ["firmware_main", *(f"device_{a.identifier}" for a in bundle.arrays)]
         gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
         return gcc_qemu.Machine(elf, board)
     emulation = zig_unicorn.EMULATIONS[target]

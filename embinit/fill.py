@@ -1,5 +1,6 @@
 """Fill: run a plan's draws, in order, and say where in the stream each buffer lay."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.plan import Plan, Row
 
@@ -29,8 +31,8 @@ class Values:
     drawn: int
 
 
-def fill(plan: Plan) -> Values:
-    """Execute a plan.
+def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
+    """Execute a plan, into the arrays of out if given, one of each buffer's shape and type.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -43,18 +45,30 @@ def fill(plan: Plan) -> Values:
     generator = Generator(bitgen, model.dialect, model.target, model.multiply_add)
     arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
     for row in plan.rows:
-        start, out = generator.drawn, _filled(generator, row)
-        arrays[row.name], first_draw[row.name], draws[row.name] = out, start, generator.drawn - start
+        start, array = generator.drawn, _array(row, out)
+        _draw(generator, row, array)
+        arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
         if row.stored_at_once and row.store_draws:
             store_first_draw[row.name] = generator.drawn
             generator.advance(row.store_draws)
     return Values(plan, arrays, first_draw, draws, store_first_draw, bitgen, generator.drawn)
 
 
-def _filled(generator: Generator, row: Row) -> NDArray[Any]:
+def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
+    """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
+    dtype = np.dtype(np.float32 if row.codes is None else np.int64)
+    if out is None:
+        return np.empty(row.shape, dtype)
+    array = out.get(row.name)
+    if not isinstance(array, np.ndarray) or array.shape != row.shape or array.dtype != dtype:
+        got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+        raise EmbinitError(f"out[{row.name!r}] must be an array of {dtype} and shape {row.shape}, got {got}")
+    return array
+
+
+def _draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
-    if row.codes is not None:
-        return row.codes.draw(generator, row.size).reshape(row.shape)
-    out = np.empty(row.shape, np.float32)
-    generator.draw(row.distribution, out)
-    return out
+    if row.codes is None:
+        generator.draw(row.distribution, array)
+    else:
+        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)

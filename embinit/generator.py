@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import MutableSequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
 from embinit.initializers import Broadcast, Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
 from embinit.targets import MULTIPLY_ADDS, target_named
+
+#: From how many elements on several threads draw an array, and the elements of which each draws a multiple.
+LARGE, GRAIN = 2**21, 4096
 
 
 class Generator:
@@ -68,11 +72,13 @@ class Generator:
         True
         """
         fans = None
-        if isinstance(initializer, VarianceScaling) and (self.dialect.by_shape is None or (fan_in, fan_out) != (None, None)):
+        if isinstance(initializer, VarianceScaling) and (
+            self.dialect.by_shape is None or (fan_in, fan_out) != (None, None)
+        ):
             fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
         initializer, *fans_of_out = self.dialect.meaning(initializer, np.shape(out), fans)
         distribution = self.dialect.distribution(initializer, *fans_of_out)
-        if self.dialect.integers and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
+        if self.dialect.given_tensors and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
             self.draw(distribution, out)
@@ -113,7 +119,26 @@ class Generator:
 
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
-        self.drawn += self.dialect.sampler.fill(self, distribution, _flat(out))
+        values, sampler = _flat(out), self.dialect.sampler
+        if values.size >= LARGE and sampler.draws(distribution, values.size) == values.size:
+            self._draw_in_parts(distribution, values)
+        else:
+            self.drawn += sampler.fill(self, distribution, values)
+
+    def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32]) -> None:
+        """Fill values that take a word each, one part a thread: each part begins where the stream does for it."""
+        from embinit.threads import each, thread_count
+
+        size = -(-values.size // thread_count() // GRAIN) * GRAIN
+
+        def part(start: int) -> BitGenerator:
+            source = copy(self)
+            source.bitgen = self.bitgen.jumped(start)
+            self.dialect.sampler.fill(source, distribution, values[start : start + size])
+            return source.bitgen
+
+        self.bitgen.words[:] = each(part, range(0, values.size, size))[-1].words
+        self.drawn += values.size
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:

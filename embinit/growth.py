@@ -181,8 +181,8 @@ def grow_layers(
     output_bias = None if first.bias is None else drawn(first.bias, 0, output_init, output_fan_in, 1.0)
     if pairing and noise_ratio:
         noise = np.empty_like(input_weight)
-        generator.normal(0.0, math.sqrt(noise_ratio * noise_ratio * variance(input_weight)), noise)
-        input_weight = input_weight + noise
+        generator.normal(0.0, 1.0, noise)
+        input_weight += noise * np.float32(math.sqrt(noise_ratio * noise_ratio * variance(input_weight)))
     return Step(
         _extended(first, first.out_axis, output_weight, output_bias),
         _extended(second, second.in_axis, input_weight, None),

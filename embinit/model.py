@@ -6,10 +6,10 @@ import secrets
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from embinit import initializers
@@ -144,15 +144,22 @@ class Model:
 
     def plan(self) -> "Plan":
         """Return the plan: one row per buffer, printable."""
+        return self._plan
+
+    @cached_property
+    def _plan(self) -> "Plan":
         from embinit.plan import plan
 
         return plan(self)
 
-    def init(self) -> dict[str, NDArray[np.float32]]:
-        """Return what the device's init code leaves in each buffer, by buffer name."""
+    def init(self, out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
+        """Return what the device's init code leaves in each buffer, by buffer name.
+
+        out: arrays to fill instead of new ones, by buffer name, as an earlier call returned them.
+        """
         from embinit.fill import fill
 
-        return fill(self.plan()).arrays
+        return fill(self.plan(), out).arrays
 
     def _tensors_of(self, layer: Layer) -> list[Tensor]:
         dialect = dialect_named(self.dialect)

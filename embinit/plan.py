@@ -80,7 +80,9 @@ class Plan:
         for row in self.rows:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
-            cells.append((row.name, shape, *fans, str(row.codes or row.distribution), *draws, row.format, str(row.bytes)))
+            cells.append(
+                (row.name, shape, *fans, str(row.codes or row.distribution), *draws, row.format, str(row.bytes))
+            )
         return cells
 
     def _store_cells(self) -> list[tuple[str, ...]]:

@@ -116,9 +116,7 @@ def store(values: Values) -> Stored:
             buffers[row.name] = _saturated(array, held.format)
             continue
         try:
-            buffers[row.name] = encode(
-                array, held.format, held.rounding, generator, held.group_size, held.channel_axis
-            )
+            buffers[row.name] = encode(array, held.format, held.rounding, generator, held.group_size, held.channel_axis)
         except EmbinitError as error:
             raise EmbinitError(f"{row.name}: {error}") from None
     return Stored(values, buffers, first_draw, last.bitgen.state)

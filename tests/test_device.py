@@ -86,8 +86,8 @@ def firmware(bundle, folder, *extra, flags=()):
 def glue(bundle):
     """Return what the user of the generated tests writes: where the buffers are, and a putchar."""
     name = bundle.plan.model.name
-    members = ", ".join(f"device_{entry.identifier}" for entry in bundle.entries)
-    declared = "".join(f"extern {entry.ctype} device_{entry.identifier}[];\n" for entry in bundle.entries)
+    members = ", ".join(f"device_{array.identifier}" for array in bundle.arrays)
+    declared = "".join(f"extern {array.ctype} device_{array.identifier}[];\n" for array in bundle.arrays)
     return (
         f'#include "{name}_init.h"\n#include "unity.h"\n{declared}'
         f"static const {name}_buffers all = {{{members}}};\n"

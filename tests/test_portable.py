@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 import embinit
-import reference_normal
-import strategies
-from compilers import HOST_COMPILERS, UNITS
 from embinit import EmbinitError, Generator, Pcg32, codegen, device, initializers
 from embinit.bundle import gather
 from embinit.targets import TARGETS
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 from embinit.verify import verify
+
+import reference_normal
+import strategies
+from compilers import HOST_COMPILERS, UNITS
 
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Ofast", "-O3 -march=x86-64-v3 -ffp-contract=fast", "-O2 -ffast-math")
 

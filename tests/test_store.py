@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from test_odt import layer_of
 
 import embinit
-import recorded
 from embinit import EmbinitError, LayerNorm, Linear
 from embinit.bundle import gather
-from test_odt import layer_of
+
+import recorded
 
 ROUNDINGS = {"HALF_AWAY": "half_away", "SR_HALF_AWAY": "stochastic"}
 FORMATS = {"SYM": "sym{}", "ASYM": "asym{}", "SYM_INT32": "sym_int32/{}"}
@@ -128,7 +129,9 @@ def test_int8_weights_have_a_scale_per_output_channel_unless_told_otherwise():
         gather(embinit.Model("m", [layer], seed=1).plan()).entries[0]
         for layer in (
             embinit.ConvTranspose1d(in_channels=3, out_channels=4, kernel_size=2, weight_format="int8"),
-            embinit.ConvTranspose1d(in_channels=3, out_channels=4, kernel_size=2, weight_format="int8", per_channel=False),
+            embinit.ConvTranspose1d(
+                in_channels=3, out_channels=4, kernel_size=2, weight_format="int8", per_channel=False
+            ),
         )
     )
     values = embinit.Model(

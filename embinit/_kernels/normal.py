@@ -18,9 +18,8 @@ from embinit._kernels.libm import (
     log_fdlibm_fused,
 )
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, next_word, refill
-from embinit._kernels.uniform import LOW_24
+from embinit._kernels.uniform import UNIT, bits_24
 
-_UNIT = np.float32(2.0**-24)
 _TWO_PI = np.float32(6.2831855)
 
 
@@ -66,14 +65,14 @@ def _serial(
     """Fill out one value at a time: a u1 of 0 or 2^-24 is drawn again, after its u2. Return the words drawn."""
     drawn = 0
     for i in range(out.size):
-        k1 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
-        k2 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
+        k1 = bits_24(next_word(kind, state), shift)
+        k2 = bits_24(next_word(kind, state), shift)
         drawn += 2
         while k1 <= np.uint32(1):
-            k1 = np.uint32(np.uint32(next_word(kind, state) >> shift) & LOW_24)
+            k1 = bits_24(next_word(kind, state), shift)
             drawn += 1
-        log = _log(libm, np.float32(np.int32(k1)) * _UNIT)
-        cosine = _cos(libm, _TWO_PI * (np.float32(np.int32(k2)) * _UNIT))
+        log = _log(libm, np.float32(np.int32(k1)) * UNIT)
+        cosine = _cos(libm, _TWO_PI * (np.float32(np.int32(k2)) * UNIT))
         out[i] = _scaled(log, cosine, deviation_first, fused, mean, stddev)
     return drawn
 
@@ -108,11 +107,11 @@ def box_muller_cosine(
         pairs = words[HISTORY : HISTORY + 2 * count]
         smallest = np.uint32(0xFFFFFFFF)
         for i in range(count):
-            k1 = np.uint32(np.uint32(pairs[2 * i] >> shift) & LOW_24)
-            k2 = np.uint32(np.uint32(pairs[2 * i + 1] >> shift) & LOW_24)
+            k1 = bits_24(pairs[2 * i], shift)
+            k2 = bits_24(pairs[2 * i + 1], shift)
             smallest = min(smallest, k1)
-            u1[i] = np.float32(np.int32(k1)) * _UNIT
-            angle[i] = _TWO_PI * (np.float32(np.int32(k2)) * _UNIT)
+            u1[i] = np.float32(np.int32(k1)) * UNIT
+            angle[i] = _TWO_PI * (np.float32(np.int32(k2)) * UNIT)
         filled = out[start : start + count]
         fresh = bool(smallest <= np.uint32(1))
         if fresh:

@@ -20,13 +20,13 @@ _TWO = np.int32(2 << 24)
 
 
 @intrinsic
-def _leading_zeros(_typing_context: Any, _x: Any) -> Any:
+def _leading_zeros(_typing_context: Any, x: Any) -> Any:
     """Return the number of zeros above the highest 1 of a uint32 that is not 0."""
 
     def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], context.get_constant(types.boolean, True))
 
-    return types.uint32(types.uint32), generate
+    return types.uint32(x), generate
 
 
 @inlined

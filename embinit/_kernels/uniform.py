@@ -18,9 +18,15 @@ RING, NEAR, FAR = 3261, 368, 2663
 
 
 @inlined
+def bits_24(word: np.uint32, shift: np.uint32) -> np.uint32:
+    """Return (word >> shift) & 0xffffff, for a shift below 32."""
+    return np.uint32(word >> np.uint32(shift & np.uint32(31))) & LOW_24  # the & 31 keeps vectors from 64-bit lanes
+
+
+@inlined
 def _value(word: np.uint32, shift: np.uint32, fused: bool, low: np.float32, width: np.float32) -> np.float32:
     """Return low + width * k * 2^-24, k = (word >> shift) & 0xffffff, rounded as fused says."""
-    r = np.float32(np.int32((word >> shift) & LOW_24)) * UNIT
+    r = np.float32(np.int32(bits_24(word, shift))) * UNIT
     return fma32(r, width, low) if fused else np.float32(low + np.float32(r * width))
 
 
@@ -83,4 +89,4 @@ def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDA
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
         for i in range(count):
-            filled[i] = np.float32(np.int32((drawn[i] >> shift) & LOW_24)) * UNIT < p
+            filled[i] = np.float32(np.int32(bits_24(drawn[i], shift))) * UNIT < p

@@ -108,12 +108,11 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
 
 static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
 {
-    double spread = embinit_root(growth->noise_ratio * growth->noise_ratio * embinit_variance(values, n));
+    float spread = (float)embinit_root(growth->noise_ratio * growth->noise_ratio * embinit_variance(values, n));
     for (size_t i = 0; i < n; i++) {
-        volatile float noise = 0.0f;
         float drawn;
-        draw(growth->normal, spread, source, &drawn, 1);
-        noise = drawn;
+        draw(growth->normal, 1.0, source, &drawn, 1);
+        volatile float noise = drawn * spread; /* compilers may not fuse it with the sum */
         values[i] += noise;
     }
 }

@@ -1,5 +1,6 @@
 """Account: one way in which a device may have come by its bytes, and the bytes that follow from it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -10,14 +11,16 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
+from embinit.fill import Values
 from embinit.formats import format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
 from embinit.generator import Generator
-from embinit.initializers import Distribution, Initializer, Normal, TruncatedNormal, Uniform
+from embinit.initializers import Initializer, Normal, TruncatedNormal, Uniform
 from embinit.model import Model
-from embinit.plan import Row
-from embinit.store import Buffer, encode
+from embinit.plan import Plan, Row
+from embinit.samplers import Codes
+from embinit.store import Buffer, encode, store
 
 F32 = NDArray[np.float32]
 #: The bytes of each buffer, by its name.
@@ -58,63 +61,78 @@ class Account:
         """Return the account of the model with some of its fields replaced: what comes before everything else."""
         return Account.of(replace(self.model, **changes))
 
+    def with_rows(self, changed: Callable[[Row], Row]) -> Self:
+        """Return an account in which the buffers are drawn or held otherwise."""
+        return replace(self, rows=tuple(changed(row) for row in self.rows))
+
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
-        return replace(self, rows=tuple(self._initialized(row, changed(row)) for row in self.rows))
+        distribution = dialect_named(self.model.dialect).distribution
 
-    def _initialized(self, row: Row, initializer: Initializer | None) -> Row:
-        if initializer is None:
-            return row
-        distribution = dialect_named(self.model.dialect).distribution(initializer, row.fan_in, row.fan_out)
-        return replace(row, initializer=initializer, distribution=distribution)
+        def initialized(row: Row) -> Row:
+            initializer = changed(row)
+            if initializer is None:
+                return row
+            drawn = distribution(initializer, row.fan_in, row.fan_out)
+            return replace(row, initializer=initializer, distribution=drawn)
+
+        return self.with_rows(initialized)
 
     def generator(self, bitgen: BitGenerator) -> Generator:
         """Return a generator of the device's arithmetic that draws from a copy of bitgen."""
-        return Generator(bitgen.copy(), self.model.dialect, self.model.target, self.model.multiply_add)
+        generator = Generator(bitgen.copy(), self.model.dialect, self.model.target, self.model.multiply_add)
+        generator.libm = self.model.libm_class
+        return generator
 
-    def drawn(self, bitgen: BitGenerator, distribution: Distribution, n: int) -> F32:
-        """Return the first n values that a distribution draws from a copy of bitgen."""
-        out = np.empty(n, np.float32)
-        _draw(self.generator(bitgen), distribution, out)
-        return out
+    def drawn(self, bitgen: BitGenerator, row: Row, n: int) -> F32:
+        """Return the first n values, or codes, that a buffer draws from a copy of bitgen."""
+        return self._drawn(self.generator(bitgen), row, (n,)).astype(np.float32, copy=False)
 
     def run(self) -> "Run":
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
         generator, origin = self.generator(self.start), self.start
-        values, places, image = {}, {}, {}
+        arrays, places, image, rows = {}, {}, {}, {}
         for row in self.rows:
             if row.name in self.restarts:
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
-            out = np.empty(row.shape, np.float32)
             places[row.name] = Place(origin, generator.drawn)
-            _draw(generator, row.distribution, out)
+            values = self._drawn(generator, row, row.shape)
             for step in self.steps:
-                out = step.do(row, out)
-            values[row.name] = out
-            if row.stored_at_once:
-                image[row.name] = self._encoded(row, out, generator)
-        rows = {row.name: row for row in self.rows}
-        for name in self.names:
-            if name not in image:
-                image[name] = self._encoded(rows[name], values[name], generator)
-        return Run(self, self.content({name: image[name] for name in self.names}), places)
+                values = step.do(row, values)
+            if row.stored_at_once and row.storage.draws(row.shape):
+                held = row.storage
+                buffer = encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
+                image[row.name] = self._ordered(buffer.data)
+            else:
+                arrays[row.name], rows[row.name] = values, replace(row, codes=self._codes(row))
+        names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
+        plan = Plan(self.model, tuple(rows[name] for name in names if name in rows))
+        stored = store(Values(plan, arrays, {}, {}, {}, generator.bitgen, generator.drawn))
+        image |= {name: self._ordered(buffer.data) for name, buffer in stored.buffers.items()}
+        return Run(self, self.content({name: image[name] for name in names}), places)
 
-    @property
-    def names(self) -> list[str]:
-        """The buffers as they lie in memory, which is the order of the plan whatever the order of draws."""
-        return [tensor.name for tensor in self.model.tensors]
+    def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
+        codes = self._codes(row)
+        if codes is not None:
+            return codes.draw(generator, math.prod(shape)).reshape(shape)
+        if isinstance(row.distribution, Normal) and not generator.bitgen.words.any():
+            raise EmbinitError("a generator that stays at 0 never draws a normal value")
+        out = np.empty(shape, np.float32)
+        generator.draw(row.distribution, out)
+        return out
 
-    def _encoded(self, row: Row, values: F32, generator: Generator) -> bytes:
-        held, data = row.storage, values
-        if held.format != "float32":
-            data = encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis).data
+    def _codes(self, row: Row) -> Codes | None:
+        codes = dialect_named(self.model.dialect).codes
+        return None if codes is None else codes(row.distribution, row.storage)
+
+    def _ordered(self, data: NDArray[Any]) -> bytes:
         return (data.byteswap() if self.big_endian else data).tobytes()
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn, or codes in their place.
+        """Return the values of a buffer in the order in which they were drawn.
 
-        Only the sign of a code means anything, so that 0 becomes NaN. None where the codes have no sign.
+        Of codes those that they stand for with scale 1; None where that says nothing of their sign.
         """
         layout = format_named(row.format)
         data = np.frombuffer(payload, layout.dtype)
@@ -122,8 +140,7 @@ class Account:
         if row.format != "float32":
             if not isinstance(layout, Symmetric | QFormat):
                 return None
-            codes = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
-            data = np.where(codes == 0, np.float32(np.nan), codes)
+            data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
         values: F32 = data.reshape(row.shape)
         for step in reversed(self.steps):
             values = step.undo(row, values)
@@ -149,12 +166,6 @@ class Run:
     account: Account
     image: Image
     places: Mapping[str, Place]
-
-
-def _draw(generator: Generator, distribution: Distribution, out: F32) -> None:
-    if isinstance(distribution, Normal) and not generator.bitgen.words.any():
-        raise EmbinitError("a generator that stays at 0 never draws a normal value")
-    generator.draw(distribution, out)
 
 
 def draws(row: Row) -> bool:

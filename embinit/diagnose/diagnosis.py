@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
-from embinit.diagnose.search import Explanation, Search
+from embinit.diagnose.hypothesis import Aspect
+from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.plan import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
@@ -30,12 +31,17 @@ class Diagnosis:
         exact = [explanation for explanation in self.explanations if explanation.exact]
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
-        lines += _explained(exact[0], "explained, every bit:") if exact else ["nothing explains it, no mistake and no two"]
+        lines += (
+            _explained(exact[0], "explained, every bit:") if exact else ["nothing explains it, no mistake and no two"]
+        )
         for explanation in exact[1:]:
             lines += ["", *_explained(explanation, "or, as exactly:")]
         if near:
             total = sum(c.elements for c in self.report.comparisons)
-            cells = [("equal", "nearest" if not exact else "nearest others"), *((_share(e.equal, total), _summary(e)) for e in near)]
+            cells = [
+                ("equal", "nearest" if not exact else "nearest others"),
+                *((_share(e.equal, total), _summary(e)) for e in near),
+            ]
             lines += ["", *table(cells)]
         return "\n".join(lines)
 
@@ -97,7 +103,10 @@ def _buffers(report: Report) -> list[str]:
     cells += [(c.name, str(c.elements), str(c.equal), _share(c.equal, c.elements)) for c in report.comparisons]
     equal, elements = (sum(getattr(c, what) for c in report.comparisons) for what in ("equal", "elements"))
     share = _share(equal, elements).strip()
-    return [*table(cells), f"{report.source} differs from the simulation: {equal} of {elements} elements ({share}) are equal"]
+    return [
+        *table(cells),
+        f"{report.source} differs from the simulation: {equal} of {elements} elements ({share}) are equal",
+    ]
 
 
 def _share(equal: int, elements: int) -> str:
@@ -108,13 +117,22 @@ def _share(equal: int, elements: int) -> str:
 def _explained(explanation: Explanation, head: str) -> list[str]:
     lines = [head]
     for cause in explanation.causes:
-        only = f" Only in {', '.join(cause.buffers)}." if cause.buffers and not cause.hypothesis.buffers else ""
+        only = f" Only in {', '.join(cause.buffers)}." if cause.restricted else ""
         lines.append(f"  {cause.hypothesis.name}: {cause.hypothesis.sentence}{only}")
-    if explanation.lines:
-        lines.append("  the model file reproduces it with")
-        for name, text in explanation.lines.items():
-            lines += [f"    {name}", *(f"    {line}" for line in text.splitlines())]
+        lines += [f"    {line}" for line in _model_file(cause, explanation)]
     return lines
+
+
+def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
+    """Return the lines of the model file that reproduce a cause, each behind its table, or that there are none."""
+    line = cause.hypothesis.line
+    if line is None:
+        return ["(no line of a model file does this)"]
+    if cause.hypothesis.aspect == Aspect.SEED and any(
+        c.hypothesis.aspect == Aspect.POSITION for c in explanation.causes
+    ):
+        return ["(the seed below stands for this too)"]
+    return [f"{cause.hypothesis.table} {text}" for text in line.splitlines()]
 
 
 def _summary(explanation: Explanation) -> str:

@@ -5,23 +5,35 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embinit.diagnose.account import Account, Image, Run, draws
-from embinit.diagnose.hypotheses import Aspect, Hypothesis, ordinary
-from embinit.diagnose.recover import FREE_GAIN, derived
+from embinit.diagnose.account import Account, Image, draws
+from embinit.diagnose.contents import contents
+from embinit.diagnose.hypotheses import ordinary
+from embinit.diagnose.hypothesis import Aspect, Hypothesis
+from embinit.diagnose.scales import scales
+from embinit.diagnose.streams import starts
 from embinit.errors import EmbinitError
 from embinit.formats import format_named
 from embinit.model import Model
 from embinit.plan import Row
 
+#: Whatever explains a dump at this cost or less, it is not worth while to look for two mistakes.
+ENOUGH = (2, 0)
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """Hypotheses taken together, and what comes of them: per buffer how many elements are equal, and which all are."""
+    """Hypotheses taken together, and what comes of them.
+
+    equal: how many elements of each buffer are as in the dump. exact: the buffers that are so in every bit. apart: how
+    far the float32 values are off, all together.
+    """
 
     hypotheses: tuple[Hypothesis, ...]
     equal: Mapping[str, int]
     exact: frozenset[str]
+    apart: float
 
     @property
     def cost(self) -> int:
@@ -35,6 +47,11 @@ class Cause:
 
     hypothesis: Hypothesis
     buffers: tuple[str, ...]
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it holds for fewer buffers than it speaks of."""
+        return self.buffers != self.hypothesis.buffers
 
 
 @dataclass(frozen=True)
@@ -53,19 +70,19 @@ class Explanation:
     @property
     def cost(self) -> tuple[int, int]:
         """What it asks one to believe: free parameters and the number of causes first, then exceptions."""
-        exceptions = [cause for cause in self.causes if cause.buffers != cause.hypothesis.buffers]
-        return sum(cause.hypothesis.cost for cause in self.causes), len(exceptions)
+        return sum(cause.hypothesis.cost for cause in self.causes), sum(cause.restricted for cause in self.causes)
 
     @property
     def lines(self) -> dict[str, str]:
-        """The lines of the model file that reproduce it, by table; a cause without a line has none here."""
-        found: dict[Aspect, Hypothesis] = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
+        """The lines of the model file, by table, that reproduce all of it; empty where no lines do."""
+        if any(cause.restricted or cause.hypothesis.line is None for cause in self.causes):
+            return {}
+        found = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
         if Aspect.POSITION in found:  # its seed is that of the state reached
             found.pop(Aspect.SEED, None)
         lines: dict[str, str] = {}
         for hypothesis in found.values():
-            if hypothesis.line is not None:
-                lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
+            lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
         return lines
 
 
@@ -84,20 +101,25 @@ class Search:
         self._planned, self._image = planned, self._account.run().image
         self._model = model
 
-    def explanations(self, nearest: int = 5) -> list[Explanation]:
-        """Return all explanations that are exact, the simplest first, then the nearest of the others."""
+    def explanations(self, most: int = 5) -> list[Explanation]:
+        """Return the simplest explanations that are exact, then the nearest of the others; most: how many of each."""
         singles = [self._planned, *self._candidates([(h,) for h in self._ordinary()])]
         singles += self._candidates(self._derived(self._planned, thorough=True))
         found = list(self._exact_singles(singles))
         others = singles[1:]
-        if not found or min(explanation.cost for explanation in found) > (FREE_GAIN, 0):
-            pairs = list(self._pairs(singles[1:]))
+        if not found or min(explanation.cost for explanation in found) > ENOUGH:
+            pairs = []
+            for pair in self._pairs(singles[1:]):
+                pairs.append(pair)
+                if pair.exact == self._dump.keys() and (pair.cost, 0) <= ENOUGH:
+                    break
             found += self._exact_pairs(singles, pairs)
             others += pairs
         found.sort(key=lambda explanation: explanation.cost)
-        others = [candidate for candidate in others if len(candidate.exact) < len(self._rows)]
-        others.sort(key=lambda candidate: (-sum(candidate.equal.values()), candidate.cost))
-        return [*_distinct(found), *(self._explanation({name: c for name in self._dump}) for c in others[:nearest])]
+        simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
+        others = [c for c in others if len(c.exact) < len(self._rows) and (any(c.equal.values()) or not found)]
+        others.sort(key=lambda c: (-sum(c.equal.values()), len(c.hypotheses), c.apart))
+        return [*simplest[:most], *(self._explanation(dict.fromkeys(self._dump, c)) for c in others[:most])]
 
     def _ordinary(self) -> Iterator[Hypothesis]:
         return ordinary(self._model, any(self._heavy_tails(row) for row in self._rows))
@@ -116,7 +138,12 @@ class Search:
         """Return what the buffers suggest that a candidate gets wrong."""
         run = self._changed(candidate.hypotheses).run()
         wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
-        return derived(run, self._dump, wrong, thorough)
+        suggested = (
+            starts(run, self._dump, wrong, thorough),
+            scales(run, self._dump, wrong),
+            contents(run, self._dump, wrong),
+        )
+        return [compound for found in suggested for compound in found]
 
     def _changed(self, hypotheses: tuple[Hypothesis, ...]) -> Account:
         if not hypotheses:
@@ -129,38 +156,41 @@ class Search:
         return self._accounts[only]
 
     def _tried(self, *hypotheses: Hypothesis) -> Candidate | None:
-        """Return a candidate, or None where it cannot be, or gives what an earlier one gave."""
+        """Return a candidate, or None where it cannot be, or gives what an earlier one gave and is not the dump."""
         ordered = tuple(sorted(hypotheses, key=lambda hypothesis: hypothesis.aspect))
         try:
             image = self._changed(ordered).run().image
         except EmbinitError:
             return None
-        fingerprint = hash(tuple(image[row.name] for row in self._rows))
-        if fingerprint in self._seen:
-            return None
-        self._seen.add(fingerprint)
-        equal = {}
+        equal, apart = {}, 0.0
         for row in self._rows:
             given, held = np.frombuffer(image[row.name], _unsigned(row)), self._elements[row.name]
-            equal[row.name] = int(np.count_nonzero(given == held)) if given.size == held.size else 0
+            alike = given.size == held.size
+            equal[row.name] = int(np.count_nonzero(given == held)) if alike else 0
+            if alike and row.format == "float32":
+                apart += _apart(given.view(np.float32), held.view(np.float32))
         exact = frozenset(name for name, count in equal.items() if count == self._elements[name].size)
-        return Candidate(ordered, equal, exact)
+        fingerprint = hash(tuple(image[row.name] for row in self._rows))
+        if fingerprint in self._seen and exact != self._dump.keys():
+            return None
+        self._seen.add(fingerprint)
+        return Candidate(ordered, equal, exact, apart)
 
     def _candidates(self, compounds: Iterable[tuple[Hypothesis, ...]]) -> list[Candidate]:
         return [candidate for compound in compounds if (candidate := self._tried(*compound)) is not None]
 
     def _pairs(self, singles: list[Candidate]) -> Iterator[Candidate]:
-        """Return candidates of two hypotheses: two ordinary ones, or one and what the dump suggests given it."""
+        """Return candidates of two hypotheses: one and what the dump then suggests, or two of those alone."""
         alone = [candidate for candidate in singles if len(candidate.hypotheses) == 1]
-        for one, other in combinations(alone, 2):
-            if one.hypotheses[0].aspect != other.hypotheses[0].aspect:
-                yield from self._candidates([one.hypotheses + other.hypotheses])
         for one in alone:
             yield from self._candidates(
                 one.hypotheses + compound
                 for compound in self._derived(one, thorough=False)
                 if len(compound) == 1 and compound[0].aspect != one.hypotheses[0].aspect
             )
+        for one, other in combinations(alone, 2):
+            if one.hypotheses[0].aspect != other.hypotheses[0].aspect:
+                yield from self._candidates([one.hypotheses + other.hypotheses])
 
     def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
         """Return what explains the dump by one candidate, or by one where the plan fails."""
@@ -190,7 +220,9 @@ class Search:
 
     def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
         """Put together what each buffer's candidate gives, and compare all its bytes."""
-        images = {candidate.hypotheses: self._changed(candidate.hypotheses).run().image for candidate in chosen.values()}
+        images = {
+            candidate.hypotheses: self._changed(candidate.hypotheses).run().image for candidate in chosen.values()
+        }
         image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
         reproduces = tuple(name for name, held in self._dump.items() if image[name] == held)
         hypotheses = dict.fromkeys(h for candidate in chosen.values() for h in candidate.hypotheses)
@@ -215,6 +247,13 @@ def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
         if not any({cause.hypothesis for cause in earlier.causes} <= mine for earlier in kept):
             kept.append(explanation)
     return kept
+
+
+def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Return the sum of the absolute differences; infinite where they do not compare."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = float(np.abs(one - other).sum())
+    return np.inf if np.isnan(total) else total
 
 
 def _unsigned(row: Row) -> np.dtype[np.unsignedinteger]:

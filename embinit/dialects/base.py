@@ -37,8 +37,8 @@ class Dialect:
     no_seed: int | None = None
     #: Whether creating a layer draws its default values, also where others follow.
     construction_draws: bool = False
-    #: Whether tensors may hold integers: zeros, unless their initializer says all values.
-    integers: bool = False
+    #: Whether an initializer may give all values of a tensor; those without floats are zeros otherwise.
+    given_tensors: bool = False
     #: How a buffer draws its codes, where its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
 
@@ -46,12 +46,17 @@ class Dialect:
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None
     ) -> tuple[Initializer, int, int]:
         """Return what an initializer means for a tensor of a shape, and its fans: the given ones, else the shape's."""
+        if isinstance(initializer, Broadcast) and not self.given_tensors:
+            raise EmbinitError(f"dialect {self.name} has no {initializer}: use a constant, or dialect gomlx")
         if self.by_shape is not None:
             meant, *own = self.by_shape(initializer, shape)
             fan_in, fan_out = fans or own
             return meant, fan_in, fan_out
-        if isinstance(initializer, Broadcast):
-            raise EmbinitError(f"dialect {self.name} has no {initializer}: use a constant, or dialect gomlx")
-        if isinstance(initializer, VarianceScaling) and initializer.axes is not None:
-            raise EmbinitError(f"dialect {self.name} has no {initializer}: in_axis and out_axis belong to dialect kaun")
+        refuse_axes(self.name, initializer)
         return initializer, *(fans or (1, 1))
+
+
+def refuse_axes(dialect: str, initializer: Initializer) -> None:
+    """Raise EmbinitError for an initializer that names axes."""
+    if isinstance(initializer, VarianceScaling) and initializer.axes is not None:
+        raise EmbinitError(f"dialect {dialect} has no {initializer}: in_axis and out_axis belong to dialect kaun")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from embinit.dialects.base import refuse_axes
 from embinit.dialects.kaun import AXES, LAYOUTS, fans_by_axes
 from embinit.dialects.portable import PORTABLE
 from embinit.errors import EmbinitError
@@ -59,6 +60,7 @@ def broadcast_tensor_to_shape(base: Any) -> Initializer:
 
 def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> tuple[Initializer, int, int]:
     """Read the fans off a shape, at least 1 each; up to rank 1 scaled variance gives zeros; a base must be a suffix."""
+    refuse_axes("gomlx", initializer)
     fan_in, fan_out = (max(1, fan) for fan in fans_by_axes(shape, *AXES))
     if isinstance(initializer, VarianceScaling) and len(shape) <= 1:
         return Constant(0.0), fan_in, fan_out
@@ -99,5 +101,5 @@ GOMLX = replace(
     named=NAMED,
     by_shape=by_shape,
     no_seed=0,
-    integers=True,
+    given_tensors=True,
 )

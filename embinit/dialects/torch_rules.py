@@ -103,6 +103,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             if stddev < 0:
                 raise EmbinitError(f"stddev must not be negative in PyTorch, got {stddev!r}")
             return initializer
+    if not isinstance(initializer, VarianceScaling):
+        raise EmbinitError(f"PyTorch has no {initializer}: use constant, uniform or normal")
     if initializer == DEFAULT_BIAS:
         return inverse_root(fan_in)
     gain = initializer.gain * math.sqrt(initializer.scale)

@@ -47,7 +47,7 @@ class CDraw:
     elementwise: bool = True
 
 
-def bits_of(value: float) -> int:
+def bits_of(value: float | np.float32) -> int:
     """Return the bits of a float32.
 
     >>> hex(bits_of(1.0))

@@ -1,0 +1,88 @@
+"""Hypothesis: one mistake that a device may have made, and how it changes the account of what the device did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum, auto
+from typing import Any
+
+from embinit.diagnose.account import Account, Step
+from embinit.initializers import Initializer
+from embinit.plan import Row
+
+Change = Callable[[Account], Account]
+
+
+class Aspect(IntEnum):
+    """What a hypothesis is about, in the order in which it takes effect; one aspect takes one hypothesis at a time."""
+
+    DIALECT = auto()
+    BUILD = auto()
+    SEED = auto()
+    INITIALIZER = auto()
+    FAN = auto()
+    BIAS = auto()
+    FORMAT = auto()
+    ROUNDING = auto()
+    ORDER = auto()
+    RESTART = auto()
+    POSITION = auto()
+    LAYOUT = auto()
+    LITERALS = auto()
+    BYTE_ORDER = auto()
+    CONTENT = auto()
+
+
+OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.ROUNDING})
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A mistake: its name, what it says of the device, how it changes an account.
+
+    line: what the model file must say to reproduce it, or None where it cannot. cost: how much it asks one to believe;
+    a parameter that the dump itself supplied costs more. buffers: the only ones it speaks of, all if empty. change
+    raises EmbinitError where the mistake is not possible.
+    """
+
+    aspect: Aspect
+    name: str
+    sentence: str
+    change: Change
+    line: str | None = None
+    cost: int = 1
+    buffers: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        """The table of the model file to which the line belongs."""
+        return "[[layer]]" if self.aspect in OF_LAYERS else "[model]"
+
+
+def model_with(**changes: Any) -> Change:
+    """Return the change to a model with other fields."""
+    return lambda account: account.with_model(**changes)
+
+
+def account_with(**changes: Any) -> Change:
+    """Return the change to an account with other fields."""
+    return lambda account: replace(account, **changes)
+
+
+def step(added: Step) -> Change:
+    """Return the change that adds a step between draw and memory."""
+    return lambda account: replace(account, steps=(*account.steps, added))
+
+
+def initializers(changed: Callable[[Row], Initializer | None]) -> Change:
+    """Return the change of some buffers' initializers; None leaves a buffer as it is."""
+    return lambda account: account.with_initializers(changed)
+
+
+def rows(changed: Callable[[Row], Row]) -> Change:
+    """Return the change of every row."""
+    return lambda account: account.with_rows(changed)
+
+
+def seeded(seed: int, name: str, sentence: str, cost: int = 1) -> Hypothesis:
+    """Return the hypothesis that the generator was seeded otherwise."""
+    return Hypothesis(Aspect.SEED, name, sentence, model_with(seed=seed), f"seed = {seed}", cost)

@@ -1,0 +1,149 @@
+"""Mistakes between draw and memory: layouts, literals, formats, byte order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+import numpy as np
+
+from embinit.diagnose.account import F32, Step, draws
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows, step
+from embinit.errors import EmbinitError
+from embinit.formats import ROUNDINGS, format_named
+from embinit.formats.storage import Storage
+from embinit.plan import Row
+
+
+def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    """Return the mistakes that values may meet after they are drawn."""
+    yield from _layouts(planned)
+    yield from _literals()
+    yield from _formats(planned)
+    sentence = "The bytes of every element are in big-endian order."
+    yield Hypothesis(Aspect.BYTE_ORDER, "byte order", sentence, account_with(big_endian=True))
+
+
+def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    weights = [row for row in planned if "in" in row.axes]
+    if not weights:
+        return
+    example = max(weights, key=lambda row: len(row.axes))
+    for order in permutations(range(len(example.axes))):
+        names = [example.axes[axis] for axis in order]
+        turned = (names.index("in") < names.index("out")) != (example.axes.index("in") < example.axes.index("out"))
+        layout = _Layout(order, turned)
+        what = f"{example.name} as [{', '.join(names)}], not [{', '.join(example.axes)}]"
+        if tuple(names) != example.axes:
+            stored, drawn = Step(layout.apply, layout.revert), Step(layout.revert, layout.apply)
+            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are stored transposed: {what}.", step(stored))
+            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are drawn in another layout: {what}.", step(drawn))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """An order of the axes of a convolution's weight; turned: whether that of a matrix changes with it."""
+
+    order: tuple[int, ...]
+    turned: bool
+
+    def of(self, row: Row) -> tuple[int, ...]:
+        """Return the order of a buffer's axes."""
+        if "in" not in row.axes:
+            return tuple(range(len(row.shape)))
+        return self.order if len(row.shape) == len(self.order) else (1, 0) if self.turned else (0, 1)
+
+    def apply(self, row: Row, values: F32) -> F32:
+        """Return the values in the order of the permuted array."""
+        return np.ascontiguousarray(values.reshape(row.shape).transpose(self.of(row))).reshape(row.shape)
+
+    def revert(self, row: Row, values: F32) -> F32:
+        """Return the values whose permuted array has the given order."""
+        order = self.of(row)
+        permuted = values.reshape([row.shape[axis] for axis in order])
+        return np.ascontiguousarray(permuted.transpose(np.argsort(order)))
+
+
+#: 24 significant bits times the 28 of 5^12 are exact in float64, so that rounding to decimals is what printf does.
+MAX_DECIMALS = 12
+
+
+def _literals() -> Iterator[Hypothesis]:
+    forms: list[tuple[str, Callable[[F32], F32]]] = [
+        ("rounded to float16", _half),
+        ("truncated to bfloat16: the low 16 bits are 0", lambda values: _brain(values, rounded=False)),
+        ("rounded to bfloat16", lambda values: _brain(values, rounded=True)),
+    ]
+    forms += [(f'written as "%.{digits}f" literals', _printed(_fixed, digits)) for digits in (6, 4, 5, 7, 8)]
+    forms += [(f'written as "%.{digits}g" literals', _printed(_significant, digits)) for digits in (6, 7, 8)]
+    for text, form in forms:
+        yield Hypothesis(Aspect.LITERALS, "literals", f"The values were {text}.", step(_on_floats(form)))
+
+
+def _on_floats(form: Callable[[F32], F32]) -> Step:
+    return Step(lambda row, values: form(values) if row.format == "float32" else values)
+
+
+def _printed(form: Callable[[F32, int], F32], digits: int) -> Callable[[F32], F32]:
+    return lambda values: form(values, digits)
+
+
+def _half(values: F32) -> F32:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16).astype(np.float32)
+
+
+def _brain(values: F32, rounded: bool) -> F32:
+    bits = values.view(np.uint32)
+    nearest = np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)) if rounded else np.uint32(0)
+    return (bits + nearest & np.uint32(0xFFFF0000)).view(np.float32)
+
+
+def _fixed(values: F32, decimals: int) -> F32:
+    return (np.rint(values.astype(np.float64) * 10.0**decimals) / 10.0**decimals).astype(np.float32)
+
+
+def _significant(values: F32, digits: int) -> F32:
+    wide = np.abs(values.astype(np.float64))
+    written, rest = np.copy(values), wide > 0
+    for decimals in range(MAX_DECIMALS + 1):
+        decade = (wide >= 10.0 ** (digits - 1 - decimals)) & (wide < 10.0 ** (digits - decimals))
+        written[decade] = _fixed(values[decade], decimals)
+        rest &= ~decade
+    written[rest] = [float(f"{value:.{digits}g}") for value in values[rest].tolist()]
+    return written
+
+
+def _formats(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    held = dict.fromkeys(row.storage for row in planned if draws(row))
+    for rounding in ROUNDINGS:
+        if any(storage.format != "float32" and storage.rounding != rounding for storage in held):
+            sentence, line = f"The device rounds to codes by {rounding}.", f'rounding = "{rounding}"'
+            yield Hypothesis(Aspect.ROUNDING, "rounding", sentence, _rounded(rounding), line)
+    for old in dict.fromkeys(storage.format for storage in held):
+        parts = dict.fromkeys(row.name.rpartition(".")[2] for row in planned if row.format == old)
+        for new in _alike(old):
+            line = "\n".join(f'{part}_format = "{new}"' for part in parts)
+            yield Hypothesis(Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new), line)
+
+
+def _alike(old: str) -> list[str]:
+    """Return the formats whose elements take as many bits."""
+    bits = format_named(old).bits
+    fixed = [f"q{bits - 1}", *(f"q{m}.{bits - m}" for m in (2, 3))]
+    scaled = [f"int{bits}", f"sym{bits}", f"asym{bits}", f"affine{bits}", *(f"sym_int32/{b}" for b in (8, 12, 16))]
+    return [new for new in (*fixed, *scaled, "float32") if new != old and _bits(new) == bits]
+
+
+def _bits(name: str) -> int | None:
+    try:
+        return format_named(name).bits
+    except EmbinitError:
+        return None
+
+
+def _rounded(rounding: str) -> Change:
+    return rows(lambda row: replace(row, storage=replace(row.storage, rounding=rounding)))
+
+
+def _reformatted(old: str, new: str) -> Change:
+    return rows(lambda row: replace(row, storage=Storage(new, row.storage.rounding)) if row.format == old else row)

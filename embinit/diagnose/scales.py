@@ -1,0 +1,136 @@
+"""Scales: recover from a dump the limits and standard deviations of its buffers, and the gain behind them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws
+from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
+from embinit.dialects import dialect_named
+from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform, VarianceScaling
+from embinit.model import Model
+from embinit.plan import Row
+
+#: A gain that nothing speaks for but the dump, one limit for all buffers, and a limit for each buffer.
+FREE_GAIN, FREE_LIMIT, FREE_LIMITS = 2, 2, 3
+#: Buffers of fewer values say too little about their limit.
+ENOUGH = 8
+
+
+def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
+    """Return the gains and limits of wrong buffers whose draws are those of the account."""
+    account = run.account
+    found: dict[str, Row] = {}  # rows with the distribution that the dump shows
+    for row in wrong:
+        if draws(row) and row.format == "float32" and row.size >= ENOUGH:
+            values = account.observed(row, dump[row.name])
+            distribution = None if values is None else _recovered(account, run.places[row.name], row, values)
+            if distribution is not None:
+                found[row.name] = replace(row, distribution=distribution)
+    if not found:
+        return
+    weights = [row for name, row in found.items() if name.endswith(".weight")]
+    groups = [list(found.values()), weights, *([row] for row in found.values())]
+    gains = dict.fromkeys(gain for group in groups if (gain := _common_gain(account, group)) is not None)
+    for gain in islice(gains, 4):
+        yield (_gain(account.model, gain, [row for row in found.values() if _gives(account, row, gain)]),)
+    all_weights = {tensor.name for tensor in account.model.tensors if tensor.part == "weight" and "in" in tensor.axes}
+    yield (_limits({name: row.distribution for name, row in found.items()}, all_weights),)
+
+
+def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distribution | None:
+    """Return the distribution around 0 that makes a buffer's draws its values, bit for bit; None if there is none."""
+    unit = _rescaled(row.distribution, 1.0)
+    if unit is None or not place.origin.words.any():
+        return None
+    before = place.bitgen()
+    drawn = account.drawn(before, replace(row, distribution=unit), row.size)
+    strongest = np.argsort(-np.abs(drawn))[:16]
+    with np.errstate(invalid="ignore", over="ignore"):
+        ratios = values[strongest].astype(np.float64) / drawn[strongest]
+        guess = float(np.median(ratios))
+        if not (np.abs(ratios - guess) < 1e-5 * abs(guess)).all() or not 1e-30 < abs(guess) < 1e30:
+            return None
+    bits = int(np.float32(guess).view(np.uint32))
+    for ulps in (0, 1, -1, 2, -2, 3, -3):
+        distribution = _rescaled(row.distribution, float(np.uint32(bits + ulps).view(np.float32)))
+        given = distribution and account.drawn(before, replace(row, distribution=distribution), row.size)
+        if given is not None and given.tobytes() == values.tobytes():
+            return distribution
+    return None
+
+
+def _rescaled(distribution: Distribution, scale: float) -> Distribution | None:
+    """Return a distribution around 0 with another limit or deviation; None for any other distribution."""
+    match distribution:
+        case Uniform(low, high) if low == -high:
+            return Uniform(-scale, scale)
+        case Normal(0.0, _):
+            return Normal(0.0, scale)
+        case TruncatedNormal(0.0, _):
+            return TruncatedNormal(0.0, scale)
+    return None
+
+
+def _with(account: Account, row: Row, gain: float) -> Distribution | None:
+    """Return what a gain makes of a buffer's distribution; None where it has no gain."""
+    if not isinstance(row.initializer, VarianceScaling):
+        return None
+    return dialect_named(account.model.dialect).distribution(with_gain(gain)(row.initializer), row.fan_in, row.fan_out)
+
+
+def _gives(account: Account, row: Row, gain: float) -> bool:
+    return _with(account, row, gain) == row.distribution
+
+
+def _common_gain(account: Account, group: Sequence[Row]) -> float | None:
+    """Return the gain with the fewest digits that gives all rows their distributions; None if none does."""
+    ratios = []
+    for row in group:
+        unit = _with(account, row, 1.0)
+        if unit is None:
+            return None
+        ratios.append(_width(row.distribution) / _width(unit))
+    ratio = float(np.median(ratios)) if ratios else 0.0
+    gains = (float(f"{ratio:.{digits}g}") for digits in range(1, 10))
+    return next((gain for gain in gains if group and all(_gives(account, row, gain) for row in group)), None)
+
+
+def _width(distribution: Distribution) -> float:
+    match distribution:
+        case Uniform(_, high):
+            return high
+        case Normal(_, stddev) | TruncatedNormal(_, stddev):
+            return stddev
+    raise AssertionError(distribution)
+
+
+def _gain(model: Model, gain: float, given: Sequence[Row]) -> Hypothesis:
+    """Return the hypothesis that weights, biases or both have a gain, as the rows do that it gives their values."""
+    parts = tuple(part for part in (".weight", ".bias") if any(row.name.endswith(part) for row in given))
+    whose = "Weights and biases" if len(parts) > 1 else "The weights" if parts == (".weight",) else "The biases"
+    line = weight_line(model, with_gain(gain)) if parts == (".weight",) else None
+    sentence = f"{whose} are drawn with gain {gain!r}."
+    return Hypothesis(
+        Aspect.INITIALIZER, "gain", sentence, scaled_parts(with_gain(gain), *parts), line, FREE_GAIN
+    )  # fmt: skip
+
+
+def _limits(found: Mapping[str, Distribution], weights: set[str]) -> Hypothesis:
+    """Return the hypothesis that buffers have limits or deviations of their own; weights: those of the model."""
+    texts = [f"{name} {distribution}" for name, distribution in found.items()]
+    alike, line = set(found.values()), None
+    if len(alike) == 1 and set(found) == weights:
+        match next(iter(alike)):
+            case Uniform(low, high):
+                line = f'weight_init = "uniform"\nlow = {low!r}\nhigh = {high!r}'
+            case Normal(mean, stddev):
+                line = f'weight_init = "normal"\nmean = {mean!r}\nstddev = {stddev!r}'
+    return Hypothesis(
+        Aspect.INITIALIZER, "limit", f"Limits or deviations differ: {'; '.join(texts)}.",
+        initializers(lambda row: found.get(row.name)), line,
+        FREE_LIMIT if len(alike) == 1 else FREE_LIMITS, tuple(found),
+    )  # fmt: skip

@@ -1,0 +1,121 @@
+"""Large arrays over several threads: the bits of one thread, whatever surrounds them."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, generator, threads
+from embinit.initializers import Normal, TruncatedNormal, Uniform
+
+N = 5 * generator.GRAIN + 77
+
+
+@pytest.fixture
+def several(monkeypatch):
+    """Draw small arrays by threads too; call it with their number."""
+    monkeypatch.setattr(generator, "LARGE", 2 * generator.GRAIN)
+    return lambda count: monkeypatch.setenv("EMBINIT_THREADS", str(count))
+
+
+def drawn(start, dialect, distribution, n):
+    source, out = Generator(start.copy(), dialect), np.zeros(n, np.float32)
+    source.draw(distribution, out)
+    return out.view(np.uint32), source
+
+
+@pytest.mark.parametrize("count", [2, 3, 64])
+@pytest.mark.parametrize("n", [2 * generator.GRAIN, 5 * generator.GRAIN, N])
+@pytest.mark.parametrize("distribution", [Uniform(-0.3, 0.7), Normal(0.1, 2.0), TruncatedNormal(0.0, 1.0)])
+@pytest.mark.parametrize("start", [Xorshift32(7), Pcg32(7, 3), MT19937(7)], ids=lambda start: type(start).__name__)
+@pytest.mark.parametrize("dialect", ["odt", "portable", "torch"])
+def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, distribution, n, count):
+    if dialect != "portable" and isinstance(distribution, TruncatedNormal):
+        dialect = "gomlx"
+    several(1)
+    bits, alone = drawn(start, dialect, distribution, n)
+    several(count)
+    others, together = drawn(start, dialect, distribution, n)
+
+    assert np.array_equal(bits, others)
+    assert alone.bitgen == together.bitgen
+    assert alone.drawn == together.drawn
+
+
+def test_every_thread_has_a_part(several, monkeypatch):
+    several(3)
+    parts = []
+    monkeypatch.setattr(threads, "each", lambda work, items: parts.extend(items) or [work(item) for item in items])
+    drawn(Xorshift32(1), "odt", Uniform(0, 1), N)
+
+    assert parts == [0, 2 * generator.GRAIN, 4 * generator.GRAIN]
+
+
+def test_python_threads_share_the_pool(several):
+    several(2)
+    expected, _ = drawn(Pcg32(5), "portable", Normal(0, 1), N)
+    found = [None] * 4
+
+    def work(i):
+        for _ in range(20):
+            found[i], _ = drawn(Pcg32(5), "portable", Normal(0, 1), N)
+
+    workers = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+
+    assert all(np.array_equal(expected, bits) for bits in found)
+
+
+FORK = """
+import os
+import numpy as np
+from embinit import Generator, Xorshift32, generator
+
+generator.LARGE = 10000
+
+def draw():
+    out = np.empty(50000, np.float32)
+    Generator(Xorshift32(3)).uniform(-1, 1, out)
+    return out.tobytes()
+
+before = draw()
+child = os.fork()
+if child == 0:
+    os._exit(draw() != before)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert draw() == before
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_has_threads_of_its_own(monkeypatch):
+    monkeypatch.setenv("EMBINIT_THREADS", "3")
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=120, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_error_in_a_thread_is_raised_when_all_have_ended():
+    ended = []
+
+    def work(item):
+        if item == 1:
+            raise ValueError(item)
+        ended.append(item)
+
+    with pytest.raises(ValueError, match="1"):
+        threads.each(work, [0, 1, 2, 3])
+    assert sorted(ended) == [0, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", ""])
+def test_a_number_of_threads_that_is_none(monkeypatch, text):
+    monkeypatch.setenv("EMBINIT_THREADS", text)
+    with pytest.raises(EmbinitError, match="EMBINIT_THREADS"):
+        threads.thread_count()
