@@ -17,7 +17,7 @@ from embinit._kernels import formats as kernels
 from embinit._kernels.stream import BLOCK
 from embinit.dialects import dialect_named
 from embinit.formats import FORMATS, ROUNDINGS, Parameters, format_named
-from embinit.store import _outermost, encode
+from embinit.store import Buffer, _outermost, encode
 
 import recorded
 import reference
@@ -362,6 +362,15 @@ def test_encoding_twice_is_encoding_once(name, array, rounding):
     if once.scale is not None and once.scale[0] < 2.0**-100:
         return  # the grid of subnormals moves
     assert codes_of(once) == codes_of(twice)
+
+
+@given(q_names, st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=20))
+def test_every_code_of_fixed_point_decodes_to_the_nearest_float(name, codes):
+    layout, frac_bits = format_named(name), int(name.split(".")[1])
+    codes = np.clip(np.array(codes) >> 32 - layout.bits, layout.qmin, layout.qmax).astype(layout.dtype)
+    decoded = Buffer(name, codes, codes.shape).decode()
+
+    assert [reference.round_f32(Fraction(code, 2**frac_bits)) for code in codes.tolist()] == listed(decoded)
 
 
 @given(st.integers(1, 32), st.booleans(), st.data())

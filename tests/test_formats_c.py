@@ -3,6 +3,7 @@ without a single float instruction.
 """
 
 import random
+import re
 import subprocess
 import zlib
 from pathlib import Path
@@ -28,28 +29,43 @@ CORNERS = [0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 127.5, 1.0, -1.0, 1e-41, -3e38, 3e38
 #: States whose next word gives the smallest jitters, 0 and 2^-24, and the largest.
 RARE = [Xorshift32(word).jumped(-1).state for word in (1, 0xFF, 0x100, 0x1FF, 0xFFFFFFFF)]
 FAMILIES = ["q", "int", "sym", "sym_int32", "asym", "affine", "bfp"]
+#: Where a grid is at its limits: the largest and the smallest exponents, a block that saturates, a zero point of -1.
+LIMITS = {
+    "bfp2e8": [[3e38, 1.0], [2.0**-126, 0], [2.0**-127, 0], [6e-39, 1e-39], [5.8e-39, 1e-45], [2.0**-149]],
+    "bfp8e8": [[3e38, -3e38], [1e-36, 1e-38], [1e-44]],
+    "bfp4e2": [[29.2, -33.0, 28.0, 1.0], [100.0, -100.0]],
+    "affine8": [[1.0, 2.0, 3.0], [-2.5, 0.0, 252.5], [-1.0, -2.0]],
+    "sym26": [[0.5, -1.0], [1.0, -0.5], [1.0, -1.0]],
+    "sym_int32/31": [[1.0, -0.3], [0.0, 0.0]],
+    "asym16": [[1e6, 1e6 + 0.0625], [-3e38, 3e38], [0.3, 0.3], [-0.0, 0.0]],
+    "int8": [[1e-45], [3.4e38, -3.4e38]],
+}
 
 
-def job(chance):
-    """A format, as the C harness and as the package name it: (family, first number, second number), name."""
+def name_of(chance):
+    """Any format."""
     family, width = chance.choice(FAMILIES), chance.randint(1, 31)
     if family == "q":
         m = chance.randint(1, width + 1)
-        return (0, width + 1, width + 1 - m), f"q{m}.{width + 1 - m}"
+        return f"q{m}.{width + 1 - m}"
     if family == "bfp":
-        m, e = chance.randint(2, 16), chance.randint(2, 8)
-        return (6, m, e), f"bfp{m}e{e}"
+        return f"bfp{chance.randint(2, 16)}e{chance.randint(2, 8)}"
     if family == "int":
-        bits = chance.choice([4, 8])
-        return (1, bits, 0), f"int{bits}"
-    width = min(width, {"asym": 30, "affine": 16}.get(family, 31))
+        return chance.choice(["int4", "int8"])
     if family == "sym_int32":
-        width = chance.choice([width, 0])
-    return (FAMILIES.index(family), width, 0), f"{family}{'/' if '_' in family else ''}{width}"
+        return f"sym_int32/{chance.choice([width, 0])}"
+    return f"{family}{min(width, {'asym': 30, 'affine': 16}.get(family, 31))}"
+
+
+def in_c(name):
+    """What the C harness calls a format: a family and two numbers."""
+    family = re.match(r"sym_int32|[a-z]+", name)[0]
+    first, second = [*map(int, re.findall(r"\d+", name.removeprefix("sym_int32"))), 0][:2]
+    return [FAMILIES.index(family), first + second if family == "q" else first, second]
 
 
 def values(chance, n):
-    kind, size = chance.random(), 2.0 ** chance.randint(-20, 20)
+    kind, size = chance.random(), 2.0 ** chance.choice([chance.randint(-20, 20), chance.randint(-140, 120)])
     if kind < 0.1:
         return np.full(n, chance.choice([0.0, 0.3, -0.3]), F32)
     array = np.array([chance.gauss(0, 1) for _ in range(n)]) * size + chance.choice([0, 0, 3 * size])
@@ -61,7 +77,7 @@ def values(chance, n):
     return array
 
 
-def encode_request(chance, family, name, array, rounding, groups):
+def encode_request(chance, name, array, rounding, groups):
     """The request for a buffer of groups or, in two rounds, of channels; and the answer that the package gives."""
     state, layout = chance.choice([chance.getrandbits(32) or 1, chance.choice(RARE)]), format_named(name)
     run, sharing = array.size // groups, {}
@@ -70,7 +86,7 @@ def encode_request(chance, family, name, array, rounding, groups):
     elif groups > 1:
         run //= 2
         array, sharing = array[: 2 * groups * run].reshape(2, groups, run), {"channel_axis": 1}
-    asked = [0, *family, layout.bits, ROUNDINGS.index(rounding), run, groups, state, array.size]
+    asked = [0, *in_c(name), layout.bits, ROUNDINGS.index(rounding), run, groups, state, array.size]
     asked += array.reshape(-1).view(np.uint32).tolist()
     generator = Generator(Xorshift32(state))
     try:
@@ -90,12 +106,16 @@ def encode_request(chance, family, name, array, rounding, groups):
 
 def encode_requests(chance, count):
     for _ in range(count):
-        family, name = job(chance)
+        name = name_of(chance)
         groups = 1 if format_named(name).grouping == "none" else chance.choice([1, 1, 2, 5])
         array = values(chance, groups * chance.randint(2, 200 // groups))
         if name.startswith("q"):
             array = np.where(np.isnan(array), F32(0.5), array)
-        yield encode_request(chance, family, name, array, chance.choice(ROUNDINGS), groups)
+        yield encode_request(chance, name, array, chance.choice(ROUNDINGS), groups)
+    for name, arrays in LIMITS.items():
+        for array in arrays:
+            for rounding in ROUNDINGS:
+                yield encode_request(chance, name, np.array(array, F32), rounding, 1)
 
 
 def fixed_point_requests(chance, count, floats):

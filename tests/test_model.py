@@ -199,8 +199,8 @@ def test_keys_that_move_no_bit_move_no_bit():
     assert plain.init()["conv1d0.weight"].tobytes() == strided.init()["conv1d0.weight"].tobytes()
 
 
-def test_public_names_exist_and_are_sorted():
-    assert embinit.__all__ == sorted(embinit.__all__)
+def test_public_names_exist_once():
+    assert len(set(embinit.__all__)) == len(embinit.__all__)
     assert all(hasattr(embinit, name) for name in embinit.__all__)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.normal_table import CUBICS
-from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
+from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size
 
 UNIFORM, NORMAL, TRUNCATED_NORMAL = 0, 1, 2
 
@@ -60,7 +60,22 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
 
 @kernel
 def scaled(kind: int, state: Words, shape: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]) -> None:
-    """Fill out with float32(code + offset) * scale; shape says which code, UNIFORM, NORMAL or TRUNCATED_NORMAL."""
+    """Fill out with float32(code + offset) * scale; shape says which code, UNIFORM, NORMAL or TRUNCATED_NORMAL.
+
+    Where state holds several generators, each fills an equal part of out.
+    """
+    size = state_size(kind)
+    part = out.size // (state.size // size)
+    for i in range(state.size // size):
+        one, filled = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
+        _from_blocks(kind, one, shape, offset, scale, filled)
+
+
+@inlined
+def _from_blocks(
+    kind: int, state: Words, shape: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]
+) -> None:
+    """Fill out from one generator."""
     words = new_words()
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)

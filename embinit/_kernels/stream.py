@@ -130,6 +130,14 @@ def next_word(kind: int, state: Words) -> np.uint32:
 
 
 @inlined
+def state_size(kind: int) -> int:
+    """Return the words that one generator's state takes; kernels that say so work on several, one after the other."""
+    if kind == XORSHIFT32:
+        return 1
+    return 625 if kind == MT19937 else 4
+
+
+@inlined
 def new_words() -> Words:
     """Return the buffer that `refill` works on."""
     return np.empty(HISTORY + BLOCK, np.uint32)

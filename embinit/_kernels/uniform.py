@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
-from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words, refill, xorshift32
+from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words, refill, state_size, xorshift32
 
 #: The bits of a shifted word that become a float32 exactly.
 LOW_24 = np.uint32(0xFFFFFF)
@@ -36,11 +36,24 @@ def uniform(
 ) -> None:
     """Fill out with low + width * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
 
-    The multiply-add rounds once when fused, twice when not.
+    The multiply-add rounds once when fused, twice when not. Where state holds several generators, each fills an equal
+    part of out.
     """
-    if kind == XORSHIFT32 and out.size > RING:
-        _from_ring(state, shift, fused, low, width, out)
-        return
+    size = state_size(kind)
+    part = out.size // (state.size // size)
+    for i in range(state.size // size):
+        one, filled = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
+        if kind == XORSHIFT32 and part > RING:
+            _from_ring(one, shift, fused, low, width, filled)
+        else:
+            _from_blocks(kind, one, shift, fused, low, width, filled)
+
+
+@inlined
+def _from_blocks(
+    kind: int, state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
+) -> None:
+    """Fill out from one generator."""
     words = new_words()
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)
@@ -54,8 +67,8 @@ def uniform(
 def _from_ring(
     state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
 ) -> None:
-    """Do the same for a large array and xorshift32: a whole ring first, which then goes round in place."""
-    words = np.empty(HISTORY + RING, np.uint32)
+    """Fill out from one xorshift32: a whole ring first, which then goes round in place."""
+    words = np.empty(HISTORY + RING, np.uint32)  # made here, LLVM knows that it does not overlap out
     xorshift32(state, words, RING, False)
     ring = words[HISTORY:]
     for i in range(RING):

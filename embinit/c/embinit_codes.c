@@ -15,8 +15,7 @@ static int32_t signed_code(uint32_t magnitude, int negative)
 static uint32_t rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
 {
     if (places > 25) {
-        places = 25; /* what is below a half stays so, and 0 stays 0 */
-        significand = significand != 0;
+        places = 25; /* all of it is still below a half */
     }
     uint32_t half = (uint32_t)1 << (places - 1);
     uint32_t rest = significand & (2u * half - 1u);

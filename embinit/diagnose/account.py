@@ -19,7 +19,6 @@ from embinit.generator import Generator
 from embinit.initializers import Initializer, Normal, TruncatedNormal, Uniform
 from embinit.model import Model
 from embinit.plan import Plan, Row
-from embinit.samplers import Codes
 from embinit.store import Buffer, encode, store
 
 F32 = NDArray[np.float32]
@@ -63,7 +62,10 @@ class Account:
 
     def with_rows(self, changed: Callable[[Row], Row]) -> Self:
         """Return an account in which the buffers are drawn or held otherwise."""
-        return replace(self, rows=tuple(changed(row) for row in self.rows))
+        codes, rows = dialect_named(self.model.dialect).codes, tuple(changed(row) for row in self.rows)
+        if codes is not None:
+            rows = tuple(replace(row, codes=codes(row.distribution, row.storage)) for row in rows)
+        return replace(self, rows=rows)
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
@@ -81,12 +83,13 @@ class Account:
     def generator(self, bitgen: BitGenerator) -> Generator:
         """Return a generator of the device's arithmetic that draws from a copy of bitgen."""
         generator = Generator(bitgen.copy(), self.model.dialect, self.model.target, self.model.multiply_add)
-        generator.libm = self.model.libm_class
+        generator.libm = self.model.libm_class  # type: ignore[assignment]
         return generator
 
     def drawn(self, bitgen: BitGenerator, row: Row, n: int) -> F32:
-        """Return the first n values, or codes, that a buffer draws from a copy of bitgen."""
-        return self._drawn(self.generator(bitgen), row, (n,)).astype(np.float32, copy=False)
+        """Return the first n values that a buffer draws from a copy of bitgen, or that the codes stand for."""
+        values = self._drawn(self.generator(bitgen), row, (n,))
+        return values if values.dtype == np.float32 else (values * resolution(row)).astype(np.float32)
 
     def run(self) -> "Run":
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
@@ -96,8 +99,9 @@ class Account:
             if row.name in self.restarts:
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
-            places[row.name] = Place(origin, generator.drawn)
+            before = generator.drawn
             values = self._drawn(generator, row, row.shape)
+            places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
                 values = step.do(row, values)
             if row.stored_at_once and row.storage.draws(row.shape):
@@ -105,7 +109,7 @@ class Account:
                 buffer = encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
                 image[row.name] = self._ordered(buffer.data)
             else:
-                arrays[row.name], rows[row.name] = values, replace(row, codes=self._codes(row))
+                arrays[row.name], rows[row.name] = values, row
         names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
         plan = Plan(self.model, tuple(rows[name] for name in names if name in rows))
         stored = store(Values(plan, arrays, {}, {}, {}, generator.bitgen, generator.drawn))
@@ -113,18 +117,13 @@ class Account:
         return Run(self, self.content({name: image[name] for name in names}), places)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
-        codes = self._codes(row)
-        if codes is not None:
-            return codes.draw(generator, math.prod(shape)).reshape(shape)
+        if row.codes is not None:
+            return row.codes.draw(generator, math.prod(shape)).reshape(shape)
         if isinstance(row.distribution, Normal) and not generator.bitgen.words.any():
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
         out = np.empty(shape, np.float32)
         generator.draw(row.distribution, out)
         return out
-
-    def _codes(self, row: Row) -> Codes | None:
-        codes = dialect_named(self.model.dialect).codes
-        return None if codes is None else codes(row.distribution, row.storage)
 
     def _ordered(self, data: NDArray[Any]) -> bytes:
         return (data.byteswap() if self.big_endian else data).tobytes()
@@ -149,10 +148,11 @@ class Account:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the stream a buffer lies: how many words after which generator."""
+    """Where in the stream a buffer lies: how many words after which generator, and how many words it takes."""
 
     origin: BitGenerator
     words: int
+    taken: int
 
     def bitgen(self) -> BitGenerator:
         """Return the generator before the buffer's first draw."""
@@ -166,6 +166,12 @@ class Run:
     account: Account
     image: Image
     places: Mapping[str, Place]
+
+
+def resolution(row: Row) -> float:
+    """Return the step between two codes of a fixed-point format; 0 for any other."""
+    layout = format_named(row.format)
+    return 2.0**-layout.frac_bits if isinstance(layout, QFormat) else 0.0
 
 
 def draws(row: Row) -> bool:

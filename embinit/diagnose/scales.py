@@ -57,8 +57,8 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
     bits = int(np.float32(guess).view(np.uint32))
     for ulps in (0, 1, -1, 2, -2, 3, -3):
         distribution = _rescaled(row.distribution, float(np.uint32(bits + ulps).view(np.float32)))
-        given = distribution and account.drawn(before, replace(row, distribution=distribution), row.size)
-        if given is not None and given.tobytes() == values.tobytes():
+        assert distribution is not None
+        if account.drawn(before, replace(row, distribution=distribution), row.size).tobytes() == values.tobytes():
             return distribution
     return None
 

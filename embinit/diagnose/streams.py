@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift32
-from embinit.diagnose.account import F32, Account, Image, Run, draws
+from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import dialect_named
 from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform
@@ -49,7 +49,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
                 yield from _named(start, run.account, place.origin)
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
-        if values is not None and row.size > 1 and isinstance(format_named(row.format), Float32 | QFormat):
+        if values is not None and row.size > 1 and (row.format == "float32" or resolution(row)):
             yield from _scanned(run, row, values, thorough)
 
 
@@ -245,29 +245,25 @@ def _states(dialect: str, seed: int) -> dict[int, int]:
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values elsewhere in its own stream, and at its place in those of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
-    layout = format_named(row.format)
-    step = 2.0**-layout.frac_bits if isinstance(layout, QFormat) else 0.0
-    trial = account.generator(place.origin)
-    trial.draw(row.distribution, np.empty(row.size, np.float32))
-    stride = max(1, trial.drawn // row.size)
+    stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
     for phase in range(stride):
         origin = place.origin.jumped(place.words - back * stride + phase)
-        stream = account.drawn(origin, row.distribution, back + SCANNED_FORWARD + sample.size)
-        for at in _windows(stream, sample):
+        stream = account.drawn(origin, row, back + SCANNED_FORWARD + sample.size)
+        for at in _windows(stream, sample, resolution(row)):
             words = (int(at) - back) * stride + phase
             if words:
                 yield (_moved(words, account, place.origin),)
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
         if thorough or why:
             other = dialect_named(account.model.dialect).seeded(seed).jumped(place.words)
-            if _windows(account.drawn(other, row.distribution, sample.size), sample).size:
+            if _windows(account.drawn(other, row, sample.size), sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
 
 
-def _windows(stream: F32, sample: F32) -> NDArray[np.intp]:
-    """Return where in a stream a sample lies, to within what rounding and short literals can do."""
-    tolerance = np.float32(0.01) * np.max(np.abs(stream))
+def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
+    """Return where in a stream a sample lies, to within what short literals, or codes of a step, can do."""
+    tolerance = 0.01 * float(np.max(np.abs(stream))) + step
     found = np.arange(stream.size - sample.size + 1)
     with np.errstate(invalid="ignore", over="ignore"):
         for i, value in enumerate(sample):

@@ -68,7 +68,7 @@ class QFormat(Quantized):
 
         >>> import embinit
         >>> QFormat.make("q7", 1, 7).uniform(embinit.Generator(embinit.Xorshift32(42)), 100, 4).tolist()
-        [-100, 32, -78, -51]
+        [-100, 32, -78, 70]
         """
         from embinit._kernels import formats
 

@@ -53,12 +53,9 @@ BOARDS = {
 
 def command(board: Board, cflags: Sequence[str] = ()) -> list[str]:
     """Return the compiler and its flags for a board's core: OPTIMIZED, and cflags after them."""
-    sections = [
-        "-ffunction-sections",
-        "-fdata-sections",
-        "--specs=rdimon.specs",
-    ]  # unused code may call what is not here
-    return [COMPILER, "-mthumb", *board.flags, *OPTIMIZED, *sections, *cflags]
+    # Sections, because code that no call reaches may itself call what is not here.
+    build_flags = ["-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs"]
+    return [COMPILER, "-mthumb", *board.flags, *OPTIMIZED, *build_flags, *cflags]
 
 
 def build(

@@ -66,8 +66,8 @@ static uint32_t encode(const job *j, const uint32_t *values, uint32_t *answer)
     uint8_t *payload = (uint8_t *)(parameters + 3 * j->groups);
     uint32_t words = (uint32_t)(EMBINIT_PACKED_BYTES(j->n, j->bits) + 3) / 4;
     uint32_t *decoded = parameters + 3 * j->groups + words;
-    for (uint32_t i = 0; i < words; i++) {
-        parameters[3 * j->groups + i] = 0;
+    for (uint32_t i = 0; i < 4 * words; i++) {
+        payload[i] = i + 1 < EMBINIT_PACKED_BYTES(j->n, j->bits) ? 0xa5 : 0;
     }
     for (uint32_t i = 0; i < j->n; i++) {
         const embinit_grid *grid = &grids[i / j->run % j->groups];
@@ -101,6 +101,8 @@ static uint32_t fixed_point(const uint32_t *a, uint32_t *answer)
     answer[0] = answer[1] = answer[3] = 0;
     for (uint32_t i = 0; i < a[5]; i++) {
         uint32_t bits = a[3] + i * a[4];
+        int32_t any = embinit_unpack_signed((const uint8_t *)&bits, 0, a[0]);
+        answer[3] += embinit_q_decode(any, a[1]) != embinit_bits(embinit_decode(&grid, any));
         bits = (bits & 0x7fffffffu) > 0x7f800000u ? 0 : bits;
         int32_t code = embinit_q_encode(bits, a[0], a[1], rounding, &clipped[0]);
         answer[0] += code != embinit_encode(&grid, rounding, embinit_float(bits), 0, &clipped[1]);
