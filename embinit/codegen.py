@@ -372,13 +372,14 @@ def firmware(bundle: Bundle, init: str | None = None) -> str:
     """
     name = bundle.plan.model.name
     call, result = (f"{name}_init", f"{name}_check(&buffers)") if init is None else (init, "1")
+    declared = "" if init is None else f"{init_signature(bundle, init)};\n"
     buffers = (f"{array.ctype} device_{array.identifier}[{array.count}];" for array in bundle.arrays)
     pointers = (f"    device_{array.identifier}," for array in bundle.arrays)
     return (
         banner(bundle, "a firmware that only initializes")
         + f'#include "{name}_init.h"\n\n{_joined(buffers)}\n'
         + f"static const {name}_buffers buffers = {{\n{_joined(pointers)}}};\n\n"
-        + "int firmware_main(uint32_t seed);\n\n"
+        + f"{declared}int firmware_main(uint32_t seed);\n\n"
         + "int firmware_main(uint32_t seed)\n{\n"
         + f"    {call}(&buffers, seed);\n    return {result};\n}}\n"
     )

@@ -51,17 +51,16 @@ def run(
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
         folder = Path(scratch)
         texts = {f"{model.name}_init.h": codegen.init_header(bundle), "firmware.c": codegen.firmware(bundle, entry)}
-        flags = list(cflags)
         if entry is None:
             texts[f"{model.name}_init.c"] = codegen.init_source(bundle)
-        else:  # declared ahead of everything, so that another signature does not compile
-            texts["entry.h"] = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
-            flags += ["-include", str(folder / "entry.h")]
+        else:  # behind a declaration, so that another signature does not compile
+            head = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
+            texts |= {f"source{i}.c": f'{head}#include "{Path(path).resolve()}"\n' for i, path in enumerate(source)}
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
-        sources = [*SOURCES, *(folder / name for name in texts if name.endswith(".c")), *map(Path, source)]
+        sources = [*SOURCES, *(folder / name for name in texts if name.endswith(".c"))]
         try:
-            machine = _machine(toolchain, bundle, sources, folder, flags)
+            machine = _machine(toolchain, bundle, sources, folder, cflags)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
         for each in bundle.arrays:

@@ -11,6 +11,7 @@ from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
+from embinit.model import Model
 from embinit.plan import Plan, Row
 
 
@@ -40,18 +41,22 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
     >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.bitgen.state
     ([3201338438, 3203112702], 435756210)
     """
-    model = plan.model
-    bitgen = dialect_named(model.dialect).seeded(model.seed)
-    generator = Generator(bitgen, model.dialect, model.target, model.multiply_add)
+    generator = generator_of(plan.model, plan.model.seed)
     arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
     for row in plan.rows:
         start, array = generator.drawn, _array(row, out)
-        _draw(generator, row, array)
+        draw(generator, row, array)
         arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
         if row.stored_at_once and row.store_draws:
             store_first_draw[row.name] = generator.drawn
             generator.advance(row.store_draws)
-    return Values(plan, arrays, first_draw, draws, store_first_draw, bitgen, generator.drawn)
+    return Values(plan, arrays, first_draw, draws, store_first_draw, generator.bitgen, generator.drawn)
+
+
+def generator_of(model: Model, seed: int) -> Generator:
+    """Return the generator with which a model's init code starts from a seed."""
+    bitgen = dialect_named(model.dialect).seeded(seed)
+    return Generator(bitgen, model.dialect, model.target, model.multiply_add)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
@@ -66,7 +71,7 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
     return array
 
 
-def _draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
+def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
     if row.codes is None:
         generator.draw(row.distribution, array)

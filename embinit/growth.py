@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
+from embinit.fill import generator_of
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.layers import Layer, Norm, Weighted, check_size
@@ -272,9 +273,7 @@ def behind_init(model: Model) -> Generator:
     >>> behind_init(embinit.Model("tiny", [fc], seed=1)).drawn
     8
     """
-    start = dialect_named(model.dialect).seeded(model.seed)
-    generator = Generator(start, model.dialect, model.target, model.multiply_add)
-    rows = model.plan().rows
+    generator, rows = generator_of(model, model.seed), model.plan().rows
     for row in rows:
         generator.draw(row.distribution, np.empty(row.shape, np.float32))
         generator.advance(row.store_draws if row.stored_at_once else 0)

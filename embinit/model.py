@@ -4,7 +4,7 @@ import inspect
 import math
 import secrets
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from embinit.many import Client
     from embinit.plan import Plan
 
 DEFAULT_MEMORY_LIMIT = 2**30
@@ -89,9 +90,7 @@ class Model:
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
         dialect, _ = dialect_named(self.dialect), target_named(self.target)
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed not in dialect.seeds:
-            allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
-            raise EmbinitError(f"seed must be {allowed} in dialect {self.dialect}, got {self.seed!r}")
+        check_seed(dialect, self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
@@ -161,6 +160,18 @@ class Model:
 
         return fill(self.plan(), out).arrays
 
+    def init_many(
+        self,
+        seeds: Iterable[int],
+        statistics: bool = False,
+        client: "Client | None" = None,
+        progress: bool = False,
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield each seed with what `init` returns for it, or with statistics; see embinit.many.init_many."""
+        from embinit.many import init_many
+
+        return init_many(self, seeds, statistics, client, progress)
+
     def _tensors_of(self, layer: Layer) -> list[Tensor]:
         dialect = dialect_named(self.dialect)
         if isinstance(layer, Norm):
@@ -226,6 +237,13 @@ def _storage(layer: Stored, part: str, shape: tuple[int, ...], out_axis: int | N
     except EmbinitError as error:
         raise EmbinitError(f"layer {layer.name!r}: {part}: {error}") from None
     return storage
+
+
+def check_seed(dialect: Dialect, seed: object) -> None:
+    """Raise EmbinitError unless a dialect takes the seed."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed not in dialect.seeds:
+        allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
+        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {seed!r}")
 
 
 def load(path: str | Path, **overrides: Any) -> Model:

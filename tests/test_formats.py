@@ -247,9 +247,14 @@ states = st.one_of(st.integers(1, 2**32 - 1), st.sampled_from(RARE))
 @given(names, arrays, st.sampled_from(ROUNDINGS), states, st.data())
 def test_every_format_is_the_oracles(name, array, rounding, state, data):
     """Codes, bytes, parameters, clipped, decoded values, draws; or an error on both sides, and then no draw."""
+    sizes = [None]
+    if format_named(name).grouping == "groups":
+        sizes += [d for d in range(1, array.size + 1) if array.size % d == 0]
+    assert_the_oracles(name, array, rounding, state, data.draw(st.sampled_from(sizes)))
+
+
+def assert_the_oracles(name, array, rounding, state, size):
     layout, n = format_named(name), array.size
-    sizes = [None, *(d for d in range(1, n + 1) if n % d == 0)] if layout.grouping == "groups" else [None]
-    size = data.draw(st.sampled_from(sizes))
     jitter = reference.Xorshift32(state) if rounding == "stochastic" else None
     generator = generator_at(state)
     try:
@@ -286,6 +291,27 @@ def test_channels_are_the_oracles(name, shape, state, data):
     scales = buffer.scale.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
     decoded = np.array(codes_of(buffer), F32).reshape(shape) * scales
     assert np.array_equal(decoded, buffer.decode())
+
+
+#: Where a grid is at its limits: the largest and the smallest exponents, a block that saturates, a zero point of -1.
+LIMITS = {
+    "bfp2e8": [[3e38, 1.0], [2.0**-126, 0], [2.0**-127, 0], [6e-39, 1e-39], [5.8e-39, 1e-45], [2.0**-149]],
+    "bfp8e8": [[3e38, -3e38], [1e-36, 1e-38], [1e-44]],
+    "bfp4e2": [[29.2, -33.0, 28.0, 1.0], [100.0, -100.0]],
+    "affine8": [[1.0, 2.0, 3.0], [-2.5, 0.0, 252.5], [-1.0, -2.0]],
+    "sym26": [[0.5, -1.0], [1.0, -0.5], [1.0, -1.0]],
+    "sym_int32/31": [[1.0, -0.3], [0.0, 0.0]],
+    "asym16": [[1e6, 1e6 + 0.0625], [-3e38, 3e38], [0.3, 0.3], [-0.0, 0.0]],
+    "int8": [[1e-45], [3.4e38, -3.4e38]],
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_grids_at_their_limits(name, rounding):
+    for numbers in LIMITS[name]:
+        for state in RARE:
+            assert_the_oracles(name, np.array(numbers, F32), rounding, state, None)
 
 
 def test_infinities_saturate_fixed_point_and_are_counted():

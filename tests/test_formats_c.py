@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
+from test_formats import LIMITS
 
 from embinit import EmbinitError, Generator, Xorshift32
 from embinit.device import C_DIRECTORY
@@ -29,17 +30,6 @@ CORNERS = [0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 127.5, 1.0, -1.0, 1e-41, -3e38, 3e38
 #: States whose next word gives the smallest jitters, 0 and 2^-24, and the largest.
 RARE = [Xorshift32(word).jumped(-1).state for word in (1, 0xFF, 0x100, 0x1FF, 0xFFFFFFFF)]
 FAMILIES = ["q", "int", "sym", "sym_int32", "asym", "affine", "bfp"]
-#: Where a grid is at its limits: the largest and the smallest exponents, a block that saturates, a zero point of -1.
-LIMITS = {
-    "bfp2e8": [[3e38, 1.0], [2.0**-126, 0], [2.0**-127, 0], [6e-39, 1e-39], [5.8e-39, 1e-45], [2.0**-149]],
-    "bfp8e8": [[3e38, -3e38], [1e-36, 1e-38], [1e-44]],
-    "bfp4e2": [[29.2, -33.0, 28.0, 1.0], [100.0, -100.0]],
-    "affine8": [[1.0, 2.0, 3.0], [-2.5, 0.0, 252.5], [-1.0, -2.0]],
-    "sym26": [[0.5, -1.0], [1.0, -0.5], [1.0, -1.0]],
-    "sym_int32/31": [[1.0, -0.3], [0.0, 0.0]],
-    "asym16": [[1e6, 1e6 + 0.0625], [-3e38, 3e38], [0.3, 0.3], [-0.0, 0.0]],
-    "int8": [[1e-45], [3.4e38, -3.4e38]],
-}
 
 
 def name_of(chance):

@@ -199,7 +199,7 @@ WRONG = {  # what is wrong -> source, entry, parts of the message
     "another signature": (
         UNIFORM.replace("static void fill", "void fill"),
         "fill",
-        ["conflicting types", SIGNATURE.format("fill")],
+        ["their_init.c:", "conflicting types", SIGNATURE.format("fill")],
     ),
     "a static function": (
         UNIFORM.replace("void their", "static void their"),

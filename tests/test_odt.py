@@ -67,7 +67,7 @@ def test_layers_and_models(case, platform):
             assert tuple(shape) == values.arrays[name].shape
             compared += 1
     assert compared == len(values.arrays)
-    assert recorded.words(case, "state_after", platform)[0] == values.state_after
+    assert recorded.words(case, "state_after", platform)[0] == values.bitgen.state
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
@@ -140,7 +140,7 @@ def test_any_model_is_that_of_the_oracle(model, dialect):
     values = fill(model.plan())
 
     assert bits_by_name(values) == slow
-    assert values.state_after == state
+    assert values.bitgen.state == state
 
 
 @given(strategies.seeds, strategies.multiply_adds)
@@ -153,7 +153,7 @@ def test_the_oldest_era_has_he_weights_and_no_bias_draws(seed, multiply_add):
     values = fill(model.plan())
 
     assert bits_by_name(values) == slow
-    assert values.state_after == state
+    assert values.bitgen.state == state
 
 
 def test_the_oldest_era_takes_no_scheme():

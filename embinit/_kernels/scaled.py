@@ -1,6 +1,7 @@
 """Values as an integer times a scale: no libm, no float addition, one word of the stream each."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numba.core import types

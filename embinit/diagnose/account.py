@@ -104,8 +104,10 @@ class Account:
             places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
                 values = step.do(row, values)
-            if row.stored_at_once and row.storage.draws(row.shape):
-                held = row.storage
+            held = row.storage
+            if held.format == "float32":
+                image[row.name] = self._ordered(values)
+            elif row.stored_at_once:
                 buffer = encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
                 image[row.name] = self._ordered(buffer.data)
             else:

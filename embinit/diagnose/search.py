@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Candidate:
     """Hypotheses taken together, and what comes of them.
 
     equal: how many elements of each buffer are as in the dump. exact: the buffers that are so in every bit. apart: how
-    far the float32 values are off, all together.
+    far float32 values are off, all together.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -95,7 +96,8 @@ class Search:
         self._accounts: dict[Hypothesis, Account] = {}
         self._account = Account.of(model)
         self._rows = [row for row in self._account.rows if row.name in dump]
-        self._elements = {row.name: np.frombuffer(dump[row.name], _unsigned(row)) for row in self._rows}
+        types = {row.name: np.dtype(f"<u{format_named(row.format).dtype.itemsize}") for row in self._rows}
+        self._elements = {name: np.frombuffer(dump[name], unsigned) for name, unsigned in types.items()}
         planned = self._tried()
         assert planned is not None
         self._planned, self._image = planned, self._account.run().image
@@ -162,19 +164,25 @@ class Search:
             image = self._changed(ordered).run().image
         except EmbinitError:
             return None
-        equal, apart = {}, 0.0
-        for row in self._rows:
-            given, held = np.frombuffer(image[row.name], _unsigned(row)), self._elements[row.name]
-            alike = given.size == held.size
-            equal[row.name] = int(np.count_nonzero(given == held)) if alike else 0
-            if alike and row.format == "float32":
-                apart += _apart(given.view(np.float32), held.view(np.float32))
+        given = {name: np.frombuffer(image[name], held.dtype) for name, held in self._elements.items()}
+        equal = {name: _equal(given[name], held) for name, held in self._elements.items()}
         exact = frozenset(name for name, count in equal.items() if count == self._elements[name].size)
         fingerprint = hash(tuple(image[row.name] for row in self._rows))
         if fingerprint in self._seen and exact != self._dump.keys():
             return None
         self._seen.add(fingerprint)
+        apart = self._apart(image) if len(ordered) == 1 else 0.0  # it orders single mistakes that get nothing right
         return Candidate(ordered, equal, exact, apart)
+
+    def _apart(self, image: Image) -> float:
+        """Return the sum of the absolute differences of float32 values; infinite where they do not compare."""
+        total = 0.0
+        for row in self._rows:
+            if row.format == "float32" and len(image[row.name]) == len(self._dump[row.name]):
+                given, held = (np.frombuffer(memory[row.name], np.float32) for memory in (image, self._dump))
+                with np.errstate(invalid="ignore", over="ignore"):
+                    total += float(np.abs(given - held).sum())
+        return np.inf if np.isnan(total) else total
 
     def _candidates(self, compounds: Iterable[tuple[Hypothesis, ...]]) -> list[Candidate]:
         return [candidate for compound in compounds if (candidate := self._tried(*compound)) is not None]
@@ -249,12 +257,6 @@ def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
     return kept
 
 
-def _apart(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Return the sum of the absolute differences; infinite where they do not compare."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        total = float(np.abs(one - other).sum())
-    return np.inf if np.isnan(total) else total
-
-
-def _unsigned(row: Row) -> np.dtype[np.unsignedinteger]:
-    return np.dtype(f"<u{format_named(row.format).dtype.itemsize}")
+def _equal(given: NDArray[Any], held: NDArray[Any]) -> int:
+    """Return how many elements are equal: none where their number is not."""
+    return int(np.count_nonzero(given == held)) if given.size == held.size else 0

@@ -1,0 +1,34 @@
+"""What a buffer holds, in five numbers."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import kernel
+
+#: Sums kept side by side: vectors add to them at once, in an order that does not depend on the machine.
+LANES = 64
+
+
+@kernel
+def statistics(values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+    """Write minimum, maximum, mean, standard deviation and number of zeros of each row of values (float32) to out."""
+    low, high = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    total, squares, zeros = np.empty(LANES), np.empty(LANES), np.empty(LANES, np.int32)
+    for row in range(values.shape[0]):
+        x = values[row]
+        for j in range(LANES):
+            low[j], high[j], total[j], squares[j], zeros[j] = x[0], x[0], 0.0, 0.0, 0
+        for start in range(0, x.size, LANES):
+            part = x[start : start + LANES]
+            for j in range(part.size):
+                value = part[j]
+                wide = np.float64(value)
+                low[j] = value if value < low[j] else low[j]
+                high[j] = value if value > high[j] else high[j]
+                total[j] += wide
+                squares[j] += wide * wide
+                zeros[j] += np.int32(value == 0)
+        mean = total.sum() / x.size
+        variance = max(squares.sum() / x.size - mean * mean, 0.0)
+        out[row, 0], out[row, 1], out[row, 2] = low.min(), high.max(), mean
+        out[row, 3], out[row, 4] = np.sqrt(variance), zeros.sum()

@@ -1,0 +1,304 @@
+"""Many seeds of one model, a batch at a time: their values, statistics of them, and a report that finds bad seeds."""
+
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import blake2b
+from itertools import islice
+from math import prod
+from re import fullmatch
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
+from embinit.fill import draw, fill, generator_of
+from embinit.model import Model, check_seed
+from embinit.plan import Plan, table
+from embinit.samplers import MultiplyAdd, ScaledInteger
+from embinit.store import store
+from embinit.threads import each, thread_count
+
+#: Elements of a batch: a few megabytes, which stay in the cache while they are measured.
+BATCH = 2**18
+#: The samplers whose kernels fill several arrays from as many generators where an element takes one word.
+SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
+
+
+class Client(Protocol):
+    """What is needed of a dask.distributed.Client."""
+
+    def nthreads(self) -> dict[str, int]:
+        """Return the number of threads of each worker."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, pure: bool) -> Any:
+        """Return a future of what a worker makes of a call."""
+
+
+class Statistics(NamedTuple):
+    """What one buffer holds: float32 values, or those that its codes stand for; clipped counts codes that saturated."""
+
+    minimum: float
+    maximum: float
+    mean: float
+    stddev: float
+    zeros: int
+    clipped: int
+
+
+def init_many(
+    model: Model,
+    seeds: Iterable[int],
+    statistics: bool = False,
+    client: Client | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each seed with what `model.init()` returns for it, or with the Statistics of each buffer.
+
+    Memory holds a few batches of about a million bytes, or of one seed where that takes more, whatever the number of
+    seeds. client: a dask.distributed Client, whose workers then draw. progress: show a line on stderr if it is a
+    terminal.
+
+    >>> import embinit
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> model = embinit.Model("tiny", [fc], seed=0)
+    >>> [(seed, values["fc.bias"].tolist()) for seed, values in init_many(model, range(42, 44))]
+    [(42, [-0.550189733505249]), (43, [-0.2656492590904236])]
+    """
+    work = _measured if statistics else _drawn
+    size = max(1, BATCH // max(1, sum(row.size for row in model.plan().rows)))
+    batches = _batches(_checked(model, seeds), size)
+    results = _here(work, model, batches) if client is None else _there(work, model, batches, client)
+    line = _Line(model.name, seeds) if progress else None
+    for batch, values in results:
+        yield from zip(batch, values, strict=True)
+        if line is not None:
+            line.show(len(batch))
+    if line is not None:
+        line.clear()
+
+
+def _checked(model: Model, seeds: Iterable[int]) -> Iterator[int]:
+    dialect = dialect_named(model.dialect)
+    for seed in seeds:
+        check_seed(dialect, seed)
+        if seed == dialect.no_seed:
+            raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")
+        yield seed
+
+
+def _batches(seeds: Iterator[int], size: int) -> Iterator[list[int]]:
+    while batch := list(islice(seeds, size)):
+        yield batch
+
+
+Work = Callable[[Model, list[int]], list[dict[str, Any]]]
+Results = Iterator[tuple[list[int], list[dict[str, Any]]]]
+
+
+def _here(work: Work, model: Model, batches: Iterator[list[int]]) -> Results:
+    """Work off batches on the threads of this process; a buffer that is large enough to be split is alone in one."""
+    while group := list(islice(batches, 1)):
+        if len(group[0]) > 1:
+            group += islice(batches, thread_count() - 1)
+        yield from zip(group, each(lambda batch: work(model, batch), group), strict=True)
+
+
+def _there(work: Work, model: Model, batches: Iterator[list[int]], client: Client) -> Results:
+    """Work off batches on the workers of a Dask cluster, two for each of their threads under way."""
+    most = 2 * sum(client.nthreads().values())
+    under_way: deque[Any] = deque()
+    for batch in batches:
+        under_way.append((batch, client.submit(work, model, batch, pure=False)))
+        if len(under_way) >= most:
+            batch, future = under_way.popleft()
+            yield batch, future.result()
+    for batch, future in under_way:
+        yield batch, future.result()
+
+
+def _drawn(model: Model, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
+    """Return the values of each seed."""
+    stacks = _stacks(model.plan(), seeds)
+    return [{name: stack[i] for name, stack in stacks.items()} for i in range(len(seeds))]
+
+
+def _measured(model: Model, seeds: list[int]) -> list[dict[str, Statistics]]:
+    """Return the statistics of each seed."""
+    if all(row.format == "float32" and row.codes is None for row in model.plan().rows):
+        stacks = _stacks(model.plan(), seeds)
+        measured = {name: _statistics(stack, [0] * len(seeds)) for name, stack in stacks.items()}
+        return [{name: values[i] for name, values in measured.items()} for i in range(len(seeds))]
+    stored = (store(fill(replace(model, seed=seed).plan())).buffers for seed in seeds)
+    return [
+        {name: _statistics(buffer.decode()[None], [buffer.clipped])[0] for name, buffer in buffers.items()}
+        for buffers in stored
+    ]
+
+
+def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
+    """Return the values of all seeds, an array per buffer; its first axis is the seed."""
+    generators = [generator_of(plan.model, seed) for seed in seeds]
+    together = copy(generators[0])
+    together.bitgen = together.bitgen.copy()
+    together.bitgen.words = np.concatenate([generator.bitgen.words for generator in generators])
+    for generator, words in zip(generators, np.split(together.bitgen.words, len(seeds)), strict=True):
+        generator.bitgen.words = words
+    sampler, stacks = together.dialect.sampler, {}
+    for row in plan.rows:
+        stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
+        if len(seeds) > 1 and isinstance(sampler, SIDE_BY_SIDE) and row.codes is None and row.draws == row.size:
+            sampler.fill(together, row.distribution, stack.reshape(-1))
+        else:
+            for generator, values in zip(generators, stack, strict=True):
+                draw(generator, row, values)
+        if row.stored_at_once and row.store_draws:
+            for generator in generators:
+                generator.advance(row.store_draws)
+    return stacks
+
+
+def _statistics(stack: NDArray[np.float32], clipped: Sequence[int]) -> list[Statistics]:
+    """Return the statistics of each array of a stack."""
+    from embinit._kernels.statistics import statistics
+
+    out = np.empty((len(stack), 5))
+    statistics(stack.reshape(len(stack), prod(stack.shape[1:])), out)
+    return [
+        Statistics(low, high, mean, stddev, int(zeros), count)
+        for (low, high, mean, stddev, zeros), count in zip(out.tolist(), clipped, strict=True)
+    ]
+
+
+class _Line:
+    """A line on stderr that says how far the work is; nothing where nobody looks."""
+
+    def __init__(self, name: str, seeds: Iterable[int]) -> None:
+        self._name, self._done = name, 0
+        self._of = f" of {len(seeds)}" if isinstance(seeds, Sequence) else ""
+        self._shown = sys.stderr.isatty()
+
+    def show(self, more: int) -> None:
+        """Count more seeds as done."""
+        self._done += more
+        self._print(f"{self._name}: {self._done}{self._of} seeds")
+
+    def clear(self) -> None:
+        """Remove the line."""
+        self._print("")
+
+    def _print(self, text: str) -> None:
+        if self._shown:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+@dataclass
+class Extremes:
+    """Of one buffer, the seeds with the smallest and largest values and deviations, and those that ruin it.
+
+    dead: every value is 0 though they are drawn. saturated: codes were clipped; the seeds with their number.
+    """
+
+    lowest: tuple[float, int]
+    highest: tuple[float, int]
+    least_stddev: tuple[float, int]
+    most_stddev: tuple[float, int]
+    dead: list[int] = field(default_factory=list)
+    saturated: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class SeedReport:
+    """What a sweep over seeds of a model found; duplicates are groups of seeds that start from one state."""
+
+    model: Model
+    count: int
+    duplicates: list[list[int]]
+    buffers: dict[str, Extremes]
+
+    def __str__(self) -> str:
+        lines = [f"{self.model.name}: {self.count} seeds of dialect {self.model.dialect}, target {self.model.target}"]
+        lines += [f"the same from seeds {', '.join(map(str, group))}" for group in self.duplicates]
+        head = "buffer", "lowest", "seed", "highest", "seed", "least stddev", "seed", "most stddev", "seed"
+        cells: list[tuple[str, ...]] = [head]
+        for name, buffer in self.buffers.items():
+            pairs = (buffer.lowest, buffer.highest, buffer.least_stddev, buffer.most_stddev)
+            cells.append((name, *(text for value, seed in pairs for text in (f"{value:.6g}", str(seed)))))
+        lines += table(cells)
+        for name, buffer in self.buffers.items():
+            lines += [f"{name} is all zeros with {_seeds(buffer.dead)}"] if buffer.dead else []
+            saturated = [seed for seed, _ in buffer.saturated]
+            most = max((count for _, count in buffer.saturated), default=0)
+            lines += [f"{name} saturates, {most} elements at most, with {_seeds(saturated)}"] if saturated else []
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        buffers = {name: asdict(extremes) for name, extremes in self.buffers.items()}
+        return {"model": self.model.as_json(), "seeds": self.count, "duplicates": self.duplicates, "buffers": buffers}
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seeds[:8]))
+    return f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}: {shown}{', ...' if len(seeds) > 8 else ''}"
+
+
+def seed_report(model: Model, seeds: Iterable[int], progress: bool = False) -> SeedReport:
+    """Draw a model from each seed and say which seeds are the same, extreme, dead or saturated.
+
+    >>> import embinit
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> report = seed_report(embinit.Model("tiny", [fc], seed=0), [0, 1, 0xFFFFFFFF])
+    >>> report.duplicates
+    [[0, 4294967295]]
+    """
+    drawn = {row.name for row in model.plan().rows if row.draws != 0}
+    groups: dict[bytes, list[int]] = {}
+    buffers: dict[str, Extremes] = {}
+    for seed, statistics in init_many(model, seeds, True, progress=progress):
+        state = generator_of(model, seed).bitgen.words.tobytes()
+        groups.setdefault(blake2b(state, digest_size=16).digest(), []).append(seed)
+        for name, found in statistics.items():
+            _add(buffers, name, seed, found, name in drawn)
+    if not groups:
+        raise EmbinitError("seeds must hold at least one seed, got none")
+    duplicates = [group for group in groups.values() if len(group) > 1]
+    return SeedReport(model, sum(map(len, groups.values())), duplicates, buffers)
+
+
+def _add(buffers: dict[str, Extremes], name: str, seed: int, found: Statistics, drawn: bool) -> None:
+    low, high, deviation = (found.minimum, seed), (found.maximum, seed), (found.stddev, seed)
+    buffer = buffers.setdefault(name, Extremes(low, high, deviation, deviation))
+    buffer.lowest, buffer.highest = min(buffer.lowest, low, key=_value), max(buffer.highest, high, key=_value)
+    buffer.least_stddev = min(buffer.least_stddev, deviation, key=_value)
+    buffer.most_stddev = max(buffer.most_stddev, deviation, key=_value)
+    if drawn and found.minimum == found.maximum == 0:
+        buffer.dead.append(seed)
+    if found.clipped:
+        buffer.saturated.append((seed, found.clipped))
+
+
+def _value(pair: tuple[float, int]) -> float:
+    return pair[0]
+
+
+def parse_seeds(text: str) -> list[range]:
+    """Return the ranges of a list such as "0-999,4294967295".
+
+    >>> parse_seeds("3,7-9")
+    [range(3, 4), range(7, 10)]
+    """
+    ranges = []
+    for part in text.split(","):
+        match = fullmatch(r"\s*(-?\d+)(?:-(-?\d+))?\s*", part)
+        if match is None:
+            raise EmbinitError(f"seeds must be numbers and ranges such as 0-999,4294967295, got {part!r}")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise EmbinitError(f"a range of seeds must not fall, got {part!r}")
+        ranges.append(range(first, last + 1))
+    return ranges
