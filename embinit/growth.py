@@ -120,9 +120,9 @@ def grow(
 
     values: the device's buffers by name as they are when it grows; running_mean and running_var of a batch norm may be
     among them. strategy: how existing weights are rescaled; None leaves them. initializer: of the new weights; two of
-    them are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes the new neurons cancel in pairs,
-    but for normal noise of noise_ratio times the deviation of second's new weights. gain: the vt_constraint strategies
-    aim at variance gain^2 / fan_in. generator: the stream to draw from, as an earlier step left it; by default the
+    them are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes new neurons cancel in pairs,
+    but for normal noise of noise_ratio times the deviation of second's new weights. gain: the vt_constraint ones aim at
+    variance gain^2 / fan_in. generator: the stream to draw from, as an earlier step left it; by default the
     model's own, behind its init. Raises EmbinitError for what the model or the values do not allow.
 
     >>> import embinit

@@ -219,7 +219,7 @@ def kaiming_uniform(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Init
     """U(-L, L) with L = gain * sqrt(3 / fan): He et al., 2015, in PyTorch's words.
 
     >>> kaiming_uniform(gain=1.0)
-    VarianceScaling(scale=1.0, mode='fan_in', distribution='uniform', gain=1.0)
+    VarianceScaling(scale=1.0, mode='fan_in', distribution='uniform', gain=1.0, axes=None)
     """
     return VarianceScaling(1.0, mode, "uniform", gain)
 

@@ -71,7 +71,7 @@ def encode(
     >>> import embinit
     >>> buffer = encode(np.array([0.5, -0.25, 1.0], np.float32), "sym4")
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
-    ([228, 7], [0.1428571492433548], 0)
+    ([227, 7], [0.1428571492433548], 0)
     """
     layout = format_named(format)
     mode = Rounding(rounding, generator)

@@ -279,7 +279,7 @@ def test_on_the_host_under_sanitizers(name, compiler, tmp_path):
 
 
 def needed(objects, start):
-    """Return the names that a function of object files leads to, section by section, and those that the files define."""
+    """Return the names that a function of object files leads to, by section, and those that the files define."""
     places, references = {}, {}
     for path in objects:
         with path.open("rb") as stream:

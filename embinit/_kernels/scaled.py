@@ -1,7 +1,6 @@
 """Values as an integer times a scale: no libm, no float addition, one word of the stream each."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numba.core import types
@@ -33,7 +32,7 @@ def _leading_zeros(_typing_context: Any, x: Any) -> Any:
 @inlined
 def _magnitude(v: np.uint32) -> np.int32:
     """Return |z| in units of 2^-24, where P(|Z| > |z|) = v * 2^-32 and v is odd."""
-    octave = _leading_zeros(v)
+    octave: np.uint32 = _leading_zeros(v)  # type: ignore[call-arg] # mypy sees the intrinsic's context argument
     v = np.uint32(v << octave)
     segment = np.uint32(np.uint32(octave << np.uint32(2)) | np.uint32(np.uint32(v >> np.uint32(29)) & np.uint32(3)))
     s = np.uint64(np.uint32(~np.uint32(v << np.uint32(3))))

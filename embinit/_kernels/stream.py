@@ -1,7 +1,5 @@
 """Words of the bit generators, in blocks: every distribution kernel reads the stream through `refill`."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,36 +33,13 @@ def xorshift32_step(x: np.uint32) -> np.uint32:
     return np.uint32(x ^ np.uint32(x << np.uint32(5)))
 
 
-def _recurrence(s: int) -> Callable[[Words, int], None]:
-    """Return the recurrence of P(z)^s = P(z^s), s a power of two: ten of the 32 s words before it make a word."""
-
-    @inlined
-    def extend(words: Words, count: int) -> None:
-        """Write count words behind the first 32 s."""
-        for i in range(count):  # indices from 0 up spare Numba's test for negative ones, which keeps a loop scalar
-            words[i + 32 * s] = (
-                words[i] ^ words[i + 6 * s] ^ words[i + 9 * s] ^ words[i + 14 * s] ^ words[i + 15 * s]
-                ^ words[i + 17 * s] ^ words[i + 18 * s] ^ words[i + 19 * s] ^ words[i + 20 * s] ^ words[i + 21 * s]
-            )  # fmt: skip
-
-    return extend
-
-
-_extend_1, _extend_2, _extend_4, _extend_8, _extend_16 = (_recurrence(s) for s in (1, 2, 4, 8, 16))
-
-
 @inlined
 def xorshift32_start(state: Words, words: Words) -> None:
-    """Fill words, SPAN of them or fewer: 32 one by one, then as many again as there are, over and over."""
-    n, x = words.size, state[0]
-    for i in range(min(n, 32)):
+    """Fill words one by one: what the recurrence goes on from."""
+    x = state[0]
+    for i in range(words.size):
         x = xorshift32_step(x)
         words[i] = x
-    _extend_1(words, min(n, 64) - 32)
-    _extend_2(words, min(n, 128) - 64)
-    _extend_4(words, min(n, 256) - 128)
-    _extend_8(words, min(n, 512) - 256)
-    _extend_16(words, n - 512)
 
 
 @inlined

@@ -84,7 +84,8 @@ class Explanation:
         lines: dict[str, str] = {}
         for hypothesis in found.values():
             lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
-        return lines
+        keys = [(table, line.split(" = ")[0]) for table, text in lines.items() for line in text.splitlines()]
+        return lines if len(set(keys)) == len(keys) else {}  # two causes of one key: no line says both
 
 
 class Search:
