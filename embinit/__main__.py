@@ -56,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(run=run)
         return added
 
-    def add_model(command: argparse.ArgumentParser) -> None:
+    def add_model(command: argparse.ArgumentParser, seed: bool = True) -> None:
         command.add_argument("model", metavar="MODEL", help="model file (TOML)")
-        command.add_argument("--seed", type=int, metavar="N", help="instead of the model file's seed")
+        command.set_defaults(seed=None)
+        if seed:
+            command.add_argument("--seed", type=int, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
         command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
 
@@ -103,6 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     add_model(diagnose)
     add_dump(diagnose, required=True)
     add_json(diagnose)
+
+    seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
+    add_model(seeds, seed=False)
+    text = "numbers and ranges, such as 0-999,4294967295"
+    seeds.add_argument("--seeds", required=True, metavar="N-N", help=text)
+    add_json(seeds)
 
     c = command("c", _c, "copy the C library into a project, or say how to compile it")
     what = c.add_mutually_exclusive_group(required=True)
@@ -225,6 +233,14 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[st
         return found, core
     built = " ".join([f"{options.entry or f'{model.name}_init'}, built by {toolchain}", *cflags])
     return found, f"{built}, on {core}"
+
+
+def _seeds(options: argparse.Namespace) -> int:
+    from embinit.many import parse_seeds, seed_report
+
+    report = seed_report(_load(options), parse_seeds(options.seeds), progress=True)
+    _print(options.json, report, report.as_json())
+    return DONE
 
 
 def _c(options: argparse.Namespace) -> int:

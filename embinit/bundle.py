@@ -186,7 +186,7 @@ class Bundle:
                 "name": target.name,
                 "build": target.build,
                 "multiply_add": model.arithmetic,
-                "libm": target.libm,
+                "libm": model.libm_class,
             },
             "bit_generator": type(before).__name__,
             "rng_state_before": before.state,

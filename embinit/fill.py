@@ -55,8 +55,12 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
 
 def generator_of(model: Model, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    bitgen = dialect_named(model.dialect).seeded(seed)
-    return Generator(bitgen, model.dialect, model.target, model.multiply_add)
+    return going_on(model, dialect_named(model.dialect).seeded(seed))
+
+
+def going_on(model: Model, bitgen: BitGenerator) -> Generator:
+    """Return a generator of a model's dialect and build that draws on from a bit generator."""
+    return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:

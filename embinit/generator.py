@@ -13,7 +13,7 @@ from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
 from embinit.initializers import Broadcast, Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
-from embinit.targets import MULTIPLY_ADDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 #: From how many elements on several threads draw an array, and the elements of which each draws a multiple.
 LARGE, GRAIN = 2**21, 4096
@@ -22,8 +22,9 @@ LARGE, GRAIN = 2**21, 4096
 class Generator:
     """Draws float32 values from a bit generator as a device's code does, all from its one stream.
 
-    Parameters: bitgen, moved by every draw; dialect and target by name; multiply_add, "separate" or "fused", where the
-    build differs from the target's. `drawn` counts the words drawn so far.
+    Parameters: bitgen, moved by every draw; dialect and target by name; multiply_add, "separate" or "fused", and libm,
+    "double", "fdlibm" or "fdlibm-fused", where the build differs from the target's. `drawn` counts the words drawn so
+    far.
 
     >>> import numpy as np
     >>> from embinit import Generator, Xorshift32
@@ -35,17 +36,24 @@ class Generator:
     """
 
     def __init__(
-        self, bitgen: BitGenerator, dialect: str = "odt", target: str = "host", multiply_add: str | None = None
+        self,
+        bitgen: BitGenerator,
+        dialect: str = "odt",
+        target: str = "host",
+        multiply_add: str | None = None,
+        libm: str | None = None,
     ) -> None:
         if not isinstance(bitgen, BitGenerator):
             raise EmbinitError(f"bitgen must be a bit generator such as Xorshift32(42), got {bitgen!r}")
         if multiply_add is not None:
             check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
+        if libm is not None:
+            check_known("libm", libm, LIBMS)
         self.bitgen = bitgen
         self.dialect = dialect_named(dialect)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
-        self.libm = self.target.libm
+        self.libm = libm or self.target.libm
         self.drawn = 0
         self.pending = math.nan
 

@@ -286,11 +286,13 @@ def _value(pair: tuple[float, int]) -> float:
     return pair[0]
 
 
-def parse_seeds(text: str) -> list[range]:
-    """Return the ranges of a list such as "0-999,4294967295".
+def parse_seeds(text: str) -> Sequence[int]:
+    """Return the seeds of a list of numbers and ranges.
 
+    >>> parse_seeds("0-999")
+    range(0, 1000)
     >>> parse_seeds("3,7-9")
-    [range(3, 4), range(7, 10)]
+    [3, 7, 8, 9]
     """
     ranges = []
     for part in text.split(","):
@@ -301,4 +303,4 @@ def parse_seeds(text: str) -> list[range]:
         if last < first:
             raise EmbinitError(f"a range of seeds must not fall, got {part!r}")
         ranges.append(range(first, last + 1))
-    return ranges
+    return ranges[0] if len(ranges) == 1 else [seed for part in ranges for seed in part]

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import Values
+from embinit.fill import Values, generator_of, going_on
 from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
 from embinit.generator import Generator
 
@@ -100,14 +99,13 @@ class Stored:
 def store(values: Values) -> Stored:
     """Round values to the formats of their plan, drawing on from where they end."""
     model = values.plan.model
-    last = Generator(values.bitgen.copy(), model.dialect, model.target, model.multiply_add)
+    last = going_on(model, values.bitgen.copy())
     last.drawn = values.drawn
     buffers, first_draw = {}, {}
     for row in values.plan.rows:
         generator = last
         if row.name in values.store_first_draw:
-            start = dialect_named(model.dialect).seeded(model.seed)
-            generator = Generator(start, model.dialect, model.target, model.multiply_add)
+            generator = generator_of(model, model.seed)
             generator.advance(values.store_first_draw[row.name])
         first_draw[row.name] = generator.drawn
         held = row.storage

@@ -450,7 +450,7 @@ def test_the_libm_class(model, target, libm):
     found = diagnosis.explanations[0]
     assert found.exact
     assert names(found) == ["libm"]
-    assert f"libm class {libm}," in found.causes[0].hypothesis.sentence
+    assert f"of class {libm}." in found.causes[0].hypothesis.sentence
     entries = normal_model(model, **({"target": target} | tomllib.loads(found.lines["[model]"]))).entries
     assert {entry.row.name: entry.payload for entry in entries} == found.image
 

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit import Generator, Xorshift32, initializers
+from embinit.bundle import gather
 from embinit.dialects import dialect_named
 from embinit.fill import fill
+from embinit.targets import target_named
 
 import recorded
 import reference
@@ -89,6 +91,27 @@ def test_distributions(case, platform):
 
     assert recorded.same(case, "values", platform, out)
     assert recorded.words(case, "state_after", platform)[0] == generator.bitgen.state
+
+
+@pytest.mark.parametrize("platform", recorded.PLATFORMS)
+@pytest.mark.parametrize(
+    "case",
+    [c for c in recorded.cases("distributions") if c["inputs"]["distribution"] == "NORMAL"],
+    ids=lambda c: c["id"],
+)
+def test_a_model_may_name_the_build_itself(case, platform):
+    target, multiply_add = recorded.PLATFORMS[platform]
+    known = target_named(target)
+    i, p = case["inputs"], case["inputs"]["params"]
+    normal = initializers.normal(float(p["mean"]["value"]), float(p["stddev"]["value"]))
+    layer = embinit.Linear(name="fc", in_features=i["n"], out_features=1, bias=False, weight_init=normal)
+    elsewhere = "host" if target.startswith("cortex") else "cortex-m3"
+    build = {"multiply_add": multiply_add or known.multiply_add, "libm": known.libm}
+    bundle = gather(embinit.Model("m", [layer], seed=i["seed"], target=elsewhere, **build).plan())
+
+    assert recorded.same(case, "values", platform, bundle.entries[0].buffer.data.reshape(-1))
+    assert recorded.words(case, "state_after", platform)[0] == bundle.state_after
+    assert bundle.manifest()["target"]["libm"] == known.libm
 
 
 @pytest.mark.parametrize("case", recorded.cases("bernoulli"), ids=lambda case: case["id"])

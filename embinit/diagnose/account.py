@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import Values
+from embinit.fill import Values, going_on
 from embinit.formats import format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
@@ -82,9 +82,7 @@ class Account:
 
     def generator(self, bitgen: BitGenerator) -> Generator:
         """Return a generator of the device's arithmetic that draws from a copy of bitgen."""
-        generator = Generator(bitgen.copy(), self.model.dialect, self.model.target, self.model.multiply_add)
-        generator.libm = self.model.libm_class  # type: ignore[assignment]
-        return generator
+        return going_on(self.model, bitgen.copy())
 
     def drawn(self, bitgen: BitGenerator, row: Row, n: int) -> F32:
         """Return the first n values that a buffer draws from a copy of bitgen, or that the codes stand for."""

@@ -23,7 +23,7 @@ from embinit.errors import EmbinitError
 from embinit.initializers import Constant, Initializer, Mode, VarianceScaling
 from embinit.model import Model
 from embinit.plan import Row
-from embinit.targets import LIBMS, TARGETS
+from embinit.targets import LIBMS
 
 Scheme = Callable[[VarianceScaling], VarianceScaling]
 
@@ -56,24 +56,14 @@ def _builds(model: Model) -> Iterator[Hypothesis]:
         Aspect.BUILD, "multiply-add", f"The device's build {does[other]}.",
         model_with(multiply_add=other), f'multiply_add = "{other}"',
     )  # fmt: skip
-    libms = [libm for libm in LIBMS if libm != own[1]]
-    for name, arithmetic in (("libm", own[0]), ("target", other)):
-        yield from (_build(model, name, arithmetic, libm) for libm in libms)
-
-
-def _build(model: Model, name: str, arithmetic: str, libm: str) -> Hypothesis:
-    """Return the hypothesis of another libm class: a target that has it, and the multiply-add where that differs."""
-    alike = [target for target in TARGETS.values() if target.libm == libm]
-    target = next((target for target in alike if target.multiply_add == arithmetic), alike[0])
-    override = None if target.multiply_add == arithmetic and model.multiply_add is None else arithmetic
-    lines = [f'target = "{target.name}"']
-    lines += [f'multiply_add = "{override}"'] if override else []
-    lines += [f'libm = "{libm}"'] if model.libm else []
-    return Hypothesis(
-        Aspect.BUILD, name, f"The build is one as of {target.name}: libm class {libm}, multiply-add {arithmetic}.",
-        model_with(target=target.name, multiply_add=override, libm=model.libm and libm),
-"\n".join(lines),
-    )  # fmt: skip
+    for libm in LIBMS:
+        if libm != own[1]:
+            sentence, line = f"The device's logf and cosf are of class {libm}", f'libm = "{libm}"'
+            yield Hypothesis(Aspect.BUILD, "libm", f"{sentence}.", model_with(libm=libm), line)
+            yield Hypothesis(
+                Aspect.BUILD, "libm and multiply-add", f"{sentence}, and its build {does[other]}.",
+                model_with(libm=libm, multiply_add=other), f'{line}\nmultiply_add = "{other}"',
+            )  # fmt: skip
 
 
 def _dialects(model: Model) -> Iterator[Hypothesis]:
