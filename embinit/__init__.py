@@ -10,22 +10,56 @@ from embinit import initializers
 from embinit.bitgen import MT19937, Pcg32, Xorshift32
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
-from embinit.layers import Conv1d, ConvTranspose1d, GroupNorm, LayerNorm, Linear
+from embinit.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+    Embedding,
+    GroupNorm,
+    GRUCell,
+    LayerNorm,
+    Linear,
+    LSTMCell,
+    RNNCell,
+)
 from embinit.model import Model, load
 from embinit.store import Buffer, encode
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "MT19937",
+    "RNN",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "Buffer",
     "Conv1d",
+    "Conv2d",
+    "Conv3d",
     "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "Embedding",
     "EmbinitError",
+    "GRUCell",
     "Generator",
     "GroupNorm",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "Model",
     "Pcg32",
+    "RNNCell",
     "Xorshift32",
     "encode",
     "initializers",

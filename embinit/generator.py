@@ -12,7 +12,16 @@ from embinit.bitgen import BitGenerator
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
-from embinit.initializers import Broadcast, Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.initializers import (
+    Broadcast,
+    Constant,
+    Distribution,
+    Initializer,
+    Normal,
+    Shaped,
+    Uniform,
+    VarianceScaling,
+)
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 #: From how many elements on several threads draw an array, and the elements of which each draws a multiple.
@@ -86,7 +95,7 @@ class Generator:
             fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
         initializer, *fans_of_out = self.dialect.meaning(initializer, np.shape(out), fans)
         distribution = self.dialect.distribution(initializer, *fans_of_out)
-        if self.dialect.given_tensors and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
+        if Broadcast in self.dialect.own and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
             self.draw(distribution, out)
@@ -128,7 +137,8 @@ class Generator:
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         values, sampler = _flat(out), self.dialect.sampler
-        if values.size >= LARGE and sampler.draws(distribution, values.size) == values.size:
+        one_each = not isinstance(distribution, Shaped) and sampler.draws(distribution, values.size) == values.size
+        if values.size >= LARGE and one_each:
             self._draw_in_parts(distribution, values)
         else:
             self.drawn += sampler.fill(self, distribution, values)

@@ -1,11 +1,12 @@
 """Initializers as data: `variance_scaling` is the one truth, the named schemes are one line over it.
 
 An initializer says what a tensor should hold; a dialect turns it, with the fans of the tensor, into a distribution with
-exact float32 parameters. The simple ones (Constant, Uniform, Normal) are distributions already.
+exact float32 parameters. The simple ones (Constant, Uniform, Normal) are distributions already. Those of PyTorch that
+look at the shape of their tensor are Shaped.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, Literal, get_args
 
@@ -85,6 +86,99 @@ class TruncatedNormal:
 
 
 @dataclass(frozen=True)
+class TruncNormal:
+    """Normal, drawn anew where it lies outside low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
+
+    mean: float
+    stddev: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        for what in ("mean", "stddev", "low", "high"):
+            check_finite(what, getattr(self, what))
+        if not np.float32(self.stddev) > 0:
+            raise EmbinitError(f"stddev must be positive in float32 to be cut at low and high, got {self.stddev!r}")
+        if not self.low <= self.high:
+            raise EmbinitError(f"low must not exceed high, got {self.low!r} and {self.high!r}")
+
+    def __str__(self) -> str:
+        return f"trunc_normal({self.mean:.9g}, {self.stddev:.9g}, {self.low:.9g}, {self.high:.9g})"
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """What depends on the shape of its tensor, which a dialect adds to it; None before."""
+
+    shape: tuple[int, ...] | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Sparse(Shaped):
+    """Normal with mean 0, and then 0 in a fraction of each column, the sparsity; which rows are drawn for each."""
+
+    sparsity: float
+    stddev: float
+
+    def __post_init__(self) -> None:
+        check_finite("sparsity", self.sparsity)
+        check_finite("stddev", self.stddev)
+        if not 0 <= self.sparsity <= 1:
+            raise EmbinitError(f"sparsity must be from 0 to 1, got {self.sparsity!r}")
+        if self.stddev < 0:
+            raise EmbinitError(f"stddev must not be negative, got {self.stddev!r}")
+        _check_matrix(self)
+
+    def __str__(self) -> str:
+        return f"sparse({self.sparsity:.9g}, {self.stddev:.9g})"
+
+
+@dataclass(frozen=True)
+class Eye(Shaped):
+    """1 on the diagonal of a matrix and 0 elsewhere; no draw."""
+
+    def __post_init__(self) -> None:
+        _check_matrix(self)
+
+    def __str__(self) -> str:
+        return "eye"
+
+
+@dataclass(frozen=True)
+class Dirac(Shaped):
+    """The weight of a convolution that passes on, in each of its groups, input i as output i; no draw."""
+
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.groups, bool) or not isinstance(self.groups, int) or self.groups < 1:
+            raise EmbinitError(f"groups must be a positive integer, got {self.groups!r}")
+        if self.shape is not None and (not 3 <= len(self.shape) <= 5 or self.shape[0] % self.groups):
+            needed = f"3 to 5 axes, the first a multiple of groups = {self.groups}"
+            raise EmbinitError(f"{self} needs a tensor of {needed}, got shape {list(self.shape)}")
+
+    def __str__(self) -> str:
+        return f"dirac({self.groups})"
+
+
+@dataclass(frozen=True)
+class PaddedNormal(Shaped):
+    """Normal, and then 0 in the row padding_idx, as of an embedding."""
+
+    mean: float
+    stddev: float
+    padding_idx: int
+
+    def __str__(self) -> str:
+        return f"normal({self.mean:.9g}, {self.stddev:.9g}), row {self.padding_idx} 0"
+
+
+def _check_matrix(initializer: Shaped) -> None:
+    if initializer.shape is not None and len(initializer.shape) != 2:
+        raise EmbinitError(f"{initializer} needs a tensor of two axes, got shape {list(initializer.shape)}")
+
+
+@dataclass(frozen=True)
 class Broadcast:
     """The values of base, nested tuples of one shape, repeated over the axes that a tensor has before it; no draw."""
 
@@ -143,11 +237,11 @@ class VarianceScaling:
         return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g}{axes})"
 
 
-Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal
+Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal | TruncNormal | Shaped
+Initializer = Distribution | VarianceScaling
 
 #: The standard deviation of a standard normal truncated to [-2, 2].
 TRUNCATED_STDDEV = 0.87962566103423978
-Initializer = Distribution | VarianceScaling
 
 
 def constant(value: float) -> Initializer:
@@ -202,6 +296,42 @@ def truncated_normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
     TruncatedNormal(mean=0.0, stddev=0.02)
     """
     return TruncatedNormal(mean, stddev)
+
+
+def trunc_normal(mean: float = 0.0, stddev: float = 1.0, low: float = -2.0, high: float = 2.0) -> Initializer:
+    """Draw from N(mean, stddev^2) anew until a value lies from low to high, as PyTorch does; dialect torch has it.
+
+    >>> trunc_normal(stddev=0.02)
+    TruncNormal(mean=0.0, stddev=0.02, low=-2.0, high=2.0)
+    """
+    return TruncNormal(mean, stddev, low, high)
+
+
+def sparse(sparsity: float, stddev: float = 0.01) -> Initializer:
+    """Draw a matrix from N(0, stddev^2) and set a fraction of each column to 0, as PyTorch does; dialect torch has it.
+
+    >>> print(sparse(0.9))
+    sparse(0.9, 0.01)
+    """
+    return Sparse(sparsity, stddev)
+
+
+def eye() -> Initializer:
+    """Give a matrix 1 on its diagonal and 0 elsewhere; dialect torch has it.
+
+    >>> print(eye())
+    eye
+    """
+    return Eye()
+
+
+def dirac(groups: int = 1) -> Initializer:
+    """Let a convolution pass its inputs on, in each of its groups; dialect torch has it.
+
+    >>> print(dirac(groups=2))
+    dirac(2)
+    """
+    return Dirac(groups)
 
 
 def variance_scaling(
@@ -311,6 +441,6 @@ BY_NAME = {
     for factory in (
         zeros, ones, constant, uniform, normal, truncated_normal, variance_scaling, kaiming_uniform, kaiming_normal,
         xavier_uniform, xavier_normal, glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform,
-        lecun_normal,
+        lecun_normal, trunc_normal, sparse, eye, dirac,
     )
 }  # fmt: skip

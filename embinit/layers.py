@@ -7,9 +7,24 @@ from typing import Any, ClassVar
 from embinit.errors import EmbinitError, check_known
 from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
-from embinit.initializers import Initializer
+from embinit.initializers import Initializer, ones, zeros
 
 MAX_SIZE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
+
+    fan_in and fan_out are those of the weight; 1 where no initializer looks at them.
+    """
+
+    part: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    initializer: Initializer
+    fan_in: int = 1
+    fan_out: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +50,7 @@ class Layer:
 
     def _check(self) -> None:
         for field in fields(self):
-            if field.type in (int, "int"):
+            if field.type in (int, "int") and field.default != 0:
                 check_size(field.name, getattr(self, field.name))
 
 
@@ -74,16 +89,19 @@ class Weighted(Stored):
         super()._check()
         if self.group_size is not None:
             check_size("group_size", self.group_size)
-        if not isinstance(self.per_channel, bool):
-            raise EmbinitError(f"per_channel must be true or false, got {self.per_channel!r}")
-        if not isinstance(self.bias, bool):
-            raise EmbinitError(f"bias must be true or false, got {self.bias!r}")
+        check_bool("per_channel", self.per_channel)
+        check_bool("bias", self.bias)
         if self.weight_init is not None and not isinstance(self.weight_init, Initializer):
             raise EmbinitError(f"weight_init must be an initializer, got {self.weight_init!r}")
 
     @property
     def sizes(self) -> Mapping[str, int]:
         """The size of each named axis of the weight, and groups."""
+        raise AssertionError(self)
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs, and of elements of the bias."""
         raise AssertionError(self)
 
 
@@ -103,22 +121,57 @@ class Linear(Weighted):
         """The weight's axes: out and in."""
         return {"out": self.out_features, "in": self.in_features}
 
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return self.out_features
+
 
 @dataclass(frozen=True, kw_only=True)
 class Convolution(Weighted):
-    """What Conv1d and ConvTranspose1d share."""
+    """What all convolutions share; kernel_size is one number for all axes of the kernel, or one for each."""
 
     without_effect = frozenset({"stride", "padding", "padding_mode", "output_padding", "dilation"})
+    #: The kernel's axes, the outermost first.
+    kernel_axes: ClassVar[tuple[str, ...]]
+    transposed: ClassVar[bool] = False
     in_channels: int
     out_channels: int
-    kernel_size: int
+    kernel_size: int | list[int] | tuple[int, ...]
     groups: int = 1
 
     def _check(self) -> None:
         super()._check()
+        axes = len(self.kernel_axes)
+        sizes = self.kernel_size if isinstance(self.kernel_size, list | tuple) else [self.kernel_size] * axes
+        for size in sizes:
+            check_size("kernel_size", size)
+        if len(sizes) != axes:
+            raise EmbinitError(f"kernel_size must be a number or {axes} of them, got {self.kernel_size!r}")
         for what in ("in_channels", "out_channels"):
             if getattr(self, what) % self.groups:
                 raise EmbinitError(f"groups must divide {what} = {getattr(self, what)}, got {self.groups}")
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The weight's axes: out and in, one of them per group; then the kernel's; and groups."""
+        outputs, inputs, kernel = self.out_channels, self.in_channels, self.kernel_size
+        if self.transposed:
+            outputs //= self.groups
+        else:
+            inputs //= self.groups
+        sizes = kernel if isinstance(kernel, list | tuple) else [kernel] * len(self.kernel_axes)
+        return {
+            "out": outputs,
+            "in": inputs,
+            **dict(zip(self.kernel_axes, sizes, strict=True)),
+            "groups": self.groups,
+        }
+
+    @property
+    def outputs(self) -> int:
+        """The number of output channels."""
+        return self.out_channels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +182,29 @@ class Conv1d(Convolution):
     {'out': 16, 'in': 4, 'kernel': 5, 'groups': 2}
     """
 
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        """The weight's axes: out, in (per group) and kernel; and groups."""
-        return {
-            "out": self.out_channels,
-            "in": self.in_channels // self.groups,
-            "kernel": self.kernel_size,
-            "groups": self.groups,
-        }
+    kernel_axes = ("kernel",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv2d(Convolution):
+    """A two-dimensional convolution.
+
+    >>> Conv2d(in_channels=8, out_channels=16, kernel_size=[5, 3]).sizes
+    {'out': 16, 'in': 8, 'height': 5, 'width': 3, 'groups': 1}
+    """
+
+    kernel_axes = ("height", "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv3d(Convolution):
+    """A three-dimensional convolution.
+
+    >>> Conv3d(in_channels=8, out_channels=16, kernel_size=3).sizes
+    {'out': 16, 'in': 8, 'depth': 3, 'height': 3, 'width': 3, 'groups': 1}
+    """
+
+    kernel_axes = ("depth", "height", "width")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,20 +215,128 @@ class ConvTranspose1d(Convolution):
     {'out': 8, 'in': 8, 'kernel': 5, 'groups': 2}
     """
 
-    @property
-    def sizes(self) -> Mapping[str, int]:
-        """The weight's axes: in, out (per group) and kernel; and groups."""
-        return {
-            "out": self.out_channels // self.groups,
-            "in": self.in_channels,
-            "kernel": self.kernel_size,
-            "groups": self.groups,
-        }
+    kernel_axes = Conv1d.kernel_axes
+    transposed = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTranspose2d(Convolution):
+    """A transposed two-dimensional convolution."""
+
+    kernel_axes = Conv2d.kernel_axes
+    transposed = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvTranspose3d(Convolution):
+    """A transposed three-dimensional convolution."""
+
+    kernel_axes = Conv3d.kernel_axes
+    transposed = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding(Stored):
+    """A table of vectors, one a row; that of padding_idx, which may count from the end, is 0."""
+
+    without_effect = frozenset({"max_norm", "norm_type", "scale_grad_by_freq", "sparse"})
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None = None
+
+    def _check(self) -> None:
+        super()._check()
+        row, rows = self.padding_idx, self.num_embeddings
+        if row is not None and (isinstance(row, bool) or not isinstance(row, int) or not -rows <= row < rows):
+            raise EmbinitError(f"padding_idx must be an integer from {-rows} to {rows - 1}, got {row!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell(Stored):
+    """What recurrent cells share; gates is the number of their weights' blocks of hidden_size rows."""
+
+    without_effect = frozenset({"nonlinearity"})
+    gates: ClassVar[int]
+    input_size: int
+    hidden_size: int
+    bias: bool = True
+
+    def _check(self) -> None:
+        super()._check()
+        check_bool("bias", self.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNNCell(Cell):
+    """A step of a plain recurrent layer."""
+
+    gates = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRUCell(Cell):
+    """A step of a gated recurrent unit."""
+
+    gates = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMCell(Cell):
+    """A step of a long short-term memory."""
+
+    gates = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrent(Cell):
+    """What recurrent layers share: num_layers cells one after the other, twice as many if bidirectional."""
+
+    without_effect = frozenset({"nonlinearity", "batch_first", "dropout"})
+    num_layers: int = 1
+    bidirectional: bool = False
+
+    def _check(self) -> None:
+        super()._check()
+        check_bool("bidirectional", self.bidirectional)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RNN(Recurrent):
+    """A plain recurrent layer."""
+
+    gates = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU(Recurrent):
+    """Gated recurrent units."""
+
+    gates = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(Recurrent):
+    """Long short-term memory; proj_size, unless 0, is the size to which its state is projected."""
+
+    gates = 4
+    proj_size: int = 0
+
+    def _check(self) -> None:
+        super()._check()
+        size = self.proj_size
+        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < self.hidden_size:
+            raise EmbinitError(f"proj_size must be an integer from 0 to {self.hidden_size - 1}, got {size!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Norm(Stored):
     """A normalization layer: its weight (gamma) is 1 and its bias (beta) is 0, without a draw."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Weight and bias, which no dialect sees otherwise."""
+        axes = tuple(f"axis{i}" for i in range(len(self.shape)))
+        return Parameter("weight", axes, self.shape, ones()), Parameter("bias", axes, self.shape, zeros())
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -218,6 +393,33 @@ class GroupNorm(Norm):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchNorm1d(Norm):
+    """Batch normalization; the statistics that it gathers are no weights.
+
+    >>> BatchNorm1d(num_features=16).shape
+    (16,)
+    """
+
+    without_effect = frozenset({"eps", "momentum", "track_running_stats"})
+    num_features: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of weight and bias."""
+        return (self.num_features,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm2d(BatchNorm1d):
+    """Batch normalization of images."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm3d(BatchNorm1d):
+    """Batch normalization of volumes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DrawFree(Layer):
     """A layer without parameters: it stands in the model and draws nothing.
 
@@ -237,12 +439,17 @@ class DrawFree(Layer):
         return self.kind
 
 
-WITH_PARAMETERS: dict[str, type[Layer]] = {
-    cls.__name__: cls for cls in (Linear, Conv1d, ConvTranspose1d, LayerNorm, GroupNorm)
-}
+WITH_PARAMETERS: dict[str, type[Stored]] = {
+    cls.__name__: cls
+    for cls in (
+        Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Embedding, RNN, GRU, LSTM,
+        RNNCell, GRUCell, LSTMCell, BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, GroupNorm,
+    )
+}  # fmt: skip
 DRAW_FREE = (
-    "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Sigmoid", "Tanh", "Softmax", "LogSoftmax", "MaxPool1d", "AvgPool1d",
-    "AdaptiveMaxPool1d", "AdaptiveAvgPool1d", "Flatten", "Dropout", "Upsample", "Identity",
+    "ReLU", "ReLU6", "LeakyReLU", "ELU", "GELU", "SELU", "SiLU", "Hardswish", "Sigmoid", "Tanh", "Softmax",
+    "LogSoftmax", "Flatten", "Unflatten", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "Upsample", "Identity",
+    *(f"{kind}{n}d" for kind in ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool") for n in (1, 2, 3)),
 )  # fmt: skip
 
 
@@ -250,6 +457,12 @@ def check_size(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is an integer from 1 to MAX_SIZE."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
         raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {value!r}")
+
+
+def check_bool(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is True or False."""
+    if not isinstance(value, bool):
+        raise EmbinitError(f"{what} must be true or false, got {value!r}")
 
 
 def layer_class(layer_type: str) -> type[Layer]:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from embinit import initializers
 from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
-from embinit.layers import DrawFree, Layer, Norm, Stored, Weighted, layer_class
+from embinit.layers import DrawFree, Layer, Norm, Parameter, Stored, Weighted, layer_class
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 if TYPE_CHECKING:
@@ -31,17 +30,11 @@ if TYPE_CHECKING:
 DEFAULT_MEMORY_LIMIT = 2**30
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """One buffer of a layer: "weight" or "bias", its axes by name, its shape, and the weight's fans."""
+@dataclass(frozen=True, kw_only=True)
+class Tensor(Parameter):
+    """One buffer: a parameter, the layer that it belongs to, and how it is held."""
 
     layer: Layer
-    part: str
-    axes: tuple[str, ...]
-    shape: tuple[int, ...]
-    fan_in: int
-    fan_out: int
-    initializer: Initializer
     storage: Storage
 
     @property
@@ -174,33 +167,13 @@ class Model:
 
     def _tensors_of(self, layer: Layer) -> list[Tensor]:
         dialect = dialect_named(self.dialect)
-        if isinstance(layer, Norm):
-            constants = (("weight", initializers.ones()), ("bias", initializers.zeros()))
-            axes = tuple(f"axis{i}" for i in range(len(layer.shape)))
-            return [
-                Tensor(layer, part, axes, layer.shape, 1, 1, value, _storage(layer, part, layer.shape))
-                for part, value in constants
-            ]
-        if not isinstance(layer, Weighted):
-            return []
-        axes = dialect.layouts[layer.type]
-        shape = tuple(layer.sizes[axis] for axis in axes)
-        out = (layer.out_features,) if hasattr(layer, "out_features") else (layer.out_channels,)  # type: ignore[attr-defined]
-        fans = dialect.fans and dialect.fans(layer.type, layer.sizes)
         try:
-            given = dialect.layer_weight(dialect.weight if layer.weight_init is None else layer.weight_init)
-            weight_init, fan_in, fan_out = dialect.meaning(given, shape, fans)
-            dialect.distribution(weight_init, fan_in, fan_out)
-            if layer.bias:
-                bias_init, *_ = dialect.meaning(dialect.bias or given, out, (fan_in, fan_out))
+            parameters = dialect.parameters(layer)
+            for parameter in parameters:
+                dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+            return [Tensor(**vars(p), layer=layer, storage=_storage(layer, p)) for p in parameters]
         except EmbinitError as error:
             raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-        storage = _storage(layer, "weight", shape, axes.index("out"))
-        tensors = [Tensor(layer, "weight", axes, shape, fan_in, fan_out, weight_init, storage)]
-        if layer.bias:
-            storage = _storage(layer, "bias", out)
-            tensors.append(Tensor(layer, "bias", ("out",), out, fan_in, fan_out, bias_init, storage))
-        return tensors
 
     def _check_codes(self) -> None:
         dialect = dialect_named(self.dialect)
@@ -226,16 +199,21 @@ class Model:
                 )
 
 
-def _storage(layer: Stored, part: str, shape: tuple[int, ...], out_axis: int | None = None) -> Storage:
-    """Return how a layer holds its weight or bias; out_axis is the weight's axis of output channels."""
-    name = layer.weight_format if part == "weight" else layer.bias_format
-    group_size = layer.group_size if isinstance(layer, Weighted) and part == "weight" else None
-    channels = isinstance(layer, Weighted) and layer.per_channel and format_named(name).grouping == "channels"
-    storage = Storage(name, layer.rounding, group_size, out_axis if channels else None)
+def _storage(layer: Layer, parameter: Parameter) -> Storage:
+    """Return how a layer holds a parameter."""
+    assert isinstance(layer, Stored)
+    weight = parameter.part.startswith("weight")
+    name = layer.weight_format if weight else layer.bias_format
+    group_size, out_axis = None, None
+    if isinstance(layer, Weighted) and weight:
+        group_size = layer.group_size
+        channels = layer.per_channel and format_named(name).grouping == "channels"
+        out_axis = parameter.axes.index("out") if channels else None
+    storage = Storage(name, layer.rounding, group_size, out_axis)
     try:
-        storage.check(shape)
+        storage.check(parameter.shape)
     except EmbinitError as error:
-        raise EmbinitError(f"layer {layer.name!r}: {part}: {error}") from None
+        raise EmbinitError(f"{parameter.part}: {error}") from None
     return storage
 
 
@@ -284,9 +262,9 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
     try:
         layer_type = keys.pop("type", None)
         cls = layer_class(layer_type)
-        if issubclass(cls, Weighted):
-            keys = _with_initializer(keys, dialect.named)
         known = [f.name for f in fields(cls) if f.name != "kind"]
+        if issubclass(cls, Weighted):
+            keys = _with_initializer(keys, dialect.named, known)
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
         _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
         keys = {key: value for key, value in keys.items() if key in known}
@@ -296,11 +274,16 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         raise EmbinitError(text if text.startswith("layer ") else f"layer {label!r}: {text}") from None
 
 
-def _with_initializer(keys: dict[str, Any], named: Mapping[str, Callable[..., Initializer]]) -> dict[str, Any]:
-    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer."""
+def _with_initializer(
+    keys: dict[str, Any], named: Mapping[str, Callable[..., Initializer]], of_layer: Sequence[str]
+) -> dict[str, Any]:
+    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer.
+
+    A key of the layer, such as groups, is also that parameter of the initializer.
+    """
     name = keys.pop("weight_init", "default")
     known = sorted({key for factory in named.values() for key in inspect.signature(factory).parameters})
-    parameters = {key: keys.pop(key) for key in known if key in keys}
+    parameters = {key: keys.pop(key) for key in known if key in keys and key not in of_layer}
     if name == "default":
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
         _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
@@ -308,6 +291,7 @@ def _with_initializer(keys: dict[str, Any], named: Mapping[str, Callable[..., In
     check_known("weight_init", name, ["default", *named])
     accepted = inspect.signature(named[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
+    parameters |= {key: keys[key] for key in of_layer if key in keys and key in accepted}
     _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
     return {**keys, "weight_init": named[name](**parameters)}
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,10 +141,6 @@ def _moved(position: int | None, draws: int | None) -> int | None:
 
 def row_as_json(row: Row) -> dict[str, Any]:
     """Return a row as plain values."""
-    parameters = {
-        name: {"value": value, "bits": np.vectorize("0x{:08x}".format)(np.float32(value).view(np.uint32)).tolist()}
-        for name, value in vars(row.distribution).items()
-    }
     return {
         "name": row.name,
         "axes": list(row.axes),
@@ -152,7 +148,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "initializer": str(row.initializer),
         "fan_in": row.fan_in,
         "fan_out": row.fan_out,
-        "distribution": {"kind": type(row.distribution).__name__.lower(), **parameters},
+        "distribution": {"kind": type(row.distribution).__name__.lower(), **_parameters(row.distribution)},
         "first_draw": row.first_draw,
         "draws": row.draws,
         "format": row.format,
@@ -163,6 +159,18 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "store_draws": row.store_draws,
         "bytes": row.bytes,
         **({"codes": {"kind": type(row.codes).__name__.lower(), **vars(row.codes)}} if row.codes else {}),
+    }
+
+
+def _parameters(distribution: Distribution) -> dict[str, Any]:
+    """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
+    bits = np.vectorize("0x{:08x}".format)
+    return {
+        field.name: value
+        if field.type in (int, tuple[int, ...] | None)
+        else {"value": value, "bits": bits(np.float32(value).view(np.uint32)).tolist()}
+        for field in fields(distribution)
+        for value in [getattr(distribution, field.name)]
     }
 
 

@@ -6,11 +6,15 @@
 
 import json
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+import embinit
 
 VECTORS = Path(__file__).parent / "vectors"
 
@@ -135,3 +139,11 @@ def torch_words(case: Case, name: str = "", capability: str = "avx2") -> Array:
     """Words (uint32) of one of a case's arrays, as left by the `avx2` (fused) or `default` (separate) kernels."""
     (entry,) = (array for array in case["arrays"] if array["name"] == name)
     return _arrays("torch/torch")[capability][entry["offset"] :][: entry["words"]]
+
+
+def torch_layer(name: str, layer_type: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> embinit.layers.Layer:
+    """The layer that a call of a class of torch.nn makes, without what moves no bit."""
+    cls = embinit.layers.WITH_PARAMETERS[layer_type]
+    own = [field.name for field in fields(cls) if field.default is MISSING]
+    given = {key: value for key, value in kwargs.items() if key not in cls.without_effect}
+    return cls(name=name, **dict(zip(own, args, strict=True)), **given)

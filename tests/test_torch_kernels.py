@@ -15,13 +15,22 @@ from embinit import EmbinitError, initializers
 from embinit._kernels import torch as kernels
 from embinit.bitgen.mt19937 import MT19937
 from embinit.dialects import torch_rules as rules
-from embinit.initializers import Constant, Normal, Uniform, VarianceScaling
+from embinit.dialects.torch import TORCH
+from embinit.initializers import Constant, Dirac, Eye, Normal, TruncNormal, Uniform, VarianceScaling
+from embinit.samplers.torch import Torch, sparse_zeros, truncation
 
 import reference
-from recorded import torch_cases, torch_words
+from recorded import torch_cases, torch_layer, torch_words
 
 CAPABILITIES = {"avx2": True, "default": False}  # fused or not
 N = 624
+
+
+def normal_draws(n, pending):
+    """The words that normal_ takes for n elements, and whether a value is pending afterwards."""
+    if n >= 16:
+        return n + (16 if n % 16 else 0), pending
+    return 4 * ((n - pending + 1) // 2), (n - pending) % 2 == 1
 
 
 class Stream:
@@ -36,6 +45,10 @@ class Stream:
     def source(self):
         return self.generator.kind, self.generator.words
 
+    @property
+    def bitgen(self):
+        return self.generator
+
     def uniform_(self, shape, low=0.0, high=1.0):
         out = np.empty(shape, np.float32)
         kernels.uniform(*self.source, self.fused, np.float32(low), np.float32(high), out.reshape(-1))
@@ -44,7 +57,7 @@ class Stream:
 
     def normal_(self, shape, mean=0.0, std=1.0):
         out = np.empty(shape, np.float32)
-        expected = rules.normal_draws(out.size, not math.isnan(self.pending))
+        expected = normal_draws(out.size, not math.isnan(self.pending))
         self.pending, drawn = kernels.normal(*self.source, self.fused, mean, std, self.pending, out.reshape(-1))
         assert (drawn, not math.isnan(self.pending)) == expected
         self.drawn += drawn
@@ -52,7 +65,7 @@ class Stream:
 
     def trunc_normal_(self, shape, mean=0.0, std=1.0, a=-2.0, b=2.0):
         out = np.empty(shape, np.float32)
-        how = rules.truncation(mean, std, a, b)
+        how = truncation(TruncNormal(mean, std, a, b))
         self.pending, drawn = kernels.trunc_normal(
             *self.source, self.fused, mean, std, a, b, *how, self.pending, out.reshape(-1)
         )
@@ -61,7 +74,7 @@ class Stream:
 
     def sparse_(self, shape, sparsity, std=0.01):
         out = np.empty(shape, np.float32)
-        zeros = rules.sparse_zeros(sparsity, shape[0])
+        zeros = sparse_zeros(sparsity, shape[0])
         self.pending, drawn = kernels.sparse(*self.source, self.fused, std, zeros, self.pending, out)
         self.drawn += drawn
         return out
@@ -99,14 +112,19 @@ class Stream:
             case Normal(mean, stddev):
                 return self.normal_(shape, mean, stddev)
 
+    def drawn_as(self, shape, distribution):
+        """Fill by the sampler."""
+        out = np.empty(shape, np.float32)
+        self.drawn += Torch(self.fused).fill(self, distribution, out.reshape(-1))
+        return out
+
     def layer(self, layer_type, *args, **kwargs):
-        tensors = {}
-        for parameter in rules.PARAMETERS[layer_type](*args, **kwargs):
-            tensor = self.fill(parameter.shape, parameter.distribution)
-            if parameter.zero_row is not None:
-                tensor[parameter.zero_row] = 0
-            tensors[parameter.name] = tensor
-        return tensors
+        return {
+            parameter.part: self.drawn_as(
+                parameter.shape, rules.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+            )
+            for parameter in TORCH.parameters(torch_layer("layer", layer_type, args, kwargs))
+        }
 
     def init(self, name, shape, **kwargs):
         """Fill by a function of torch.nn.init, its parameters under their names there."""
@@ -429,9 +447,10 @@ def test_bias_bounds_do_not_go_by_way_of_a_gain(fan):
         lambda: rules.distribution(initializers.xavier_uniform(-1.0), 3, 4),
         lambda: rules.distribution(initializers.xavier_normal(-1.0), 3, 4),
         lambda: rules.distribution(initializers.he_normal(), 3, 4),
-        lambda: rules.eye(np.empty((2, 2, 2), np.float32)),
-        lambda: rules.dirac(np.empty((2, 2), np.float32)),
-        lambda: rules.dirac(np.empty((3, 2, 2), np.float32), groups=2),
+        lambda: TORCH.meaning(Eye(), (2, 2, 2), None),
+        lambda: TORCH.meaning(Dirac(), (2, 2), None),
+        lambda: TORCH.meaning(Dirac(groups=2), (3, 2, 2), None),
+        lambda: rules.distribution(TruncNormal(0.0, 1.0, 3.0, 1e6), 1, 1),
     ],
 )
 def test_what_pytorch_refuses_is_an_error(make):
@@ -553,9 +572,10 @@ def one_call(torch, chance, stream):
         "eye": torch.nn.init.eye_(torch.empty(shape[:2])),
         "dirac": torch.nn.init.dirac_(torch.empty(shape), groups),
     }
-    got = {"eye": np.empty(shape[:2], np.float32), "dirac": np.empty(shape, np.float32)}
-    rules.eye(got["eye"])
-    rules.dirac(got["dirac"], groups)
+    got = {
+        "eye": stream.drawn_as(shape[:2], Eye(shape=shape[:2])),
+        "dirac": stream.drawn_as(shape, Dirac(groups, shape=shape)),
+    }
     return (kind, shape, groups), expected, got
 
 

@@ -255,7 +255,7 @@ def trunc_normal(
 
     Where redraws, whole normal fills replace the elements that lie outside. Else whole uniform fills do so for those
     whose logarithm of another uniform value exceeds that of the density, peak being its largest between low and high.
-    All parameters are float64: torch_rules.truncation tells redraws and peak.
+    All parameters are float64: samplers.torch.truncation tells redraws and peak.
     """
     mean32, std32, low32, high32 = np.float32(mean), np.float32(std), np.float32(low), np.float32(high)
     peak32 = np.float32(peak)

@@ -225,6 +225,22 @@ void embinit_constant(const embinit_source *source, const void *rule, uint32_t a
     }
 }
 
+void embinit_ones(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
+{
+    const embinit_ones_rule *ones = (const embinit_ones_rule *)rule;
+    (void)source;
+    (void)a;
+    (void)b;
+    size_t i = 0;
+    for (uint32_t output = 0; i < n; output = output + 1 < ones->per_group ? output + 1 : 0) {
+        for (uint32_t input = 0; input < ones->inputs; input++) {
+            for (uint32_t place = 0; place < ones->receptive; place++) {
+                out[i++] = output == input && place == ones->middle ? 1.0f : 0.0f;
+            }
+        }
+    }
+}
+
 void embinit_broadcast(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     const uint32_t *base = ((const embinit_broadcast_rule *)rule)->base;

@@ -112,6 +112,18 @@ typedef struct {
     const uint32_t *base;
 } embinit_broadcast_rule;
 
+/* A matrix or the weight of a convolution: output i of each per_group outputs passes input i on, if it is one of inputs:
+ * there element middle of receptive is 1. All else is 0; draws nothing; a and b are not used; rule is an
+ * embinit_ones_rule. */
+embinit_distribution embinit_ones;
+
+typedef struct {
+    uint32_t per_group;
+    uint32_t inputs;
+    uint32_t receptive;
+    uint32_t middle;
+} embinit_ones_rule;
+
 /* a + b * k * 2^-24, k = (word >> shift) & 0xffffff: one word each; rule is an embinit_uniform_rule. */
 embinit_distribution embinit_uniform;
 

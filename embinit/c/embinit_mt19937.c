@@ -231,3 +231,13 @@ void embinit_torch_normal(const embinit_source *source, const void *rule, uint32
         transform(embinit_float(a), embinit_float(b), out + n - 16);
     }
 }
+
+void embinit_torch_padded_normal(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
+                                 size_t n)
+{
+    const embinit_torch_row *row = (const embinit_torch_row *)rule;
+    embinit_torch_normal(source, 0, a, b, out, n);
+    for (uint32_t i = 0; i < row->count; i++) {
+        out[row->first + i] = 0.0f;
+    }
+}

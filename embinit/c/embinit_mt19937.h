@@ -64,6 +64,14 @@ embinit_distribution embinit_torch_symmetric;
  * and cos of double in PyTorch: here they stay as they are and nothing is drawn. rule is not used. */
 embinit_distribution embinit_torch_normal;
 
+/* The same, and then 0 in the elements from first to first + count; rule is an embinit_torch_row. */
+embinit_distribution embinit_torch_padded_normal;
+
+typedef struct {
+    uint32_t first;
+    uint32_t count;
+} embinit_torch_row;
+
 #ifdef __cplusplus
 }
 #endif

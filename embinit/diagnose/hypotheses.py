@@ -135,10 +135,15 @@ def _fans(model: Model, planned: Sequence[Row]) -> Iterator[Hypothesis]:
     other: dict[Mode, Mode] = {"fan_in": "fan_out", "fan_out": "fan_in", "fan_avg": "fan_avg"}
     swapped = lambda scheme: replace(scheme, mode=other[scheme.mode])  # noqa: E731
     yield from _scaled(model, Aspect.FAN, "fan", "drawn with fan_out for fan_in", swapped)
-    kernels = {layer_of(row): row.shape[row.axes.index("kernel")] for row in planned if "kernel" in row.axes}
+    kernels = {layer_of(row): _receptive(row) for row in planned if {"in", "out"} <= set(row.axes)}
     for parts, whose in (((".weight",), "weights"), ((".weight", ".bias"), "weights and biases")):
         sentence = f"The fans of the {whose} leave the kernel size out."
         yield Hypothesis(Aspect.FAN, "fan", sentence, _without_kernel(kernels, parts))
+
+
+def _receptive(row: Row) -> int:
+    """Return the product of the axes of a weight's kernel."""
+    return math.prod(size for axis, size in zip(row.axes, row.shape, strict=True) if axis not in ("in", "out"))
 
 
 def _without_kernel(kernels: dict[str, int], parts: tuple[str, ...]) -> Change:

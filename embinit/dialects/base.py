@@ -1,13 +1,34 @@
 """What a dialect declares: a framework's conventions as data."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from embinit.bitgen import BitGenerator
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed
 from embinit.formats.storage import Storage
-from embinit.initializers import BY_NAME, Broadcast, Distribution, Initializer, VarianceScaling
+from embinit.initializers import (
+    BY_NAME,
+    Broadcast,
+    Dirac,
+    Distribution,
+    Eye,
+    Initializer,
+    Shaped,
+    Sparse,
+    TruncNormal,
+    VarianceScaling,
+)
+from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
+
+#: Initializers that only some dialects have, and what to write in the others.
+INSTEAD = {
+    Broadcast: "use a constant, or dialect gomlx",
+    TruncNormal: "use normal (in portable and kaun also truncated_normal), or dialect torch",
+    Sparse: "use normal, or dialect torch",
+    Eye: "use uniform or normal, or dialect torch",
+    Dirac: "use uniform or normal, or dialect torch",
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +58,10 @@ class Dialect:
     no_seed: int | None = None
     #: Whether creating a layer draws its default values, also where others follow.
     construction_draws: bool = False
-    #: Whether an initializer may give all values of a tensor; those without floats are zeros otherwise.
-    given_tensors: bool = False
+    #: Which initializers of INSTEAD the dialect has.
+    own: tuple[type[Initializer], ...] = ()
+    #: Layers that belong to this framework: a type -> what tells the parameters of such a layer, in their order.
+    layers: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = field(default_factory=dict)
     #: How a buffer draws its codes, where its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
 
@@ -46,14 +69,49 @@ class Dialect:
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None
     ) -> tuple[Initializer, int, int]:
         """Return what an initializer means for a tensor of a shape, and its fans: the given ones, else the shape's."""
-        if isinstance(initializer, Broadcast) and not self.given_tensors:
-            raise EmbinitError(f"dialect {self.name} has no {initializer}: use a constant, or dialect gomlx")
+        if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
+            raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
+        if isinstance(initializer, Shaped):
+            initializer = replace(initializer, shape=shape)
         if self.by_shape is not None:
             meant, *own = self.by_shape(initializer, shape)
             fan_in, fan_out = fans or own
             return meant, fan_in, fan_out
         refuse_axes(self.name, initializer)
         return initializer, *(fans or (1, 1))
+
+    def has(self, layer_type: str) -> bool:
+        """Whether the dialect says what a layer that draws holds."""
+        return layer_type in self.layouts or layer_type in self.layers
+
+    def parameters(self, layer: Layer) -> tuple[Parameter, ...]:
+        """Return what a layer holds, in the order in which it is filled."""
+        if isinstance(layer, Norm):
+            return layer.parameters
+        if not isinstance(layer, Stored):
+            return ()
+        if not self.has(layer.type):
+            raise EmbinitError(f"dialect {self.name} has no {layer.type}; {_those_with(layer.type)}")
+        return self._weighted(layer) if isinstance(layer, Weighted) else self.layers[layer.type](layer)
+
+    def _weighted(self, layer: Weighted) -> tuple[Parameter, ...]:
+        """Return the weight of a layer and, unless it has none, its bias."""
+        axes = self.layouts[layer.type]
+        shape = tuple(layer.sizes[axis] for axis in axes)
+        given = self.layer_weight(self.weight if layer.weight_init is None else layer.weight_init)
+        initializer, *fans = self.meaning(given, shape, self.fans and self.fans(layer.type, layer.sizes))
+        weight = Parameter("weight", axes, shape, initializer, *fans)
+        if not layer.bias:
+            return (weight,)
+        initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
+        return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
+
+
+def _those_with(layer_type: str) -> str:
+    """Return a sentence on the dialects that have a layer."""
+    from embinit.dialects import DIALECTS
+
+    return f"dialects with one: {listed(name for name, dialect in DIALECTS.items() if dialect.has(layer_type))}"
 
 
 def refuse_axes(dialect: str, initializer: Initializer) -> None:

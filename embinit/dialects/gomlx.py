@@ -101,5 +101,5 @@ GOMLX = replace(
     named=NAMED,
     by_shape=by_shape,
     no_seed=0,
-    given_tensors=True,
+    own=(Broadcast,),
 )

@@ -9,16 +9,7 @@ import numpy as np
 from embinit.bitgen import Xorshift32
 from embinit.dialects.base import Dialect
 from embinit.errors import EmbinitError
-from embinit.initializers import (
-    Broadcast,
-    Constant,
-    Distribution,
-    Initializer,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    VarianceScaling,
-)
+from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
 from embinit.samplers import MultiplyAdd
 
 f32 = np.float32
@@ -66,10 +57,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Uniform(float(f32(low)), float(f32(high)))
         case Normal(mean, stddev):
             return Normal(float(f32(mean)), float(f32(stddev)))
-        case TruncatedNormal():
-            raise EmbinitError("OnDeviceTraining has no truncated normal: use normal")
-        case Broadcast():
-            raise EmbinitError("OnDeviceTraining has no broadcast: use constant")
+    if not isinstance(initializer, VarianceScaling):
+        raise EmbinitError(f"OnDeviceTraining has no {initializer}: use constant, uniform or normal")
     if initializer.distribution == "truncated_normal":
         raise EmbinitError("OnDeviceTraining has no truncated normal: use kaiming_normal or xavier_normal")
     gain = f32(initializer.gain * math.sqrt(initializer.scale))

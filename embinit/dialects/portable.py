@@ -7,6 +7,7 @@ import numpy as np
 from embinit.bitgen import Pcg32
 from embinit.dialects.base import Dialect
 from embinit.dialects.odt import LAYOUTS, fans
+from embinit.errors import EmbinitError
 from embinit.initializers import (
     TRUNCATED_STDDEV,
     Broadcast,
@@ -39,6 +40,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return TruncatedNormal(f32(mean), f32(stddev))
         case Broadcast(base):
             return Broadcast(np.asarray(base, np.float32).tolist())
+    if not isinstance(initializer, VarianceScaling):
+        raise EmbinitError(f"dialect portable has no {initializer}: use constant, uniform, normal or truncated_normal")
     n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     stddev = initializer.gain * math.sqrt(initializer.scale / n)
     if initializer.distribution == "uniform":

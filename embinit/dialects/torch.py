@@ -3,8 +3,17 @@
 from dataclasses import replace
 
 from embinit.dialects.base import Dialect
-from embinit.dialects.odt import LAYOUTS
-from embinit.dialects.torch_rules import DEFAULT_BIAS, DEFAULT_WEIGHT, distribution, layer_fans, seeded
+from embinit.dialects.torch_rules import (
+    DEFAULT_BIAS,
+    DEFAULT_WEIGHT,
+    LAYERS,
+    LAYOUTS,
+    NAMED,
+    distribution,
+    layer_fans,
+    seeded,
+)
+from embinit.initializers import Dirac, Eye, Sparse, TruncNormal
 from embinit.samplers import Torch
 
 TORCH = Dialect(
@@ -19,6 +28,9 @@ TORCH = Dialect(
     fans=layer_fans,
     layer_weight=lambda initializer: initializer,
     distribution=distribution,
+    named=NAMED,
+    layers=LAYERS,
+    own=(TruncNormal, Sparse, Eye, Dirac),
     construction_draws=True,
 )
 

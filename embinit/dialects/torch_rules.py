@@ -5,16 +5,31 @@ Bounds are Python floats, computed in PyTorch's order of operations; `uniform_` 
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embinit.bitgen.mt19937 import MT19937
 from embinit.errors import EmbinitError, check_known
-from embinit.initializers import FLOAT32_MAX, Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.initializers import (
+    BY_NAME,
+    FLOAT32_MAX,
+    Constant,
+    Distribution,
+    Initializer,
+    Mode,
+    Normal,
+    PaddedNormal,
+    Shaped,
+    TruncNormal,
+    Uniform,
+    VarianceScaling,
+    check_finite,
+)
+from embinit.layers import LSTM, Cell, Conv1d, Conv2d, Conv3d, Embedding, Layer, Parameter, Recurrent
+from embinit.samplers.torch import truncation
 
+#: A truncated normal may take as many draws a value.
+MOST_DRAWS = 10_000
 #: What torch.manual_seed takes; a negative seed stands for itself plus 2^64.
 SEEDS = range(-(2**63), 2**64)
 
@@ -66,10 +81,11 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[1] * receptive, shape[0] * receptive
 
 
+KERNELS = {1: Conv1d.kernel_axes, 2: Conv2d.kernel_axes, 3: Conv3d.kernel_axes}
 LAYOUTS = {
     "Linear": ("out", "in"),
-    "Conv1d": ("out", "in", "kernel"),
-    "ConvTranspose1d": ("in", "out", "kernel"),
+    **{f"Conv{n}d": ("out", "in", *axes) for n, axes in KERNELS.items()},
+    **{f"ConvTranspose{n}d": ("in", "out", *axes) for n, axes in KERNELS.items()},
 }
 
 
@@ -88,6 +104,56 @@ DEFAULT_WEIGHT = VarianceScaling(1.0, "fan_in", "uniform", gain=calculate_gain("
 DEFAULT_BIAS = VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
+def kaiming_uniform(
+    gain: float | None = None, mode: Mode = "fan_in", nonlinearity: str | None = None, a: float | None = None
+) -> Initializer:
+    """U(-L, L) with L = gain * sqrt(3 / fan), the gain given or that of a nonlinearity; a is its negative slope.
+
+    >>> kaiming_uniform(nonlinearity="tanh").gain, kaiming_uniform(a=math.sqrt(5)) == DEFAULT_WEIGHT
+    (1.6666666666666667, True)
+    """
+    return VarianceScaling(1.0, mode, "uniform", _gain(gain, nonlinearity, a))
+
+
+def kaiming_normal(
+    gain: float | None = None, mode: Mode = "fan_in", nonlinearity: str | None = None, a: float | None = None
+) -> Initializer:
+    """N(0, gain^2 / fan), the gain given or that of a nonlinearity; a is its negative slope.
+
+    >>> kaiming_normal(mode="fan_out", nonlinearity="relu").gain
+    1.4142135623730951
+    """
+    return VarianceScaling(1.0, mode, "normal", _gain(gain, nonlinearity, a))
+
+
+def _gain(gain: float | None, nonlinearity: str | None, a: float | None) -> float:
+    """Return a gain, or as kaiming_*_ does that of leaky_relu with slope 0 unless told otherwise."""
+    if gain is None:
+        if a is not None:
+            check_finite("a", a)
+        return calculate_gain("leaky_relu" if nonlinearity is None else nonlinearity, 0 if a is None else a)
+    if nonlinearity is not None or a is not None:
+        raise EmbinitError(f"gain = {gain!r} must not stand with nonlinearity or a, which give a gain too: keep one")
+    return gain
+
+
+def orthogonal(gain: float = 1.0) -> Initializer:
+    """Refuse what no rule of ours gives the bits of."""
+    raise EmbinitError(
+        f"orthogonal(gain={gain!r}) has no bits of its own: torch.nn.init.orthogonal_ takes the QR decomposition of "
+        "the LAPACK that PyTorch was built with; use xavier_uniform, xavier_normal or kaiming_normal"
+    )
+
+
+#: The initializers of a model file: torch.nn.init's under its names, without the underscore.
+NAMED: Mapping[str, Callable[..., Initializer]] = {
+    **BY_NAME,
+    "kaiming_uniform": kaiming_uniform,
+    "kaiming_normal": kaiming_normal,
+    "orthogonal": orthogonal,
+}
+
+
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
     """Return what torch.nn.init hands to uniform_, normal_ or fill_ for a tensor with these fans.
 
@@ -95,8 +161,10 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
     Uniform(low=-0.5773502691896257, high=0.5773502691896257)
     """
     match initializer:
-        case Constant():
+        case Constant() | Shaped():
             return initializer
+        case TruncNormal():
+            return drawable(initializer)
         case Uniform(low, high):
             return between(low, high)
         case Normal(_, stddev):
@@ -104,7 +172,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
                 raise EmbinitError(f"stddev must not be negative in PyTorch, got {stddev!r}")
             return initializer
     if not isinstance(initializer, VarianceScaling):
-        raise EmbinitError(f"PyTorch has no {initializer}: use constant, uniform or normal")
+        raise EmbinitError(f"PyTorch has no {initializer}: use constant, uniform, normal or trunc_normal")
     if initializer == DEFAULT_BIAS:
         return inverse_root(fan_in)
     gain = initializer.gain * math.sqrt(initializer.scale)
@@ -128,6 +196,23 @@ def between(low: float, high: float) -> Uniform:
     return Uniform(low, high)
 
 
+def drawable(initializer: TruncNormal) -> TruncNormal:
+    """Return a truncated normal distribution unless drawing it would take for ever.
+
+    Uniform values from low to high hit the tail of a density that falls from low on, or from high down, about as often
+    as a tail of Mills' ratio is wide.
+    """
+    mean, stddev, low, high = initializer.mean, initializer.stddev, initializer.low, initializer.high
+    away = max(low - mean, mean - high, 0.0) / stddev
+    tail = 2 / (away + math.sqrt(away * away + 4))
+    if not truncation(initializer).redraws and tail * MOST_DRAWS * stddev < high - low:
+        raise EmbinitError(
+            f"{initializer} takes more than {MOST_DRAWS} draws a value: low and high must be closer to each other, "
+            "or to mean"
+        )
+    return initializer
+
+
 def inverse_root(fan: int) -> Uniform:
     """Return U(-L, L) with L = 1 / sqrt(fan).
 
@@ -138,199 +223,53 @@ def inverse_root(fan: int) -> Uniform:
     return Uniform(-bound, bound)
 
 
-def normal_draws(n: int, pending: bool) -> tuple[int, bool]:
-    """Return the words that normal_ takes for n elements, and whether a value is pending afterwards.
-
-    >>> normal_draws(3, pending=False), normal_draws(3, pending=True), normal_draws(17, pending=True)
-    ((8, True), (4, False), (33, True))
-    """
-    if n >= 16:
-        return n + (16 if n % 16 else 0), pending
-    pairs = (n - pending + 1) // 2
-    return 4 * pairs, (n - pending) % 2 == 1
+# ---- Layers with initial values of their own ----
 
 
-def truncation(mean: float, stddev: float, low: float, high: float) -> tuple[bool, float]:
-    """Return how trunc_normal_ fills: whether by normals drawn again, and the peak of the logarithm of the density.
-
-    It draws normals again where more than 0.3 of them lie between low and high, and refuses uniform values elsewhere.
-
-    >>> truncation(0.0, 0.02, -2.0, 2.0), truncation(0.0, 1.0, 0.9, 1.1)
-    ((True, -0.0), (False, -0.405))
-    """
-
-    def below(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
-
-    mass = below((high - mean) / stddev) - below((low - mean) / stddev)
-    mode = max(low, min(mean, high))
-    return mass > 0.3, -0.5 * ((mode - mean) / stddev) ** 2
+def embedding(layer: Layer) -> tuple[Parameter, ...]:
+    """Return the table of Embedding."""
+    assert isinstance(layer, Embedding)
+    shape, row = (layer.num_embeddings, layer.embedding_dim), layer.padding_idx
+    table = Normal(0.0, 1.0) if row is None else PaddedNormal(0.0, 1.0, row % shape[0], shape=shape)
+    return (Parameter("weight", ("index", "feature"), shape, table),)
 
 
-def sparse_zeros(sparsity: float, rows: int) -> int:
-    """Return how many elements of each column sparse_ sets to 0.
-
-    >>> sparse_zeros(0.1, 12)
-    2
-    """
-    return math.ceil(sparsity * rows)
+def cell(layer: Layer) -> tuple[Parameter, ...]:
+    """Return the parameters of RNNCell, GRUCell and LSTMCell."""
+    assert isinstance(layer, Cell)
+    return _gates(layer, layer.input_size, layer.hidden_size, "")
 
 
-def eye(out: NDArray[np.float32]) -> None:
-    """Fill a two-dimensional array as eye_ does: 1 on the diagonal, 0 elsewhere."""
-    if out.ndim != 2:
-        raise EmbinitError(f"eye needs two axes, got shape {out.shape}")
-    out[...] = np.eye(*out.shape, dtype=np.float32)
-
-
-def dirac(out: NDArray[np.float32], groups: int = 1) -> None:
-    """Fill the weight of a convolution as dirac_ does: in each group, output i passes on input i."""
-    if not 3 <= out.ndim <= 5 or out.shape[0] % groups:
-        raise EmbinitError(f"dirac needs 3 to 5 axes, the first a multiple of groups = {groups}, got shape {out.shape}")
-    out[...] = 0
-    centre = tuple(size // 2 for size in out.shape[2:])
-    per_group = out.shape[0] // groups
-    for channel in range(out.shape[0]):
-        if channel % per_group < out.shape[1]:
-            out[(channel, channel % per_group, *centre)] = 1
-
-
-# ---- Layers ----
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a layer; zero_row is set to 0 once the tensor is filled."""
-
-    name: str
-    shape: tuple[int, ...]
-    distribution: Distribution
-    zero_row: int | None = None
-
-
-Parameters = tuple[Parameter, ...]
-
-
-def drawn(shape: tuple[int, ...], outputs: int, bias: bool) -> Parameters:
-    """Return weight and bias of Linear and of every convolution, whose bias has one element an output."""
-    weight = Parameter("weight", shape, distribution(DEFAULT_WEIGHT, *fans(shape)))
-    return (weight, Parameter("bias", (outputs,), distribution(DEFAULT_BIAS, *fans(shape)))) if bias else (weight,)
-
-
-def linear(in_features: int, out_features: int, *, bias: bool = True) -> Parameters:
-    """Return the parameters of Linear.
-
-    >>> [(p.name, p.shape) for p in linear(3, 4)]
-    [('weight', (4, 3)), ('bias', (4,))]
-    """
-    return drawn((out_features, in_features), out_features, bias)
-
-
-Kernel = int | tuple[int, ...]
-
-
-def kernel_axes(kernel_size: Kernel, dimensions: int) -> tuple[int, ...]:
-    """Return the sizes of a kernel's axes: one number stands for all of them."""
-    return (kernel_size,) * dimensions if isinstance(kernel_size, int) else tuple(kernel_size)
-
-
-def convolution(
-    dimensions: int, in_channels: int, out_channels: int, kernel_size: Kernel, *, groups: int = 1, bias: bool = True
-) -> Parameters:
-    """Return the parameters of Conv1d, Conv2d or Conv3d.
-
-    >>> [p.shape for p in convolution(2, 4, 8, 3, groups=2)]
-    [(8, 2, 3, 3), (8,)]
-    """
-    return drawn((out_channels, in_channels // groups, *kernel_axes(kernel_size, dimensions)), out_channels, bias)
-
-
-def transposed_convolution(
-    dimensions: int, in_channels: int, out_channels: int, kernel_size: Kernel, *, groups: int = 1, bias: bool = True
-) -> Parameters:
-    """Return the parameters of ConvTranspose1d, ConvTranspose2d or ConvTranspose3d.
-
-    >>> [p.shape for p in transposed_convolution(1, 4, 8, 3, groups=2)]
-    [(4, 4, 3), (8,)]
-    """
-    return drawn((in_channels, out_channels // groups, *kernel_axes(kernel_size, dimensions)), out_channels, bias)
-
-
-def embedding(num_embeddings: int, embedding_dim: int, *, padding_idx: int | None = None) -> Parameters:
-    """Return the parameter of Embedding.
-
-    >>> embedding(10, 4)[0].distribution
-    Normal(mean=0.0, stddev=1.0)
-    """
-    return (Parameter("weight", (num_embeddings, embedding_dim), Normal(0.0, 1.0), padding_idx),)
-
-
-def recurrent(
-    gates: int,
-    input_size: int,
-    hidden_size: int,
-    *,
-    num_layers: int = 1,
-    bias: bool = True,
-    bidirectional: bool = False,
-    proj_size: int = 0,
-) -> Parameters:
-    """Return the parameters of RNN (1 gate), GRU (3) or LSTM (4): per layer those of each direction.
-
-    >>> [p.name for p in recurrent(1, 2, 3, num_layers=2, bias=False)]
-    ['weight_ih_l0', 'weight_hh_l0', 'weight_ih_l1', 'weight_hh_l1']
-    """
-    directions = ("", "_reverse") if bidirectional else ("",)
-    rows, state = gates * hidden_size, proj_size or hidden_size
-    bound = inverse_root(hidden_size)
+def recurrent(layer: Layer) -> tuple[Parameter, ...]:
+    """Return the parameters of RNN, GRU and LSTM: cell after cell, forward before backward."""
+    assert isinstance(layer, Recurrent)
+    projected = layer.proj_size if isinstance(layer, LSTM) else 0
+    state = projected or layer.hidden_size
+    directions = ("", "_reverse") if layer.bidirectional else ("",)
     parameters: list[Parameter] = []
-    for layer in range(num_layers):
-        inputs = input_size if layer == 0 else state * len(directions)
-        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, inputs), "weight_hh": (rows, state)}
-        if bias:
-            shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-        if proj_size:
-            shapes["weight_hr"] = (proj_size, hidden_size)
+    for i in range(layer.num_layers):
+        inputs = layer.input_size if i == 0 else state * len(directions)
         for direction in directions:
-            parameters += [Parameter(f"{part}_l{layer}{direction}", shape, bound) for part, shape in shapes.items()]
+            parameters += _gates(layer, inputs, state, f"_l{i}{direction}", projected)
     return tuple(parameters)
 
 
-def cell(gates: int, input_size: int, hidden_size: int, *, bias: bool = True) -> Parameters:
-    """Return the parameters of RNNCell (1 gate), GRUCell (3) or LSTMCell (4).
-
-    >>> [p.name for p in cell(3, 2, 4)]
-    ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh']
-    """
-    parameters = recurrent(gates, input_size, hidden_size, bias=bias)
-    return tuple(Parameter(p.name.removesuffix("_l0"), p.shape, p.distribution) for p in parameters)
-
-
-def norm(shape: int | tuple[int, ...], *, bias: bool = True) -> Parameters:
-    """Return the parameters of a normalization layer: ones and zeros, without a draw.
-
-    >>> [str(p.distribution) for p in norm(3)]
-    ['constant(1)', 'constant(0)']
-    """
-    axes = (shape,) if isinstance(shape, int) else tuple(shape)
-    weight = Parameter("weight", axes, Constant(1.0))
-    return (weight, Parameter("bias", axes, Constant(0.0))) if bias else (weight,)
+def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0) -> tuple[Parameter, ...]:
+    """Return the parameters of one cell, all uniform within 1 / sqrt(hidden_size)."""
+    rows = ("gate", layer.gates * layer.hidden_size)
+    named: dict[str, dict[str, int]] = {
+        "weight_ih": dict([rows, ("input", inputs)]),
+        "weight_hh": dict([rows, ("state", state)]),
+        **({"bias_ih": dict([rows]), "bias_hh": dict([rows])} if layer.bias else {}),
+        **({"weight_hr": {"state": projected, "hidden": layer.hidden_size}} if projected else {}),
+    }
+    bound = inverse_root(layer.hidden_size)
+    return tuple(Parameter(part + suffix, tuple(axes), tuple(axes.values()), bound) for part, axes in named.items())
 
 
-def group_norm(_num_groups: int, num_channels: int) -> Parameters:
-    """Return the parameters of GroupNorm."""
-    return norm(num_channels)
-
-
-#: What reset_parameters fills of a layer, in its order, from the arguments of its constructor that matter.
-PARAMETERS: Mapping[str, Callable[..., Parameters]] = {
-    "Linear": linear,
-    **{f"Conv{n}d": partial(convolution, n) for n in (1, 2, 3)},
-    **{f"ConvTranspose{n}d": partial(transposed_convolution, n) for n in (1, 2, 3)},
+#: What tells the parameters of those layers.
+LAYERS: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = {
     "Embedding": embedding,
-    **{f"{name}{what}": partial(rule, gates)
-       for name, gates in (("RNN", 1), ("GRU", 3), ("LSTM", 4)) for what, rule in (("", recurrent), ("Cell", cell))},
-    **{f"BatchNorm{n}d": norm for n in (1, 2, 3)},
-    "LayerNorm": norm,
-    "GroupNorm": group_norm,
-}  # fmt: skip
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),
+    **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), cell),
+}

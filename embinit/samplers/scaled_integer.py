@@ -34,8 +34,8 @@ class ScaledInteger(Sampler):
             base = np.asarray(distribution.base, np.float32).ravel()
             out.reshape(-1, base.size)[:] = base
             return 0
-        code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
         offset, scale = offset_and_scale(distribution)
+        code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
         scaled.scaled(source.bitgen.kind, source.bitgen.words, code[type(distribution)], np.int32(offset), scale, out)
         return out.size
 
@@ -47,12 +47,12 @@ class ScaledInteger(Sampler):
             words = ", ".join(f"0x{word:08x}u" for word in np.asarray(distribution.base, np.float32).ravel().view("u4"))
             rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
             return CDraw("embinit_broadcast", b=np.asarray(distribution.base).size, rule=rule, elementwise=False)
-        suffix = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}[type(distribution)]
         offset, scale = offset_and_scale(distribution)
+        suffix = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}[type(distribution)]
         return CDraw(f"embinit_scaled_{suffix}", bits_of(scale), offset & 0xFFFFFFFF, header="embinit_scaled.h")
 
 
-def offset_and_scale(distribution: Uniform | Normal | TruncatedNormal) -> tuple[int, np.float32]:
+def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
     """Return the integer offset and the float32 scale of a distribution, as exactly as they can be.
 
     >>> offset_and_scale(Uniform(-0.5, 0.5))
@@ -62,8 +62,10 @@ def offset_and_scale(distribution: Uniform | Normal | TruncatedNormal) -> tuple[
     """
     if isinstance(distribution, Uniform):
         start, width = np.float32(distribution.low), np.float32(distribution.high) - np.float32(distribution.low)
-    else:
+    elif isinstance(distribution, Normal | TruncatedNormal):
         start, width = np.float32(distribution.mean), np.float32(distribution.stddev)
+    else:
+        raise EmbinitError(f"dialect portable has no {distribution}: use uniform, normal or truncated_normal")
     scale = np.float32(width * np.float32(2.0**-24))
     if scale == 0 or not np.isfinite(scale):
         if start == 0 and width == 0:

@@ -1,12 +1,24 @@
 """PyTorch's values on the CPU, from the words of MT19937: its kernels are fixed, so no target moves a bit."""
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Normal, Uniform
+from embinit.initializers import (
+    Constant,
+    Dirac,
+    Distribution,
+    Eye,
+    Normal,
+    PaddedNormal,
+    Sparse,
+    TruncNormal,
+    Uniform,
+)
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 
 #: normal_ computes this many elements at a time from single precision uniforms; fewer take double precision ones.
@@ -25,11 +37,19 @@ class Torch(Sampler):
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return the words that n elements take; None for a small normal, which may use the value left by another."""
         match distribution:
-            case Constant():
+            case Constant() | Eye() | Dirac():
                 return 0
             case Uniform():
                 return n
-        return None if n < LARGE else n + (LARGE if n % LARGE else 0)
+            case TruncNormal():
+                return None
+        if n < LARGE:
+            return None
+        normal = n + (LARGE if n % LARGE else 0)
+        if isinstance(distribution, Sparse) and distribution.shape:
+            rows, columns = distribution.shape
+            return normal + columns * (rows - 1)
+        return normal
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
@@ -48,6 +68,25 @@ class Torch(Sampler):
                     kind, words, self.fused, float(mean), float(stddev), source.pending, out
                 )
                 return drawn
+            case TruncNormal(mean, stddev, low, high):
+                source.pending, drawn = torch.trunc_normal(
+                    kind, words, self.fused, float(mean), float(stddev), float(low), float(high),
+                    *truncation(distribution), source.pending, out,
+                )  # fmt: skip
+                return drawn
+            case Sparse(sparsity, stddev, shape=(rows, columns)):
+                source.pending, drawn = torch.sparse(
+                    kind, words, self.fused, float(stddev), sparse_zeros(sparsity, rows), source.pending,
+                    out.reshape(rows, columns),
+                )  # fmt: skip
+                return drawn
+            case Eye() | Dirac():
+                fill_ones(ones_of(distribution), out)
+                return 0
+            case PaddedNormal(mean, stddev, padding_idx, shape=(rows, columns)):
+                drawn = self.fill(source, Normal(mean, stddev), out)
+                out.reshape(rows, columns)[padding_idx] = 0
+                return drawn
         raise _unknown(distribution)
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)
@@ -63,12 +102,20 @@ class Torch(Sampler):
                 return CDraw("embinit_torch_uniform", bits_of(low), bits_of(high), rule, header)
             case Normal(mean, stddev) if self.fused and n >= LARGE:
                 return CDraw("embinit_torch_normal", bits_of(mean), bits_of(stddev), header=header, elementwise=False)
-            case Normal():
-                raise EmbinitError(
-                    f"{distribution} of {n} elements has no C: fewer than {LARGE} take log1p, sin and cos of double in "
-                    "PyTorch, and torch-nofma those of its libm; export the values instead (--format npz,h,bin)"
-                )
-        raise _unknown(distribution)
+            case PaddedNormal(mean, stddev, padding_idx, shape=(_, columns)) if self.fused and n >= LARGE:
+                rule = ("embinit_torch_row", f"{padding_idx * columns}u, {columns}u")
+                words = bits_of(mean), bits_of(stddev)
+                return CDraw("embinit_torch_padded_normal", *words, rule, header, elementwise=False)
+            case Eye() | Dirac():
+                rule = ("embinit_ones_rule", ", ".join(f"{number}u" for number in ones_of(distribution)))
+                return CDraw("embinit_ones", rule=rule, elementwise=False)
+            case Normal() | PaddedNormal():
+                why = f"fewer than {LARGE} take log1p, sin and cos of double, and torch-nofma those of a libm"
+            case _:
+                why = "how many words it draws depends on them, or it draws permutations"
+        raise EmbinitError(
+            f"{distribution} of {n} elements has no C: {why}; export the values instead (--format npz,h,bin)"
+        )
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out as bernoulli_(p) does and return the number of words drawn, two an element."""
@@ -85,5 +132,74 @@ class Torch(Sampler):
         return max(order.size - 1, 0)
 
 
+class Truncation(NamedTuple):
+    """How trunc_normal_ fills: whether by normals drawn anew, and the density's peak between low and high, as a log."""
+
+    redraws: bool
+    peak: float
+
+
+def truncation(distribution: TruncNormal) -> Truncation:
+    """Return how trunc_normal_ fills.
+
+    It draws normals anew where more than 0.3 of them lie between low and high, and refuses uniform values elsewhere.
+
+    >>> truncation(TruncNormal(0.0, 0.02, -2.0, 2.0)), truncation(TruncNormal(0.0, 1.0, 0.9, 1.1))
+    (Truncation(redraws=True, peak=-0.0), Truncation(redraws=False, peak=-0.405))
+    """
+    mean, stddev, low, high = distribution.mean, distribution.stddev, distribution.low, distribution.high
+
+    def below(x: float) -> float:
+        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+    mass = below((high - mean) / stddev) - below((low - mean) / stddev)
+    mode = max(low, min(mean, high))
+    return Truncation(mass > 0.3, -0.5 * ((mode - mean) / stddev) ** 2)
+
+
+def sparse_zeros(sparsity: float, rows: int) -> int:
+    """Return how many elements of each column sparse_ sets to 0.
+
+    >>> sparse_zeros(0.1, 12)
+    2
+    """
+    return math.ceil(sparsity * rows)
+
+
+class Ones(NamedTuple):
+    """Where eye_ and dirac_ put their ones.
+
+    Output i of each per_group outputs, if it is below inputs, has one at input i, in the middle of receptive elements.
+    """
+
+    per_group: int
+    inputs: int
+    receptive: int
+    middle: int
+
+
+def ones_of(initializer: Eye | Dirac) -> Ones:
+    """Return where the ones of a tensor are: those of a matrix as of a convolution without a kernel.
+
+    >>> ones_of(Dirac(groups=2, shape=(8, 3, 5)))
+    Ones(per_group=4, inputs=3, receptive=5, middle=2)
+    """
+    outputs, inputs, *kernel = initializer.shape or ()
+    groups = initializer.groups if isinstance(initializer, Dirac) else 1
+    middle = 0
+    for size in kernel:
+        middle = middle * size + size // 2
+    return Ones(outputs // groups, inputs, math.prod(kernel), middle)
+
+
+def fill_ones(ones: Ones, out: NDArray[np.float32]) -> None:
+    """Fill a one-dimensional array with 1 at those places and 0 elsewhere."""
+    out.fill(0)
+    weight = out.reshape(-1, ones.inputs, ones.receptive)
+    outputs = np.arange(len(weight))
+    passed = outputs[outputs % ones.per_group < ones.inputs]
+    weight[passed, passed % ones.per_group, ones.middle] = 1
+
+
 def _unknown(distribution: Distribution) -> EmbinitError:
-    return EmbinitError(f"PyTorch has no {distribution}: use a uniform or normal one")
+    return EmbinitError(f"PyTorch has no {distribution}: use uniform, normal or trunc_normal")
