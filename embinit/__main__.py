@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write golden vectors, init code and tests")
     add_model(export)
     export.add_argument("-o", "--output", required=True, metavar="DIR", help="directory of the bundle")
-    export.add_argument("--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test; default all")
+    export.add_argument(
+        "--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test (default: these), safetensors"
+    )
     export.add_argument("--check", action="store_true", help="write nothing; exit 1 if DIR differs from a fresh export")
     add_json(export)
 
@@ -163,10 +165,10 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from embinit.export import FORMATS, drift, export
+    from embinit.export import DEFAULT_FORMATS, drift, export
 
     plan = _load(options).plan()
-    formats = FORMATS if options.format is None else options.format.split(",")
+    formats = DEFAULT_FORMATS if options.format is None else options.format.split(",")
     if options.check:
         differences = drift(plan, options.output, formats)
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"

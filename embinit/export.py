@@ -9,10 +9,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
@@ -33,26 +31,29 @@ FORMATS: dict[str, Callable[[Bundle], dict[str, bytes]]] = {
         f"test_{_name(bundle)}.c": codegen.unity_test(bundle).encode(),
         f"check_{_name(bundle)}.c": codegen.plain_check(bundle).encode(),
     },
+    "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": safetensors(bundle)},
 }
+#: What is written unless told otherwise: all that needs no extra.
+DEFAULT_FORMATS = tuple(name for name in FORMATS if name != "safetensors")
 
 
 def _name(bundle: Bundle) -> str:
     return bundle.plan.model.name
 
 
-def export(plan: Plan, directory: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> dict[str, bytes]:
+def export(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FORMATS) -> dict[str, bytes]:
     """Write a plan's bundle into a directory and return its files; the same plan gives the same bytes.
 
     Formats: npz (NumPy), h (golden vectors as C), bin (raw, little endian), c (init code for the device), test (Unity
-    and plain C tests); manifest.json comes with any. Raises EmbinitError when the directory cannot be written; then
-    nothing was.
+    and plain C tests), and safetensors, which needs the extra of that name; manifest.json comes with any. Raises
+    EmbinitError when the directory cannot be written; then nothing was.
     """
     contents = render(plan, formats)
     write_whole(contents, Path(directory))
     return contents
 
 
-def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> list[str]:
+def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FORMATS) -> list[str]:
     """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list."""
     differences = []
     for name, content in render(plan, formats).items():
@@ -79,18 +80,25 @@ def render(plan: Plan, formats: Iterable[str]) -> dict[str, bytes]:
 
 
 def npz(bundle: Bundle) -> bytes:
-    """Return an .npz of the buffers, uncompressed and without the time of day."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for entry in bundle.entries:
-        arrays[entry.row.name] = entry.data
-        arrays |= {f"{entry.row.name}.{what}": values for what, values in entry.parameters.items()}
+    """Return an .npz of all arrays, uncompressed and without the time of day."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
+        for array in bundle.arrays:
             member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
+            np.lib.format.write_array(member, np.ascontiguousarray(array.data), version=(1, 0), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{array.name}.npy"), member.getvalue())
     return stream.getvalue()
+
+
+def safetensors(bundle: Bundle) -> bytes:
+    """Return a safetensors file of all arrays (extra `safetensors`)."""
+    try:
+        from safetensors.numpy import save
+    except ImportError:
+        raise EmbinitError(
+            "format safetensors needs the extra of that name: pip install 'embinit[safetensors]'"
+        ) from None
+    return bytes(save({array.name: np.ascontiguousarray(array.data) for array in bundle.arrays}))
 
 
 def write_whole(contents: Mapping[str, bytes], directory: Path) -> None:

@@ -18,7 +18,7 @@ from embinit.errors import EmbinitError, check_known
 from embinit.fill import generator_of
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
-from embinit.layers import Layer, Norm, Weighted, check_size
+from embinit.layers import Layer, Norm, Stored, Weighted, check_size
 from embinit.model import Model
 
 Array = NDArray[np.float32]
@@ -341,6 +341,9 @@ class _Hidden:
         start = names.index(layer)
         stop, *later = weighted[weighted.index(start) + 1 :]
         hidden = cls(model, start, stop, later[0] if later else len(names))
+        for each in model.layers[start + 1 : stop]:
+            if isinstance(each, Stored) and not isinstance(each, Norm):
+                raise EmbinitError(f"layer {each.name!r}: no {each.type} may stand between two layers that grow")
         for each in (hidden.first, hidden.second):
             if each.sizes.get("groups", 1) != 1:
                 raise EmbinitError(f"layer {each.name!r}: groups must be 1 to grow, got {each.sizes['groups']}")
@@ -389,7 +392,7 @@ class _Hidden:
         shapes |= dict.fromkeys(self._statistics(self.start, self.stop, arrays), (step.first.outputs,))
         fresh = {"weight": 1.0, "bias": 0.0, "running_mean": 0.0, "running_var": 1.0}
         return {
-            name: _padded(values[name], shapes.get(name, values[name].shape), fresh[name.rpartition(".")[2]])
+            name: _padded(values[name], shapes.get(name, values[name].shape), fresh.get(name.rpartition(".")[2], 0.0))
             for name in values
         }
 

@@ -1,14 +1,16 @@
 """PyTorch modules and models: start a PyTorch run from the chip's weights (extra `torch`)."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from embinit.dialects.torch import TORCH
 from embinit.errors import EmbinitError, listed
-from embinit.layers import Conv1d, ConvTranspose1d, GroupNorm, Layer, LayerNorm, Linear
-from embinit.model import Model
+from embinit.layers import WITH_PARAMETERS, Layer, Stored, Weighted
+from embinit.model import Model, Tensor
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
     from torch.nn import Module
 
 
@@ -17,7 +19,8 @@ def init_(
 ) -> None:
     """Fill a module's parameters in place with what the device holds after its init code, in construction order.
 
-    Raises EmbinitError for a layer with parameters that embinit does not know; nothing is filled then.
+    Raises EmbinitError for a layer with parameters that embinit or the dialect does not know; nothing is filled then.
+    kaun and gomlx lay weights out otherwise: they are turned into PyTorch's layouts.
 
     >>> import torch, embinit.torch
     >>> fc = torch.nn.Linear(2, 1)
@@ -28,13 +31,10 @@ def init_(
     import torch
 
     model = model_of(module, seed, dialect=dialect, target=target, multiply_add=multiply_add)
-    values = model.init()
+    values = _by_path(model, module)
     with torch.no_grad():
-        for (_, owner), layer in zip(_owners(module), model.layers, strict=True):
-            for part in ("weight", "bias"):
-                name = f"{layer.name}.{part}"
-                if name in values:
-                    getattr(owner, part).copy_(torch.from_numpy(values[name]))
+        for path, parameter in module.named_parameters():
+            parameter.copy_(values[path])
 
 
 def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> Model:
@@ -51,14 +51,63 @@ def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> 
     layers = [_layer(path, owner) for path, owner in _owners(module)]
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
-    return Model(name, layers, seed=seed, **keys)
+    model = Model(name, layers, seed=seed, **keys)
+    _paths(model, module)
+    return model
 
 
-def state_dict(model: Model) -> "dict[str, Tensor]":
-    """Return a model's initial values as tensors, by buffer name."""
+def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch.Tensor]":
+    """Return a model's initial values as tensors, by buffer name or, for a module like it, by the module's names.
+
+    With a module the result is what module.load_state_dict takes: its own state, such as the statistics of a batch
+    norm, with the parameters replaced and in PyTorch's layouts.
+
+    >>> import torch, embinit.torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1))
+    >>> model = embinit.Model.from_torch(net, seed=42)
+    >>> net.load_state_dict(embinit.torch.state_dict(model, net))
+    <All keys matched successfully>
+    """
     import torch
 
+    if module is not None:
+        return {**module.state_dict(), **_by_path(model, module)}
     return {name: torch.from_numpy(values) for name, values in model.init().items()}
+
+
+def _by_path(model: Model, module: "Module") -> "dict[str, torch.Tensor]":
+    """Return a model's initial values by the names of a module's parameters, and in PyTorch's layouts."""
+    import torch
+
+    paths = _paths(model, module)
+    values = model.init()
+    return {
+        paths[tensor.name]: torch.from_numpy(values[tensor.name].transpose(_order(tensor))) for tensor in model.tensors
+    }
+
+
+def _paths(model: Model, module: "Module") -> dict[str, str]:
+    """Return the names of a module's parameters, which must be those of a model's layers, by buffer name."""
+    owners = list(_owners(module))
+    layers = [layer for layer in model.layers if isinstance(layer, Stored)]
+    if len(owners) != len(layers):
+        raise EmbinitError(f"the module must have the model's {len(layers)} layers with parameters, got {len(owners)}")
+    paths: dict[str, str] = {}
+    for (path, owner), layer in zip(owners, layers, strict=True):
+        tensors = [tensor for tensor in model.tensors if tensor.layer is layer]
+        ours = {tensor.part: [tensor.shape[axis] for axis in _order(tensor)] for tensor in tensors}
+        theirs = {part: list(parameter.shape) for part, parameter in owner.named_parameters(recurse=False)}
+        if ours != theirs:
+            needed, got = (listed(f"{part} {shape}" for part, shape in each.items()) for each in (ours, theirs))
+            raise EmbinitError(f"layer {path or layer.type!r}: its parameters must be {needed}, got {got}")
+        paths |= {tensor.name: f"{path}.{tensor.part}".lstrip(".") for tensor in tensors}
+    return paths
+
+
+def _order(tensor: Tensor) -> list[int]:
+    """Return the order of a buffer's axes that is PyTorch's."""
+    layout = TORCH.layouts.get(tensor.layer.type) if tensor.part == "weight" else None
+    return [tensor.axes.index(axis) for axis in layout or tensor.axes]
 
 
 def _owners(module: "Module") -> Iterator[tuple[str, "Module"]]:
@@ -68,34 +117,15 @@ def _owners(module: "Module") -> Iterator[tuple[str, "Module"]]:
             yield path, owner
 
 
-def _layer(path: str, owner: "Module") -> Layer:
+def _layer(path: str, owner: Any) -> Layer:
+    """Return the layer of a submodule, whose attributes have the names of the layer's keys."""
     kind = type(owner).__name__
-    known = {"Linear": _linear, "Conv1d": _convolution, "ConvTranspose1d": _convolution, "LayerNorm": _layer_norm,
-             "GroupNorm": _group_norm}  # fmt: skip
-    if kind not in known:
-        raise EmbinitError(f"layer {path or kind!r}: its type must be one of {listed(known)}, got {kind}")
+    if kind not in WITH_PARAMETERS:
+        raise EmbinitError(f"layer {path or kind!r}: its type must be one of {listed(WITH_PARAMETERS)}, got {kind}")
     name = path.replace(".", "_")
-    return known[kind](name if name[:1].isalpha() else f"{kind.lower()}_{name}".rstrip("_"), owner)
-
-
-def _linear(name: str, owner: Any) -> Layer:
-    sizes = {"in_features": owner.in_features, "out_features": owner.out_features}
-    return Linear(name=name, **sizes, bias=owner.bias is not None)
-
-
-def _convolution(name: str, owner: Any) -> Layer:
-    cls = {"Conv1d": Conv1d, "ConvTranspose1d": ConvTranspose1d}[type(owner).__name__]
-    return cls(
-        name=name, in_channels=owner.in_channels, out_channels=owner.out_channels, kernel_size=owner.kernel_size[0],
-        groups=owner.groups, bias=owner.bias is not None,
-    )  # fmt: skip
-
-
-def _layer_norm(name: str, owner: Any) -> Layer:
-    if owner.bias is None:
-        raise EmbinitError(f"layer {name!r}: LayerNorm must have a bias, got bias=False")
-    return LayerNorm(name=name, normalized_shape=list(owner.normalized_shape))
-
-
-def _group_norm(name: str, owner: Any) -> Layer:
-    return GroupNorm(name=name, num_groups=owner.num_groups, num_channels=owner.num_channels)
+    name = name if name[:1].isalpha() else f"{kind.lower()}_{name}".rstrip("_")
+    known = {field.name for field in fields(WITH_PARAMETERS[kind])}
+    keys = {key: getattr(owner, key) for key in known - {field.name for field in fields(Weighted)}}
+    if "bias" in known:
+        keys["bias"] = owner.bias is not None and owner.bias is not False
+    return WITH_PARAMETERS[kind](name=name, **keys)

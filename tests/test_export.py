@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 
 import embinit
-from embinit import EmbinitError
+from embinit import EmbinitError, __main__
 from embinit.device import C_DIRECTORY
-from embinit.export import FORMATS, drift, export, render
+from embinit.export import DEFAULT_FORMATS, drift, export, render
 
 import strategies
 from compilers import HOST_COMPILERS, WARNINGS
@@ -66,7 +66,7 @@ def test_another_process_writes_the_same_bytes(bundle, tmp_path):
 @settings(max_examples=15)
 @given(strategies.models())
 def test_every_file_holds_the_values(model):
-    files = render(model.plan(), FORMATS)
+    files = render(model.plan(), DEFAULT_FORMATS)
     values = model.init()
     manifest = json.loads(files["manifest.json"])
 
@@ -128,6 +128,35 @@ def test_some_formats_only(plan, tmp_path):
 
     names = {path.name for path in (tmp_path / "bundle").iterdir()}
     assert names == {"har_classifier.bin", "expected_har_classifier.h", "manifest.json"}
+
+
+def test_safetensors_are_the_arrays_and_the_same_bytes(tmp_path):
+    numpy = pytest.importorskip("safetensors.numpy")
+    layers = [
+        embinit.Linear(name="fc", in_features=5, out_features=3, weight_format="sym4", bias_format="q15"),
+        embinit.LayerNorm(name="norm", normalized_shape=3),
+    ]
+    model = embinit.Model("m", layers, seed=1)
+    written = export(model.plan(), tmp_path / "bundle", ["safetensors"])
+    loaded = numpy.load_file(tmp_path / "bundle" / "m.safetensors")
+
+    with np.load(io.BytesIO(render(model.plan(), ["npz"])["m.npz"])) as expected:
+        assert set(expected) == set(loaded)
+        for name, array in expected.items():
+            assert (array.dtype, array.shape, array.tobytes()) == (
+                loaded[name].dtype, loaded[name].shape, loaded[name].tobytes(),
+            )  # fmt: skip
+    assert set(written) == {"m.safetensors", "manifest.json"}
+    assert drift(model.plan(), tmp_path / "bundle", ["safetensors"]) == []
+
+
+def test_safetensors_without_the_extra_say_so_and_write_nothing(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    arguments = ["export", str(EXAMPLE), "-o", str(tmp_path / "bundle"), "--format", "npz,safetensors"]
+
+    assert __main__.main(arguments) == 2
+    assert capsys.readouterr().err.endswith("needs the extra of that name: pip install 'embinit[safetensors]'\n")
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_drift_is_noticed_and_an_equal_bundle_is_not(plan, bundle):

@@ -8,7 +8,6 @@ import subprocess
 
 import numpy as np
 import pytest
-from test_torch_kernels import standing_before, untempered
 
 from embinit._kernels import torch as kernels
 from embinit.bitgen.mt19937 import MT19937
@@ -16,6 +15,7 @@ from embinit.device import C_DIRECTORY, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 from compilers import HOST_COMPILERS, compile_program
+from test_torch_kernels import standing_before, untempered
 
 UNITS = list(dict.fromkeys([*SOURCES, C_DIRECTORY / "embinit_mt19937.c"]))
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}

@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 import embinit
 from embinit import EmbinitError, Generator, codegen, device
 from embinit.bundle import gather
-from embinit.dialects import dialect_named
+from embinit.dialects import DIALECTS as DIALECTS_OF_ALL
+from embinit.dialects import dialect_named, torch_rules
+from embinit.dialects.torch import TORCH
 from embinit.fill import fill
+from embinit.samplers.torch import truncation
 from embinit.verify import verify
 
 import recorded
+from test_torch_kernels import any_init, any_layer
 
 ROOT = Path(__file__).parent.parent
 SIZES = {
@@ -25,39 +29,57 @@ SIZES = {
     "Conv1d": ("in_channels", "out_channels", "kernel_size"),
     "ConvTranspose1d": ("in_channels", "out_channels", "kernel_size"),
 }
-WITHOUT_EFFECT = {"stride", "padding", "dilation", "output_padding"}
 DIALECTS = {"torch": "avx2", "torch-nofma": "default"}
 
 
-def layers_of(case):
-    """Return the embinit layers of a recorded layer or model, or None where it has others."""
-    described = case["layers"] if case["kind"] == "model" else [(case["fn"], case["args"], case["kwargs"])]
-    if any(fn not in SIZES or set(kw) - {"bias", "groups", *WITHOUT_EFFECT} for fn, _, kw in described):
-        return None
-    return [
-        getattr(embinit, fn)(
-            name=f"L{i}", **dict(zip(SIZES[fn], args, strict=True)),
-            **{key: kw[key] for key in ("bias", "groups") if key in kw},
-        )
-        for i, (fn, args, kw) in enumerate(described)
-    ]  # fmt: skip
+def layers_of(described):
+    """Return the embinit layers of calls of classes of torch.nn: type, arguments, options."""
+    return [recorded.torch_layer(f"L{i}", *call) for i, call in enumerate(described)]
 
 
-CASES = [case for case in recorded.torch_cases("layer", "model") if layers_of(case)]
+def initializer_of(name, kwargs):
+    """Return the initializer of a call of torch.nn.init, whose words for parameters are shorter."""
+    words = {} if name.startswith("kaiming") else {"std": "stddev", "a": "low", "b": "high", "val": "value"}
+    return TORCH.named[name.removesuffix("_")](**{words.get(key, key): value for key, value in kwargs.items()})
+
+
+def fill_as(generator, name, shape, kwargs):
+    """Return what a call of torch.nn.init fills a tensor of a shape with."""
+    out = np.empty(shape, np.float32)
+    fans = torch_rules.fans(tuple(shape)) if name.startswith(("kaiming", "xavier")) else (None, None)
+    generator.fill(initializer_of(name, kwargs), out, *fans)
+    return out
+
+
+def next_int32(bitgen):
+    """Return what torch.empty(1, dtype=torch.int32).random_() draws."""
+    return int(bitgen.random_raw(1)[0]) % 2**31
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_recorded_layers_and_models(dialect):
     compared = 0
-    for case in CASES:
-        model = embinit.Model("m", layers_of(case), seed=case["seed"], dialect=dialect)
-        values = model.init()
-        for array in case["arrays"]:
-            name = f"L{array['name']}" if case["kind"] == "model" else f"L0.{array['name']}"
-            words = recorded.torch_words(case, array["name"], DIALECTS[dialect])
-            assert np.array_equal(values[name].view(np.uint32).ravel(), words), (case, name)
+    for case in recorded.torch_cases("layer", "model"):
+        one = case["kind"] == "layer"
+        described = [(case["fn"], case["args"], case["kwargs"])] if one else case["layers"]
+        values = fill(embinit.Model("m", layers_of(described), seed=case["seed"], dialect=dialect).plan())
+        names = {f"L0.{array['name']}" if one else f"L{array['name']}": array["name"] for array in case["arrays"]}
+        assert list(names) == list(values.arrays)
+        for ours, theirs in names.items():
+            words = recorded.torch_words(case, theirs, DIALECTS[dialect])
+            assert np.array_equal(values.arrays[ours].view(np.uint32).ravel(), words), (case, ours)
             compared += 1
-    assert compared == 180
+        assert next_int32(values.bitgen) == case["next_random_int32"], case
+    assert compared == 342
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_recorded_initializers(dialect):
+    for case in recorded.torch_cases("init"):
+        generator = Generator(dialect_named(dialect).seeded(case["seed"]), dialect)
+        out = fill_as(generator, case["fn"], case["shape"], case["kwargs"])
+        assert np.array_equal(out.view(np.uint32).ravel(), recorded.torch_words(case, "", DIALECTS[dialect])), case
+        assert next_int32(generator.bitgen) == case["next_random_int32"], case
 
 
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7"])
@@ -87,6 +109,120 @@ def test_normals_of_a_model_on_the_chip_and_small_ones_are_refused():
     bundle = gather(embinit.Model("m", layers, seed=3, dialect="torch", target="cortex-m0").plan())
     with pytest.raises(EmbinitError, match="fewer than 16"):
         device.run(bundle)
+
+
+def test_ones_and_an_embedding_on_the_chip():
+    ones = embinit.initializers
+    layers = [
+        embinit.Linear(in_features=5, out_features=3, bias=False, weight_init=ones.eye()),
+        embinit.Linear(in_features=3, out_features=7, weight_init=ones.eye()),
+        embinit.Embedding(num_embeddings=6, embedding_dim=5, padding_idx=-2),
+        embinit.Conv1d(in_channels=6, out_channels=9, kernel_size=4, groups=3, weight_init=ones.dirac(3)),
+        embinit.Conv3d(in_channels=4, out_channels=3, kernel_size=[2, 3, 5], weight_init=ones.dirac()),
+        embinit.GRU(input_size=2, hidden_size=3, weight_format="q15", bias_format="sym8"),
+    ]
+    bundle = gather(embinit.Model("m", layers, seed=3, dialect="torch", target="cortex-m0").plan())
+    assert verify(bundle, device.run(bundle), "m0").agrees
+
+
+@pytest.mark.parametrize("initializer", [embinit.initializers.sparse(0.5), embinit.initializers.trunc_normal()])
+def test_what_has_no_c_says_what_to_export(initializer):
+    layers = [embinit.Linear(in_features=8, out_features=4, weight_init=initializer)]
+    bundle = gather(embinit.Model("m", layers, seed=3, dialect="torch").plan())
+    with pytest.raises(EmbinitError, match=r"of 32 elements has no C: .*\(--format npz,h,bin\)"):
+        codegen.init_source(bundle)
+
+
+def test_formats_of_a_layer_with_many_parts_go_by_weight_and_bias():
+    layer = embinit.LSTM(name="l", input_size=2, hidden_size=3, proj_size=1, weight_format="q15", bias_format="sym8")
+    rows = embinit.Model("m", [layer], seed=3, dialect="torch").plan().rows
+
+    assert {row.name: row.format for row in rows} == {
+        "l.weight_ih_l0": "q15", "l.weight_hh_l0": "q15", "l.bias_ih_l0": "sym8", "l.bias_hh_l0": "sym8",
+        "l.weight_hr_l0": "q15",
+    }  # fmt: skip
+
+
+HEAD = '[model]\nname = "m"\nseed = 1\ndialect = "{}"\n[[layer]]\nname = "fc"\n'
+LINEAR = HEAD + 'type = "Linear"\nin_features = 4\nout_features = 6\n'
+GROUPED = HEAD + 'type = "Conv1d"\nin_channels = 4\nout_channels = 4\nkernel_size = 3\ngroups = 2\n'
+
+
+def loaded(tmp_path, text):
+    (tmp_path / "m.toml").write_text(text)
+    return embinit.load(tmp_path / "m.toml")
+
+
+def test_model_files_say_initializers_in_pytorchs_words(tmp_path):
+    made = {
+        'weight_init = "kaiming_uniform"\na = 2.23606797749979': TORCH.weight,
+        'weight_init = "kaiming_uniform"\nnonlinearity = "relu"': embinit.initializers.kaiming_uniform(),
+        'weight_init = "kaiming_normal"\nnonlinearity = "selu"': embinit.initializers.kaiming_normal(gain=0.75),
+        'weight_init = "trunc_normal"\nstddev = 0.02': embinit.initializers.trunc_normal(stddev=0.02),
+        'weight_init = "sparse"\nsparsity = 0.5': embinit.initializers.Sparse(0.5, 0.01, shape=(6, 4)),
+        'weight_init = "eye"': embinit.initializers.Eye(shape=(6, 4)),
+    }
+    for text, initializer in made.items():
+        assert loaded(tmp_path, LINEAR.format("torch") + text).tensors[0].initializer == initializer
+    grouped = loaded(tmp_path, GROUPED.format("torch") + 'weight_init = "dirac"')
+    assert grouped.tensors[0].initializer == embinit.initializers.Dirac(2, shape=(4, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text", "message"),
+    [
+        ("torch", 'weight_init = "kaiming_uniform"\ngain = 1.0\nnonlinearity = "relu"', "keep one"),
+        (
+            "torch",
+            'weight_init = "kaiming_uniform"\nnonlinearity = "gelu"',
+            "nonlinearity must be one of.*'gelu'",
+        ),
+        ("torch", 'weight_init = "orthogonal"', "LAPACK.* use xavier_uniform"),
+        ("torch", 'weight_init = "dirac"', r"dirac\(1\) needs a tensor of 3 to 5 axes.*got shape \[6, 4\]"),
+        ("torch", 'weight_init = "sparse"\nsparsity = 1.5', "sparsity must be from 0 to 1, got 1.5"),
+        ("torch", 'weight_init = "trunc_normal"\nlow = 3\nhigh = 1e6', "takes more than 10000 draws a value"),
+        ("torch", 'weight_init = "trunc_normal"\nlow = 3', "low must not exceed high, got 3 and 2.0"),
+        ("torch", 'weight_init = "trunc_normal"\nstddev = 0', "stddev must be positive.*got 0"),
+        ("torch", 'weight_init = "truncated_normal"', "use constant, uniform, normal or trunc_normal"),
+        ("odt", 'weight_init = "kaiming_uniform"\nnonlinearity = "relu"', "has no key 'nonlinearity'"),
+        ("odt", 'weight_init = "trunc_normal"', "dialect odt has no trunc_normal.*: use normal"),
+        ("portable", 'weight_init = "trunc_normal"', "dialect portable has no trunc_normal.*truncated_normal"),
+        ("portable", 'weight_init = "sparse"\nsparsity = 0.5', "use normal, or dialect torch"),
+        ("portable-int", 'weight_init = "eye"', "dialect portable-int has no eye: .*dialect torch"),
+        ("kaun", 'weight_init = "eye"', "weight_init must be one of default, zeros"),
+    ],
+)
+def test_what_a_dialect_refuses_of_pytorchs_initializers(tmp_path, dialect, text, message):
+    with pytest.raises(EmbinitError, match=f"layer 'fc': .*{message}"):
+        loaded(tmp_path, LINEAR.format(dialect) + text)
+
+
+@pytest.mark.parametrize("dialect", sorted(set(DIALECTS_OF_ALL) - {"torch", "torch-nofma"}))
+def test_other_dialects_name_those_that_have_a_layer(tmp_path, dialect):
+    keys = 'type = "Conv2d"\nin_channels = 4\nout_channels = 4\nkernel_size = [3, 2]'
+    with pytest.raises(EmbinitError, match=f"'fc': dialect {dialect} has no Conv2d; .* torch, torch-nofma$"):
+        loaded(tmp_path, HEAD.format(dialect) + keys)
+    norm = HEAD.format(dialect) + 'type = "BatchNorm2d"\nnum_features = 3\n'
+    if dialect == "portable-int":
+        norm += 'weight_format = "q1.7"\nbias_format = "q1.7"\n'
+    assert [row.draws for row in loaded(tmp_path, norm).plan().rows] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('type = "Conv2d"\nin_channels = 4\nout_channels = 4\nkernel_size = [3]', r"a number or 2 of them, got \[3\]"),
+        ('type = "Conv2d"\nin_channels = 4\nout_channels = 4\nkernel_size = [3, 0]', "kernel_size must .* got 0"),
+        ('type = "Embedding"\nnum_embeddings = 4\nembedding_dim = 4\npadding_idx = 4', "from -4 to 3, got 4"),
+        ('type = "LSTM"\ninput_size = 4\nhidden_size = 4\nproj_size = 4', "proj_size must .* 0 to 3, got 4"),
+        ('type = "GRU"\ninput_size = 4\nhidden_size = 4\nproj_size = 4', "no key 'proj_size'"),
+        ('type = "RNN"\ninput_size = 4\nhidden_size = 4\nnum_layers = 0', "num_layers must .* got 0"),
+        ('type = "RNN"\ninput_size = 4\nhidden_size = 4\nbidirectional = 1', "true or false, got 1"),
+    ],
+)
+def test_what_the_layers_refuse(tmp_path, keys, message):
+    with pytest.raises(EmbinitError, match=f"layer 'fc': .*{message}"):
+        loaded(tmp_path, HEAD.format("torch") + keys)
 
 
 def test_the_plan_counts_what_is_drawn():
@@ -146,39 +282,44 @@ def test_a_thousand_random_modules_are_those_of_pytorch():
 
 
 @needs_torch
-def test_random_initializers_are_those_of_pytorch_in_one_stream():
+@given(st.randoms(use_true_random=False), st.integers(-(2**63), 2**64 - 1))
+def test_modules_of_any_layers_are_those_of_pytorch(chance, seed):
     import torch
 
-    chance = random.Random(7)
-    for _ in range(100):
-        seed = chance.getrandbits(40)
-        torch.manual_seed(seed)
-        generator = Generator(dialect_named("torch").seeded(seed), "torch")
-        for _ in range(chance.randint(1, 6)):
-            shape = [chance.randint(1, 12) for _ in range(chance.choice([2, 3]))]
-            tensor, out = torch.empty(shape), np.empty(shape, np.float32)
-            fan_in, fan_out = (shape[axis] * int(np.prod(shape[2:])) for axis in (1, 0))
-            gain, spread = chance.uniform(0.1, 3), chance.uniform(0.01, 2)
-            match chance.randrange(6):
-                case 0:
-                    torch.nn.init.uniform_(tensor, -spread, gain)
-                    generator.uniform(-spread, gain, out)
-                case 1:
-                    torch.nn.init.normal_(tensor, gain, spread)
-                    generator.normal(gain, spread, out)
-                case 2:
-                    torch.nn.init.xavier_uniform_(tensor, gain)
-                    generator.fill(embinit.initializers.xavier_uniform(gain), out, fan_in, fan_out)
-                case 3:
-                    torch.nn.init.xavier_normal_(tensor, gain)
-                    generator.fill(embinit.initializers.xavier_normal(gain), out, fan_in, fan_out)
-                case 4:
-                    torch.nn.init.kaiming_uniform_(tensor, mode="fan_out", nonlinearity="relu")
-                    generator.fill(embinit.initializers.kaiming_uniform(mode="fan_out"), out, fan_in, fan_out)
-                case 5:
-                    torch.nn.init.kaiming_normal_(tensor, nonlinearity="relu")
-                    generator.fill(embinit.initializers.kaiming_normal(), out, fan_in, fan_out)
-            assert_same(tensor, out)
+    described = [any_layer(chance) for _ in range(chance.randint(1, 5))]
+    torch.manual_seed(seed)
+    net = torch.nn.Sequential(*(getattr(torch.nn, kind)(*args, **kwargs) for kind, args, kwargs in described))
+    model = embinit.Model("m", layers_of(described), seed=seed, dialect="torch")
+    values = fill(model.plan())
+
+    names = {f"L{name}": parameter for name, parameter in net.named_parameters()}
+    assert list(names) == list(values.arrays)
+    for name, parameter in names.items():
+        assert_same(parameter, values.arrays[name])
+    assert next_int32(values.bitgen) == torch.empty(1, dtype=torch.int32).random_().item()
+    from_torch = embinit.Model.from_torch(net, seed, dialect="torch")
+    assert [tensor.initializer for tensor in from_torch.tensors] == [tensor.initializer for tensor in model.tensors]
+
+
+@needs_torch
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std:UserWarning")
+def test_a_thousand_random_initializers_are_those_of_pytorch_in_one_stream():
+    import torch
+
+    chance, seen = random.Random(7), set()
+    for i in range(1000):
+        if i % 8 == 0:
+            seed = chance.getrandbits(40)
+            torch.manual_seed(seed)
+            generator = Generator(TORCH.seeded(seed), "torch")
+        name, shape, kwargs = any_init(chance)
+        tensor = getattr(torch.nn.init, name)(torch.empty(shape), **kwargs)
+        assert_same(tensor, fill_as(generator, name, shape, kwargs))
+        assert next_int32(generator.bitgen) == torch.empty(1, dtype=torch.int32).random_().item(), (name, shape, kwargs)
+        seen.add(name)
+        if name == "trunc_normal_":
+            seen.add(truncation(initializer_of(name, kwargs)).redraws)
+    assert seen >= {"trunc_normal_", True, False, "sparse_", "eye_", "dirac_", "kaiming_normal_", "xavier_uniform_"}
 
 
 @needs_torch
@@ -229,6 +370,75 @@ def test_a_module_is_filled_with_the_chips_weights(seed, dialect):
     assert list(embinit.torch.state_dict(model)) == list(model.init())
 
 
+def every_layer(torch):
+    """A module with each layer that embinit knows."""
+    nn = torch.nn
+    return nn.Sequential(
+        nn.Conv2d(4, 6, (3, 2), groups=2), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv3d(2, 2, 2), nn.BatchNorm3d(2),
+        nn.ConvTranspose2d(2, 4, 3, bias=False), nn.ConvTranspose3d(2, 2, 1), nn.Conv1d(3, 4, 5),
+        nn.ConvTranspose1d(3, 2, 2), nn.BatchNorm1d(3), nn.InstanceNorm1d(3), nn.Embedding(5, 4, padding_idx=-2),
+        nn.Sequential(nn.RNN(3, 4, 2, bidirectional=True), nn.GRU(2, 3, bias=False), nn.LSTM(3, 4, proj_size=2)),
+        nn.RNNCell(2, 3), nn.GRUCell(2, 3, bias=False), nn.LSTMCell(3, 4), nn.LayerNorm((2, 3)), nn.GroupNorm(2, 4),
+        nn.Linear(3, 2),
+    )  # fmt: skip
+
+
+@needs_torch
+def test_a_state_dict_loads_into_the_module_it_is_for():
+    import torch
+
+    import embinit.torch
+
+    torch.manual_seed(11)
+    expected = every_layer(torch)
+    net = every_layer(torch)
+    model = embinit.Model.from_torch(net, seed=11, dialect="torch")
+    net.load_state_dict(embinit.torch.state_dict(model, net))
+
+    assert len(model.layers) == 19
+    assert list(net.state_dict()) == list(expected.state_dict())
+    for name, tensor in expected.state_dict().items():
+        assert torch.equal(tensor, net.state_dict()[name]), name
+    assert list(embinit.torch.state_dict(model)) == list(model.init())
+
+    embinit.torch.init_(net, 12, dialect="torch")
+    torch.manual_seed(12)
+    for mine, theirs in zip(net.parameters(), every_layer(torch).parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@needs_torch
+def test_a_state_dict_is_of_its_module():
+    import torch
+
+    import embinit.torch
+
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 2))
+    model = embinit.Model.from_torch(net, seed=1)
+    with pytest.raises(EmbinitError, match=r"layer '1': its parameters must be weight \[2, 2\], .*got weight \[3, 2\]"):
+        embinit.torch.state_dict(model, torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 3)))
+    with pytest.raises(EmbinitError, match="the model's 2 layers with parameters, got 1"):
+        embinit.torch.state_dict(model, net[0])
+    with pytest.raises(EmbinitError, match=r"layer 'LayerNorm': .* weight \[3\], bias \[3\], got weight \[3\]"):
+        embinit.Model.from_torch(torch.nn.LayerNorm(3, bias=False), seed=1)
+
+
+@needs_torch
+@pytest.mark.parametrize("dialect", ["kaun", "gomlx"])
+def test_weights_with_channels_last_are_turned(dialect):
+    import torch
+
+    import embinit.torch
+
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Conv1d(2, 2, 2), torch.nn.ConvTranspose1d(2, 3, 4))
+    embinit.torch.init_(net, 5, dialect=dialect)
+    values = list(embinit.Model.from_torch(net, 5, dialect=dialect).init().values())
+
+    assert_same(net[0].weight, np.ascontiguousarray(values[0].T))
+    assert_same(net[1].weight, np.ascontiguousarray(values[2].transpose(2, 1, 0)))
+    assert_same(net[2].weight, np.ascontiguousarray(values[4].transpose(1, 2, 0)))
+
+
 @needs_torch
 def test_a_layer_that_is_not_known_is_named_and_nothing_is_filled():
     import torch
@@ -238,5 +448,10 @@ def test_a_layer_that_is_not_known_is_named_and_nothing_is_filled():
     net = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Bilinear(2, 2, 2))
     before = net[0].weight.clone()
     with pytest.raises(EmbinitError, match=r"layer '1': its type must be one of Linear.* got Bilinear"):
+        embinit.torch.init_(net, 1)
+    net = torch.nn.Sequential(net[0], torch.nn.GRU(2, 2))
+    with pytest.raises(
+        EmbinitError, match="layer 'gru_1': dialect odt has no GRU; dialects with one: torch, torch-nofma"
+    ):
         embinit.torch.init_(net, 1)
     assert torch.equal(net[0].weight, before)
