@@ -401,6 +401,28 @@ def test_norms_between_the_layers_grow_with_them():
     assert grow(grown.model, grown.values, "a", 2, generator=grown.generator).values["g.running_var"].shape == (10,)
 
 
+def test_kernels_of_two_axes_grow_beside_other_layers():
+    layers = [
+        embinit.LSTM(name="other", input_size=2, hidden_size=2),
+        embinit.Conv2d(name="a", in_channels=2, out_channels=4, kernel_size=[3, 2]),
+        embinit.BatchNorm2d(name="n", num_features=4),
+        embinit.Conv2d(name="b", in_channels=4, out_channels=3, kernel_size=2),
+    ]
+    model = Model("net", layers, seed=1, dialect="torch")
+    grown = grow(model, model.init(), "a", 2, pairing="vv_z_negz", noise_ratio=0)
+
+    assert grown.values["a.weight"].shape == (6, 2, 3, 2)
+    assert grown.values["n.weight"].tolist() == [1.0] * 6
+    assert grown.values["n.bias"].tolist() == [0.0] * 6
+    assert np.array_equal(*np.split(grown.extensions["a.weight"], 2))
+    assert np.array_equal(grown.extensions["b.weight"][:, :1], -grown.extensions["b.weight"][:, 1:])
+    assert grown.beta == np.float32(math.sqrt(16 / 24))
+    other = [name for name in grown.values if name.startswith("other")]
+    assert len(other) == 4
+    for name in other:
+        assert np.array_equal(grown.values[name], model.init()[name])
+
+
 def test_values_given_stay_as_they_are():
     model = network("Linear")
     values = model.init()
@@ -421,6 +443,12 @@ def model_of(*layers):
 CONV = Conv1d(name="a", in_channels=2, out_channels=2, kernel_size=3)
 FLATTENED = model_of(CONV, Linear(name="b", in_features=8, out_features=1))
 GROUPED = model_of(CONV, Conv1d(name="b", in_channels=2, out_channels=2, kernel_size=3, groups=2))
+BETWEEN = Model(
+    "net",
+    [CONV, embinit.GRU(name="g", input_size=2, hidden_size=2), Linear(name="b", in_features=2, out_features=1)],
+    seed=1,
+    dialect="torch",
+)
 SQUARE_NORM = model_of(
     CONV, LayerNorm(name="l", normalized_shape=[2, 2]), Linear(name="b", in_features=2, out_features=1)
 )
@@ -451,6 +479,7 @@ SQUARE_NORM = model_of(
         ({"generator": Generator(Xorshift32(1), "portable")}, ["odt", "portable"]),
         ({"model": FLATTENED, "values": FLATTENED.init()}, ["'b'", "2 outputs", "8"]),
         ({"model": GROUPED, "values": GROUPED.init()}, ["'b'", "groups", "2"]),
+        ({"model": BETWEEN, "values": BETWEEN.init()}, ["'g'", "GRU", "between"]),
         ({"model": SQUARE_NORM, "values": SQUARE_NORM.init()}, ["'l'", "normalized_shape", "[2, 2]"]),
     ],
 )

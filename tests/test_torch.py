@@ -228,12 +228,32 @@ def test_what_the_layers_refuse(tmp_path, keys, message):
 def test_the_plan_counts_what_is_drawn():
     normal = embinit.initializers.kaiming_normal()
     layers = [embinit.Linear(name=f"l{i}", in_features=i + 2, out_features=9, weight_init=normal) for i in range(3)]
+    sparse = embinit.initializers.sparse(0.3)
+    layers += [
+        embinit.Linear(name="sparse", in_features=5, out_features=4, weight_init=sparse),
+        embinit.Linear(name="row", in_features=32, out_features=1, weight_init=sparse),
+        embinit.Conv2d(
+            name="dirac", in_channels=2, out_channels=3, kernel_size=2, weight_init=embinit.initializers.dirac()
+        ),
+        embinit.Embedding(name="table", num_embeddings=5, embedding_dim=7, padding_idx=0),
+    ]
     plan = embinit.Model("m", layers, seed=3, dialect="torch").plan()
     values = fill(plan)
 
     for row in plan.rows:
         assert row.first_draw == values.first_draw[row.name]
         assert row.draws == values.draws[row.name]
+
+
+def test_no_draw_is_foreseen_behind_a_truncated_normal():
+    trunc, small = embinit.initializers.trunc_normal(), embinit.initializers.sparse(0.5)
+    layers = [
+        embinit.Linear(name=name, in_features=3, out_features=2, weight_init=init)
+        for name, init in (("a", trunc), ("b", small))
+    ]
+    rows = embinit.Model("m", layers, seed=3, dialect="torch").plan().rows
+
+    assert [(row.first_draw, row.draws) for row in rows] == [(0, None), (None, 2), (None, None), (None, 2)]
 
 
 @pytest.mark.parametrize("seed", [2**64, -(2**63) - 1, 1.5])
