@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, generator, threads
-from embinit.initializers import Normal, TruncatedNormal, Uniform
+from embinit.initializers import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
 
 N = 5 * generator.GRAIN + 77
 
@@ -43,6 +43,25 @@ def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, di
     assert np.array_equal(bits, others)
     assert alone.bitgen == together.bitgen
     assert alone.drawn == together.drawn
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        PaddedNormal(0.0, 1.0, 3, shape=(16, generator.GRAIN)),
+        Sparse(0.5, 1.0, shape=(1, 16 * generator.GRAIN)),
+        Eye(shape=(16, generator.GRAIN)),
+    ],
+)
+def test_what_has_a_shape_is_drawn_in_one_part(several, distribution):
+    several(1)
+    bits, alone = drawn(MT19937(7), "torch", distribution, 16 * generator.GRAIN)
+    several(3)
+    others, together = drawn(MT19937(7), "torch", distribution, 16 * generator.GRAIN)
+
+    assert np.array_equal(bits, others)
+    assert alone.bitgen == together.bitgen
+    assert (bits == 0).any()
 
 
 def test_every_thread_has_a_part(several, monkeypatch):
