@@ -79,7 +79,7 @@ class Generator:
     ) -> None:
         """Fill out by an initializer; one that scales variance needs the fans where the dialect does not say them.
 
-        kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
+        torch, kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
 
         >>> import numpy as np
         >>> from embinit import Generator, Pcg32, initializers
@@ -90,7 +90,7 @@ class Generator:
         """
         fans = None
         if isinstance(initializer, VarianceScaling) and (
-            self.dialect.by_shape is None or (fan_in, fan_out) != (None, None)
+            self.dialect.shape_fans is None or (fan_in, fan_out) != (None, None)
         ):
             fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
         initializer, *fans_of_out = self.dialect.meaning(initializer, np.shape(out), fans)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from safetensors.numpy import load_file
 
 import embinit
 from embinit import EmbinitError, __main__
@@ -131,14 +132,13 @@ def test_some_formats_only(plan, tmp_path):
 
 
 def test_safetensors_are_the_arrays_and_the_same_bytes(tmp_path):
-    numpy = pytest.importorskip("safetensors.numpy")
     layers = [
         embinit.Linear(name="fc", in_features=5, out_features=3, weight_format="sym4", bias_format="q15"),
         embinit.LayerNorm(name="norm", normalized_shape=3),
     ]
     model = embinit.Model("m", layers, seed=1)
     written = export(model.plan(), tmp_path / "bundle", ["safetensors"])
-    loaded = numpy.load_file(tmp_path / "bundle" / "m.safetensors")
+    loaded = load_file(tmp_path / "bundle" / "m.safetensors")
 
     with np.load(io.BytesIO(render(model.plan(), ["npz"])["m.npz"])) as expected:
         assert set(expected) == set(loaded)

@@ -14,7 +14,7 @@ import embinit
 from embinit import EmbinitError, Generator, codegen, device
 from embinit.bundle import gather
 from embinit.dialects import DIALECTS as DIALECTS_OF_ALL
-from embinit.dialects import dialect_named, torch_rules
+from embinit.dialects import dialect_named
 from embinit.dialects.torch import TORCH
 from embinit.fill import fill
 from embinit.samplers.torch import truncation
@@ -46,8 +46,7 @@ def initializer_of(name, kwargs):
 def fill_as(generator, name, shape, kwargs):
     """Return what a call of torch.nn.init fills a tensor of a shape with."""
     out = np.empty(shape, np.float32)
-    fans = torch_rules.fans(tuple(shape)) if name.startswith(("kaiming", "xavier")) else (None, None)
-    generator.fill(initializer_of(name, kwargs), out, *fans)
+    generator.fill(initializer_of(name, kwargs), out)
     return out
 
 
@@ -243,6 +242,15 @@ def test_the_plan_counts_what_is_drawn():
     for row in plan.rows:
         assert row.first_draw == values.first_draw[row.name]
         assert row.draws == values.draws[row.name]
+
+
+def test_a_tensor_of_one_axis_has_no_fans():
+    out = np.empty(4, np.float32)
+    generator = Generator(TORCH.seeded(1), "torch")
+    with pytest.raises(EmbinitError, match=r"two axes to have fans, got shape \(4,\)"):
+        generator.fill(embinit.initializers.xavier_uniform(), out)
+    generator.fill(embinit.initializers.ones(), out)
+    assert out.tolist() == [1.0] * 4
 
 
 def test_no_draw_is_foreseen_behind_a_truncated_normal():

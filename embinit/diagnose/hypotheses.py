@@ -201,10 +201,10 @@ def weight_line(model: Model, scheme: Scheme) -> str | None:
 
 
 def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
-    """Return what a factory builds from keys; None where it has others."""
+    """Return what a factory builds from keys; None where it has others, or refuses to build."""
     try:
         return factory and factory(**keys)
-    except TypeError:
+    except (TypeError, EmbinitError):
         return None
 
 

@@ -44,7 +44,7 @@ class Dialect:
     #: None where a bias follows the initializer of its weight.
     bias: Initializer | None
     layouts: Mapping[str, tuple[str, ...]]
-    #: The fans of a layer; None where `by_shape` says them.
+    #: The fans of a layer; None where `shape_fans` says them.
     fans: Callable[[str, Mapping[str, int]], tuple[int, int]] | None
     #: The initializer of a layer's weight, from what its model file says.
     layer_weight: Callable[[Initializer], Initializer]
@@ -52,8 +52,12 @@ class Dialect:
     distribution: Callable[[Initializer, int, int], Distribution]
     #: The initializers of a model file, beside "default": a name -> what builds one from its parameters.
     named: Mapping[str, Callable[..., Initializer]] = field(default_factory=lambda: BY_NAME)
-    #: What an initializer means for a tensor of a shape, and the fans of that tensor, where shapes say them.
-    by_shape: Callable[[Initializer, tuple[int, ...]], tuple[Initializer, int, int]] | None = None
+    #: What an initializer means for a tensor of a shape.
+    by_shape: Callable[[Initializer, tuple[int, ...]], Initializer] = lambda initializer, _: initializer
+    #: The fans of a tensor of a shape, where shapes say them.
+    shape_fans: Callable[[Initializer, tuple[int, ...]], tuple[int, int]] | None = None
+    #: Whether an initializer may name the axes that fans are read off.
+    names_axes: bool = False
     #: The seed that asks for a random one.
     no_seed: int | None = None
     #: Whether creating a layer draws its default values, also where others follow.
@@ -71,14 +75,13 @@ class Dialect:
         """Return what an initializer means for a tensor of a shape, and its fans: the given ones, else the shape's."""
         if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
             raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
+        if isinstance(initializer, VarianceScaling) and initializer.axes is not None and not self.names_axes:
+            raise EmbinitError(f"dialect {self.name} has no {initializer}: in_axis and out_axis belong to dialect kaun")
         if isinstance(initializer, Shaped):
             initializer = replace(initializer, shape=shape)
-        if self.by_shape is not None:
-            meant, *own = self.by_shape(initializer, shape)
-            fan_in, fan_out = fans or own
-            return meant, fan_in, fan_out
-        refuse_axes(self.name, initializer)
-        return initializer, *(fans or (1, 1))
+        if fans is None:
+            fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
+        return self.by_shape(initializer, shape), *fans
 
     def has(self, layer_type: str) -> bool:
         """Whether the dialect says what a layer that draws holds."""
@@ -112,9 +115,3 @@ def _those_with(layer_type: str) -> str:
     from embinit.dialects import DIALECTS
 
     return f"dialects with one: {listed(name for name, dialect in DIALECTS.items() if dialect.has(layer_type))}"
-
-
-def refuse_axes(dialect: str, initializer: Initializer) -> None:
-    """Raise EmbinitError for an initializer that names axes."""
-    if isinstance(initializer, VarianceScaling) and initializer.axes is not None:
-        raise EmbinitError(f"dialect {dialect} has no {initializer}: in_axis and out_axis belong to dialect kaun")

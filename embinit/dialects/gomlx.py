@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from embinit.dialects.base import refuse_axes
 from embinit.dialects.kaun import AXES, LAYOUTS, fans_by_axes
 from embinit.dialects.portable import PORTABLE
 from embinit.errors import EmbinitError
@@ -58,18 +57,26 @@ def broadcast_tensor_to_shape(base: Any) -> Initializer:
     return Broadcast(base)
 
 
-def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> tuple[Initializer, int, int]:
-    """Read the fans off a shape, at least 1 each; up to rank 1 scaled variance gives zeros; a base must be a suffix."""
-    refuse_axes("gomlx", initializer)
-    fan_in, fan_out = (max(1, fan) for fan in fans_by_axes(shape, *AXES))
+def shape_fans(_: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Read the fans off the last two axes of a shape; each is at least 1.
+
+    >>> shape_fans(he(), (7, 3, 5))
+    (21, 35)
+    """
+    fan_in, fan_out = fans_by_axes(shape, *AXES)
+    return max(1, fan_in), max(1, fan_out)
+
+
+def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
+    """Give zeros for scaled variance up to rank 1, and let a base be repeated if it is a suffix of the shape."""
     if isinstance(initializer, VarianceScaling) and len(shape) <= 1:
-        return Constant(0.0), fan_in, fan_out
-    if isinstance(initializer, Broadcast):
-        base = initializer.shape
-        if base != shape[len(shape) - len(base) :] or len(base) > len(shape):
-            raise EmbinitError(f"base must have a shape that ends {list(shape)}, the tensor's, got {list(base)}")
-        return (initializer if base else Constant(initializer.base)), fan_in, fan_out
-    return initializer, fan_in, fan_out
+        return Constant(0.0)
+    if not isinstance(initializer, Broadcast):
+        return initializer
+    base = initializer.shape
+    if base != shape[len(shape) - len(base) :] or len(base) > len(shape):
+        raise EmbinitError(f"base must have a shape that ends {list(shape)}, the tensor's, got {list(base)}")
+    return initializer if base else Constant(initializer.base)
 
 
 NAMED: dict[str, Callable[..., Initializer]] = {
@@ -100,6 +107,7 @@ GOMLX = replace(
     fans=None,
     named=NAMED,
     by_shape=by_shape,
+    shape_fans=shape_fans,
     no_seed=0,
     own=(Broadcast,),
 )

@@ -89,15 +89,15 @@ def fans_by_axes(shape: tuple[int, ...], in_axis: int, out_axis: int) -> tuple[i
     return shape[ends[0]] * receptive, shape[ends[1]] * receptive
 
 
-def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> tuple[Initializer, int, int]:
+def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
     """Read the fans off a shape by the initializer's axes; those that scale variance need positive ones."""
     if not isinstance(initializer, VarianceScaling):
-        return initializer, *(fans_by_axes(shape, *AXES))
+        return fans_by_axes(shape, *AXES)
     fan_in, fan_out = fans_by_axes(shape, *(initializer.axes or AXES))
     if {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode] <= 0:
         got = f"fan_in {fan_in}, fan_out {fan_out}"
         raise EmbinitError(f"the {initializer.mode} of a tensor must be positive, got {got} for shape {list(shape)}")
-    return initializer, fan_in, fan_out
+    return fan_in, fan_out
 
 
 def _axis(what: str, axis: int, rank: int) -> int:
@@ -136,5 +136,6 @@ KAUN = replace(
     layouts=LAYOUTS,
     fans=None,
     named=NAMED,
-    by_shape=by_shape,
+    shape_fans=shape_fans,
+    names_axes=True,
 )

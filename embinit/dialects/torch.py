@@ -10,8 +10,8 @@ from embinit.dialects.torch_rules import (
     LAYOUTS,
     NAMED,
     distribution,
-    layer_fans,
     seeded,
+    shape_fans,
 )
 from embinit.initializers import Dirac, Eye, Sparse, TruncNormal
 from embinit.samplers import Torch
@@ -25,10 +25,11 @@ TORCH = Dialect(
     weight=DEFAULT_WEIGHT,
     bias=DEFAULT_BIAS,
     layouts=LAYOUTS,
-    fans=layer_fans,
+    fans=None,
     layer_weight=lambda initializer: initializer,
     distribution=distribution,
     named=NAMED,
+    shape_fans=shape_fans,
     layers=LAYERS,
     own=(TruncNormal, Sparse, Eye, Dirac),
     construction_draws=True,

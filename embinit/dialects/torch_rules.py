@@ -89,13 +89,9 @@ LAYOUTS = {
 }
 
 
-def layer_fans(layer_type: str, sizes: Mapping[str, int]) -> tuple[int, int]:
-    """Return (fan_in, fan_out) of a layer's weight from the sizes of its axes.
-
-    >>> layer_fans("ConvTranspose1d", {"in": 8, "out": 4, "kernel": 3, "groups": 2})
-    (12, 24)
-    """
-    return fans(tuple(sizes[axis] for axis in LAYOUTS[layer_type]))
+def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Return the fans of a tensor; without two axes it has none, and only what scales variance asks for them."""
+    return fans(shape) if len(shape) >= 2 or isinstance(initializer, VarianceScaling) else (1, 1)
 
 
 #: kaiming_uniform_(a=sqrt(5)): the weight of Linear and of every convolution.
