@@ -170,7 +170,7 @@ class PaddedNormal(Shaped):
     padding_idx: int
 
     def __str__(self) -> str:
-        return f"normal({self.mean:.9g}, {self.stddev:.9g}), row {self.padding_idx} 0"
+        return f"normal({self.mean:.9g}, {self.stddev:.9g}), 0 in row {self.padding_idx}"
 
 
 def _check_matrix(initializer: Shaped) -> None:

@@ -24,7 +24,7 @@ from embinit.samplers import Codes, Sampler
 #: Initializers that only some dialects have, and what to write in the others.
 INSTEAD = {
     Broadcast: "use a constant, or dialect gomlx",
-    TruncNormal: "use normal (in portable and kaun also truncated_normal), or dialect torch",
+    TruncNormal: "use normal (in portable also truncated_normal), or dialect torch",
     Sparse: "use normal, or dialect torch",
     Eye: "use uniform or normal, or dialect torch",
     Dirac: "use uniform or normal, or dialect torch",

@@ -35,7 +35,7 @@ class Torch(Sampler):
     strided_run = LARGE - 1
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return the words that n elements take; None for a small normal, which may use the value left by another."""
+        """Return the words that n elements take; None where they decide it, or what an earlier small normal left."""
         match distribution:
             case Constant() | Eye() | Dirac():
                 return 0
@@ -111,8 +111,10 @@ class Torch(Sampler):
                 return CDraw("embinit_ones", rule=rule, elementwise=False)
             case Normal() | PaddedNormal():
                 why = f"fewer than {LARGE} take log1p, sin and cos of double, and torch-nofma those of a libm"
+            case Sparse():
+                why = "it draws permutations, which take memory of their own"
             case _:
-                why = "how many words it draws depends on them, or it draws permutations"
+                why = "how many words it takes depends on them"
         raise EmbinitError(
             f"{distribution} of {n} elements has no C: {why}; export the values instead (--format npz,h,bin)"
         )
