@@ -129,11 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     probe.set_defaults(run=_probe)
 
-    for name, run, text in (
-        ("dialects", _dialects, "list the frameworks whose conventions are known"),
-        ("formats", _formats, "list the formats of buffers"),
-    ):
-        add_json(command(name, run, text))
+    add_json(command("dialects", _dialects, "list the frameworks whose conventions are known"))
+    formats = command("formats", _formats, "list the formats of buffers, or say all of one")
+    formats.add_argument("format", nargs="?", metavar="FORMAT", help="a name such as sym8 or q3.5")
+    add_json(formats)
     return parser
 
 
@@ -291,11 +290,23 @@ def _dialects(options: argparse.Namespace) -> int:
 
 
 def _formats(options: argparse.Namespace) -> int:
-    from embinit.formats import FORMATS
+    from embinit.formats import FORMATS, ROUNDINGS, Quantized, family_named, format_named
     from embinit.plan import table
 
-    cells = [("format", "bits"), *((f.name, str(f.bits)) for f in FORMATS.values())]
-    _print(options.json, "\n".join(table(cells)), [vars(f) for f in FORMATS.values()])
+    if options.format is None:
+        cells = [("format", "bits", "what", "codes"), *((f.name, f.bits, f.summary, f.codes) for f in FORMATS.values())]
+        _print(options.json, "\n".join(table(cells)), [vars(f) for f in FORMATS.values()])
+        return DONE
+    family = family_named(options.format)
+    said = [(key, text) for key, text in vars(family).items() if key not in ("name", "summary")]
+    if options.format not in FORMATS or "<" not in options.format:
+        layout = format_named(options.format)
+        limits = f", codes {layout.qmin} to {layout.qmax}" if isinstance(layout, Quantized) else ""
+        said.insert(0, (layout.name, f"{layout.bits} bits an element{limits}"))
+    if family.draws != "0":
+        said += [("rounding", f"{', '.join(ROUNDINGS)}; draws are those of {ROUNDINGS[-1]}")]
+        said += [("bytes", "ceil(n * bits / 8), padding bits 0; what is out of range saturates, and is counted")]
+    _print(options.json, "\n".join([f"{family.name}: {family.summary}", *table(said)]), vars(family))
     return DONE
 
 

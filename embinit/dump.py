@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embinit.bundle import Bundle, Entry
+from embinit.bundle import Array, Bundle, Parameter
 from embinit.errors import EmbinitError, listed
 
 _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
@@ -38,7 +39,7 @@ _RECORD = re.compile(r":(?:[0-9a-fA-F]{2}){5,}")
 def read_dump(
     path: str | Path, bundle: Bundle, elf: str | Path | None = None, symbol: str | None = None, base: int | None = None
 ) -> dict[str, bytes]:
-    """Return the bytes of each buffer that a dump holds, by buffer name.
+    """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds beside codes.
 
     Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
     With one it is a stretch of memory that begins at base, and the ELF file says where in it each buffer lies: at the
@@ -48,21 +49,23 @@ def read_dump(
 
     Raises EmbinitError, in one line, for what cannot be read and for what does not fit to the byte.
     """
-    entries = bundle.entries if symbol is None else (_entry_of(symbol, bundle.entries),)
+    needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
+    beside = [array for array in bundle.arrays if symbol is None and isinstance(array, Parameter)]
     if base is not None and elf is None:
         raise EmbinitError(f"base {base:#x} needs an ELF file, which says where the buffers lie; got none")
     content = _content(path)
     firmware = None if elf is None else _Firmware.read(elf)
     try:
         if _is_npz(Path(path), content):
-            return _from_npz(content, entries, firmware)
-        memory = _memory(Path(path), content, entries)
+            return _from_npz(content, needed, beside, firmware)
+        memory = _memory(Path(path), content, needed)
         if firmware is None:
-            return _in_order(memory, entries)
+            return _in_order(memory, needed)
         memory = memory.based(base, firmware)
         model = bundle.plan.model.name
-        addresses = [firmware.address(entry, [symbol] if symbol else _symbols(entry, model)) for entry in entries]
-        return {e.row.name: memory.read(address, e) for e, address in zip(entries, addresses, strict=True)}
+        symbols = {array.name: [symbol] if symbol else _symbols(array, model) for array in (*needed, *beside)}
+        held = [*needed, *(array for array in beside if not firmware.symbols.keys().isdisjoint(symbols[array.name]))]
+        return {array.name: memory.read(firmware.address(array, symbols[array.name]), array) for array in held}
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
 
@@ -74,17 +77,17 @@ def _content(path: str | Path) -> bytes:
         raise EmbinitError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _entry_of(symbol: str, entries: Sequence[Entry]) -> Entry:
-    """Return the buffer with the longest identifier that a symbol ends with; a compiler's .suffix does not count."""
-    ends = [entry for entry in entries if symbol.partition(".")[0].endswith(entry.identifier)]
+def _array_of(symbol: str, arrays: Sequence[Array]) -> Array:
+    """Return the array with the longest identifier that a symbol ends with; a compiler's .suffix does not count."""
+    ends = [array for array in arrays if symbol.partition(".")[0].endswith(array.identifier)]
     if not ends:
-        raise EmbinitError(f"symbol must end with one of {listed(e.identifier for e in entries)}, got {symbol!r}")
-    return max(ends, key=lambda entry: len(entry.identifier))
+        raise EmbinitError(f"symbol must end with one of {listed(a.identifier for a in arrays)}, got {symbol!r}")
+    return max(ends, key=lambda array: len(array.identifier))
 
 
-def _symbols(entry: Entry, model: str) -> list[str]:
+def _symbols(array: Array, model: str) -> list[str]:
     """Return the symbols under which a firmware may keep a buffer."""
-    return [entry.identifier, f"device_{entry.identifier}", f"{model}_{entry.identifier}"]
+    return [array.identifier, f"device_{array.identifier}", f"{model}_{array.identifier}"]
 
 
 @dataclass(frozen=True)
@@ -108,14 +111,14 @@ class _Memory:
             raise EmbinitError(f"{firmware.path} has no writable section, so that a base must be given; got none")
         return self if self.addressed else _Memory(tuple((start + at, data) for at, data in self.runs), addressed=True)
 
-    def read(self, address: int, entry: Entry) -> bytes:
+    def read(self, address: int, array: Array) -> bytes:
         """Return the bytes of a buffer at an address."""
-        end = address + len(entry.payload)
+        end = address + len(array.payload)
         for start, data in self.runs:
             if start <= address and end <= start + len(data):
                 return data[address - start : end - start]
         held = listed(f"{start:#010x} to {start + len(data):#010x}" for start, data in self.runs) or "nothing"
-        raise EmbinitError(f"must hold {entry.row.name} at {address:#010x} to {end:#010x}, holds {held}")
+        raise EmbinitError(f"must hold {array.name} at {address:#010x} to {end:#010x}, holds {held}")
 
     def whole(self) -> bytes:
         """Return all bytes; a gap is an error."""
@@ -125,24 +128,24 @@ class _Memory:
         return b"".join(data for _, data in self.runs)
 
 
-def _in_order(memory: _Memory, entries: Sequence[Entry]) -> dict[str, bytes]:
+def _in_order(memory: _Memory, arrays: Sequence[Array]) -> dict[str, bytes]:
     """Cut memory that holds all buffers one after the other."""
-    data, sizes = memory.whole(), [len(entry.payload) for entry in entries]
+    data, sizes = memory.whole(), [len(array.payload) for array in arrays]
     expected = sum(sizes)
     if len(data) not in (expected, -(-expected // memory.unit) * memory.unit):
-        names = [entry.row.name for entry in entries]
+        names = [array.name for array in arrays]
         what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}, in the order of `embinit plan`"
         found = f"{len(data)}" + (f" in words of {2 * memory.unit} hexadecimal digits" if memory.unit > 1 else "")
         raise EmbinitError(f"a dump must have {expected} bytes ({what}), got {found}")
     stream = io.BytesIO(data)
-    return {entry.row.name: stream.read(size) for entry, size in zip(entries, sizes, strict=True)}
+    return {array.name: stream.read(size) for array, size in zip(arrays, sizes, strict=True)}
 
 
-def _memory(path: Path, content: bytes, entries: Sequence[Entry]) -> _Memory:
+def _memory(path: Path, content: bytes, arrays: Sequence[Array]) -> _Memory:
     """Return the memory that a file describes, whatever its form."""
     suffix = path.suffix.lower()
     if suffix == ".npy" or (suffix != ".bin" and content.startswith(b"\x93NUMPY")):
-        return _Memory(((0, _array_bytes(_numpy(content), entries)),))
+        return _Memory(((0, _array_bytes(_numpy(content), arrays)),))
     is_text = suffix in _TEXT_SUFFIXES or (content and not content.translate(None, _ASCII))
     if suffix == ".bin" or not is_text:
         return _Memory(((0, content),))
@@ -230,21 +233,22 @@ def _is_npz(path: Path, content: bytes) -> bool:
     return suffix == ".npz" or (suffix != ".bin" and content.startswith(b"PK\x03\x04"))
 
 
-def _from_npz(content: bytes, entries: Sequence[Entry], firmware: "_Firmware | None") -> dict[str, bytes]:
-    """Return the bytes of the buffers that an .npz names; it may name others too."""
+def _from_npz(
+    content: bytes, needed: Sequence[Array], beside: Sequence[Array], firmware: "_Firmware | None"
+) -> dict[str, bytes]:
+    """Return the bytes of the arrays that an .npz names; it may name others too."""
     if firmware is not None:
         raise EmbinitError(f"an .npz names its buffers, and takes no ELF file, got {firmware.path}")
-    arrays = _numpy(content)
-    if not isinstance(arrays, dict):
+    held = _numpy(content)
+    if not isinstance(held, dict):
         raise EmbinitError("an .npz must be an archive of arrays, got one array")
-    buffers: dict[str, bytes] = {}
-    for entry in entries:
-        name = entry.row.name
-        if name not in arrays:
-            raise EmbinitError(f"an .npz must hold {name}, got {listed(arrays) or 'nothing'}")
-        data = _array_bytes(arrays[name], [entry])
-        buffers |= _in_order(_Memory(((0, data),)), [entry])
-    return buffers
+    found: dict[str, bytes] = {}
+    for array in (*needed, *(array for array in beside if array.name in held)):
+        if array.name not in held:
+            raise EmbinitError(f"an .npz must hold {array.name}, got {listed(held) or 'nothing'}")
+        data = _array_bytes(held[array.name], [array])
+        found |= _in_order(_Memory(((0, data),)), [array])
+    return found
 
 
 def _numpy(content: bytes) -> Any:
@@ -256,18 +260,18 @@ def _numpy(content: bytes) -> Any:
         raise EmbinitError("is not a NumPy file that can be read") from None
 
 
-def _array_bytes(array: Any, entries: Sequence[Entry]) -> bytes:
+def _array_bytes(content: Any, arrays: Sequence[Array]) -> bytes:
     """Return the bytes of an array of elements, of their bits, or of bytes, little endian and in C order."""
-    given = np.asarray(array)
+    given: NDArray[Any] = np.asarray(content)
     dtype = given.dtype.newbyteorder("<")
-    held = {entry.data.dtype.newbyteorder("<") for entry in entries}
+    held = {array.data.dtype.newbyteorder("<") for array in arrays}
     allowed = [np.dtype("u1")]
     if len(held) == 1:
         (elements,) = held
         allowed = [elements, np.dtype(f"<u{elements.itemsize}"), *allowed]
     if dtype not in allowed:
         names = listed(dict.fromkeys(d.name for d in allowed))
-        raise EmbinitError(f"an array of {entries[0].row.name} must be of type {names}, got {given.dtype}")
+        raise EmbinitError(f"an array of {arrays[0].name} must be of type {names}, got {given.dtype}")
     return given.astype(dtype).tobytes()
 
 
@@ -293,15 +297,15 @@ class _Firmware:
         except Exception:  # pyelftools raises whatever a damaged file leads it to
             raise EmbinitError(f"{path}: is not an ELF file that can be read") from None
 
-    def address(self, entry: Entry, names: Sequence[str]) -> int:
+    def address(self, array: Array, names: Sequence[str]) -> int:
         """Return where a buffer lies that is known under one of several symbols."""
         found = {place: name for name in names for place in sorted(self.symbols.get(name, ()))}
         if len(found) != 1:
             places = listed(f"{name} at {address:#010x}" for (address, _), name in found.items()) or "none"
             raise EmbinitError(f"{self.path} must have one symbol {' or '.join(names)}, got {places}")
         (((address, size), name),) = found.items()
-        if size != len(entry.payload):
-            expected = f"the {len(entry.payload)} bytes of {entry.row.name}"
+        if size != len(array.payload):
+            expected = f"the {len(array.payload)} bytes of {array.name}"
             raise EmbinitError(f"symbol {name} of {self.path} must have {expected}, got {size}")
         return address
 

@@ -111,7 +111,7 @@ def store(values: Values) -> Stored:
         held = row.storage
         array = values.arrays[row.name]
         if row.codes is not None:
-            buffers[row.name] = _saturated(array, held.format)
+            buffers[row.name] = saturated(array, held.format)
             continue
         try:
             buffers[row.name] = encode(array, held.format, held.rounding, generator, held.group_size, held.channel_axis)
@@ -120,7 +120,7 @@ def store(values: Values) -> Stored:
     return Stored(values, buffers, first_draw, last.bitgen.state)
 
 
-def _saturated(codes: NDArray[Any], name: str) -> Buffer:
+def saturated(codes: NDArray[Any], name: str) -> Buffer:
     """Return the buffer of codes that were drawn as such."""
     layout = format_named(name)
     assert isinstance(layout, Quantized)

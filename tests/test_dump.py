@@ -303,24 +303,48 @@ def test_a_global_symbol_hides_its_local_namesake(tmp_path):
     assert dumped(tmp_path, "ram.bin", ram(), elf=elf) == BUFFERS
 
 
-def test_the_firmware_that_ran(tmp_path):
-    """The RAM of an emulated core, cut by the symbols of the ELF file that it ran."""
-    bundle = gather(embinit.load(ROOT / "examples" / "har_classifier.toml").plan())
-    for name, text in {
-        "har_classifier_init.h": codegen.init_header(bundle),
-        "har_classifier_init.c": codegen.init_source(bundle),
+def ran(name, folder):
+    """Run an example's firmware on an emulated core; return its bundle, its ELF file and an image of its RAM."""
+    bundle = gather(embinit.load(ROOT / "examples" / f"{name}.toml").plan())
+    for file, text in {
+        f"{name}_init.h": codegen.init_header(bundle),
+        f"{name}_init.c": codegen.init_source(bundle),
         "firmware.c": codegen.firmware(bundle),
     }.items():
-        (tmp_path / name).write_text(text)
-    sources = [*device.SOURCES, tmp_path / "har_classifier_init.c", tmp_path / "firmware.c"]
+        (folder / file).write_text(text)
+    sources = [*device.SOURCES, folder / f"{name}_init.c", folder / "firmware.c"]
     emulation = EMULATIONS["cortex-m4f"]
-    elf = build(sources, emulation, tmp_path / "firmware.elf", include=[device.C_DIRECTORY])
+    elf = build(sources, emulation, folder / "firmware.elf", include=[device.C_DIRECTORY])
     machine = Machine(elf, emulation)
-    machine.call("firmware_main", 42)
-    end = max(sum(machine.symbol(f"device_{entry.identifier}")) for entry in bundle.entries)
-    (tmp_path / "ram.bin").write_bytes(machine.read_at(RAM, end - RAM))
+    machine.call("firmware_main", bundle.plan.model.seed)
+    end = max(sum(machine.symbol(f"device_{array.identifier}")) for array in bundle.arrays)
+    (folder / "ram.bin").write_bytes(machine.read_at(RAM, end - RAM))
+    return bundle, elf, folder / "ram.bin"
 
-    report = verify(bundle, read_dump(tmp_path / "ram.bin", bundle, elf=elf, base=RAM), "ram.bin")
+
+def test_what_is_kept_beside_codes_comes_with_an_elf_file_and_in_an_archive(tmp_path):
+    bundle, elf, image = ran("quantized", tmp_path)
+    everything = {array.name: array.payload for array in bundle.arrays}
+    codes = {entry.name: entry.payload for entry in bundle.entries}
+    assert len(everything) > len(codes)
+
+    assert read_dump(image, bundle, elf=elf, base=RAM) == everything
+    scale = next(name for name in everything if name.endswith(".scale"))
+    symbol = f"device_{scale.replace('.', '_')}"
+    assert read_dump(image, bundle, elf=elf, base=RAM, symbol=symbol) == {scale: everything[scale]}
+
+    (tmp_path / "d.npz").write_bytes(npz(bundle))
+    assert read_dump(tmp_path / "d.npz", bundle) == everything
+    np.savez(tmp_path / "codes.npz", **{entry.name: entry.data for entry in bundle.entries})
+    assert read_dump(tmp_path / "codes.npz", bundle) == codes
+    (tmp_path / "d.bin").write_bytes(b"".join(codes.values()))
+    assert read_dump(tmp_path / "d.bin", bundle) == codes
+
+
+def test_the_firmware_that_ran(tmp_path):
+    bundle, elf, image = ran("har_classifier", tmp_path)
+
+    report = verify(bundle, read_dump(image, bundle, elf=elf, base=RAM), "ram.bin")
     assert report.agrees, report
     words = ("verify", ROOT / "examples" / "har_classifier.toml", "--dump", tmp_path / "ram.bin", "--elf", elf)
     done = run(*words, "--base", "0x20000000")

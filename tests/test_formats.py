@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit import EmbinitError, Generator, Pcg32, Xorshift32
+from embinit.__main__ import main
 from embinit._kernels import formats as kernels
 from embinit._kernels.stream import BLOCK
 from embinit.dialects import dialect_named
-from embinit.formats import FORMATS, ROUNDINGS, Parameters, format_named
+from embinit.formats import FORMATS, ROUNDINGS, Parameters, family_named, format_named
 from embinit.store import Buffer, _outermost, encode
 
 import recorded
@@ -613,3 +614,53 @@ def test_every_family_is_listed_with_a_name_that_works():
         assert layout.ctype in ("float", "uint8_t", "int8_t", "int16_t", "int32_t")
     assert format_named("q15") == format_named("q15")
     assert [format_named(name).bits for name in ("q7", "q3.9", "q31", "sym_int32/8", "bfp5e8")] == [8, 16, 32, 32, 5]
+
+
+# ---- What `embinit formats` says ----
+
+SAMPLES = ["float32", "q3.5", "q7", "q15", "q31", "int8", "int4", "sym8", "asym8", "affine8", "sym_int32/8", "bfp8e5"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_family_says_what_encode_does(name):
+    family, layout = family_named(name), format_named(name)
+    for value, said in ((np.nan, family.nan), (np.inf, family.infinity)):
+        array = np.array([1.0, value], np.float32)
+        if said == "an error":
+            with pytest.raises(EmbinitError):
+                encode(array, name)
+        elif said == "saturates":
+            assert encode(array, name).data[1] == layout.qmax
+        else:
+            assert encode(array, name).data.tobytes() == array.tobytes()
+    keys = {"group_size": 2} if layout.grouping == "groups" else {}
+    generator = Generator(Xorshift32(5))
+    buffer = encode(np.arange(6, dtype=np.float32), name, "stochastic", generator, **keys)
+    assert generator.drawn == eval(family.draws.partition(",")[0], {"n": 6, "groups": 3 if keys else 1})
+    kept = {"scale": buffer.scale, "zero point": buffer.zero_point, "stored exponent": buffer.exponents}
+    assert {what for what, values in kept.items() if values is not None} == {w for w in kept if w in family.beside}
+    for what, values in kept.items():
+        if values is not None:
+            assert f"{what}: {values.dtype}" in family.beside
+    zeros = encode(np.zeros(4, np.float32), name)
+    assert not zeros.decode().any()
+    assert ("scale 1" in family.zeros) == (zeros.scale is not None and bool((zeros.scale == 1).all()))
+
+
+@pytest.mark.parametrize(
+    ("name", "positive", "negative"),
+    [("int8", [127], [-127]), ("sym5", [15], [-15]), ("asym4", [0], [0]), ("affine4", [15], [0])],
+)
+def test_one_element_has_the_code_that_its_family_says(name, positive, negative):
+    for value, codes in ((0.3, positive), (-0.3, negative)):
+        assert codes_of(encode(np.array([value], np.float32), name)) == codes
+
+
+def test_every_family_is_said_in_full(capsys):
+    for name, family in FORMATS.items():
+        assert main(["formats", name]) == 0
+        said = capsys.readouterr().out
+        assert all(text in said for text in vars(family).values())
+    assert main(["formats", "sym5"]) == 0
+    assert "sym5      5 bits an element, codes -16 to 15" in capsys.readouterr().out
+    assert main(["formats", "sym50"]) == 2

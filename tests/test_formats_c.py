@@ -4,9 +4,7 @@ without a single float instruction.
 
 import random
 import re
-import subprocess
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,13 +15,14 @@ from embinit import EmbinitError, Generator, Xorshift32
 from embinit.device import C_DIRECTORY
 from embinit.formats import ROUNDINGS, Parameters, format_named
 from embinit.store import encode
-from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+from embinit.targets.zig_unicorn import EMULATIONS, build
 
-from compilers import HOST_COMPILERS, compile_program
+from answers import on_core, on_host
+from compilers import HOST_COMPILERS
 
 F32 = np.float32
-HARNESS = Path(__file__).parent / "c" / "formats.c"
-CODES, FORMATS, EMBINIT = (C_DIRECTORY / name for name in ("embinit_codes.c", "embinit_formats.c", "embinit.c"))
+UNITS = ("embinit", "embinit_codes", "embinit_formats")
+CODES, FORMATS = (C_DIRECTORY / f"{unit}.c" for unit in UNITS[1:])
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 CORES = ["cortex-m0", "cortex-m4f"]
 CORNERS = [0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 127.5, 1.0, -1.0, 1e-41, -3e38, 3e38, 0.49999997]
@@ -153,32 +152,15 @@ def requests():
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
-    options = [*FLAGS[flags], *HOST_COMPILERS[compiler], "-DFORMATS_ON_HOST"]
-    program = compile_program(compiler, [HARNESS, FORMATS, CODES, EMBINIT], tmp_path / "formats", *options)
-    asked = b"".join(np.array([len(q), len(a), *q], np.uint32).tobytes() for q, a in requests["host"])
-    done = subprocess.run([program], input=asked, capture_output=True, check=False)
-
-    assert done.returncode == 0, done.stderr.decode()
-    words = np.frombuffer(done.stdout, np.uint32)
-    position = 0
-    for question, expected in requests["host"]:
-        assert_equal(question, expected, words[position : position + len(expected)].tolist())
-        position += len(expected)
-    assert position == words.size
+    answers = on_host("formats", UNITS, requests["host"], compiler, FLAGS[flags], tmp_path)
+    for (question, expected), got in zip(requests["host"], answers, strict=True):
+        assert_equal(question, expected, got)
 
 
 @pytest.mark.parametrize("core", CORES)
 def test_on_emulated_cores(core, requests, tmp_path):
-    sources = [HARNESS, FORMATS, CODES, EMBINIT]
-    elf = build(sources, EMULATIONS[core], tmp_path / "formats.elf", include=[C_DIRECTORY])
-    machine = Machine(elf, EMULATIONS[core])
-    request, answer = (machine.symbol(name)[0] for name in ("formats_request", "formats_answer"))
-    for question, expected in requests["core"]:
-        machine.write("formats_request", np.array(question, np.uint32).tobytes())
-        machine.write("formats_answer", b"\xa5" * 4 * (len(expected) + 1))
-        assert machine.call("formats_run", request, answer) == len(expected)
-        got = np.frombuffer(machine.read("formats_answer", 4 * (len(expected) + 1)), np.uint32).tolist()
-        assert got.pop() == 0xA5A5A5A5, "wrote beyond the answer"
+    answers = on_core("formats", UNITS, requests["core"], core, tmp_path)
+    for (question, expected), got in zip(requests["core"], answers, strict=True):
         assert_equal(question, expected, got)
 
 

@@ -3,7 +3,6 @@
 import json
 import math
 import random
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit import Conv1d, ConvTranspose1d, EmbinitError, Generator, GroupNorm, LayerNorm, Linear, Model, Xorshift32
-from embinit.device import C_DIRECTORY
 from embinit.dialects import dialect_named
 from embinit.growth import (
     INITIALIZERS,
@@ -30,9 +28,9 @@ from embinit.growth import (
 from embinit.initializers import Constant, Normal, Uniform
 from embinit.layers import DrawFree
 from embinit.targets import LIBMS
-from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
-from compilers import HOST_COMPILERS, compile_program
+from answers import assert_equal, on_core, on_host
+from compilers import HOST_COMPILERS
 
 VECTORS = Path(__file__).parent / "vectors" / "growth"
 CASES = json.loads((VECTORS / "growth.json").read_text())["cases"]
@@ -598,43 +596,16 @@ def requests():
     return made
 
 
-UNITS = [C_DIRECTORY / f"{name}.c" for name in ("embinit", "embinit_libm", "embinit_normal", "embinit_scaled")]
-PROGRAM = [Path(__file__).parent / "c" / "growth.c", C_DIRECTORY / "embinit_growth.c", *UNITS]
+UNITS = ("embinit", "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
 
 
 @pytest.mark.parametrize("flags", [["-O0"], ["-O3", "-march=native", "-ffp-contract=fast"]], ids=["-O0", "-O3"])
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_the_c_twin_under_sanitizers(compiler, flags, requests, tmp_path):
-    options = [*flags, *HOST_COMPILERS[compiler], "-DGROWTH_ON_HOST"]
-    program = compile_program(compiler, PROGRAM, tmp_path / "growth", *options)
-    asked = b"".join(np.array([len(q), len(a), *q], np.uint32).tobytes() for q, a in requests)
-    done = subprocess.run([program], input=asked, capture_output=True, check=False)
-
-    assert done.returncode == 0, done.stderr.decode()
-    assert_equal_answers(requests, np.frombuffer(done.stdout, np.uint32).tolist())
+    assert_equal(requests, on_host("growth", UNITS, requests, compiler, flags, tmp_path))
 
 
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f"])
 def test_the_c_twin_on_emulated_cores(core, requests, tmp_path):
-    machine = Machine(
-        build(PROGRAM, EMULATIONS[core], tmp_path / "growth.elf", include=[C_DIRECTORY]), EMULATIONS[core]
-    )
-    request, answer = (machine.symbol(name)[0] for name in ("growth_request", "growth_answer"))
-    answers = []
-    for asked, expected in requests[::7] + requests[-60:]:
-        machine.write("growth_request", np.array(asked, np.uint32).tobytes())
-        machine.write("growth_answer", b"\xa5" * 4 * (len(expected) + 1))
-        assert machine.call("growth_run", request, answer) == len(expected)
-        got = np.frombuffer(machine.read("growth_answer", 4 * (len(expected) + 1)), np.uint32).tolist()
-        assert got.pop() == 0xA5A5A5A5, "wrote beyond the answer"
-        answers += got
-
-    assert_equal_answers(requests[::7] + requests[-60:], answers)
-
-
-def assert_equal_answers(requests, words):
-    position = 0
-    for asked, expected in requests:
-        assert words[position : position + len(expected)] == expected, f"request {asked[:26]}"
-        position += len(expected)
-    assert position == len(words)
+    some = requests[::7] + requests[-60:]
+    assert_equal(some, on_core("growth", UNITS, some, core, tmp_path))

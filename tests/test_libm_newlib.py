@@ -14,18 +14,23 @@ from embinit.device import C_DIRECTORY
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 BLOCK = 4096
 BLOCKS = 256
-BOARDS = {  # core -> class, board, compiler flags
-    "cortex-m0": ("fdlibm", "mps2-an385", ["-mcpu=cortex-m0"]),
-    "cortex-m3": ("fdlibm", "mps2-an385", ["-mcpu=cortex-m3"]),
-    "cortex-m4f": ("fdlibm_fused", "mps2-an386", ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]),
-    "cortex-m7": ("double", "mps2-an500", ["-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"]),
-}
+FLASH = 0
+SECURE_FLASH = 0x10000000
+BOARDS = {  # core -> class, board, address of its code, compiler flags
+    "cortex-m0": ("fdlibm", "mps2-an385", FLASH, ["-mcpu=cortex-m0"]),
+    "cortex-m3": ("fdlibm", "mps2-an385", FLASH, ["-mcpu=cortex-m3"]),
+    "cortex-m4f": ("fdlibm_fused", "mps2-an386", FLASH, ["-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]),
+    "cortex-m7": ("double", "mps2-an500", FLASH, ["-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"]),
+    "cortex-m33": (
+        "fdlibm_fused", "mps2-an505", SECURE_FLASH, ["-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"],
+    ),
+}  # fmt: skip
 
 LAYOUT = """
 MEMORY
 {
-    code (rx) : ORIGIN = 0, LENGTH = 4M
-    data (rw) : ORIGIN = 0x20000000, LENGTH = 4M
+    code (rx) : ORIGIN = FLASH, LENGTH = 4M
+    data (rw) : ORIGIN = RAM, LENGTH = 4M
 }
 SECTIONS
 {
@@ -104,7 +109,7 @@ static void reset(void)
     run();
 }
 
-__attribute__((section(".vectors"), used)) static const uintptr_t vectors[] = {0x20400000, (uintptr_t)reset};
+__attribute__((section(".vectors"), used)) static const uintptr_t vectors[] = {RAM + 0x400000u, (uintptr_t)reset};
 """
 
 pytestmark = pytest.mark.skipif(
@@ -112,11 +117,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run_on_board(folder: Path, libm: str, board: str, flags: list[str]) -> list[int]:
+def run_on_board(folder: Path, libm: str, board: str, flash: int, flags: list[str]) -> list[int]:
     """Build the program with newlib, run it, and return the words that it printed."""
     (folder / "main.c").write_text(PROGRAM)
-    (folder / "layout.ld").write_text(LAYOUT)
-    twins = [f"-DLOGF_TWIN=embinit_logf_{libm}", f"-DCOSF_TWIN=embinit_cosf_{libm}", f"-I{C_DIRECTORY}"]
+    ram = 0x80000000 if flash else 0x20000000
+    (folder / "layout.ld").write_text(LAYOUT.replace("FLASH", hex(flash)).replace("RAM", hex(ram)))
+    twins = [
+        f"-DRAM={ram:#x}u",
+        f"-DLOGF_TWIN=embinit_logf_{libm}",
+        f"-DCOSF_TWIN=embinit_cosf_{libm}",
+        f"-I{C_DIRECTORY}",
+    ]
     options = ["-mthumb", *flags, "-O2", "-fno-builtin", *twins, "-nostartfiles", f"-T{folder / 'layout.ld'}"]
     sources = [folder / "main.c", C_DIRECTORY / "embinit_libm.c", C_DIRECTORY / "embinit.c"]
     image = folder / "main.elf"
@@ -129,9 +140,9 @@ def run_on_board(folder: Path, libm: str, board: str, flags: list[str]) -> list[
 
 @pytest.mark.parametrize("core", BOARDS)
 def test_newlib_kernels_and_twins_agree(tmp_path, core):
-    libm, board, flags = BOARDS[core]
+    libm, board, flash, flags = BOARDS[core]
 
-    *printed, differences = run_on_board(tmp_path, libm, board, flags)
+    *printed, differences = run_on_board(tmp_path, libm, board, flash, flags)
 
     i = np.arange(BLOCK * BLOCKS).reshape(BLOCKS, BLOCK)
     expected = [[zlib.crc32(values(function, libm, k)) for function in ("logf", "cosf")] for k in i * 16 + i % 16]

@@ -1,9 +1,7 @@
 """Every C function beside its Numba kernel: the same bits under sanitizers on the host and on emulated cores."""
 
 import random
-import subprocess
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +9,16 @@ import pytest
 from embinit import Generator, Pcg32, Xorshift32, initializers
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import kernel
-from embinit.device import C_DIRECTORY
 from embinit.samplers.scaled_integer import offset_and_scale
 from embinit.targets import LIBMS
-from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+from embinit.targets.zig_unicorn import EMULATIONS
 
 import reference
 import reference_normal
-from compilers import HOST_COMPILERS, SOURCES, compile_program
+from answers import assert_equal, on_core, on_host
+from compilers import HOST_COMPILERS
 
-TWINS = Path(__file__).parent / "c" / "twins.c"
+UNITS = ("embinit", "embinit_libm", "embinit_normal", "embinit_scaled")
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 SPECIAL = [0, 0x80000000, 1, 0x80000001, 0x7FFFFF, 0x800000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000]
 
@@ -189,36 +187,9 @@ def requests():
 @pytest.mark.parametrize("flags", FLAGS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
-    options = [*FLAGS[flags], *HOST_COMPILERS[compiler], "-DTWINS_ON_HOST"]
-    program = compile_program(compiler, [TWINS, *SOURCES], tmp_path / "twins", *options)
-    asked = b"".join(np.array([len(q), len(a), *q], np.uint32).tobytes() for q, a in requests)
-    done = subprocess.run([program], input=asked, capture_output=True, check=False)
-
-    assert done.returncode == 0, done.stderr.decode()
-    assert_equal_answers(requests, np.frombuffer(done.stdout, np.uint32).tolist())
+    assert_equal(requests, on_host("twins", UNITS, requests, compiler, FLAGS[flags], tmp_path))
 
 
 @pytest.mark.parametrize("core", EMULATIONS)
 def test_on_emulated_cores(core, requests, tmp_path):
-    elf = build([TWINS, *SOURCES], EMULATIONS[core], tmp_path / "twins.elf", include=[C_DIRECTORY])
-    machine = Machine(elf, EMULATIONS[core])
-    request, answer = (machine.symbol(name)[0] for name in ("twins_request", "twins_answer"))
-    answers = []
-    for asked, expected in requests:
-        machine.write("twins_request", np.array(asked, np.uint32).tobytes())
-        machine.write("twins_answer", b"\xa5" * 4 * (len(expected) + 1))
-        assert machine.call("twins_run", request, answer) == len(expected)
-        got = np.frombuffer(machine.read("twins_answer", 4 * (len(expected) + 1)), np.uint32).tolist()
-        assert got.pop() == 0xA5A5A5A5, "wrote beyond the answer"
-        answers += got
-
-    assert_equal_answers(requests, answers)
-
-
-def assert_equal_answers(requests, words):
-    position = 0
-    for asked, expected in requests:
-        got = words[position : position + len(expected)]
-        assert got == expected, f"request {[hex(word) for word in asked[:6]]}"
-        position += len(expected)
-    assert position == len(words)
+    assert_equal(requests, on_core("twins", UNITS, requests, core, tmp_path))

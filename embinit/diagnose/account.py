@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
+from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import Values, going_on
-from embinit.formats import format_named
+from embinit.fill import going_on
+from embinit.formats import Quantized, format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
 from embinit.generator import Generator
 from embinit.initializers import Initializer, Normal, TruncatedNormal, Uniform
 from embinit.model import Model
-from embinit.plan import Plan, Row
-from embinit.store import Buffer, encode, store
+from embinit.plan import Row
+from embinit.store import Buffer
 
 F32 = NDArray[np.float32]
 #: The bytes of each buffer, by its name.
@@ -39,8 +40,8 @@ class Account:
     """What a device is supposed to have done.
 
     rows: the buffers in the order in which they are drawn. start: the generator before the first draw. restarts: the
-    generators from which it goes on before some buffers. steps: what then happens to the values. content: what happens
-    to the bytes in memory.
+    generators from which it goes on before some buffers. steps: what then happens to the values. encoder: what makes
+    codes of them. content: what happens to the bytes in memory.
     """
 
     model: Model
@@ -48,6 +49,8 @@ class Account:
     start: BitGenerator
     restarts: Mapping[str, BitGenerator] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    encoder: Encoder = as_planned
+    high_bits_first: bool = False
     big_endian: bool = False
     content: Callable[[Image], Image] = dict
 
@@ -92,7 +95,16 @@ class Account:
     def run(self) -> "Run":
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
         generator, origin = self.generator(self.start), self.start
-        arrays, places, image, rows = {}, {}, {}, {}
+        arrays: dict[str, F32] = {}
+        places, image, beside = {}, {}, {}
+
+        def keep(row: Row, values: F32) -> None:
+            buffer = self.encoder(row, values, generator) if row.format != "float32" else Buffer("", values, row.shape)
+            image[row.name] = self._packed(row, self._ordered(buffer.data))
+            for what in ("scale", "zero_point", "exponents"):
+                if (kept := getattr(buffer, what)) is not None:
+                    beside[f"{row.name}.{what}"] = self._ordered(kept)
+
         for row in self.rows:
             if row.name in self.restarts:
                 origin = self.restarts[row.name]
@@ -102,19 +114,16 @@ class Account:
             places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
                 values = step.do(row, values)
-            held = row.storage
-            if held.format == "float32":
-                image[row.name] = self._ordered(values)
-            elif row.stored_at_once:
-                buffer = encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
-                image[row.name] = self._ordered(buffer.data)
+            if row.stored_at_once:
+                keep(row, values)
             else:
-                arrays[row.name], rows[row.name] = values, row
+                arrays[row.name] = values
+        rows = {row.name: row for row in self.rows}
         names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
-        plan = Plan(self.model, tuple(rows[name] for name in names if name in rows))
-        stored = store(Values(plan, arrays, {}, {}, {}, generator.bitgen, generator.drawn))
-        image |= {name: self._ordered(buffer.data) for name, buffer in stored.buffers.items()}
-        return Run(self, self.content({name: image[name] for name in names}), places)
+        for name in names:
+            if name in arrays:
+                keep(rows[name], arrays[name])
+        return Run(self, self.content({name: image[name] for name in names}), beside, places)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
         if row.codes is not None:
@@ -128,13 +137,21 @@ class Account:
     def _ordered(self, data: NDArray[Any]) -> bytes:
         return (data.byteswap() if self.big_endian else data).tobytes()
 
+    def _packed(
+        self, row: Row, payload: bytes, change: Callable[[bytes, int, int], bytes] = to_high_bits_first
+    ) -> bytes:
+        layout = format_named(row.format)
+        if not self.high_bits_first or not isinstance(layout, Quantized) or not layout.packed:
+            return payload
+        return change(payload, layout.bits, row.size)
+
     def observed(self, row: Row, payload: bytes) -> F32 | None:
         """Return the values of a buffer in the order in which they were drawn.
 
         Of codes those that they stand for with scale 1; None where that says nothing of their sign.
         """
         layout = format_named(row.format)
-        data = np.frombuffer(payload, layout.dtype)
+        data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
         if row.format != "float32":
             if not isinstance(layout, Symmetric | QFormat):
@@ -161,10 +178,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of an account: the bytes in memory, and each buffer's place in the stream."""
+    """What came of an account: the bytes of buffers, those kept beside codes, and each buffer's place in the stream."""
 
     account: Account
     image: Image
+    beside: Image
     places: Mapping[str, Place]
 
 

@@ -71,7 +71,8 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
     if report.agrees:
         return Diagnosis(report, ())
     ordered = {c.name: dump[c.name] for c in report.comparisons}
-    return Diagnosis(report, tuple(Search(bundle.plan.model, ordered).explanations()))
+    itemsizes = {array.name: array.data.itemsize for array in bundle.arrays}
+    return Diagnosis(report, tuple(Search(bundle.plan.model, ordered, itemsizes).explanations()))
 
 
 def _first(report: Report) -> tuple[Comparison, Mismatch]:

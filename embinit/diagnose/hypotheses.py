@@ -7,6 +7,7 @@ from dataclasses import replace
 from embinit import initializers as schemes
 from embinit.bitgen import BitGenerator, Xorshift32
 from embinit.diagnose.account import Account, draws
+from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
     Aspect,
     Change,
@@ -43,6 +44,7 @@ def ordinary(model: Model, normals: bool) -> Iterator[Hypothesis]:
     yield from _draw_orders()
     yield from _restarts()
     yield from in_memory(planned)
+    yield from in_codes(planned)
 
 
 # Build, dialect and seed

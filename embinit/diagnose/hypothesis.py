@@ -22,17 +22,20 @@ class Aspect(IntEnum):
     FAN = auto()
     BIAS = auto()
     FORMAT = auto()
+    GROUPS = auto()
     ROUNDING = auto()
+    SCALE = auto()
     ORDER = auto()
     RESTART = auto()
     POSITION = auto()
     LAYOUT = auto()
     LITERALS = auto()
+    PACKING = auto()
     BYTE_ORDER = auto()
     CONTENT = auto()
 
 
-OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.ROUNDING})
+OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.GROUPS, Aspect.ROUNDING})
 
 
 @dataclass(frozen=True)

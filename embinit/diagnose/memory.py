@@ -1,16 +1,13 @@
-"""Mistakes between draw and memory: layouts, literals, formats, byte order."""
+"""Mistakes between draw and memory: layouts, literals, byte order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
 
-from embinit.diagnose.account import F32, Step, draws
-from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows, step
-from embinit.errors import EmbinitError
-from embinit.formats import ROUNDINGS, format_named
-from embinit.formats.storage import Storage
+from embinit.diagnose.account import F32, Step
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with, step
 from embinit.plan import Row
 
 
@@ -18,7 +15,6 @@ def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     """Return the mistakes that values may meet after they are drawn."""
     yield from _layouts(planned)
     yield from _literals()
-    yield from _formats(planned)
     sentence = "The bytes of every element are in big-endian order."
     yield Hypothesis(Aspect.BYTE_ORDER, "byte order", sentence, account_with(big_endian=True))
 
@@ -111,39 +107,3 @@ def _significant(values: F32, digits: int) -> F32:
         rest &= ~decade
     written[rest] = [float(f"{value:.{digits}g}") for value in values[rest].tolist()]
     return written
-
-
-def _formats(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    held = dict.fromkeys(row.storage for row in planned if draws(row))
-    for rounding in ROUNDINGS:
-        if any(storage.format != "float32" and storage.rounding != rounding for storage in held):
-            sentence, line = f"The device rounds to codes by {rounding}.", f'rounding = "{rounding}"'
-            yield Hypothesis(Aspect.ROUNDING, "rounding", sentence, _rounded(rounding), line)
-    for old in dict.fromkeys(storage.format for storage in held):
-        parts = dict.fromkeys(row.name.rpartition(".")[2] for row in planned if row.format == old)
-        for new in _alike(old):
-            line = "\n".join(f'{part}_format = "{new}"' for part in parts)
-            yield Hypothesis(Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new), line)
-
-
-def _alike(old: str) -> list[str]:
-    """Return the formats whose elements take as many bits."""
-    bits = format_named(old).bits
-    fixed = [f"q{bits - 1}", *(f"q{m}.{bits - m}" for m in (2, 3))]
-    scaled = [f"int{bits}", f"sym{bits}", f"asym{bits}", f"affine{bits}", *(f"sym_int32/{b}" for b in (8, 12, 16))]
-    return [new for new in (*fixed, *scaled, "float32") if new != old and _bits(new) == bits]
-
-
-def _bits(name: str) -> int | None:
-    try:
-        return format_named(name).bits
-    except EmbinitError:
-        return None
-
-
-def _rounded(rounding: str) -> Change:
-    return rows(lambda row: replace(row, storage=replace(row.storage, rounding=rounding)))
-
-
-def _reformatted(old: str, new: str) -> Change:
-    return rows(lambda row: replace(row, storage=Storage(new, row.storage.rounding)) if row.format == old else row)

@@ -15,7 +15,6 @@ from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.scales import scales
 from embinit.diagnose.streams import starts
 from embinit.errors import EmbinitError
-from embinit.formats import format_named
 from embinit.model import Model
 from embinit.plan import Row
 
@@ -89,16 +88,15 @@ class Explanation:
 
 
 class Search:
-    """The search for what explains a dump: its buffers by name, in the order of the plan."""
+    """The search for what explains a dump: arrays by name, in the order of the plan, with the bytes of an element."""
 
-    def __init__(self, model: Model, dump: Image) -> None:
+    def __init__(self, model: Model, dump: Image, itemsizes: Mapping[str, int]) -> None:
         self._dump = dump
         self._seen: set[int] = set()
         self._accounts: dict[Hypothesis, Account] = {}
         self._account = Account.of(model)
         self._rows = [row for row in self._account.rows if row.name in dump]
-        types = {row.name: np.dtype(f"<u{format_named(row.format).dtype.itemsize}") for row in self._rows}
-        self._elements = {name: np.frombuffer(dump[name], unsigned) for name, unsigned in types.items()}
+        self._elements = {name: np.frombuffer(held, f"<u{itemsizes[name]}") for name, held in dump.items()}
         planned = self._tried()
         assert planned is not None
         self._planned, self._image = planned, self._account.run().image
@@ -120,7 +118,7 @@ class Search:
             others += pairs
         found.sort(key=lambda explanation: explanation.cost)
         simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
-        others = [c for c in others if len(c.exact) < len(self._rows) and (any(c.equal.values()) or not found)]
+        others = [c for c in others if len(c.exact) < len(self._dump) and (any(c.equal.values()) or not found)]
         others.sort(key=lambda c: (-sum(c.equal.values()), len(c.hypotheses), c.apart))
         return [*simplest[:most], *(self._explanation(dict.fromkeys(self._dump, c)) for c in others[:most])]
 
@@ -162,18 +160,23 @@ class Search:
         """Return a candidate, or None where it cannot be, or gives what an earlier one gave and is not the dump."""
         ordered = tuple(sorted(hypotheses, key=lambda hypothesis: hypothesis.aspect))
         try:
-            image = self._changed(ordered).run().image
+            image = self._memory(ordered)
         except EmbinitError:
             return None
-        given = {name: np.frombuffer(image[name], held.dtype) for name, held in self._elements.items()}
-        equal = {name: _equal(given[name], held) for name, held in self._elements.items()}
+        equal = {name: _equal(image[name], held) for name, held in self._elements.items()}
         exact = frozenset(name for name, count in equal.items() if count == self._elements[name].size)
-        fingerprint = hash(tuple(image[row.name] for row in self._rows))
+        fingerprint = hash(tuple(image.values()))
         if fingerprint in self._seen and exact != self._dump.keys():
             return None
         self._seen.add(fingerprint)
         apart = self._apart(image) if len(ordered) == 1 else 0.0  # it orders single mistakes that get nothing right
         return Candidate(ordered, equal, exact, apart)
+
+    def _memory(self, hypotheses: tuple[Hypothesis, ...]) -> Image:
+        """Return what hypotheses leave in the arrays of the dump; nothing where they have no such array."""
+        run = self._changed(hypotheses).run()
+        held = {**run.image, **run.beside}
+        return {name: held.get(name, b"") for name in self._dump}
 
     def _apart(self, image: Image) -> float:
         """Return the sum of the absolute differences of float32 values; infinite where they do not compare."""
@@ -229,9 +232,7 @@ class Search:
 
     def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
         """Put together what each buffer's candidate gives, and compare all its bytes."""
-        images = {
-            candidate.hypotheses: self._changed(candidate.hypotheses).run().image for candidate in chosen.values()
-        }
+        images = {candidate.hypotheses: self._memory(candidate.hypotheses) for candidate in chosen.values()}
         image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
         reproduces = tuple(name for name, held in self._dump.items() if image[name] == held)
         hypotheses = dict.fromkeys(h for candidate in chosen.values() for h in candidate.hypotheses)
@@ -258,6 +259,6 @@ def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
     return kept
 
 
-def _equal(given: NDArray[Any], held: NDArray[Any]) -> int:
+def _equal(given: bytes, held: NDArray[Any]) -> int:
     """Return how many elements are equal: none where their number is not."""
-    return int(np.count_nonzero(given == held)) if given.size == held.size else 0
+    return int(np.count_nonzero(np.frombuffer(given, held.dtype) == held)) if len(given) == held.nbytes else 0

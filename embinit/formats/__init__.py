@@ -35,11 +35,23 @@ def _format_named(name: str) -> Format:
     raise _unknown(name)
 
 
+def family_named(name: str) -> Family:
+    """Return the family of a format's name, or of its pattern.
+
+    >>> family_named("sym5").name
+    'sym<b>'
+    """
+    if name in FORMATS:
+        return FORMATS[name]
+    format_named(name)
+    return next(family for family, (pattern, _) in _FAMILIES.items() if re.fullmatch(pattern, name, re.ASCII))
+
+
 def _unknown(name: object) -> EmbinitError:
     return EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
 
 
 __all__ = [
-    "FORMATS", "ROUNDINGS", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding", "format_named",
-    "refuse",
+    "FORMATS", "ROUNDINGS", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding", "family_named",
+    "format_named", "refuse",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Scaled integers: a float32 scale, and for the asymmetric ones a zero point, for each group or channel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -172,11 +172,62 @@ class Affine(Asymmetric):
         return Grid(parameters.scale, zero=parameters.zero_point.astype(np.int32))
 
 
+_INT8 = Family(
+    name="int8",
+    bits="8",
+    summary="CMSIS-NN and TFLite weights",
+    codes="-127 to 127, two's complement, a byte each",
+    grid="scale = fl(absmax / 127), of the buffer or of each output channel; zero point 0",
+    beside="scale: float32, one a buffer or channel",
+)
+_SYM = Family(
+    name="sym<b>",
+    bits="1..31",
+    summary="OnDeviceTraining SYM",
+    codes="-2^(b-1) to 2^(b-1) - 1, two's complement, packed from a byte's low bits up",
+    grid="scale = fl(absmax / fl(2^(b-1) - 1)), of the buffer or of each group",
+    beside="scale: float32, one a group",
+)
+_ASYM = Family(
+    name="asym<b>",
+    bits="1..30",
+    summary="OnDeviceTraining ASYM of 2026-07",
+    codes="0 to 2^b - 1, packed from a byte's low bits up",
+    grid="scale = fl(fl(max - min) / (2^b - 1)); zero point = round(fl(min / scale)), subtracted before rounding",
+    beside="scale: float32; zero point: int32",
+    draws="1 + n, the zero point's first",
+    zeros="codes 0, scale 1, zero point 0",
+    one="code 0, scale |value|, zero point 1 or -1",
+)
 FAMILIES: Families = {
-    Family("int8", "8", "CMSIS-NN and TFLite weights: a scale a buffer or channel"): ("int8", Channelwise.make),
-    Family("int4", "4", "the same in 4 bits, two codes a byte"): ("int4", PackedChannelwise.make),
-    Family("sym<b>", "1..31", "OnDeviceTraining SYM: a scale a group"): (f"sym{NUMBER}", Sym.make),
-    Family("asym<b>", "1..30", "OnDeviceTraining ASYM of 2026-07: one zero point"): (f"asym{NUMBER}", Asym.make),
-    Family("affine<b>", "1..16", "OnDeviceTraining ASYM since: a zero point a group"): (f"affine{NUMBER}", Affine.make),
-    Family("sym_int32/<b>", "32", "OnDeviceTraining SYM_INT32: one scale"): (f"sym_int32/{NUMBER}", SymInt32.make),
+    _INT8: ("int8", Channelwise.make),
+    replace(
+        _INT8,
+        name="int4",
+        bits="4",
+        summary="the same in 4 bits",
+        codes="-7 to 7, two's complement, two a byte, the one of even index in the low nibble",
+        grid="scale = fl(absmax / 7), of the buffer or of each output channel; zero point 0",
+    ): ("int4", PackedChannelwise.make),
+    _SYM: (f"sym{NUMBER}", Sym.make),
+    _ASYM: (f"asym{NUMBER}", Asym.make),
+    replace(
+        _ASYM,
+        name="affine<b>",
+        bits="1..16",
+        summary="OnDeviceTraining ASYM since",
+        grid="min and max reach 0; scale as asym; zero point = saturate(round(fl(-min / scale))), added after rounding",
+        beside="scale: float32, and zero point: uint16, one of each a group",
+        draws="groups + n, the zero points' first",
+        one="code 2^b - 1 and zero point 0, or code 0 and zero point 2^b - 1 of a negative one",
+    ): (f"affine{NUMBER}", Affine.make),
+    replace(
+        _SYM,
+        name="sym_int32/<b>",
+        bits="32",
+        summary="OnDeviceTraining SYM_INT32",
+        codes="as of sym<b>, in int32, little endian",
+        grid="scale = fl(absmax / fl(2^(b-1) - 1)), of the buffer",
+        beside="scale: float32",
+    ): (f"sym_int32/{NUMBER}", SymInt32.make),
 }

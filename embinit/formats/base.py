@@ -129,11 +129,24 @@ class Quantized(Format, ABC):
 
 @dataclass(frozen=True)
 class Family:
-    """Formats that share a name pattern: the pattern as a user reads it, the bits of an element, and what they are."""
+    """Formats that share a name pattern, as a user reads them (SPEC.md, section "Formats").
+
+    bits: of an element. codes: the smallest and the largest, and how they lie in memory. grid: what codes are steps of.
+    beside: what the device keeps beside the codes. draws: the words of stochastic rounding for n elements. zeros, one,
+    infinity and nan: what becomes of a buffer of zeros, of one element, of an infinity and of a NaN.
+    """
 
     name: str
     bits: str
     summary: str
+    codes: str
+    grid: str
+    beside: str = "nothing"
+    draws: str = "n"
+    zeros: str = "codes 0, scale 1"
+    one: str = "code qmax, or -qmax of a negative one"
+    infinity: str = "an error"
+    nan: str = "an error"
 
 
 #: Families, each with the regular expression of its names and what builds a format from a name and its numbers.

@@ -54,8 +54,14 @@ class BlockFloat(Quantized):
 
 
 FAMILIES: Families = {
-    Family("bfp<m>e<e>", "2..16", "OnDeviceTraining BFP: packed mantissas of m bits, an exponent of e bits a group"): (
-        f"bfp{NUMBER}e{NUMBER}",
-        BlockFloat.make,
-    ),
+    Family(
+        name="bfp<m>e<e>",
+        bits="2..16",
+        summary="OnDeviceTraining BFP: block floating point",
+        codes="-2^(m-1) to 2^(m-1) - 1, two's complement mantissas, packed from a byte's low bits up",
+        grid="steps of 2^(stored - bias), of each group the least with fl(absmax / qmax) <= 2^(stored - bias); e bits",
+        beside="stored exponent: uint8, one a group",
+        zeros="codes 0, exponent bias",
+        one="a code within half a step, or qmax",
+    ): (f"bfp{NUMBER}e{NUMBER}", BlockFloat.make),
 }

@@ -30,4 +30,17 @@ class Float32(Format):
         return 0
 
 
-FAMILIES: Families = {Family("float32", "32", "IEEE 754 binary32: the values themselves"): ("float32", Float32)}
+FAMILIES: Families = {
+    Family(
+        name="float32",
+        bits="32",
+        summary="IEEE 754 binary32: the values themselves",
+        codes="none: the bits of the value, little endian",
+        grid="none: nothing is rounded",
+        draws="0",
+        zeros="zeros",
+        one="itself",
+        infinity="itself",
+        nan="itself",
+    ): ("float32", Float32)
+}

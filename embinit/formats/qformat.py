@@ -1,6 +1,6 @@
 """Q-format fixed point: two's complement codes whose step is a power of two, as CMSIS-DSP and CMSIS-NN hold them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +80,23 @@ class QFormat(Quantized):
         return out.view(self.dtype)
 
 
+_Q = Family(
+    name="q<m>.<n>",
+    bits="8, 16, 32",
+    summary="fixed point: m integer bits counting the sign, n fractional",
+    codes="-2^(m+n-1) to 2^(m+n-1) - 1, two's complement, in the least of 8, 16, 32 bits, little endian",
+    grid="steps of 2^-n",
+    zeros="codes 0",
+    one="its code",
+    infinity="saturates",
+)
 FAMILIES: Families = {
-    Family("q<m>.<n>", "8, 16, 32", "fixed point: m integer bits counting the sign, n fractional"): (
-        rf"q{NUMBER}\.{NUMBER}",
-        QFormat.make,
-    ),
+    _Q: (rf"q{NUMBER}\.{NUMBER}", QFormat.make),
     **{
-        Family(f"q{n}", str(n + 1), f"q1.{n}"): (f"q{n}", lambda name, n=n: QFormat.make(name, 1, n))
+        replace(_Q, name=f"q{n}", bits=str(n + 1), summary=f"q1.{n}"): (
+            f"q{n}",
+            lambda name, n=n: QFormat.make(name, 1, n),
+        )
         for n in (7, 15, 31)
     },
 }

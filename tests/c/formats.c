@@ -1,10 +1,6 @@
-/* Runs requests against the buffer formats: each is an operation and its arguments as words, each answer is words.
- * Built as a program that reads requests from standard input, or called on a core through formats_run. */
+/* Requests to the buffer formats: an operation and its arguments as words, each answer is words. */
 #include "embinit_formats.h"
-
-uint32_t formats_run(const uint32_t *request, uint32_t *answer);
-extern uint32_t formats_request[4096];
-extern uint32_t formats_answer[8192];
+#include "respond.h"
 
 enum { Q, INT, SYM, SYM_INT32, ASYM, AFFINE, BFP, MAX_GROUPS = 64 };
 
@@ -136,8 +132,7 @@ static uint32_t fill(const uint32_t *a, uint32_t *answer)
     return a[3] + 1;
 }
 
-/* Answer one request; return the words of the answer. */
-uint32_t formats_run(const uint32_t *request, uint32_t *answer)
+uint32_t respond(const uint32_t *request, uint32_t *answer)
 {
     const uint32_t *a = request + 1;
     job j;
@@ -151,33 +146,3 @@ uint32_t formats_run(const uint32_t *request, uint32_t *answer)
         return fill(a, answer);
     }
 }
-
-#ifdef FORMATS_ON_HOST
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/* Standard input: words of the request, words of the answer, then the request; and so on. Each lies in memory of just
- * its size, so that the address sanitizer sees any access beyond. */
-int main(void)
-{
-    uint32_t sizes[2];
-    while (fread(sizes, sizeof *sizes, 2, stdin) == 2) {
-        uint32_t *request = malloc(sizes[0] * sizeof *request);
-        uint32_t *answer = malloc(sizes[1] * sizeof *answer);
-        if (request == NULL || answer == NULL || fread(request, sizeof *request, sizes[0], stdin) != sizes[0] ||
-            formats_run(request, answer) != sizes[1] || fwrite(answer, sizeof *answer, sizes[1], stdout) != sizes[1]) {
-            return 1;
-        }
-        free(request);
-        free(answer);
-    }
-    return 0;
-}
-
-#else
-
-uint32_t formats_request[4096];
-uint32_t formats_answer[8192];
-
-#endif

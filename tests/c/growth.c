@@ -1,13 +1,9 @@
-/* Runs requests against embinit_growth: words in, words out. Built as a program that reads requests from standard input,
- * or called on a core through growth_run. */
+/* Requests to embinit_growth: an operation and its arguments as words, each answer is words. */
 #include "embinit_growth.h"
 #include "embinit_libm.h"
 #include "embinit_normal.h"
 #include "embinit_scaled.h"
-
-uint32_t growth_run(const uint32_t *request, uint32_t *answer);
-extern uint32_t growth_request[16384];
-extern uint32_t growth_answer[16384];
+#include "respond.h"
 
 typedef union {
     uint64_t bits;
@@ -97,8 +93,7 @@ static uint32_t grow(const uint32_t *a, uint32_t *answer)
     return n;
 }
 
-/* Answer one request; return the words of the answer. */
-uint32_t growth_run(const uint32_t *request, uint32_t *answer)
+uint32_t respond(const uint32_t *request, uint32_t *answer)
 {
     const uint32_t *a = request + 1;
     switch (request[0]) {
@@ -110,33 +105,3 @@ uint32_t growth_run(const uint32_t *request, uint32_t *answer)
         return grow(a, answer);
     }
 }
-
-#ifdef GROWTH_ON_HOST
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/* Standard input: words of the request, words of the answer, then the request; and so on. Each lies in memory of just
- * its size, so that the address sanitizer sees any access beyond. */
-int main(void)
-{
-    uint32_t sizes[2];
-    while (fread(sizes, sizeof *sizes, 2, stdin) == 2) {
-        uint32_t *request = malloc(sizes[0] * sizeof *request);
-        uint32_t *answer = malloc(sizes[1] * sizeof *answer);
-        if (request == NULL || answer == NULL || fread(request, sizeof *request, sizes[0], stdin) != sizes[0] ||
-            growth_run(request, answer) != sizes[1] || fwrite(answer, sizeof *answer, sizes[1], stdout) != sizes[1]) {
-            return 1;
-        }
-        free(request);
-        free(answer);
-    }
-    return 0;
-}
-
-#else
-
-uint32_t growth_request[16384];
-uint32_t growth_answer[16384];
-
-#endif

@@ -1,13 +1,9 @@
-/* Runs requests against the C library: each is an operation and its arguments as words, each answer is words.
- * Built as a program that reads requests from standard input, or called on a core through twins_run. */
+/* Requests to the C library: an operation and its arguments as words, each answer is words. */
 #include "embinit.h"
 #include "embinit_libm.h"
 #include "embinit_normal.h"
 #include "embinit_scaled.h"
-
-uint32_t twins_run(const uint32_t *request, uint32_t *answer);
-extern uint32_t twins_request[16384];
-extern uint32_t twins_answer[16384];
+#include "respond.h"
 
 static uint64_t wide(const uint32_t *words)
 {
@@ -27,8 +23,7 @@ static float (*const COSF[])(float) = {embinit_cosf_double, embinit_cosf_fdlibm,
 static embinit_distribution *const SCALED[] = {embinit_scaled_uniform, embinit_scaled_normal,
                                                embinit_scaled_truncated_normal};
 
-/* Answer one request; return the words of the answer. */
-uint32_t twins_run(const uint32_t *request, uint32_t *answer)
+uint32_t respond(const uint32_t *request, uint32_t *answer)
 {
     const uint32_t *a = request + 1;
     embinit_xorshift32 xorshift = {a[0]};
@@ -115,33 +110,3 @@ uint32_t twins_run(const uint32_t *request, uint32_t *answer)
         return 1;
     }
 }
-
-#ifdef TWINS_ON_HOST
-
-#include <stdio.h>
-#include <stdlib.h>
-
-/* Standard input: words of the request, words of the answer, then the request; and so on. Each lies in memory of just
- * its size, so that the address sanitizer sees any access beyond. */
-int main(void)
-{
-    uint32_t sizes[2];
-    while (fread(sizes, sizeof *sizes, 2, stdin) == 2) {
-        uint32_t *request = malloc(sizes[0] * sizeof *request);
-        uint32_t *answer = malloc(sizes[1] * sizeof *answer);
-        if (request == NULL || answer == NULL || fread(request, sizeof *request, sizes[0], stdin) != sizes[0] ||
-            twins_run(request, answer) != sizes[1] || fwrite(answer, sizeof *answer, sizes[1], stdout) != sizes[1]) {
-            return 1;
-        }
-        free(request);
-        free(answer);
-    }
-    return 0;
-}
-
-#else
-
-uint32_t twins_request[16384];
-uint32_t twins_answer[16384];
-
-#endif

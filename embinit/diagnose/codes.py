@@ -1,0 +1,156 @@
+"""Mistakes between values and codes: formats, rounding, scales, zero points, channels, the order of bits."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from embinit.diagnose.account import draws
+from embinit.diagnose.encoders import Scaling
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows
+from embinit.errors import EmbinitError
+from embinit.formats import ROUNDINGS, Quantized, format_named
+from embinit.formats.affine import Asymmetric, Symmetric
+from embinit.formats.storage import Storage
+from embinit.plan import Row
+
+
+def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    """Return the mistakes that values may meet on the way to codes."""
+    held = list(dict.fromkeys(row.storage for row in planned if draws(row)))
+    layouts = [format_named(storage.format) for storage in held]
+    yield from _groups(planned)
+    yield from _roundings(held)
+    if any(isinstance(layout, Symmetric | Asymmetric) for layout in layouts):
+        yield from _scales()
+    if any(isinstance(layout, Asymmetric) for layout in layouts):
+        yield from _zero_points()
+    yield from _formats(planned, held)
+    if any(isinstance(layout, Quantized) and layout.packed and layout.bits % 8 for layout in layouts):
+        yield Hypothesis(
+            Aspect.PACKING, "nibble order" if all(layout.bits in (4, 8, 32) for layout in layouts) else "bit order",
+            "Codes are packed from a byte's high bits down: of two codes of 4 bits the first lies in the high nibble.",
+            account_with(high_bits_first=True),
+        )  # fmt: skip
+
+
+# Channels and groups
+
+
+def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    """Return other ways in which the elements of the weights may share scales."""
+    weights = [row for row in planned if draws(row) and "out" in row.axes and len(row.axes) > 1]
+    by_channel = [row for row in weights if format_named(row.format).grouping == "channels"]
+    by_run = [row for row in weights if format_named(row.format).grouping == "groups"]
+    if any(row.storage.channel_axis is not None for row in by_channel):
+        sentence = "One scale serves all channels of a weight."
+        yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(None), "per_channel = false")
+    for axis in dict.fromkeys(axis for row in by_channel for axis in row.axes):
+        if any(row.storage.channel_axis != _axis(row, axis) for row in by_channel):
+            line = "per_channel = true" if axis == "out" else None
+            sentence = f"A weight has a scale for each index of its axis {axis}."
+            yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), line)
+    if any(row.storage.group_size is not None for row in by_run):
+        yield Hypothesis(Aspect.GROUPS, "group size", "One scale serves a whole weight.", _grouped(lambda _row: None))
+    if by_run:
+        sentence = "A weight has a scale for each index of its first axis."
+        per_first = _grouped(lambda row: row.size // row.shape[0])
+        yield Hypothesis(Aspect.GROUPS, "group size", sentence, per_first)
+
+
+def _axis(row: Row, axis: str | None) -> int | None:
+    return row.axes.index(axis) if axis in row.axes else None
+
+
+def _shared(axis: str | None) -> Change:
+    def changed(row: Row) -> Row:
+        if len(row.axes) == 1 or format_named(row.format).grouping != "channels":
+            return row
+        return replace(row, storage=replace(row.storage, channel_axis=_axis(row, axis)))
+
+    return rows(changed)
+
+
+def _grouped(size: Callable[[Row], int | None]) -> Change:
+    def changed(row: Row) -> Row:
+        if len(row.axes) == 1 or format_named(row.format).grouping != "groups":
+            return row
+        return replace(row, storage=replace(row.storage, group_size=size(row)))
+
+    return rows(changed)
+
+
+# Rounding
+
+
+def _roundings(held: Sequence[Storage]) -> Iterator[Hypothesis]:
+    for rounding in ROUNDINGS:
+        if any(storage.format != "float32" and storage.rounding != rounding for storage in held):
+            sentence, line = f"The device rounds to codes by {rounding}.", f'rounding = "{rounding}"'
+            yield Hypothesis(Aspect.ROUNDING, "rounding", sentence, _rounded(rounding), line)
+
+
+def _rounded(rounding: str) -> Change:
+    return rows(lambda row: replace(row, storage=replace(row.storage, rounding=rounding)))
+
+
+# Scales and zero points
+
+
+def _scales() -> Iterator[Hypothesis]:
+    wide = np.float64
+    ways = (
+        ("Scales and quotients are computed in double.",
+         Scaling(lambda span, steps: span.astype(wide) / wide(steps), lambda values, scale: values / scale)),
+        ("Scales are float32, and values are divided by them in double.",
+         Scaling(quotient=lambda values, scale: values.astype(wide) / scale)),
+        ("Values are multiplied by a float32 reciprocal of the scale, 1 / scale.",
+         Scaling(quotient=lambda values, scale: values * (np.float32(1) / scale))),
+        ("Scales are rounded to float16.",
+         Scaling(lambda span, steps: (span / steps).astype(np.float16).astype(np.float32))),
+        ("Scales divide by one step more, such as 128 for 127.",
+         Scaling(lambda span, steps: span / np.float32(steps + np.float32(1)))),
+        ("Scales are rounded up to a power of two.",
+         Scaling(lambda span, steps: np.exp2(np.ceil(np.log2(span / steps))).astype(np.float32))),
+    )  # fmt: skip
+    for sentence, scaling in ways:
+        yield Hypothesis(Aspect.SCALE, "scale precision", sentence, account_with(encoder=scaling))
+
+
+def _zero_points() -> Iterator[Hypothesis]:
+    for sentence, scaling in (
+        ("Zero points are added where the format subtracts them, and subtracted where it adds.", Scaling(added=True)),
+        ("Zero points are stored with the other sign.", Scaling(stored=np.negative)),
+        ("Zero points have the other sign, in codes and in memory.", Scaling(added=True, stored=np.negative)),
+    ):
+        yield Hypothesis(Aspect.SCALE, "zero-point sign", sentence, account_with(encoder=scaling))
+
+
+# Formats
+
+
+def _formats(planned: Sequence[Row], held: Sequence[Storage]) -> Iterator[Hypothesis]:
+    for old in dict.fromkeys(storage.format for storage in held):
+        parts = dict.fromkeys(row.name.rpartition(".")[2] for row in planned if row.format == old)
+        for new in _alike(old):
+            line = "\n".join(f'{part}_format = "{new}"' for part in parts)
+            yield Hypothesis(Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new), line)
+
+
+def _alike(old: str) -> list[str]:
+    """Return the formats whose elements take as many bits."""
+    bits = format_named(old).bits
+    fixed = [f"q{bits - 1}", *(f"q{m}.{bits - m}" for m in (2, 3))]
+    scaled = [f"int{bits}", f"sym{bits}", f"asym{bits}", f"affine{bits}", *(f"sym_int32/{b}" for b in (8, 12, 16))]
+    return [new for new in (*fixed, *scaled, "float32") if new != old and _bits(new) == bits]
+
+
+def _bits(name: str) -> int | None:
+    try:
+        return format_named(name).bits
+    except EmbinitError:
+        return None
+
+
+def _reformatted(old: str, new: str) -> Change:
+    return rows(lambda row: replace(row, storage=Storage(new, row.storage.rounding)) if row.format == old else row)

@@ -1,0 +1,135 @@
+"""Encoders: other ways in which a device may make codes of a buffer's values, in NumPy."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.formats import Groups, Parameters, Quantized, format_named
+from embinit.formats.affine import Affine, Asymmetric, Symmetric
+from embinit.generator import Generator
+from embinit.plan import Row
+from embinit.store import Buffer, encode, saturated
+
+F32 = NDArray[np.float32]
+Floats = NDArray[Any]  # of float32 or float64, as the device computes
+Encoder = Callable[[Row, F32, Generator], Buffer]
+
+
+def as_planned(row: Row, values: F32, generator: Generator) -> Buffer:
+    """Encode as the plan says."""
+    held = row.storage
+    if row.codes is not None:
+        return saturated(values, held.format)
+    return encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How a device comes from values to quotients, and what it does with a zero point; as planned by default.
+
+    scale: from the span of a group's values and the steps that it takes. quotient: of values and their scales.
+    added: whether the zero point is added where it should be subtracted, and the other way round. stored: what is kept
+    of it.
+    """
+
+    scale: Callable[[F32, np.float32], Floats] = lambda span, steps: span / steps
+    quotient: Callable[[F32, Floats], Floats] = lambda values, scale: values / scale
+    added: bool = False
+    stored: Callable[[NDArray[Any]], NDArray[Any]] = lambda zero_point: zero_point
+
+    def __call__(self, row: Row, values: F32, generator: Generator) -> Buffer:
+        """Encode values; formats without a scale are encoded as planned."""
+        layout = format_named(row.format)
+        if row.codes is not None or not isinstance(layout, Symmetric | Asymmetric):
+            return as_planned(row, values, generator)
+        flat, held = values.reshape(-1), row.storage
+        groups = layout.groups(row.shape, held.group_size, held.channel_axis)
+        of = np.arange(flat.size) // groups.run % groups.count
+        with np.errstate(all="ignore"):
+            low, high = (_each(best, flat, groups, of) for best in (np.minimum, np.maximum))
+            if isinstance(layout, Symmetric):
+                scale = self._scale(np.maximum(np.abs(low), np.abs(high)), layout.steps)
+                codes = _rounded(self.quotient(flat, scale[of]), held.rounding, generator)
+                kept = None
+            else:
+                codes, scale, kept = self._asymmetric(layout, flat, (low, high), of, held.rounding, generator)
+        if not np.isfinite(codes).all():
+            raise EmbinitError(f"{row.name} has no codes")
+        parameters = Parameters(scale.astype(np.float32), kept)
+        return _buffer(row, layout, np.clip(codes, layout.qmin, layout.qmax).astype(np.int32), parameters)
+
+    def _asymmetric(
+        self, layout: Asymmetric, values: F32, ends: tuple[F32, F32], of: NDArray[np.intp], mode: str, words: Generator
+    ) -> tuple[Floats, Floats, NDArray[Any]]:
+        """Return codes before they saturate, scales, and what is kept of the zero points."""
+        low, high = ends
+        sign = -1 if self.added else 1
+        if isinstance(layout, Affine):
+            low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+            scale = self._scale(high - low, layout.qmax)
+            zero_point = np.clip(_rounded(-self.quotient(low, scale), mode, words), 0, layout.qmax)
+            codes = _rounded(self.quotient(values, scale[of]), mode, words) + sign * zero_point[of]
+            return codes, scale, self.stored(zero_point).astype(np.int32).astype(np.uint16)
+        constant = low == high
+        scale = self._scale(np.where(constant, np.abs(low), high - low), 1 if constant[0] else layout.qmax)
+        zero_point = _rounded(self.quotient(low, scale), mode, words)
+        codes = _rounded(self.quotient(values, scale[of]) - sign * zero_point[of], mode, words)
+        return codes, scale, self.stored(zero_point).astype(np.int32)
+
+    def _scale(self, span: F32, steps: float) -> Floats:
+        return np.where(span == 0, np.float32(1), self.scale(span, np.float32(steps)))
+
+
+def _each(best: np.ufunc, values: F32, groups: Groups, of: NDArray[np.intp]) -> F32:
+    """Return the smallest or the largest value of each group."""
+    found = values[: groups.run * groups.count : groups.run].copy()
+    best.at(found, of, values)
+    return found
+
+
+def _rounded(quotients: Floats, mode: str, generator: Generator) -> Floats:
+    """Round to integers in the precision given, drawing a word each where that is stochastic, as ever in float32."""
+    match mode:
+        case "half_even":
+            return np.rint(quotients)
+        case "truncate":
+            return np.trunc(quotients)
+        case "floor":
+            return np.floor(quotients)
+        case "stochastic":
+            words = generator.bitgen.random_raw(quotients.size)
+            jitter = (words >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
+            quotients = (quotients.astype(np.float32) + jitter) - np.float32(0.5)
+    whole = np.trunc(quotients)
+    rounded: Floats = whole + np.copysign(np.abs(quotients - whole) >= 0.5, quotients)
+    return rounded
+
+
+def _buffer(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: Parameters) -> Buffer:
+    from embinit._kernels import formats
+
+    if not layout.packed:
+        return Buffer(row.format, codes.astype(layout.dtype).reshape(row.shape), row.shape, *parameters)
+    payload = np.empty(layout.nbytes(codes.size), np.uint8)
+    formats.pack(codes, layout.bits, payload)
+    return Buffer(row.format, payload, row.shape, *parameters)
+
+
+def to_high_bits_first(payload: bytes, bits: int, n: int) -> bytes:
+    """Return packed codes with the bits of each in the opposite order, from a byte's high end on."""
+    stream = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")[: n * bits]
+    return np.packbits(stream.reshape(n, bits)[:, ::-1].reshape(-1), bitorder="big").tobytes()
+
+
+def to_low_bits_first(payload: bytes, bits: int, n: int) -> bytes:
+    """Undo to_high_bits_first.
+
+    >>> to_low_bits_first(to_high_bits_first(bytes([0x21, 0x43]), 4, 4), 4, 4).hex()
+    '2143'
+    """
+    stream = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="big")[: n * bits]
+    return np.packbits(stream.reshape(n, bits)[:, ::-1].reshape(-1), bitorder="little").tobytes()
