@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import embinit
 from embinit import EmbinitError, Generator, codegen, device
 from embinit.bundle import gather
+from embinit.diagnose import diagnose
 from embinit.dialects import DIALECTS as DIALECTS_OF_ALL
 from embinit.dialects import dialect_named
 from embinit.dialects.torch import TORCH
@@ -140,6 +141,33 @@ def test_formats_of_a_layer_with_many_parts_go_by_weight_and_bias():
         "l.weight_ih_l0": "q15", "l.weight_hh_l0": "q15", "l.bias_ih_l0": "sym8", "l.bias_hh_l0": "sym8",
         "l.weight_hr_l0": "q15",
     }  # fmt: skip
+
+
+MIXED = [
+    embinit.Conv2d(name="image", in_channels=3, out_channels=5, kernel_size=[2, 3]),
+    embinit.Conv1d(name="signal", in_channels=3, out_channels=5, kernel_size=2),
+    embinit.GRU(name="gru", input_size=3, hidden_size=2),
+    embinit.Embedding(name="table", num_embeddings=4, embedding_dim=5, padding_idx=1),
+    embinit.Linear(name="fc", in_features=3, out_features=4, weight_init=embinit.initializers.sparse(0.5)),
+]
+
+
+def diagnosed(values):
+    bundle = gather(embinit.Model("m", MIXED, seed=3, dialect="torch").plan())
+    return diagnose(bundle, {name: array.tobytes() for name, array in values.items()}, "dump").explanations[0]
+
+
+def test_a_dump_of_layers_of_any_rank_is_diagnosed():
+    found = diagnosed(embinit.Model("m", MIXED, seed=4, dialect="torch").init())
+    assert [cause.hypothesis.name for cause in found.causes] == ["seed"]
+    assert found.exact
+
+    values = embinit.Model("m", MIXED, seed=3, dialect="torch").init()
+    for name in ("image.weight", "signal.weight", "fc.weight"):
+        values[name] = np.ascontiguousarray(values[name].swapaxes(0, 1))
+    found = diagnosed(values)
+    assert "image.weight as [in, out, height, width]" in found.causes[0].hypothesis.sentence
+    assert found.exact
 
 
 HEAD = '[model]\nname = "m"\nseed = 1\ndialect = "{}"\n[[layer]]\nname = "fc"\n'

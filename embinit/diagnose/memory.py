@@ -37,16 +37,22 @@ def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """An order of the axes of a convolution's weight; turned: whether that of a matrix changes with it."""
+    """An order of a convolution's axes; turned: whether in and out change places in weights of another rank."""
 
     order: tuple[int, ...]
     turned: bool
 
     def of(self, row: Row) -> tuple[int, ...]:
         """Return the order of a buffer's axes."""
+        order = list(range(len(row.shape)))
         if "in" not in row.axes:
-            return tuple(range(len(row.shape)))
-        return self.order if len(row.shape) == len(self.order) else (1, 0) if self.turned else (0, 1)
+            return tuple(order)
+        if len(order) == len(self.order):
+            return self.order
+        if self.turned:
+            inputs, outputs = row.axes.index("in"), row.axes.index("out")
+            order[inputs], order[outputs] = outputs, inputs
+        return tuple(order)
 
     def apply(self, row: Row, values: F32) -> F32:
         """Return the values in the order of the permuted array."""
