@@ -60,7 +60,7 @@ def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch
     """Return a model's initial values as tensors, by buffer name or, for a module like it, by the module's names.
 
     With a module the result is what module.load_state_dict takes: its own state, such as the statistics of a batch
-    norm, with the parameters replaced and in PyTorch's layouts.
+    norm, with the parameters replaced and in PyTorch's layouts. A shared parameter holds what its first owner does.
 
     >>> import torch, embinit.torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1))
@@ -76,14 +76,17 @@ def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch
 
 
 def _by_path(model: Model, module: "Module") -> "dict[str, torch.Tensor]":
-    """Return a model's initial values by the names of a module's parameters, and in PyTorch's layouts."""
+    """Return a model's initial values by all names of a module's parameters, and in PyTorch's layouts."""
     import torch
 
     paths = _paths(model, module)
     values = model.init()
-    return {
+    found = {
         paths[tensor.name]: torch.from_numpy(values[tensor.name].transpose(_order(tensor))) for tensor in model.tensors
     }
+    first = {parameter: path for path, parameter in module.named_parameters()}
+    named = module.named_parameters(remove_duplicate=False)
+    return {path: found[first[parameter]] for path, parameter in named}
 
 
 def _paths(model: Model, module: "Module") -> dict[str, str]:

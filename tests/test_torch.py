@@ -464,6 +464,25 @@ def test_a_state_dict_loads_into_the_module_it_is_for():
 
 
 @needs_torch
+def test_a_shared_parameter_holds_what_its_first_owner_does():
+    import torch
+
+    import embinit.torch
+
+    net = torch.nn.Sequential(torch.nn.Embedding(4, 3), torch.nn.Linear(3, 4))
+    net[1].weight = net[0].weight
+    model = embinit.Model.from_torch(net, seed=3, dialect="torch")
+    net.load_state_dict(embinit.torch.state_dict(model, net))
+    values = list(model.init().values())
+
+    assert_same(net[0].weight, values[0])
+    assert net[1].weight is net[0].weight
+    assert_same(net[1].bias, values[2])
+    embinit.torch.init_(net, 4, dialect="torch")
+    assert_same(net[0].weight, embinit.Model.from_torch(net, seed=4, dialect="torch").init()["embedding_0.weight"])
+
+
+@needs_torch
 def test_a_state_dict_is_of_its_module():
     import torch
 
