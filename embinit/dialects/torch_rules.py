@@ -28,8 +28,8 @@ from embinit.initializers import (
 from embinit.layers import LSTM, Cell, Conv1d, Conv2d, Conv3d, Embedding, Layer, Parameter, Recurrent
 from embinit.samplers.torch import truncation
 
-#: A truncated normal may take as many draws a value.
-MOST_DRAWS = 10_000
+#: A truncated normal may take as many rounds.
+MOST_ROUNDS = 10_000
 #: What torch.manual_seed takes; a negative seed stands for itself plus 2^64.
 SEEDS = range(-(2**63), 2**64)
 
@@ -193,20 +193,32 @@ def between(low: float, high: float) -> Uniform:
 
 
 def drawable(initializer: TruncNormal) -> TruncNormal:
-    """Return a truncated normal distribution unless drawing it would take for ever.
+    """Return a truncated normal distribution unless drawing it would take for ever, as it may in PyTorch."""
+    how = truncation(initializer)
+    if not how.redraws and rounds(initializer, how.peak) > MOST_ROUNDS:
+        raise EmbinitError(
+            f"{initializer} takes more than {MOST_ROUNDS} rounds: low and high must be closer to each other, or to mean"
+        )
+    return initializer
 
-    Uniform values from low to high hit the tail of a density that falls from low on, or from high down, about as often
-    as a tail of Mills' ratio is wide.
+
+def rounds(initializer: TruncNormal, peak: float) -> float:
+    """Return about how many uniform values trunc_normal_ draws for each that it keeps.
+
+    Their range may be wider than the density, of which Mills' ratio tells the width of a tail; and rounded to float32
+    the density may be small wherever a value can be.
+
+    >>> rounds(TruncNormal(0.0, 1.0, 2.0, 3.0), -2.0), rounds(TruncNormal(0.0, 1.0, 2.0, 1e6), -2.0) > 1e6
+    (2.414213562373095, True)
     """
     mean, stddev, low, high = initializer.mean, initializer.stddev, initializer.low, initializer.high
     away = max(low - mean, mean - high, 0.0) / stddev
-    tail = 2 / (away + math.sqrt(away * away + 4))
-    if not truncation(initializer).redraws and tail * MOST_DRAWS * stddev < high - low:
-        raise EmbinitError(
-            f"{initializer} takes more than {MOST_DRAWS} draws a value: low and high must be closer to each other, "
-            "or to mean"
-        )
-    return initializer
+    tail = stddev * 2 / (away + math.sqrt(away * away + 4))
+    places = np.array([low, high, max(low, min(mean, high))], np.float32)
+    with np.errstate(all="ignore"):
+        deviations = (places - np.float32(mean)) / np.float32(stddev)
+        density = float(np.max(deviations * deviations * np.float32(-0.5) - np.float32(peak)))
+    return max(1.0, (high - low) / tail) * math.exp(min(700.0, max(0.0, -density)))
 
 
 def inverse_root(fan: int) -> Uniform:
