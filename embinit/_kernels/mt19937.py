@@ -50,15 +50,15 @@ def mt19937(state: Words, out: Words) -> None:
 def mt19937_next(state: Words) -> np.uint32:
     """Draw one word."""
     if state[N] == N:
-        skip_blocks(state, 1)
+        next_blocks(state, 1)
         state[N] = np.uint32(0)
     position = state[N]
     state[N] = np.uint32(position + np.uint32(1))
     return tempered(state[position])
 
 
-@kernel
-def skip_blocks(state: Words, blocks: int) -> None:
+@inlined
+def next_blocks(state: Words, blocks: int) -> None:
     """Replace the block of words by the one that stands blocks >= 0 blocks after it."""
     x = np.empty(2 * N, np.uint32)
     x[:N] = state[:N]
@@ -67,6 +67,12 @@ def skip_blocks(state: Words, blocks: int) -> None:
             x[i + N] = following(x, i)
         x[:N] = x[N:]
     state[:N] = x[:N]
+
+
+@kernel
+def skip_blocks(state: Words, blocks: int) -> None:
+    """Do that from Python."""
+    next_blocks(state, blocks)
 
 
 @kernel
