@@ -68,6 +68,7 @@ def test_eight_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected)
     assert compiled == 0
     assert {one for _, _, one in found} == {directory}
     assert not list(directory.glob("*.tmp.*"))
+    assert [path.name.split("-")[0] for path in directory.glob("*.nbi")] == ["uniform.from_ring"]  # and nothing else
 
 
 def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path, expected):

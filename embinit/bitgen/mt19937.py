@@ -31,7 +31,7 @@ def characteristic_polynomial() -> int:
 
 CHARACTERISTIC = characteristic_polynomial()
 #: Its powers of z: few enough to reduce a polynomial by one shift for each.
-POWERS = [i for i in range(DEGREE + 1) if CHARACTERISTIC >> i & 1]
+POWERS = [i for i, bit in enumerate(reversed(f"{CHARACTERISTIC:b}")) if bit == "1"]
 
 
 def reduced(polynomial: int) -> int:
