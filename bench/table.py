@@ -19,11 +19,12 @@ import numpy as np
 
 import embinit
 
-from peers import NUMPY, Row, rows
+from peers import NUMPY, Row, Work, rows
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SIZES = [10**3, 10**4, 10**5, 10**6, 16 * 10**6]
 LARGE = 3 * 10**8
+HEADS = ["2 threads", "C", *NUMPY, "torch", "NumPy", "fill"]
 #: Seconds that one timing takes at least, and that all rounds of a line take together at most.
 TICK, LINE = 1e-3, 3.0
 ROUNDS = 15
@@ -66,36 +67,53 @@ def same_bits(row: Row, n: int) -> bool:
     return bool(np.array_equal(values.view(np.uint32), others.view(np.uint32)))
 
 
-def kernels(sizes: list[int]) -> None:
-    """Print a line for each kernel, size and number of threads."""
-    heads = ["ours", "C", *NUMPY, "torch", "NumPy", "fill"]
-    print("\nTimes as multiples of ours; the last column is ours in nanoseconds per element.\n")
-    print(f"| kernel | elements | threads | {' | '.join(heads)} | ns |")
-    print("|---" * (len(heads) + 4) + "|")
-    measured = rows()
+def kernels(measured: list[Row], sizes: list[int]) -> None:
+    """Print a line for each kernel and size."""
+    print("\nTimes as multiples of ours on one thread; the last column is ours in nanoseconds per element.\n")
+    print(f"| kernel | elements | {' | '.join(HEADS)} | ns |")
+    print("|---" * (len(HEADS) + 3) + "|")
     for row in measured:
         if not same_bits(row, 10**5):
             print(f"{row.name}: the bits of serial C are others", file=sys.stderr)
-    for n in sizes:
-        values = np.empty(n, np.float32)
-        for row in measured:
-            for threads in (1, 2) if n >= 2**21 and not row.reads else (1,):
-                os.environ["EMBINIT_THREADS"] = str(threads)
-                values[:] = np.linspace(-1, 1, min(n, 1000), dtype=np.float32).repeat(-(-n // min(n, 1000)))[:n]
-                line(row, values, threads, heads)
+        for n in sizes:
+            line(row, np.linspace(-1, 1, n, dtype=np.float32))
 
 
-def line(row: Row, values: np.ndarray, threads: int, heads: list[str]) -> None:
+def line(row: Row, values: np.ndarray) -> None:
     """Print one line: each contender's time as a multiple of ours, and ours in nanoseconds."""
-    works = {"ours": row.ours, "C": row.serial, **row.peers, "fill": lambda out: out.fill(1.0)}
-    if row.reads:
-        other = values.copy()
-        works["fill"] = lambda _: other.fill(1.0)
-    found = turns({name: lambda work=work: work(values) for name, work in works.items()})
-    ours = found["ours"]
-    cells = [f"{ratio(found[head], ours):.2f}" if head in found else "" for head in heads]
-    print(f"| {row.name} | {values.size:.0e} | {threads} | {' | '.join(cells)} | ", end="")
-    print(f"{statistics.median(ours) / values.size * 1e9:.3f} |", flush=True)
+    other = values.copy()
+    works = {"ours": on_threads(1, row.ours), "2 threads": on_threads(2, row.ours), "C": row.serial, **row.peers}
+    if row.reads or values.size < embinit.generator.LARGE:
+        del works["2 threads"]
+    found = turns({
+        **{name: lambda work=work: work(values) for name, work in works.items()},
+        "fill": lambda: other.fill(1.0),
+    })  # fmt: skip
+    cells = [f"{ratio(found[head], found['ours']):.2f}" if head in found else "" for head in HEADS]
+    nanoseconds = statistics.median(found["ours"]) / values.size * 1e9
+    print(f"| {row.name} | {values.size:.1e} | {' | '.join(cells)} | {nanoseconds:.3f} |", flush=True)
+
+
+def on_threads(count: int, work: Work) -> Work:
+    """Return the same work on a number of threads."""
+
+    def counted(out: np.ndarray) -> object:
+        os.environ["EMBINIT_THREADS"] = str(count)
+        return work(out)
+
+    return counted
+
+
+def growth(measured: list[Row], sizes: list[int]) -> None:
+    """Print what an element costs as arrays grow, the sizes taking turns."""
+    out = np.ones(max(sizes), np.float32)
+    print(f"\nNanoseconds per element on one thread.\n\n| elements | {' | '.join(f'{n:.1e}' for n in sizes)} |")
+    print("|---" * (len(sizes) + 1) + "|")
+    works = {row.name: on_threads(1, row.ours) for row in measured if not row.reads}
+    for name, work in {**works, "fill": lambda out: out.fill(1.0)}.items():
+        found = turns({str(n): lambda n=n, work=work: work(out[:n]) for n in sizes})
+        each = [statistics.median(found[str(n)]) / n * 1e9 for n in sizes]
+        print(f"| {name} | {' | '.join(f'{cost:.3f}' for cost in each)} |", flush=True)
 
 
 def models() -> None:
@@ -170,13 +188,15 @@ def memory(n: int) -> None:
 def main() -> None:
     """Print all tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--large", action="store_true", help="also 3e8 elements: 1.2 GB, 2.4 GB at most")
+    parser.add_argument("--large", action="store_true", help="growth up to 3e8 elements: 1.2 GB")
     parser.add_argument("--quick", action="store_true", help="only 1e6 elements of each kernel")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
     print(f"load average {os.getloadavg()[0]:.2f}: above 0.5 or so, measure again")
-    kernels([10**6] if options.quick else SIZES + [LARGE] * options.large)
+    measured = rows()
+    kernels(measured, [10**6] if options.quick else SIZES)
     if not options.quick:
+        growth(measured, SIZES + [LARGE] * options.large)
         models()
         processes()
         memory(16 * 10**6)
