@@ -14,6 +14,8 @@ from embinit.generator import Generator
 from embinit.model import Model
 from embinit.plan import Plan, Row
 
+FLOATS, CODES = np.dtype(np.float32), np.dtype(np.int64)
+
 
 @dataclass(frozen=True)
 class Values:
@@ -65,7 +67,7 @@ def going_on(model: Model, bitgen: BitGenerator) -> Generator:
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
     """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
-    dtype = np.dtype(np.float32 if row.codes is None else np.int64)
+    dtype = FLOATS if row.codes is None else CODES
     if out is None:
         return np.empty(row.shape, dtype)
     array = out.get(row.name)

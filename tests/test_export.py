@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from safetensors.numpy import load_file
 
 import embinit
 from embinit import EmbinitError, __main__
@@ -132,6 +131,7 @@ def test_some_formats_only(plan, tmp_path):
 
 
 def test_safetensors_are_the_arrays_and_the_same_bytes(tmp_path):
+    load_file = pytest.importorskip("safetensors.numpy").load_file
     layers = [
         embinit.Linear(name="fc", in_features=5, out_features=3, weight_format="sym4", bias_format="q15"),
         embinit.LayerNorm(name="norm", normalized_shape=3),

@@ -13,13 +13,33 @@ from embinit.bitgen.xorshift32 import power_of_z
 
 import reference
 
-EDGES = [0, 1, 32, 64, 128, 256, 512, stream.SPAN, stream.HISTORY, uniform.RING, stream.BLOCK, 3 * uniform.RING, 20000]
+EDGES = [
+    0,
+    1,
+    32,
+    64,
+    stream.START,
+    256,
+    512,
+    stream.SPAN,
+    stream.HISTORY,
+    uniform.RING,
+    stream.BLOCK,
+    3 * uniform.RING,
+    20000,
+]
 EDGES += [stream.BLOCK + stream.SPAN, 2 * stream.BLOCK, uniform.RING - uniform.NEAR, 2 * uniform.RING - uniform.FAR]
 SIZES = sorted({max(0, size + near) for size in EDGES for near in (-1, 0, 1)})
 
 
 @pytest.mark.parametrize(
-    "exponents", [(stream.SPAN, 375, 241, 123, 0), (uniform.RING, uniform.FAR, uniform.NEAR, 0)], ids=len
+    "exponents",
+    [
+        (stream.START, 84, 80, 76, 72, 68, 60, 56, 36, 24, 0),
+        (stream.SPAN, 375, 241, 123, 0),
+        (uniform.RING, uniform.FAR, uniform.NEAR, 0),
+    ],
+    ids=len,
 )
 def test_the_recurrences_are_multiples_of_the_characteristic_polynomial(exponents):
     assert reduce(xor, map(power_of_z, exponents)) == 0

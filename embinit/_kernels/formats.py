@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.arrays import copy
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
@@ -286,7 +287,7 @@ def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
         for i in range(codes.size):
             halves[i] = np.int16(codes[i])
     elif bits == 32:
-        out[: 4 * codes.size].view(np.int32)[:] = codes
+        copy(codes, out[: 4 * codes.size].view(np.int32))
     else:
         mask = np.uint64((1 << bits) - 1)
         whole = codes.size * bits // 32
@@ -318,7 +319,7 @@ def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
         for i in range(codes.size):
             codes[i] = np.int32(halves[i])
     elif bits == 32:
-        codes[:] = data[: 4 * codes.size].view(np.int32)
+        copy(data[: 4 * codes.size].view(np.int32), codes)
     else:
         pending, filled, at = np.uint64(0), 0, 0
         for i in range(codes.size):

@@ -6,11 +6,24 @@ The state is uint32[625]: a block of 624 words of the recurrence, and how many o
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.arrays import copy
 from embinit._kernels.jit import inlined, kernel
 
 Words = NDArray[np.uint32]
 
 N, M = 624, 397
+
+
+@kernel
+def seed(value: int, state: Words) -> None:
+    """Write the state that init_genrand of 2002 makes of a value below 2^32; no word is drawn, none is left."""
+    state[0] = np.uint32(value)
+    for i in range(1, N):
+        x = state[i - 1]
+        state[i] = np.uint32(
+            np.uint32(np.uint32(1812433253) * np.uint32(x ^ np.uint32(x >> np.uint32(30)))) + np.uint32(i)
+        )
+    state[N] = np.uint32(N)
 
 
 @inlined
@@ -36,13 +49,13 @@ def mt19937(state: Words, out: Words) -> None:
     position = np.int64(state[N])
     more = max(int(position + out.size - 1) // N, 0) * N
     x = np.empty(N + more, np.uint32)
-    x[:N] = state[:N]
+    copy(state[:N], x)
     for i in range(more):
         x[i + N] = following(x, i)
     undrawn = x[position:]
     for i in range(out.size):
         out[i] = tempered(undrawn[i])
-    state[:N] = x[more:]
+    copy(x[more:], state)
     state[N] = np.uint32(position + out.size - more)
 
 
@@ -50,23 +63,29 @@ def mt19937(state: Words, out: Words) -> None:
 def mt19937_next(state: Words) -> np.uint32:
     """Draw one word."""
     if state[N] == N:
-        skip_blocks(state, 1)
+        next_blocks(state, 1)
         state[N] = np.uint32(0)
     position = state[N]
     state[N] = np.uint32(position + np.uint32(1))
     return tempered(state[position])
 
 
-@kernel
-def skip_blocks(state: Words, blocks: int) -> None:
+@inlined
+def next_blocks(state: Words, blocks: int) -> None:
     """Replace the block of words by the one that stands blocks >= 0 blocks after it."""
     x = np.empty(2 * N, np.uint32)
-    x[:N] = state[:N]
+    copy(state[:N], x)
     for _ in range(blocks):
         for i in range(N):
             x[i + N] = following(x, i)
-        x[:N] = x[N:]
-    state[:N] = x[:N]
+        copy(x[N:], x)
+    copy(x[:N], state)
+
+
+@kernel
+def skip_blocks(state: Words, blocks: int) -> None:
+    """Do that from Python."""
+    next_blocks(state, blocks)
 
 
 @kernel
@@ -83,4 +102,4 @@ def jump(state: Words, polynomial: NDArray[np.uint8]) -> None:
             for j in range(N):
                 window[j] ^= state[j]
         x[i + N] = following(x, i)
-    state[:N] = x[polynomial.size :]
+    copy(x[polynomial.size :], state)

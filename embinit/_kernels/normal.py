@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.arrays import copy
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import (
@@ -81,46 +82,48 @@ def _serial(
 def box_muller_cosine(
     kind: int,
     state: Words,
-    shift: np.uint32,
+    shift: int,
     libm: int,
     deviation_first: bool,
     fused: bool,
-    mean: np.float32,
-    stddev: np.float32,
+    mean: float,
+    stddev: float,
     out: NDArray[np.float32],
 ) -> int:
-    """Fill out (float32) with normal values; return the number of words drawn.
+    """Fill out (float32) with normal values; mean and stddev are rounded to float32. Return the words drawn.
 
     An element takes two words, u1 and u2, and one more for each u1 that is too small. Whole blocks are computed as if
     none were; a block in which one is, is drawn again from its start, one value at a time.
     """
     half = BLOCK // 2
+    shift32, mean32, stddev32 = np.uint32(shift), np.float32(mean), np.float32(stddev)
     words = new_words()
     u1, angle = np.empty(half, np.float32), np.empty(half, np.float32)
     log, cosine = np.empty(half, np.float32), np.empty(half, np.float32)
+    before = np.empty_like(state)
     drawn = 0
     fresh = True
     for start in range(0, out.size, half):
         count = min(half, out.size - start)
-        before = state.copy()
+        copy(state, before)
         refill(kind, state, words, 2 * count, fresh)
         pairs = words[HISTORY : HISTORY + 2 * count]
         smallest = np.uint32(0xFFFFFFFF)
         for i in range(count):
-            k1 = bits_24(pairs[2 * i], shift)
-            k2 = bits_24(pairs[2 * i + 1], shift)
+            k1 = bits_24(pairs[2 * i], shift32)
+            k2 = bits_24(pairs[2 * i + 1], shift32)
             smallest = min(smallest, k1)
             u1[i] = np.float32(np.int32(k1)) * UNIT
             angle[i] = _TWO_PI * (np.float32(np.int32(k2)) * UNIT)
         filled = out[start : start + count]
         fresh = bool(smallest <= np.uint32(1))
         if fresh:
-            state[:] = before
-            drawn += _serial(kind, state, shift, libm, deviation_first, fused, mean, stddev, filled)
+            copy(before, state)
+            drawn += _serial(kind, state, shift32, libm, deviation_first, fused, mean32, stddev32, filled)
         else:
             log_array(libm, u1[:count], log[:count])
             cos_array(libm, angle[:count], cosine[:count])
             for i in range(count):
-                filled[i] = _scaled(log[i], cosine[i], deviation_first, fused, mean, stddev)
+                filled[i] = _scaled(log[i], cosine[i], deviation_first, fused, mean32, stddev32)
             drawn += 2 * count
     return drawn

@@ -59,16 +59,16 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
 
 
 @kernel
-def scaled(kind: int, state: Words, shape: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]) -> None:
+def scaled(kind: int, state: Words, shape: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
     """Fill out with float32(code + offset) * scale; shape says which code, UNIFORM, NORMAL or TRUNCATED_NORMAL.
 
-    Where state holds several generators, each fills an equal part of out.
+    offset is an int32, scale a float32. Where state holds several generators, each fills an equal part of out.
     """
     size = state_size(kind)
     part = out.size // (state.size // size)
     for i in range(state.size // size):
         one, filled = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
-        _from_blocks(kind, one, shape, offset, scale, filled)
+        _from_blocks(kind, one, shape, np.int32(offset), np.float32(scale), filled)
 
 
 @inlined

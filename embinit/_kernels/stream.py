@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.arrays import copy
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.mt19937 import mt19937, mt19937_next
 
@@ -23,6 +24,9 @@ HISTORY = 704
 #: z^682 + z^375 + z^241 + z^123 + 1 is a multiple of xorshift32's characteristic polynomial P(z): a word is the XOR of
 #: four of the SPAN words before it, none nearer than 307, so whole vectors compute at once.
 SPAN = 682
+#: P(z)^4 = P(z^4): a word is also the XOR of ten of the START words before it, none nearer than 44, which is still
+#: whole vectors. So only START words, and arrays up to that size, wait for each other.
+START = 128
 
 
 @inlined
@@ -35,11 +39,15 @@ def xorshift32_step(x: np.uint32) -> np.uint32:
 
 @inlined
 def xorshift32_start(state: Words, words: Words) -> None:
-    """Fill words one by one: what the recurrence goes on from."""
+    """Fill words, what the recurrence over SPAN goes on from: the first START one by one."""
     x = state[0]
-    for i in range(words.size):
+    for i in range(min(words.size, START)):
         x = xorshift32_step(x)
         words[i] = x
+    w = words
+    for i in range(words.size - START):
+        near = w[i + 68] ^ w[i + 72] ^ w[i + 76] ^ w[i + 80] ^ w[i + 84]
+        w[i + START] = w[i] ^ w[i + 24] ^ w[i + 36] ^ w[i + 56] ^ w[i + 60] ^ near
 
 
 @inlined
@@ -123,8 +131,7 @@ def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> No
     """Draw count <= BLOCK words into words[HISTORY : HISTORY + count]; every call but the last draws BLOCK of them."""
     if kind == XORSHIFT32:
         if not first:
-            for i in range(HISTORY):  # a plain loop: Numba copies slices word by word
-                words[i] = words[BLOCK + i]
+            copy(words[BLOCK : BLOCK + HISTORY], words)
         xorshift32(state, words, count, not first)
     elif kind == MT19937:
         mt19937(state, words[HISTORY : HISTORY + count])

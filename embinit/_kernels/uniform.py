@@ -7,6 +7,8 @@ from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words, refill, state_size, xorshift32
 
+Floats = NDArray[np.float32]
+
 #: The bits of a shifted word that become a float32 exactly.
 LOW_24 = np.uint32(0xFFFFFF)
 UNIT = np.float32(2.0**-24)
@@ -30,67 +32,78 @@ def _value(word: np.uint32, shift: np.uint32, fused: bool, low: np.float32, widt
     return fma32(r, width, low) if fused else np.float32(low + np.float32(r * width))
 
 
-@kernel
-def uniform(
-    kind: int, state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
-) -> None:
-    """Fill out with low + width * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
+@inlined
+def _values(words: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: Floats) -> None:
+    """Fill out, an element of each word."""
+    for i in range(out.size):
+        out[i] = _value(words[i], shift, fused, low, width)
 
-    The multiply-add rounds once when fused, twice when not. Where state holds several generators, each fills an equal
-    part of out.
+
+def uniform(kind: int, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
+    """Fill out with low + (high - low) * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
+
+    low, high and their difference are rounded to float32; the multiply-add rounds once when fused, twice when not.
+    Where state holds several generators, each fills an equal part of out.
     """
-    size = state_size(kind)
-    part = out.size // (state.size // size)
-    for i in range(state.size // size):
-        one, filled = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
-        if kind == XORSHIFT32 and part > RING:
-            _from_ring(one, shift, fused, low, width, filled)
-        else:
-            _from_blocks(kind, one, shift, fused, low, width, filled)
+    if kind == XORSHIFT32:
+        from_ring(state, shift, fused, low, high, out)
+    else:
+        from_blocks(kind, state, shift, fused, low, high, out)
+
+
+@kernel
+def from_blocks(kind: int, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
+    """Fill out from any generator."""
+    low32, width, shift32 = np.float32(low), np.float32(np.float32(high) - np.float32(low)), np.uint32(shift)
+    size, words = state_size(kind), new_words()
+    generators = state.size // size
+    part = out.size // generators
+    for i in range(generators):
+        one, whole = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
+        for start in range(0, part, BLOCK):
+            filled = whole[start : start + BLOCK]
+            refill(kind, one, words, filled.size, start == 0)
+            _values(words[HISTORY:], shift32, fused, low32, width, filled)
+
+
+@kernel
+def from_ring(state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
+    """Fill out from xorshift32: a ring of its words first, which then goes round in place."""
+    part = out.size // state.size
+    for i in range(state.size):
+        _from_ring(state[i : i + 1], shift, fused, low, high, out[i * part : (i + 1) * part])
 
 
 @inlined
-def _from_blocks(
-    kind: int, state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
-) -> None:
-    """Fill out from one generator."""
-    words = new_words()
-    for start in range(0, out.size, BLOCK):
-        count = min(BLOCK, out.size - start)
-        refill(kind, state, words, count, start == 0)
-        drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
-            filled[i] = _value(drawn[i], shift, fused, low, width)
+def _from_ring(state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
+    """Fill out from one generator.
 
-
-@inlined
-def _from_ring(
-    state: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: NDArray[np.float32]
-) -> None:
-    """Fill out from one xorshift32: a whole ring first, which then goes round in place."""
+    Words and values come in one loop, which is three times as fast as two loops are.
+    """
+    low32, width, shift32 = np.float32(low), np.float32(np.float32(high) - np.float32(low)), np.uint32(shift)
     words = np.empty(HISTORY + RING, np.uint32)  # made here, LLVM knows that it does not overlap out
-    xorshift32(state, words, RING, False)
+    count = min(out.size, RING)
+    xorshift32(state, words, count, False)
     ring = words[HISTORY:]
-    for i in range(RING):
-        out[i] = _value(ring[i], shift, fused, low, width)
+    for i in range(count):
+        out[i] = _value(ring[i], shift32, fused, low32, width)
     second, third = RING - FAR, RING - NEAR
     middle, last = ring[second:], ring[third:]
-    count = RING
     for start in range(RING, out.size, RING):
         filled = out[start : start + RING]
         count = filled.size
         for i in range(min(count, second)):
             ring[i] ^= ring[i + NEAR] ^ ring[i + FAR]
-            filled[i] = _value(ring[i], shift, fused, low, width)
+            filled[i] = _value(ring[i], shift32, fused, low32, width)
         filled = filled[second:]
         for i in range(min(count, third) - second):
             middle[i] ^= middle[i + NEAR] ^ ring[i]
-            filled[i] = _value(middle[i], shift, fused, low, width)
+            filled[i] = _value(middle[i], shift32, fused, low32, width)
         filled = filled[third - second :]
         for i in range(count - third):
             last[i] ^= ring[i] ^ ring[i + FAR - NEAR]
-            filled[i] = _value(last[i], shift, fused, low, width)
-    state[0] = ring[count - 1]
+            filled[i] = _value(last[i], shift32, fused, low32, width)
+        state[0] = ring[count - 1]
 
 
 @kernel

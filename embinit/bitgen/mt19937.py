@@ -31,7 +31,7 @@ def characteristic_polynomial() -> int:
 
 CHARACTERISTIC = characteristic_polynomial()
 #: Its powers of z: few enough to reduce a polynomial by one shift for each.
-POWERS = [i for i in range(DEGREE + 1) if CHARACTERISTIC >> i & 1]
+POWERS = [i for i, bit in enumerate(reversed(f"{CHARACTERISTIC:b}")) if bit == "1"]
 
 
 def reduced(polynomial: int) -> int:
@@ -76,12 +76,11 @@ class MT19937(BitGenerator):
     kind: ClassVar[int] = 2
 
     def __init__(self, seed: int) -> None:
-        word = checked_uint("the seed of MT19937", seed, 32)
-        words = [word]
-        for i in range(1, N):
-            word = (1812433253 * (word ^ word >> 30) + i) & 0xFFFFFFFF
-            words.append(word)
-        self.words = np.array([*words, N], np.uint32)
+        value = checked_uint("the seed of MT19937", seed, 32)
+        from embinit._kernels import mt19937
+
+        self.words = np.empty(N + 1, np.uint32)
+        mt19937.seed(value, self.words)
 
     @property
     def state(self) -> tuple[tuple[int, ...], int]:

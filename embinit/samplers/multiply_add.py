@@ -28,22 +28,22 @@ class MultiplyAdd(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
-        from embinit._kernels import normal, uniform
-
         kind, words, fused = source.bitgen.kind, source.bitgen.words, source.multiply_add == "fused"
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
                 return 0
             case Uniform(low, high):
-                uniform.uniform(kind, words, np.uint32(SHIFT), fused, np.float32(low), _width(low, high), out)
+                from embinit._kernels.uniform import uniform
+
+                uniform(kind, words, SHIFT, fused, float(low), float(high), out)
                 return out.size
             case Normal(mean, stddev):
+                from embinit._kernels.normal import box_muller_cosine
+
                 libm = LIBMS.index(source.libm)
-                parameters = np.float32(mean), np.float32(stddev)
-                return normal.box_muller_cosine(
-                    kind, words, np.uint32(SHIFT), libm, self.deviation_first, fused, *parameters, out
-                )
+                parameters = SHIFT, libm, self.deviation_first, fused, float(mean), float(stddev)
+                return box_muller_cosine(kind, words, *parameters, out)
         raise _unknown(distribution)
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (a row of one shape for all)

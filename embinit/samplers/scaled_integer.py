@@ -1,6 +1,7 @@
 """Values as an integer times a scale: the same bits on every device, under every compiler flag."""
 
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +26,6 @@ class ScaledInteger(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
-        from embinit._kernels import scaled
-
         if isinstance(distribution, Constant):
             out.fill(np.float32(distribution.value))
             return 0
@@ -34,9 +33,12 @@ class ScaledInteger(Sampler):
             base = np.asarray(distribution.base, np.float32).ravel()
             out.reshape(-1, base.size)[:] = base
             return 0
+        from embinit._kernels import scaled
+
         offset, scale = offset_and_scale(distribution)
         code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
-        scaled.scaled(source.bitgen.kind, source.bitgen.words, code[type(distribution)], np.int32(offset), scale, out)
+        parameters = code[type(distribution)], offset, float(scale)
+        scaled.scaled(source.bitgen.kind, source.bitgen.words, *parameters, out)
         return out.size
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)
@@ -52,6 +54,7 @@ class ScaledInteger(Sampler):
         return CDraw(f"embinit_scaled_{suffix}", bits_of(scale), offset & 0xFFFFFFFF, header="embinit_scaled.h")
 
 
+@lru_cache
 def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
     """Return the integer offset and the float32 scale of a distribution, as exactly as they can be.
 

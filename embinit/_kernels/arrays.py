@@ -1,0 +1,14 @@
+"""Copies of arrays, as loops: Numba's own take seconds to compile, most of it for the text of an error."""
+
+from typing import Any
+
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import inlined
+
+
+@inlined
+def copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+    """Write source to the start of target."""
+    for i in range(source.size):
+        target[i] = source[i]

@@ -1,0 +1,188 @@
+"""The directory of compiled kernels: found again, shared by processes that start at once, and nobody else's."""
+
+import importlib
+import json
+import os
+import pkgutil
+import shutil
+import stat
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import embinit
+from embinit import Generator, Pcg32, Xorshift32, _kernels, initializers
+from embinit._kernels import jit
+from embinit.export import render
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PACKAGE = Path(embinit.__file__).parent
+
+DRAW = """
+import json, sys, zlib
+import numpy as np
+from numba.core import event
+from embinit import Generator, Xorshift32
+from embinit._kernels import jit
+
+out = np.empty(5000, np.float32)
+with event.install_recorder("numba:compile") as recorder:
+    Generator(Xorshift32(42), target="cortex-m4f").uniform(-0.25, 0.5, out)
+json.dump([zlib.crc32(out), len(recorder.buffer), jit.cache_directory().as_posix()], sys.stdout)
+"""
+
+
+def start(directory, package=PACKAGE, **variables):
+    """Start a process that draws; its cache lies in directory."""
+    environment = {**os.environ, "EMBINIT_CACHE_DIR": str(directory), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    command = [sys.executable, "-c", DRAW]
+    return subprocess.Popen(command, cwd=package.parent, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    """Return what a process drew, how often it compiled, and where its cache lies."""
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    crc, compiled, directory = json.loads(text)
+    return crc, compiled, Path(directory)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    out = np.empty(5000, np.float32)
+    Generator(Xorshift32(42), target="cortex-m4f").uniform(-0.25, 0.5, out)
+    return zlib.crc32(out)
+
+
+def test_eight_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
+    found = [ended(process) for process in [start(tmp_path) for _ in range(8)]]
+    crc, compiled, directory = ended(start(tmp_path))
+
+    assert {one for one, _, _ in found} == {expected} == {crc}
+    assert all(count > 0 for _, count, _ in found)
+    assert compiled == 0
+    assert {one for _, _, one in found} == {directory}
+    assert not list(directory.glob("*.tmp.*"))
+    assert [path.name.split("-")[0] for path in directory.glob("*.nbi")] == ["uniform.from_ring"]  # and nothing else
+
+
+def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path, expected):
+    (tmp_path / "file").touch()
+    first = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
+    second = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
+
+    own = first[2].parent
+    assert own == tmp_path / f"embinit-{os.getuid()}"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    assert first[0] == expected
+    assert first[1] > 0
+    assert second == (expected, 0, first[2])
+
+
+@pytest.mark.parametrize("kind", ["of all", "link", "file"])
+def test_a_directory_that_others_may_have_written_is_not_read(kind, tmp_path, monkeypatch):
+    own = tmp_path / f"embinit-{os.getuid()}"
+    if kind == "of all":
+        own.mkdir()
+        own.chmod(0o777)
+    elif kind == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        own.symlink_to(tmp_path / "elsewhere")
+    else:
+        own.touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = jit._private(tmp_path)
+
+    assert found.parent == tmp_path != own
+    assert found != own
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
+def test_the_package_is_not_written_and_its_kernels_name_the_directory(tmp_path, expected):
+    package = tmp_path / "site" / "embinit"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [package.parent, *package.parent.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted(package.parent.rglob("*"))
+    crc, _, directory = ended(start(tmp_path / "cache", package))
+    assert (crc, sorted(package.parent.rglob("*"))) == (expected, before)
+    assert directory.name == jit.content_hash()
+
+    fma = package / "_kernels" / "fma.py"
+    fma.chmod(0o644)
+    fma.write_text(fma.read_text() + "# another kernel\n")
+    crc, compiled, other = ended(start(tmp_path / "cache", package))
+    assert crc == expected
+    assert compiled > 0
+    assert other.parent == directory.parent
+    assert other != directory
+    for path in [package.parent, *package.parent.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_a_full_disk_is_no_error(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
+
+    assert jit.kernel(successor)(3) == 4
+
+
+def successor(n):
+    return n + 1
+
+
+def kernels():
+    """Return every kernel of the package by name."""
+    names = [f"{_kernels.__name__}.{module.name}" for module in pkgutil.iter_modules(_kernels.__path__)]
+    modules = map(importlib.import_module, names)
+    return {
+        f"{module.__name__}.{name}": value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, numba.core.dispatcher.Dispatcher)
+        and isinstance(value._cache, jit._Cache)
+        and value.py_func.__module__ == module.__name__
+    }
+
+
+def draw_everything():
+    """Call every kernel by the ways that lead to it."""
+    for path in EXAMPLES.glob("*.toml"):
+        render(embinit.load(path).plan(), ["bin"])
+    layer = embinit.Linear(name="fc", in_features=9, out_features=9, weight_init=initializers.normal())
+    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma", "kaun", "gomlx"):
+        model = embinit.Model("m", [layer], dialect=dialect, seed=5)
+        list(model.init_many([5, 6], statistics=True))
+        for bitgen in (Xorshift32(5), Pcg32(5), embinit.MT19937(5)):
+            source = Generator(bitgen, dialect)
+            source.normal(0, 1, np.empty(40, np.float32))
+            source.normal(0, 1, np.empty((3, 1), np.float32))
+            source.uniform(0, 1, np.empty((3, 4, 5), np.float32)[1:])
+            source.bernoulli(0.5, 40)
+            source.shuffle([1, 2, 3])
+            source.advance(40)
+            bitgen.random_raw(3)
+            bitgen.jumped(2**40)
+    values = np.linspace(-1, 1, 64, dtype=np.float32)
+    for name in ("q7", "q15", "q31", "int8", "int4", "sym4", "sym8", "asym8", "affine8", "affine4", "bfp8e5"):
+        for rounding in ("half_away", "half_even", "truncate", "floor", "stochastic"):
+            try:
+                embinit.encode(values, name, rounding, Generator(Pcg32(1))).decode()
+            except embinit.EmbinitError:  # not every format rounds in every way
+                continue
+
+
+def test_every_kernel_has_one_signature():
+    """Two of one kernel, compiled by two processes at once, could take each other's place in Numba's cache."""
+    draw_everything()
+
+    signatures = {name: kernel.signatures for name, kernel in kernels().items()}
+    assert {name: found for name, found in signatures.items() if len(found) > 1} == {}
+    assert sum(map(len, signatures.values())) >= 18
