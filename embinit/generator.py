@@ -18,14 +18,13 @@ from embinit.initializers import (
     Distribution,
     Initializer,
     Normal,
-    Shaped,
     Uniform,
     VarianceScaling,
 )
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
-#: From how many elements on several threads draw an array, and the elements of which each draws a multiple.
-LARGE, GRAIN = 2**21, 4096
+#: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
+LARGE, WAVE = 2**21, 2**20
 
 
 class Generator:
@@ -137,26 +136,33 @@ class Generator:
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         values, sampler = _flat(out), self.dialect.sampler
-        one_each = not isinstance(distribution, Shaped) and sampler.draws(distribution, values.size) == values.size
-        if values.size >= LARGE and one_each:
-            self._draw_in_parts(distribution, values)
+        stride = sampler.stride(distribution, values.size) if values.size >= LARGE else 0
+        if stride:
+            self._draw_in_parts(distribution, values, stride)
         else:
             self.drawn += sampler.fill(self, distribution, values)
 
-    def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32]) -> None:
-        """Fill values that take a word each, one part a thread: each part begins where the stream does for it."""
-        from embinit.threads import each, thread_count
+    def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
+        """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.
 
-        size = -(-values.size // thread_count() // GRAIN) * GRAIN
+        What stands behind a rejected word is drawn once more, and so at most WAVE elements a thread at a time.
+        """
+        from embinit.threads import each, parts, thread_count
 
-        def part(start: int) -> BitGenerator:
+        def fill(part: slice) -> Generator:
             source = copy(self)
-            source.bitgen = self.bitgen.jumped(start)
-            self.dialect.sampler.fill(source, distribution, values[start : start + size])
-            return source.bitgen
+            source.bitgen, source.drawn = self.bitgen.jumped(stride * part.start), 0
+            source.drawn = self.dialect.sampler.fill(source, distribution, values[part])
+            return source
 
-        self.bitgen.words[:] = each(part, range(0, values.size, size))[-1].words
-        self.drawn += values.size
+        while values.size:
+            most = values.size if stride == 1 else thread_count() * WAVE
+            taken = parts(min(values.size, most))
+            for part, source in zip(taken, each(fill, taken), strict=True):
+                after, self.drawn = source.bitgen.words, self.drawn + source.drawn
+                if source.drawn != stride * (part.stop - part.start):
+                    break
+            self.bitgen.words[:], values = after, values[part.stop :]
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:

@@ -131,6 +131,8 @@ def saturated(codes: NDArray[Any], name: str) -> Buffer:
 def _float32(array: Any) -> NDArray[np.float32]:
     """Return an array that kernels can read, with at least one element."""
     given = np.asarray(array)
+    if given.dtype == np.float32 and given.size and given.flags.carray:
+        return given
     if given.dtype.kind not in "fiu" or not given.size:
         what = f"{given.dtype} array of shape {given.shape}"
         raise EmbinitError(f"array must hold at least one real number, best as float32, got {what}")

@@ -8,6 +8,9 @@ from typing import TypeVar
 
 from embinit.errors import EmbinitError
 
+#: Elements of which each part of an array has a multiple: whole vectors, blocks, and bytes of packed codes.
+GRAIN = 4096
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -24,6 +27,16 @@ def thread_count() -> int:
     if not text.isdecimal() or int(text) == 0:
         raise EmbinitError(f"EMBINIT_THREADS must be a positive integer, got {text!r}")
     return int(text)
+
+
+def parts(n: int) -> list[slice]:
+    """Return a part of n elements for each thread; every one but the last is a multiple of GRAIN long.
+
+    >>> sum(part.stop - part.start for part in parts(10**6))
+    1000000
+    """
+    size = -(-n // thread_count() // GRAIN) * GRAIN
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -483,6 +483,23 @@ def test_the_short_way_is_the_long_way(name):
     assert (out.tobytes(), clipped) == (payload(short), short.clipped)
 
 
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["sym8", "int8"]), st.integers(-130, 120))
+def test_codes_of_quotients_near_a_half_are_the_oracles(seed, name, exponent):
+    """Values within a few ULP of half a step, where a product for the quotient would often have another code."""
+    random = np.random.default_rng(seed)
+    scale = F32(random.uniform(1, 2) * 2.0**exponent)
+    quotients = random.integers(-127, 127, 999) + 0.5
+    near = (quotients * float(scale)).astype(F32).view(np.int32) + random.integers(-3, 4, 999).astype(np.int32)
+    array = np.append(near.view(F32), F32(scale * F32(127)))
+    array = array[np.abs(array) <= array[-1]]
+    buffer = encode(array, name)
+
+    exact = [Fraction(np.float32(v / buffer.scale[0]).item()) for v in array]
+    away = [math.floor(abs(q) + Fraction(1, 2)) * (1 if q > 0 else -1) for q in exact]
+    assert codes_of(buffer) == [max(min(code, 127), -127) for code in away]
+
+
 def test_the_array_given_stays_and_keeps_its_shape():
     array = np.arange(24, dtype=F32).reshape(2, 3, 4)
     for name in ("q7", "sym8", "sym_int32/8", "int8", "asym4"):

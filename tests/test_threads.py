@@ -10,14 +10,16 @@ import pytest
 
 from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, generator, threads
 from embinit.initializers import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
+from embinit.threads import GRAIN
 
-N = 5 * generator.GRAIN + 77
+N = 5 * GRAIN + 77
 
 
 @pytest.fixture
 def several(monkeypatch):
     """Draw small arrays by threads too; call it with their number."""
-    monkeypatch.setattr(generator, "LARGE", 2 * generator.GRAIN)
+    monkeypatch.setattr(generator, "LARGE", 2 * GRAIN)
+    monkeypatch.setattr(generator, "WAVE", 2 * GRAIN)
     return lambda count: monkeypatch.setenv("EMBINIT_THREADS", str(count))
 
 
@@ -28,7 +30,7 @@ def drawn(start, dialect, distribution, n):
 
 
 @pytest.mark.parametrize("count", [2, 3, 64])
-@pytest.mark.parametrize("n", [2 * generator.GRAIN, 5 * generator.GRAIN, N])
+@pytest.mark.parametrize("n", [2 * GRAIN, 5 * GRAIN, N])
 @pytest.mark.parametrize("distribution", [Uniform(-0.3, 0.7), Normal(0.1, 2.0), TruncatedNormal(0.0, 1.0)])
 @pytest.mark.parametrize("start", [Xorshift32(7), Pcg32(7, 3), MT19937(7)], ids=lambda start: type(start).__name__)
 @pytest.mark.parametrize("dialect", ["odt", "portable", "torch"])
@@ -45,19 +47,34 @@ def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, di
     assert alone.drawn == together.drawn
 
 
+@pytest.mark.parametrize("count", [2, 3, 64])
+@pytest.mark.parametrize("rejected", [0, 1, GRAIN - 1, GRAIN, 3 * GRAIN + 5, 5 * GRAIN + 76])
+def test_what_stands_behind_a_rejected_word_is_drawn_once_more(several, rejected, count):
+    """The first word of an element is 255, so that u1 is 0."""
+    start = Xorshift32(255).jumped(-2 * rejected - 1)
+    several(1)
+    bits, alone = drawn(start, "odt", Normal(0.0, 1.0), N)
+    several(count)
+    others, together = drawn(start, "odt", Normal(0.0, 1.0), N)
+
+    assert alone.drawn == 2 * N + 1
+    assert np.array_equal(bits, others)
+    assert (alone.drawn, alone.bitgen) == (together.drawn, together.bitgen)
+
+
 @pytest.mark.parametrize(
     "distribution",
     [
-        PaddedNormal(0.0, 1.0, 3, shape=(16, generator.GRAIN)),
-        Sparse(0.5, 1.0, shape=(1, 16 * generator.GRAIN)),
-        Eye(shape=(16, generator.GRAIN)),
+        PaddedNormal(0.0, 1.0, 3, shape=(16, GRAIN)),
+        Sparse(0.5, 1.0, shape=(1, 16 * GRAIN)),
+        Eye(shape=(16, GRAIN)),
     ],
 )
 def test_what_has_a_shape_is_drawn_in_one_part(several, distribution):
     several(1)
-    bits, alone = drawn(MT19937(7), "torch", distribution, 16 * generator.GRAIN)
+    bits, alone = drawn(MT19937(7), "torch", distribution, 16 * GRAIN)
     several(3)
-    others, together = drawn(MT19937(7), "torch", distribution, 16 * generator.GRAIN)
+    others, together = drawn(MT19937(7), "torch", distribution, 16 * GRAIN)
 
     assert np.array_equal(bits, others)
     assert alone.bitgen == together.bitgen
@@ -66,11 +83,11 @@ def test_what_has_a_shape_is_drawn_in_one_part(several, distribution):
 
 def test_every_thread_has_a_part(several, monkeypatch):
     several(3)
-    parts = []
-    monkeypatch.setattr(threads, "each", lambda work, items: parts.extend(items) or [work(item) for item in items])
+    taken = []
+    monkeypatch.setattr(threads, "each", lambda work, items: taken.extend(items) or [work(item) for item in items])
     drawn(Xorshift32(1), "odt", Uniform(0, 1), N)
 
-    assert parts == [0, 2 * generator.GRAIN, 4 * generator.GRAIN]
+    assert taken == [slice(0, 2 * GRAIN), slice(2 * GRAIN, 4 * GRAIN), slice(4 * GRAIN, N)]
 
 
 def test_python_threads_share_the_pool(several):

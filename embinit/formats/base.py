@@ -14,6 +14,9 @@ from embinit.formats.rounding import Rounding
 
 F32 = NDArray[np.float32]
 
+#: The bits of infinity; those of a NaN are above.
+INFINITE = np.uint32(0x7F800000)
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -168,10 +171,9 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
 
     bits = np.empty(groups.count, np.uint32)
     formats.absmax(values, groups.run, bits)
-    magnitudes = bits.view(np.float32)
-    if not np.isfinite(magnitudes).all():
+    if bits.max() >= INFINITE:
         refuse(name, values, ~np.isfinite(values))
-    return magnitudes
+    return bits.view(np.float32)
 
 
 def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
@@ -200,9 +202,11 @@ def scale_of(name: str, span: F32, steps: float) -> F32:
     A division by such a scale has no code. An infinite scale is allowed: every code is 0.
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        scale: F32 = np.where(span == 0, np.float32(1), span / np.float32(steps))
-    lost = np.flatnonzero(scale == 0)
-    if lost.size:
+        scale: F32 = span / np.float32(steps)
+    if not span.all():
+        scale[span == 0] = 1
+    if not scale.all():
+        lost = np.flatnonzero(scale == 0)
         raise EmbinitError(
             f"{name} needs a scale above 0, and that of group {lost[0]} underflows, got values that span "
             f"{span[lost[0]]}; scale the values up, take fewer bits, or keep float32"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.initializers import Distribution
+from embinit.initializers import Distribution, Shaped
 
 
 class Source(Protocol):
@@ -65,6 +65,10 @@ class Sampler(ABC):
     @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take, or None where that depends on the words."""
+
+    def stride(self, distribution: Distribution, n: int) -> int:
+        """Return the words that each of n elements takes, rejected ones apart; 0 where parts do not make the whole."""
+        return int(not isinstance(distribution, Shaped) and self.draws(distribution, n) == n)
 
     @abstractmethod
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:

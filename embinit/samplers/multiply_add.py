@@ -26,6 +26,10 @@ class MultiplyAdd(Sampler):
         """Return n for uniform values, 0 for constants, None for normal ones: a small u1 is drawn again."""
         return {Constant: 0, Uniform: n}.get(type(distribution))
 
+    def stride(self, distribution: Distribution, n: int) -> int:
+        """Return 2 for normal values, u1 and u2."""
+        return 2 if isinstance(distribution, Normal) else super().stride(distribution, n)
+
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
         kind, words, fused = source.bitgen.kind, source.bitgen.words, source.multiply_add == "fused"
