@@ -1,7 +1,7 @@
 """What every bit generator can do, stated over its words of state."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,3 +62,10 @@ class BitGenerator(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} state={self.state}>"
+
+
+class Stream(Protocol):
+    """What draws from a bit generator, and counts the words drawn."""
+
+    bitgen: BitGenerator
+    drawn: int

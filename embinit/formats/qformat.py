@@ -2,18 +2,16 @@
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import Stream
 from embinit.bitgen.base import checked_uint
 from embinit.errors import EmbinitError
 from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized, check_width
 from embinit.formats.rounding import Rounding
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class QFormat(Quantized):
             raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {bound!r}")
         return min(int(Fraction(float(bound)) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
 
-    def uniform(self, generator: "Generator", bound: int, n: int) -> NDArray[Any]:
+    def uniform(self, generator: Stream, bound: int, n: int) -> NDArray[Any]:
         """Draw n codes from -bound to bound in integers alone, one word each, as a device without an FPU does.
 
         Up to 16 bits ((word >> 16) * (2 bound + 1) >> 16) - bound; above (word * (2 bound + 1) >> 32) - bound.

@@ -1,14 +1,10 @@
 """Rounding: the five modes, and the stream that the stochastic one draws from."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import Stream
 from embinit.errors import EmbinitError, check_known
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
 
 #: In the order of the kernels' constants.
 ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
@@ -17,7 +13,7 @@ ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
 class Rounding:
     """A rounding mode, and a copy of the generator's stream that `commit` hands back: what fails draws nothing."""
 
-    def __init__(self, mode: str, generator: "Generator | None") -> None:
+    def __init__(self, mode: str, generator: Stream | None) -> None:
         check_known("rounding", mode, ROUNDINGS)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={generator!r}")

@@ -2,18 +2,16 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import Stream
 from embinit.errors import EmbinitError
 from embinit.initializers import Distribution
 from embinit.samplers.base import Source
 from embinit.samplers.scaled_integer import ScaledInteger
-
-if TYPE_CHECKING:
-    from embinit.generator import Generator
 
 
 class CCode(NamedTuple):
@@ -29,7 +27,7 @@ class Codes(ABC):
     """How the codes of one buffer are drawn; what its format cannot hold saturates where it is stored."""
 
     @abstractmethod
-    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+    def draw(self, generator: Stream, n: int) -> NDArray[np.int64]:
         """Draw n codes."""
 
     @property
@@ -47,7 +45,7 @@ class ConstantCode(Codes):
     def __str__(self) -> str:
         return f"code {self.code}"
 
-    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:  # noqa: ARG002
+    def draw(self, generator: Stream, n: int) -> NDArray[np.int64]:  # noqa: ARG002
         """Return n times the code."""
         return np.full(n, self.code, np.int64)
 
@@ -67,7 +65,7 @@ class UniformCodes(Codes):
     def __str__(self) -> str:
         return f"uniform codes(-{self.bound}, {self.bound})"
 
-    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+    def draw(self, generator: Stream, n: int) -> NDArray[np.int64]:
         """Draw n codes, one word each."""
         from embinit._kernels import formats
 
@@ -96,7 +94,7 @@ class NormalCodes(Codes):
         kind = "truncated normal" if self.truncated else "normal"
         return f"{kind} codes({self.mean}, {self.multiplier * 2.0 ** (24 - self.shift):.9g})"
 
-    def draw(self, generator: "Generator", n: int) -> NDArray[np.int64]:
+    def draw(self, generator: Stream, n: int) -> NDArray[np.int64]:
         """Draw n codes, one word each."""
         from embinit._kernels import integer
 
