@@ -6,7 +6,7 @@ look at the shape of their tensor are Shaped.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal, get_args
 
@@ -28,65 +28,59 @@ def check_finite(what: str, value: object) -> None:
 
 
 @dataclass(frozen=True)
-class Constant:
+class Finite:
+    """Parameters that float32 can hold, rounded."""
+
+    def __post_init__(self) -> None:
+        for parameter in fields(self):
+            check_finite(parameter.name, getattr(self, parameter.name))
+
+
+@dataclass(frozen=True)
+class Constant(Finite):
     """Every element is one value; no draw."""
 
     value: float
-
-    def __post_init__(self) -> None:
-        check_finite("value", self.value)
 
     def __str__(self) -> str:
         return f"constant({self.value:g})"
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Finite):
     """Uniform between low and high; low may be the larger one, as after a negative gain."""
 
     low: float
     high: float
-
-    def __post_init__(self) -> None:
-        check_finite("low", self.low)
-        check_finite("high", self.high)
 
     def __str__(self) -> str:
         return f"uniform({self.low:.9g}, {self.high:.9g})"
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Finite):
     """Normal with a mean and a standard deviation."""
 
     mean: float
     stddev: float
-
-    def __post_init__(self) -> None:
-        check_finite("mean", self.mean)
-        check_finite("stddev", self.stddev)
 
     def __str__(self) -> str:
         return f"normal({self.mean:.9g}, {self.stddev:.9g})"
 
 
 @dataclass(frozen=True)
-class TruncatedNormal:
+class TruncatedNormal(Finite):
     """mean + stddev * z, where z is a standard normal truncated to [-2, 2]: its variance is 0.774 stddev^2."""
 
     mean: float
     stddev: float
-
-    def __post_init__(self) -> None:
-        check_finite("mean", self.mean)
-        check_finite("stddev", self.stddev)
 
     def __str__(self) -> str:
         return f"truncated_normal({self.mean:.9g}, {self.stddev:.9g})"
 
 
 @dataclass(frozen=True)
-class TruncNormal:
+class TruncNormal(Finite):
     """Normal, drawn anew where it lies outside low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
 
     mean: float
@@ -95,8 +89,7 @@ class TruncNormal:
     high: float
 
     def __post_init__(self) -> None:
-        for what in ("mean", "stddev", "low", "high"):
-            check_finite(what, getattr(self, what))
+        super().__post_init__()
         if not np.float32(self.stddev) > 0:
             raise EmbinitError(f"stddev must be positive in float32 to be cut at low and high, got {self.stddev!r}")
         if not self.low <= self.high:

@@ -46,7 +46,7 @@ class Grid(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Format:
+class Format(ABC):
     """A buffer format: its name, and the bits that one element takes in memory."""
 
     name: str
@@ -56,9 +56,9 @@ class Format:
     grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
 
     @property
+    @abstractmethod
     def dtype(self) -> np.dtype[Any]:
         """The type of the data's elements, little endian; uint8 where codes are packed."""
-        raise NotImplementedError(self)
 
     @property
     def ctype(self) -> str:
@@ -100,7 +100,7 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Quantized(Format, ABC):
+class Quantized(Format):
     """A format that holds codes, integers from qmin to qmax, each a step of its group's grid."""
 
     qmin: int

@@ -36,7 +36,9 @@ class ScaledInteger(Sampler):
         from embinit._kernels import scaled
 
         offset, scale = offset_and_scale(distribution)
-        code = {Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL}
+        code: dict[type, int] = {
+            Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
+        }  # fmt: skip
         parameters = code[type(distribution)], offset, float(scale)
         scaled.scaled(source.bitgen.kind, source.bitgen.words, *parameters, out)
         return out.size
@@ -50,8 +52,13 @@ class ScaledInteger(Sampler):
             rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
             return CDraw("embinit_broadcast", b=np.asarray(distribution.base).size, rule=rule, elementwise=False)
         offset, scale = offset_and_scale(distribution)
-        suffix = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}[type(distribution)]
-        return CDraw(f"embinit_scaled_{suffix}", bits_of(scale), offset & 0xFFFFFFFF, header="embinit_scaled.h")
+        suffix: dict[type, str] = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}
+        return CDraw(
+            f"embinit_scaled_{suffix[type(distribution)]}",
+            bits_of(scale),
+            offset & 0xFFFFFFFF,
+            header="embinit_scaled.h",
+        )
 
 
 @lru_cache
