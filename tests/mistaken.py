@@ -65,13 +65,23 @@ class Device:
     """Draws for one buffer after the other; every keyword is a mistake to make."""
 
     def __init__(
-        self, model, fused, state=SEED, skip=0, weight=DEFAULT, bias=DEFAULT, order="wb", again=None, change_layout=None
+        self,
+        model,
+        fused,
+        state=SEED,
+        skip=0,
+        weight=DEFAULT,
+        bias=DEFAULT,
+        order="wb",
+        again=None,
+        change_layout=None,
+        layers=list,
     ):
         self.stream, self.at, self.fused = words(state, 12000), skip, fused
-        layers = drawn_layers(model)
-        names = [layer["name"] for layer in layers]
-        sizes = dict(zip(names, layers, strict=True))
-        todo = [(name, part) for name in names for part in order] if order in ("wb", "bw") else None
+        held_layers = drawn_layers(model)
+        names = [layer["name"] for layer in held_layers]
+        sizes = dict(zip(names, held_layers, strict=True))
+        todo = [(name, part) for name in layers(names) for part in order] if order in ("wb", "bw") else None
         if todo is None:  # all weights, then all biases
             todo = [(name, part) for part in "wb" for name in names]
         held, last = {}, None

@@ -77,6 +77,7 @@ ONE = {
     "a shuffle before": ("stream position", "shuffle of 1000", None, {"skip": 999}),
     "bias first": ("draw order", "bias first", None, {"order": "bw"}),
     "weights first": ("draw order", "All weights", None, {"order": "w then b"}),
+    "last layer first": ("draw order", "draw", None, {"layers": lambda names: [names[-1], *names[:-1]]}),
     "fan_out": ("fan", "The weights are drawn with fan_out", 'mode = "fan_out"', {"weight": fan_out}),
     "fan_out, biases too": ("fan", "and biases", None, {"weight": fan_out, "bias": fan_out}),
     "He": ("He", "The weights", 'weight_init = "kaiming_uniform"', {"weight": HE}),

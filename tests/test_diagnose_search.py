@@ -126,6 +126,38 @@ def test_nothing_explains_a_random_dump(model, target, kind):
     assert "nothing explains it" in str(diagnosis)
 
 
+def test_a_stray_write_is_said_to_be_one_and_nothing_worse_is_near():
+    dump = made("starter", "cortex-m0")
+    held = bytearray(dump["fc.weight"])
+    held[40:44] = b"\xde\xad\xbe\xef"
+    dump["fc.weight"] = bytes(held)
+
+    diagnosis = diagnosed(bundle("starter", "cortex-m0"), dump)
+
+    assert not diagnosis.explained
+    assert "a stray write may have hit: 1 of fc.weight from element 10 on" in str(diagnosis)
+    total = sum(c.elements for c in diagnosis.report.comparisons)
+    assert all(e.equal >= total - 1 for e in diagnosis.explanations)
+
+
+def test_a_seed_of_one_buffer_is_no_line_of_a_model_file():
+    dump = made("starter", "cortex-m0")
+    dump["fc.weight"] = made("starter", "cortex-m0", state=7)["fc.weight"]
+
+    said = str(diagnosed(bundle("starter", "cortex-m0"), dump))
+
+    assert "Only in fc.weight." in said
+    assert "(no line of a model file does this for some buffers alone)" in said
+    assert "seed = 7" not in said
+
+
+def test_nothing_is_said_twice():
+    said = str(diagnosed(gather(TINY.plan()), tiny_dump(7))).splitlines()
+
+    assert len(said) == len({line for line in said if line} | {""}) + said.count("") - 1
+    assert not any("libm" in line for line in said if line.startswith("  "))
+
+
 def test_one_wrong_bit_is_not_explained_away():
     dump = made("starter", "cortex-m0", state=7)
     held = bytearray(dump["fc.weight"])

@@ -12,6 +12,10 @@ from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.plan import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
+NOTHING = "nothing explains it: no known mistake does, alone or with another"
+#: Of how few bytes that differ it is worth saying where they are.
+FEW = 64
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -31,9 +35,7 @@ class Diagnosis:
         exact = [explanation for explanation in self.explanations if explanation.exact]
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
-        lines += (
-            _explained(exact[0], "explained, every bit:") if exact else ["nothing explains it, no mistake and no two"]
-        )
+        lines += _explained(exact[0], "explained, every bit:") if exact else [NOTHING, *_differing(self.report)]
         for explanation in exact[1:]:
             lines += ["", *_explained(explanation, "or, as exactly:")]
         if near:
@@ -73,6 +75,15 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
     ordered = {c.name: dump[c.name] for c in report.comparisons}
     itemsizes = {array.name: array.data.itemsize for array in bundle.arrays}
     return Diagnosis(report, tuple(Search(bundle.plan.model, ordered, itemsizes).explanations()))
+
+
+def _differing(report: Report) -> list[str]:
+    """Return where elements differ that are so few that something else may have written them."""
+    wrong = [(c, c.elements - c.equal) for c in report.comparisons if c.first is not None]
+    if sum(n for _, n in wrong) > FEW:
+        return []
+    places = [f"{n} of {c.name} from element {c.first.index} on" for c, n in wrong if c.first is not None]
+    return [f"few elements differ, which a stray write may have hit: {', '.join(places)}"]
 
 
 def _first(report: Report) -> tuple[Comparison, Mismatch]:
@@ -129,6 +140,8 @@ def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
     line = cause.hypothesis.line
     if line is None:
         return ["(no line of a model file does this)"]
+    if cause.restricted:
+        return ["(no line of a model file does this for some buffers alone)"]
     if cause.hypothesis.aspect == Aspect.SEED and any(
         c.hypothesis.aspect == Aspect.POSITION for c in explanation.causes
     ):

@@ -27,6 +27,10 @@ from embinit.plan import Row
 from embinit.targets import LIBMS
 
 Scheme = Callable[[VarianceScaling], VarianceScaling]
+Order = Callable[[Sequence[Row]], list[Row]]
+
+#: How far a layer may have moved that draws too early or too late, in layers that draw.
+NEIGHBOURS = 4
 
 
 def ordinary(model: Model, normals: bool) -> Iterator[Hypothesis]:
@@ -41,7 +45,7 @@ def ordinary(model: Model, normals: bool) -> Iterator[Hypothesis]:
         Aspect.BIAS, "bias", "The biases are 0 and draw nothing.",
         initializers(lambda row: Constant(0.0) if row.name.endswith(".bias") else None),
     )  # fmt: skip
-    yield from _draw_orders()
+    yield from _draw_orders(planned)
     yield from _restarts()
     yield from in_memory(planned)
     yield from in_codes(planned)
@@ -64,7 +68,7 @@ def _builds(model: Model) -> Iterator[Hypothesis]:
             yield Hypothesis(Aspect.BUILD, "libm", f"{sentence}.", model_with(libm=libm), line)
             yield Hypothesis(
                 Aspect.BUILD, "libm and multiply-add", f"{sentence}, and its build {does[other]}.",
-                model_with(libm=libm, multiply_add=other), f'{line}\nmultiply_add = "{other}"',
+                model_with(libm=libm, multiply_add=other), f'{line}\nmultiply_add = "{other}"', 2,
             )  # fmt: skip
 
 
@@ -213,26 +217,51 @@ def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initia
 # The order of draws
 
 
-def _draw_orders() -> Iterator[Hypothesis]:
-    orders: tuple[tuple[str, Callable[[Sequence[Row]], list[Row]]], ...] = (
+def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    orders: list[tuple[str, Order]] = [
         (
             "Each layer draws its bias first, then its weight.",
-            lambda planned: [row for layer in _by_layer(planned) for row in reversed(layer)],
+            lambda rows: [row for layer in _by_layer(rows) for row in reversed(layer)],
         ),
         (
             "All weights are drawn first, then all biases.",
-            lambda planned: sorted(planned, key=lambda row: row.name.endswith(".bias")),
+            lambda rows: sorted(rows, key=lambda row: row.name.endswith(".bias")),
         ),
         (
             "The layers draw in reverse order, the last one first.",
-            lambda planned: [row for layer in reversed(_by_layer(planned)) for row in layer],
+            lambda rows: [row for layer in reversed(_by_layer(rows)) for row in layer],
         ),
-    )
+    ]
+    names = [layer_of(layer[0]) for layer in _by_layer([row for row in planned if draws(row)])]
+    for i, one in enumerate(names):
+        for other in names[i + 1 : i + 1 + NEIGHBOURS]:
+            orders.append((f"{other} draws before {one}.", _moved_before(other, one)))
+            if names.index(other) > i + 1:
+                orders.append((f"{one} draws behind {other}.", _moved_behind(one, other)))
     for sentence, order in orders:
         yield Hypothesis(Aspect.ORDER, "draw order", sentence, _rearranged(order))
 
 
-def _rearranged(order: Callable[[Sequence[Row]], list[Row]]) -> Change:
+def _moved_before(name: str, other: str) -> Order:
+    """Return the order in which a layer draws right before another."""
+    return lambda rows: _put(rows, name, other, behind=False)
+
+
+def _moved_behind(name: str, other: str) -> Order:
+    """Return the order in which a layer draws right behind another."""
+    return lambda rows: _put(rows, name, other, behind=True)
+
+
+def _put(rows: Sequence[Row], name: str, other: str, behind: bool) -> list[Row]:
+    layers = _by_layer(rows)
+    moved = next(layer for layer in layers if layer_of(layer[0]) == name)
+    layers.remove(moved)
+    at = next(i for i, layer in enumerate(layers) if layer_of(layer[0]) == other)
+    layers.insert(at + behind, moved)
+    return [row for layer in layers for row in layer]
+
+
+def _rearranged(order: Order) -> Change:
     return lambda account: replace(account, rows=tuple(order(account.rows)))
 
 

@@ -118,7 +118,9 @@ class Search:
             others += pairs
         found.sort(key=lambda explanation: explanation.cost)
         simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
-        others = [c for c in others if len(c.exact) < len(self._dump) and (any(c.equal.values()) or not found)]
+        least = 0 if found else sum(self._planned.equal.values())  # what is right without a mistake is no news
+        others = [c for c in others if len(c.exact) < len(self._dump) and sum(c.equal.values()) >= least]
+        others = [c for c in others if any(c.equal.values()) or not found]
         others.sort(key=lambda c: (-sum(c.equal.values()), len(c.hypotheses), c.apart))
         return [*simplest[:most], *(self._explanation(dict.fromkeys(self._dump, c)) for c in others[:most])]
 
@@ -250,11 +252,11 @@ def _first_exact(names: Iterable[str], *choice: Candidate) -> dict[str, Candidat
 
 
 def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
-    """Return explanations without those that add causes to an earlier one."""
+    """Return explanations without those that say what an earlier one says, or add causes to it."""
     kept: list[Explanation] = []
     for explanation in explanations:
-        mine = {cause.hypothesis for cause in explanation.causes}
-        if not any({cause.hypothesis for cause in earlier.causes} <= mine for earlier in kept):
+        mine = {(cause.hypothesis.name, cause.buffers) for cause in explanation.causes}
+        if not any({(cause.hypothesis.name, cause.buffers) for cause in earlier.causes} <= mine for earlier in kept):
             kept.append(explanation)
     return kept
 
