@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, check_known
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
 
-DONE, MISMATCH, BAD_INPUT = 0, 1, 2
+DONE, MISMATCH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,13 +29,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
     options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
     except EmbinitError as error:
         print(f"embinit: error: {error}", file=sys.stderr)
         return BAD_INPUT
+    except KeyboardInterrupt:
+        print("embinit: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return DONE
+    except OSError as error:  # of standard output: every file that a command reads or writes has its own message
+        print(f"embinit: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return BAD_INPUT
+    return status
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -60,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("model", metavar="MODEL", help="model file (TOML)")
         command.set_defaults(seed=None)
         if seed:
-            command.add_argument("--seed", type=int, metavar="N", help="instead of the model file's seed")
+            command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
         command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
 
@@ -73,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
         command.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
         text = "where the image begins; default: the ELF's lowest writable section"
-        command.add_argument("--base", type=_address, metavar="A", help=text)
+        command.add_argument("--base", type=_integer, metavar="A", help=text)
 
     plan = command("plan", _plan, "print what is drawn for each buffer, in which order, with which parameters")
     add_model(plan)
@@ -136,11 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _address(text: str) -> int:
+def _integer(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an address such as 0x20000000, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be an integer such as 42 or 0x20000000, got {text!r}") from None
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
@@ -174,6 +184,11 @@ def _export(options: argparse.Namespace) -> int:
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
     written = export(plan, options.output, formats)
+    for entry in json.loads(written["manifest.json"])["buffers"]:
+        if entry["clipped"]:
+            print(
+                f"embinit: {entry['name']}: {entry['clipped']} elements saturate in {entry['format']}", file=sys.stderr
+            )
     sizes = {name: len(content) for name, content in written.items()}
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
@@ -186,10 +201,16 @@ def _verify(options: argparse.Namespace) -> int:
     from embinit.dump import read_dump
     from embinit.export import write_file
     from embinit.report import page
+    from embinit.targets import TARGETS
 
     on_device = options.device is not None or bool(options.source)
     if on_device == (options.dump is not None):
-        raise EmbinitError("verify needs either a device, by --device or --source, or a dump, by --dump")
+        given = "--device and --dump" if on_device else "neither"
+        raise EmbinitError(f"verify needs either a device, by --device or --source, or a dump, by --dump; got {given}")
+    if options.device and options.target and options.device != options.target:
+        raise EmbinitError(f"--device {options.device} is the target to simulate too, and --target must not be another")
+    if options.device:
+        check_known("--device", options.device, [name for name, target in TARGETS.items() if target.emulated])
     if not on_device and (options.entry or options.toolchain or options.cflags):
         raise EmbinitError("--entry, --toolchain and --cflags say how to build for a device, and go with no --dump")
     cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base}
@@ -249,9 +270,10 @@ def _c(options: argparse.Namespace) -> int:
     from embinit.export import write_files
 
     if options.output is not None:
-        vendored = {path.name: path.read_bytes() for path in (*HEADERS, *SOURCES, *SELFTEST)}
-        write_files(vendored, Path(options.output))
-        print("\n".join(str(Path(options.output) / name) for name in vendored))
+        output = Path(options.output)
+        for folder, paths in ((output, (*HEADERS, *SOURCES)), (output / "selftest", SELFTEST)):
+            write_files({path.name: path.read_bytes() for path in paths}, folder)
+            print("\n".join(str(folder / path.name) for path in paths))
     elif options.includes:
         print(C_DIRECTORY)
     elif options.sources:
@@ -299,14 +321,19 @@ def _formats(options: argparse.Namespace) -> int:
         return DONE
     family = family_named(options.format)
     said = [(key, text) for key, text in vars(family).items() if key not in ("name", "summary")]
+    own: dict[str, object] = {}
     if options.format not in FORMATS or "<" not in options.format:
         layout = format_named(options.format)
-        limits = f", codes {layout.qmin} to {layout.qmax}" if isinstance(layout, Quantized) else ""
+        own = {"name": layout.name, "bits": layout.bits}
+        limits = ""
+        if isinstance(layout, Quantized):
+            own |= {"qmin": layout.qmin, "qmax": layout.qmax}
+            limits = f", codes {layout.qmin} to {layout.qmax}"
         said.insert(0, (layout.name, f"{layout.bits} bits an element{limits}"))
     if family.draws != "0":
         said += [("rounding", f"{', '.join(ROUNDINGS)}; draws are those of {ROUNDINGS[-1]}")]
         said += [("bytes", "ceil(n * bits / 8), padding bits 0; what is out of range saturates, and is counted")]
-    _print(options.json, "\n".join([f"{family.name}: {family.summary}", *table(said)]), vars(family))
+    _print(options.json, "\n".join([f"{family.name}: {family.summary}", *table(said)]), vars(family) | own)
     return DONE
 
 

@@ -6,9 +6,10 @@ The file's name and content tell its form:
 * `.npz`: an array per buffer, by the buffer's name. `.npy`: one array of all elements, or of one buffer. An array holds
   the elements, or their bits as unsigned integers, or bytes.
 * Text that begins with a colon: Intel HEX.
-* Other text, such as a serial log: little-endian 32-bit words, eight hexadecimal digits each, with or without 0x. White
-  space, commas, semicolons and braces part words. What counts of a line is its longest unbroken run of words, the later
-  of two equally long ones: addresses, time stamps and an ASCII column beside it are passed over.
+* Other text, such as a serial log: little-endian 32-bit words, eight hexadecimal digits each, or up to eight behind 0x,
+  as in C also with a suffix u. White space, commas, semicolons and braces part words. What counts of a line is its
+  longest unbroken run of words, the later of two equally long ones: addresses, time stamps and an ASCII column beside
+  it are passed over.
 """
 
 import codecs
@@ -32,7 +33,7 @@ _ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r\f\x1b"])
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BETWEEN_WORDS = re.compile(r"[\s,;{}]+")
-_WORD = re.compile(r"(?:0[xX])?[0-9a-fA-F]{8}")
+_WORD = re.compile(r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?")
 _RECORD = re.compile(r":(?:[0-9a-fA-F]{2}){5,}")
 
 
@@ -164,7 +165,7 @@ def _words(text: str) -> bytes:
         tokens = _BETWEEN_WORDS.split(_COLOUR.sub("", line))
         runs = [list(run) for is_word, run in groupby(tokens, lambda t: _WORD.fullmatch(t) is not None) if is_word]
         for word in max(reversed(runs), key=len, default=[]):
-            data += int(word[-8:], 16).to_bytes(4, "little")
+            data += int(word.rstrip("uU"), 16).to_bytes(4, "little")
     return bytes(data)
 
 

@@ -46,11 +46,24 @@ def export(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_F
 
     Formats: npz (NumPy), h (golden vectors as C), bin (raw, little endian), c (init code for the device), test (Unity
     and plain C tests), and safetensors, which needs the extra of that name; manifest.json comes with any. Raises
-    EmbinitError when the directory cannot be written; then nothing was.
+    EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
     """
     contents = render(plan, formats)
+    other = _held(Path(directory))
+    if other not in (None, plan.model.name):
+        raise EmbinitError(
+            f"{directory}: holds the bundle of model {other!r}: export to another directory, or remove it"
+        )
     write_whole(contents, Path(directory))
     return contents
+
+
+def _held(directory: Path) -> str | None:
+    """Return the name of the model whose bundle a directory holds; None where there is none that can be read."""
+    try:
+        return str(json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["model"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FORMATS) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from embinit.dialects import Dialect, dialect_named
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, nearest
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from embinit.many import Client
     from embinit.plan import Plan
+    from embinit.store import Buffer
 
 DEFAULT_MEMORY_LIMIT = 2**30
 
@@ -145,13 +146,28 @@ class Model:
         return plan(self)
 
     def init(self, out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
-        """Return what the device's init code leaves in each buffer, by buffer name.
+        """Return what the device's init code draws for each buffer, by buffer name: float32 values.
+
+        A buffer of float32 holds just that; `stored` rounds to other formats. In dialect portable-int they are codes.
 
         out: arrays to fill instead of new ones, by buffer name, as an earlier call returned them.
         """
         from embinit.fill import fill
 
         return fill(self.plan(), out).arrays
+
+    def stored(self) -> "dict[str, Buffer]":
+        """Return what the device's init code leaves in each buffer, in its format: codes, scales, zero points.
+
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1, weight_format="q7")
+        >>> embinit.Model("tiny", [fc], seed=42).stored()["fc.weight"].data.tolist()
+        [[-90, 29]]
+        """
+        from embinit.fill import fill
+        from embinit.store import store
+
+        return store(fill(self.plan())).buffers
 
     def init_many(
         self,
@@ -230,7 +246,7 @@ def load(path: str | Path, **overrides: Any) -> Model:
     Raises EmbinitError, with the file's name, for anything that is not a valid model.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EmbinitError(f"{path}: cannot be read: {reason}") from None
@@ -244,7 +260,9 @@ def load(path: str | Path, **overrides: Any) -> Model:
 
 def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Model:
     """Build a Model from the tables of a model file."""
-    _check_keys("a model file", tables, ["model", "layer"], ["model", "layer"])
+    _check_keys("a model file", tables, ["model", "layer"], ["model"])
+    if not tables.get("layer"):
+        raise EmbinitError("a model file needs at least one [[layer]] table, got none")
     head, layers = tables["model"], tables["layer"]
     if not isinstance(head, dict) or not isinstance(layers, list) or not all(isinstance(x, dict) for x in layers):
         raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
@@ -258,10 +276,11 @@ def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mode
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
     """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
     keys = dict(table)
-    label = keys.get("name", f"number {position + 1}")
+    label = repr(keys["name"]) if "name" in keys else f"number {position + 1}"
     try:
         layer_type = keys.pop("type", None)
         cls = layer_class(layer_type)
+        keys.setdefault("name", f"{layer_type.lower()}{position}")
         known = [f.name for f in fields(cls) if f.name != "kind"]
         if issubclass(cls, Weighted):
             keys = _with_initializer(keys, dialect.named, known)
@@ -271,7 +290,7 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         return cls(**keys, kind=layer_type) if issubclass(cls, DrawFree) else cls(**keys)
     except EmbinitError as error:
         text = str(error)
-        raise EmbinitError(text if text.startswith("layer ") else f"layer {label!r}: {text}") from None
+        raise EmbinitError(text if text.startswith("layer ") else f"layer {label}: {text}") from None
 
 
 def _with_initializer(
@@ -300,7 +319,9 @@ def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], requ
     """Raise EmbinitError for the first key that is unknown or missing."""
     for key in table:
         if key not in known:
-            raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}")
+            raise EmbinitError(
+                f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
+            )
     for key in required:
         if key not in table:
             raise EmbinitError(f"{where} needs the key {key!r}, which is missing")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from embinit.model import Model
 
 
+UNKNOWN = "?: known when it is drawn, since some values are drawn anew"
+
+
 @dataclass(frozen=True)
 class Row:
     """One buffer: what it is, what it holds, and its place in the stream.
@@ -68,7 +71,8 @@ class Plan:
         model = self.model
         head = f"{model.name}: dialect {model.dialect}, target {model.target} ({model.arithmetic}), seed {model.seed}"
         total = f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"
-        return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), total])
+        unknown = [UNKNOWN] if any(None in (row.first_draw, row.draws) for row in self.rows) else []
+        return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), *unknown, total])
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain values; float32 parameters also as bits in hexadecimal."""

@@ -28,8 +28,7 @@ def init_(
     >>> fc.weight.detach().numpy().view("uint32").tolist()
     [[3207860201, 1047013391]]
     """
-    import torch
-
+    torch = _torch()
     model = model_of(module, seed, dialect=dialect, target=target, multiply_add=multiply_add)
     values = _by_path(model, module)
     with torch.no_grad():
@@ -48,6 +47,8 @@ def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> 
     >>> [(layer.name, layer.type) for layer in embinit.torch.model_of(net, seed=1).layers]
     [('conv1d_0', 'Conv1d'), ('linear_2', 'Linear')]
     """
+    if not isinstance(module, _torch().nn.Module):
+        raise EmbinitError(f"module must be a torch.nn.Module, got {module!r}")
     layers = [_layer(path, owner) for path, owner in _owners(module)]
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
@@ -68,17 +69,23 @@ def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch
     >>> net.load_state_dict(embinit.torch.state_dict(model, net))
     <All keys matched successfully>
     """
-    import torch
-
+    torch = _torch()
     if module is not None:
         return {**module.state_dict(), **_by_path(model, module)}
     return {name: torch.from_numpy(values) for name, values in model.init().items()}
 
 
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError:
+        raise EmbinitError("embinit.torch needs PyTorch: pip install 'embinit[torch]'") from None
+    return torch
+
+
 def _by_path(model: Model, module: "Module") -> "dict[str, torch.Tensor]":
     """Return a model's initial values by all names of a module's parameters, and in PyTorch's layouts."""
-    import torch
-
+    torch = _torch()
     paths = _paths(model, module)
     values = model.init()
     found = {

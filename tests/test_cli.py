@@ -1,6 +1,7 @@
 """The command line, run as its user runs it: exit status, one line for an error, machine-readable output."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit.device import C_DIRECTORY
+from embinit.__main__ import main
+from embinit.device import C_DIRECTORY, SELFTEST
+from embinit.plan import Plan
 
 from test_model import BAD, GOOD
 
@@ -159,12 +162,62 @@ def test_verify_without_the_wheels_says_what_to_install(model):
 
 def test_c_copies_and_says_how_to_compile(tmp_path):
     assert run("c", "-o", tmp_path / "vendor").returncode == 0
-    for path in (tmp_path / "vendor").iterdir():
+    copied = [path for path in (tmp_path / "vendor").rglob("*") if path.is_file()]
+    for path in copied:
         assert path.read_bytes() == (C_DIRECTORY / path.name).read_bytes()
-    assert {"embinit.c", "embinit.h"} <= {path.name for path in (tmp_path / "vendor").iterdir()}
+    assert {path.name for path in copied} == {path.name for path in C_DIRECTORY.glob("*.[ch]")}
+    assert {path.name for path in copied if path.parent.name == "selftest"} == {path.name for path in SELFTEST}
     assert run("c", "--includes").stdout == f"{C_DIRECTORY}\n"
     assert f"{C_DIRECTORY / 'embinit.c'}\n" in run("c", "--sources").stdout
     assert f"-I{C_DIRECTORY}" in run("c", "--cflags").stdout
+
+
+def test_what_is_copied_compiles_as_it_lies(tmp_path):
+    """As build systems do that take every file of a folder; without the C library's mathematics."""
+    assert run("c", "-o", tmp_path).returncode == 0
+    (tmp_path / "main.c").write_text("int main(void) { return 0; }")
+    compiler = "gcc" if shutil.which("gcc") else f"{sys.executable} -m ziglang cc"
+    subprocess.run([*compiler.split(), *tmp_path.glob("*.c"), "-o", tmp_path / "all"], check=True)
+
+
+def test_what_cannot_be_printed_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "embinit", "plan", EXAMPLES / "starter.toml"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "cannot be written" in done.stderr
+
+
+def test_an_interrupt_is_one_line(monkeypatch, capsys):
+    def interrupted(plan):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Plan, "as_json", interrupted)
+
+    assert main(["plan", str(EXAMPLES / "starter.toml")]) == 130
+    assert capsys.readouterr().err == "embinit: interrupted\n"
+
+
+def test_a_seed_may_be_hexadecimal():
+    words = ("plan", EXAMPLES / "starter.toml", "--json", "--seed")
+    assert json.loads(run(*words, "0x2B").stdout) == json.loads(run(*words, "43").stdout)
+
+
+def test_a_format_has_numbers_of_its_own():
+    found = json.loads(run("formats", "q3.5", "--json").stdout)
+    assert {key: found[key] for key in ("name", "bits", "qmin", "qmax")} == {
+        "name": "q3.5", "bits": 8, "qmin": -128, "qmax": 127,
+    }  # fmt: skip
+
+
+def test_another_core_and_another_target_are_refused():
+    assert_refused(
+        run("verify", EXAMPLES / "starter.toml", "--device", "cortex-m0", "--target", "cortex-m7"), "--target"
+    )
+    assert_refused(run("verify", EXAMPLES / "starter.toml", "--device", "cortexm4"), "did you mean cortex-m4f?")
 
 
 @pytest.mark.parametrize(("command", "name"), [("targets", "cortex-m4f"), ("dialects", "odt"), ("formats", "float32")])

@@ -234,3 +234,23 @@ def test_the_header_and_the_package_agree_on_the_spec_version():
 
     assert f"#define EMBINIT_SPEC_VERSION {SPEC_VERSION}\n" in (C_DIRECTORY / "embinit.h").read_text()
     assert f"version {SPEC_VERSION}" in (EXAMPLE.parent.parent / "SPEC.md").read_text().splitlines()[0]
+
+
+def test_another_models_bundle_is_not_overwritten(tmp_path):
+    layers = [embinit.Linear(name="fc", in_features=2, out_features=1)]
+    first, second = (embinit.Model(name, layers, seed=1).plan() for name in ("first", "second"))
+    export(first, tmp_path / "bundle")
+
+    with pytest.raises(embinit.EmbinitError, match="holds the bundle of model 'first'"):
+        export(second, tmp_path / "bundle")
+    assert drift(first, tmp_path / "bundle") == []
+
+
+def test_what_saturates_is_said(tmp_path, capsys):
+    text = EXAMPLE.read_text().replace(
+        "kernel_size = 7", 'kernel_size = 7\nweight_format = "q1.7"\nweight_init = "ones"'
+    )
+    (tmp_path / "model.toml").write_text(text)
+
+    assert __main__.main(["export", str(tmp_path / "model.toml"), "-o", str(tmp_path / "bundle")]) == 0
+    assert "embinit: conv1.weight: 1008 elements saturate in q1.7" in capsys.readouterr().err

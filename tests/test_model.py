@@ -1,11 +1,13 @@
 """Models and their files: what is accepted, what is refused, and that a refusal names layer, rule and value."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 import embinit
 from embinit import Conv1d, EmbinitError, GroupNorm, LayerNorm, Linear, Model, initializers, load
+from embinit.bundle import gather
 
 GOOD = """[model]
 name = "m"
@@ -56,7 +58,7 @@ BAD = {
     "not TOML": ("[model\n", ["TOML"]),
     "empty": ("", ["model", "missing"]),
     "layer is no table": ("layer = 3\nmodel = 4\n", ["[model]", "[[layer]]"]),
-    "no layer": (GOOD[: GOOD.index("[[layer]]")], ["layer", "missing"]),
+    "no layer": (GOOD[: GOOD.index("[[layer]]")], ["[[layer]]"]),
     "NaN gain": (GOOD + 'weight_init = "kaiming_uniform"\ngain = nan\n', ["fc", "gain", "nan"]),
     "infinite gain": (GOOD + 'weight_init = "kaiming_uniform"\ngain = inf\n', ["fc", "gain", "inf"]),
     "text gain": (GOOD + 'weight_init = "kaiming_uniform"\ngain = "2"\n', ["fc", "gain", "'2'"]),
@@ -213,3 +215,29 @@ def test_a_gain_of_zero_is_the_gain_of_the_scheme():
             for g in (0.0, -0.0, gain)
         ]
         assert values[0].tobytes() == values[1].tobytes() == values[2].tobytes()
+
+
+def test_errors_suggest_what_may_be_meant_and_name_nameless_layers(write):
+    text = GOOD.replace("in_features", "in_feature")
+    with pytest.raises(EmbinitError, match=r"did you mean in_features\?"):
+        load(write(text))
+    with pytest.raises(EmbinitError, match="layer 'linear0'"):
+        load(write(GOOD.replace('name = "fc"\n', "").replace("= 7", "= 0")))
+
+
+def test_a_byte_order_mark_is_no_error(write):
+    assert load(write("\ufeff" + GOOD)) == load(write(GOOD))
+
+
+def test_what_is_stored_is_what_the_bundle_holds():
+    layer = embinit.Linear(name="fc", in_features=4, out_features=3, weight_format="int8", bias_format="q15")
+    model = embinit.Model("m", [layer], seed=3)
+
+    held = {entry.name: entry.payload for entry in gather(model.plan()).entries}
+    assert {name: buffer.data.tobytes() for name, buffer in model.stored().items()} == held
+
+
+def test_without_pytorch_an_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(EmbinitError, match=r"pip install 'embinit\[torch\]'"):
+        Model.from_torch(object(), seed=1)
