@@ -273,6 +273,22 @@ def test_the_sign_of_a_stored_zero_point(stored, added, words, weight_format, bi
     assert words in found.causes[0].hypothesis.sentence
 
 
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (0, 2, 1)])
+@pytest.mark.parametrize(("model", "target"), PLAIN)
+def test_codes_stored_in_another_layout(model, target, order):
+    """The scales are those of the right channels: only codes moved."""
+    dump = dump_of(model, target, Quantizer("int", 8, by_axis(0)), beside=True)
+    for layer in drawn_layers(model):
+        shape, name = reference.weight_shape(layer), f"{layer['name']}.weight"
+        axes = [axis for axis in order if axis < len(shape)]
+        dump[name] = np.frombuffer(dump[name], "i1").reshape(shape).transpose(axes).tobytes()
+
+    found = first(planned(model, target, "int8"), dump)
+
+    assert names(found) == ["layout"]
+    assert "stored transposed" in found.causes[0].hypothesis.sentence
+
+
 @CASES
 def test_codes_rounded_at_random_by_mistake(model, target):
     """One word an element, when all is drawn."""

@@ -29,10 +29,14 @@ Image = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Step:
-    """What becomes of a buffer's values between draw and memory, and the way back where there is one."""
+    """What becomes of a buffer's values between draw and memory, and the way back where there is one.
 
-    do: Callable[[Row, F32], F32]
-    undo: Callable[[Row, F32], F32] = lambda _row, values: values
+    moves: whether elements change places once they are in memory, so that codes move and their scales do not.
+    """
+
+    do: Callable[[Row, NDArray[Any]], NDArray[Any]]
+    undo: Callable[[Row, NDArray[Any]], NDArray[Any]] = lambda _row, values: values
+    moves: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ class Account:
 
         def keep(row: Row, values: F32) -> None:
             buffer = self.encoder(row, values, generator) if row.format != "float32" else Buffer("", values, row.shape)
-            image[row.name] = self._packed(row, self._ordered(buffer.data))
+            data = buffer.data
+            for step in self.steps:
+                data = step.do(row, data) if step.moves and _movable(row) else data
+            image[row.name] = self._packed(row, self._ordered(data))
             for what in ("scale", "zero_point", "exponents"):
                 if (kept := getattr(buffer, what)) is not None:
                     beside[f"{row.name}.{what}"] = self._ordered(kept)
@@ -113,7 +120,7 @@ class Account:
             values = self._drawn(generator, row, row.shape)
             places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
-                values = step.do(row, values)
+                values = values if step.moves and _movable(row) else step.do(row, values)
             if row.stored_at_once:
                 keep(row, values)
             else:
@@ -184,6 +191,12 @@ class Run:
     image: Image
     beside: Image
     places: Mapping[str, Place]
+
+
+def _movable(row: Row) -> bool:
+    """Return whether a buffer holds a code an element, each in bytes of its own."""
+    layout = format_named(row.format)
+    return isinstance(layout, Quantized) and not layout.packed
 
 
 def resolution(row: Row) -> float:

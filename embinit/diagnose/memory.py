@@ -30,7 +30,7 @@ def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         layout = _Layout(order, turned)
         what = f"{example.name} as [{', '.join(names)}], not [{', '.join(example.axes)}]"
         if tuple(names) != example.axes:
-            stored, drawn = Step(layout.apply, layout.revert), Step(layout.revert, layout.apply)
+            stored, drawn = Step(layout.apply, layout.revert, moves=True), Step(layout.revert, layout.apply)
             yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are stored transposed: {what}.", step(stored))
             yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are drawn in another layout: {what}.", step(drawn))
 
