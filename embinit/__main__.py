@@ -174,16 +174,18 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from embinit.export import DEFAULT_FORMATS, drift, export
+    from embinit.export import drift, export
 
     plan = _load(options).plan()
-    formats = DEFAULT_FORMATS if options.format is None else options.format.split(",")
+    formats = None if options.format is None else options.format.split(",")
     if options.check:
         differences = drift(plan, options.output, formats)
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
     written = export(plan, options.output, formats)
+    if formats is None and f"{plan.model.name}_init.c" not in written:
+        print("embinit: the bundle has no init code: --format c says why no C draws these values", file=sys.stderr)
     for entry in json.loads(written["manifest.json"])["buffers"]:
         if entry["clipped"]:
             print(

@@ -23,6 +23,10 @@ from embinit.spec import SPEC_VERSION
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 
 
+class NoCodeError(EmbinitError):
+    """A model whose values no C draws."""
+
+
 def banner(bundle: Bundle, what: str) -> str:
     """Return the comment at the head of a generated file: what it is, and of which model, target and seed."""
     model = bundle.plan.model
@@ -228,9 +232,12 @@ def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
     drawn = []
     for entry in bundle.entries:
         row = entry.row
-        drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
+        try:
+            drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
+        except EmbinitError as error:
+            raise NoCodeError(f"{row.name}: {error}") from None
         if not drawn[-1].elementwise and row.format != "float32":
-            raise EmbinitError(
+            raise NoCodeError(
                 f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
                 "keep float32, or export the values alone (--format npz,h,bin)"
             )

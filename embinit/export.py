@@ -33,20 +33,30 @@ FORMATS: dict[str, Callable[[Bundle], dict[str, bytes]]] = {
     },
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": safetensors(bundle)},
 }
-#: What is written unless told otherwise: all that needs no extra.
-DEFAULT_FORMATS = tuple(name for name in FORMATS if name != "safetensors")
+#: What a model without C of its own lacks.
+CODE = ("c", "test")
+
+
+def default_formats(bundle: Bundle) -> list[str]:
+    """Return what is written unless told otherwise: all that needs no extra, without C where no C draws the values."""
+    try:
+        codegen.init_source(bundle)
+    except codegen.NoCodeError:
+        return [name for name in FORMATS if name not in ("safetensors", *CODE)]
+    return [name for name in FORMATS if name != "safetensors"]
 
 
 def _name(bundle: Bundle) -> str:
     return bundle.plan.model.name
 
 
-def export(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FORMATS) -> dict[str, bytes]:
+def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> dict[str, bytes]:
     """Write a plan's bundle into a directory and return its files; the same plan gives the same bytes.
 
-    Formats: npz (NumPy), h (golden vectors as C), bin (raw, little endian), c (init code for the device), test (Unity
-    and plain C tests), and safetensors, which needs the extra of that name; manifest.json comes with any. Raises
-    EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
+    Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
+    little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
+    of that name; manifest.json comes with any. Raises EmbinitError when the directory cannot be written, or holds
+    another model's bundle; then nothing was.
     """
     contents = render(plan, formats)
     other = _held(Path(directory))
@@ -66,7 +76,7 @@ def _held(directory: Path) -> str | None:
         return None
 
 
-def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FORMATS) -> list[str]:
+def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> list[str]:
     """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list."""
     differences = []
     for name, content in render(plan, formats).items():
@@ -80,12 +90,12 @@ def drift(plan: Plan, directory: str | Path, formats: Iterable[str] = DEFAULT_FO
     return differences
 
 
-def render(plan: Plan, formats: Iterable[str]) -> dict[str, bytes]:
+def render(plan: Plan, formats: Iterable[str] | None = None) -> dict[str, bytes]:
     """Return the files of a bundle by name, the manifest last."""
-    chosen = list(formats)
+    bundle = gather(plan)
+    chosen = default_formats(bundle) if formats is None else list(formats)
     for name in chosen:
         check_known("format", name, FORMATS)
-    bundle = gather(plan)
     contents = {name: content for key in FORMATS if key in chosen for name, content in FORMATS[key](bundle).items()}
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     manifest = json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n"

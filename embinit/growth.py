@@ -166,6 +166,8 @@ def grow_layers(
     Draws second's extension, first's, and that of first's bias; then the noise.
     """
     input_init, output_init = _checked_options(extension, initializer, pairing, noise_ratio)
+    if first.outputs != second.inputs:
+        raise EmbinitError(f"second must have the {first.outputs} outputs of first as its inputs, got {second.inputs}")
     alpha, beta = factors(first, second, extension, strategy, gain)
     first, second = first.rescaled(alpha), second.rescaled(beta)
     fan_in = (second.inputs + extension) * second.receptive

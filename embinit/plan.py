@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from embinit.model import Model
 
 
-UNKNOWN = "?: known when it is drawn, since some values are drawn anew"
+UNKNOWN = "?: known when it is drawn"
 
 
 @dataclass(frozen=True)

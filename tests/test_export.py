@@ -19,7 +19,7 @@ from hypothesis import given, settings
 import embinit
 from embinit import EmbinitError, __main__
 from embinit.device import C_DIRECTORY
-from embinit.export import DEFAULT_FORMATS, drift, export, render
+from embinit.export import drift, export, render
 
 import strategies
 from compilers import HOST_COMPILERS, WARNINGS
@@ -66,7 +66,7 @@ def test_another_process_writes_the_same_bytes(bundle, tmp_path):
 @settings(max_examples=15)
 @given(strategies.models())
 def test_every_file_holds_the_values(model):
-    files = render(model.plan(), DEFAULT_FORMATS)
+    files = render(model.plan())
     values = model.init()
     manifest = json.loads(files["manifest.json"])
 
@@ -234,6 +234,30 @@ def test_the_header_and_the_package_agree_on_the_spec_version():
 
     assert f"#define EMBINIT_SPEC_VERSION {SPEC_VERSION}\n" in (C_DIRECTORY / "embinit.h").read_text()
     assert f"version {SPEC_VERSION}" in (EXAMPLE.parent.parent / "SPEC.md").read_text().splitlines()[0]
+
+
+def test_a_model_whose_values_no_c_draws_has_a_bundle_without_c(tmp_path, capsys):
+    text = """[model]
+name = "m"
+dialect = "torch"
+seed = 1
+[[layer]]
+type = "Linear"
+in_features = 5
+out_features = 2
+weight_init = "trunc_normal"
+"""
+    (tmp_path / "model.toml").write_text(text)
+    words = ["export", str(tmp_path / "model.toml"), "-o", str(tmp_path / "bundle")]
+
+    assert __main__.main(words) == 0
+    assert "no init code" in capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "bundle").iterdir()} == {
+        "m.npz", "m.bin", "expected_m.h", "manifest.json",
+    }  # fmt: skip
+    assert __main__.main([*words, "--check"]) == 0
+    assert __main__.main([*words, "--format", "c"]) == 2
+    assert "linear0.weight: trunc_normal" in capsys.readouterr().err
 
 
 def test_another_models_bundle_is_not_overwritten(tmp_path):

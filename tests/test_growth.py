@@ -596,6 +596,12 @@ def requests():
     return made
 
 
+def test_layers_that_do_not_meet_are_refused():
+    first, second = Weights(np.ones((4, 3), np.float32)), Weights(np.ones((2, 5), np.float32))
+    with pytest.raises(EmbinitError, match="second must have the 4 outputs of first as its inputs, got 5"):
+        grow_layers(first, second, 2, Generator(Xorshift32(1)))
+
+
 UNITS = ("embinit", "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
 
 

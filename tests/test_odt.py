@@ -166,6 +166,21 @@ def test_any_model_is_that_of_the_oracle(model, dialect):
     assert values.bitgen.state == state
 
 
+@pytest.mark.parametrize("gain", [0.0, -0.0, 1e-46, -1e-46, 7e-46])
+@pytest.mark.parametrize(
+    "scheme", [initializers.kaiming_uniform, initializers.xavier_uniform, initializers.kaiming_normal]
+)
+def test_a_gain_that_is_0_in_float32_is_the_schemes(scheme, gain):
+    own = {initializers.xavier_uniform: 1.0}.get(scheme, 1.41421356237)
+    values, expected = (
+        embinit.Model("m", [embinit.Linear(in_features=4, out_features=2, weight_init=scheme(gain=g))], seed=1).init()
+        for g in (gain, own)
+    )
+
+    assert values["linear0.weight"].any()
+    assert values["linear0.weight"].tobytes() == expected["linear0.weight"].tobytes()
+
+
 @given(strategies.seeds, strategies.multiply_adds)
 def test_the_oldest_era_has_he_weights_and_no_bias_draws(seed, multiply_add):
     layers = [embinit.Conv1d(name="layer0", in_channels=3, out_channels=4, kernel_size=2)]

@@ -238,7 +238,7 @@ def test_chunks_are_the_whole(parts, distribution):
 
 @pytest.mark.parametrize("distribution", [initializers.uniform(1000.0, 1001.0), initializers.normal(1.0, 1e-6)])
 def test_far_from_zero_is_an_error(distribution):
-    with pytest.raises(EmbinitError, match="119 widths"):
+    with pytest.raises(EmbinitError, match="120 widths"):
         Generator(Pcg32(1), "portable").draw(distribution, np.empty(4, np.float32))
 
 

@@ -35,8 +35,8 @@ def fans(layer_type: str, sizes: Mapping[str, int]) -> tuple[int, int]:
 
 
 def layer_weight(initializer: Initializer) -> Initializer:
-    """Give a layer's gain 0 or -0 the meaning it has in a layer factory: the gain of the scheme."""
-    if isinstance(initializer, VarianceScaling) and initializer.gain == 0:
+    """Give a layer's gain 0 or -0, as a float32, the meaning it has in a layer factory: the gain of the scheme."""
+    if isinstance(initializer, VarianceScaling) and f32(initializer.gain) == 0:
         return replace(initializer, gain=SCHEME_GAIN[initializer.mode])
     return initializer
 

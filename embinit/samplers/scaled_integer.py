@@ -83,5 +83,5 @@ def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
         raise EmbinitError(f"{distribution}: its width must be a float32 from 2^-125 to 2^127; use a constant instead")
     offset = round(Fraction(float(start)) / Fraction(float(scale)))
     if abs(offset) > MAX_OFFSET:
-        raise EmbinitError(f"{distribution}: it must lie within 119 widths of 0, got {float(start) / float(width):.3g}")
+        raise EmbinitError(f"{distribution}: it must lie within 120 widths of 0, got {float(start) / float(width):.3g}")
     return offset, scale
