@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, listed
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
@@ -223,6 +223,9 @@ def _verify(options: argparse.Namespace) -> int:
         found, source = _from_device(options, bundle)
     else:
         found, source = read_dump(options.dump, bundle, **cut), options.dump
+        missing = [array.name for array in bundle.arrays if array.name not in found]
+        if missing and options.symbol is None:
+            print(f"embinit: {source} does not hold {listed(missing)}: not compared", file=sys.stderr)
     report = verify.verify(bundle, found, source)
     if options.report is not None:
         write_file(Path(options.report), page(bundle, found, report))

@@ -1,6 +1,7 @@
 """Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ def _codes(
     return payload, clipped
 
 
+@cache
 def _outermost(qmin: int, qmax: int) -> tuple[np.float32, np.float32]:
     """Return the outermost float32 whose integer parts lie within qmin to qmax."""
     below, above = np.float32(qmin - 1), np.float32(qmax + 1)

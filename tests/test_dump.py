@@ -339,6 +339,10 @@ def test_what_is_kept_beside_codes_comes_with_an_elf_file_and_in_an_archive(tmp_
     assert read_dump(tmp_path / "codes.npz", bundle) == codes
     (tmp_path / "d.bin").write_bytes(b"".join(codes.values()))
     assert read_dump(tmp_path / "d.bin", bundle) == codes
+    done = run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.bin")
+    assert done.returncode == 0
+    assert "does not hold conv1.weight.scale" in done.stderr
+    assert run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.npz").stderr == ""
 
 
 def test_the_firmware_that_ran(tmp_path):
