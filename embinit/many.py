@@ -223,6 +223,7 @@ class SeedReport:
     def __str__(self) -> str:
         lines = [f"{self.model.name}: {self.count} seeds of dialect {self.model.dialect}, target {self.model.target}"]
         lines += [f"the same from seeds {', '.join(map(str, group))}" for group in self.duplicates]
+        lines += [] if self.duplicates else ["no two are the same"]
         head = "buffer", "lowest", "seed", "highest", "seed", "least stddev", "seed", "most stddev", "seed"
         cells: list[tuple[str, ...]] = [head]
         for name, buffer in self.buffers.items():
@@ -234,7 +235,8 @@ class SeedReport:
             saturated = [seed for seed, _ in buffer.saturated]
             most = max((count for _, count in buffer.saturated), default=0)
             lines += [f"{name} saturates, {most} elements at most, with {_seeds(saturated)}"] if saturated else []
-        return "\n".join(lines)
+        ruined = any(buffer.dead or buffer.saturated for buffer in self.buffers.values())
+        return "\n".join(lines if ruined else [*lines, "no buffer is all zeros, and none saturates"])
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
