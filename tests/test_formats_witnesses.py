@@ -144,3 +144,72 @@ def test_affine_and_numpy(size, stochastic):
     assert np.array_equal(zero, buffer.zero_point)
     assert np.array_equal(np.clip(codes, 0, 255).reshape(-1), buffer.data)
     assert buffer.clipped == np.count_nonzero((codes < 0) | (codes > 255))
+
+
+ROUNDED = {"half_away": half_away, "half_even": np.rint, "truncate": np.trunc, "floor": np.floor}
+
+
+@pytest.mark.parametrize("rounding", [*ROUNDED, "stochastic"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_asym_and_numpy(bits, rounding):
+    array = values(7)
+    low, high = array.min(), array.max()
+    scale = (high - low) / F32(2**bits - 1)
+    middle, quotients = low / scale, array / scale
+    if rounding == "stochastic":
+        words = Xorshift32(11).random_raw(1 + array.size)
+        zero = half_away(jittered(middle, words[:1]))[0]
+        codes = half_away(jittered(quotients - F32(zero), words[1:]))
+    else:
+        zero = ROUNDED[rounding](np.float64(middle))
+        codes = ROUNDED[rounding]((quotients - F32(zero)).astype(np.float64))
+    buffer = encode(array, f"asym{bits}", rounding, Generator(Xorshift32(11)))
+    kept = np.clip(codes, 0, 2**bits - 1)
+
+    assert buffer.zero_point.tolist() == [int(zero)]
+    assert np.array_equal(kept, buffer.data.view(f"<u{bits // 8}"))
+    assert buffer.clipped == np.count_nonzero(codes != kept)
+    decoded = (kept.astype(F32) + F32(zero)) * scale
+    assert np.array_equal(decoded.view(np.uint32), buffer.decode().view(np.uint32))
+
+
+@pytest.mark.parametrize("rounding", [*ROUNDED, "stochastic"])
+@pytest.mark.parametrize(("mantissa", "exponent", "size"), [(8, 8, 32), (16, 5, 4096), (8, 3, 16)])
+def test_block_floating_point_and_numpy(mantissa, exponent, size, rounding):
+    """Steps are powers of two, so that quotients are exact; few bits of exponent clamp it, and mantissas saturate."""
+    array = np.resize(values(7), 4096 * 250)
+    array *= np.exp2(np.arange(array.size) // 4096 % 9 - 4).astype(F32)
+    rows, qmax, bias = array.reshape(-1, size), 2 ** (mantissa - 1) - 1, 2 ** (exponent - 1) - 1
+    largest = np.abs(rows).max(1) / F32(qmax)
+    least = np.ceil(np.log2(largest.astype(np.float64))).astype(int)  # of a float32 exact enough to tell powers of two
+    stored = np.clip(least + bias, 0, min(2**exponent - 1, bias + 127))
+    quotients = np.ldexp(rows.astype(np.float64), (bias - stored)[:, None]).reshape(-1)
+    limited = np.clip(quotients, -qmax - 1, qmax)
+    if rounding == "stochastic":
+        codes = half_away(jittered(limited.astype(F32), Xorshift32(13).random_raw(array.size)))
+    else:
+        codes = ROUNDED[rounding](limited)
+    kept = np.clip(codes, -qmax - 1, qmax).astype(np.int64)
+    buffer = encode(array, f"bfp{mantissa}e{exponent}", rounding, Generator(Xorshift32(13)), group_size=size)
+
+    assert np.array_equal(stored, buffer.exponents)
+    assert np.array_equal(kept, buffer.data.view(f"<i{mantissa // 8}"))
+    assert buffer.clipped == np.count_nonzero((codes != kept) | (limited != quotients))
+    decoded = np.ldexp(kept.reshape(rows.shape).astype(np.float64), (stored - bias)[:, None]).astype(F32).reshape(-1)
+    assert np.array_equal(decoded.view(np.uint32), buffer.decode().view(np.uint32))
+
+
+@pytest.mark.parametrize("rounding", ["half_even", "truncate", "floor"])
+@pytest.mark.parametrize("name", ["sym8", "int8", "affine8"])
+def test_other_roundings_and_numpy(name, rounding):
+    array = values(7)
+    if name == "affine8":
+        scale = (np.maximum(array.max(), F32(0)) - np.minimum(array.min(), F32(0))) / F32(255)
+        zero = np.clip(ROUNDED[rounding](np.float64(-array.min() / scale)), 0, 255)
+        codes, ends = ROUNDED[rounding]((array / scale).astype(np.float64)) + zero, (0, 255)
+    else:
+        codes = ROUNDED[rounding]((array / (np.abs(array).max() / F32(127))).astype(np.float64))
+        ends = (format_named(name).qmin, 127)
+    buffer = encode(array, name, rounding)
+
+    assert np.array_equal(np.clip(codes, *ends).astype(np.int64) & 255, buffer.data.view(np.uint8))
