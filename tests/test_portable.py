@@ -20,7 +20,7 @@ import reference_normal
 import strategies
 from compilers import HOST_COMPILERS, UNITS
 
-LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Ofast", "-O3 -march=x86-64-v3 -ffp-contract=fast", "-O2 -ffast-math")
+LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Ofast", "-O3 -march=native -ffp-contract=fast", "-O2 -ffast-math")
 
 
 def every_distribution(target="cortex-m0"):
