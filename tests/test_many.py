@@ -44,6 +44,23 @@ def test_many_seeds_are_one_by_one(model, seeds, dialect):
             assert abs(found.mean - wide.mean()) <= 1e-9 * (1 + abs(wide).max())
 
 
+def test_the_report_finds_dead_buffers_and_says_when_there_are_none():
+    """Half a step of q1.7 is 2^-8: smaller values round to 0. The zeros of a norm draw nothing, and are meant."""
+
+    def report(bound):
+        layer = embinit.Linear(name="fc", in_features=4, out_features=4, weight_format="q1.7",
+                               weight_init=embinit.initializers.uniform(-bound, bound))  # fmt: skip
+        return seed_report(embinit.Model("m", [layer], seed=1, dialect="odt-2026-06"), [3, 4])
+
+    assert report(2.0**-9).buffers["fc.weight"].dead == [3, 4]
+    assert report(2.0**-9).buffers["fc.bias"].dead == []
+    assert "fc.weight is all zeros with 2 seeds: 3, 4" in str(report(2.0**-9))
+    assert report(0.5).buffers["fc.weight"].dead == []
+    assert str(report(0.5)).endswith("no buffer is all zeros, and none saturates")
+    norm = embinit.LayerNorm(name="norm", normalized_shape=3)
+    assert seed_report(embinit.Model("m", [norm], seed=1), [3]).buffers["norm.bias"].dead == []
+
+
 def test_the_report_finds_duplicates_and_saturation():
     layer = embinit.Linear(name="fc", in_features=4, out_features=4, weight_format="q1.3", bias=False,
                            weight_init=embinit.initializers.uniform(-2.0, 2.0))  # fmt: skip
