@@ -154,7 +154,7 @@ def _integer(text: str) -> int:
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
-    from embinit.model import load
+    from embinit.api import load
 
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
     model = load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
@@ -289,8 +289,8 @@ def _c(options: argparse.Namespace) -> int:
 
 
 def _targets(options: argparse.Namespace) -> int:
-    from embinit.plan import table
     from embinit.targets import TARGETS
+    from embinit.text import table
 
     cells = [("target", "multiply-add", "libm", "emulated", "measured on")]
     cells += [(t.name, t.multiply_add, t.libm, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()]
@@ -308,7 +308,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _dialects(options: argparse.Namespace) -> int:
     from embinit.dialects import DIALECTS
-    from embinit.plan import table
+    from embinit.text import table
 
     cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
     rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
@@ -318,7 +318,7 @@ def _dialects(options: argparse.Namespace) -> int:
 
 def _formats(options: argparse.Namespace) -> int:
     from embinit.formats import FORMATS, ROUNDINGS, Quantized, family_named, format_named
-    from embinit.plan import table
+    from embinit.text import table
 
     if options.format is None:
         cells = [("format", "bits", "what", "codes"), *((f.name, f.bits, f.summary, f.codes) for f in FORMATS.values())]

@@ -263,7 +263,7 @@ def _storage(row: Row) -> str:
         return "{0}"
     family, width, part = _family(layout)
     groups = layout.groups(row.shape, held.group_size, held.channel_axis)
-    at_once = int(row.stored_at_once and row.store_draws > 0)
+    at_once = int(row.rounded_at_once)
     return (
         f"{{&embinit_family_{family}, {layout.bits}, {width}, {part}, EMBINIT_{held.rounding.upper()}, {at_once}, "
         f"{groups.count}u, {groups.run}u}}"

@@ -11,18 +11,18 @@ from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
-from embinit.model import Model
-from embinit.plan import Plan, Row
+from embinit.model import Description
+from embinit.plan import Action, Plan, Row
 
 FLOATS, CODES = np.dtype(np.float32), np.dtype(np.int64)
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the device's init code draws: an array per buffer, of float32 or codes, and the stream's positions.
+    """What the device's init code draws: an array per buffer, of float32 or codes, and where in the stream it lay.
 
-    first_draw and draws count words per buffer; store_first_draw is where a buffer that is rounded at once draws for
-    that. bitgen is the generator when all is drawn.
+    first_draw and draws count words per buffer. rounding holds, for each buffer whose rounding draws, the generator
+    from which it does; generator is the one after all of that.
     """
 
     plan: Plan
@@ -30,37 +30,43 @@ class Values:
     first_draw: dict[str, int]
     draws: dict[str, int]
     store_first_draw: dict[str, int]
-    bitgen: BitGenerator
-    drawn: int
+    rounding: dict[str, Generator]
+    generator: Generator
 
 
-def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
+def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | None = None) -> Values:
     """Execute a plan, into the arrays of out if given, one of each buffer's shape and type.
+
+    seed: in place of the model's.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
     >>> values = fill(embinit.Model("tiny", [fc], seed=1).plan())
-    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.bitgen.state
+    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.generator.bitgen.state
     ([3201338438, 3203112702], 435756210)
     """
-    generator = generator_of(plan.model, plan.model.seed)
-    arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
-    for row in plan.rows:
-        start, array = generator.drawn, _array(row, out)
-        draw(generator, row, array)
-        arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
-        if row.stored_at_once and row.store_draws:
-            store_first_draw[row.name] = generator.drawn
-            generator.advance(row.store_draws)
-    return Values(plan, arrays, first_draw, draws, store_first_draw, generator.bitgen, generator.drawn)
+    generator = generator_of(plan.model, plan.model.seed if seed is None else seed)
+    values = Values(plan, {}, {}, {}, {}, {}, generator)
+    for action, row in plan.events:
+        start = generator.drawn
+        if action is Action.DRAW:
+            values.arrays[row.name] = array = _array(row, out)
+            draw(generator, row, array)
+            values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
+        else:
+            values.store_first_draw[row.name] = start
+            if row.store_draws:
+                values.rounding[row.name] = generator.copy()
+                generator.skip(row.store_draws)
+    return values
 
 
-def generator_of(model: Model, seed: int) -> Generator:
+def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
     return going_on(model, dialect_named(model.dialect).seeded(seed))
 
 
-def going_on(model: Model, bitgen: BitGenerator) -> Generator:
+def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
     return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
 

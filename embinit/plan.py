@@ -1,71 +1,71 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum, auto
+from typing import Any, TypeVar
 
 import numpy as np
 
 from embinit.dialects import dialect_named
-from embinit.formats.storage import Storage
-from embinit.initializers import Distribution, Initializer
-from embinit.samplers import Codes
-
-if TYPE_CHECKING:
-    from embinit.model import Model
-
+from embinit.initializers import Distribution
+from embinit.model import Description, Tensor
+from embinit.text import table
 
 UNKNOWN = "?: known when it is drawn"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One buffer: what it is, what it holds, and its place in the stream.
+@dataclass(frozen=True, kw_only=True)
+class Row(Tensor):
+    """A buffer and its place in the stream.
 
-    first_draw and draws count words of the stream; they are None where rejection makes them depend on the data. The
-    store draws are those of stochastic rounding, made where the buffer is filled (at once) or after all are. codes says
-    how the device draws the distribution where it has no floats.
+    first_draw and draws count the words of its values, store_first_draw those before it is rounded. They are None where
+    rejection makes them depend on the data.
     """
 
-    name: str
-    axes: tuple[str, ...]
-    shape: tuple[int, ...]
-    initializer: Initializer
-    fan_in: int
-    fan_out: int
-    distribution: Distribution
     first_draw: int | None
     draws: int | None
-    storage: Storage
-    stored_at_once: bool
     store_first_draw: int | None
-    store_draws: int
-    bytes: int
-    codes: Codes | None = None
 
-    @property
-    def identifier(self) -> str:
-        """The buffer's name in C, `<layer>_<part>`."""
-        return self.name.replace(".", "_")
 
-    @property
-    def format(self) -> str:
-        """The name of the buffer's format."""
-        return self.storage.format
+class Action(Enum):
+    """What a device does with one buffer: draw its values, or round them to its format."""
 
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    DRAW = auto()
+    ROUND = auto()
+
+
+T = TypeVar("T", bound=Tensor)
+#: What a device does, in order.
+Events = Iterator[tuple[Action, T]]
+
+
+def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
+    """Yield all that a device does with its buffers, in order: whatever draws words walks this list.
+
+    All values are drawn first and then rounded, but a buffer that is `rounded_at_once` is rounded as soon as it is
+    drawn. rounded: the buffers in the order in which they are rounded, where it is not that of their draws.
+    """
+    for tensor in drawn:
+        yield Action.DRAW, tensor
+        if tensor.rounded_at_once:
+            yield Action.ROUND, tensor
+    for tensor in drawn if rounded is None else rounded:
+        if not tensor.rounded_at_once:
+            yield Action.ROUND, tensor
 
 
 @dataclass(frozen=True)
 class Plan:
     """One row per buffer, in the order in which the device fills them."""
 
-    model: "Model"
+    model: Description
     rows: tuple[Row, ...]
+
+    @property
+    def events(self) -> Events[Row]:
+        """What the device does, in order."""
+        return events(self.rows)
 
     def __str__(self) -> str:
         model = self.model
@@ -100,11 +100,8 @@ def _count(value: int | None) -> str:
     return "?" if value is None else str(value)
 
 
-def plan(model: "Model") -> Plan:
+def plan(model: Description) -> Plan:
     """Return the plan of a model.
-
-    Words are drawn for all values first, then for stochastic rounding, buffer by buffer; but a normalization layer is
-    rounded where it stands, as its factory does.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -115,32 +112,21 @@ def plan(model: "Model") -> Plan:
     fc.bias    [out 2]             3        2  uniform(-0.577350259, 0.577350259)           6      2  float32      8
     2 buffers, 32 bytes
     """
-    dialect = dialect_named(model.dialect)
-    rows: list[Row] = []
+    sampler = dialect_named(model.dialect).sampler
+    places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
-    for tensor in model.tensors:
-        distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
-        first, draws = position, dialect.sampler.draws(distribution, tensor.size)
-        position = _moved(position, draws)
-        store_first, store_draws = position, tensor.storage.draws(tensor.shape)
-        if tensor.stored_at_once:
-            position = _moved(position, store_draws)
-        rows.append(
-            Row(
-                tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out, distribution,
-                first, draws, tensor.storage, tensor.stored_at_once, store_first, store_draws,
-                tensor.storage.nbytes(tensor.size), dialect.codes and dialect.codes(distribution, tensor.storage),
-            )
-        )  # fmt: skip
-    for i, row in enumerate(rows):
-        if not row.stored_at_once:
-            rows[i] = replace(row, store_first_draw=position)
-            position = _moved(position, row.store_draws)
-    return Plan(model, tuple(rows))
+    for action, tensor in events(model.tensors):
+        draws = action is Action.DRAW
+        count = sampler.draws(tensor.distribution, tensor.size) if draws else tensor.store_draws
+        places[action, tensor.name] = position, count
+        position = None if position is None or count is None else position + count
+    return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
-def _moved(position: int | None, draws: int | None) -> int | None:
-    return None if position is None or draws is None else position + draws
+def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:
+    first_draw, draws = places[Action.DRAW, tensor.name]
+    store_first_draw, _ = places[Action.ROUND, tensor.name]
+    return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw)
 
 
 def row_as_json(row: Row) -> dict[str, Any]:
@@ -176,21 +162,3 @@ def _parameters(distribution: Distribution) -> dict[str, Any]:
         for field in fields(distribution)
         for value in [getattr(distribution, field.name)]
     }
-
-
-def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align rows of cells in columns: numbers to the right, words to the left.
-
-    >>> table([("name", "n"), ("a", "10")])
-    ['name   n', 'a     10']
-    """
-    if not cells:
-        return []
-    columns = list(zip(*cells, strict=True))
-    right = [all(cell.lstrip("-").isdigit() or cell in ("?", "") for cell in column[1:]) for column in columns]
-    widths = [max(map(len, column)) for column in columns]
-    lines = (
-        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True))
-        for line in cells
-    )
-    return [line.rstrip() for line in lines]

@@ -7,7 +7,8 @@ from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
 from embinit.dialects.torch import TORCH, TORCH_NOFMA
-from embinit.errors import check_known
+from embinit.errors import EmbinitError, check_known, listed
+from embinit.layers import Layer, Norm, Parameter, Stored
 
 DIALECTS = {
     dialect.name: dialect
@@ -25,4 +26,12 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named"]
+def parameters_of(dialect: Dialect, layer: Layer) -> tuple[Parameter, ...]:
+    """Return what a layer holds in a dialect; one that it has not is an error that lists the dialects with one."""
+    if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
+        others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
+        raise EmbinitError(f"dialect {dialect.name} has no {layer.type}; dialects with one: {others}")
+    return dialect.parameters(layer)
+
+
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "parameters_of"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from embinit.bitgen import BitGenerator
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError
 from embinit.formats.storage import Storage
 from embinit.initializers import (
     BY_NAME,
@@ -93,8 +93,6 @@ class Dialect:
             return layer.parameters
         if not isinstance(layer, Stored):
             return ()
-        if not self.has(layer.type):
-            raise EmbinitError(f"dialect {self.name} has no {layer.type}; {_those_with(layer.type)}")
         return self._weighted(layer) if isinstance(layer, Weighted) else self.layers[layer.type](layer)
 
     def _weighted(self, layer: Weighted) -> tuple[Parameter, ...]:
@@ -108,10 +106,3 @@ class Dialect:
             return (weight,)
         initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
-
-
-def _those_with(layer_type: str) -> str:
-    """Return a sentence on the dialects that have a layer."""
-    from embinit.dialects import DIALECTS
-
-    return f"dialects with one: {listed(name for name, dialect in DIALECTS.items() if dialect.has(layer_type))}"
