@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--includes", action="store_true", help="print the include directory")
     what.add_argument("--sources", action="store_true", help="print the source files")
     what.add_argument("--cflags", action="store_true", help="print compiler flags")
+    c.add_argument("--amalgamated", action="store_true", help="with -o: as one source and one header")
 
     targets = command("targets", _targets, "list the device builds, or find out what a compiler builds")
     add_json(targets)
@@ -271,14 +272,20 @@ def _seeds(options: argparse.Namespace) -> int:
 
 
 def _c(options: argparse.Namespace) -> int:
-    from embinit.device import C_DIRECTORY, HEADERS, SELFTEST, SOURCES
+    from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
     from embinit.export import write_files
 
+    if options.amalgamated and options.output is None:
+        raise EmbinitError("--amalgamated says how to copy the C library: give -o DIR with it")
     if options.output is not None:
         output = Path(options.output)
-        for folder, paths in ((output, (*HEADERS, *SOURCES)), (output / "selftest", SELFTEST)):
-            write_files({path.name: path.read_bytes() for path in paths}, folder)
-            print("\n".join(str(folder / path.name) for path in paths))
+        library, selftest = _contents((*HEADERS, *SOURCES)), _contents(SELFTEST)
+        if options.amalgamated:
+            library = amalgamated()
+            selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
+        for folder, contents in ((output, library), (output / "selftest", selftest)):
+            write_files(contents, folder)
+            print("\n".join(str(folder / name) for name in contents))
     elif options.includes:
         print(C_DIRECTORY)
     elif options.sources:
@@ -286,6 +293,10 @@ def _c(options: argparse.Namespace) -> int:
     else:
         print(f"-std=c99 -I{C_DIRECTORY}")
     return DONE
+
+
+def _contents(paths: Sequence[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def _targets(options: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ FLOORS = [
     {"formats"},
     {"initializers"},
     {"bitgen", "targets"},
-    {"identifiers", "spec", "text", "threads"},
+    {"clib", "identifiers", "spec", "text", "threads"},
     {"errors"},
     {"_kernels"},
 ]

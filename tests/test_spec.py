@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 import reference_normal
 
 ROOT = Path(__file__).parents[1]
