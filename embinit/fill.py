@@ -22,7 +22,7 @@ class Values:
     """What the device's init code draws: an array per buffer, of float32 or codes, and the stream's positions.
 
     first_draw and draws count words per buffer; store_first_draw is where a buffer that is rounded at once draws for
-    that. bitgen is the generator when all is drawn.
+    that. generator stands where all is drawn.
     """
 
     plan: Plan
@@ -30,8 +30,22 @@ class Values:
     first_draw: dict[str, int]
     draws: dict[str, int]
     store_first_draw: dict[str, int]
-    bitgen: BitGenerator
-    drawn: int
+    generator: Generator
+
+    @property
+    def bitgen(self) -> BitGenerator:
+        """The bit generator when all is drawn."""
+        return self.generator.bitgen
+
+    @property
+    def drawn(self) -> int:
+        """The number of words drawn."""
+        return self.generator.drawn
+
+    @property
+    def state_after(self) -> Any:
+        """The generator's state when all is drawn."""
+        return self.generator.state
 
 
 def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
@@ -51,8 +65,8 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
         arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
         if row.stored_at_once and row.store_draws:
             store_first_draw[row.name] = generator.drawn
-            generator.advance(row.store_draws)
-    return Values(plan, arrays, first_draw, draws, store_first_draw, generator.bitgen, generator.drawn)
+            generator.spend(row.store_draws)
+    return Values(plan, arrays, first_draw, draws, store_first_draw, generator)
 
 
 def generator_of(model: Model, seed: int) -> Generator:
@@ -69,7 +83,10 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
     """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
     dtype = FLOATS if row.codes is None else CODES
     if out is None:
-        return np.empty(row.shape, dtype)
+        try:
+            return np.empty(row.shape, dtype)
+        except (MemoryError, ValueError):
+            raise EmbinitError(f"{row.name}: memory has no room for its {row.size} values") from None
     array = out.get(row.name)
     if not isinstance(array, np.ndarray) or array.shape != row.shape or array.dtype != dtype:
         got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)

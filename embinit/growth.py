@@ -101,7 +101,7 @@ class Growth:
     @property
     def state_after(self) -> Any:
         """The generator's state behind the last draw."""
-        return self.generator.bitgen.state
+        return self.generator.state
 
 
 def grow(
@@ -178,7 +178,7 @@ def grow_layers(
         return _extension(generator, spread(init, reference, fan_in), shape, axis, mirror if pairing else None)
 
     if generator.dialect.construction_draws:
-        generator.advance(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
+        generator.spend(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
     input_weight = drawn(second.weight, second.in_axis, input_init, fan_in, -1.0)
     output_weight = drawn(first.weight, first.out_axis, output_init, output_fan_in, 1.0)
     output_bias = None if first.bias is None else drawn(first.bias, 0, output_init, output_fan_in, 1.0)
@@ -278,8 +278,8 @@ def behind_init(model: Model) -> Generator:
     generator, rows = generator_of(model, model.seed), model.plan().rows
     for row in rows:
         generator.draw(row.distribution, np.empty(row.shape, np.float32))
-        generator.advance(row.store_draws if row.stored_at_once else 0)
-    generator.advance(sum(row.store_draws for row in rows if not row.stored_at_once))
+        generator.spend(row.store_draws if row.stored_at_once else 0)
+    generator.spend(sum(row.store_draws for row in rows if not row.stored_at_once))
     return generator
 
 

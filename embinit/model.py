@@ -2,7 +2,9 @@
 
 import inspect
 import math
+import re
 import secrets
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
@@ -13,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from embinit.dialects import Dialect, dialect_named
-from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.errors import EmbinitError, check_known, listed, nearest, shortened, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
-from embinit.initializers import Initializer
+from embinit.initializers import WITHOUT_BITS, Initializer
 from embinit.layers import DrawFree, Layer, Norm, Parameter, Stored, Weighted, layer_class
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
     from embinit.store import Buffer
 
 DEFAULT_MEMORY_LIMIT = 2**30
+#: The most buffers of a model, which bounds the memory that a plan takes.
+MAX_BUFFERS = 2**16
+#: The most bytes of a model file.
+MAX_FILE = 2**21
+#: The most parts of a dotted key in a model file: the parser's memory grows with their square.
+MAX_PARTS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,15 +100,16 @@ class Model:
             check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         if self.libm is not None:
             check_known("libm", self.libm, LIBMS)
-        if not self.layers:
+        self._check_memory_limit()
+        layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
+        if not layers:
             raise EmbinitError("a model must have at least one layer, got none")
-        if not all(isinstance(layer, Layer) for layer in self.layers):
+        if not all(isinstance(layer, Layer) for layer in layers):
             raise EmbinitError(
-                f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}"
+                f"layers must be layers such as Linear(in_features=2, out_features=1), got {shown(self.layers)}"
             )
         named = [
-            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}")
-            for i, layer in enumerate(self.layers)
+            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(layers)
         ]
         object.__setattr__(self, "layers", tuple(named))
         seen: set[str] = set()
@@ -108,9 +117,7 @@ class Model:
             if layer.name in seen:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
-        object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
-        self._check_codes()
-        self._check_memory()
+        object.__setattr__(self, "tensors", self._checked_tensors())
 
     @classmethod
     def from_torch(cls, module: "Module", seed: int, name: str = "module", **keys: Any) -> "Model":
@@ -181,38 +188,53 @@ class Model:
 
         return init_many(self, seeds, statistics, client, progress)
 
-    def _tensors_of(self, layer: Layer) -> list[Tensor]:
+    def _check_memory_limit(self) -> None:
+        limit = self.memory_limit
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= sys.maxsize:
+            raise EmbinitError(f"memory_limit must be a number of bytes from 1 to {sys.maxsize}, got {shown(limit)}")
+
+    def _checked_tensors(self) -> tuple[Tensor, ...]:
+        """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
+        tensors: list[Tensor] = []
+        total = 0
+        for layer in self.layers:
+            try:
+                for parameter in dialect_named(self.dialect).parameters(layer):
+                    tensor = Tensor(**vars(parameter), layer=layer, storage=_storage(layer, parameter))
+                    total += tensor.storage.nbytes(tensor.size)
+                    self._check_memory(tensor, total, len(tensors))
+                    self._check_values(tensor)
+                    tensors.append(tensor)
+            except EmbinitError as error:
+                raise EmbinitError(f"layer {layer.name!r}: {error}") from None
+        if not tensors:
+            raise EmbinitError("a model must have at least one layer with parameters, got none")
+        return tuple(tensors)
+
+    def _check_memory(self, tensor: Tensor, total: int, before: int) -> None:
+        if total > self.memory_limit:
+            raise EmbinitError(
+                f"the buffers up to {tensor.name} take {total} bytes, more than memory_limit = {self.memory_limit}; "
+                "raise memory_limit in [model] if that is meant"
+            )
+        if before == MAX_BUFFERS:
+            raise EmbinitError(
+                f"a model must have at most {MAX_BUFFERS} buffers, for the memory that its plan takes, and "
+                f"{tensor.name} is one more"
+            )
+
+    def _check_values(self, tensor: Tensor) -> None:
+        """Ask whoever draws and stores the values of a buffer whether they can."""
         dialect = dialect_named(self.dialect)
         try:
-            parameters = dialect.parameters(layer)
-            for parameter in parameters:
-                dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
-            return [Tensor(**vars(p), layer=layer, storage=_storage(layer, p)) for p in parameters]
-        except EmbinitError as error:
-            raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-
-    def _check_codes(self) -> None:
-        dialect = dialect_named(self.dialect)
-        if dialect.codes is None:
-            return
-        for tensor in self.tensors:
             distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
-            try:
+            dialect.sampler.check(distribution)
+            if dialect.codes is not None:
                 dialect.codes(distribution, tensor.storage)
-            except EmbinitError as error:
-                raise EmbinitError(f"layer {tensor.layer.name!r}: {tensor.part}: {error}") from None
-
-    def _check_memory(self) -> None:
-        if isinstance(self.memory_limit, bool) or not isinstance(self.memory_limit, int) or self.memory_limit < 1:
-            raise EmbinitError(f"memory_limit must be a positive number of bytes, got {self.memory_limit!r}")
-        total = 0
-        for tensor in self.tensors:
-            total += tensor.storage.nbytes(tensor.size)
-            if total > self.memory_limit:
-                raise EmbinitError(
-                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, more than "
-                    f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
-                )
+            else:
+                tensor.storage.check_values(distribution, tensor.shape)
+        except EmbinitError as error:
+            raise EmbinitError(f"{tensor.part}: {error}") from None
 
 
 def _storage(layer: Layer, parameter: Parameter) -> Storage:
@@ -237,7 +259,7 @@ def check_seed(dialect: Dialect, seed: object) -> None:
     """Raise EmbinitError unless a dialect takes the seed."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed not in dialect.seeds:
         allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
-        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {seed!r}")
+        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {shown(seed)}")
 
 
 def load(path: str | Path, **overrides: Any) -> Model:
@@ -246,16 +268,37 @@ def load(path: str | Path, **overrides: Any) -> Model:
     Raises EmbinitError, with the file's name, for anything that is not a valid model.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise EmbinitError(f"{path}: cannot be read: {reason}") from None
-    try:
-        return from_tables(tomllib.loads(text), overrides)
-    except tomllib.TOMLDecodeError as error:
-        raise EmbinitError(f"{path}: is not TOML: {error}") from None
+        return from_tables(_parsed(_read(path)), overrides)
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
+
+
+def _read(path: str | Path) -> str:
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_FILE + 1)
+    except OSError as error:
+        raise EmbinitError(f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE:
+        raise EmbinitError(f"cannot be read: a model file must have at most {MAX_FILE} bytes")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise EmbinitError("cannot be read: it is not UTF-8 text") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the tables of a model file."""
+    if re.search(rf"(?<![\w-])(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_PARTS}}}", text):
+        raise EmbinitError(f"a key must have at most {MAX_PARTS} parts between dots, got one with more")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise EmbinitError(f"is not TOML: {shortened(str(error), 120)}") from None
+    except RecursionError:
+        raise EmbinitError("is not a model file: its arrays or tables are nested too deep") from None
+    except ValueError:
+        raise EmbinitError(f"an integer must have at most {sys.get_int_max_str_digits()} digits") from None
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Model:
@@ -276,7 +319,7 @@ def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mode
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
     """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
     keys = dict(table)
-    label = repr(keys["name"]) if "name" in keys else f"number {position + 1}"
+    label = shown(keys["name"]) if "name" in keys else f"number {position + 1}"
     try:
         layer_type = keys.pop("type", None)
         cls = layer_class(layer_type)
@@ -307,6 +350,8 @@ def _with_initializer(
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
         _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
         return keys
+    if isinstance(name, str) and name in WITHOUT_BITS and name not in named:
+        raise EmbinitError(WITHOUT_BITS[name])
     check_known("weight_init", name, ["default", *named])
     accepted = inspect.signature(named[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
@@ -320,8 +365,8 @@ def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], requ
     for key in table:
         if key not in known:
             raise EmbinitError(
-                f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
+                f"{where} has no key {shown(key)}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
             )
     for key in required:
         if key not in table:
-            raise EmbinitError(f"{where} needs the key {key!r}, which is missing")
+            raise EmbinitError(f"{where} needs the key {shown(key)}, which is missing")

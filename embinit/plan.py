@@ -24,7 +24,8 @@ class Row:
     """One buffer: what it is, what it holds, and its place in the stream.
 
     first_draw and draws count words of the stream; they are None where rejection makes them depend on the data. The
-    store draws are those of stochastic rounding, made where the buffer is filled (at once) or after all are. codes says
+    store draws are those of stochastic rounding, made where the buffer is filled (at once) or after all are; a buffer
+    without such draws is stored after all are filled. codes says
     how the device draws the distribution where it has no floats.
     """
 
@@ -133,7 +134,7 @@ def plan(model: "Model") -> Plan:
             )
         )  # fmt: skip
     for i, row in enumerate(rows):
-        if not row.stored_at_once:
+        if not (row.stored_at_once and row.store_draws):
             rows[i] = replace(row, store_first_draw=position)
             position = _moved(position, row.store_draws)
     return Plan(model, tuple(rows))

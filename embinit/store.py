@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.fill import Values, generator_of, going_on
+from embinit.fill import Values, generator_of
 from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
 from embinit.generator import Generator
 
@@ -100,8 +100,7 @@ class Stored:
 def store(values: Values) -> Stored:
     """Round values to the formats of their plan, drawing on from where they end."""
     model = values.plan.model
-    last = going_on(model, values.bitgen.copy())
-    last.drawn = values.drawn
+    last = values.generator.copy()
     buffers, first_draw = {}, {}
     for row in values.plan.rows:
         generator = last
@@ -117,8 +116,9 @@ def store(values: Values) -> Stored:
         try:
             buffers[row.name] = encode(array, held.format, held.rounding, generator, held.group_size, held.channel_axis)
         except EmbinitError as error:
-            raise EmbinitError(f"{row.name}: {error}") from None
-    return Stored(values, buffers, first_draw, last.bitgen.state)
+            layer, _, part = row.name.partition(".")
+            raise EmbinitError(f"layer {layer!r}: {part}: {error}") from None
+    return Stored(values, buffers, first_draw, last.state)
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:
