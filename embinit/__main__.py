@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, one_line, shortened, shown
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(shortened(message, 200))}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"embinit: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return BAD_INPUT
+    except Exception as error:
+        if not _memory_ended(error):
+            raise
+        print("embinit: error: memory ended before the work was done: take a smaller model", file=sys.stderr)
+        return BAD_INPUT
     return status
+
+
+def _memory_ended(error: BaseException | None) -> bool:
+    """Return whether a MemoryError is behind an error; what closes a file that memory ended under may hide it."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error is not None
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -72,7 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         if seed:
             command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
-        command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
+        command.add_argument(
+            "--memory-limit", type=_integer, metavar="BYTES", help="that all buffers together may take"
+        )
 
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -151,7 +165,7 @@ def _integer(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer such as 42 or 0x20000000, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be an integer such as 42 or 0x20000000, got {shown(text)}") from None
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
@@ -254,7 +268,7 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[st
     try:
         cflags = shlex.split(options.cflags)
     except ValueError as error:
-        raise EmbinitError(f"--cflags must be flags as in a shell, got {options.cflags!r}: {error}") from None
+        raise EmbinitError(f"--cflags must be flags as in a shell, got {shown(options.cflags)}: {error}") from None
     found = device.run(bundle, toolchain, options.source, options.entry, cflags)
     core = f"the emulated {model.target} (multiply-add {model.arithmetic})"
     if toolchain == "zig" and not options.source:

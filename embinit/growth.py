@@ -102,7 +102,7 @@ class Growth:
     @property
     def state_after(self) -> Any:
         """The generator's state behind the last draw."""
-        return self.generator.bitgen.state
+        return self.generator.state
 
 
 def grow(
@@ -179,7 +179,7 @@ def grow_layers(
         return _extension(generator, spread(init, reference, fan_in), shape, axis, mirror if pairing else None)
 
     if generator.dialect.construction_draws:
-        generator.advance(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
+        generator.spend(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
     input_weight = drawn(second.weight, second.in_axis, input_init, fan_in, -1.0)
     output_weight = drawn(first.weight, first.out_axis, output_init, output_fan_in, 1.0)
     output_bias = None if first.bias is None else drawn(first.bias, 0, output_init, output_fan_in, 1.0)
@@ -421,7 +421,9 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
     if sizes.count(neurons) != 1:
-        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {size}")
+        raise EmbinitError(
+            f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {sizes if len(sizes) > 1 else size}"
+        )
     sizes[sizes.index(neurons)] += extension
     changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
     return replace(norm, **changed)

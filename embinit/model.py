@@ -2,12 +2,13 @@
 
 import math
 import secrets
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, parameters_of
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
@@ -17,6 +18,8 @@ from embinit.samplers import Codes
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 DEFAULT_MEMORY_LIMIT = 2**30
+#: The most buffers of a model, which bounds the memory that a plan takes.
+MAX_BUFFERS = 2**16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +97,16 @@ class Description:
             check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         if self.libm is not None:
             check_known("libm", self.libm, LIBMS)
-        if not self.layers:
+        self._check_memory_limit()
+        layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
+        if not layers:
             raise EmbinitError("a model must have at least one layer, got none")
-        if not all(isinstance(layer, Layer) for layer in self.layers):
+        if not all(isinstance(layer, Layer) for layer in layers):
             raise EmbinitError(
-                f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}"
+                f"layers must be layers such as Linear(in_features=2, out_features=1), got {shown(self.layers)}"
             )
         named = [
-            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}")
-            for i, layer in enumerate(self.layers)
+            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(layers)
         ]
         object.__setattr__(self, "layers", tuple(named))
         seen: set[str] = set()
@@ -110,8 +114,7 @@ class Description:
             if layer.name in seen:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
-        object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
-        self._check_memory()
+        object.__setattr__(self, "tensors", self._checked_tensors())
 
     @property
     def arithmetic(self) -> str:
@@ -129,32 +132,48 @@ class Description:
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
         return {"name": self.name, "dialect": self.dialect, **build, "seed": self.seed, "layers": layers}
 
-    def _tensors_of(self, layer: Layer) -> list[Tensor]:
-        dialect = dialect_named(self.dialect)
-        try:
-            return [_tensor(dialect, layer, parameter) for parameter in parameters_of(dialect, layer)]
-        except EmbinitError as error:
-            raise EmbinitError(f"layer {layer.name!r}: {error}") from None
+    def _check_memory_limit(self) -> None:
+        limit = self.memory_limit
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= sys.maxsize:
+            raise EmbinitError(f"memory_limit must be a number of bytes from 1 to {sys.maxsize}, got {shown(limit)}")
 
-    def _check_memory(self) -> None:
-        if isinstance(self.memory_limit, bool) or not isinstance(self.memory_limit, int) or self.memory_limit < 1:
-            raise EmbinitError(f"memory_limit must be a positive number of bytes, got {self.memory_limit!r}")
-        total = 0
-        for tensor in self.tensors:
-            total += tensor.bytes
-            if total > self.memory_limit:
-                raise EmbinitError(
-                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, more than "
-                    f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
-                )
+    def _checked_tensors(self) -> tuple[Tensor, ...]:
+        """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
+        dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
+        for layer in self.layers:
+            try:
+                for parameter in parameters_of(dialect, layer):
+                    storage = _storage(layer, parameter)
+                    total += storage.nbytes(math.prod(parameter.shape))
+                    self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
+                    tensors.append(_tensor(dialect, layer, parameter, storage))
+            except EmbinitError as error:
+                raise EmbinitError(f"layer {layer.name!r}: {error}") from None
+        if not tensors:
+            raise EmbinitError("a model must have at least one layer with parameters, got none")
+        return tuple(tensors)
+
+    def _check_memory(self, name: str, total: int, before: int) -> None:
+        if total > self.memory_limit:
+            raise EmbinitError(
+                f"the buffers up to {name} take {total} bytes, more than memory_limit = {self.memory_limit}; "
+                "raise memory_limit in [model] if that is meant"
+            )
+        if before == MAX_BUFFERS:
+            raise EmbinitError(
+                f"a model must have at most {MAX_BUFFERS} buffers, for the memory that its plan takes, and "
+                f"{name} is one more"
+            )
 
 
-def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter) -> Tensor:
-    """Return the buffer of a layer's parameter, or raise EmbinitError where it cannot be drawn or held."""
-    distribution = dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:
+    """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
     try:
-        storage = _storage(layer, parameter)
+        distribution = dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+        dialect.sampler.check(distribution)
         codes = dialect.codes and dialect.codes(distribution, storage)
+        if codes is None:
+            storage.check_values(distribution, parameter.shape)
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
     return Tensor(**vars(parameter), layer=layer, distribution=distribution, storage=storage, codes=codes)
@@ -171,7 +190,10 @@ def _storage(layer: Layer, parameter: Parameter) -> Storage:
         channels = layer.per_channel and format_named(name).grouping == "channels"
         out_axis = parameter.axes.index("out") if channels else None
     storage = Storage(name, layer.rounding, group_size, out_axis)
-    storage.check(parameter.shape)
+    try:
+        storage.check(parameter.shape)
+    except EmbinitError as error:
+        raise EmbinitError(f"{parameter.part}: {error}") from None
     return storage
 
 
@@ -179,4 +201,4 @@ def check_seed(dialect: Dialect, seed: object) -> None:
     """Raise EmbinitError unless a dialect takes the seed."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed not in dialect.seeds:
         allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
-        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {seed!r}")
+        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {shown(seed)}")

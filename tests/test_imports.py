@@ -27,6 +27,7 @@ FLOORS = [
     {"dialects"},
     {"layers", "samplers"},
     {"formats"},
+    {"support"},
     {"initializers"},
     {"bitgen", "targets"},
     {"clib", "identifiers", "spec", "text", "threads"},

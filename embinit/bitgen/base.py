@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 
 def checked_uint(what: str, value: object, bits: int) -> int:
     """Return value as an int of the given width, or raise EmbinitError with its range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 1 << bits:
-        raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {value!r}")
+        raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
     return int(value)
 
 
@@ -54,6 +54,10 @@ class BitGenerator(ABC):
     @abstractmethod
     def state(self) -> Any:
         """The whole state as plain integers: assign it to another generator to continue there."""
+
+    @state.setter
+    @abstractmethod
+    def state(self, state: Any) -> None: ...
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and np.array_equal(self.words, other.words)

@@ -1,5 +1,7 @@
 """Dialects: the conventions of each framework, as short declarations."""
 
+from collections.abc import Iterable
+
 from embinit.dialects.base import Dialect
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
@@ -26,7 +28,7 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-def parameters_of(dialect: Dialect, layer: Layer) -> tuple[Parameter, ...]:
+def parameters_of(dialect: Dialect, layer: Layer) -> Iterable[Parameter]:
     """Return what a layer holds in a dialect; one that it has not is an error that lists the dialects with one."""
     if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
         others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
