@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +15,7 @@ from embinit.errors import EmbinitError, check_known, listed
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
+    from embinit.files import Content
 
 DONE, MISMATCH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -174,7 +176,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from embinit.export import drift, export
+    from embinit.bundle import gather
+    from embinit.export import drift, write
 
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
@@ -183,15 +186,13 @@ def _export(options: argparse.Namespace) -> int:
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
-    written = export(plan, options.output, formats)
-    if formats is None and f"{plan.model.name}_init.c" not in written:
+    bundle = gather(plan)
+    sizes = write(bundle, Path(options.output), formats)
+    if formats is None and f"{plan.model.name}_init.c" not in sizes:
         print("embinit: the bundle has no init code: --format c says why no C draws these values", file=sys.stderr)
-    for entry in json.loads(written["manifest.json"])["buffers"]:
-        if entry["clipped"]:
-            print(
-                f"embinit: {entry['name']}: {entry['clipped']} elements saturate in {entry['format']}", file=sys.stderr
-            )
-    sizes = {name: len(content) for name, content in written.items()}
+    for entry in bundle.entries:
+        if clipped := entry.buffer.clipped:
+            print(f"embinit: {entry.name}: {clipped} elements saturate in {entry.format}", file=sys.stderr)
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
     return DONE
@@ -201,7 +202,7 @@ def _verify(options: argparse.Namespace) -> int:
     from embinit import verify
     from embinit.bundle import gather
     from embinit.dump import read_dump
-    from embinit.export import write_file
+    from embinit.files import write_file
     from embinit.report import page
     from embinit.targets import TARGETS
 
@@ -272,12 +273,12 @@ def _seeds(options: argparse.Namespace) -> int:
 
 def _c(options: argparse.Namespace) -> int:
     from embinit.device import C_DIRECTORY, HEADERS, SELFTEST, SOURCES
-    from embinit.export import write_files
+    from embinit.files import write_files
 
     if options.output is not None:
         output = Path(options.output)
         for folder, paths in ((output, (*HEADERS, *SOURCES)), (output / "selftest", SELFTEST)):
-            write_files({path.name: path.read_bytes() for path in paths}, folder)
+            write_files(folder, partial(map, _copied, paths))
             print("\n".join(str(folder / path.name) for path in paths))
     elif options.includes:
         print(C_DIRECTORY)
@@ -286,6 +287,11 @@ def _c(options: argparse.Namespace) -> int:
     else:
         print(f"-std=c99 -I{C_DIRECTORY}")
     return DONE
+
+
+def _copied(path: Path) -> "tuple[str, Content]":
+    content = path.read_bytes()
+    return path.name, lambda file: file.write(content)
 
 
 def _targets(options: argparse.Namespace) -> int:
