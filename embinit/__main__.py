@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -10,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from embinit import __version__
+from embinit import __version__, process
 from embinit.errors import EmbinitError, check_known, listed
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
     from embinit.files import Content
 
-DONE, MISMATCH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, MISMATCH, BAD_INPUT = 0, 1, 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -29,24 +28,23 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
-    options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
     try:
-        status = int(options.run(options))
-        sys.stdout.flush()
+        options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
+        return int(options.run(options))
     except EmbinitError as error:
-        print(f"embinit: error: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(str(error))
+    except MemoryError as error:
+        return _refused(f"memory ran out: {error}".removesuffix(": "))
+    except OSError as error:  # files that a command reads or writes have messages of their own
+        return _refused(f"the system refuses: {error}")
     except KeyboardInterrupt:
         print("embinit: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
-    except OSError as error:  # of standard output: every file that a command reads or writes has its own message
-        print(f"embinit: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BAD_INPUT
-    return status
+        return process.INTERRUPTED
+
+
+def _refused(why: str) -> int:
+    print(f"embinit: error: {why}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -166,7 +164,18 @@ def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-
 
 
 def _print(as_json: bool, text: object, values: object) -> None:
-    print(json.dumps(values, indent=1) if as_json else text)
+    _say(json.dumps(values, indent=1) if as_json else text)
+
+
+def _say(text: object) -> None:
+    """Print to standard output; where nobody reads on, as after `| head`, the command goes on without."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        process.drop_output()
+    except OSError as error:
+        process.drop_output()
+        raise EmbinitError(f"what it prints cannot be written: {error.strerror}") from None
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -279,13 +288,13 @@ def _c(options: argparse.Namespace) -> int:
         output = Path(options.output)
         for folder, paths in ((output, (*HEADERS, *SOURCES)), (output / "selftest", SELFTEST)):
             write_files(folder, partial(map, _copied, paths))
-            print("\n".join(str(folder / path.name) for path in paths))
+            _say("\n".join(str(folder / path.name) for path in paths))
     elif options.includes:
-        print(C_DIRECTORY)
+        _say(C_DIRECTORY)
     elif options.sources:
-        print("\n".join(map(str, SOURCES)))
+        _say("\n".join(map(str, SOURCES)))
     else:
-        print(f"-std=c99 -I{C_DIRECTORY}")
+        _say(f"-std=c99 -I{C_DIRECTORY}")
     return DONE
 
 
@@ -348,5 +357,10 @@ def _formats(options: argparse.Namespace) -> int:
     return DONE
 
 
+def program() -> NoReturn:
+    """Be the process of the command line."""
+    process.run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()
