@@ -421,9 +421,8 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
     if sizes.count(neurons) != 1:
-        raise EmbinitError(
-            f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {sizes if len(sizes) > 1 else size}"
-        )
+        got = sizes if len(sizes) > 1 else size
+        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {got}")
     sizes[sizes.index(neurons)] += extension
     changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
     return replace(norm, **changed)

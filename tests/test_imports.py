@@ -30,9 +30,9 @@ FLOORS = [
     {"support"},
     {"initializers"},
     {"bitgen", "targets"},
-    {"clib", "identifiers", "spec", "text", "threads"},
-    {"errors"},
     {"_kernels"},
+    {"clib", "files", "identifiers", "text", "threads"},
+    {"cache", "errors", "process", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 #: What everybody may import: it imports nothing.
