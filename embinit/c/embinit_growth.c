@@ -85,20 +85,38 @@ static void draw(const embinit_spread *how, double spread, const embinit_source 
     how->draw(source, how->rule, a, b, out, n);
 }
 
+/* The spread of an extension's distribution; without a variance to copy it is that of Kaiming. */
+static double spread_of(embinit_extension extension, double variance, double fan_in)
+{
+    switch (extension) {
+    case EMBINIT_COPY_UNIFORM:
+        return embinit_root(variance > 0.0 ? 3.0 * variance : 6.0 / fan_in);
+    case EMBINIT_COPY_NORMAL:
+        return embinit_root(variance > 0.0 ? variance : 2.0 / fan_in);
+    case EMBINIT_KAIMING:
+        return embinit_root(6.0 / fan_in);
+    case EMBINIT_KAIMING_NORMAL:
+        return embinit_root(2.0 / fan_in);
+    case EMBINIT_LECUN_NORMAL:
+        return embinit_root(1.0 / fan_in);
+    default:
+        return 0.0;
+    }
+}
+
 /* Draw blocks of a tensor: of every run elements, the first `drawn`; the rest of a run repeats them with a sign. */
 static void draw_runs(const embinit_growth *growth, embinit_extension extension, double variance, double fan_in,
                       const embinit_source *source, float *out, size_t outer, size_t run, float sign)
 {
     size_t drawn = growth->paired ? run / 2 : run;
-    int copy = (extension == EMBINIT_COPY_UNIFORM || extension == EMBINIT_COPY_NORMAL) && variance > 0.0;
-    int normal = extension == EMBINIT_KAIMING_NORMAL || (extension == EMBINIT_COPY_NORMAL && copy);
-    double spread = embinit_root(copy ? (normal ? variance : 3.0 * variance) : (normal ? 2.0 : 6.0) / fan_in);
+    int uniform = extension == EMBINIT_COPY_UNIFORM || extension == EMBINIT_KAIMING;
+    double spread = spread_of(extension, variance, fan_in);
     for (size_t block = 0; block < outer; block++) {
         float *start = out + block * run;
         if (extension == EMBINIT_ZEROS) {
             embinit_constant(source, 0, 0, 0, start, drawn);
         } else {
-            draw(normal ? growth->normal : growth->uniform, spread, source, start, drawn);
+            draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
         }
         for (size_t i = drawn; i < run; i++) {
             start[i] = sign * start[i - drawn];
@@ -123,9 +141,11 @@ void embinit_grow(const embinit_growth *growth, const embinit_growing *first, co
     double old_fan_in = (double)second->inputs * (double)second->receptive;
     double fan_in = ((double)second->inputs + (double)growth->neurons) * (double)second->receptive;
     double first_fan_in = (double)first->inputs * (double)first->receptive;
-    if (growth->rescaling == EMBINIT_DEFAULT_VT) {
+    if (second->inputs == 0 || growth->rescaling == EMBINIT_NO_RESCALING) {
+        /* nothing to rescale */
+    } else if (growth->rescaling == EMBINIT_DEFAULT_VT) {
         rescale_layer(second, (float)embinit_root(old_fan_in / fan_in));
-    } else if (growth->rescaling != EMBINIT_NO_RESCALING) {
+    } else {
         double target = growth->rescaling == EMBINIT_VT_CONSTRAINT_OLD_SHAPE ? old_fan_in : fan_in;
         rescale_layer(first, to_variance(first, growth->gain, first_fan_in));
         rescale_layer(second, to_variance(second, growth->gain, target));
@@ -137,7 +157,7 @@ void embinit_grow(const embinit_growth *growth, const embinit_growing *first, co
     variance = embinit_variance(first->weight, (size_t)first->outer * first->outputs * first->inner);
     draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
               first->weight_extension, first->outer, (size_t)growth->neurons * first->inner, 1.0f);
-    if (first->bias != 0) {
+    if (first->bias_extension != 0) {
         variance = embinit_variance(first->bias, first->outputs);
         draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
                   first->bias_extension, 1, growth->neurons, 1.0f);

@@ -55,7 +55,8 @@ typedef enum {
     EMBINIT_COPY_NORMAL,
     EMBINIT_KAIMING,
     EMBINIT_KAIMING_NORMAL,
-    EMBINIT_ZEROS
+    EMBINIT_ZEROS,
+    EMBINIT_LECUN_NORMAL
 } embinit_extension;
 
 /* A step: how many neurons are added, and how. */
