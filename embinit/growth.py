@@ -328,13 +328,13 @@ class _Extension:
     ) -> "_Extension":
         """Return the extension of a reference; what the dialect cannot draw is an error."""
         fresh = shape if mirror is None else (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
-        named = (spread(init, reference, fans[0]), 1, 1) if isinstance(init, str) else None
-        distribution, run = dialect.distribution(*named or dialect.meaning(init, fresh, fans)), math.prod(fresh)
+        given = spread(init, reference, fans[0]) if isinstance(init, str) else init
+        distribution, run = dialect.distribution(*dialect.meaning(given, fresh, fans)), math.prod(fresh)
         if fresh != shape and math.prod(shape[:axis]) > 1 and dialect.sampler.strided_run:
             if isinstance(distribution, TruncNormal | Sparse):
                 raise EmbinitError(
                     f"initializer {distribution} does not go with pairing in dialect {dialect.name}: "
-                    "the half of a tensor that it would fill does not lie in one piece; use uniform or normal, or no pairing"
+                    "the half of a tensor that it fills does not lie in one piece; use uniform or normal, or no pairing"
                 )
             run = dialect.sampler.strided_run if isinstance(distribution, Normal) else run
         return cls(distribution, shape, axis, mirror, run)
