@@ -1,6 +1,6 @@
 /* embinit: growing a layer on the device. Variance transfer rescales two consecutive layers, `first` and `second`, the
- * new neurons between them are drawn, and paired ones cancel. Sums are in double and in memory's order; every operation
- * rounds once, whatever the compiler's flags, but -ffast-math.
+ * new neurons between them are drawn, and paired ones cancel. Sums are in double and in memory's order. The promises of
+ * embinit.h hold, for operations in double too.
  *
  * SPDX-License-Identifier: MIT
  */
