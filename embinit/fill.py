@@ -57,7 +57,7 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
 
 def generator_of(model: Model, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    return going_on(model, dialect_named(model.dialect).seeded(seed))
+    return going_on(model, dialect_named(model.dialect).start(seed, model.rand_family))
 
 
 def going_on(model: Model, bitgen: BitGenerator) -> Generator:

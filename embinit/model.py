@@ -19,7 +19,7 @@ from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer
 from embinit.layers import DrawFree, Layer, Norm, Parameter, Stored, Weighted, layer_class
-from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, target_named
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -59,8 +59,8 @@ class Model:
     """A network as its device initializes it; everything is checked here, and an error names layer, rule and value.
 
     Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
-    range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", for a build that differs
-    from the target's; memory_limit, the bytes that all buffers together may take.
+    range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", and rand, "newlib" or
+    another C library's, for a build that differs from the target's; memory_limit, the bytes that all buffers together may take.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
@@ -76,6 +76,7 @@ class Model:
     target: str = "host"
     multiply_add: str | None = None
     libm: str | None = None
+    rand: str | None = None
     memory_limit: int = DEFAULT_MEMORY_LIMIT
     #: Whether the seed was picked by the operating system, because the one given asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
@@ -92,6 +93,9 @@ class Model:
             check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         if self.libm is not None:
             check_known("libm", self.libm, LIBMS)
+        if self.rand is not None:
+            check_known("rand", self.rand, RANDS)
+        dialect.start(self.seed, self.rand_family)
         if not self.layers:
             raise EmbinitError("a model must have at least one layer, got none")
         if not all(isinstance(layer, Layer) for layer in self.layers):
@@ -129,9 +133,16 @@ class Model:
         """Which logf and cosf the device has: "double", "fdlibm" or "fdlibm-fused"."""
         return self.libm or target_named(self.target).libm
 
+    @property
+    def rand_family(self) -> str:
+        """Whose rand() the device links, such as "newlib"; only some dialects draw from it."""
+        return self.rand or target_named(self.target).rand
+
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values."""
         build = {"target": self.target, "multiply_add": self.arithmetic, "libm": self.libm_class}
+        if dialect_named(self.dialect).rand:
+            build["rand"] = self.rand_family
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
         return {"name": self.name, "dialect": self.dialect, **build, "seed": self.seed, "layers": layers}
 
