@@ -1,7 +1,7 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 import math
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
 from copy import copy
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, NoWordsError, check_known
 from embinit.initializers import (
     Broadcast,
     Constant,
@@ -108,7 +108,7 @@ class Generator:
         if not 0 <= p <= 1:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
         out = np.empty(checked_uint("n", n, 63), np.bool_)
-        self.drawn += self.dialect.sampler.bernoulli(self, p, out)
+        self._count(self.dialect.sampler.bernoulli, p, out)
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
@@ -121,7 +121,7 @@ class Generator:
         [1, 5, 2, 4, 3, 0]
         """
         order = np.arange(len(indices), dtype=np.int64)
-        self.drawn += self.dialect.sampler.shuffle(self, order)
+        self._count(self.dialect.sampler.shuffle, order)
         if isinstance(indices, np.ndarray):
             indices[:] = indices[order]
         else:
@@ -135,12 +135,19 @@ class Generator:
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         values, sampler = _flat(out), self.dialect.sampler
-        stride = sampler.stride(distribution, values.size) if values.size >= LARGE else 0
+        stride = sampler.stride(distribution, values.size) if values.size >= LARGE and self.bitgen.jumps else 0
         if stride:
             self._draw_in_parts(distribution, values, stride)
         else:
-            self.drawn += sampler.fill(self, distribution, values)
+            self._count(sampler.fill, distribution, values)
         self.drawn += self.bitgen.align()
+
+    def _count(self, draw: Callable[..., int], *arguments: object) -> None:
+        """Let a sampler draw and count its words; what kept a generator from giving them is raised as it was."""
+        try:
+            self.drawn += draw(self, *arguments)
+        except NoWordsError as error:
+            raise self.bitgen.failure or error from None
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
         """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.

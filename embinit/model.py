@@ -59,8 +59,8 @@ class Model:
     """A network as its device initializes it; everything is checked here, and an error names layer, rule and value.
 
     Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
-    range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", and rand, "newlib" or
-    another C library's, for a build that differs from the target's; memory_limit, the bytes that all buffers together may take.
+    range; multiply_add, "separate" or "fused", libm, "double", "fdlibm" or "fdlibm-fused", and rand, such as "newlib",
+    where the build differs from the target's; memory_limit, the bytes that all buffers together may take.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
