@@ -8,59 +8,34 @@ from embinit._kernels.jit import inlined, kernel
 U32 = NDArray[np.uint32]
 
 
-Four = tuple[np.uint32, np.uint32, np.uint32, np.uint32]
-
-#: Blocks of four words that compute at once before their words are put in order.
+#: Blocks of four words that take a round together; their words stay in the first-level cache.
 RUN = 512
-
-
-@inlined
-def _philox_round(x0: np.uint32, x1: np.uint32, x2: np.uint32, x3: np.uint32, k0: np.uint32, k1: np.uint32) -> Four:
-    p0 = np.uint64(x0) * np.uint64(0xD2511F53)
-    p1 = np.uint64(x2) * np.uint64(0xCD9E8D57)
-    y0 = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ x1) ^ k0)
-    y2 = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ x3) ^ k1)
-    return y0, np.uint32(p1), y2, np.uint32(p0)
-
-
-@inlined
-def _philox(x0: np.uint32, x1: np.uint32, x2: np.uint32, x3: np.uint32, k: U32) -> Four:
-    """Return philox4x32-10 of a counter, its lowest word first; k has the keys of the rounds, two each."""
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[0], k[1])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[2], k[3])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[4], k[5])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[6], k[7])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[8], k[9])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[10], k[11])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[12], k[13])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[14], k[15])
-    x0, x1, x2, x3 = _philox_round(x0, x1, x2, x3, k[16], k[17])
-    return _philox_round(x0, x1, x2, x3, k[18], k[19])
 
 
 @kernel
 def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> None:
     """Fill out, a multiple of four words, with the blocks from counter high * 2^64 + low on."""
-    keys = np.empty(20, np.uint32)
-    for i in range(10):
-        keys[2 * i] = np.uint32(np.uint32(k0) + np.uint32(np.uint32(i) * np.uint32(0x9E3779B9)))
-        keys[2 * i + 1] = np.uint32(np.uint32(k1) + np.uint32(np.uint32(i) * np.uint32(0xBB67AE85)))
-    x0, x1, x2, x3 = (
-        np.empty(RUN, np.uint32),
-        np.empty(RUN, np.uint32),
-        np.empty(RUN, np.uint32),
-        np.empty(RUN, np.uint32),
-    )
+    a, b, c, d = np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32)
     for start in range(0, out.size, 4 * RUN):
         filled = out[start : start + 4 * RUN]
-        for i in range(filled.size // 4):
-            c = low + np.uint64(start // 4 + i)
-            d = high + np.uint64(c < low)
-            x0[i], x1[i], x2[i], x3[i] = _philox(
-                np.uint32(c), np.uint32(c >> np.uint64(32)), np.uint32(d), np.uint32(d >> np.uint64(32)), keys
-            )
-        for i in range(filled.size // 4):
-            filled[4 * i], filled[4 * i + 1], filled[4 * i + 2], filled[4 * i + 3] = x0[i], x1[i], x2[i], x3[i]
+        count = filled.size // 4
+        for i in range(count):
+            bottom = low + np.uint64(start // 4 + i)
+            top = high + np.uint64(bottom < low)
+            a[i], b[i] = np.uint32(bottom), np.uint32(bottom >> np.uint64(32))
+            c[i], d[i] = np.uint32(top), np.uint32(top >> np.uint64(32))
+        key0, key1 = np.uint32(k0), np.uint32(k1)
+        for _ in range(10):
+            for i in range(count):
+                p0 = np.uint64(a[i]) * np.uint64(0xD2511F53)
+                p1 = np.uint64(c[i]) * np.uint64(0xCD9E8D57)
+                a[i] = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b[i]) ^ key0)
+                b[i] = np.uint32(p1)
+                c[i] = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d[i]) ^ key1)
+                d[i] = np.uint32(p0)
+            key0, key1 = np.uint32(key0 + np.uint32(0x9E3779B9)), np.uint32(key1 + np.uint32(0xBB67AE85))
+        for i in range(count):
+            filled[4 * i], filled[4 * i + 1], filled[4 * i + 2], filled[4 * i + 3] = a[i], b[i], c[i], d[i]
 
 
 @inlined
