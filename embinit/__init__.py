@@ -10,7 +10,25 @@ import embinit.process  # isort: skip # noqa: F401 (first: from here on an inter
 
 from embinit import initializers
 from embinit.api import Model, load
-from embinit.bitgen import MT19937, Pcg32, Xorshift32
+from embinit.bitgen import (
+    MT19937,
+    AvrRand,
+    AvrRandom,
+    GlibcRand,
+    Lcg,
+    Minstd,
+    MsvcRand,
+    MuslRand,
+    NewlibRand,
+    Pcg32,
+    Pcg64,
+    Pcg64Dxsm,
+    Philox4x32,
+    Threefry2x32,
+    Xoroshiro128Plus,
+    Xorshift,
+    Xorshift32,
+)
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.layers import (
@@ -41,6 +59,8 @@ __all__ = [
     "LSTM",
     "MT19937",
     "RNN",
+    "AvrRand",
+    "AvrRandom",
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
@@ -55,13 +75,25 @@ __all__ = [
     "EmbinitError",
     "GRUCell",
     "Generator",
+    "GlibcRand",
     "GroupNorm",
     "LSTMCell",
     "LayerNorm",
+    "Lcg",
     "Linear",
+    "Minstd",
     "Model",
+    "MsvcRand",
+    "MuslRand",
+    "NewlibRand",
     "Pcg32",
+    "Pcg64",
+    "Pcg64Dxsm",
+    "Philox4x32",
     "RNNCell",
+    "Threefry2x32",
+    "Xoroshiro128Plus",
+    "Xorshift",
     "Xorshift32",
     "encode",
     "initializers",

@@ -68,6 +68,10 @@ def shown(value: object) -> str:
     return shortened(_REPR.repr(value))
 
 
+class NoWordsError(EmbinitError):
+    """A kernel's words did not come: the generator that it calls back failed."""
+
+
 def listed(names: Iterable[object]) -> str:
     """Join names for an error message.
 

@@ -1,17 +1,17 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 import math
-from collections.abc import MutableSequence
+from collections.abc import Callable, MutableSequence
 from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator
+from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, NoWordsError, check_known, shown
 from embinit.initializers import (
     Broadcast,
     Constant,
@@ -51,14 +51,13 @@ class Generator:
         multiply_add: str | None = None,
         libm: str | None = None,
     ) -> None:
-        if not isinstance(bitgen, BitGenerator):
-            raise EmbinitError(f"bitgen must be a bit generator such as Xorshift32(42), got {shown(bitgen)}")
+        self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
         if multiply_add is not None:
             check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
         if libm is not None:
             check_known("libm", libm, LIBMS)
-        self.bitgen = bitgen
         self.dialect = dialect_named(dialect)
+        self.dialect.check_words(self.bitgen)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
@@ -115,7 +114,7 @@ class Generator:
         if not 0 <= p <= 1:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {shown(p)}")
         out = np.empty(checked_uint("n", n, 63), np.bool_)
-        self.drawn += self.dialect.sampler.bernoulli(self, p, out)
+        self._count(self.dialect.sampler.bernoulli, p, out)
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
@@ -128,7 +127,7 @@ class Generator:
         [1, 5, 2, 4, 3, 0]
         """
         order = np.arange(len(indices), dtype=np.int64)
-        self.drawn += self.dialect.sampler.shuffle(self, order)
+        self._count(self.dialect.sampler.shuffle, order)
         if isinstance(indices, np.ndarray):
             indices[:] = indices[order]
         else:
@@ -163,11 +162,19 @@ class Generator:
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         values, sampler = _flat(out), self.dialect.sampler
-        stride = sampler.stride(distribution, values.size) if values.size >= LARGE else 0
+        stride = sampler.stride(distribution, values.size) if values.size >= LARGE and self.bitgen.jumps else 0
         if stride:
             self._draw_in_parts(distribution, values, stride)
         else:
-            self.drawn += sampler.fill(self, distribution, values)
+            self._count(sampler.fill, distribution, values)
+        self.drawn += self.bitgen.align()
+
+    def _count(self, draw: Callable[..., int], *arguments: object) -> None:
+        """Let a sampler draw and count its words; what kept a generator from giving them is raised as it was."""
+        try:
+            self.drawn += draw(self, *arguments)
+        except NoWordsError as error:
+            raise self.bitgen.failure or error from None
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
         """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.
@@ -186,10 +193,11 @@ class Generator:
             most = values.size if stride == 1 else thread_count() * WAVE
             taken = parts(min(values.size, most))
             for part, source in zip(taken, each(fill, taken), strict=True):
-                after, self.drawn = source.bitgen.words, self.drawn + source.drawn
+                after, self.drawn = source.bitgen, self.drawn + source.drawn
                 if source.drawn != stride * (part.stop - part.start):
                     break
-            self.bitgen.words[:], values = after, values[part.stop :]
+            self.bitgen.move_to(after)
+            values = values[part.stop :]
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:

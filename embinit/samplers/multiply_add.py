@@ -37,7 +37,8 @@ class MultiplyAdd(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
-        kind, words, fused = source.bitgen.kind, source.bitgen.words, source.multiply_add == "fused"
+        kind, words = source.bitgen.stream
+        fused = source.multiply_add == "fused"
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))

@@ -1,0 +1,243 @@
+"""Generators that are linear over GF(2), in LANES parts of a stream at once.
+
+Each lane steps on serially through LENGTH states. They stand in rows, a state of each lane, so a state is the step of
+the one LANES places before it and whole vectors compute at once; then they are put in order. Where a lane goes on is a
+linear map of where it ended, given as its columns: the images of the bits of a state, the lowest first.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import inlined, kernel
+
+U32 = NDArray[np.uint32]
+U64 = NDArray[np.uint64]
+
+#: An odd number of cache lines, so that a column does not fall on a few sets of the cache.
+LANES, LENGTH = 72, 128
+BLOCK = LANES * LENGTH
+#: From how many words on the lanes are worth their start.
+ENOUGH = 2048
+
+
+@inlined
+def _moved32(
+    x: np.uint32,
+    left: np.uint32,
+    lefts: np.uint32,
+    right: np.uint32,
+    rights: np.uint32,
+    sign: np.uint32,
+    signs: np.uint32,
+) -> np.uint32:
+    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    copies = np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> sign)) & signs)
+    return np.uint32(
+        x
+        ^ np.uint32(
+            np.uint32(np.uint32(x << left) & lefts) | np.uint32(np.uint32(np.uint32(x >> right) & rights) | copies)
+        )
+    )
+
+
+@inlined
+def _step32(x: np.uint32, s: Any) -> np.uint32:
+    """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
+    x = _moved32(x, s[0], s[1], s[2], s[3], s[15], s[4])
+    x = _moved32(x, s[5], s[6], s[7], s[8], s[15], s[9])
+    return _moved32(x, s[10], s[11], s[12], s[13], s[15], s[14])
+
+
+@inlined
+def _image32(x: np.uint32, columns: U32) -> np.uint32:
+    """Return a linear map of x."""
+    image = np.uint32(0)
+    for bit in range(columns.size):
+        image = np.uint32(
+            image
+            ^ np.uint32(
+                columns[bit] & np.uint32(np.uint32(0) - np.uint32(np.uint32(x >> np.uint32(bit)) & np.uint32(1)))
+            )
+        )
+    return image
+
+
+@inlined
+def _in_order32(rows: U32, out: U32) -> int:
+    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    count = min(BLOCK, out.size)
+    for lane in range(-(-count // LENGTH)):
+        one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
+        for i in range(one.size):
+            one[i] = column[i * LANES]
+    return count
+
+
+@kernel
+def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32) -> None:
+    """Fill out with the states that follow.
+
+    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
+    """
+    t = table
+    s = (
+        t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
+    )  # fmt: skip
+    x, done = state[0], 0
+    if out.size >= ENOUGH:
+        states = np.empty(LANES + BLOCK, np.uint32)
+        lanes = states[:LANES]
+        for lane in range(LANES):
+            lanes[lane] = x
+            x = _image32(x, next_lane)
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                states[i + LANES] = _step32(states[i], s)
+            done += _in_order32(states[LANES:], out[done:])
+            for lane in range(LANES):
+                lanes[lane] = _image32(states[BLOCK + lane], next_block)
+        x = out[done - 1]
+    for i in range(done, out.size):
+        x = _step32(x, s)
+        out[i] = x
+    state[0] = x
+
+
+@inlined
+def _moved64(
+    x: np.uint64,
+    left: np.uint64,
+    lefts: np.uint64,
+    right: np.uint64,
+    rights: np.uint64,
+    sign: np.uint64,
+    signs: np.uint64,
+) -> np.uint64:
+    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    copies = np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> sign)) & signs)
+    return np.uint64(
+        x
+        ^ np.uint64(
+            np.uint64(np.uint64(x << left) & lefts) | np.uint64(np.uint64(np.uint64(x >> right) & rights) | copies)
+        )
+    )
+
+
+@inlined
+def _step64(x: np.uint64, s: Any) -> np.uint64:
+    """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
+    x = _moved64(x, s[0], s[1], s[2], s[3], s[15], s[4])
+    x = _moved64(x, s[5], s[6], s[7], s[8], s[15], s[9])
+    return _moved64(x, s[10], s[11], s[12], s[13], s[15], s[14])
+
+
+@inlined
+def _image64(x: np.uint64, columns: U64) -> np.uint64:
+    """Return a linear map of x."""
+    image = np.uint64(0)
+    for bit in range(columns.size):
+        image = np.uint64(
+            image
+            ^ np.uint64(
+                columns[bit] & np.uint64(np.uint64(0) - np.uint64(np.uint64(x >> np.uint64(bit)) & np.uint64(1)))
+            )
+        )
+    return image
+
+
+@inlined
+def _in_order64(rows: U64, out: U64) -> int:
+    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    count = min(BLOCK, out.size)
+    for lane in range(-(-count // LENGTH)):
+        one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
+        for i in range(one.size):
+            one[i] = column[i * LANES]
+    return count
+
+
+@kernel
+def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
+    """Fill out with the states that follow.
+
+    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
+    """
+    t = table
+    s = (
+        t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
+    )  # fmt: skip
+    x, done = state[0], 0
+    if out.size >= ENOUGH:
+        states = np.empty(LANES + BLOCK, np.uint64)
+        lanes = states[:LANES]
+        for lane in range(LANES):
+            lanes[lane] = x
+            x = _image64(x, next_lane)
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                states[i + LANES] = _step64(states[i], s)
+            done += _in_order64(states[LANES:], out[done:])
+            for lane in range(LANES):
+                lanes[lane] = _image64(states[BLOCK + lane], next_block)
+        x = out[done - 1]
+    for i in range(done, out.size):
+        x = _step64(x, s)
+        out[i] = x
+    state[0] = x
+
+
+@inlined
+def _rotated(x: np.uint64, by: np.uint64) -> np.uint64:
+    return x << by | x >> (np.uint64(64) - by)
+
+
+@kernel
+def xoroshiro128plus(state: U64, rotations: U64, next_lane: U64, next_block: U64, out: U64) -> None:
+    """Fill out with the next words, s0 + s1 of each state before its step.
+
+    rotations: that of s0, the shift of s0 ^ s1, the rotation of what becomes s1, each from 1 to 63; and a mask of s1 in
+    what becomes s1. A column is two words, that of s0 first.
+    """
+    a, b, c, mask = rotations[0], rotations[1], rotations[2], rotations[3]
+    x, y, done = state[0], state[1], 0
+    if out.size >= ENOUGH:
+        xs, ys, words = (
+            np.empty(LANES + BLOCK, np.uint64),
+            np.empty(LANES + BLOCK, np.uint64),
+            np.empty(BLOCK, np.uint64),
+        )
+        for lane in range(LANES):
+            xs[lane], ys[lane] = x, y
+            x, y = _image128(x, y, next_lane)
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                s0, s1 = xs[i], ys[i]
+                words[i] = s0 + s1
+                both = s0 ^ s1
+                xs[i + LANES] = _rotated(s0, a) ^ both ^ both << b
+                ys[i + LANES] = _rotated(s0 ^ s1 & mask, c)
+            count = _in_order64(words, out[done:])
+            done += count
+            last = LANES + (count - 1) % LENGTH * LANES + (count - 1) // LENGTH
+            x, y = xs[last], ys[last]
+            for lane in range(LANES):
+                xs[lane], ys[lane] = _image128(xs[BLOCK + lane], ys[BLOCK + lane], next_block)
+    for i in range(done, out.size):
+        out[i] = x + y
+        both, y = x ^ y, _rotated(x ^ y & mask, c)
+        x = _rotated(x, a) ^ both ^ both << b
+    state[0], state[1] = x, y
+
+
+@inlined
+def _image128(x: np.uint64, y: np.uint64, columns: U64) -> tuple[np.uint64, np.uint64]:
+    """Return a linear map of two words."""
+    image_x = image_y = np.uint64(0)
+    for bit in range(64):
+        with_x = np.uint64(0) - (x >> np.uint64(bit) & np.uint64(1))
+        with_y = np.uint64(0) - (y >> np.uint64(bit) & np.uint64(1))
+        image_x ^= (columns[2 * bit] & with_x) ^ (columns[128 + 2 * bit] & with_y)
+        image_y ^= (columns[2 * bit + 1] & with_x) ^ (columns[129 + 2 * bit] & with_y)
+    return image_x, image_y
