@@ -29,7 +29,7 @@ FLOORS = [
     {"formats"},
     {"support"},
     {"initializers"},
-    {"bitgen", "targets"},
+    {"bitgen", "targets", "expressions"},
     {"_kernels"},
     {"clib", "files", "identifiers", "text", "threads"},
     {"cache", "errors", "process", "spec"},
