@@ -201,7 +201,7 @@ def _stored(bundle: Bundle) -> _Init:
     stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
     return _Init(
         {"embinit_store.h", header, *headers},
-        [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
+        [*rules, *_turns(bundle), "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
         [*held, *states, stream, seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
@@ -262,12 +262,22 @@ def _storage(row: Row) -> str:
     if not isinstance(layout, Quantized):
         return "{0}"
     family, width, part = _family(layout)
-    groups = layout.groups(row.shape, held.group_size, held.channel_axis)
+    groups = held.groups(row.shape)
+    named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family}"
     at_once = int(row.stored_at_once and row.store_draws > 0)
     return (
-        f"{{&embinit_family_{family}, {layout.bits}, {width}, {part}, EMBINIT_{held.rounding.upper()}, {at_once}, "
+        f"{{&{named}, {layout.bits}, {width}, {part}, EMBINIT_{held.rounding.upper()}, {at_once}, "
         f"{groups.count}u, {groups.run}u}}"
     )
+
+
+def _turns(bundle: Bundle) -> Iterator[str]:
+    """Yield the definitions of families whose groups do not all take turns."""
+    for row in (entry.row for entry in bundle.entries):
+        groups = row.storage.groups(row.shape)
+        if groups.rounds > 1:
+            turns = f"EMBINIT_FAMILY_INT_IN_TURNS({groups.turn}u, {groups.rounds}u)"
+            yield f"static const embinit_family {row.identifier}_turns = {turns};"
 
 
 def _family(layout: Quantized) -> tuple[str, int, int]:

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 
 from embinit.errors import check_known
-from embinit.formats import format_named
+from embinit.formats import Groups, format_named
 from embinit.formats.rounding import ROUNDINGS
 
 
 @dataclass(frozen=True)
 class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
+
+    channel_groups: the groups of a layer whose channels the axis has for one group alone.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -19,11 +21,16 @@ class Storage:
     rounding: str = "half_away"
     group_size: int | None = None
     channel_axis: int | None = None
+    channel_groups: int = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError unless a buffer of that shape can be held so."""
         check_known("rounding", self.rounding, ROUNDINGS)
-        format_named(self.format).groups(shape, self.group_size, self.channel_axis)
+        self.groups(shape)
+
+    def groups(self, shape: tuple[int, ...]) -> Groups:
+        """Return how the elements of a buffer of a shape share grids."""
+        return format_named(self.format).groups(shape, self.group_size, self.channel_axis, self.channel_groups)
 
     def nbytes(self, n: int) -> int:
         """Return the payload bytes of n elements."""
@@ -34,12 +41,14 @@ class Storage:
         layout, n = format_named(self.format), 1
         for size in shape:
             n *= size
-        return layout.draws(n, self.rounding, layout.groups(shape, self.group_size, self.channel_axis).count)
+        return layout.draws(n, self.rounding, self.groups(shape).count)
 
     def __str__(self) -> str:
         parts = [self.format]
         if self.format != "float32":
             parts += [self.rounding]
             parts += [f"group_size {self.group_size}"] if self.group_size is not None else []
-            parts += [f"channel_axis {self.channel_axis}"] if self.channel_axis is not None else []
+            if self.channel_axis is not None:
+                parts += [f"channel_axis {self.channel_axis}"]
+                parts += [f"channel_groups {self.channel_groups}"] if self.channel_groups > 1 else []
         return ", ".join(parts)
