@@ -190,7 +190,7 @@ def _stored(bundle: Bundle) -> _Init:
     stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
     return _Init(
         {generator.header, *headers, *_format_headers(bundle)},
-        [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
+        [*rules, *_turns(bundle), "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
         [*held, *states, stream, generator.seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
@@ -253,13 +253,22 @@ def _storage(row: Row) -> str:
     layout, held = format_named(row.format), row.storage
     if not isinstance(layout, Quantized):
         return "{0}"
-    family = layout.c_family
-    groups = layout.groups(row.shape, held.group_size, held.channel_axis)
+    family, groups = layout.c_family, held.groups(row.shape)
+    named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     at_once = int(row.rounded_at_once)
     return (
-        f"{{&embinit_family_{family.name}, {layout.bits}, {family.width}, {family.part}, "
+        f"{{&{named}, {layout.bits}, {family.width}, {family.part}, "
         f"EMBINIT_{held.rounding.upper()}, {at_once}, {groups.count}u, {groups.run}u}}"
     )
+
+
+def _turns(bundle: Bundle) -> Iterator[str]:
+    """Yield the definitions of families whose groups do not all take turns."""
+    for row in (entry.row for entry in bundle.entries):
+        layout, groups = format_named(row.format), row.storage.groups(row.shape)
+        if isinstance(layout, Quantized) and groups.rounds > 1:
+            turns = f"EMBINIT_FAMILY_{layout.c_family.name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
+            yield f"static const embinit_family {row.identifier}_turns = {turns};"
 
 
 def _format_headers(bundle: Bundle) -> set[str]:

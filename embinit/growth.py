@@ -388,7 +388,7 @@ def _initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
         )
     if given in INITIALIZERS:
         return given
-    check_known("initializer", given, [*INITIALIZERS, *dialect.named])
+    check_known("initializer", given, [*dict.fromkeys([*INITIALIZERS, *dialect.named])])
     factory = dialect.named[given]
     needed = [name for name, parameter in signature(factory).parameters.items() if parameter.default is parameter.empty]
     if needed:

@@ -195,12 +195,14 @@ def _storage(layer: Layer, parameter: Parameter) -> Storage:
     assert isinstance(layer, Stored)
     weight = parameter.part.startswith("weight")
     name = layer.weight_format if weight else layer.bias_format
-    group_size, out_axis = None, None
+    group_size, out_axis, channel_groups = None, None, 1
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size
-        channels = layer.per_channel and format_named(name).grouping == "channels"
-        out_axis = parameter.axes.index("out") if channels else None
-    storage = Storage(name, layer.rounding, group_size, out_axis)
+        if format_named(name).grouping == "channels":
+            axis = parameter.axes.index("out")
+            out_axis = axis if layer.per_channel else None
+            channel_groups = layer.outputs // parameter.shape[axis]
+    storage = Storage(name, layer.rounding, group_size, out_axis, channel_groups)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

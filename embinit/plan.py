@@ -145,6 +145,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "rounding": row.storage.rounding,
         "group_size": row.storage.group_size,
         "channel_axis": row.storage.channel_axis,
+        **({"channel_groups": row.storage.channel_groups} if row.storage.channel_groups > 1 else {}),
         "store_first_draw": row.store_first_draw,
         "store_draws": row.store_draws,
         "bytes": row.bytes,

@@ -20,7 +20,8 @@ class Buffer:
 
     data: the values, or codes, in the array's shape; packed codes as a flat uint8 payload. scale, zero_point and
     exponents hold one value a group, in order, and are None where the format has none. clipped counts the elements
-    that saturated. channel_axis is the axis whose channels are the groups, or None.
+    that saturated. channel_axis is the axis whose channels are the groups, or None; channel_groups is 1 but where the
+    axis before it falls into parts that have channels of their own.
     """
 
     format: str
@@ -31,6 +32,7 @@ class Buffer:
     exponents: NDArray[np.uint8] | None = None
     clipped: int = 0
     channel_axis: int | None = None
+    channel_groups: int = 1
 
     def decode(self) -> NDArray[np.float32]:
         """Return the values that the codes stand for, as the device computes them.
@@ -45,12 +47,11 @@ class Buffer:
             return self.data.astype(np.float32)
         grid = layout.grid(Parameters(self.scale, self.zero_point, self.exponents))
         out = np.empty(self.shape, np.float32)
-        if self.channel_axis is None:
-            run = out.size // grid.scale.size
-        else:
-            run = layout.groups(self.shape, channel_axis=self.channel_axis).run
+        groups = Groups(grid.scale.size, out.size // grid.scale.size)
+        if self.channel_axis is not None:
+            groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
         payload = np.ascontiguousarray(self.data).reshape(-1).view(np.uint8)
-        formats.decode(payload, layout.bits, layout.signed, run, *grid, out.reshape(-1))
+        formats.decode(payload, layout.bits, layout.signed, groups.run, *grid.spread(groups), out.reshape(-1))
         return out
 
 
@@ -61,13 +62,16 @@ def encode(
     generator: Generator | None = None,
     group_size: int | None = None,
     channel_axis: int | None = None,
+    channel_groups: int = 1,
 ) -> Buffer:
     """Encode values as a device's code does.
 
     array: float32; wider numbers are rounded to float32 first. rounding: half_away, half_even, truncate, floor, or
     stochastic, which draws from generator and moves it on. group_size: consecutive elements that share a scale (sym,
-    affine, bfp). channel_axis: the axis whose channels have a scale each (int8, int4). Raises EmbinitError for what the
-    format cannot hold and where the C code would exit or be undefined; the generator then stays where it was.
+    affine, bfp). channel_axis: the axis whose channels have a scale each (int8, int4). channel_groups: into how many
+    parts the axis before it falls, each with channels of its own, as the inputs of a transposed convolution do. Raises
+    EmbinitError for what the format cannot hold and where the C code would exit or be undefined; the generator then
+    stays where it was.
 
     >>> import embinit
     >>> buffer = encode(np.array([0.5, -0.25, 1.0], np.float32), "sym4")
@@ -77,7 +81,7 @@ def encode(
     layout = format_named(format)
     mode = Rounding(rounding, generator)
     values = _float32(array)
-    groups = layout.groups(values.shape, group_size, channel_axis)
+    groups = layout.groups(values.shape, group_size, channel_axis, channel_groups)
     if not isinstance(layout, Quantized):
         return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
     flat = values.reshape(-1)
@@ -85,7 +89,7 @@ def encode(
     payload, clipped = _codes(flat, layout, groups, parameters, mode)
     mode.commit()
     data = payload if layout.packed else payload.view(layout.dtype).reshape(values.shape)
-    return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis)
+    return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis, channel_groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +112,9 @@ def _held(values: Values, row: Row) -> Buffer:
         return saturated(array, held.format)
     generator = values.rounding.get(row.name, values.generator)
     try:
-        return encode(array, held.format, held.rounding, generator.copy(), held.group_size, held.channel_axis)
+        return encode(
+            array, held.format, held.rounding, generator.copy(), held.group_size, held.channel_axis, held.channel_groups
+        )
     except EmbinitError as error:
         raise EmbinitError(f"layer {row.layer.name!r}: {row.part}: {error}") from None
 
@@ -142,8 +148,8 @@ def _codes(
     payload = np.empty(layout.nbytes(values.size), np.uint8)
     low, high = _outermost(layout.qmin, layout.qmax)
     clipped = formats.encode(
-        *rounding.arguments, values, groups.run, *layout.grid(parameters), low, high, layout.qmin, layout.qmax,
-        layout.limited, layout.bits, payload,
+        *rounding.arguments, values, groups.run, *layout.grid(parameters).spread(groups), low, high, layout.qmin,
+        layout.qmax, layout.limited, layout.bits, payload,
     )  # fmt: skip
     rounding.drew(values.size)
     if clipped and np.isnan(values.max()):  # the kernels count NaN as clipped, and max passes it on

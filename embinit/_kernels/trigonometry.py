@@ -129,9 +129,7 @@ def _fdlibm(x: np.float32, quarter: np.int32, fused: bool) -> np.float32:
 
 
 @kernel
-def sine_array(
-    libm_class: int, quarter: int, fused: bool, x: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def sine_array(libm_class: int, quarter: int, fused: bool, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with sin(x + quarter pi/2): the sinf (0) or the cosf (1) of a class, fused that of fdlibm_fused."""
     turn = np.int32(quarter)
     if libm_class == DOUBLE:

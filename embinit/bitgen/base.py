@@ -14,9 +14,10 @@ Words = NDArray[np.unsignedinteger[Any]]
 
 def checked_uint(what: str, value: object, bits: int) -> int:
     """Return value as an int of the given width, or raise EmbinitError with its range."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 1 << bits:
+    number = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
+    if not 0 <= number < 1 << bits:
         raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
-    return int(value)
+    return number
 
 
 class CGenerator(NamedTuple):

@@ -1,5 +1,6 @@
 """PCG32 (XSH-RR 64/32) with selectable stream, as in O'Neill's pcg_basic."""
 
+from operator import index
 from typing import ClassVar
 
 import numpy as np
@@ -56,7 +57,7 @@ class Pcg32(Native):
         """
         state, increment = self.state
         multiplier, total_multiplier, total_increment = MULTIPLIER, 1, 0
-        step, delta = increment, delta & MASK
+        step, delta = increment, index(delta) & MASK
         while delta:
             if delta & 1:
                 total_multiplier = total_multiplier * multiplier & MASK

@@ -1,5 +1,6 @@
 """Marsaglia's 32-bit xorshift with shifts 13, 17, 5: the generator of OnDeviceTraining."""
 
+from operator import index
 from typing import ClassVar
 
 import numpy as np
@@ -77,7 +78,7 @@ class Xorshift32(Native):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn, through z^delta modulo the characteristic polynomial."""
-        power = power_of_z(delta % PERIOD)
+        power = power_of_z(index(delta) % PERIOD)
         state, moved = self.state, 0
         while power:
             if power & 1:

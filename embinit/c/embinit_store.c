@@ -3,17 +3,6 @@
 
 /* ---- Families ---- */
 
-/* make: the grid of a group from its range; word rounds a zero point. What the buffer keeps of it goes there; return 0
- * where there is no grid. load: turn the grid of one group into that of another; 0 where a buffer has one group. */
-struct embinit_family {
-    int (*make)(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
-                const embinit_buffer *buffer, uint32_t group);
-    void (*load)(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group);
-    uint8_t ranged;      /* whether make reads the range */
-    uint8_t takes_turns; /* whether a group may have several runs */
-    uint8_t zero_point_bytes;
-};
-
 static int make_q(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
                   const embinit_buffer *buffer, uint32_t group)
 {
@@ -25,8 +14,8 @@ static int make_q(embinit_grid *grid, const embinit_range *range, const embinit_
     return 1;
 }
 
-static int make_int(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
-                    const embinit_buffer *buffer, uint32_t group)
+int embinit_make_int(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                     const embinit_buffer *buffer, uint32_t group)
 {
     (void)word;
     int made = embinit_int_grid(grid, range, storage->width);
@@ -77,7 +66,8 @@ static int make_bfp(embinit_grid *grid, const embinit_range *range, const embini
     return embinit_bfp_grid(grid, range, storage->width, storage->part, &buffer->exponents[group]);
 }
 
-static void load_scale(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group)
+void embinit_load_scale(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer,
+                        uint32_t group)
 {
     (void)storage;
     grid->scale = buffer->scale[group];
@@ -95,27 +85,49 @@ static void load_bfp(embinit_grid *grid, const embinit_storage *storage, const e
     grid->scale = embinit_bfp_scale(buffer->exponents[group], storage->part);
 }
 
-const embinit_family embinit_family_q = {make_q, 0, 0, 0, 0};
-const embinit_family embinit_family_int = {make_int, load_scale, 1, 1, 0};
-const embinit_family embinit_family_sym = {make_sym, load_scale, 1, 0, 0};
-const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0};
-const embinit_family embinit_family_asym = {make_asym, 0, 1, 0, sizeof(int32_t)};
-const embinit_family embinit_family_affine = {make_affine, load_affine, 1, 0, sizeof(uint16_t)};
-const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0};
+const embinit_family embinit_family_q = {make_q, 0, 0, 0, 0, 0};
+const embinit_family embinit_family_int = {embinit_make_int, embinit_load_scale, 1, 0, 1, 0};
+const embinit_family embinit_family_sym = {make_sym, embinit_load_scale, 1, 0, 0, 0};
+const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0, 0};
+const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0, 0};
+const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0};
+const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0};
+
+/* How many groups take turns, and how often before the next ones do. */
+static uint32_t turn_of(const embinit_storage *storage)
+{
+    return storage->family->turn != 0 ? storage->family->turn : storage->groups;
+}
+
+static uint32_t rounds_of(const embinit_storage *storage)
+{
+    return storage->family->rounds != 0 ? storage->family->rounds : 1;
+}
 
 /* Whether groups make up the elements of a row. */
 static int grouped(const embinit_stored_row *stored)
 {
     const embinit_storage *storage = &stored->storage;
-    uint32_t count = stored->row.count;
     if (storage->family == 0) {
         return 1;
     }
-    if (storage->run == 0 || storage->groups == 0 || storage->groups > count / storage->run) {
+    if (storage->run == 0 || storage->groups == 0 || storage->groups % turn_of(storage) != 0 ||
+        stored->row.count % storage->run != 0) {
         return 0;
     }
-    uint32_t round = storage->groups * storage->run;
-    return storage->family->takes_turns ? count % round == 0 : count == round;
+    uint32_t runs = stored->row.count / storage->run;
+    if (storage->groups > runs / rounds_of(storage)) {
+        return 0;
+    }
+    return storage->family->rounds != 0 ? runs % (storage->groups * rounds_of(storage)) == 0 : runs == storage->groups;
+}
+
+/* The group of a run; both count from 0. */
+static uint32_t group_of(const embinit_storage *storage, uint32_t run)
+{
+    uint32_t turn = turn_of(storage);
+    uint32_t before = run / (turn * rounds_of(storage)) * turn; /* groups that have had all their rounds */
+    return before % storage->groups + run % turn;
 }
 
 /* ---- Draws ---- */
@@ -189,9 +201,9 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
     for (uint32_t group = 0; group < storage->groups; group++) {
         buffer->scale[group] = 0.0f;
     }
-    uint32_t rounds = stored->row.count / (storage->groups * storage->run);
-    for (uint32_t i = 0; i < rounds * storage->groups; i++) {
-        float *largest = &buffer->scale[i % storage->groups];
+    uint32_t runs = stored->row.count / storage->run;
+    for (uint32_t i = 0; i < runs; i++) {
+        float *largest = &buffer->scale[group_of(storage, i)];
         for (uint32_t j = 0; j < storage->run; j++) {
             uint32_t magnitude = embinit_bits(next_value(&stored->row, values)) & 0x7fffffffu;
             if (magnitude > embinit_bits(*largest)) {
@@ -215,17 +227,17 @@ static void encode(const embinit_stored_row *stored, const embinit_source *value
     const embinit_storage *storage = &stored->storage;
     uint8_t *payload = (uint8_t *)buffer->data;
     uint32_t count = stored->row.count;
-    uint32_t group = 0;
+    uint32_t run = 0;
     uint32_t left = storage->run;
     uint32_t clipped = 0;
     payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* the bits behind the last code */
     for (uint32_t i = 0; i < count; i++, left--) {
         if (left == 0) {
-            group = group + 1 < storage->groups ? group + 1 : 0;
+            run++;
             left = storage->run;
         }
         if (left == storage->run && storage->family->load != 0) {
-            storage->family->load(grid, storage, buffer, group);
+            storage->family->load(grid, storage, buffer, group_of(storage, run));
         }
         float value = next_value(&stored->row, values);
         uint32_t word = next_word(storage, words);

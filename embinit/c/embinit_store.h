@@ -36,8 +36,20 @@ typedef struct {
     uint8_t *exponents;
 } embinit_buffer;
 
-/* Formats whose grids come about in one way. The linker keeps those that a model names. */
-typedef struct embinit_family embinit_family;
+/* Formats whose grids come about in one way. The linker keeps those that a model names. Members are the library's.
+ *
+ * make: the grid of a group from its range; word rounds a zero point. What the buffer keeps of it goes there; return 0
+ * where there is no grid. load: turn the grid of one group into that of another; 0 where a buffer has one group. */
+struct embinit_storage;
+typedef struct {
+    int (*make)(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
+                const embinit_buffer *buffer, uint32_t group);
+    void (*load)(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer, uint32_t group);
+    uint8_t ranged; /* whether make reads the range */
+    uint8_t zero_point_bytes;
+    uint32_t rounds; /* 0: a group has one run */
+    uint32_t turn;   /* 0: all groups take turns */
+} embinit_family;
 
 extern const embinit_family embinit_family_q;         /* q<m>.<n> */
 extern const embinit_family embinit_family_int;       /* int8, int4 */
@@ -47,9 +59,19 @@ extern const embinit_family embinit_family_asym;      /* asym<b> */
 extern const embinit_family embinit_family_affine;    /* affine<b> */
 extern const embinit_family embinit_family_bfp;       /* bfp<m>e<e> */
 
-/* How a buffer is held. Element i belongs to group i / run % groups. groups and run are from 1 up, and groups * run is the
+/* int8 and int4 where `turn` groups take turns `rounds` times, then the next `turn` groups do, and behind the last ones the
+ * first again: the channels of a transposed convolution, whose inputs come group by group. turn divides groups, both are
+ * from 1 up, and run * groups * rounds divides the number of elements. */
+#define EMBINIT_FAMILY_INT_IN_TURNS(turn, rounds) {embinit_make_int, embinit_load_scale, 1, 0, (rounds), (turn)}
+
+int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
+                     const embinit_buffer *buffer, uint32_t group);
+void embinit_load_scale(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer,
+                        uint32_t group);
+
+/* How a buffer is held: in runs of elements, of each group in turn. groups and run are from 1 up, and groups * run is the
  * number of elements; of int8 and int4, which may give a group several runs, it divides that number. */
-typedef struct {
+typedef struct embinit_storage {
     const embinit_family *family; /* 0: float32, and what follows is not used */
     uint8_t bits;                 /* of an element in memory */
     uint8_t width;                /* of a code: m + n of q<m>.<n>, m of bfp<m>e<e>, else the number in the name */

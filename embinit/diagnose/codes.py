@@ -45,6 +45,9 @@ def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     if any(row.storage.channel_axis is not None for row in by_channel):
         sentence = "One scale serves all channels of a weight."
         yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(None), "per_channel = false")
+    if any(row.storage.channel_axis is not None and row.storage.channel_groups > 1 for row in by_channel):
+        sentence = "The groups of a transposed convolution share the scales of their channels."
+        yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, rows(_without_groups))
     for axis in dict.fromkeys(axis for row in by_channel for axis in row.axes):
         if any(row.storage.channel_axis != _axis(row, axis) for row in by_channel):
             line = "per_channel = true" if axis == "out" else None
@@ -66,9 +69,14 @@ def _shared(axis: str | None) -> Change:
     def changed(row: Row) -> Row:
         if len(row.axes) == 1 or format_named(row.format).grouping != "channels":
             return row
+        row = row if axis == "out" else _without_groups(row)
         return replace(row, storage=replace(row.storage, channel_axis=_axis(row, axis)))
 
     return rows(changed)
+
+
+def _without_groups(row: Row) -> Row:
+    return replace(row, storage=replace(row.storage, channel_groups=1))
 
 
 def _grouped(size: Callable[[Row], int | None]) -> Change:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.formats import Groups, Parameters, Quantized, format_named
+from embinit.formats import Parameters, Quantized, format_named
 from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -24,7 +24,9 @@ def as_planned(row: Row, values: F32, generator: Generator) -> Buffer:
     held = row.storage
     if row.codes is not None:
         return saturated(values, held.format)
-    return encode(values, held.format, held.rounding, generator, held.group_size, held.channel_axis)
+    return encode(
+        values, held.format, held.rounding, generator, held.group_size, held.channel_axis, held.channel_groups
+    )
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class Scaling:
         if row.codes is not None or not isinstance(layout, Symmetric | Asymmetric):
             return as_planned(row, values, generator)
         flat, held = values.reshape(-1), row.storage
-        groups = layout.groups(row.shape, held.group_size, held.channel_axis)
-        of = np.arange(flat.size) // groups.run % groups.count
+        groups = held.groups(row.shape)
+        of = groups.of(flat.size)
         with np.errstate(all="ignore"):
-            low, high = (_each(best, flat, groups, of) for best in (np.minimum, np.maximum))
+            low, high = (_each(best, flat, of) for best in (np.minimum, np.maximum))
             if isinstance(layout, Symmetric):
                 scale = self._scale(np.maximum(np.abs(low), np.abs(high)), layout.steps)
                 codes = _rounded(self.quotient(flat, scale[of]), held.rounding, generator)
@@ -84,9 +86,9 @@ class Scaling:
         return np.where(span == 0, np.float32(1), self.scale(span, np.float32(steps)))
 
 
-def _each(best: np.ufunc, values: F32, groups: Groups, of: NDArray[np.intp]) -> F32:
+def _each(best: np.ufunc, values: F32, of: NDArray[np.intp]) -> F32:
     """Return the smallest or the largest value of each group."""
-    found = values[: groups.run * groups.count : groups.run].copy()
+    found = values[np.unique(of, return_index=True)[1]]
     best.at(found, of, values)
     return found
 

@@ -118,8 +118,10 @@ class _Emission:
         args = [self._value(arg) for arg in node.args]
         if node.op in _TRUTH:
             return f"{args[0]} {_TRUTH[node.op]} {args[1]}"
-        if node.op in _INFIX and (node.ctype.floating or node.ctype.wraps) and not (
-            node.op in ("div", "rem") and node.ctype.wraps
+        if (
+            node.op in _INFIX
+            and (node.ctype.floating or node.ctype.wraps)
+            and not (node.op in ("div", "rem") and node.ctype.wraps)
         ):
             return f"{args[0]} {_INFIX[node.op]} {args[1]}"
         return _EXPRESSIONS[node.op](node, *args)
@@ -170,7 +172,7 @@ def _cast(node: Node, a: str) -> str:
     if source.floating and not node.ctype.floating:
         bounds = constant(source, float(node.ctype.low)), constant(source, float(node.ctype.high + 1))
         least = f"{a} > -1" if node.ctype.low == 0 else f"{a} > {constant(source, float(node.ctype.low - 1))}"
-        if node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low) or (
+        if (node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low)) or (
             source is FLOAT and node.ctype.signed and node.ctype.bits >= 32
         ):
             least = f"{a} >= {bounds[0]}"

@@ -78,7 +78,9 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
         if declared and name in known:
             raise EmbinitError(f"{place}: {name} exists already, as {known[name]}: leave the type out")
         if not declared and name not in known:
-            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {', '.join(known)}")
+            raise EmbinitError(
+                f"{place}: {name} is not declared: write its type before it, or one of {', '.join(known)}"
+            )
         found.append(Definition(name, tree, place, declared or known[name], replaces=declared is None))
         known.setdefault(name, found[-1].ctype or FLOAT)
     return tuple(found)

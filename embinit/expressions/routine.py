@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.expressions import operations
 from embinit.expressions.graph import ELEMENT, Node
-from embinit.expressions.types import CType
 
 if TYPE_CHECKING:
     from embinit.expressions.program import Input

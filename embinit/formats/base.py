@@ -21,10 +21,35 @@ INFINITE = np.uint32(0x7F800000)
 
 @dataclass(frozen=True)
 class Groups:
-    """Which elements share a grid: element i, in storage order, belongs to group i // run % count."""
+    """Which elements share a grid, in storage order: runs of elements, of each of `count` groups in turn.
+
+    turn: so many groups take turns, `rounds` times, before the next ones do; None: all of them.
+
+    >>> Groups(4, 1, turn=2, rounds=3).of(14).tolist()
+    [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 0, 1]
+    """
 
     count: int
     run: int
+    turn: int | None = None
+    rounds: int = 1
+
+    def of(self, n: int) -> NDArray[np.intp]:
+        """Return the groups of n elements."""
+        runs = self.spread(np.arange(self.count))
+        return runs[np.arange(n) // self.run % runs.size]
+
+    def spread(self, per_group: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of groups, run by run, until the groups begin anew."""
+        if self.rounds == 1 or per_group.size != self.count:
+            return per_group
+        return np.repeat(per_group.reshape(-1, 1, self.turn or self.count), self.rounds, axis=1).reshape(-1)
+
+    def largest(self, per_run: NDArray[Any]) -> NDArray[Any]:
+        """Return the largest value of each group from those of the runs that `spread` fills."""
+        if self.rounds == 1:
+            return per_run
+        return np.ascontiguousarray(per_run.reshape(-1, self.rounds, self.turn or self.count).max(axis=1).reshape(-1))
 
 
 class Parameters(NamedTuple):
@@ -44,6 +69,10 @@ class Grid(NamedTuple):
     scale: F32
     offset: F32 = np.empty(0, np.float32)
     zero: NDArray[np.int32] = np.empty(0, np.int32)
+
+    def spread(self, groups: Groups) -> "Grid":
+        """Return the grids run by run, until the groups begin anew."""
+        return Grid(*map(groups.spread, self))
 
 
 class CFamily(NamedTuple):
@@ -86,8 +115,17 @@ class Format(ABC):
         """Return the number of words that encoding n elements draws."""
         return n if rounding == "stochastic" else 0
 
-    def groups(self, shape: tuple[int, ...], group_size: int | None = None, channel_axis: int | None = None) -> Groups:
-        """Return how the elements of an array share grids; one that cannot be is an error."""
+    def groups(
+        self,
+        shape: tuple[int, ...],
+        group_size: int | None = None,
+        channel_axis: int | None = None,
+        channel_groups: int = 1,
+    ) -> Groups:
+        """Return how the elements of an array share grids; one that cannot be is an error.
+
+        channel_groups: into how many equal parts the axis before channel_axis falls, each with channels of its own.
+        """
         n = math.prod(shape)
         if group_size is not None:
             self._check_grouping("group_size", group_size, "groups")
@@ -99,7 +137,15 @@ class Format(ABC):
             if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
                 allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
                 raise EmbinitError(f"channel_axis must be {allowed}, got {shown(channel_axis)}")
-            return Groups(shape[channel_axis], math.prod(shape[channel_axis + 1 :]))
+            turn, run = shape[channel_axis], math.prod(shape[channel_axis + 1 :])
+            if not _is_int(channel_groups) or channel_groups < 1:
+                raise EmbinitError(f"channel_groups must be a positive integer, got {shown(channel_groups)}")
+            if channel_groups == 1:
+                return Groups(turn, run)
+            before = shape[channel_axis - 1] if channel_axis else 1
+            if before % channel_groups:
+                raise EmbinitError(f"channel_groups must divide the {before} before channel_axis, got {channel_groups}")
+            return Groups(turn * channel_groups, run, turn, before // channel_groups)
         return Groups(1, n)
 
     def _check_grouping(self, what: str, value: object, grouping: str) -> None:
@@ -195,11 +241,11 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
     """Return the largest magnitude of each group; values that are not finite are an error."""
     from embinit._kernels import formats
 
-    bits = np.empty(groups.count, np.uint32)
+    bits = np.empty(groups.count * groups.rounds, np.uint32)
     formats.absmax(values, groups.run, bits)
     if bits.max() >= INFINITE:
         refuse(name, values, ~np.isfinite(values))
-    return bits.view(np.float32)
+    return groups.largest(bits).view(np.float32)
 
 
 def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:

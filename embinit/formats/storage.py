@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from embinit.errors import check_known
-from embinit.formats import Quantized, format_named
+from embinit.formats import Groups, Quantized, format_named
 from embinit.formats.rounding import ROUNDINGS, Rounding
 from embinit.initializers import Broadcast, Distribution
 from embinit.support import support
@@ -16,6 +16,8 @@ from embinit.support import support
 class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
 
+    channel_groups: the groups of a layer whose channels the axis has for one group alone.
+
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
     """
@@ -24,11 +26,16 @@ class Storage:
     rounding: str = "half_away"
     group_size: int | None = None
     channel_axis: int | None = None
+    channel_groups: int = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError unless a buffer of that shape can be held so."""
         check_known("rounding", self.rounding, ROUNDINGS)
-        format_named(self.format).groups(shape, self.group_size, self.channel_axis)
+        self.groups(shape)
+
+    def groups(self, shape: tuple[int, ...]) -> Groups:
+        """Return how the elements of a buffer of a shape share grids."""
+        return format_named(self.format).groups(shape, self.group_size, self.channel_axis, self.channel_groups)
 
     def check_values(self, distribution: Distribution, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if the format cannot hold what a buffer of that shape may be filled with.
@@ -41,8 +48,7 @@ class Storage:
             layout.check(support(distribution))
             if isinstance(distribution, Broadcast):
                 values = np.resize(np.float32(distribution.base), math.prod(shape))
-                groups = layout.groups(shape, self.group_size, self.channel_axis)
-                layout.parameters(values, groups, Rounding("half_away", None))
+                layout.parameters(values, self.groups(shape), Rounding("half_away", None))
 
     def nbytes(self, n: int) -> int:
         """Return the payload bytes of n elements."""
@@ -50,15 +56,14 @@ class Storage:
 
     def draws(self, shape: tuple[int, ...]) -> int:
         """Return the number of words that stochastic rounding draws."""
-        layout = format_named(self.format)
-        return layout.draws(
-            math.prod(shape), self.rounding, layout.groups(shape, self.group_size, self.channel_axis).count
-        )
+        return format_named(self.format).draws(math.prod(shape), self.rounding, self.groups(shape).count)
 
     def __str__(self) -> str:
         parts = [self.format]
         if self.format != "float32":
             parts += [self.rounding]
             parts += [f"group_size {self.group_size}"] if self.group_size is not None else []
-            parts += [f"channel_axis {self.channel_axis}"] if self.channel_axis is not None else []
+            if self.channel_axis is not None:
+                parts += [f"channel_axis {self.channel_axis}"]
+                parts += [f"channel_groups {self.channel_groups}"] if self.channel_groups > 1 else []
         return ", ".join(parts)

@@ -78,7 +78,9 @@ def floats(depth, products=False):
         st.tuples(st.just("neg"), deeper),
         st.tuples(st.just("cast"), st.sampled_from(FLOATS), st.one_of(deeper, integers(depth - 1))),
         st.tuples(st.just("?:"), truths(depth - 1), deeper, deeper),
-        st.tuples(st.just("call"), st.sampled_from(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), deeper),
+        st.tuples(
+            st.just("call"), st.sampled_from(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), deeper
+        ),
         st.tuples(st.just("call"), st.sampled_from(["fminf", "fmaxf"]), deeper, deeper),
         st.tuples(st.just("call"), st.just("fmaf"), deeper, deeper, deeper),
     )
@@ -92,7 +94,9 @@ def truths(depth):
         return compared
     deeper = st.deferred(lambda: truths(depth - 1))
     return st.one_of(
-        compared, st.tuples(st.sampled_from(["&&", "||"]), deeper, deeper), st.tuples(st.just("!"), st.one_of(deeper, sides))
+        compared,
+        st.tuples(st.sampled_from(["&&", "||"]), deeper, deeper),
+        st.tuples(st.just("!"), st.one_of(deeper, sides)),
     )
 
 

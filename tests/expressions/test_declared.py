@@ -55,7 +55,9 @@ def words(spec, seed, layer, tensor, rand):
     number = {"seed": seed, "layer": layer, "tensor": tensor}
 
     def output(state, ctype):
-        program = Program([define("word", spec.get("output", "state"), "output")], {"state": Input(ctype)}, {"word": None})
+        program = Program(
+            [define("word", spec.get("output", "state"), "output")], {"state": Input(ctype)}, {"word": None}
+        )
         bound = program.compile(Arithmetic()).bind()
         return lambda x: int(bound.evaluate(state=np.array([x]).astype(ctype.dtype))["word"][0])
 
@@ -147,7 +149,9 @@ def steps(spec, number):
     inputs = {name: Input(U32, "tensor") for name in number}
     state = {name: Input(ctype, "tensor") for name, ctype in variables.items()}
     lines = statements(spec["seed"], "seed", variables)
-    bound = Program(lines, inputs | state, variables).compile(Arithmetic()).bind(**dict.fromkeys(variables, 0), **number)
+    bound = (
+        Program(lines, inputs | state, variables).compile(Arithmetic()).bind(**dict.fromkeys(variables, 0), **number)
+    )
     now = {name: bound.scalar(name) for name in variables}
     lines = [*statements(spec["step"], "step", variables), define("word", spec["output"], "output")]
     routine = Program(lines, state, dict.fromkeys(variables) | {"word": None}).compile(Arithmetic())
@@ -241,7 +245,11 @@ class Filler:
         def unit_of(name):  # unit's words are renamed per unit
             text = self.dialect["values"]["unit"]
             for each in names:
-                text = text.replace(each, f"{name}_{each}") if len(each) > 1 else __import__("re").sub(rf"\b{each}\b", f"{name}_{each}", text)
+                text = (
+                    text.replace(each, f"{name}_{each}")
+                    if len(each) > 1
+                    else __import__("re").sub(rf"\b{each}\b", f"{name}_{each}", text)
+                )
             return define(name, text, "unit")
 
         def words_of(name):
@@ -281,7 +289,9 @@ class Filler:
                     while True:
                         kept = [each.name for each in mine]
                         got_program = Program(
-                            [*mine, define("again", retry, "retry")], dict.fromkeys(raw, word), dict.fromkeys([*kept, "again"])
+                            [*mine, define("again", retry, "retry")],
+                            dict.fromkeys(raw, word),
+                            dict.fromkeys([*kept, "again"]),
                         )
                         got = got_program.compile(self.arithmetic).bind().evaluate(**raw)
                         if not got["again"][0]:
@@ -298,9 +308,7 @@ class Filler:
                 have = set(inputs)
                 definitions += [define(k, t, k) for k, t in own.items() if k not in have]
                 if two:
-                    both = Program(
-                        [*definitions, *values.values()], inputs | self.fixed(), {"z0": None, "z1": None}
-                    )
+                    both = Program([*definitions, *values.values()], inputs | self.fixed(), {"z0": None, "z1": None})
                     got = both.compile(self.arithmetic).bind(**self.sizes).evaluate(**arrays)
                     z, ctype = got["z0"], both.types["z0"]
                     spare.append((got["z1"], both.types["z1"]))
@@ -334,7 +342,9 @@ def built(model, platform):
         size["kernel"] = int(np.prod(kernel)) if kernel else 1
         renamed = lambda text: text.replace("in", "in_").replace("out", "out_")  # noqa: E731
         fans = {
-            key: eval(rule[key].replace("in", "size['in']"), {"size": size, "out": size["out"], "kernel": size["kernel"]})
+            key: eval(
+                rule[key].replace("in", "size['in']"), {"size": size, "out": size["out"], "kernel": size["kernel"]}
+            )
             for key in ("fan_in", "fan_out")
         }
         assert renamed
