@@ -72,7 +72,12 @@ def _parser() -> argparse.ArgumentParser:
         if seed:
             command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
-        command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
+        command.add_argument(
+            "--memory-limit",
+            type=int,
+            metavar="BYTES",
+            help="that all buffers together, or one file of a bundle, may take",
+        )
 
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -186,7 +191,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from embinit.bundle import gather
-    from embinit.export import drift, write
+    from embinit.export import check_room, drift, write
 
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
@@ -195,6 +200,7 @@ def _export(options: argparse.Namespace) -> int:
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
+    check_room(plan, Path(options.output), formats)
     bundle = gather(plan)
     sizes = write(bundle, Path(options.output), formats)
     if formats is None and f"{plan.model.name}_init.c" not in sizes:
