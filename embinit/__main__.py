@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -38,13 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # files that a command reads or writes have messages of their own
         return _refused(f"the system refuses: {error}")
     except KeyboardInterrupt:
-        print("embinit: interrupted", file=sys.stderr)
+        _note("interrupted")
         return process.INTERRUPTED
 
 
 def _refused(why: str) -> int:
-    print(f"embinit: error: {why}", file=sys.stderr)
+    _note(f"error: {why}")
     return BAD_INPUT
+
+
+def _note(text: str) -> None:
+    """Print a line on standard error; where nobody reads it, the command goes on without."""
+    with suppress(OSError):
+        print(f"embinit: {text}", file=sys.stderr)
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -164,7 +171,7 @@ def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
     model = load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
     if model.seed_picked:
-        print(f"embinit: no seed was given: picked {model.seed}; repeat with --seed {model.seed}", file=sys.stderr)
+        _note(f"no seed was given: picked {model.seed}; repeat with --seed {model.seed}")
     return model
 
 
@@ -204,10 +211,10 @@ def _export(options: argparse.Namespace) -> int:
     bundle = gather(plan)
     sizes = write(bundle, Path(options.output), formats)
     if formats is None and f"{plan.model.name}_init.c" not in sizes:
-        print("embinit: the bundle has no init code: --format c says why no C draws these values", file=sys.stderr)
+        _note("the bundle has no init code: --format c says why no C draws these values")
     for entry in bundle.entries:
         if clipped := entry.buffer.clipped:
-            print(f"embinit: {entry.name}: {clipped} elements saturate in {entry.format}", file=sys.stderr)
+            _note(f"{entry.name}: {clipped} elements saturate in {entry.format}")
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
     return DONE
@@ -241,7 +248,7 @@ def _verify(options: argparse.Namespace) -> int:
         found, source = read_dump(options.dump, bundle, **cut), options.dump
         missing = [array.name for array in bundle.arrays if array.name not in found]
         if missing and options.symbol is None:
-            print(f"embinit: {source} does not hold {listed(missing)}: not compared", file=sys.stderr)
+            _note(f"{source} does not hold {listed(missing)}: not compared")
     report = verify.verify(bundle, found, source)
     if options.report is not None:
         write_file(Path(options.report), page(bundle, found, report))

@@ -154,6 +154,16 @@ def test_a_reader_that_goes_away_changes_no_status(tmp_path):
         assert run(shell=f"$EMBINIT {words} | true")[::2] == (0, "")
 
 
+def test_a_reader_of_errors_that_goes_away_changes_no_status(tmp_path):
+    text = EXAMPLE.read_text().replace(
+        "kernel_size = 7", 'kernel_size = 7\nweight_format = "q1.7"\nweight_init = "ones"'
+    )
+    (tmp_path / "notes.toml").write_text(text)
+    for words, expected in (("plan absent.toml", 2), ("plan --seed x $MODEL", 2), ("export notes.toml -o out", 0)):
+        assert run(shell=f"cd {tmp_path}; $EMBINIT {words} 2>&1 | true")[0] == expected
+    assert len(list((tmp_path / "out").iterdir())) == 8
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_error_and_no_file_takes_their_place(closed, tmp_path):
     status, _, err = run(shell=f"$EMBINIT export $MODEL -o {tmp_path / 'out'} {closed}")
