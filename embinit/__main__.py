@@ -24,7 +24,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{_one_line(f'{self.prog}: error: {message}; see {self.prog} --help')}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +51,12 @@ def _refused(why: str) -> int:
 def _note(text: str) -> None:
     """Print a line on standard error; where nobody reads it, the command goes on without."""
     with suppress(OSError):
-        print(f"embinit: {text}", file=sys.stderr)
+        print(_one_line(f"embinit: {text}"), file=sys.stderr)
+
+
+def _one_line(text: str) -> str:
+    """Return a text with escapes for whatever would not print as itself, such as a line break in a file's name."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:

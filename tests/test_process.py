@@ -125,6 +125,15 @@ def test_what_an_encoding_cannot_print_is_escaped(variables, tmp_path):
     assert "cannot be read" in err
 
 
+@pytest.mark.parametrize("words", [["plan", "a\nb\x1b[31m.toml"], ["plan", "x.toml", "--a\nb"], ["pl\r\nan"]])
+def test_what_a_user_types_does_not_break_the_line(words):
+    status, _, err = run(*words)
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "\x1b" not in err
+    assert "\r" not in err
+
+
 def test_names_that_are_no_utf8_are_names(tmp_path):
     odd = os.fsdecode(b"o\xff")
     model = tmp_path / f"{odd}.toml"
