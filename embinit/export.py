@@ -84,13 +84,22 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
                 f"{directory}: the file of format {name} takes about {size} bytes, and memory_limit = {limit}; "
                 "leave it out with --format (such as npz,bin,c), or raise memory_limit"
             )
-    existing = next((path for path in (directory, *directory.absolute().parents) if path.is_dir()), Path())
-    free = shutil.disk_usage(existing).free
-    if sum(needed.values()) > free:
+    free = _free(directory)
+    if free is not None and sum(needed.values()) > free:
         raise EmbinitError(
             f"{directory}: the bundle takes about {sum(needed.values())} bytes ({each}), and {free} are free: "
             "choose fewer files with --format"
         )
+
+
+def _free(directory: Path) -> int | None:
+    """Return the bytes that are free where a directory is or will be; None where the file system does not say."""
+    existing = next((path for path in (directory, *directory.absolute().parents) if path.is_dir()), Path())
+    try:
+        usage = shutil.disk_usage(existing)
+    except OSError:
+        return None
+    return usage.free if usage.total else None
 
 
 def _text_size(row: Row) -> int:
