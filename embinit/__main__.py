@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except EmbinitError as error:
         return _refused(str(error))
     except KeyboardInterrupt:
-        print("embinit: interrupted", file=sys.stderr)
+        _note("interrupted")
         return process.INTERRUPTED
     except Exception as error:
         if _memory_ended(error):
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refused(why: str) -> int:
-    print(f"embinit: error: {why}", file=sys.stderr)
+    _note(f"error: {why}")
     return BAD_INPUT
 
 
@@ -54,6 +55,12 @@ def _memory_ended(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__
     return error is not None
+
+
+def _note(text: str) -> None:
+    """Print a line on standard error; where nobody reads it, the command goes on without."""
+    with suppress(OSError):
+        print(one_line(f"embinit: {text}"), file=sys.stderr)
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -82,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
         command.add_argument(
-            "--memory-limit", type=_integer, metavar="BYTES", help="that all buffers together may take"
+            "--memory-limit",
+            type=_integer,
+            metavar="BYTES",
+            help="that all buffers together, or one file of a bundle, may take",
         )
 
     def add_json(command: argparse.ArgumentParser) -> None:
@@ -171,7 +181,7 @@ def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
     model = load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
     if model.seed_picked:
-        print(f"embinit: no seed was given: picked {model.seed}; repeat with --seed {model.seed}", file=sys.stderr)
+        _note(f"no seed was given: picked {model.seed}; repeat with --seed {model.seed}")
     return model
 
 
@@ -198,7 +208,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from embinit.bundle import gather
-    from embinit.export import drift, write
+    from embinit.export import check_room, drift, write
 
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
@@ -207,13 +217,14 @@ def _export(options: argparse.Namespace) -> int:
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
+    check_room(plan, Path(options.output), formats)
     bundle = gather(plan)
     sizes = write(bundle, Path(options.output), formats)
     if formats is None and f"{plan.model.name}_init.c" not in sizes:
-        print("embinit: the bundle has no init code: --format c says why no C draws these values", file=sys.stderr)
+        _note("the bundle has no init code: --format c says why no C draws these values")
     for entry in bundle.entries:
         if clipped := entry.buffer.clipped:
-            print(f"embinit: {entry.name}: {clipped} elements saturate in {entry.format}", file=sys.stderr)
+            _note(f"{entry.name}: {clipped} elements saturate in {entry.format}")
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
     return DONE
@@ -247,7 +258,7 @@ def _verify(options: argparse.Namespace) -> int:
         found, source = read_dump(options.dump, bundle, **cut), options.dump
         missing = [array.name for array in bundle.arrays if array.name not in found]
         if missing and options.symbol is None:
-            print(f"embinit: {source} does not hold {listed(missing)}: not compared", file=sys.stderr)
+            _note(f"{source} does not hold {listed(missing)}: not compared")
     report = verify.verify(bundle, found, source)
     if options.report is not None:
         write_file(Path(options.report), page(bundle, found, report))

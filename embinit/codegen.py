@@ -18,7 +18,7 @@ from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
 
 #: Elements whose text is held at once.
-_PIECE = 1 << 16
+_PIECE = 1 << 14
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
 
 

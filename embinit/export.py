@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +16,8 @@ from embinit import codegen
 from embinit.bundle import Bundle, gather
 from embinit.errors import EmbinitError, check_known
 from embinit.files import Content, steady, write_files
-from embinit.plan import Plan
+from embinit.formats import Quantized, format_named
+from embinit.plan import Plan, Row
 
 MANIFEST = "manifest.json"
 
@@ -65,7 +67,47 @@ def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = No
     not is removed, unless it was changed. Raises EmbinitError when the directory cannot be written, or holds another
     model's bundle; then nothing was.
     """
+    check_room(plan, Path(directory), formats)
     return write(gather(plan), Path(directory), formats)
+
+
+def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
+    """Raise EmbinitError where a file of a bundle exceeds the memory limit, or all of them what is free on the disk."""
+    buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
+    sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
+    chosen = set(FORMATS).difference(["safetensors"]) if formats is None else set(formats)
+    needed = {name: size for name, size in sizes.items() if name in chosen}
+    each = ", ".join(f"{name} {size}" for name, size in needed.items())
+    for name, size in needed.items():
+        if size > limit:
+            raise EmbinitError(
+                f"{directory}: the file of format {name} takes about {size} bytes, and memory_limit = {limit}; "
+                "leave it out with --format (such as npz,bin,c), or raise memory_limit"
+            )
+    free = _free(directory)
+    if free is not None and sum(needed.values()) > free:
+        raise EmbinitError(
+            f"{directory}: the bundle takes about {sum(needed.values())} bytes ({each}), and {free} are free: "
+            "choose fewer files with --format"
+        )
+
+
+def _free(directory: Path) -> int | None:
+    """Return the bytes that are free where a directory is or will be; None where the file system does not say."""
+    existing = next((path for path in (directory, *directory.absolute().parents) if path.is_dir()), Path())
+    try:
+        usage = shutil.disk_usage(existing)
+    except OSError:
+        return None
+    return usage.free if usage.total else None
+
+
+def _text_size(row: Row) -> int:
+    """Return about how many bytes of a golden header a buffer takes: `0x3f800000u, ` and `1.23456789e-10 ` a float."""
+    layout = format_named(row.format)
+    width = 1 if isinstance(layout, Quantized) and layout.packed else np.dtype(layout.dtype).itemsize
+    comment = 17.5 if row.format == "float32" else 0
+    return int(row.bytes // width * (2 * width + 6 + comment))
 
 
 def write(bundle: Bundle, directory: Path, formats: Iterable[str] | None = None) -> dict[str, int]:

@@ -242,13 +242,28 @@ def test_a_process_on_a_damaged_cache_draws_the_same(damage, tmp_path, expected)
     assert ended(start(tmp_path))[:2] == (expected, 0)
 
 
-def test_kernels_that_may_not_be_compiled_are_refused_in_one_line():
-    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NUMBA_DISABLE_JIT", "1"), ("NUMBA_OPT", "most"), ("NUMBA_NUM_THREADS", "0"), ("NUMBA_DISABLE_JIT", "yes")],
+)
+def test_settings_with_which_nothing_compiles_are_refused_in_one_line(name, value):
+    environment = {**os.environ, name: value}
     command = [sys.executable, "-m", "embinit", "verify", EXAMPLES / "starter.toml", "--dump", "/dev/null"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "NUMBA_DISABLE_JIT" in done.stderr
+    assert name in done.stderr or "threads" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NUMBA_CACHE_LOCATOR_CLASSES", "no.such.Class"), ("NUMBA_CACHE_DIR", "/proc/x"), ("NUMBA_BOUNDSCHECK", "1")],
+)
+def test_settings_that_do_not_concern_bits_change_none(name, value, tmp_path, expected):
+    crc, compiled, directory = ended(start(tmp_path, **{name: value}))
+    assert crc == expected
+    assert compiled > 0
+    assert (directory.name == jit.content_hash()) == (name != "NUMBA_BOUNDSCHECK")  # which has machine code of its own
 
 
 def kernels():

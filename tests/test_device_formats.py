@@ -52,7 +52,7 @@ def test_examples_agree_as_gcc_builds_them(name):
 
 
 def test_the_example_has_every_family():
-    families = {codegen._family(format_named(row.format))[0] for row in example("quantized").plan().rows
+    families = {format_named(row.format).c_family.name for row in example("quantized").plan().rows
                 if row.format != "float32"}  # fmt: skip
 
     assert families == {"q", "int", "sym", "sym_int32", "asym", "affine", "bfp"}

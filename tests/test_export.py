@@ -4,10 +4,12 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
 from hashlib import sha256
 from pathlib import Path
@@ -18,8 +20,9 @@ from hypothesis import given, settings
 
 import embinit
 from embinit import EmbinitError, __main__
+from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY
-from embinit.export import drift, export, render
+from embinit.export import _text_size, drift, export, render, write
 
 import strategies
 from compilers import HOST_COMPILERS, WARNINGS
@@ -278,3 +281,54 @@ def test_what_saturates_is_said(tmp_path, capsys):
 
     assert __main__.main(["export", str(tmp_path / "model.toml"), "-o", str(tmp_path / "bundle")]) == 0
     assert "embinit: conv1.weight: 1008 elements saturate in q1.7" in capsys.readouterr().err
+
+
+def test_a_bundle_that_does_not_fit_on_the_disk_is_refused_before_it_is_drawn(tmp_path, monkeypatch):
+    layer = embinit.Linear(name="fc", in_features=5000, out_features=4000)
+    plan = embinit.Model("m", [layer], seed=1).plan()
+    usage = type(shutil.disk_usage(tmp_path))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 0, 700_000_000))
+    monkeypatch.setattr("embinit.export.gather", lambda plan: pytest.fail("was drawn"))
+
+    with pytest.raises(EmbinitError, match=r"takes about 790158000 bytes \(npz 80016000, h 630126000, bin 80016000\)"):
+        export(plan, tmp_path / "bundle")
+    with pytest.raises(pytest.fail.Exception, match="was drawn"):
+        export(plan, tmp_path / "bundle", ["npz", "bin"])
+
+
+@pytest.mark.parametrize("layout", ["float32", "int8", "q15", "q31", "sym4", "bfp8e5"])
+def test_text_takes_about_the_room_that_is_counted(layout):
+    values = embinit.initializers.uniform(-0.9, 0.9)
+    layer = embinit.Linear(name="fc", in_features=300, out_features=100, weight_init=values, weight_format=layout)
+    plan = embinit.Model("m", [layer], seed=1).plan()
+    size, counted = len(render(plan, ["h"])["expected_m.h"]), sum(map(_text_size, plan.rows))
+
+    assert 0.8 * counted < size < 1.05 * counted
+
+
+def test_a_large_header_is_written_in_pieces(tmp_path):
+    """No more memory is taken for any number of weights; their text alone has 12 MB here."""
+    layer = embinit.Linear(name="fc", in_features=400, out_features=1000)
+    bundle = gather(embinit.Model("m", [layer], seed=1).plan())
+    tracemalloc.start()
+    try:
+        write(bundle, tmp_path / "bundle", ["h", "npz", "bin"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (tmp_path / "bundle" / "expected_m.h").stat().st_size > 11_000_000
+    assert peak < 6_000_000
+
+
+def test_a_file_beyond_the_memory_limit_is_refused_before_it_is_drawn(tmp_path, monkeypatch):
+    layer = embinit.Linear(name="fc", in_features=100, out_features=100)
+    plan = embinit.Model("m", [layer], seed=1, memory_limit=100_000).plan()
+    with monkeypatch.context() as patch:
+        patch.setattr("embinit.export.gather", lambda plan: pytest.fail("was drawn"))
+        with pytest.raises(EmbinitError, match=r"format h takes about 318150 bytes, and memory_limit = 100000; leave"):
+            export(plan, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
+
+    export(plan, tmp_path / "bundle", ["npz", "bin", "c"])
+    assert drift(plan, tmp_path / "bundle", ["npz", "bin", "c"]) == []

@@ -32,7 +32,7 @@ FLOORS = [
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
     {"clib", "files", "identifiers", "text", "threads"},
-    {"cache", "errors", "process", "spec"},
+    {"cache", "errors", "kinds", "process", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 #: What everybody may import: it imports nothing.

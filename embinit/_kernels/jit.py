@@ -3,24 +3,30 @@
 import hashlib
 import pickle
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import llvmlite
-import llvmlite.binding
-import numba
 import numpy as np
-from numba.core.caching import _Cache as NumbaCache
-from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
 
 from embinit.cache import directory
 from embinit.errors import EmbinitError
 from embinit.files import write_file
 
+try:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Environment variable", RuntimeWarning)
+        import llvmlite
+        import llvmlite.binding
+        import numba
+        from numba.core.caching import _Cache as NumbaCache
+        from numba.core.compiler import CompileResult
+        from numba.core.serialize import dumps
+except (RuntimeWarning, ValueError) as error:  # a variable NUMBA_... has a value that Numba does not understand
+    raise EmbinitError(f"Numba does not start: {str(error).partition(chr(10))[0]}") from None
 if getattr(numba.config, "DISABLE_JIT", 0):  # in plain Python a kernel would have other bits
     raise EmbinitError("NUMBA_DISABLE_JIT is set, and embinit needs its kernels compiled: unset it")
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from embinit._kernels.arrays import copy
 from embinit._kernels.called import called, called_next
 from embinit._kernels.jit import inlined, kernel
-from embinit._kernels.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 from embinit._kernels.mt19937 import mt19937, mt19937_next
+from embinit.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 
 Words = NDArray[np.uint32]
 

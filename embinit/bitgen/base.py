@@ -64,7 +64,7 @@ class BitGenerator(ABC):
     @property
     @abstractmethod
     def stream(self) -> tuple[int, NDArray[np.uint32]]:
-        """What a distribution's kernel draws from: a kind of embinit._kernels.kinds, and its state."""
+        """What a distribution's kernel draws from: a kind of embinit.kinds, and its state."""
 
     @property
     def failure(self) -> BaseException | None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels import kinds
+from embinit import kinds
 from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
 

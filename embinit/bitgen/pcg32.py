@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from embinit._kernels.kinds import PCG32
 from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
+from embinit.kinds import PCG32
 
 MULTIPLIER = 6364136223846793005
 MASK = 2**64 - 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit._kernels.kinds import CALLED
+from embinit.kinds import CALLED
 
 _FILL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_int64)
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from embinit._kernels.kinds import XORSHIFT32
 from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
+from embinit.kinds import XORSHIFT32
 
 PERIOD = 2**32 - 1
 
