@@ -62,8 +62,9 @@ def _maps(step: Step) -> tuple[Words, Words]:
 class Xorshift(OfStates):
     """Marsaglia's xorshift: one to three shifts in order, positive to the left, negative to the right.
 
-    state: the type of the state in C, where >> of a signed one copies the sign. A seed is a state, and must not be 0, which
-    the generator never leaves. A word is the new state, or what output makes of an array of states, word_bits of it.
+    state: the type of the state in C, where >> of a signed one copies the sign. A seed is a state, and must not be 0,
+    which the generator never leaves. A word is the new state, or what output makes of an array of states, word_bits of
+    it.
     Xorshift(seed) is xorshift64 (13, 7, 17).
 
     >>> [f"{word:016x}" for word in Xorshift(1).random_raw(2)]
