@@ -240,7 +240,7 @@ def test_a_counter_drops_the_rest_of_its_block_after_each_tensor(declared):
         generator, out = Generator(source), np.empty(row.size, np.float32)
         generator.draw(row.distribution, out)
         assert bits(values.arrays[row.name].reshape(-1)) == bits(out)
-    assert values.bitgen.state == (7, 6, 0)
+    assert values.generator.bitgen.state == (7, 6, 0)
 
 
 def test_a_model_of_a_generator_from_outside_in_c_on_an_emulated_core(declared, monkeypatch):
