@@ -61,6 +61,7 @@ class Generator:
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
+        self.dialect.check_multiply_add(self.multiply_add)
         self.drawn = 0
         self.pending = math.nan
 

@@ -69,7 +69,10 @@ class Plan:
 
     def __str__(self) -> str:
         model = self.model
-        head = f"{model.name}: dialect {model.dialect}, target {model.target} ({model.arithmetic}), seed {model.seed}"
+        build = (
+            f"{model.arithmetic}, rand {model.rand_family}" if dialect_named(model.dialect).rand else model.arithmetic
+        )
+        head = f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
         total = f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"
         unknown = [UNKNOWN] if any(None in (row.first_draw, row.draws) for row in self.rows) else []
         return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), *unknown, total])
@@ -112,7 +115,8 @@ def plan(model: Description) -> Plan:
     fc.bias    [out 2]             3        2  uniform(-0.577350259, 0.577350259)           6      2  float32      8
     2 buffers, 32 bytes
     """
-    sampler = dialect_named(model.dialect).sampler
+    dialect = dialect_named(model.dialect)
+    sampler, block = dialect.sampler, dialect.start(model.seed, model.rand_family).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
     for action, tensor in events(model.tensors):
@@ -120,6 +124,8 @@ def plan(model: Description) -> Plan:
         count = sampler.draws(tensor.distribution, tensor.size) if draws else tensor.store_draws
         places[action, tensor.name] = position, count
         position = None if position is None or count is None else position + count
+        if draws and position is not None:  # what is left of a block that was begun is dropped
+            position += -position % block
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
