@@ -1,6 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -73,7 +73,20 @@ def encode(
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
     ([227, 7], [0.1428571492433548], 0)
     """
-    layout = format_named(format)
+    buffer = _encoded(array, format, rounding, generator, group_size, channel_axis)
+    return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
+
+
+def _encoded(
+    array: NDArray[np.float32],
+    name: str,
+    rounding: str,
+    generator: Generator | None,
+    group_size: int | None,
+    channel_axis: int | None,
+) -> Buffer:
+    """Encode values, which the buffer then holds itself where its format is float32."""
+    layout = format_named(name)
     mode = Rounding(rounding, generator)
     values = _float32(array)
     groups = layout.groups(values.shape, group_size, channel_axis)
@@ -114,7 +127,9 @@ def store(values: Values) -> Stored:
             buffers[row.name] = saturated(array, held.format)
             continue
         try:
-            buffers[row.name] = encode(array, held.format, held.rounding, generator, held.group_size, held.channel_axis)
+            buffers[row.name] = _encoded(
+                array, held.format, held.rounding, generator, held.group_size, held.channel_axis
+            )
         except EmbinitError as error:
             layer, _, part = row.name.partition(".")
             raise EmbinitError(f"layer {layer!r}: {part}: {error}") from None
