@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MEMORY_LIMIT = 2**30
 #: The most buffers of a model, which bounds the memory that a plan takes.
-MAX_BUFFERS = 2**16
+MAX_BUFFERS = 2**14
 #: The most bytes of a model file.
 MAX_FILE = 2**21
 #: The most parts of a dotted key in a model file: the parser's memory grows with their square.

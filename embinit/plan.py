@@ -46,6 +46,12 @@ class Row:
     codes: Codes | None = None
 
     @property
+    def place(self) -> str:
+        """The layer and the part of it, as errors name a buffer."""
+        layer, _, part = self.name.partition(".")
+        return f"layer {layer!r}: {part}"
+
+    @property
     def identifier(self) -> str:
         """The buffer's name in C, `<layer>_<part>`."""
         return self.name.replace(".", "_")

@@ -131,8 +131,7 @@ def store(values: Values) -> Stored:
                 array, held.format, held.rounding, generator, held.group_size, held.channel_axis
             )
         except EmbinitError as error:
-            layer, _, part = row.name.partition(".")
-            raise EmbinitError(f"layer {layer!r}: {part}: {error}") from None
+            raise EmbinitError(f"{row.place}: {error}") from None
     return Stored(values, buffers, first_draw, last.state)
 
 
