@@ -68,7 +68,7 @@ class Model:
 
     Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
     range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", for a build that differs
-    from the target's; memory_limit, the bytes that all buffers together may take.
+    from the target's; memory_limit, the bytes that all buffers together may take. It has at most 2^14 buffers.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
