@@ -207,8 +207,6 @@ class Model:
                     tensors.append(tensor)
             except EmbinitError as error:
                 raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-        if not tensors:
-            raise EmbinitError("a model must have at least one layer with parameters, got none")
         return tuple(tensors)
 
     def _check_memory(self, tensor: Tensor, total: int, before: int) -> None:
