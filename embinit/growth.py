@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.fill import generator_of
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
@@ -425,7 +425,9 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
     if sizes.count(neurons) != 1:
-        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {size}")
+        raise EmbinitError(
+            f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {shown(size)}"
+        )
     sizes[sizes.index(neurons)] += extension
     changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
     return replace(norm, **changed)

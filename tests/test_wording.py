@@ -42,6 +42,7 @@ def test_a_tuple_is_shown_as_a_list_as_model_files_have_it():
 def test_digits_are_counted():
     assert shown(10**400) == "an integer of about 401 digits"
     assert shown(-(10**400)) == "an integer of about 401 digits"
+    assert shown(10**100) == "an integer of about 101 digits"
 
 
 def test_a_long_text_loses_its_middle():
