@@ -123,6 +123,8 @@ class _Init(NamedTuple):
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
     name = bundle.plan.model.name
+    if not bundle.entries:
+        raise NoCodeError(f"model {name!r} has no buffers, and so no C: give it a layer with parameters")
     parts = (_in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats)(bundle)
     signatures = (
         f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)",

@@ -83,7 +83,7 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
         try:
             return np.empty(row.shape, dtype)
         except (MemoryError, ValueError):
-            raise EmbinitError(f"{row.name}: memory has no room for its {row.size} values") from None
+            raise EmbinitError(f"{row.place}: memory has no room for its {row.size} values") from None
     array = out.get(row.name)
     if not isinstance(array, np.ndarray) or array.shape != row.shape or array.dtype != dtype:
         got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)

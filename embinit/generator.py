@@ -147,8 +147,12 @@ class Generator:
 
     @state.setter
     def state(self, state: Any) -> None:
-        pending = state if isinstance(state, dict) else {"bit_generator": state, "pending_normal": math.nan}
-        self.bitgen.state, self.pending = pending["bit_generator"], float(pending["pending_normal"])
+        pending = math.nan
+        if isinstance(state, dict):
+            if set(state) != {"bit_generator", "pending_normal"} or not isinstance(state["pending_normal"], float):
+                raise EmbinitError(f"state must have bit_generator and, a float, pending_normal, got {shown(state)}")
+            state, pending = state["bit_generator"], state["pending_normal"]
+        self.bitgen.state, self.pending = state, pending
 
     def advance(self, n: int) -> None:
         """Move to the word n further on, to draw on from there: a pending normal value is dropped."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.dialects import Dialect, dialect_named
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.fill import fill
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Initializer, Normal, Sparse, TruncNormal, Uniform, check_finite
@@ -496,8 +496,9 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
     if sizes.count(neurons) != 1:
-        got = sizes if len(sizes) > 1 else size
-        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {got}")
+        raise EmbinitError(
+            f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {shown(size)}"
+        )
     sizes[sizes.index(neurons)] += extension
     changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
     return replace(norm, **changed)

@@ -40,15 +40,17 @@ def set_finite(initializer: object, *names: str) -> None:
         object.__setattr__(initializer, name, check_finite(name, getattr(initializer, name)))
 
 
-def frozen(value: Any) -> Any:
-    """Return lists and arrays, nested ones too, as tuples: nobody can change those later.
+def frozen(value: Any, levels: int = 64) -> Any:
+    """Return lists and arrays, nested ones too, as tuples: nobody can change those later. No array has more levels.
 
     >>> frozen([[1, 2], np.array([3, 4])])
     ((1, 2), (3, 4))
     """
     if isinstance(value, np.ndarray):
         value = value.tolist()
-    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
+    if not isinstance(value, list | tuple) or not levels:
+        return value
+    return tuple(frozen(each, levels - 1) for each in value)
 
 
 @dataclass(frozen=True)

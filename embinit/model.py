@@ -19,7 +19,7 @@ from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, target_named
 
 DEFAULT_MEMORY_LIMIT = 2**30
 #: The most buffers of a model, which bounds the memory that a plan takes.
-MAX_BUFFERS = 2**16
+MAX_BUFFERS = 2**14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,11 @@ class Tensor(Parameter):
     def name(self) -> str:
         """The buffer's name, `<layer>.<part>`."""
         return f"{self.layer.name}.{self.part}"
+
+    @property
+    def place(self) -> str:
+        """The layer and the part of it, as errors name a buffer."""
+        return f"layer {self.layer.name!r}: {self.part}"
 
     @property
     def identifier(self) -> str:
@@ -161,8 +166,6 @@ class Description:
                     tensors.append(_tensor(dialect, layer, parameter, storage))
             except EmbinitError as error:
                 raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-        if not tensors:
-            raise EmbinitError("a model must have at least one layer with parameters, got none")
         return tuple(tensors)
 
     def _check_memory(self, name: str, total: int, before: int) -> None:

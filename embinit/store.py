@@ -1,6 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.fill import Values
 from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
+from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
 
@@ -78,10 +79,17 @@ def encode(
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
     ([227, 7], [0.1428571492433548], 0)
     """
-    layout = format_named(format)
-    mode = Rounding(rounding, generator)
+    held = Storage(format, rounding, group_size, channel_axis, channel_groups)
+    buffer = _encoded(array, held, generator)
+    return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
+
+
+def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
+    """Encode values, which the buffer then holds itself where its format is float32."""
+    layout = format_named(held.format)
+    mode = Rounding(held.rounding, generator)
     values = _float32(array)
-    groups = layout.groups(values.shape, group_size, channel_axis, channel_groups)
+    groups = held.groups(values.shape)
     if not isinstance(layout, Quantized):
         return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
     flat = values.reshape(-1)
@@ -89,7 +97,7 @@ def encode(
     payload, clipped = _codes(flat, layout, groups, parameters, mode)
     mode.commit()
     data = payload if layout.packed else payload.view(layout.dtype).reshape(values.shape)
-    return Buffer(layout.name, data, values.shape, *parameters, clipped, channel_axis, channel_groups)
+    return Buffer(layout.name, data, values.shape, *parameters, clipped, held.channel_axis, held.channel_groups)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,17 +114,15 @@ def store(values: Values) -> Stored:
 
 
 def _held(values: Values, row: Row) -> Buffer:
-    """Return the buffer that holds a row's values."""
+    """Return the buffer that holds a row's values; one of float32 holds them itself."""
     array, held = values.arrays[row.name], row.storage
     if row.codes is not None:
         return saturated(array, held.format)
-    generator = values.rounding.get(row.name, values.generator)
+    generator = values.rounding.get(row.name, values.generator).copy()
     try:
-        return encode(
-            array, held.format, held.rounding, generator.copy(), held.group_size, held.channel_axis, held.channel_groups
-        )
+        return _encoded(array, held, generator)
     except EmbinitError as error:
-        raise EmbinitError(f"layer {row.layer.name!r}: {row.part}: {error}") from None
+        raise EmbinitError(f"{row.place}: {error}") from None
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:

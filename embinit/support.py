@@ -60,8 +60,10 @@ def support(distribution: Distribution) -> Support:
             return _given([0.0, 1.0])
         case Uniform(low, high):
             return _between(low, high)
-        case Normal(mean, stddev) | PaddedNormal(mean, stddev):
+        case Normal(mean, stddev):
             return _around(mean, stddev, FURTHEST)
+        case PaddedNormal(mean, stddev):
+            return _with_zero(_around(mean, stddev, FURTHEST))
         case Sparse(_, stddev):
             return _around(0.0, stddev, FURTHEST)
         case TruncatedNormal(mean, stddev):
@@ -93,6 +95,10 @@ def _around(mean: float, stddev: float, furthest: float) -> Support:
     if reach == 0:
         return _given([middle])
     return Support(middle - reach, middle + reach, min(_least([middle]) * 2.0**-54, abs(_f32(stddev)) * 2.0**-80))
+
+
+def _with_zero(given: Support) -> Support:
+    return given._replace(low=min(given.low, 0.0), high=max(given.high, 0.0))
 
 
 def _least(values: Iterable[float]) -> float:

@@ -175,9 +175,11 @@ def test_layers_check_themselves(make, expected):
         make()
 
 
-def test_a_model_needs_a_layer_with_parameters():
-    with pytest.raises(embinit.EmbinitError, match="at least one layer with parameters"):
-        load_from('[[layer]]\ntype = "ReLU"\n')
+def test_a_model_without_parameters_has_no_buffers():
+    model = load_from('[[layer]]\ntype = "ReLU"\n')
+
+    assert model.tensors == ()
+    assert model.init() == {}
 
 
 def load_from(layers):
