@@ -1,0 +1,476 @@
+"""Text: what debuggers, hex dumpers and serial logs print, read by what its tokens are and how many the plan needs.
+
+A reading takes tokens of one spelling, such as 0x9a or 3dcccccd. Of a line counts its longest unbroken run of such
+tokens, the later of two equally long ones: labels, time stamps and an ASCII column are passed over, and a column of
+addresses is told by its steps. A reading fits if it gives all elements or bytes of the buffers and no more; what fits
+in two ways that differ is refused.
+"""
+
+import base64
+import binascii
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from embinit.bundle import Array
+from embinit.dump.memory import Memory, cut, joined, must_have
+from embinit.errors import EmbinitError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
+_STAMP = re.compile(r"^\s*(?:\[[^\[\]]*\]\s*)+(?=[^\s,\]])")
+_INDEX = re.compile(r"\[\d+\]\s*[=:]")
+_ASCII_COLUMN = re.compile(r"\s\|.*\|\s*$|\s\s>.*<\s*$")
+_REPEATS = re.compile(r"<repeats (\d{1,12}) times>")
+_ADDRESS = re.compile(r"\s*(?:0[xX])?([0-9a-fA-F]{4,16})\b(\s*<[^<>]*>)?\s*[:=|]?")
+_MARKED = re.compile(r"\s*(?:0[xX])?[0-9a-fA-F]{4,16}(?:\s*<[^<>]*>)?\s*[:=|](?=\s)")
+_TOKEN = re.compile(r"<[^<>\s][^<>]*>|[^\s,;{}]+")
+_LABEL = re.compile(r"[A-Za-z_]\w*[:=](?=[0-9A-Fa-f]{8}$|0x)")
+_CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
+
+_FLOAT = re.compile(
+    r"[+-]?(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d{1,4})?|nan(?:\(0x[0-9a-f]+\))?|inf(?:inity)?)[fF]?", re.I
+)
+_HEX_FLOAT = re.compile(r"[+-]?0x[0-9a-f]*\.?[0-9a-f]*p[+-]?\d{1,5}f?", re.I)
+#: Significant decimal digits that tell every float32 from its neighbours.
+ENOUGH_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A kind of token: its name in plural, its pattern, and the number that a token stands for.
+
+    width: the bytes of a token where its digits tell. in_memory_order: whether its first digits are the first byte.
+    """
+
+    name: str
+    pattern: re.Pattern[str]
+    width: int | None = None
+    in_memory_order: bool = False
+
+    def value(self, token: str) -> int:
+        """Return the integer that a token spells."""
+        if self.name == _DECIMAL:
+            return int(token)
+        return int(token.rstrip("uUlL"), 16)
+
+
+_DECIMAL = "decimal integers"
+_WORD = Spelling("words of 8 hexadecimal digits", re.compile(r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?[lL]?"), 4)
+SPELLINGS = (
+    _WORD,
+    Spelling("groups of 4 hexadecimal digits", re.compile(r"[0-9a-fA-F]{4}"), 2),
+    Spelling("bytes of 2 hexadecimal digits", re.compile(r"[0-9a-fA-F]{2}"), 1),
+    Spelling("numbers behind 0x", re.compile(r"0[xX][0-9a-fA-F]{1,16}[uUlL]*")),
+    Spelling("hexadecimal numbers", re.compile(r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}")),
+    Spelling(_DECIMAL, re.compile(r"[+-]?(?:0|[1-9]\d{0,19})")),
+)
+#: What an image is printed in: of these the digits of a token tell its bytes.
+_IMAGE_SPELLINGS = (
+    Spelling(_WORD.name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{8}[uU]?[lL]?"), 4),
+    Spelling(SPELLINGS[1].name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{4}[uU]?"), 2),
+    Spelling(SPELLINGS[2].name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{2}[uU]?"), 1),
+)
+_STRING = Spelling("hexadecimal strings", re.compile(r"(?:[0-9a-fA-F]{2})+"), in_memory_order=True)
+
+
+@dataclass
+class _Row:
+    """The run of a line: its tokens, where each ends, and the address in front."""
+
+    tokens: list[str]
+    ends: list[int]
+    address: str | None = None
+    marked: bool = False  # whether a colon or the like shows that the address is one
+    ascii: str = ""
+
+
+@dataclass
+class _Read:
+    """What a spelling makes of a text: its rows, and how many tokens they have."""
+
+    spelling: Spelling
+    rows: list[_Row] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return sum(len(row.tokens) for row in self.rows)
+
+    @property
+    def tokens(self) -> Iterator[str]:
+        return (token for row in self.rows for token in row.tokens)
+
+
+def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
+    """Return the buffers that a text holds one after the other.
+
+    Raises EmbinitError that says what the text was taken for and what was counted.
+    """
+    found: dict[str, dict[str, bytes]] = {}
+    counted: list[tuple[int, str, int | None]] = []
+    reasons: list[str] = []
+    for name, count, width, buffers in _readings(text, arrays):
+        counted.append((count, name, width))
+        try:
+            held = buffers()
+        except EmbinitError as error:
+            reasons.append(str(error))
+            continue
+        if held is not None and held not in found.values():
+            found[name] = held
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if found:
+        raise EmbinitError(f"may be read as {' or as '.join(found)}, which differ: print it with %02x, or with 0x")
+    if reasons:
+        raise EmbinitError(reasons[0])
+    raise EmbinitError(_unfit(text, arrays, counted))
+
+
+def _unfit(text: str, arrays: Sequence[Array], counted: Iterable[tuple[int, str, int | None]]) -> str:
+    count, name, width = max(counted, key=lambda each: each[0])
+    got = f"{count} {name}" if count else "a text without numbers"
+    got += f" ({count * width} bytes)" if count and width else ""
+    message = f"{must_have(arrays)}, {sum(array.count for array in arrays)} elements; got {got}"
+    if _CUT.search(text):
+        message += "; '...' says that the debugger cut the array: print all of it, in gdb with set print elements 0"
+    return message
+
+
+def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
+    """Return the memory that a text prints in bytes or words, at the addresses beside them where it has any.
+
+    Addresses that count from 0, as those of a file do, are no device's, nor are any where own_addresses is false.
+    """
+    reads = [given for spelling in _IMAGE_SPELLINGS if (given := _rows(text, spelling, most)).count]
+    best = max(reads, key=lambda given: given.count * (given.spelling.width or 0), default=None)
+    if best is None:
+        raise EmbinitError("is a text without bytes or words in hexadecimal digits, which an ELF file needs")
+    form, width = best.spelling.name, best.spelling.width
+    assert width is not None
+    data, rows = _joined(best), [row for row in best.rows if row.tokens]
+    places = _places(rows, width)
+    if not own_addresses or None in places or not any(places):
+        return Memory(form, ((0, data),), unit=width)
+    pieces, at = [], 0
+    for place, row in zip(places, rows, strict=True):
+        size = width * len(row.tokens)
+        pieces.append((place or 0, data[at : at + size]))
+        at += size
+    return Memory(form, joined(form, pieces), addressed=places[0] != 0, unit=width)
+
+
+#: What is counted, how many, the bytes of each where its digits tell, and the buffers if they fit.
+Reading = tuple[str, int, int | None, Callable[[], dict[str, bytes] | None]]
+
+
+def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
+    """Return each way to read a text."""
+    size, elements = sum(len(a.payload) for a in arrays), sum(a.count for a in arrays)
+    most = max(size, elements)
+    hexfloats = _rows(text, Spelling("hexadecimal floats", _HEX_FLOAT), most)
+    if hexfloats.count:
+        yield hexfloats.spelling.name, hexfloats.count, None, lambda: _of_floats(hexfloats, arrays, _from_hex)
+        return
+    floats = _rows(text, Spelling("decimal floats", _FLOAT), most)
+    if any(not _integral(token) for token in floats.tokens):
+        yield floats.spelling.name, floats.count, None, lambda: _of_floats(floats, arrays, _from_decimal)
+    for spelling in SPELLINGS:
+        given = _rows(text, spelling, most)
+        yield spelling.name, given.count, spelling.width, partial(_fitted, given, arrays, size)
+    yield from _of_strings(text, arrays, size)
+
+
+def _fitted(given: _Read, arrays: Sequence[Array], size: int) -> dict[str, bytes] | None:
+    """Return the buffers that integers hold: words of a width, single bytes, or one an element."""
+    spelling, count = given.spelling, given.count
+    elements = sum(array.count for array in arrays)
+    if spelling.width is not None and count == -(-size // spelling.width):
+        return cut(_joined(given), arrays)
+    if spelling.width is not None:
+        return None
+    values = [spelling.value(token) for token in given.tokens]
+    if count == elements and any(array.data.dtype.itemsize > 1 for array in arrays):
+        return _of_integers(values, arrays, spelling)
+    if count == size and all(-128 <= value < 256 for value in values):
+        return cut(bytes(value & 0xFF for value in values), arrays)
+    return _of_integers(values, arrays, spelling) if count == elements else None
+
+
+def _joined(given: _Read) -> bytes:
+    """Return tokens of one width as bytes: each a little-endian word, or in the order of memory."""
+    width = given.spelling.width
+    assert width is not None
+    spelled = [bytes.fromhex(_digits(token, width)) for token in given.tokens]
+    forward = b"".join(spelled)
+    backward = b"".join(word[::-1] for word in spelled)
+    if width == 1:
+        return forward
+    column = "".join(row.ascii for row in given.rows)
+    for data in (backward, forward):  # an ASCII column shows the bytes in the order of memory
+        shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
+        if column and column == shown and forward != backward:
+            return data
+    by_xxd = width == 2 and all(row.marked and row.address is not None and "x" not in row.address for row in given.rows)
+    return forward if by_xxd else backward
+
+
+def _digits(token: str, width: int) -> str:
+    token = token.rstrip("uUlL")
+    return (token[2:] if token[:2] in ("0x", "0X") else token).zfill(2 * width)
+
+
+def _of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelling) -> dict[str, bytes] | None:
+    """Return buffers of which each integer is an element: a code, the bits of a float, or a float of integral value."""
+    found, at = {}, 0
+    for array in arrays:
+        part = values[at : at + array.count]
+        at += array.count
+        bits = 8 * array.data.dtype.itemsize
+        if array.data.dtype.kind == "f" and spelling.name == _DECIMAL and all(abs(value) < 1 << 24 for value in part):
+            found[array.name] = np.array(part, "<f4").tobytes()
+            continue
+        signed = [value - (1 << 32) if 1 << 32 > value >= (1 << 32) - (1 << bits - 1) else value for value in part]
+        if not all(-(1 << bits - 1) <= value < 1 << bits for value in signed):
+            return None
+        found[array.name] = b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in signed)
+    return found
+
+
+def _of_floats(given: _Read, arrays: Sequence[Array], value: Callable[[str], float]) -> dict[str, bytes] | None:
+    """Return buffers of which each float is an element."""
+    if given.count != sum(array.count for array in arrays):
+        return None
+    tokens = list(given.tokens)
+    found, at = {}, 0
+    for array in arrays:
+        part = tokens[at : at + array.count]
+        at += array.count
+        values = np.array([value(token) for token in part])
+        if array.data.dtype.kind == "f":
+            if value is _from_decimal:
+                _check_digits(part, array)
+            with np.errstate(over="ignore"):
+                found[array.name] = values.astype("<f4").tobytes()
+        elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
+            integers = _of_integers([int(x) for x in values], [array], SPELLINGS[-1])
+            if integers is None:
+                return None
+            found |= integers
+        else:
+            raise EmbinitError(f"{array.name} holds {array.format} codes, which are integers; got floats")
+    return found
+
+
+def _check_digits(tokens: Sequence[str], array: Array) -> None:
+    """Raise EmbinitError where decimals have too few digits to tell a float32 from its neighbours."""
+    numbers = [token for token in tokens if token.strip("+-")[:1].isdigit() or token.strip("+-")[:1] == "."]
+    digits = [_significant(token) for token in numbers]
+    if not numbers or max(digits) >= ENOUGH_DIGITS:
+        return
+    shortest = all(_is_shortest(token) for token in numbers)
+    fixed = len({len(token.partition(".")[2]) for token in numbers}) == 1 and len(numbers) > 1
+    if shortest and not fixed:
+        return
+    raise EmbinitError(
+        f"floats of {array.name} are printed with {max(digits)} significant digits, and {ENOUGH_DIGITS} tell a "
+        f'float32: print them with "%.9g", or their bits with "%08x"'
+    )
+
+
+def _significant(token: str) -> int:
+    mantissa = re.split("[eE]", token.strip("+-").rstrip("fF"))[0]
+    return len(mantissa.replace(".", "").lstrip("0")) or 1
+
+
+def _is_shortest(token: str) -> bool:
+    """Return whether a decimal has the fewest digits that tell its float32, as repr prints it."""
+    value = np.float32(token.rstrip("fF"))
+    if not math.isfinite(value):
+        return True
+    return _significant(np.format_float_scientific(value, trim="-")) == _significant(_trimmed(token))
+
+
+def _trimmed(token: str) -> str:
+    mantissa, *exponent = re.split("[eE]", token.rstrip("fF"))
+    return "e".join([mantissa.rstrip("0") if "." in mantissa else mantissa, *exponent])
+
+
+def _from_decimal(token: str) -> float:
+    token = token.rstrip("fF") if not token.lower().endswith("inf") else token
+    return float(token.partition("(")[0])
+
+
+def _from_hex(token: str) -> float:
+    return float.fromhex(token.rstrip("fF") if "p" in token.lower() else token)
+
+
+def _integral(token: str) -> bool:
+    return token.lstrip("+-").isdigit()
+
+
+def _of_strings(text: str, arrays: Sequence[Array], size: int) -> Iterator[Reading]:
+    """Return text that is bytes all through: long strings of hexadecimal digits, or base64."""
+    strings = _rows(text, _STRING, 2 * size)
+    if any(len(token) > 8 for token in strings.tokens):
+        digits = "".join(token for row in strings.rows for token in row.tokens)
+        fits = len(digits) == 2 * size
+        yield _STRING.name, len(digits) // 2, 1, lambda: cut(bytes.fromhex(digits), arrays) if fits else None
+    joined = "".join(text.split())
+    if len(joined) == -(-size // 3) * 4 or len(joined.rstrip("=")) == -(-size * 4 // 3):
+        try:
+            data = base64.b64decode(joined.rstrip("=") + "=" * (-len(joined.rstrip("=")) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            return
+        if len(data) == size:
+            yield "base64", len(data), 1, lambda: cut(data, arrays)
+
+
+# Lines
+
+
+def _rows(text: str, spelling: Spelling, most: int) -> _Read:
+    """Return the rows of a text in a spelling; the most tokens that are worth keeping bound what repeats."""
+    given = _Read(spelling)
+    count = 0
+    for line in text.splitlines():
+        row = _row(line, spelling, most)
+        if row is not None:
+            given.rows.append(row)
+            count += len(row.tokens)
+            if count > 4 * most + 64:
+                break
+    _without_addresses(given)
+    _within_columns(given)
+    _squeezed_out(given, most)
+    return given
+
+
+def _row(line: str, spelling: Spelling, most: int) -> _Row | None:
+    """Return the run of a line; None where it has none. A star alone is a row without tokens."""
+    if line.strip() == "*":
+        return _Row([], [], "*")
+    line = _PROMPT.sub("", _COLOUR.sub("", line))
+    column = _ASCII_COLUMN.search(line)
+    shown = column[0].strip()[1:-1] if column else ""
+    line = line[: column.start()] if column else line
+    marked = _MARKED.match(line)
+    begin = marked.end() if marked else 0
+    body = line[begin:] if marked else _INDEX.sub(" ", _STAMP.sub(lambda m: " " * len(m[0]), line))
+    best: _Row | None = None
+    run = _Row([], [])
+    for token in _TOKEN.finditer(body):
+        word = token[0].strip("[]\"'")
+        label = _LABEL.match(word)
+        word = word[label.end() :] if label else word
+        repeats = _REPEATS.fullmatch(token[0])
+        if repeats and run.tokens:
+            times = min(int(repeats[1]), most + 1) - 1
+            run.tokens += run.tokens[-1:] * times
+            run.ends += run.ends[-1:] * times
+        elif spelling.pattern.fullmatch(word):
+            run.tokens.append(word)
+            run.ends.append(begin + token.end())
+        else:
+            run = _Row([], [])
+            continue
+        if best is None or len(run.tokens) >= len(best.tokens):
+            best = run
+    if best is None:
+        return None
+    address = _ADDRESS.match(line)
+    if address and (marked or best.tokens[0] != address[0].strip()):
+        best.address, best.marked = address[0].strip(" \t:=|").partition("<")[0].strip(), marked is not None
+    best.ascii = shown or (line[best.ends[-1] :].strip() if marked else "")
+    return best
+
+
+def _without_addresses(given: _Read) -> None:
+    """Take away first tokens that count up by what the rest of their lines hold: a column of addresses."""
+    width = given.spelling.width
+    rows = [row for row in given.rows if row.tokens]
+    if width != 4 or len(rows) < 3 or any(row.address is not None or len(row.tokens) < 2 for row in rows):
+        return
+    starts = [given.spelling.value(row.tokens[0]) for row in rows]
+    if all(b - a == width * (len(row.tokens) - 1) for (a, b), row in zip(pairwise(starts), rows, strict=False)):
+        for row in rows:
+            row.address = row.tokens.pop(0)
+            row.ends.pop(0)
+
+
+def _within_columns(given: _Read) -> None:
+    """Hold tokens against the bytes that the addresses count.
+
+    Tokens beyond them are of an ASCII column. Where all lines count another width, the spelling is not theirs.
+    """
+    width = given.spelling.width
+    if width is None:
+        return
+    rows = [row for row in given.rows if row.tokens]
+    places = _places(rows, width)
+    steps = [
+        (row, (b - a) / len(row.tokens))
+        for (a, b), row in zip(pairwise(places), rows, strict=False)
+        if a is not None and b is not None and len(row.tokens)
+    ]
+    if steps and len({each for _, each in steps}) == 1 and steps[0][1] in (1, 2, 4, 8) and steps[0][1] != width:
+        given.rows.clear()
+        return
+    right = None
+    for row, each in steps:
+        step = round(each * len(row.tokens)) // width
+        if 0 < step < len(row.tokens):
+            del row.tokens[step:], row.ends[step:]
+        if step == len(row.tokens):
+            right = max(right or 0, row.ends[-1])
+    if right is not None and places[-1] is not None:
+        last = rows[-1]
+        keep = sum(end <= right for end in last.ends)
+        if keep:
+            del last.tokens[keep:], last.ends[keep:]
+
+
+def _squeezed_out(given: _Read, most: int) -> None:
+    """Put the lines back for which a star stands: the one above it again, up to the address below it."""
+    stars = [i for i, row in enumerate(given.rows) if row.address == "*" and not row.tokens]
+    width = given.spelling.width
+    if not stars:
+        return
+    places = dict(zip(map(id, given.rows), _places(given.rows, width or 1), strict=True))
+    for i in reversed(stars):
+        star = given.rows.pop(i)
+        if not width or not 0 < i < len(given.rows):
+            continue
+        above, below = given.rows[i - 1], given.rows[i]
+        start, end = places[id(above)], places[id(below)]
+        length = width * len(above.tokens)
+        if start is None or end is None or not length or (end - start) % length:
+            continue
+        times = min(max((end - start) // length - 1, 0), most // len(above.tokens) + 1)
+        star.tokens, star.ends, star.address = above.tokens * times, above.ends * times, f"{start + length:x}"
+        given.rows.insert(i, star)
+
+
+def _places(rows: Sequence[_Row], width: int) -> list[int | None]:
+    """Return the addresses of rows, in the base in which the most of them count the bytes of their rows."""
+
+    def in_base(base: int) -> list[int | None]:
+        return [_number(row.address, base) for row in rows]
+
+    def counted(places: Sequence[int | None]) -> int:
+        pairs = zip(pairwise(places), rows, strict=False)
+        return sum(b - a == width * len(row.tokens) for (a, b), row in pairs if a is not None and b is not None)
+
+    return max((in_base(base) for base in (16, 8, 10)), key=counted)
+
+
+def _number(address: str | None, base: int) -> int | None:
+    try:
+        return None if address is None else int(address, base)
+    except ValueError:
+        return None
