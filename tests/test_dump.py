@@ -341,8 +341,11 @@ def test_what_is_kept_beside_codes_comes_with_an_elf_file_and_in_an_archive(tmp_
     assert read_dump(tmp_path / "d.bin", bundle) == codes
     done = run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.bin")
     assert done.returncode == 0
-    assert "does not hold conv1.weight.scale" in done.stderr
-    assert run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.npz").stderr == ""
+    assert done.stderr == ""
+    assert "; not compared: conv1.weight.scale" in done.stdout
+    done = run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.bin", "--json")
+    assert json.loads(done.stdout)["not_compared"] == [name for name in everything if name not in codes]
+    assert run("verify", ROOT / "examples" / "quantized.toml", "--dump", tmp_path / "d.npz").stdout.count("not compared") == 0
 
 
 def test_the_firmware_that_ran(tmp_path):

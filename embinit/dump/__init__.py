@@ -8,7 +8,7 @@ A file is recognized by what it holds; of its name counts that `.bin` is raw mem
 """
 
 import codecs
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from embinit.bundle import Array, Bundle, Parameter
@@ -17,6 +17,7 @@ from embinit.dump import elf as elf_files
 from embinit.dump import records, text
 from embinit.dump.memory import Memory
 from embinit.errors import EmbinitError, listed
+from embinit.readback import Readback
 
 _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
 #: What text without such a suffix consists of: printable ASCII, white space, and the escape of colours.
@@ -45,17 +46,9 @@ FOREIGN = {
 MOST = 1 << 30
 
 
-class Dump(dict[str, bytes]):
-    """The bytes of buffers by name, and what has to be told of the file that they come from."""
-
-    def __init__(self, buffers: Mapping[str, bytes], notes: Sequence[str] = ()) -> None:
-        super().__init__(buffers)
-        self.notes = tuple(notes)
-
-
 def read_dump(
     path: str | Path, bundle: Bundle, elf: str | Path | None = None, symbol: str | None = None, base: int | None = None
-) -> Dump:
+) -> Readback:
     """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds beside codes.
 
     Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
@@ -74,17 +67,18 @@ def read_dump(
     firmware = None if elf is None else elf_files.Firmware.read(elf, _content(elf, MOST))
     try:
         read = _read(Path(path), content, needed, beside, firmware, base)
-        if isinstance(read, Dump):
+        if isinstance(read, Readback):
             return read
         if firmware is None and elf_files.is_elf(content) and read.form == elf_files.IMAGE:
             firmware = elf_files.Firmware.read(path, content)
         if firmware is None:
-            return Dump(read.in_order(needed))
+            return Readback(read.in_order(needed))
         memory = _based(read, base, firmware)
         model = bundle.plan.model.name
         symbols = {array.name: [symbol] if symbol else _symbols(array, model) for array in (*needed, *beside)}
         held = [*needed, *(array for array in beside if not firmware.symbols.keys().isdisjoint(symbols[array.name]))]
-        return Dump({array.name: memory.read(firmware.address(array, symbols[array.name]), array) for array in held})
+        places = {array: firmware.address(array, symbols[array.name]) for array in held}
+        return Readback({array.name: memory.read(address, array) for array, address in places.items()})
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
 
@@ -120,7 +114,7 @@ def _read(
     beside: Sequence[Array],
     firmware: elf_files.Firmware | None,
     base: int | None,
-) -> Memory | Dump:
+) -> Memory | Readback:
     """Return the buffers of a file that says which are where, or the memory that it holds."""
     suffix, raw = path.suffix.lower(), Memory("raw memory", ((0, content),))
     if elf_files.is_elf(content):
@@ -131,7 +125,7 @@ def _read(
         return raw
     if content.startswith(array_files.NPY_MAGIC) or suffix == ".npy":
         memory, notes = array_files.npy(content, needed)
-        return memory if firmware is not None else Dump(memory.in_order(needed), notes)
+        return memory if firmware is not None else Readback(memory.in_order(needed), notes)
     if array_files.names_arrays(content) or suffix in (".npz", ".safetensors"):
         return _named(path, content, needed, beside, firmware)
     if suffix in _TEXT_SUFFIXES or content.startswith(_UTF16) or (content and not content.translate(None, _ASCII)):
@@ -148,18 +142,18 @@ def _named(
     needed: Sequence[Array],
     beside: Sequence[Array],
     firmware: elf_files.Firmware | None,
-) -> Dump:
+) -> Readback:
     if firmware is not None:
         raise EmbinitError(f"a file that names its buffers takes no ELF file, got {firmware.path}")
-    return Dump(*array_files.named(path, content, needed, beside))
+    return Readback(*array_files.named(path, content, needed, beside))
 
 
-def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Dump:
+def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Readback:
     shown = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig", "replace")
     reader = records.recognized(shown)
     if reader is not None:
         return reader(shown)
-    return Dump(text.read(shown, needed)) if in_order else text.image(shown, own_addresses)
+    return Readback(text.read(shown, needed)) if in_order else text.image(shown, own_addresses)
 
 
 def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware) -> Memory:
