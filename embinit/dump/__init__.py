@@ -77,8 +77,8 @@ def read_dump(
         model = bundle.plan.model.name
         symbols = {array.name: [symbol] if symbol else _symbols(array, model) for array in (*needed, *beside)}
         held = [*needed, *(array for array in beside if not firmware.symbols.keys().isdisjoint(symbols[array.name]))]
-        places = {array: firmware.address(array, symbols[array.name]) for array in held}
-        return Readback({array.name: memory.read(address, array) for array, address in places.items()})
+        places = [(array, firmware.address(array, symbols[array.name])) for array in held]
+        return Readback({array.name: memory.read(address, array) for array, address in places})
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
 

@@ -23,11 +23,13 @@ def segments(content: bytes) -> Memory:
     elf = _parsed(content)
     try:
         kind = elf["e_type"]
-        pieces = [
-            (segment["p_vaddr"], segment.data()) for segment in elf.iter_segments("PT_LOAD") if segment["p_filesz"]
-        ]
+        loaded = [segment for segment in elf.iter_segments("PT_LOAD") if segment["p_filesz"]]
+        whole = sum(segment["p_filesz"] for segment in loaded) <= len(content)
+        pieces = [(segment["p_vaddr"], segment.data()) for segment in loaded] if whole else []
     except Exception:  # pyelftools raises whatever a damaged file leads it to
         raise EmbinitError("is not an ELF file that can be read") from None
+    if not whole:
+        raise EmbinitError("is an ELF file whose segments have more bytes than the file: it is cut off")
     if kind not in ("ET_CORE", "ET_EXEC", "ET_DYN"):
         raise EmbinitError("is an ELF object file, which no linker has given addresses: link it, or read RAM back")
     form = CORE if kind == "ET_CORE" else IMAGE

@@ -11,8 +11,8 @@ import binascii
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -25,18 +25,18 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
 _STAMP = re.compile(r"^\s*(?:\[[^\[\]]*\]\s*)+(?=[^\s,\]])")
 _INDEX = re.compile(r"\[\d+\]\s*[=:]")
-_ASCII_COLUMN = re.compile(r"\s\|.*\|\s*$|\s\s>.*<\s*$")
-_REPEATS = re.compile(r"<repeats (\d{1,12}) times>")
-_ADDRESS = re.compile(r"\s*(?:0[xX])?([0-9a-fA-F]{4,16})\b(\s*<[^<>]*>)?\s*[:=|]?")
-_MARKED = re.compile(r"\s*(?:0[xX])?[0-9a-fA-F]{4,16}(?:\s*<[^<>]*>)?\s*[:=|](?=\s)")
-_TOKEN = re.compile(r"<[^<>\s][^<>]*>|[^\s,;{}]+")
-_LABEL = re.compile(r"[A-Za-z_]\w*[:=](?=[0-9A-Fa-f]{8}$|0x)")
+#: How an ASCII column begins and ends.
+_BARS = ((" |", "|"), ("\t|", "|"), ("  >", "<"))
+_REPEATS = re.compile(r"([^\s,;{}]{1,64})\s<repeats (\d{1,12}) times>")
+_MARKED = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?:\s*<[^<>]*>)?\s*[:=|](?=\s)")
+_ADDRESS = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?=\s)")
+_SEPARATOR = r"\s,;{}\[\]\"'"
+_SEPARATORS, _WORDS = re.compile(f"[{_SEPARATOR}]+"), re.compile(f"[^{_SEPARATOR}]+")
+_LABEL = re.compile(r"(?<![^\s,;{}])[A-Za-z_]\w{0,63}[:=](?=[0-9A-Fa-f]{8}(?![^\s,;{}])|0x)")
 _CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
 
-_FLOAT = re.compile(
-    r"[+-]?(?:(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d{1,4})?|nan(?:\(0x[0-9a-f]+\))?|inf(?:inity)?)[fF]?", re.I
-)
-_HEX_FLOAT = re.compile(r"[+-]?0x[0-9a-f]*\.?[0-9a-f]*p[+-]?\d{1,5}f?", re.I)
+_FLOAT = r"[+-]?(?:(?:\d{1,64}\.\d{0,64}|\.\d{1,64}|\d{1,64})(?:[eE][+-]?\d{1,4})?|(?i:nan|inf(?:inity)?))[fF]?"
+_HEX_FLOAT = r"(?i:[+-]?0x[0-9a-f]{0,16}\.?[0-9a-f]{0,64}p[+-]?\d{1,5}f?)"
 #: Significant decimal digits that tell every float32 from its neighbours.
 ENOUGH_DIGITS = 9
 
@@ -45,13 +45,18 @@ ENOUGH_DIGITS = 9
 class Spelling:
     """A kind of token: its name in plural, its pattern, and the number that a token stands for.
 
-    width: the bytes of a token where its digits tell. in_memory_order: whether its first digits are the first byte.
+    width: the bytes of a token where its digits tell.
     """
 
     name: str
-    pattern: re.Pattern[str]
+    pattern: str
     width: int | None = None
-    in_memory_order: bool = False
+
+    @cached_property
+    def runs(self) -> re.Pattern[str]:
+        """The pattern of tokens that follow one another."""
+        token = f"(?:{self.pattern})(?![^{_SEPARATOR}])"
+        return re.compile(f"(?<![^{_SEPARATOR}]){token}(?:[{_SEPARATOR}]++{token})*")
 
     def value(self, token: str) -> int:
         """Return the integer that a token spells."""
@@ -61,33 +66,70 @@ class Spelling:
 
 
 _DECIMAL = "decimal integers"
-_WORD = Spelling("words of 8 hexadecimal digits", re.compile(r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?[lL]?"), 4)
+_WORD = Spelling("words of 8 hexadecimal digits", r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?[lL]?", 4)
 SPELLINGS = (
     _WORD,
-    Spelling("groups of 4 hexadecimal digits", re.compile(r"[0-9a-fA-F]{4}"), 2),
-    Spelling("bytes of 2 hexadecimal digits", re.compile(r"[0-9a-fA-F]{2}"), 1),
-    Spelling("numbers behind 0x", re.compile(r"0[xX][0-9a-fA-F]{1,16}[uUlL]*")),
-    Spelling("hexadecimal numbers", re.compile(r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}")),
-    Spelling(_DECIMAL, re.compile(r"[+-]?(?:0|[1-9]\d{0,19})")),
+    Spelling("groups of 4 hexadecimal digits", r"[0-9a-fA-F]{4}", 2),
+    Spelling("bytes of 2 hexadecimal digits", r"[0-9a-fA-F]{2}", 1),
+    Spelling("numbers behind 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
+    Spelling("hexadecimal numbers", r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
+    Spelling(_DECIMAL, r"[+-]?(?:0|[1-9]\d{0,19})"),
 )
 #: What an image is printed in: of these the digits of a token tell its bytes.
 _IMAGE_SPELLINGS = (
-    Spelling(_WORD.name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{8}[uU]?[lL]?"), 4),
-    Spelling(SPELLINGS[1].name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{4}[uU]?"), 2),
-    Spelling(SPELLINGS[2].name, re.compile(r"(?:0[xX])?[0-9a-fA-F]{2}[uU]?"), 1),
+    Spelling(_WORD.name, r"(?:0[xX])?[0-9a-fA-F]{8}[uU]?[lL]?", 4),
+    Spelling(SPELLINGS[1].name, r"(?:0[xX])?[0-9a-fA-F]{4}[uU]?", 2),
+    Spelling(SPELLINGS[2].name, r"(?:0[xX])?[0-9a-fA-F]{2}[uU]?", 1),
 )
-_STRING = Spelling("hexadecimal strings", re.compile(r"(?:[0-9a-fA-F]{2})+"), in_memory_order=True)
+_STRING = Spelling("hexadecimal strings", r"(?:[0-9a-fA-F]{2})++")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line without what is no data by its form: colours, prompt, time stamps, ASCII column, address.
+
+    marked: whether a colon or the like shows that the address is one. star: whether it stands for lines left out.
+    """
+
+    body: str
+    address: str | None = None
+    marked: bool = False
+    shown: str = ""
+    star: bool = False
 
 
 @dataclass
 class _Row:
-    """The run of a line: its tokens, where each ends, and the address in front."""
+    """The run of a line: its tokens, and what stands around them.
+
+    line: where the run was found, and start: at which of its columns.
+    """
 
     tokens: list[str]
-    ends: list[int]
-    address: str | None = None
-    marked: bool = False  # whether a colon or the like shows that the address is one
-    ascii: str = ""
+    line: "_Line"
+    start: int = 0
+
+    @property
+    def end(self) -> int:
+        """The column behind the last token."""
+        places = list(_WORDS.finditer(self.line.body, self.start))
+        return places[min(len(self.tokens), len(places)) - 1].end()
+
+    def cut(self, count: int) -> None:
+        """Keep the first tokens only."""
+        del self.tokens[count:]
+
+    @property
+    def address(self) -> str | None:
+        """The address in front, where one is; not where it is the first token itself."""
+        if self.line.marked or self.start > 0:
+            return self.line.address
+        return None
+
+    @property
+    def ascii(self) -> str:
+        """The ASCII column."""
+        return self.line.shown or (self.line.body[self.end :].strip() if self.line.marked else "")
 
 
 @dataclass
@@ -147,7 +189,8 @@ def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
 
     Addresses that count from 0, as those of a file do, are no device's, nor are any where own_addresses is false.
     """
-    reads = [given for spelling in _IMAGE_SPELLINGS if (given := _rows(text, spelling, most)).count]
+    lines = _lines(text, most)
+    reads = [given for spelling in _IMAGE_SPELLINGS if (given := _rows(lines, spelling, most)).count]
     best = max(reads, key=lambda given: given.count * (given.spelling.width or 0), default=None)
     if best is None:
         raise EmbinitError("is a text without bytes or words in hexadecimal digits, which an ELF file needs")
@@ -173,17 +216,18 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
     """Return each way to read a text."""
     size, elements = sum(len(a.payload) for a in arrays), sum(a.count for a in arrays)
     most = max(size, elements)
-    hexfloats = _rows(text, Spelling("hexadecimal floats", _HEX_FLOAT), most)
+    lines = _lines(text, most)
+    hexfloats = _rows(lines, Spelling("hexadecimal floats", _HEX_FLOAT), most)
     if hexfloats.count:
         yield hexfloats.spelling.name, hexfloats.count, None, lambda: _of_floats(hexfloats, arrays, _from_hex)
         return
-    floats = _rows(text, Spelling("decimal floats", _FLOAT), most)
+    floats = _rows(lines, Spelling("decimal floats", _FLOAT), most)
     if any(not _integral(token) for token in floats.tokens):
         yield floats.spelling.name, floats.count, None, lambda: _of_floats(floats, arrays, _from_decimal)
     for spelling in SPELLINGS:
-        given = _rows(text, spelling, most)
+        given = _rows(lines, spelling, most)
         yield spelling.name, given.count, spelling.width, partial(_fitted, given, arrays, size)
-    yield from _of_strings(text, arrays, size)
+    yield from _of_strings(text, lines, arrays, size)
 
 
 def _fitted(given: _Read, arrays: Sequence[Array], size: int) -> dict[str, bytes] | None:
@@ -206,9 +250,8 @@ def _joined(given: _Read) -> bytes:
     """Return tokens of one width as bytes: each a little-endian word, or in the order of memory."""
     width = given.spelling.width
     assert width is not None
-    spelled = [bytes.fromhex(_digits(token, width)) for token in given.tokens]
-    forward = b"".join(spelled)
-    backward = b"".join(word[::-1] for word in spelled)
+    forward = bytes.fromhex("".join(_digits(token, width) for token in given.tokens))
+    backward = np.frombuffer(forward, np.uint8).reshape(-1, width)[:, ::-1].tobytes()
     if width == 1:
         return forward
     column = "".join(row.ascii for row in given.rows)
@@ -216,7 +259,7 @@ def _joined(given: _Read) -> bytes:
         shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
         if column and column == shown and forward != backward:
             return data
-    by_xxd = width == 2 and all(row.marked and row.address is not None and "x" not in row.address for row in given.rows)
+    by_xxd = width == 2 and all(row.line.marked and "x" not in (row.line.address or "x") for row in given.rows)
     return forward if by_xxd else backward
 
 
@@ -314,9 +357,9 @@ def _integral(token: str) -> bool:
     return token.lstrip("+-").isdigit()
 
 
-def _of_strings(text: str, arrays: Sequence[Array], size: int) -> Iterator[Reading]:
+def _of_strings(text: str, lines: Sequence[_Line], arrays: Sequence[Array], size: int) -> Iterator[Reading]:
     """Return text that is bytes all through: long strings of hexadecimal digits, or base64."""
-    strings = _rows(text, _STRING, 2 * size)
+    strings = _rows(lines, _STRING, 2 * size)
     if any(len(token) > 8 for token in strings.tokens):
         digits = "".join(token for row in strings.rows for token in row.tokens)
         fits = len(digits) == 2 * size
@@ -334,12 +377,30 @@ def _of_strings(text: str, arrays: Sequence[Array], size: int) -> Iterator[Readi
 # Lines
 
 
-def _rows(text: str, spelling: Spelling, most: int) -> _Read:
-    """Return the rows of a text in a spelling; the most tokens that are worth keeping bound what repeats."""
+def _lines(text: str, most: int) -> list[_Line]:
+    return [_line(line, most) for line in text.splitlines() if line and not line.isspace()]
+
+
+def _line(line: str, most: int) -> _Line:
+    line = line.rstrip()
+    if line.lstrip() == "*":
+        return _Line("", star=True)
+    line = _PROMPT.sub("", _COLOUR.sub("", line))
+    line, shown = _without_ascii(line)
+    if "<repeats " in line:
+        line = _REPEATS.sub(lambda found: " ".join([found[1]] * min(int(found[2]), most + 1)), line)
+    marked = _MARKED.match(line)
+    address = marked or _ADDRESS.match(line)
+    body = line[marked.end() :] if marked else _INDEX.sub(" ", _STAMP.sub("", line))
+    return _Line(_LABEL.sub("", body), address[1] if address else None, marked is not None, shown)
+
+
+def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
+    """Return the rows of a text in a spelling; what is more than enough is not kept."""
     given = _Read(spelling)
     count = 0
-    for line in text.splitlines():
-        row = _row(line, spelling, most)
+    for line in lines:
+        row = _row(line, spelling)
         if row is not None:
             given.rows.append(row)
             count += len(row.tokens)
@@ -351,43 +412,25 @@ def _rows(text: str, spelling: Spelling, most: int) -> _Read:
     return given
 
 
-def _row(line: str, spelling: Spelling, most: int) -> _Row | None:
-    """Return the run of a line; None where it has none. A star alone is a row without tokens."""
-    if line.strip() == "*":
-        return _Row([], [], "*")
-    line = _PROMPT.sub("", _COLOUR.sub("", line))
-    column = _ASCII_COLUMN.search(line)
-    shown = column[0].strip()[1:-1] if column else ""
-    line = line[: column.start()] if column else line
-    marked = _MARKED.match(line)
-    begin = marked.end() if marked else 0
-    body = line[begin:] if marked else _INDEX.sub(" ", _STAMP.sub(lambda m: " " * len(m[0]), line))
+def _row(line: _Line, spelling: Spelling) -> _Row | None:
+    """Return the longest run of a line, the later of two equally long ones; None where it has none."""
+    if line.star:
+        return _Row([], line)
     best: _Row | None = None
-    run = _Row([], [])
-    for token in _TOKEN.finditer(body):
-        word = token[0].strip("[]\"'")
-        label = _LABEL.match(word)
-        word = word[label.end() :] if label else word
-        repeats = _REPEATS.fullmatch(token[0])
-        if repeats and run.tokens:
-            times = min(int(repeats[1]), most + 1) - 1
-            run.tokens += run.tokens[-1:] * times
-            run.ends += run.ends[-1:] * times
-        elif spelling.pattern.fullmatch(word):
-            run.tokens.append(word)
-            run.ends.append(begin + token.end())
-        else:
-            run = _Row([], [])
-            continue
-        if best is None or len(run.tokens) >= len(best.tokens):
-            best = run
-    if best is None:
-        return None
-    address = _ADDRESS.match(line)
-    if address and (marked or best.tokens[0] != address[0].strip()):
-        best.address, best.marked = address[0].strip(" \t:=|").partition("<")[0].strip(), marked is not None
-    best.ascii = shown or (line[best.ends[-1] :].strip() if marked else "")
+    for run in spelling.runs.finditer(line.body):
+        tokens = _SEPARATORS.split(run[0])
+        if best is None or len(tokens) >= len(best.tokens):
+            best = _Row(tokens, line, run.start())
     return best
+
+
+def _without_ascii(line: str) -> tuple[str, str]:
+    """Return a line without its ASCII column between bars, and the column."""
+    for begin, end in _BARS:
+        at = line.find(begin)
+        if at >= 0 and line.endswith(end) and len(line) > at + len(begin):
+            return line[:at], line[at + len(begin) : -1]
+    return line, ""
 
 
 def _without_addresses(given: _Read) -> None:
@@ -399,8 +442,9 @@ def _without_addresses(given: _Read) -> None:
     starts = [given.spelling.value(row.tokens[0]) for row in rows]
     if all(b - a == width * (len(row.tokens) - 1) for (a, b), row in zip(pairwise(starts), rows, strict=False)):
         for row in rows:
-            row.address = row.tokens.pop(0)
-            row.ends.pop(0)
+            address = row.tokens.pop(0)
+            row.line = replace(row.line, body=row.line.body.replace(address, "", 1), address=address, marked=True)
+            row.start = 0
 
 
 def _within_columns(given: _Read) -> None:
@@ -421,29 +465,28 @@ def _within_columns(given: _Read) -> None:
     if steps and len({each for _, each in steps}) == 1 and steps[0][1] in (1, 2, 4, 8) and steps[0][1] != width:
         given.rows.clear()
         return
-    right = None
+    exact = [row for row, each in steps if each == width]
+    if 2 * len(exact) < len(steps):  # they are no addresses, but numbers of lines or times
+        return
     for row, each in steps:
-        step = round(each * len(row.tokens)) // width
-        if 0 < step < len(row.tokens):
-            del row.tokens[step:], row.ends[step:]
-        if step == len(row.tokens):
-            right = max(right or 0, row.ends[-1])
+        if 0 < each < width:
+            row.cut(max(round(each * len(row.tokens)) // width, 1))
+    right = exact[0].end if exact else None
     if right is not None and places[-1] is not None:
         last = rows[-1]
-        keep = sum(end <= right for end in last.ends)
-        if keep:
-            del last.tokens[keep:], last.ends[keep:]
+        words = _WORDS.finditer(last.line.body, last.start)
+        last.cut(max(sum(word.end() <= right for word in words), 1))
 
 
 def _squeezed_out(given: _Read, most: int) -> None:
     """Put the lines back for which a star stands: the one above it again, up to the address below it."""
-    stars = [i for i, row in enumerate(given.rows) if row.address == "*" and not row.tokens]
+    stars = [i for i, row in enumerate(given.rows) if row.line.star]
     width = given.spelling.width
     if not stars:
         return
     places = dict(zip(map(id, given.rows), _places(given.rows, width or 1), strict=True))
     for i in reversed(stars):
-        star = given.rows.pop(i)
+        given.rows.pop(i)
         if not width or not 0 < i < len(given.rows):
             continue
         above, below = given.rows[i - 1], given.rows[i]
@@ -452,8 +495,9 @@ def _squeezed_out(given: _Read, most: int) -> None:
         if start is None or end is None or not length or (end - start) % length:
             continue
         times = min(max((end - start) // length - 1, 0), most // len(above.tokens) + 1)
-        star.tokens, star.ends, star.address = above.tokens * times, above.ends * times, f"{start + length:x}"
-        given.rows.insert(i, star)
+        given.rows.insert(
+            i, _Row(above.tokens * times, replace(above.line, address=f"{start + length:x}", marked=True))
+        )
 
 
 def _places(rows: Sequence[_Row], width: int) -> list[int | None]:
