@@ -24,7 +24,8 @@ def segments(content: bytes) -> Memory:
     try:
         kind = elf["e_type"]
         loaded = [segment for segment in elf.iter_segments("PT_LOAD") if segment["p_filesz"]]
-        whole = sum(segment["p_filesz"] for segment in loaded) <= len(content)
+        ends = [segment["p_offset"] + segment["p_filesz"] for segment in loaded]
+        whole = max([sum(segment["p_filesz"] for segment in loaded), *ends]) <= len(content)
         pieces = [(segment["p_vaddr"], segment.data()) for segment in loaded] if whole else []
     except Exception:  # pyelftools raises whatever a damaged file leads it to
         raise EmbinitError("is not an ELF file that can be read") from None

@@ -12,16 +12,17 @@ INTEL_HEX, S_RECORD, TI_TXT, VERILOG, UF2 = "Intel HEX", "S-records", "TI-TXT", 
 
 _HEX_RECORD = re.compile(r":(?:[0-9a-fA-F]{2}){5,}")
 _S_RECORD = re.compile(r"S[0-9](?:[0-9a-fA-F]{2}){3,}", re.IGNORECASE)
+_S_HEAD = re.compile(r"S[0-9][0-9a-fA-F]+\s*(?:\n|\r|$)", re.IGNORECASE)
 _AT = re.compile(r"@[0-9a-fA-F]{1,8}")
 _BYTES = re.compile(r"(?:[0-9a-fA-F]{2}\s*)+")
 
 
 def recognized(text: str) -> Callable[[str], Memory] | None:
     """Return the reader of a text of records; None where it is none."""
-    head = text.lstrip()[:80]
+    head = text.lstrip()[:600]
     if head.startswith(":"):
         return intel_hex
-    if _S_RECORD.match(head):
+    if _S_HEAD.match(head):
         return s_records
     if _AT.match(head):
         return at_signs
@@ -116,7 +117,7 @@ def at_signs(text: str) -> Memory:
 
 def is_uf2(content: bytes) -> bool:
     """Return whether a file begins with a block of UF2."""
-    return content[:8] == b"UF2\nWQ]\x9e" and content[508:512] == b"0o\xb1\n"
+    return content[:8] == b"UF2\nWQ]\x9e"
 
 
 def uf2(content: bytes) -> Memory:
@@ -124,7 +125,7 @@ def uf2(content: bytes) -> Memory:
     pieces: Pieces = []
     for at in range(0, len(content), 512):
         block = content[at : at + 512]
-        if not is_uf2(block):
+        if not is_uf2(block) or block[508:] != b"0o\xb1\n":
             raise EmbinitError(f"block {at // 512} of UF2: 512 bytes must begin and end with UF2's magic numbers")
         flags, address, size = (int.from_bytes(block[i : i + 4], "little") for i in (8, 12, 16))
         if size > 476:

@@ -8,7 +8,7 @@ in two ways that differ is refused.
 
 import base64
 import binascii
-import math
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +33,7 @@ _ADDRESS = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?=\s)")
 _SEPARATOR = r"\s,;{}\[\]\"'"
 _SEPARATORS, _WORDS = re.compile(f"[{_SEPARATOR}]+"), re.compile(f"[^{_SEPARATOR}]+")
 _LABEL = re.compile(r"(?<![^\s,;{}])[A-Za-z_]\w{0,63}[:=](?=[0-9A-Fa-f]{8}(?![^\s,;{}])|0x)")
+_DOTS = re.compile(r"\.\.\.(?=\s*[}\]])")
 _CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
 
 _FLOAT = r"[+-]?(?:(?:\d{1,64}\.\d{0,64}|\.\d{1,64}|\d{1,64})(?:[eE][+-]?\d{1,4})?|(?i:nan|inf(?:inity)?))[fF]?"
@@ -89,6 +90,7 @@ class _Line:
     """A line without what is no data by its form: colours, prompt, time stamps, ASCII column, address.
 
     marked: whether a colon or the like shows that the address is one. star: whether it stands for lines left out.
+    braced: whether it has braces, as a debugger puts them around an array or a structure.
     """
 
     body: str
@@ -96,6 +98,7 @@ class _Line:
     marked: bool = False
     shown: str = ""
     star: bool = False
+    braced: bool = False
 
 
 @dataclass
@@ -290,14 +293,14 @@ def _of_floats(given: _Read, arrays: Sequence[Array], value: Callable[[str], flo
     if given.count != sum(array.count for array in arrays):
         return None
     tokens = list(given.tokens)
+    if value is _from_decimal and all(array.data.dtype.kind == "f" for array in arrays):
+        _check_digits(tokens, arrays)
     found, at = {}, 0
     for array in arrays:
         part = tokens[at : at + array.count]
         at += array.count
         values = np.array([value(token) for token in part])
         if array.data.dtype.kind == "f":
-            if value is _from_decimal:
-                _check_digits(part, array)
             with np.errstate(over="ignore"):
                 found[array.name] = values.astype("<f4").tobytes()
         elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
@@ -310,38 +313,26 @@ def _of_floats(given: _Read, arrays: Sequence[Array], value: Callable[[str], flo
     return found
 
 
-def _check_digits(tokens: Sequence[str], array: Array) -> None:
-    """Raise EmbinitError where decimals have too few digits to tell a float32 from its neighbours."""
-    numbers = [token for token in tokens if token.strip("+-")[:1].isdigit() or token.strip("+-")[:1] == "."]
-    digits = [_significant(token) for token in numbers]
-    if not numbers or max(digits) >= ENOUGH_DIGITS:
+def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
+    """Raise EmbinitError where decimals have too few digits to tell a float32 from its neighbours.
+
+    Fewer are enough where a printer leaves zeros out, which shows where most are what it prints of the expected values.
+    """
+    digits = max(_significant(token) for token in tokens)
+    if digits >= ENOUGH_DIGITS:
         return
-    shortest = all(_is_shortest(token) for token in numbers)
-    fixed = len({len(token.partition(".")[2]) for token in numbers}) == 1 and len(numbers) > 1
-    if shortest and not fixed:
-        return
-    raise EmbinitError(
-        f"floats of {array.name} are printed with {max(digits)} significant digits, and {ENOUGH_DIGITS} tell a "
-        f'float32: print them with "%.9g", or their bits with "%08x"'
-    )
+    expected = [value for array in arrays for value in array.data.reshape(-1)]
+    whole = sum(token in (f"{value:.9g}", str(value)) for token, value in zip(tokens, expected, strict=True))
+    if 2 * whole < len(tokens):
+        raise EmbinitError(
+            f"floats are printed with {digits} significant digits, and {ENOUGH_DIGITS} tell a float32: print them "
+            'with "%.9g", or their bits with "%08x"'
+        )
 
 
 def _significant(token: str) -> int:
     mantissa = re.split("[eE]", token.strip("+-").rstrip("fF"))[0]
     return len(mantissa.replace(".", "").lstrip("0")) or 1
-
-
-def _is_shortest(token: str) -> bool:
-    """Return whether a decimal has the fewest digits that tell its float32, as repr prints it."""
-    value = np.float32(token.rstrip("fF"))
-    if not math.isfinite(value):
-        return True
-    return _significant(np.format_float_scientific(value, trim="-")) == _significant(_trimmed(token))
-
-
-def _trimmed(token: str) -> str:
-    mantissa, *exponent = re.split("[eE]", token.rstrip("fF"))
-    return "e".join([mantissa.rstrip("0") if "." in mantissa else mantissa, *exponent])
 
 
 def _from_decimal(token: str) -> float:
@@ -378,21 +369,50 @@ def _of_strings(text: str, lines: Sequence[_Line], arrays: Sequence[Array], size
 
 
 def _lines(text: str, most: int) -> list[_Line]:
-    return [_line(line, most) for line in text.splitlines() if line and not line.isspace()]
+    left = 4 * most + 64  # what repeats may add to the text
+
+    def again(found: re.Match[str]) -> str:
+        nonlocal left
+        times = min(int(found[2]), left)
+        left -= times
+        return " ".join([found[1]] * times)
+
+    return [_line(line, again) for line in _flat(text).splitlines() if line and not line.isspace()]
 
 
-def _line(line: str, most: int) -> _Line:
+def _flat(text: str) -> str:
+    """Return the numbers of a JSON document in its order, on one line; any other text as it is."""
+    if text.lstrip()[:1] not in ("[", "{"):
+        return text
+    leaves: list[str] = []
+    try:
+        left = [json.loads(text, parse_float=str, parse_int=str, parse_constant=str)]
+    except (ValueError, RecursionError):
+        return text
+    while left:
+        value = left.pop()
+        if isinstance(value, list | dict):
+            left += reversed(value if isinstance(value, list) else value.values())
+        elif isinstance(value, str):
+            leaves.append(value)
+    return " ".join(leaves)
+
+
+def _line(line: str, again: Callable[[re.Match[str]], str]) -> _Line:
     line = line.rstrip()
     if line.lstrip() == "*":
         return _Line("", star=True)
     line = _PROMPT.sub("", _COLOUR.sub("", line))
     line, shown = _without_ascii(line)
     if "<repeats " in line:
-        line = _REPEATS.sub(lambda found: " ".join([found[1]] * min(int(found[2]), most + 1)), line)
+        line = _REPEATS.sub(again, line)
+    if "..." in line:
+        line = _DOTS.sub(" ...", line)
     marked = _MARKED.match(line)
     address = marked or _ADDRESS.match(line)
     body = line[marked.end() :] if marked else _INDEX.sub(" ", _STAMP.sub("", line))
-    return _Line(_LABEL.sub("", body), address[1] if address else None, marked is not None, shown)
+    braced = "{" in line
+    return _Line(_LABEL.sub("", body), address[1] if address else None, marked is not None, shown, braced=braced)
 
 
 def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
@@ -413,9 +433,15 @@ def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
 
 
 def _row(line: _Line, spelling: Spelling) -> _Row | None:
-    """Return the longest run of a line, the later of two equally long ones; None where it has none."""
+    """Return the longest run of a line, the later of two equally long ones; None where it has none.
+
+    In braces all runs count: the names of a structure's members part them.
+    """
     if line.star:
         return _Row([], line)
+    if line.braced:
+        runs = [_SEPARATORS.split(run[0]) for run in spelling.runs.finditer(line.body)]
+        return _Row([token for run in runs for token in run], line, len(line.body)) if runs else None
     best: _Row | None = None
     for run in spelling.runs.finditer(line.body):
         tokens = _SEPARATORS.split(run[0])
@@ -465,13 +491,16 @@ def _within_columns(given: _Read) -> None:
     if steps and len({each for _, each in steps}) == 1 and steps[0][1] in (1, 2, 4, 8) and steps[0][1] != width:
         given.rows.clear()
         return
-    exact = [row for row, each in steps if each == width]
-    if 2 * len(exact) < len(steps):  # they are no addresses, but numbers of lines or times
+    counted = [(row, round(each * len(row.tokens)) // width) for row, each in steps]
+    exact = sum(count == len(row.tokens) for row, count in counted)
+    even = len({count for _, count in counted}) == 1 and all(row.line.marked for row, _ in counted)
+    if 2 * exact < len(steps) and not even:  # they are no addresses, but numbers of lines or times
         return
-    for row, each in steps:
-        if 0 < each < width:
-            row.cut(max(round(each * len(row.tokens)) // width, 1))
-    right = exact[0].end if exact else None
+    right = None
+    for row, count in counted:
+        if 0 < count <= len(row.tokens):
+            row.cut(count)
+            right = right or row.end
     if right is not None and places[-1] is not None:
         last = rows[-1]
         words = _WORDS.finditer(last.line.body, last.start)
