@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_dump import BEGIN, BUFFERS, BUNDLE, FLOATS, RAW, WORDS, dumped, elf, intel_hex, npy, one_line, ram  # noqa: F401
 
 import embinit
 from embinit.__main__ import main
@@ -21,6 +20,8 @@ from embinit.bundle import gather
 from embinit.dump import read_dump
 from embinit.export import safetensors
 from embinit.verify import verify
+
+from test_dump import BEGIN, BUFFERS, BUNDLE, FLOATS, RAW, WORDS, dumped, elf, intel_hex, npy, one_line, ram  # noqa: F401
 
 CODES = gather(
     embinit.Model(

@@ -116,7 +116,7 @@ class _Row:
     def end(self) -> int:
         """The column behind the last token."""
         places = list(_WORDS.finditer(self.line.body, self.start))
-        return places[min(len(self.tokens), len(places)) - 1].end()
+        return places[min(len(self.tokens), len(places)) - 1].end() if places else len(self.line.body)
 
     def cut(self, count: int) -> None:
         """Keep the first tokens only."""
