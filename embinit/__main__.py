@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__, process
-from embinit.errors import EmbinitError, check_known, listed, one_line, shortened, shown
+from embinit.errors import EmbinitError, check_known, one_line, shortened, shown
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
     from embinit.files import Content
+    from embinit.readback import Readback
 
 DONE, MISMATCH, BAD_INPUT = 0, 1, 2
+_WHY = "why: `embinit diagnose`, with the same arguments, looks for the mistake that explains it"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -98,9 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
 
-    def add_dump(command: argparse.ArgumentParser, required: bool = False) -> None:
-        text = "read back: raw, .npy, .npz, Intel HEX, or hex words of a log"
-        command.add_argument("--dump", required=required, metavar="FILE", help=text)
+    def add_device(command: argparse.ArgumentParser) -> None:
+        text = "run the C code on the emulated core of the target"
+        command.add_argument("--device", nargs="?", const="", metavar="TARGET", help=text)
+        text = "zig (with Unicorn) or gcc (with newlib and QEMU)"
+        command.add_argument("--toolchain", metavar="T", help=text)
+        text = "run your own init code: C files, or C++ by their suffix"
+        command.add_argument("--source", nargs="+", action="extend", default=[], metavar="FILE", help=text)
+        text = "its void NAME(const <model>_buffers *buffers, uint32_t seed)"
+        command.add_argument("--entry", metavar="NAME", help=text)
+        text = "compiler flags after -O2, such as '-O1 -g'"
+        command.add_argument("--cflags", default="", metavar="FLAGS", help=text)
+        text = "read back: raw, records, ELF core, .npy, .npz, .safetensors, or what a debugger or a log prints"
+        command.add_argument("--dump", metavar="FILE", help=text)
         command.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
         command.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
         text = "where the image begins; default: the ELF's lowest writable section"
@@ -121,22 +133,13 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
     add_model(verify)
-    verify.add_argument(
-        "--device", nargs="?", const="", metavar="TARGET", help="run the C code on the emulated core of the target"
-    )
-    verify.add_argument("--toolchain", metavar="T", help="zig (with Unicorn) or gcc (with newlib and QEMU)")
-    verify.add_argument(
-        "--source", nargs="+", action="extend", default=[], metavar="FILE", help="run your own init code: C files"
-    )
-    verify.add_argument("--entry", metavar="NAME", help="its void NAME(const <model>_buffers *buffers, uint32_t seed)")
-    verify.add_argument("--cflags", default="", metavar="FLAGS", help="compiler flags after -O2, such as '-O1 -g'")
-    add_dump(verify)
+    add_device(verify)
     verify.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
     add_json(verify)
 
     diagnose = command("diagnose", _diagnose, "name the mistake that explains why a device's buffers differ")
     add_model(diagnose)
-    add_dump(diagnose, required=True)
+    add_device(diagnose)
     add_json(diagnose)
 
     seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
@@ -231,17 +234,41 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from embinit import verify
-    from embinit.bundle import gather
-    from embinit.dump import read_dump
+    from embinit import device, verify
     from embinit.files import write_file
     from embinit.report import page
+
+    bundle, found, source = _read_back("verify", options)
+    report = verify.verify(bundle, found, source)
+    if options.source and not report.agrees:
+        bundle, report = device.by_its_arithmetic(bundle, found, report, _toolchain(options))
+    if options.report is not None:
+        write_file(Path(options.report), page(bundle, found, report))
+    _print(options.json, report if report.agrees else f"{report}\n{_WHY}", report.as_json())
+    return DONE if report.agrees else MISMATCH
+
+
+def _diagnose(options: argparse.Namespace) -> int:
+    from embinit.diagnose import diagnose
+
+    bundle, found, source = _read_back("diagnose", options)
+    diagnosis = diagnose(bundle, found, source)
+    _print(options.json, diagnosis, diagnosis.as_json())
+    return DONE if diagnosis.report.agrees else MISMATCH
+
+
+def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Readback, str]":
+    """Return what is simulated, what a device or a dump holds, and what that is."""
+    from embinit.bundle import gather
+    from embinit.dump import read_dump
     from embinit.targets import TARGETS
 
     on_device = options.device is not None or bool(options.source)
     if on_device == (options.dump is not None):
         given = "--device and --dump" if on_device else "neither"
-        raise EmbinitError(f"verify needs either a device, by --device or --source, or a dump, by --dump; got {given}")
+        raise EmbinitError(
+            f"{command} needs either a device, by --device or --source, or a dump, by --dump; got {given}"
+        )
     if options.device and options.target and options.device != options.target:
         raise EmbinitError(f"--device {options.device} is the target to simulate too, and --target must not be another")
     if options.device:
@@ -253,36 +280,21 @@ def _verify(options: argparse.Namespace) -> int:
         raise EmbinitError("--elf, --symbol and --base say how to read a dump: give --dump FILE with them")
     bundle = gather(_load(options, target=options.device or options.target).plan())
     if on_device:
-        found, source = _from_device(options, bundle)
-    else:
-        found, source = read_dump(options.dump, bundle, **cut), options.dump
-        missing = [array.name for array in bundle.arrays if array.name not in found]
-        if missing and options.symbol is None:
-            _note(f"{source} does not hold {listed(missing)}: not compared")
-    report = verify.verify(bundle, found, source)
-    if options.report is not None:
-        write_file(Path(options.report), page(bundle, found, report))
-    _print(options.json, report, report.as_json())
-    return DONE if report.agrees else MISMATCH
+        return bundle, *_from_device(options, bundle)
+    return bundle, read_dump(options.dump, bundle, **cut), options.dump
 
 
-def _diagnose(options: argparse.Namespace) -> int:
-    from embinit.bundle import gather
-    from embinit.diagnose import diagnose
-    from embinit.dump import read_dump
+def _toolchain(options: argparse.Namespace) -> str:
+    from embinit.device import default_toolchain
 
-    bundle = gather(_load(options).plan())
-    found = read_dump(options.dump, bundle, options.elf, options.symbol, options.base)
-    diagnosis = diagnose(bundle, found, options.dump)
-    _print(options.json, diagnosis, diagnosis.as_json())
-    return DONE if diagnosis.report.agrees else MISMATCH
+    return str(options.toolchain or default_toolchain(options.source))
 
 
-def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[str, bytes], str]:
+def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readback, str]":
     """Return the buffers of an emulated device, and what it is."""
     from embinit import device
 
-    model, toolchain = bundle.plan.model, options.toolchain or device.default_toolchain(options.source)
+    model, toolchain = bundle.plan.model, _toolchain(options)
     try:
         cflags = shlex.split(options.cflags)
     except ValueError as error:

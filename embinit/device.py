@@ -3,21 +3,31 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embinit import codegen
-from embinit.bundle import Bundle
+from embinit.bundle import Array, Bundle, gather
 from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.errors import EmbinitError, check_known, listed
-from embinit.targets import TARGETS
+from embinit.plan import plan
+from embinit.readback import Readback
+from embinit.targets import MULTIPLY_ADDS, TARGETS
 from embinit.targets.device_error import DeviceError
+from embinit.verify import Report, verify
 
 if TYPE_CHECKING:
     from embinit.targets import gcc_qemu, zig_unicorn
 
 TOOLCHAINS = ("zig", "gcc")
+#: What buffers hold before init code runs.
+FILLS = (0xA5, 0x5A)
+_CONSTRUCTORS = Path(str(files("embinit"))) / "targets" / "constructors.c"
 
 
 def run(
@@ -26,13 +36,16 @@ def run(
     source: Sequence[str | Path] = (),
     entry: str | None = None,
     cflags: Sequence[str] = (),
-) -> dict[str, bytes]:
+) -> Readback:
     """Return what init code leaves in each buffer, and beside its codes, on the emulated core of the model's target.
 
     The code is the generated <name>_init.c with the C library; or, where they are given, C files of the user's and
     their function `void entry(const <name>_buffers *buffers, uint32_t seed)`, which may include <name>_init.h and
-    embinit.h. Toolchain zig is zig cc and Unicorn; gcc is arm-none-eabi-gcc, newlib and QEMU. cflags follow -O2, and
-    win. Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
+    embinit.h; what ends in .cpp, .cc or .cxx is C++. Toolchain zig is zig cc and Unicorn, with what of the C library
+    has the same bits everywhere; gcc is arm-none-eabi-gcc, newlib and QEMU. cflags follow -O2, and win. A note says
+    which buffers, or how many of their elements, the code never wrote.
+
+    Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
     """
     check_known("toolchain", toolchain, TOOLCHAINS)
     _check_foreign(source, entry)
@@ -44,18 +57,51 @@ def run(
             texts[f"{model.name}_init.c"] = codegen.init_source(bundle)
         else:  # behind a declaration, so that another signature does not compile
             head = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
-            texts |= {f"source{i}.c": f'{head}#include "{Path(path).resolve()}"\n' for i, path in enumerate(source)}
+            for i, path in enumerate(source):
+                suffix = ".cpp" if _is_cpp(path) else ".c"
+                declared = head if suffix == ".c" else head.replace(f"void {entry}(", f'extern "C" void {entry}(')
+                texts[f"source{i}{suffix}"] = f'{declared}#include "{Path(path).resolve()}"\n'
         for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        sources = [*SOURCES, *(folder / name for name in texts if name.endswith(".c"))]
+            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
+        sources = [*SOURCES, *(folder / name for name in texts if not name.endswith(".h"))]
+        before = ["embinit_construct"] if any(map(_is_cpp, source)) else []
         try:
-            machine = _machine(toolchain, bundle, sources, folder, cflags)
+            load = _built(toolchain, bundle, sources, folder, cflags, entry is not None, before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
-        for each in bundle.arrays:
-            machine.write(f"device_{each.identifier}", b"\xa5" * len(each.payload))
-        machine.call("firmware_main", model.seed & 0xFFFFFFFF)
-        return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
+
+        def left(fill: int) -> dict[str, bytes]:
+            machine = load()
+            for each in bundle.arrays:
+                machine.write(f"device_{each.identifier}", bytes([fill]) * len(each.payload))
+            for function in before:
+                machine.call(function)
+            machine.call("firmware_main", model.seed & 0xFFFFFFFF)
+            return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
+
+        found = left(FILLS[0])
+        if not any(_filled(each, found[each.name], FILLS[0]) for each in bundle.arrays):
+            return Readback(found)
+        again = left(FILLS[1])  # code may write what was there before, but not what is there now too
+        return Readback(found, list(_unwritten(bundle, found, again)))
+
+
+def _filled(array: Array, held: bytes, fill: int) -> int:
+    """Return how many elements of an array are nothing but a fill."""
+    elements = np.frombuffer(held, np.uint8).reshape(array.count, -1)
+    return int((elements == fill).all(axis=1).sum())
+
+
+def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, bytes]) -> Iterator[str]:
+    """Return what is to be told of arrays whose elements are still the fill, whichever it was."""
+    for array in bundle.arrays:
+        elements = [np.frombuffer(held[array.name], np.uint8).reshape(array.count, -1) for held in (found, again)]
+        kept = [(each == fill).all(axis=1) for each, fill in zip(elements, FILLS, strict=True)]
+        never = int((kept[0] & kept[1]).sum())
+        if never == array.count:
+            yield f"the code never wrote {array.name}"
+        elif never:
+            yield f"the code never wrote {never} of the {array.count} elements of {array.name}"
 
 
 def default_toolchain(source: Sequence[str | Path] = ()) -> str:
@@ -68,6 +114,29 @@ def default_toolchain(source: Sequence[str | Path] = ()) -> str:
     return "gcc" if source and all(map(shutil.which, PACKAGES)) else "zig"
 
 
+def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:
+    """Return what code that differs is to be held against, and the report, where the other arithmetic fits better.
+
+    That is what its compiler makes of a multiply-add. The zig toolchain's says nothing of the device's, so its code is
+    held against what it does; gcc is what the targets were measured with, so its build differs as the device would.
+    """
+    model = bundle.plan.model
+    kind = next(each for each in MULTIPLY_ADDS if each != model.arithmetic)
+    other = gather(plan(replace(model, multiply_add=kind)))
+    as_built = verify(other, found, report.source.replace(f"multiply-add {model.arithmetic}", f"multiply-add {kind}"))
+    does = {"fused": "fuses", "separate": "does not fuse"}[kind]
+    if toolchain == "zig" and as_built.equal > report.equal:
+        verdict = "the code is right, but" if as_built.agrees else f"compared with multiply_add = {kind}, since"
+        note = f"{verdict} zig's compiler {does} multiply-adds here, unlike the model's target: "
+        note += "--toolchain gcc builds as the target does"
+        return other, replace(as_built, notes=(*as_built.notes, note))
+    if not as_built.agrees:
+        return bundle, report
+    note = f"the code is right, but this build {does} multiply-adds, and the model file says {model.arithmetic}: "
+    note += f'let it say multiply_add = "{kind}", or change the flags'
+    return bundle, replace(report, notes=(*report.notes, note))
+
+
 def _check_foreign(source: Sequence[str | Path], entry: str | None) -> None:
     if bool(source) != (entry is not None):
         raise EmbinitError(f"source and entry need one another, got {listed(source) or 'no source'} and {entry!r}")
@@ -75,13 +144,28 @@ def _check_foreign(source: Sequence[str | Path], entry: str | None) -> None:
         raise EmbinitError(f"entry must be a C identifier, got {entry!r}")
     for path in source:
         if not Path(path).is_file():
-            raise EmbinitError(f"{path}: is not a file")
+            raise EmbinitError(f"{str(path)[:200]}: is not a file")
+        if re.search(r'["\\\x00-\x1f]', str(Path(path).resolve())):
+            raise EmbinitError(f"source: a path must have no quote, backslash or line break, got {str(path)[:200]!r}")
 
 
-def _machine(
-    toolchain: str, bundle: Bundle, sources: Sequence[Path], folder: Path, flags: Sequence[str]
-) -> "gcc_qemu.Machine | zig_unicorn.Machine":
-    """Build a firmware in a folder and load it into the emulated core of a bundle's target."""
+def _is_cpp(path: str | Path) -> bool:
+    return Path(path).suffix in (".cpp", ".cc", ".cxx", ".C")
+
+
+def _built(
+    toolchain: str,
+    bundle: Bundle,
+    sources: Sequence[Path],
+    folder: Path,
+    flags: Sequence[str],
+    foreign: bool,
+    before: Sequence[str],
+) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine]":
+    """Build a firmware in a folder; return what loads it into a new core of a bundle's target.
+
+    foreign: whether there is code of a user's, which may call the C library. before: functions to call first.
+    """
     from embinit.targets import gcc_qemu, zig_unicorn
 
     target, cores = bundle.plan.model.target, gcc_qemu.BOARDS if toolchain == "gcc" else zig_unicorn.EMULATIONS
@@ -89,13 +173,15 @@ def _machine(
         emulated = listed(name for name in TARGETS if name in cores)
         raise EmbinitError(f"target {target} is not an emulated device; name one with --device: {emulated}")
     elf, include = folder / "firmware.elf", [C_DIRECTORY, folder]
+    sources = [*sources, _CONSTRUCTORS] if before else sources
     if toolchain == "gcc":
-        board, keep = gcc_qemu.BOARDS[target], ["firmware_main", *(f"device_{a.identifier}" for a in bundle.arrays)]
+        board = gcc_qemu.BOARDS[target]
+        keep = ["firmware_main", *before, *(f"device_{array.identifier}" for array in bundle.arrays)]
         gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
-        return gcc_qemu.Machine(elf, board)
-    emulation = zig_unicorn.EMULATIONS[target]
-    zig_unicorn.build(sources, emulation, elf, include=include, flags=flags)
-    return zig_unicorn.Machine(elf, emulation)
+        return lambda: gcc_qemu.Machine(elf, board)
+    emulation, libm = zig_unicorn.EMULATIONS[target], bundle.plan.model.libm_class if foreign else None
+    zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
+    return lambda: zig_unicorn.Machine(elf, emulation)
 
 
 def _explained(error: DeviceError, bundle: Bundle, entry: str | None) -> DeviceError:
@@ -103,6 +189,9 @@ def _explained(error: DeviceError, bundle: Bundle, entry: str | None) -> DeviceE
     about = rf"(undefined (reference to|symbol:?)|conflicting types for|static declaration of) [`'\"]?{entry}\b"
     if entry is not None and re.search(about, str(error)):
         return DeviceError(f"{error}; the entry must be: {codegen.init_signature(bundle, entry)}")
-    if str(error).startswith("zig") and str(error).endswith("file not found"):
-        return DeviceError(f"{error}; zig cc comes without a C library, toolchain gcc with one")
+    missing = r"file not found|call to undeclared|undefined symbol|no member named|use of undeclared"
+    if str(error).startswith("zig") and re.search(missing, str(error)):
+        return DeviceError(f"{error}; toolchain zig has little of a C library, toolchain gcc has newlib")
+    if re.search(r"\bc?[a-z_]+: No such file or directory$", str(error)):
+        return DeviceError(f"{error}; C++ headers are in Debian's libstdc++-arm-none-eabi-newlib")
     return error

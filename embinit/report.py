@@ -53,7 +53,9 @@ def _verdict(report: Report) -> str:
         kind, text = ("differs", "differs from the simulation")
     return (
         f'<div class="verdict {kind}"><strong>{escape(report.source)} {text}</strong>'
-        f"<span>{equal} of {elements} elements and {buffers} are equal.</span></div>"
+        f"<span>{equal} of {elements} elements and {buffers} are equal.</span>"
+        + "".join(f"<span>{escape(f'{remark[:1].upper()}{remark[1:]}.')}</span>" for remark in report.remarks)
+        + "</div>"
     )
 
 

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from embinit.bundle import Array, Bundle
 from embinit.errors import EmbinitError, listed
+from embinit.readback import Readback
 from embinit.text import table
+
+#: How many arrays that were not compared a verdict names.
+NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Comparison:
     """One buffer compared: how many elements, how many equal, the first that is not, and how far the farthest is off.
 
     largest_ulp: over the elements that differ; None where there is none, or its elements are not float32, or are NaN.
+    last: the flat index of the last element that differs.
     """
 
     name: str
@@ -45,14 +50,20 @@ class Comparison:
     equal: int
     first: Mismatch | None
     largest_ulp: int | None
+    last: int | None = None
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a verification found; `agrees` when every bit of every buffer is equal."""
+    """What a verification found; `agrees` when every bit of every buffer is equal.
+
+    not_compared: the arrays of the bundle that the device did not give. notes: what else is to be told of the bytes.
+    """
 
     source: str
     comparisons: tuple[Comparison, ...]
+    not_compared: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -64,9 +75,26 @@ class Report:
         cells += [
             (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)) for c in self.comparisons
         ]
-        equal, elements = (sum(getattr(c, what) for c in self.comparisons) for what in ("equal", "elements"))
+        return "\n".join([*table(cells), self.verdict])
+
+    @property
+    def verdict(self) -> str:
+        """The sentence that says whether the buffers agree, and what was not compared."""
         verdict = "agrees with the simulation, bit for bit" if self.agrees else "differs from the simulation"
-        return "\n".join([*table(cells), f"{self.source} {verdict}: {equal} of {elements} elements are equal"])
+        elements = sum(comparison.elements for comparison in self.comparisons)
+        return "; ".join([f"{self.source} {verdict}: {self.equal} of {elements} elements are equal", *self.remarks])
+
+    @property
+    def equal(self) -> int:
+        """How many elements are equal."""
+        return sum(comparison.equal for comparison in self.comparisons)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the verdict has to say besides: what was not compared, and the notes."""
+        left = self.not_compared
+        names = listed(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
+        return [*([f"not compared: {names}"] if left else []), *self.notes]
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
@@ -82,7 +110,8 @@ class Report:
                 }
             counts = {"elements": c.elements, "equal": c.equal, "largest_ulp": c.largest_ulp}
             rows.append({"name": c.name, **counts, "first_mismatch": first})
-        return {"source": self.source, "agrees": self.agrees, "buffers": rows}
+        besides = {"not_compared": list(self.not_compared), "notes": list(self.notes)}
+        return {"source": self.source, "agrees": self.agrees, "buffers": rows, **besides}
 
 
 def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
@@ -94,7 +123,9 @@ def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
     known = {array.name: array for array in bundle.arrays}
     if not device or not device.keys() <= known.keys():
         raise EmbinitError(f"device must hold some of {listed(known)}, got {listed(device) or 'none'}")
-    return Report(source, tuple(_compare(known[name], device[name]) for name in known if name in device))
+    comparisons = tuple(_compare(known[name], device[name]) for name in known if name in device)
+    notes = device.notes if isinstance(device, Readback) else ()
+    return Report(source, comparisons, tuple(name for name in known if name not in device), notes)
 
 
 def element_bits(array: Array, payload: bytes) -> NDArray[Any]:
@@ -128,7 +159,8 @@ def _compare(array: Array, payload: bytes) -> Comparison:
         bits = int(expected[index]), int(actual[index])
         first = Mismatch(index, coordinates, *bits, 2 * array.data.itemsize, array.ctype == "float")
     ulp = _largest_ulp(array, expected, actual, different)
-    return Comparison(array.name, array.count, array.count - different.size, first, ulp)
+    last = int(different[-1]) if different.size else None
+    return Comparison(array.name, array.count, array.count - different.size, first, ulp, last)
 
 
 def _largest_ulp(array: Array, expected: NDArray[Any], actual: NDArray[Any], different: NDArray[np.intp]) -> int | None:

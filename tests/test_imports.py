@@ -31,7 +31,7 @@ FLOORS = [
     {"initializers"},
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
-    {"clib", "files", "identifiers", "text", "threads"},
+    {"clib", "files", "identifiers", "readback", "text", "threads"},
     {"cache", "errors", "kinds", "process", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

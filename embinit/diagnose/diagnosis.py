@@ -13,8 +13,8 @@ from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
 NOTHING = "nothing explains it: no known mistake does, alone or with another"
-#: Of how few bytes that differ it is worth saying where they are.
-FEW = 64
+#: A stray write hits at most so many elements that follow one another, and so small a share of a buffer.
+STRAY, SHARE = 16, 8
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,16 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
 
 
 def _differing(report: Report) -> list[str]:
-    """Return where elements differ that are so few that something else may have written them."""
-    wrong = [(c, c.elements - c.equal) for c in report.comparisons if c.first is not None]
-    if sum(n for _, n in wrong) > FEW:
+    """Return where elements differ that a stray write may have hit: few, close together, and in one buffer."""
+    wrong = [c for c in report.comparisons if c.first is not None]
+    if len(wrong) != 1:
         return []
-    places = [f"{n} of {c.name} from element {c.first.index} on" for c, n in wrong if c.first is not None]
-    return [f"few elements differ, which a stray write may have hit: {', '.join(places)}"]
+    (c,) = wrong
+    n = c.elements - c.equal
+    if c.first is None or c.last is None or c.last - c.first.index >= STRAY or SHARE * n > c.elements:
+        return []
+    place = f"element {c.last}" if n == 1 else f"elements {c.first.index} to {c.last}"
+    return [f"few elements differ, which a stray write may have hit: {n} of {c.name}, {place}"]
 
 
 def _first(report: Report) -> tuple[Comparison, Mismatch]:
@@ -117,7 +121,12 @@ def _buffers(report: Report) -> list[str]:
     share = _share(equal, elements).strip()
     return [
         *table(cells),
-        f"{report.source} differs from the simulation: {equal} of {elements} elements ({share}) are equal",
+        "; ".join(
+            [
+                f"{report.source} differs from the simulation: {equal} of {elements} elements ({share}) are equal",
+                *report.remarks,
+            ]
+        ),
     ]
 
 

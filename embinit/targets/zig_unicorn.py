@@ -59,6 +59,17 @@ EMULATIONS = {
 # Firmware has no errno, so a square root or fma is one instruction where the core has it; without the frame pointers
 # and checks that zig adds, the stack is what a firmware build needs.
 _FIRMWARE = ("-fno-math-errno", "-fomit-frame-pointer", "-fno-sanitize=undefined")
+_LIBC = Path(__file__).with_name("freestanding") / "libc.c"
+# clang may compute a builtin of a constant itself, with the host's libm.
+_FREESTANDING = (
+    "-isystem",
+    str(_LIBC.parent),
+    "-fno-builtin-logf",
+    "-fno-builtin-cosf",
+    "-fno-exceptions",
+    "-fno-rtti",
+    "-fno-threadsafe-statics",
+)
 _LINK = (
     "-fno-function-sections",
     "-fno-data-sections",
@@ -76,11 +87,13 @@ def build(
     include: Sequence[Path] = (),
     optimize: str = "-O2",
     flags: Sequence[str] = (),
+    libm: str | None = None,
 ) -> Path:
     """Compile and link C sources into one ELF file for a Machine and return its path.
 
-    The compiler is freestanding: no <string.h>, no <math.h>; memcpy, the float helpers and the functions of <math.h>
-    that it may call are in zig's runtime library. That library rounds correctly, except for subnormal quotients.
+    The compiler is freestanding; memcpy, the float helpers and the functions of <math.h> that it may call are in zig's
+    runtime library. That library rounds correctly, except for subnormal quotients. libm: the class of the target's
+    libm; with it sources may include what of the C library has the same bits on every such target.
 
     Raises
     ------
@@ -90,6 +103,8 @@ def build(
     _wheel("ziglang")
     command = [sys.executable, "-m", "ziglang", "cc", "-target", emulation.triple, f"-mcpu={emulation.cpu}", optimize]
     command += [*_FIRMWARE, *(f"-I{directory}" for directory in include), *flags, *_LINK]
+    if libm is not None:
+        command += [*_FREESTANDING, f"-DEMBINIT_LIBM={libm.replace('-', '_')}", str(_LIBC)]
     command += ["-o", str(output), *map(str, sources)]
     environment = os.environ | _zig_caches()
     zig = subprocess.run(

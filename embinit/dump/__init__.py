@@ -1,0 +1,168 @@
+"""Dump: the bytes of each buffer, cut from what comes off a real board.
+
+A file is recognized by what it holds; of its name counts that `.bin` is raw memory wherever it has the right size.
+
+* Memory: raw bytes, or records with addresses (`records`), or the segments of an ELF file (`elf`).
+* Arrays by the buffers' names, or one of all elements: `.npz`, `.safetensors`, `.npy` (`arrays`).
+* Text: bytes, words, integers and floats as debuggers, hex dumpers and serial logs print them (`text`).
+"""
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+from embinit.bundle import Array, Bundle, Parameter
+from embinit.dump import arrays as array_files
+from embinit.dump import elf as elf_files
+from embinit.dump import records, text
+from embinit.dump.memory import Memory
+from embinit.errors import EmbinitError, listed
+from embinit.readback import Readback
+
+_TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
+#: What text without such a suffix consists of: printable ASCII, white space, and the escape of colours.
+_ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r\f\x1b"])
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: Files that hold no memory as it is, by how they begin.
+FOREIGN = {
+    b"\x1f\x8b\x08": "a gzip archive: unpack it first",
+    b"BZh": "a bzip2 archive: unpack it first",
+    b"\xfd7zXZ": "an xz archive: unpack it first",
+    b"\x28\xb5\x2f\xfd": "a zstd archive: unpack it first",
+    b"7z\xbc\xaf": "a 7z archive: unpack it first",
+    b"\x89HDF": "an HDF5 file: save its arrays as .npz",
+    b"\x80\x02": "a Python pickle, which may run code when it is read: save its arrays as .npz",
+    b"\x80\x03": "a Python pickle, which may run code when it is read: save its arrays as .npz",
+    b"\x80\x04": "a Python pickle, which may run code when it is read: save its arrays as .npz",
+    b"\x80\x05": "a Python pickle, which may run code when it is read: save its arrays as .npz",
+    b"MATLAB": "a MATLAB file: save its arrays as .npz",
+    b"DfuSe": "a DfuSe file: take the memory out of it first",
+    b"\x89PNG": "an image",
+    b"%PDF": "a PDF file",
+    b"\xcf\xfa\xed\xfe": "a Mach-O file",
+    b"!<arch>": "an archive of object files",
+}
+#: The most that is read of a file, but for models that have more.
+MOST = 1 << 30
+
+
+def read_dump(
+    path: str | Path, bundle: Bundle, elf: str | Path | None = None, symbol: str | None = None, base: int | None = None
+) -> Readback:
+    """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds beside codes.
+
+    Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
+    With one it is a stretch of memory that begins at base, and the ELF file says where in it each buffer lies: at the
+    symbol `<layer>_<part>`, `device_<layer>_<part>` or `<model>_<layer>_<part>`. base is by default the address of the
+    ELF file's lowest writable section (.data, .bss and the like); a file with addresses of its own takes none. A symbol
+    picks the one buffer whose identifier it ends with; without an ELF file the dump is then that buffer alone.
+
+    Raises EmbinitError, in one line, for what cannot be read and for what does not fit to the byte.
+    """
+    needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
+    beside = [array for array in bundle.arrays if symbol is None and isinstance(array, Parameter)]
+    if base is not None and elf is None:
+        raise EmbinitError(f"base {base:#x} needs an ELF file, which says where the buffers lie; got none")
+    content = _content(path, MOST + 32 * sum(len(array.payload) for array in bundle.arrays))
+    firmware = None if elf is None else elf_files.Firmware.read(elf, _content(elf, MOST))
+    try:
+        read = _read(Path(path), content, needed, beside, firmware, base)
+        if isinstance(read, Readback):
+            return read
+        if firmware is None and elf_files.is_elf(content) and read.form == elf_files.IMAGE:
+            firmware = elf_files.Firmware.read(path, content)
+        if firmware is None:
+            return Readback(read.in_order(needed))
+        memory = _based(read, base, firmware)
+        model = bundle.plan.model.name
+        symbols = {array.name: [symbol] if symbol else _symbols(array, model) for array in (*needed, *beside)}
+        held = [*needed, *(array for array in beside if not firmware.symbols.keys().isdisjoint(symbols[array.name]))]
+        places = [(array, firmware.address(array, symbols[array.name])) for array in held]
+        return Readback({array.name: memory.read(address, array) for array, address in places})
+    except EmbinitError as error:
+        raise EmbinitError(f"{path}: {error}") from None
+
+
+def _content(path: str | Path, most: int) -> bytes:
+    try:
+        with Path(path).open("rb") as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise EmbinitError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(content) > most:
+        raise EmbinitError(f"{path}: must have at most {most} bytes, got more")
+    return content
+
+
+def _array_of(symbol: str, arrays: Sequence[Array]) -> Array:
+    """Return the array with the longest identifier that a symbol ends with; a compiler's .suffix does not count."""
+    ends = [array for array in arrays if symbol.partition(".")[0].endswith(array.identifier)]
+    if not ends:
+        raise EmbinitError(f"symbol must end with one of {listed(a.identifier for a in arrays)}, got {symbol!r}")
+    return max(ends, key=lambda array: len(array.identifier))
+
+
+def _symbols(array: Array, model: str) -> list[str]:
+    """Return the symbols under which a firmware may keep a buffer."""
+    return [array.identifier, f"device_{array.identifier}", f"{model}_{array.identifier}"]
+
+
+def _read(
+    path: Path,
+    content: bytes,
+    needed: Sequence[Array],
+    beside: Sequence[Array],
+    firmware: elf_files.Firmware | None,
+    base: int | None,
+) -> Memory | Readback:
+    """Return the buffers of a file that says which are where, or the memory that it holds."""
+    suffix, raw = path.suffix.lower(), Memory("raw memory", ((0, content),))
+    if elf_files.is_elf(content):
+        return elf_files.segments(content)
+    if records.is_uf2(content):
+        return records.uf2(content)
+    if suffix == ".bin" and (firmware is not None or len(content) == sum(len(array.payload) for array in needed)):
+        return raw
+    if content.startswith(array_files.NPY_MAGIC) or suffix == ".npy":
+        memory, notes = array_files.npy(content, needed)
+        return memory if firmware is not None else Readback(memory.in_order(needed), notes)
+    if array_files.names_arrays(content) or suffix in (".npz", ".safetensors"):
+        return _named(path, content, needed, beside, firmware)
+    if suffix in _TEXT_SUFFIXES or content.startswith(_UTF16) or (content and not content.translate(None, _ASCII)):
+        return _of_text(content, needed, firmware is None, base is None)
+    for magic, what in FOREIGN.items():
+        if content.startswith(magic):
+            raise EmbinitError(f"is {what}")
+    return raw
+
+
+def _named(
+    path: Path,
+    content: bytes,
+    needed: Sequence[Array],
+    beside: Sequence[Array],
+    firmware: elf_files.Firmware | None,
+) -> Readback:
+    if firmware is not None:
+        raise EmbinitError(f"a file that names its buffers takes no ELF file, got {firmware.path}")
+    return Readback(*array_files.named(path, content, needed, beside))
+
+
+def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Readback:
+    shown = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig", "replace")
+    reader = records.recognized(shown)
+    if reader is not None:
+        return reader(shown)
+    return Readback(text.read(shown, needed)) if in_order else text.image(shown, own_addresses)
+
+
+def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware) -> Memory:
+    """Return memory with the device's addresses: its own, or from a base, or from the firmware's RAM on."""
+    if memory.addressed:
+        if base is not None:
+            raise EmbinitError(f"{memory.form} has addresses of its own, and takes no base, got {base:#x}")
+        return memory
+    start = firmware.ram if base is None else base
+    if start is None:
+        raise EmbinitError(f"{firmware.path} has no writable section, so that a base must be given; got none")
+    return memory.based(start)
