@@ -46,8 +46,13 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
     generator = generator_of(plan.model, plan.model.seed)
     arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
     for row in plan.rows:
-        start, array = generator.drawn, _array(row, out)
-        draw(generator, row, array)
+        array = _array(row, out)
+        lose(generator, row)
+        start = generator.drawn
+        if row.same_as is None:
+            draw(generator, row, array)
+        else:
+            array[...] = arrays[row.same_as]
         arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
         if row.stored_at_once and row.store_draws:
             store_first_draw[row.name] = generator.drawn
@@ -75,6 +80,12 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
         got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
         raise EmbinitError(f"out[{row.name!r}] must be an array of {dtype} and shape {row.shape}, got {got}")
     return array
+
+
+def lose(generator: Generator, row: Row) -> None:
+    """Draw what the device draws before a buffer and then overwrites."""
+    for distribution, size in row.lost:
+        generator.draw(distribution, np.empty(size, np.float32))
 
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:

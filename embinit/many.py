@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import draw, fill, generator_of
+from embinit.fill import draw, fill, generator_of, lose
 from embinit.model import Model, check_seed
 from embinit.plan import Plan, table
 from embinit.samplers import MultiplyAdd, ScaledInteger
@@ -151,7 +151,11 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     sampler, stacks = together.dialect.sampler, {}
     for row in plan.rows:
         stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
-        if len(seeds) > 1 and isinstance(sampler, SIDE_BY_SIDE) and row.codes is None and row.draws == row.size:
+        for generator in generators:
+            lose(generator, row)
+        if row.same_as is not None:
+            stack[...] = stacks[row.same_as]
+        elif len(seeds) > 1 and isinstance(sampler, SIDE_BY_SIDE) and row.codes is None and row.draws == row.size:
             sampler.fill(together, row.distribution, stack.reshape(-1))
         else:
             for generator, values in zip(generators, stack, strict=True):
@@ -258,7 +262,8 @@ def seed_report(model: Model, seeds: Iterable[int], progress: bool = False) -> S
     >>> report.duplicates
     [[0, 4294967295]]
     """
-    drawn = {row.name for row in model.plan().rows if row.draws != 0}
+    rows = {row.name: row for row in model.plan().rows}
+    drawn = {row.name for row in rows.values() if rows[row.same_as or row.name].draws != 0}
     groups: dict[bytes, list[int]] = {}
     buffers: dict[str, Extremes] = {}
     for seed, statistics in init_many(model, seeds, True, progress=progress):

@@ -108,7 +108,10 @@ class Model:
             if layer.name in seen:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
-        object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
+        tensors: dict[str, list[Tensor]] = {}
+        for layer in named:
+            tensors[layer.name] = self._tensors_of(layer, tensors)
+        object.__setattr__(self, "tensors", tuple(tensor for each in tensors.values() for tensor in each))
         self._check_codes()
         self._check_memory()
 
@@ -181,13 +184,15 @@ class Model:
 
         return init_many(self, seeds, statistics, client, progress)
 
-    def _tensors_of(self, layer: Layer) -> list[Tensor]:
+    def _tensors_of(self, layer: Layer, before: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+        """Return the buffers of a layer, where before has those of the layers before it, by their names."""
         dialect = dialect_named(self.dialect)
         try:
             parameters = dialect.parameters(layer)
             for parameter in parameters:
                 dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
-            return [Tensor(**vars(p), layer=layer, storage=_storage(layer, p)) for p in parameters]
+            tensors = [_tensor(layer, parameter) for parameter in parameters]
+            return _copies(layer, tensors, before) if isinstance(layer, Stored) else tensors
         except EmbinitError as error:
             raise EmbinitError(f"layer {layer.name!r}: {error}") from None
 
@@ -215,11 +220,40 @@ class Model:
                 )
 
 
+def _tensor(layer: Layer, parameter: Parameter) -> Tensor:
+    """Return the buffer of a parameter; what it copies is named as a buffer too."""
+    copied = parameter.same_as and f"{layer.name}.{parameter.same_as}"
+    return Tensor(**{**vars(parameter), "same_as": copied}, layer=layer, storage=_storage(layer, parameter))
+
+
+def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return the buffers of a layer as copies of those of the layer that it is the same as, if it is."""
+    if layer.same_as is None:
+        return tensors
+    check_known("same_as", layer.same_as, before)
+    originals = before[layer.same_as]
+    ours, theirs = ([(each.part, each.shape, each.storage) for each in held] for held in (tensors, originals))
+    if ours != theirs:
+        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same as that")
+    return [
+        replace(tensor, same_as=original.same_as or original.name, lost=())
+        for tensor, original in zip(tensors, originals, strict=True)
+    ]
+
+
+def _format(layer: Stored, part: str) -> str:
+    """Return the format of a part: running statistics are float32, what is called a bias has the format of biases."""
+    name = part.rpartition(".")[2]
+    if name.startswith("running_"):
+        return "float32"
+    return layer.bias_format if "bias" in name else layer.weight_format
+
+
 def _storage(layer: Layer, parameter: Parameter) -> Storage:
     """Return how a layer holds a parameter."""
     assert isinstance(layer, Stored)
-    weight = parameter.part.startswith("weight")
-    name = layer.weight_format if weight else layer.bias_format
+    weight = parameter.part == "weight"
+    name = _format(layer, parameter.part)
     group_size, out_axis = None, None
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size

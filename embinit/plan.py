@@ -25,7 +25,8 @@ class Row:
 
     first_draw and draws count words of the stream; they are None where rejection makes them depend on the data. The
     store draws are those of stochastic rounding, made where the buffer is filled (at once) or after all are. codes says
-    how the device draws the distribution where it has no floats.
+    how the device draws the distribution where it has no floats. lost: what the device draws just before and then
+    overwrites, distributions with numbers of values. same_as: the buffer of which this one is a copy, without a draw.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Row:
     store_draws: int
     bytes: int
     codes: Codes | None = None
+    lost: tuple[tuple[Distribution, int], ...] = ()
+    same_as: str | None = None
 
     @property
     def identifier(self) -> str:
@@ -84,9 +87,8 @@ class Plan:
         for row in self.rows:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
-            cells.append(
-                (row.name, shape, *fans, str(row.codes or row.distribution), *draws, row.format, str(row.bytes))
-            )
+            held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
+            cells.append((row.name, shape, *fans, held, *draws, row.format, str(row.bytes)))
         return cells
 
     def _store_cells(self) -> list[tuple[str, ...]]:
@@ -120,9 +122,12 @@ def plan(model: "Model") -> Plan:
     position: int | None = 0
     for tensor in model.tensors:
         distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
-        first, draws = position, dialect.sampler.draws(distribution, tensor.size)
+        for lost, size in tensor.lost:
+            position = _moved(position, dialect.sampler.draws(lost, size))
+        copied = tensor.same_as is not None
+        first, draws = position, 0 if copied else dialect.sampler.draws(distribution, tensor.size)
         position = _moved(position, draws)
-        store_first, store_draws = position, tensor.storage.draws(tensor.shape)
+        store_first, store_draws = position, 0 if copied else tensor.storage.draws(tensor.shape)
         if tensor.stored_at_once:
             position = _moved(position, store_draws)
         rows.append(
@@ -130,6 +135,7 @@ def plan(model: "Model") -> Plan:
                 tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out, distribution,
                 first, draws, tensor.storage, tensor.stored_at_once, store_first, store_draws,
                 tensor.storage.nbytes(tensor.size), dialect.codes and dialect.codes(distribution, tensor.storage),
+                tensor.lost, tensor.same_as,
             )
         )  # fmt: skip
     for i, row in enumerate(rows):
@@ -152,7 +158,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "initializer": str(row.initializer),
         "fan_in": row.fan_in,
         "fan_out": row.fan_out,
-        "distribution": {"kind": type(row.distribution).__name__.lower(), **_parameters(row.distribution)},
+        "distribution": _distribution(row.distribution),
         "first_draw": row.first_draw,
         "draws": row.draws,
         "format": row.format,
@@ -163,13 +169,15 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "store_draws": row.store_draws,
         "bytes": row.bytes,
         **({"codes": {"kind": type(row.codes).__name__.lower(), **vars(row.codes)}} if row.codes else {}),
+        **({"lost": [{**_distribution(lost), "size": size} for lost, size in row.lost]} if row.lost else {}),
+        **({"same_as": row.same_as} if row.same_as else {}),
     }
 
 
-def _parameters(distribution: Distribution) -> dict[str, Any]:
-    """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
+def _distribution(distribution: Distribution) -> dict[str, Any]:
+    """Return a distribution's kind and parameters: numbers with their float32 bits, sizes as they are."""
     bits = np.vectorize("0x{:08x}".format)
-    return {
+    return {"kind": type(distribution).__name__.lower()} | {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)
         else {"value": value, "bits": bits(np.float32(value).view(np.uint32)).tolist()}

@@ -111,6 +111,9 @@ def store(values: Values) -> Stored:
         first_draw[row.name] = generator.drawn
         held = row.storage
         array = values.arrays[row.name]
+        if row.same_as is not None:
+            buffers[row.name] = buffers[row.same_as]
+            continue
         if row.codes is not None:
             buffers[row.name] = saturated(array, held.format)
             continue

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from embinit.dialects import torch_layers  # noqa: F401 (it adds its layers to LAYERS)
 from embinit.dialects.base import Dialect
 from embinit.dialects.torch_rules import (
     DEFAULT_BIAS,

@@ -275,9 +275,9 @@ def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0
     return tuple(Parameter(part + suffix, tuple(axes), tuple(axes.values()), bound) for part, axes in named.items())
 
 
-#: What tells the parameters of those layers.
-LAYERS: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = {
-    "Embedding": embedding,
+#: What tells the parameters of those layers; `torch_layers` adds its own, and those of users.
+LAYERS: dict[str, Callable[[Layer], tuple[Parameter, ...]]] = {
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), embedding),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),
     **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), cell),
 }
