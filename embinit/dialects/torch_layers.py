@@ -9,10 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from typing import ClassVar
 
-from embinit.dialects.torch_rules import DEFAULT_BIAS, DEFAULT_WEIGHT, LAYERS, distribution, inverse_root, shape_fans
+from embinit.dialects.torch_rules import LAYERS, distribution, inverse_root, shape_fans
 from embinit.errors import EmbinitError
 from embinit.initializers import Distribution, Initializer, check_finite, constant, xavier_normal, xavier_uniform
-from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Layer, LayerNorm, Parameter, Stored, check_bool, check_size
+from embinit.layers import (
+    DRAW_FREE,
+    WITH_PARAMETERS,
+    Layer,
+    LayerNorm,
+    Linear,
+    Parameter,
+    Stored,
+    check_bool,
+    check_size,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +50,18 @@ def draw(part: str, axes: Mapping[str, int], initializer: Initializer) -> Parame
     return Parameter(part, tuple(axes), shape, initializer, *shape_fans(initializer, shape))
 
 
-def within(name: str, parameters: Iterable[Parameter]) -> Iterator[Parameter]:
-    """Yield the draws of a submodule, which has a name in the module around it."""
-    for each in parameters:
+def within(name: str, draws: Layer | Iterable[Parameter]) -> Iterator[Parameter]:
+    """Yield the draws of a submodule, a layer or what another `construct` yields, which has a name in the module.
+
+    >>> from embinit.layers import Linear
+    >>> [each.part for each in within("fc", Linear(in_features=2, out_features=1))]
+    ['fc.weight', 'fc.bias']
+    """
+    if isinstance(draws, Layer):
+        from embinit.dialects.torch import TORCH
+
+        draws = TORCH.parameters(draws)
+    for each in draws:
         same_as = each.same_as and f"{name}.{each.same_as}"
         yield replace(each, part=f"{name}.{each.part}", same_as=same_as)
 
@@ -61,12 +80,12 @@ def settled(draws: Iterable[Parameter]) -> tuple[Parameter, ...]:
     kept: list[Parameter] = []
     lost: list[tuple[Distribution, int]] = []
     for i, each in enumerate(every):
+        lost += each.lost
         if last[each.part] == i:
             kept.append(replace(each, lost=tuple(lost)))
             lost = []
         elif each.same_as is None:
-            drawn = distribution(each.initializer, each.fan_in, each.fan_out)
-            lost.append((drawn, math.prod(each.shape)))
+            lost.append((distribution(each.initializer, each.fan_in, each.fan_out), math.prod(each.shape)))
     return tuple(kept)
 
 
@@ -74,19 +93,6 @@ def copied(draws: Iterable[Parameter], original: str, copy: str) -> Iterator[Par
     """Yield the parts of a deep copy of a submodule, both named as in the module around them."""
     for part in settled(draws):
         yield replace(part, part=f"{copy}.{part.part}", same_as=f"{original}.{part.part}", lost=())
-
-
-def linear(inputs: int, outputs: int, bias: bool) -> Iterator[Parameter]:
-    """Yield the draws of Linear."""
-    weight = draw("weight", {"out": outputs, "in": inputs}, DEFAULT_WEIGHT)
-    yield weight
-    if bias:
-        yield replace(weight, part="bias", axes=("out",), shape=(outputs,), initializer=DEFAULT_BIAS)
-
-
-def layer_norm(size: int, bias: bool) -> Iterator[Parameter]:
-    """Yield the parts of LayerNorm."""
-    yield from LayerNorm(normalized_shape=size, bias=bias).parameters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +154,7 @@ class MultiheadAttention(Constructed):
         """Yield the parts."""
         size = self.embed_dim
         keys, values = (size if each is None else each for each in (self.kdim, self.vdim))
-        yield from within("out_proj", linear(size, size, self.bias))
+        yield from within("out_proj", Linear(in_features=size, out_features=size, bias=self.bias))
         if keys == values == size:
             yield draw("in_proj_weight", {"projection": 3 * size, "embedding": size}, xavier_uniform())
         else:
@@ -182,13 +188,13 @@ class TransformerEncoderLayer(Constructed):
 
     def construct(self) -> Iterator[Parameter]:
         """Yield the parts."""
-        attention = MultiheadAttention(embed_dim=self.d_model, num_heads=self.nhead, bias=self.bias)
+        size, inner, bias = self.d_model, self.dim_feedforward, self.bias
         for name in self.attentions:
-            yield from within(name, attention.construct())
-        yield from within("linear1", linear(self.d_model, self.dim_feedforward, self.bias))
-        yield from within("linear2", linear(self.dim_feedforward, self.d_model, self.bias))
+            yield from within(name, MultiheadAttention(embed_dim=size, num_heads=self.nhead, bias=bias))
+        yield from within("linear1", Linear(in_features=size, out_features=inner, bias=bias))
+        yield from within("linear2", Linear(in_features=inner, out_features=size, bias=bias))
         for i in range(len(self.attentions) + 1):
-            yield from within(f"norm{i + 1}", layer_norm(self.d_model, self.bias))
+            yield from within(f"norm{i + 1}", LayerNorm(normalized_shape=size, bias=bias))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,14 +227,12 @@ class TransformerEncoder(Constructed):
 
     def construct(self) -> Iterator[Parameter]:
         """Yield the first layer, and its copies."""
-        layer = self.each(
-            d_model=self.d_model, nhead=self.nhead, dim_feedforward=self.dim_feedforward, bias=self.bias
-        )
-        yield from within("layers.0", layer.construct())
+        layer = self.each(d_model=self.d_model, nhead=self.nhead, dim_feedforward=self.dim_feedforward, bias=self.bias)
+        yield from within("layers.0", layer)
         for i in range(1, self.num_layers):
             yield from copied(layer.construct(), "layers.0", f"layers.{i}")
         if self.norm:
-            yield from within("norm", layer_norm(self.d_model, True))
+            yield from within("norm", LayerNorm(normalized_shape=self.d_model))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,8 +267,8 @@ class Transformer(Constructed):
         ):
             keys = {"d_model": self.d_model, "nhead": self.nhead, "dim_feedforward": self.dim_feedforward}
             built = stack(**keys, num_layers=layers, bias=self.bias)
-            norm = within("norm", layer_norm(self.d_model, self.bias))
-            drawn += within(name, (*built.construct(), *norm))
+            norm = LayerNorm(normalized_shape=self.d_model, bias=self.bias)
+            drawn += within(name, (*built.construct(), *within("norm", norm)))
         yield from drawn
         weights = {each.part: each for each in drawn if len(each.shape) > 1}
         for part in sorted(weights, key=_registered):

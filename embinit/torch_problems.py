@@ -1,0 +1,248 @@
+"""Why a torch.nn.Module would get other values from embinit than PyTorch gives it: what its tensors and its code tell."""
+
+import dis
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from embinit.dialects.torch import TORCH
+from embinit.errors import listed
+from embinit.initializers import Constant, Distribution, Normal, PaddedNormal, Uniform
+from embinit.layers import Parameter
+from embinit.torch_modules import Found, Problem, is_drawn, writes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+#: A distribution is ruled out where values as far out, or as near to 0, are rarer than this.
+RARE = 1e-6
+
+
+def _tensors(layers: Sequence[Found]) -> "Iterator[tuple[str, Parameter, Tensor]]":
+    for each in layers:
+        for parameter in TORCH.parameters(each.layer):
+            yield each.named(parameter.part), parameter, each.parts[parameter.part]
+
+
+# ---- Types and devices ----
+
+
+def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
+    """Yield parameters that are not float32: PyTorch drew them otherwise, and a narrow one cannot hold a device's value."""
+    for name, _, tensor in _tensors(layers):
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        if dtype == "float32" or (dtype == "float64" and not dialect.startswith("torch")):
+            continue
+        reason = "the device's float32 values would be rounded"
+        if dialect.startswith("torch"):
+            reason = (
+                "PyTorch draws other values for that dtype, or rounded those of float32, which the module does not tell"
+            )
+        yield Problem(
+            name, "dtype",
+            f"parameter {name!r} must be float32, got dtype {dtype}: {reason}; build the module in float32, fill it, and "
+            "convert it then",
+        )  # fmt: skip
+
+
+def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
+    """Yield parameters without storage to fill."""
+    for name, _, tensor in _tensors(layers):
+        if tensor.is_meta:
+            yield Problem(
+                name, "meta",
+                f"parameter {name!r} is on device meta, where nothing can be filled: module.to_empty(device='cpu') gives it "
+                "storage, or load embinit.torch.state_dict(model, module) with assign=True",
+            )  # fmt: skip
+
+
+# ---- Shared parameters ----
+
+
+def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
+    """Return of each tensor, by its id, the name under which its values were drawn; and those of which none can tell.
+
+    A parameter that layers share was drawn by each, and the draws of all but one were lost. Which one was kept its values
+    tell, where the layers draw from distributions that are far enough apart.
+    """
+    owners: dict[int, list[tuple[str, Parameter, Tensor]]] = {}
+    for owner in _tensors(layers):
+        owners.setdefault(id(owner[2]), []).append(owner)
+    given, problems = {}, []
+    for key, sharing in owners.items():
+        names = [name for name, _, _ in sharing]
+        likely = [name for name, parameter, tensor in sharing if is_likely(parameter, tensor)]
+        alike = len({repr(parameter.initializer) for _, parameter, _ in sharing}) == 1
+        indifferent = alike and not any(is_drawn(parameter) for _, parameter, _ in sharing)
+        given[key] = likely[0] if likely else names[0]
+        if len(names) > 1 and len(likely) != 1 and not indifferent:
+            problems.append(
+                Problem(
+                    names[-1], "shared",
+                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which layer "
+                    "gave it: fill the module before its layers share it, and let them share it then",
+                )
+            )  # fmt: skip
+    return given, problems
+
+
+def is_likely(parameter: Parameter, tensor: "Tensor") -> bool:
+    """Whether values may have been drawn as PyTorch draws a part; nothing is unlikely where there are none."""
+    if tensor.is_meta:
+        return True
+    values = tensor.detach().double().abs().flatten()
+    largest, n = float(values.max()), max(1, int((values != 0).sum()))
+    match _distribution(parameter):
+        case Constant(value):
+            return bool((tensor == value).all())
+        case Uniform(high=bound):
+            inside = largest / bound
+            return inside <= 1 + 2**-23 and inside > 0 and n * math.log(inside) > math.log(RARE)
+        case Normal(stddev=stddev) | PaddedNormal(stddev=stddev):
+            inside = math.erf(largest / stddev / math.sqrt(2))
+            squares = float((values**2).sum()) / (n * stddev**2)
+            return inside > 0 and n * math.log(inside) > math.log(RARE) and squares < 1 + 6 * math.sqrt(2 / n)
+    return True
+
+
+def _distribution(parameter: Parameter) -> Distribution:
+    return TORCH.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+
+
+# ---- What was written after it was drawn, or never drawn ----
+
+
+def rewritten(layers: Sequence[Found]) -> list[str]:
+    """Return the names of parameters that were written to after PyTorch's layer drew them."""
+    return [
+        each.named(parameter.part)
+        for each in layers
+        for parameter in TORCH.parameters(each.layer)
+        if not parameter.part.startswith("running_")
+        and type(each.module).__module__.startswith("torch.")
+        and writes(each.parts[parameter.part]) > _writes_of_constructor(parameter)
+    ]
+
+
+def _writes_of_constructor(parameter: Parameter) -> int:
+    """Return how often a constructor of PyTorch writes to a part."""
+    return 2 if isinstance(parameter.initializer, PaddedNormal) or parameter.part.endswith("out_proj.bias") else 1
+
+
+def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
+    """Yield parameters that came from elsewhere while others were drawn, as by from_pretrained or nn.Parameter(...)."""
+    tensors = list(_tensors(layers))
+    if not any(writes(tensor) for _, _, tensor in tensors):
+        return
+    for name, parameter, tensor in tensors:
+        given = writes(tensor) == 0 and not hasattr(tensor, "_embinit_writes")
+        if given and is_drawn(parameter) and not is_likely(parameter, tensor):
+            yield Problem(
+                name, "drawn again",
+                f"parameter {name!r} was never drawn, but given its values, as by nn.Parameter(...) or from_pretrained: "
+                "which draws PyTorch made instead cannot be known; fill the module before, and give it the values then",
+            )  # fmt: skip
+
+
+# ---- What constructors do ----
+
+
+def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Problem]:
+    """Yield constructors that draw on their own, or write to what their layers drew."""
+    written = rewritten(layers)
+    classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
+    own = [cls for cls in classes if not _is_torchs(cls)]
+    for cls in own:
+        drawing, writing, through_data = _reach(cls, tuple(own))
+        path, label = classes[cls], f"the constructor of {cls.__name__}"
+        if drawing:
+            yield Problem(
+                path, "drawn before",
+                f"{label} calls {listed(sorted(drawing))}, which moves PyTorch's stream: see embinit.torch.compare, and "
+                "draw after the layers are filled",
+            )  # fmt: skip
+        if writing and (written or through_data):
+            what = f" to {listed(map(repr, written[:3]))}" if written else ""
+            yield Problem(
+                path, "drawn again",
+                f"{label} writes{what} after the layers are drawn, by {listed(sorted(writing))}: embinit fills in the "
+                "layers' defaults; see embinit.torch.compare, and fill the module before that, or a Model with weight_init",
+            )  # fmt: skip
+
+
+def _is_torchs(cls: type) -> bool:
+    return cls.__module__.split(".")[0] == "torch"
+
+
+@cache
+def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
+    """Return what a constructor calls that draws, and that writes in place, and whether it does so by way of .data."""
+    drawing, writing, names, seen = set(), set(), set(), set()
+    queue = [base.__dict__["__init__"] for base in cls.__mro__ if not _is_torchs(base) and "__init__" in base.__dict__]
+    while queue:
+        function = queue.pop()
+        if not isinstance(function, FunctionType) or function in seen or function.__module__.split(".")[0] == "torch":
+            continue
+        seen.add(function)
+        for value in _references(function, function.__code__):
+            if isinstance(value, str):
+                names.add(value)
+                writing |= {value} if value in _in_place() else set()
+                queue += [base.__dict__[value] for each in classes for base in each.__mro__ if value in base.__dict__]
+            elif value in _draws():
+                drawing.add(f"torch.{value.__name__}")
+            elif getattr(value, "__module__", None) == "torch.nn.init" and value.__name__.endswith("_"):
+                writing.add(f"torch.nn.init.{value.__name__}")
+            else:
+                queue.append(value)
+    return frozenset(drawing), frozenset(writing), "data" in names
+
+
+def _references(function: FunctionType, code: CodeType) -> Iterator[Any]:
+    """Yield what a function and those inside it look up: the functions that are known, and names of attributes else."""
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    value: Any = None
+    for step in dis.get_instructions(code):
+        if step.opname == "LOAD_GLOBAL":
+            value = function.__globals__.get(step.argval)
+        elif step.opname == "LOAD_DEREF" and step.argval in cells:
+            try:
+                value = cells[step.argval].cell_contents
+            except ValueError:  # the cell is empty
+                value = None
+        elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            value = getattr(value, step.argval, None) if value is not None else None
+            if value is None:
+                yield step.argval
+        elif step.opname not in ("PUSH_NULL", "PRECALL", "CACHE"):
+            value = None
+        if callable(value) and not isinstance(value, type):
+            yield value
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _references(function, inner)
+
+
+@cache
+def _draws() -> frozenset[Callable[..., Any]]:
+    """Return the functions of PyTorch that draw new tensors, or seed."""
+    import torch
+
+    names = (
+        "rand", "randn", "randint", "randperm", "rand_like", "randn_like", "randint_like", "normal", "bernoulli",
+        "multinomial", "poisson", "manual_seed", "seed",
+    )  # fmt: skip
+    return frozenset(getattr(torch, name) for name in names)
+
+
+@cache
+def _in_place() -> frozenset[str]:
+    """Return the names of methods that write to a tensor or reset a layer."""
+    import torch
+
+    harmless = {"requires_grad_", "share_memory_", "detach_", "rename_", "retain_grad_"}
+    methods = {name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")}
+    return frozenset(methods - harmless | {"reset_parameters", "_reset_parameters", "load_state_dict"})
