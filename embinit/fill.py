@@ -44,7 +44,8 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
     ([3201338438, 3203112702], 435756210)
     """
     generator = generator_of(plan.model, plan.model.seed)
-    arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
+    arrays: dict[str, NDArray[Any]] = {}
+    first_draw, draws, store_first_draw = {}, {}, {}
     for row in plan.rows:
         array = _array(row, out)
         lose(generator, row)

@@ -16,9 +16,9 @@ MAX_SIZE = 2**31 - 1
 class Parameter:
     """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
 
-    fan_in and fan_out are those of the weight; 1 where no initializer looks at them. lost: what is drawn just before and
-    then overwritten, distributions with their numbers of values. same_as: the part whose values this one copies, without
-    a draw.
+    fan_in and fan_out are those of the weight; 1 where no initializer looks at them. lost: what is drawn just before
+    and overwritten later, distributions with their numbers of values. same_as: the part of which this one is a copy,
+    without a draw.
     """
 
     part: str

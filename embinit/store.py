@@ -102,7 +102,8 @@ def store(values: Values) -> Stored:
     model = values.plan.model
     last = going_on(model, values.bitgen.copy())
     last.drawn = values.drawn
-    buffers, first_draw = {}, {}
+    buffers: dict[str, Buffer] = {}
+    first_draw = {}
     for row in values.plan.rows:
         generator = last
         if row.name in values.store_first_draw:

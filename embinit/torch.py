@@ -9,7 +9,7 @@ from embinit.dialects.torch_layers import Constructed, copied, draw, register, s
 from embinit.errors import EmbinitError, listed
 from embinit.model import Model, Tensor
 from embinit.torch_compare import Compared, Comparison, compare
-from embinit.torch_modules import Found, Problem, found
+from embinit.torch_modules import Found, Problem, count_write, found
 from embinit.torch_problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def init_(
 ) -> None:
     """Fill a module's parameters in place with what the device holds after its init code, in construction order.
 
-    Running statistics of batch normalizations start anew too. order: the paths of layers that draw behind all others, in
-    this order, where they are not drawn in the order in which the module registers them: layers that were lazy draw at
-    the first forward pass.
+    Running statistics of normalizations start anew too. Layers draw in the order in which the module registers them,
+    unless order says otherwise: it lists paths of layers that draw after all others, in this order. Layers that were
+    lazy, for example, draw in the first forward pass.
 
-    Raises EmbinitError, and fills nothing, for a layer with parameters that embinit or the dialect does not know, and for
-    whatever else it cannot fill rightly: the message says what, and the way out. kaun and gomlx lay weights out
-    otherwise: they are turned into PyTorch's layouts.
+    Raises EmbinitError, and fills nothing, for a layer with parameters that embinit or the dialect does not know, and
+    for whatever else it cannot fill rightly; the message says what that is, and the way out. kaun and gomlx lay weights
+    out otherwise: they are turned into PyTorch's layouts.
 
     >>> import torch, embinit.torch
     >>> fc = torch.nn.Linear(2, 1)
@@ -55,9 +55,8 @@ def init_(
     with torch.no_grad():
         for path, tensor in state.items():
             if path in values:
-                before = tensor._version
                 tensor.copy_(values[path])
-                tensor._embinit_writes = getattr(tensor, "_embinit_writes", 0) + tensor._version - before
+                count_write(tensor)
 
 
 def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[str] = (), **keys: Any) -> Model:
@@ -82,8 +81,8 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
         _refuse([*of_types(layers, model.dialect), *of_origin(layers), *of_constructors(module, layers)])
         if written := rewritten(layers):
             warnings.warn(
-                f"{listed(written[:3])} {'was' if len(written) == 1 else 'were'} written to after the layer drew: where the "
-                "module's own code did so, PyTorch holds other values than these; see embinit.torch.compare",
+                f"something wrote to {listed(written[:3])} after the layer drew: if the module's own code did that, "
+                "PyTorch holds other values than these; see embinit.torch.compare",
                 stacklevel=3,
             )
     _refuse(givers(layers)[1])
@@ -109,10 +108,11 @@ def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch
 
 
 def register_layer(layer: type[Constructed]) -> type[Constructed]:
-    """Make a layer of your own known, as a decorator: to the torch dialects, to model files, and to modules of its name.
+    """Return a layer of your own, now known to the torch dialects, to model files and to modules of its name.
 
     A layer is a dataclass of Constructed whose fields are arguments of the module's constructor and attributes of the
-    module. Its `construct` yields what the constructor draws, in order: `draw` for a parameter, `within` for a submodule.
+    module. Its `construct` yields what that constructor draws, in order: `draw` for a parameter, `within` for a
+    submodule.
 
     >>> from dataclasses import dataclass
     >>> import embinit

@@ -74,10 +74,10 @@ class Comparison:
 def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", order: Sequence[str] = ()) -> Comparison:
     """Run a constructor under torch.manual_seed(seed) and compare every parameter with what embinit computes for it.
 
-    order: the layers that draw behind all others, as in `init_`. PyTorch's own generator is left as it was. Why a
-    parameter differs: order (another layer draws before it), drawn before (the stream is moved by what is no layer),
-    drawn again (something else writes it), dtype, meta, shared, copy, lazy, reparametrized, unknown (no layer that embinit
-    knows), or build (this PyTorch computes otherwise).
+    order: the layers that draw after all others, as in `init_`. PyTorch's own generator is left as it was. Why a
+    parameter differs: order (another layer draws before it), drawn before (something that is no layer moves the
+    stream), drawn again (something else writes to it), dtype, meta, shared, copy, lazy, reparametrized, unknown (no
+    layer that embinit knows), or build (this PyTorch computes otherwise).
 
     >>> import torch, embinit.torch
     >>> print(embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42))
@@ -122,8 +122,8 @@ def _compared(
         model = Model("module", [each.layer for each in layers], seed=seed, dialect=dialect)
         values = fill(model.plan())
         paths = {each.layer.name: each for each in layers}
-        for tensor, row in zip(model.tensors, model.plan().rows, strict=True):
-            names[paths[tensor.layer.name].named(tensor.part)] = row
+        for held, planned in zip(model.tensors, model.plan().rows, strict=True):
+            names[paths[held.layer.name].named(held.part)] = planned
     given, shared = givers(layers)
     known = {each.path: each for each in (*of_types(layers, dialect), *of_devices(layers))}
     unclear = {each.path: each for each in shared}
@@ -147,7 +147,7 @@ def _compared(
         elif sharing := [each for each in unclear if state.get(each) is tensor or each == name]:
             result.append(_differs(name, "shared", unclear[sharing[0]].sentence))
         else:
-            row = names[row.same_as] if row.same_as in names else row
+            row = next((each for each in names.values() if each.name == row.same_as), row)
             result.append(name)
             places[name] = values.first_draw[row.name], _place(values, row, theirs)
     written = rewritten(layers)
@@ -166,12 +166,8 @@ def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Se
     """Return why a parameter differs, from where in the stream all of them should lie and do."""
     planned, place = places[name]
     if name in written or place is None:
-        what = (
-            "drawn anew, or written to, after its layer drew it"
-            if name in written
-            else "no draw of its layer's default"
-        )
-        return _differs(name, "drawn again", f"it holds what is {what}")
+        what = "was written to after its layer drew it" if name in written else "holds no draw of its layer's default"
+        return _differs(name, "drawn again", f"it {what}")
     for theirs, there in places.values():
         if there is not None and (theirs - planned) * (there - place) < 0:
             return _differs(name, "order", f"it is drawn at word {place}, not {planned}: another layer draws first")

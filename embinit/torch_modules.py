@@ -106,8 +106,8 @@ def _layer(path: str, module: "Module", kind: str) -> Iterator[Found | Problem]:
             if getattr(type(module), method, None) is not getattr(base, method, None):
                 yield Problem(
                     path, "unknown",
-                    f"layer {label!r}: {type(module).__name__} has a {method} of its own, not that of {kind}: register it "
-                    "by embinit.torch.register_layer",
+                    f"layer {label!r}: {type(module).__name__} has a {method} of its own, not that of {kind}: register "
+                    "it with embinit.torch.register_layer",
                 )  # fmt: skip
                 return
     parts = {**dict(module.named_parameters(remove_duplicate=False)), **_statistics(module)}
@@ -135,8 +135,8 @@ def _unknown(path: str, name: str, parameter: "Tensor", module: "Module") -> Pro
         return Problem(full, "unknown", sentence)
     return Problem(
         full, "unknown",
-        f"parameter {full!r} of shape {list(parameter.shape)} belongs to {kind} itself, whose code fills it, and not to "
-        f"a layer that embinit knows: register {kind} by embinit.torch.register_layer, or move it to a layer",
+        f"parameter {full!r} of shape {list(parameter.shape)} belongs to {kind} itself, whose code fills it, and not "
+        f"to a layer that embinit knows: register {kind} with embinit.torch.register_layer, or move it to a layer",
     )  # fmt: skip
 
 
@@ -202,8 +202,8 @@ def _wrapped(module: Any) -> str | None:
     if not names:
         return None
     return (
-        f"{listed(names)} stands between its parameters and its weight, and is PyTorch's to compute: fill the module "
-        f"first, and apply {listed(name.partition(' ')[0] if name in _WRAPPERS.values() else 'it' for name in names)} then"
+        f"{listed(names)} stands between its parameters and its weight, and only PyTorch computes that: fill the "
+        "module first, and apply it afterwards"
     )
 
 
@@ -287,6 +287,11 @@ def _with_names(layers: list[Found]) -> list[Found]:
 def writes(tensor: "Tensor") -> int:
     """Return how often a tensor was written to in place, by others than embinit: 0 of a copy, 1 of one drawn once."""
     return int(tensor._version) - getattr(tensor, "_embinit_writes", 0)
+
+
+def count_write(tensor: Any) -> None:
+    """Count a write that embinit made."""
+    tensor._embinit_writes = getattr(tensor, "_embinit_writes", 0) + 1
 
 
 def _with_copies(layers: list[Found]) -> tuple[list[Found], list[Problem]]:

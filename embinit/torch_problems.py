@@ -1,4 +1,4 @@
-"""Why a torch.nn.Module would get other values from embinit than PyTorch gives it: what its tensors and its code tell."""
+"""Why embinit would give a torch.nn.Module other values than PyTorch does, as far as its tensors and its code tell."""
 
 import dis
 import math
@@ -31,20 +31,18 @@ def _tensors(layers: Sequence[Found]) -> "Iterator[tuple[str, Parameter, Tensor]
 
 
 def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
-    """Yield parameters that are not float32: PyTorch drew them otherwise, and a narrow one cannot hold a device's value."""
+    """Yield parameters that are not float32: PyTorch draws those otherwise, and narrow ones round a device's values."""
     for name, _, tensor in _tensors(layers):
         dtype = str(tensor.dtype).removeprefix("torch.")
         if dtype == "float32" or (dtype == "float64" and not dialect.startswith("torch")):
             continue
         reason = "the device's float32 values would be rounded"
         if dialect.startswith("torch"):
-            reason = (
-                "PyTorch draws other values for that dtype, or rounded those of float32, which the module does not tell"
-            )
+            reason = "PyTorch draws other values for that dtype, or rounded float32 values, and nothing tells which"
         yield Problem(
             name, "dtype",
-            f"parameter {name!r} must be float32, got dtype {dtype}: {reason}; build the module in float32, fill it, and "
-            "convert it then",
+            f"parameter {name!r} must be float32, got dtype {dtype}: {reason}; build the module in float32, fill it, "
+            "and convert it afterwards",
         )  # fmt: skip
 
 
@@ -54,8 +52,8 @@ def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
         if tensor.is_meta:
             yield Problem(
                 name, "meta",
-                f"parameter {name!r} is on device meta, where nothing can be filled: module.to_empty(device='cpu') gives it "
-                "storage, or load embinit.torch.state_dict(model, module) with assign=True",
+                f"parameter {name!r} is on device meta, where nothing can be filled: module.to_empty(device='cpu') "
+                "gives it storage; or load embinit.torch.state_dict(model, module) with assign=True",
             )  # fmt: skip
 
 
@@ -65,8 +63,8 @@ def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
 def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
     """Return of each tensor, by its id, the name under which its values were drawn; and those of which none can tell.
 
-    A parameter that layers share was drawn by each, and the draws of all but one were lost. Which one was kept its values
-    tell, where the layers draw from distributions that are far enough apart.
+    A parameter that layers share was drawn by each of them, and all draws but one were lost. Its values tell which one
+    was kept if the layers draw from distributions that are far enough apart.
     """
     owners: dict[int, list[tuple[str, Parameter, Tensor]]] = {}
     for owner in _tensors(layers):
@@ -82,8 +80,8 @@ def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
             problems.append(
                 Problem(
                     names[-1], "shared",
-                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which layer "
-                    "gave it: fill the module before its layers share it, and let them share it then",
+                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which "
+                    "layer gave it: fill the module before its layers share it",
                 )
             )  # fmt: skip
     return given, problems
@@ -142,8 +140,8 @@ def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
         if given and is_drawn(parameter) and not is_likely(parameter, tensor):
             yield Problem(
                 name, "drawn again",
-                f"parameter {name!r} was never drawn, but given its values, as by nn.Parameter(...) or from_pretrained: "
-                "which draws PyTorch made instead cannot be known; fill the module before, and give it the values then",
+                f"parameter {name!r} was not drawn but given its values, as by nn.Parameter(...) or from_pretrained: "
+                "what PyTorch drew instead cannot be known; fill the module before that parameter is given",
             )  # fmt: skip
 
 
@@ -156,20 +154,21 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
     classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
     own = [cls for cls in classes if not _is_torchs(cls)]
     for cls in own:
-        drawing, writing, through_data = _reach(cls, tuple(own))
+        drawing, writing, through_data = _reach(cls, tuple(own))  # type: ignore[arg-type]
         path, label = classes[cls], f"the constructor of {cls.__name__}"
         if drawing:
             yield Problem(
                 path, "drawn before",
-                f"{label} calls {listed(sorted(drawing))}, which moves PyTorch's stream: see embinit.torch.compare, and "
-                "draw after the layers are filled",
+                f"{label} calls {listed(sorted(drawing))}, which moves PyTorch's stream: see embinit.torch.compare, "
+                "and draw after the layers are filled",
             )  # fmt: skip
         if writing and (written or through_data):
             what = f" to {listed(map(repr, written[:3]))}" if written else ""
             yield Problem(
                 path, "drawn again",
-                f"{label} writes{what} after the layers are drawn, by {listed(sorted(writing))}: embinit fills in the "
-                "layers' defaults; see embinit.torch.compare, and fill the module before that, or a Model with weight_init",
+                f"{label} writes{what} after the layers are drawn, by {listed(sorted(writing))}, and embinit knows "
+                "only what the layers draw: see embinit.torch.compare, and fill the module before that is done, or "
+                "describe it by a Model with weight_init",
             )  # fmt: skip
 
 

@@ -356,7 +356,8 @@ def test_modules_of_any_layers_are_those_of_pytorch(chance, seed):
         assert_same(parameter, values.arrays[name])
     assert next_int32(values.bitgen) == torch.empty(1, dtype=torch.int32).random_().item()
     from_torch = embinit.Model.from_torch(net, seed, dialect="torch")
-    assert [tensor.initializer for tensor in from_torch.tensors] == [tensor.initializer for tensor in model.tensors]
+    drawn = [tensor for tensor in from_torch.tensors if not tensor.part.startswith("running_")]
+    assert [tensor.initializer for tensor in drawn] == [tensor.initializer for tensor in model.tensors]
 
 
 @needs_torch

@@ -206,9 +206,9 @@ class TransformerDecoderLayer(TransformerEncoderLayer):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerEncoder(Constructed):
-    """A stack of num_layers copies of one TransformerEncoderLayer, of which the keys are; norm: whether a LayerNorm follows.
+    """A stack of num_layers copies of one TransformerEncoderLayer, which the other keys describe.
 
-    PyTorch draws one layer and copies it: all hold the same values.
+    PyTorch draws one layer and copies it, so all hold the same values. norm: whether a LayerNorm follows them.
     """
 
     without_effect = _TRANSFORMER_KEYS | {"enable_nested_tensor", "mask_check"}
@@ -244,7 +244,7 @@ class TransformerDecoder(TransformerEncoder):
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Constructed):
-    """Both stacks, with a LayerNorm each; all weights of two axes are then drawn again, in the order of parameters()."""
+    """Both stacks, with a LayerNorm each; all weights of two axes are then drawn again, as parameters() lists them."""
 
     without_effect = _TRANSFORMER_KEYS
     d_model: int = 512
@@ -260,13 +260,18 @@ class Transformer(Constructed):
 
     def construct(self) -> Iterator[Parameter]:
         """Yield the stacks, and their weights once more."""
-        drawn = []
+        drawn: list[Parameter] = []
         for name, stack, layers in (
             ("encoder", TransformerEncoder, self.num_encoder_layers),
             ("decoder", TransformerDecoder, self.num_decoder_layers),
         ):
-            keys = {"d_model": self.d_model, "nhead": self.nhead, "dim_feedforward": self.dim_feedforward}
-            built = stack(**keys, num_layers=layers, bias=self.bias)
+            built = stack(
+                d_model=self.d_model,
+                nhead=self.nhead,
+                dim_feedforward=self.dim_feedforward,
+                num_layers=layers,
+                bias=self.bias,
+            )
             norm = LayerNorm(normalized_shape=self.d_model, bias=self.bias)
             drawn += within(name, (*built.construct(), *within("norm", norm)))
         yield from drawn
