@@ -8,6 +8,16 @@ __version__ = "0.1.0"
 
 from embinit import initializers
 from embinit.bitgen import MT19937, Pcg32, Xorshift32
+from embinit.dialects.torch_layers import (
+    Bilinear,
+    MultiheadAttention,
+    PReLU,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.layers import (
@@ -24,12 +34,18 @@ from embinit.layers import (
     ConvTranspose2d,
     ConvTranspose3d,
     Embedding,
+    EmbeddingBag,
     GroupNorm,
     GRUCell,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
     LayerNorm,
     Linear,
     LSTMCell,
+    RMSNorm,
     RNNCell,
+    SyncBatchNorm,
 )
 from embinit.model import Model, load
 from embinit.store import Buffer, encode
@@ -42,6 +58,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Bilinear",
     "Buffer",
     "Conv1d",
     "Conv2d",
@@ -50,16 +67,29 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Embedding",
+    "EmbeddingBag",
     "EmbinitError",
     "GRUCell",
     "Generator",
     "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
     "LSTMCell",
     "LayerNorm",
     "Linear",
     "Model",
+    "MultiheadAttention",
+    "PReLU",
     "Pcg32",
+    "RMSNorm",
     "RNNCell",
+    "SyncBatchNorm",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Xorshift32",
     "encode",
     "initializers",

@@ -493,6 +493,13 @@ class BatchNorm3d(BatchNorm1d):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SyncBatchNorm(BatchNorm1d):
+    """Batch normalization over the processes that train a model."""
+
+    without_effect = BatchNorm1d.without_effect | {"process_group"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class InstanceNorm1d(BatchNorm1d):
     """Normalization of each instance; it has a weight and a bias only if affine is True.
 
@@ -540,9 +547,8 @@ WITH_PARAMETERS: dict[str, type[Stored]] = {
     cls.__name__: cls
     for cls in (
         Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Embedding, EmbeddingBag,
-        RNN, GRU, LSTM,
-        RNNCell, GRUCell, LSTMCell, BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d,
-        InstanceNorm3d, LayerNorm, GroupNorm, RMSNorm,
+        RNN, GRU, LSTM, RNNCell, GRUCell, LSTMCell, BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm,
+        InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, GroupNorm, RMSNorm,
     )
 }  # fmt: skip
 _DIMENSIONS = {

@@ -78,7 +78,7 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
         raise EmbinitError("the module must have a layer with parameters, got none")
     model = Model(name, [each.layer for each in layers], seed=seed, **keys)
     if model.dialect.startswith("torch"):
-        _refuse([*of_types(layers, model.dialect), *of_origin(layers), *of_constructors(module, layers)])
+        _refuse([*of_types(layers, model.dialect), *of_constructors(module, layers), *of_origin(layers)])
         if written := rewritten(layers):
             warnings.warn(
                 f"something wrote to {listed(written[:3])} after the layer drew: if the module's own code did that, "

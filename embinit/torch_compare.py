@@ -92,7 +92,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
     if not isinstance(module, torch.nn.Module):
         raise EmbinitError(f"build must return a torch.nn.Module, got {module!r}")
     layers, problems = found(module, order)
-    notes = [*of_origin(layers), *of_constructors(module, layers)]
+    notes = [*of_constructors(module, layers), *of_origin(layers)]
     compared = _compared(module, layers, problems, seed, dialect)
     other = next(name for name in DIALECTS if name != dialect)
     if any(each.why in _STREAM for each in compared):
@@ -126,17 +126,16 @@ def _compared(
             names[paths[held.layer.name].named(held.part)] = planned
     given, shared = givers(layers)
     known = {each.path: each for each in (*of_types(layers, dialect), *of_devices(layers))}
-    unclear = {each.path: each for each in shared}
-    state = {
-        **dict(module.named_parameters()),
-        **{name: each for name, each in module.named_buffers() if name in names},
-    }
+    every = dict(module.named_parameters(remove_duplicate=False))
+    unclear = {id(every[each.path]): each for each in shared}
+    state = dict(module.named_parameters())
     result: list[Compared | str] = []
     places: dict[str, tuple[int, int | None]] = {}
     for name, tensor in state.items():
         row = names.get(given.get(id(tensor), name))
         if row is None or name in known:
             why = known.get(name) or _problem_of(name, problems)
+            assert why is not None
             result.append(_differs(name, why.why, why.sentence))
             continue
         assert values is not None
@@ -144,8 +143,10 @@ def _compared(
         if np.array_equal(theirs.view(np.uint32), values.arrays[row.name].view(np.uint32)):
             result.append(Compared(name, True))
             places[name] = values.first_draw[row.name], values.first_draw[row.name]
-        elif sharing := [each for each in unclear if state.get(each) is tensor or each == name]:
-            result.append(_differs(name, "shared", unclear[sharing[0]].sentence))
+        elif why := _problem_of(name, problems):
+            result.append(_differs(name, why.why, why.sentence))
+        elif id(tensor) in unclear:
+            result.append(_differs(name, "shared", unclear[id(tensor)].sentence))
         else:
             row = next((each for each in names.values() if each.name == row.same_as), row)
             result.append(name)
@@ -154,12 +155,9 @@ def _compared(
     return [each if isinstance(each, Compared) else _reason(each, places, written) for each in result]
 
 
-def _problem_of(name: str, problems: Sequence[Problem]) -> Problem:
+def _problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
     """Return the problem that a parameter belongs to."""
-    for each in problems:
-        if each.path == "" or name == each.path or name.startswith(f"{each.path}."):
-            return each
-    raise AssertionError(name)
+    return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
 
 
 def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Sequence[str]) -> Compared:

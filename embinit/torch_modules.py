@@ -129,7 +129,7 @@ def _layer(path: str, module: "Module", kind: str) -> Iterator[Found | Problem]:
 
 def _unknown(path: str, name: str, parameter: "Tensor", module: "Module") -> Problem:
     kind, full = type(module).__name__, f"{path}.{name}".lstrip(".")
-    if type(module) is _torch_class(kind):
+    if type(module) is _torch_class(kind) and kind not in ("ParameterList", "ParameterDict"):
         known = listed(WITH_PARAMETERS)
         sentence = f"layer {path or kind!r}: its type must be one of {known}, or registered, got {kind}"
         return Problem(full, "unknown", sentence)

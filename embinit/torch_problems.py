@@ -3,11 +3,13 @@
 import dis
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from functools import cache
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.torch import TORCH
+from embinit.dialects.torch_layers import Transformer
 from embinit.errors import listed
 from embinit.initializers import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.layers import Parameter
@@ -121,12 +123,16 @@ def rewritten(layers: Sequence[Found]) -> list[str]:
         for parameter in TORCH.parameters(each.layer)
         if not parameter.part.startswith("running_")
         and type(each.module).__module__.startswith("torch.")
-        and writes(each.parts[parameter.part]) > _writes_of_constructor(parameter)
+        and writes(each.parts[parameter.part]) > _writes_of_constructor(each, parameter)
     ]
 
 
-def _writes_of_constructor(parameter: Parameter) -> int:
-    """Return how often a constructor of PyTorch writes to a part."""
+def _writes_of_constructor(each: Found, parameter: Parameter) -> int:
+    """Return how often a constructor of PyTorch writes to a part; a deep copy counts from 0."""
+    if each.layer.same_as is not None:
+        return 0
+    if "layers" in parameter.part.split("."):
+        return int(isinstance(each.layer, Transformer) and len(parameter.shape) > 1)
     return 2 if isinstance(parameter.initializer, PaddedNormal) or parameter.part.endswith("out_proj.bias") else 1
 
 
@@ -154,7 +160,7 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
     classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
     own = [cls for cls in classes if not _is_torchs(cls)]
     for cls in own:
-        drawing, writing, through_data = _reach(cls, tuple(own))  # type: ignore[arg-type]
+        drawing, writing, unseen = _reach(cls, tuple(own))  # type: ignore[arg-type]
         path, label = classes[cls], f"the constructor of {cls.__name__}"
         if drawing:
             yield Problem(
@@ -162,7 +168,7 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
                 f"{label} calls {listed(sorted(drawing))}, which moves PyTorch's stream: see embinit.torch.compare, "
                 "and draw after the layers are filled",
             )  # fmt: skip
-        if writing and (written or through_data):
+        if writing and (written or unseen):
             what = f" to {listed(map(repr, written[:3]))}" if written else ""
             yield Problem(
                 path, "drawn again",
@@ -178,26 +184,31 @@ def _is_torchs(cls: type) -> bool:
 
 @cache
 def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
-    """Return what a constructor calls that draws, and that writes in place, and whether it does so by way of .data."""
-    drawing, writing, names, seen = set(), set(), set(), set()
+    """Return what a constructor draws by, and what it writes by, and whether tensors may lack traces of that."""
+    drawing: set[str] = set()
+    writing: set[str] = set()
+    names: set[str] = set()
+    seen: set[FunctionType] = set()
     queue = [base.__dict__["__init__"] for base in cls.__mro__ if not _is_torchs(base) and "__init__" in base.__dict__]
     while queue:
         function = queue.pop()
-        if not isinstance(function, FunctionType) or function in seen or function.__module__.split(".")[0] == "torch":
+        if not isinstance(function, FunctionType) or function in seen:
             continue
         seen.add(function)
+        if function is deepcopy or function.__module__.split(".")[0] == "torch":
+            continue
         for value in _references(function, function.__code__):
             if isinstance(value, str):
                 names.add(value)
                 writing |= {value} if value in _in_place() else set()
                 queue += [base.__dict__[value] for each in classes for base in each.__mro__ if value in base.__dict__]
-            elif value in _draws():
+            elif any(value is each for each in _draws()):
                 drawing.add(f"torch.{value.__name__}")
             elif getattr(value, "__module__", None) == "torch.nn.init" and value.__name__.endswith("_"):
                 writing.add(f"torch.nn.init.{value.__name__}")
             else:
                 queue.append(value)
-    return frozenset(drawing), frozenset(writing), "data" in names
+    return frozenset(drawing), frozenset(writing), "data" in names or deepcopy in seen
 
 
 def _references(function: FunctionType, code: CodeType) -> Iterator[Any]:
@@ -213,9 +224,13 @@ def _references(function: FunctionType, code: CodeType) -> Iterator[Any]:
             except ValueError:  # the cell is empty
                 value = None
         elif step.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            value = getattr(value, step.argval, None) if value is not None else None
+            value = vars(value).get(step.argval) if isinstance(value, ModuleType) else None
             if value is None:
                 yield step.argval
+        elif step.opname == "STORE_ATTR" and step.argval == "data":
+            yield ".data ="
+        elif step.opname == "STORE_SUBSCR":
+            yield "[...] ="
         elif step.opname not in ("PUSH_NULL", "PRECALL", "CACHE"):
             value = None
         if callable(value) and not isinstance(value, type):
@@ -239,9 +254,10 @@ def _draws() -> frozenset[Callable[..., Any]]:
 
 @cache
 def _in_place() -> frozenset[str]:
-    """Return the names of methods that write to a tensor or reset a layer."""
+    """Return the names of methods that write to a tensor or reset a layer, and how `_references` calls assignments."""
     import torch
 
     harmless = {"requires_grad_", "share_memory_", "detach_", "rename_", "retain_grad_"}
     methods = {name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")}
-    return frozenset(methods - harmless | {"reset_parameters", "_reset_parameters", "load_state_dict"})
+    others = {"reset_parameters", "_reset_parameters", "load_state_dict", ".data =", "[...] ="}
+    return frozenset(methods - harmless | others)
