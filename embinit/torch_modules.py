@@ -110,6 +110,14 @@ def _layer(path: str, module: "Module", kind: str) -> Iterator[Found | Problem]:
                     "it with embinit.torch.register_layer",
                 )  # fmt: skip
                 return
+    for name, child in module.named_modules():
+        if wrapped := _wrapped(child):
+            yield Problem(path, "reparametrized", f"layer {label!r}: in {name!r}, {wrapped}")
+            return
+        if name and not is_pytorchs(type(child)) and any(True for _ in child.parameters()) and base is not None:
+            sentence = f"layer {label!r}: {name!r} is a {type(child).__name__}, which is no layer of PyTorch"
+            yield Problem(path, "unknown", f"{sentence}: register {type(module).__name__} under a name of its own")
+            return
     parts = {**dict(module.named_parameters(remove_duplicate=False)), **_statistics(module)}
     if not parts:
         return
@@ -174,6 +182,11 @@ def _is_standard(module: Any, kind: str) -> bool:
         return True
     norm = module.norm is None or (type(module.norm) is nn.LayerNorm and module.norm.bias is not None)
     return norm and len(module.layers) > 0 and all(type(each) is layer for each in module.layers)
+
+
+def is_pytorchs(cls: type) -> bool:
+    """Whether a class is PyTorch's own."""
+    return cls.__module__.partition(".")[0] == "torch"
 
 
 def _is_lazy(parameter: "Tensor") -> bool:

@@ -13,7 +13,7 @@ from embinit.dialects.torch_layers import Transformer
 from embinit.errors import listed
 from embinit.initializers import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.layers import Parameter
-from embinit.torch_modules import Found, Problem, is_drawn, writes
+from embinit.torch_modules import Found, Problem, is_drawn, is_pytorchs, writes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,7 +122,7 @@ def rewritten(layers: Sequence[Found]) -> list[str]:
         for each in layers
         for parameter in TORCH.parameters(each.layer)
         if not parameter.part.startswith("running_")
-        and type(each.module).__module__.startswith("torch.")
+        and is_pytorchs(type(each.module))
         and writes(each.parts[parameter.part]) > _writes_of_constructor(each, parameter)
     ]
 
@@ -158,7 +158,7 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
     """Yield constructors that draw on their own, or write to what their layers drew."""
     written = rewritten(layers)
     classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
-    own = [cls for cls in classes if not _is_torchs(cls)]
+    own = [cls for cls in classes if not is_pytorchs(cls)]
     for cls in own:
         drawing, writing, unseen = _reach(cls, tuple(own))  # type: ignore[arg-type]
         path, label = classes[cls], f"the constructor of {cls.__name__}"
@@ -178,10 +178,6 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
             )  # fmt: skip
 
 
-def _is_torchs(cls: type) -> bool:
-    return cls.__module__.split(".")[0] == "torch"
-
-
 @cache
 def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
     """Return what a constructor draws by, and what it writes by, and whether tensors may lack traces of that."""
@@ -189,7 +185,7 @@ def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozen
     writing: set[str] = set()
     names: set[str] = set()
     seen: set[FunctionType] = set()
-    queue = [base.__dict__["__init__"] for base in cls.__mro__ if not _is_torchs(base) and "__init__" in base.__dict__]
+    queue = [base.__dict__["__init__"] for base in cls.__mro__ if not is_pytorchs(base) and "__init__" in base.__dict__]
     while queue:
         function = queue.pop()
         if not isinstance(function, FunctionType) or function in seen:

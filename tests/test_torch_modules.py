@@ -443,10 +443,46 @@ class Reset(nn.Linear):
 
 
 def test_subclasses_are_what_they_reset_as():
-    assert_filled_as_constructed(
-        lambda: nn.Sequential(Fixed(3), type("Mine", (nn.LSTM,), {})(2, 3, 2), nn.Linear(2, 2))
-    )
+    assert_filled_as_constructed(lambda: nn.Sequential(Fixed(3), type("Mine", (nn.LSTM,), {})(2, 3, 2)))
     assert_refused(lambda: Reset(3, 2), "layer 'Reset': Reset has a reset_parameters of its own, not that of Linear")
+
+
+class Narrow(nn.Linear):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        nn.init.normal_(self.weight)
+
+
+def test_what_stands_in_a_transformer_is_looked_at():
+    def replaced():
+        layer = nn.TransformerEncoderLayer(4, 2, 3)
+        layer.linear1 = Narrow(4, 3)
+        return layer
+
+    def normed():
+        layer = nn.TransformerEncoderLayer(4, 2, 3)
+        nn.utils.parametrizations.weight_norm(layer.linear2)
+        return layer
+
+    assert_refused(replaced, "layer 'TransformerEncoderLayer': 'linear1' is a Narrow, which is no layer of PyTorch")
+    assert_refused(normed, "layer 'TransformerEncoderLayer': in 'linear2', weight_norm stands between")
+    assert_refused(
+        lambda: nn.TransformerEncoderLayer(4, 2, 3, activation=nn.PReLU()), r"must be .*activation.weight \[1\]"
+    )
+
+
+def test_wrappers_and_other_containers():
+    assert_filled_as_constructed(lambda: nn.AdaptiveLogSoftmaxWithLoss(32, 20, [5, 10], head_bias=True))
+    assert_filled_as_constructed(lambda: nn.DataParallel(nn.Sequential(nn.Linear(3, 2), nn.SyncBatchNorm(2))))
+    assert_filled_as_constructed(lambda: torch.compile(nn.Sequential(nn.Linear(3, 2), nn.GLU())))
+
+
+def test_deterministic_algorithms_change_no_bit():
+    torch.use_deterministic_algorithms(True)
+    try:
+        assert_filled_as_constructed(lambda: nn.Sequential(nn.Embedding(3, 4), nn.Conv2d(2, 3, 3), nn.GRU(2, 3)))
+    finally:
+        torch.use_deterministic_algorithms(False)
 
 
 def test_names_of_modules_become_identifiers():
