@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.torch import TORCH
@@ -184,9 +185,9 @@ def _is_standard(module: Any, kind: str) -> bool:
     return norm and len(module.layers) > 0 and all(type(each) is layer for each in module.layers)
 
 
-def is_pytorchs(cls: type) -> bool:
-    """Whether a class is PyTorch's own."""
-    return cls.__module__.partition(".")[0] == "torch"
+def is_pytorchs(code: type | FunctionType) -> bool:
+    """Whether a class or a function is PyTorch's own."""
+    return str(code.__module__).partition(".")[0] == "torch"
 
 
 def _is_lazy(parameter: "Tensor") -> bool:
@@ -309,6 +310,8 @@ def count_write(tensor: Any) -> None:
 
 def _with_copies(layers: list[Found]) -> tuple[list[Found], list[Problem]]:
     """Mark layers that are deep copies of earlier ones: they hold the same values, and one was never drawn into."""
+    if not any(map(_untouched, layers)):
+        return layers, []
     seen: dict[bytes, Found] = {}
     result, problems = [], []
     for each in layers:

@@ -74,11 +74,14 @@ def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
     given, problems = {}, []
     for key, sharing in owners.items():
         names = [name for name, _, _ in sharing]
+        if len(sharing) == 1:
+            given[key] = names[0]
+            continue
         likely = [name for name, parameter, tensor in sharing if is_likely(parameter, tensor)]
         alike = len({repr(parameter.initializer) for _, parameter, _ in sharing}) == 1
         indifferent = alike and not any(is_drawn(parameter) for _, parameter, _ in sharing)
         given[key] = likely[0] if likely else names[0]
-        if len(names) > 1 and len(likely) != 1 and not indifferent:
+        if len(likely) != 1 and not indifferent:
             problems.append(
                 Problem(
                     names[-1], "shared",
@@ -160,7 +163,7 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
     classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
     own = [cls for cls in classes if not is_pytorchs(cls)]
     for cls in own:
-        drawing, writing, unseen = _reach(cls, tuple(own))  # type: ignore[arg-type]
+        drawing, writing, unseen = _reach(cls, tuple(own))
         path, label = classes[cls], f"the constructor of {cls.__name__}"
         if drawing:
             yield Problem(
@@ -178,7 +181,6 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
             )  # fmt: skip
 
 
-@cache
 def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
     """Return what a constructor draws by, and what it writes by, and whether tensors may lack traces of that."""
     drawing: set[str] = set()
@@ -191,7 +193,7 @@ def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozen
         if not isinstance(function, FunctionType) or function in seen:
             continue
         seen.add(function)
-        if function is deepcopy or function.__module__.split(".")[0] == "torch":
+        if function is deepcopy or is_pytorchs(function):
             continue
         for value in _references(function, function.__code__):
             if isinstance(value, str):

@@ -1,7 +1,10 @@
 """What embinit.torch.compare says of constructors: which parameters differ from PyTorch's, and why."""
 
+import doctest
 import importlib.util
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +113,15 @@ def test_another_build_of_pytorch_is_named():
     found = compare(large, 5, dialect="torch-nofma")
     assert {each.why for each in found.differing} == {"build", "dtype"}
     assert found.differing[0].sentence == "this PyTorch computes as dialect torch"
+
+
+def test_the_readme_shows_what_compare_says():
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    (block,) = re.findall(r"^```pycon\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    test = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, 0)
+    told = []
+    assert doctest.DocTestRunner().run(test, out=told.append).failed == 0, "".join(told)
+    assert block.count("<Comparison") == 2
 
 
 def test_what_compare_refuses():

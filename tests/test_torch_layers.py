@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit import EmbinitError, codegen, device
+from embinit import EmbinitError, codegen, device, growth
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.dialects.torch_rules import LAYERS
@@ -267,6 +267,22 @@ def test_diagnose_knows_copies_and_what_is_lost(formats):
     found = diagnose(bundle, {entry.name: entry.payload for entry in other.entries}, "dump").explanations[0]
     assert [cause.hypothesis.name for cause in found.causes] == ["seed"]
     assert found.exact
+
+
+def test_a_network_grows_with_its_running_statistics():
+    def layers(track):
+        first = embinit.Linear(name="a", in_features=3, out_features=4)
+        norm = embinit.BatchNorm1d(name="norm", num_features=4, track_running_stats=track)
+        return [first, norm, embinit.Linear(name="b", in_features=4, out_features=2)]
+
+    with_them = embinit.Model("m", layers(True), seed=3, dialect="torch")
+    without = embinit.Model("m", layers(False), seed=3, dialect="torch")
+    values = with_them.init()
+    grown = [growth.grow(model, values, "a", 2) for model in (with_them, without)]
+    assert set(grown[0].values) == set(grown[1].values)
+    for name, array in grown[0].values.items():
+        assert np.array_equal(array, grown[1].values[name]), name
+    assert grown[0].values["norm.running_var"].tolist()[4:] == [1.0, 1.0]
 
 
 def test_many_seeds_and_the_report_know_them():
