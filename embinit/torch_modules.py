@@ -125,8 +125,11 @@ def _layer(path: str, module: "Module", kind: str) -> Iterator[Found | Problem]:
     try:
         layer = WITH_PARAMETERS[kind](**_keys(module, kind))
         expected = {each.part: list(each.shape) for each in TORCH.parameters(layer)}
-    except (EmbinitError, AttributeError) as error:
-        yield Problem(path, "unknown", f"layer {label!r}: {error}")
+    except EmbinitError as error:
+        yield Problem(path, "unknown", f"layer {label!r}: {str(error).removeprefix(f'layer {kind!r}: ')}")
+        return
+    except AttributeError as error:
+        yield Problem(path, "unknown", f"layer {label!r}: it is not as the constructor of {kind} leaves it: {error}")
         return
     got = {part: list(tensor.shape) for part, tensor in parts.items()}
     if expected != got:
@@ -205,6 +208,10 @@ _WRAPPERS = {
 
 def _wrapped(module: Any) -> str | None:
     """Return a sentence on what stands between a module's parameters and its weight; None where nothing does."""
+    import torch
+
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is compiled by torch.jit: fill the module before that is done"
     names = [
         _WRAPPERS.get(type(hook).__name__, f"pruning ({type(hook).__name__})")
         for hook in module._forward_pre_hooks.values()
@@ -300,7 +307,7 @@ def _with_names(layers: list[Found]) -> list[Found]:
 
 def writes(tensor: "Tensor") -> int:
     """Return how often a tensor was written to in place, by others than embinit: 0 of a copy, 1 of one drawn once."""
-    return int(tensor._version) - getattr(tensor, "_embinit_writes", 0)
+    return 1 if tensor.is_inference() else int(tensor._version) - getattr(tensor, "_embinit_writes", 0)
 
 
 def count_write(tensor: Any) -> None:

@@ -2,6 +2,7 @@
 
 import dis
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from functools import cache
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-#: A distribution is ruled out where values as far out, or as near to 0, are rarer than this.
-RARE = 1e-6
+#: A distribution is ruled out where values as far out, or as near to 0, are rarer than this; of many values where their
+#: mean square is as rare, too; and where more than a few values are all the same.
+RARE, MANY, FEW = 1e-12, 100, 2
 
 
 def _tensors(layers: Sequence[Found]) -> "Iterator[tuple[str, Parameter, Tensor]]":
@@ -51,7 +53,13 @@ def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
 def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
     """Yield parameters without storage to fill."""
     for name, _, tensor in _tensors(layers):
-        if tensor.is_meta:
+        if tensor.is_inference():
+            yield Problem(
+                name, "inference",
+                f"parameter {name!r} is an inference tensor, which nothing can be written to: build the module outside "
+                "of torch.inference_mode()",
+            )  # fmt: skip
+        elif tensor.is_meta:
             yield Problem(
                 name, "meta",
                 f"parameter {name!r} is on device meta, where nothing can be filled: module.to_empty(device='cpu') "
@@ -96,18 +104,23 @@ def is_likely(parameter: Parameter, tensor: "Tensor") -> bool:
     """Whether values may have been drawn as PyTorch draws a part; nothing is unlikely where there are none."""
     if tensor.is_meta:
         return True
-    values = tensor.detach().double().abs().flatten()
-    largest, n = float(values.max()), max(1, int((values != 0).sum()))
+    values = tensor.detach().float().flatten()
+    values = values[values != 0] if isinstance(parameter.initializer, PaddedNormal) else values
+    n, largest = values.numel(), float(values.abs().max()) if values.numel() else 0.0
+    if n > FEW and is_drawn(parameter) and bool((values == values[0]).all()):
+        return False
     match _distribution(parameter):
         case Constant(value):
-            return bool((tensor == value).all())
+            return bool((values == value).all())
         case Uniform(high=bound):
             inside = largest / bound
-            return inside <= 1 + 2**-23 and inside > 0 and n * math.log(inside) > math.log(RARE)
-        case Normal(stddev=stddev) | PaddedNormal(stddev=stddev):
-            inside = math.erf(largest / stddev / math.sqrt(2))
-            squares = float((values**2).sum()) / (n * stddev**2)
-            return inside > 0 and n * math.log(inside) > math.log(RARE) and squares < 1 + 6 * math.sqrt(2 / n)
+            return 0 < inside <= 1 + 2**-23 and n * math.log(inside) > math.log(RARE)
+        case Normal(stddev=stddev) | PaddedNormal(stddev=stddev) if n:
+            deviations = largest / stddev / math.sqrt(2)
+            near, far = math.erf(deviations), math.erfc(deviations)
+            squares = float(values.double().square().mean()) / stddev**2
+            usual = n < MANY or abs(squares - 1) < 12 * math.sqrt(2 / n)
+            return usual and n * far > RARE and near > 0 and n * math.log(near) > math.log(RARE)
     return True
 
 
@@ -140,17 +153,27 @@ def _writes_of_constructor(each: Found, parameter: Parameter) -> int:
 
 
 def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
-    """Yield parameters that came from elsewhere while others were drawn, as by from_pretrained or nn.Parameter(...)."""
-    tensors = list(_tensors(layers))
+    """Yield parameters that hold what their layer did not draw, as after nn.Parameter(...) or from_pretrained.
+
+    They are told apart where some tensors were drawn; a module that was copied or loaded as a whole tells nothing.
+    """
+    tensors = [
+        (each, parameter, each.parts[parameter.part])
+        for each in layers
+        for parameter in TORCH.parameters(each.layer)
+        if not parameter.part.startswith("running_")
+    ]
     if not any(writes(tensor) for _, _, tensor in tensors):
         return
-    for name, parameter, tensor in tensors:
-        given = writes(tensor) == 0 and not hasattr(tensor, "_embinit_writes")
-        if given and is_drawn(parameter) and not is_likely(parameter, tensor):
+    owners = Counter(id(tensor) for _, _, tensor in tensors)
+    for each, parameter, tensor in tensors:
+        name = each.named(parameter.part)
+        seen = owners[id(tensor)] > 1 or hasattr(tensor, "_embinit_writes") or not is_pytorchs(type(each.module))
+        if not seen and writes(tensor) <= _writes_of_constructor(each, parameter) and not is_likely(parameter, tensor):
             yield Problem(
                 name, "drawn again",
-                f"parameter {name!r} was not drawn but given its values, as by nn.Parameter(...) or from_pretrained: "
-                "what PyTorch drew instead cannot be known; fill the module before that parameter is given",
+                f"parameter {name!r} does not hold what its layer drew, as after nn.Parameter(...), from_pretrained or "
+                "a change by way of .data: what PyTorch drew cannot be known; fill the module before that is done",
             )  # fmt: skip
 
 

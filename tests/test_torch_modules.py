@@ -422,11 +422,47 @@ def test_writes_outside_of_constructors_are_warned_of():
         embinit.torch.init_(fresh, 5, dialect=dialect)
 
 
+def test_values_that_no_layer_drew_are_seen_without_a_trace():
+    def build():
+        net = nn.Sequential(nn.Linear(30, 30), nn.LayerNorm(30), nn.Embedding(9, 20))
+        acts[0](net)
+        return net
+
+    acts = [None]
+    for act, name in (
+        (lambda net: net[0].weight.data.mul_(0.5), "0.weight"),
+        (lambda net: net[0].weight.data.normal_(), "0.weight"),
+        (lambda net: net[1].weight.data.zero_(), "1.weight"),
+        (lambda net: net[2].weight.data.mul_(0.02), "2.weight"),
+        (lambda net: setattr(net[2], "weight", nn.Linear(20, 9).weight), "2.weight"),
+    ):
+        acts[0] = act
+        assert_refused(build, f"parameter '{name}' does not hold what its layer drew")
+
+
+def test_what_cannot_be_written_to_is_refused():
+    with torch.inference_mode():
+        net = nn.Linear(3, 2)
+    with pytest.raises(EmbinitError, match="parameter 'weight' is an inference tensor"):
+        embinit.torch.init_(net, 1, dialect="torch")
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+def test_what_is_compiled_is_named():
+    message = "layer 'RecursiveScriptModule': it is compiled by torch.jit: fill the module before"
+    assert_refused(lambda: torch.jit.script(nn.Linear(3, 2)), message)
+    custom = nn.Transformer(4, 2, 1, 1, 3, custom_encoder=nn.Linear(4, 4))
+    with pytest.raises(
+        EmbinitError, match="layer 'Transformer': it is not as the constructor of Transformer leaves it"
+    ):
+        embinit.torch.init_(custom, 1, dialect="torch")
+
+
 def test_a_parameter_that_was_given_is_refused():
     def build():
         return nn.Sequential(nn.Embedding.from_pretrained(torch.full((3, 4), 2.0)), nn.Linear(4, 3))
 
-    assert_refused(build, "parameter '0.weight' was not drawn but given its values")
+    assert_refused(build, "parameter '0.weight' does not hold what its layer drew")
 
 
 # ---- Subclasses, names, layers of one's own ----
