@@ -18,6 +18,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 import embinit.torch
+from embinit.dialects.torch import TORCH
+from embinit.torch_problems import is_likely
 
 
 def assert_filled_as_constructed(build, seed=5, **keys):
@@ -387,6 +389,30 @@ def test_a_constructor_that_writes_after_its_layers_drew_is_refused(act):
 
 def test_a_method_of_the_constructor_that_writes_is_seen():
     assert_refused(ByMethod, "constructor of ByMethod writes to 'fc.bias' .* by torch.nn.init.zeros_")
+
+
+class Anew(nn.Module):
+    """Copies that are drawn anew, as a layer draws, and so look as if they had been drawn once."""
+
+    def __init__(self):
+        super().__init__()
+        first = nn.Linear(4, 4)
+        self.clones = nn.ModuleList(copy.deepcopy(first) for _ in range(2))
+        for clone in self.clones:
+            nn.init.kaiming_uniform_(clone.weight, a=5**0.5)
+
+
+def test_copies_that_are_drawn_anew_are_seen():
+    assert_refused(Anew, "constructor of Anew writes .* by torch.nn.init.kaiming_uniform_")
+
+
+@pytest.mark.parametrize(("size", "factor"), [(5, 50.0), (5, 1e-3), (30, 0.5), (30, 3.0)])
+def test_values_of_another_width_are_no_draws_of_an_embedding(size, factor):
+    torch.manual_seed(3)
+    table = nn.Embedding(size, 4)
+    (parameter,) = TORCH.parameters(embinit.Embedding(num_embeddings=size, embedding_dim=4))
+    assert is_likely(parameter, table.weight)
+    assert not is_likely(parameter, table.weight * factor)
 
 
 class Drawing(nn.Module):
