@@ -331,11 +331,11 @@ def _crc32(slot: _Slot) -> int:
 def _storage(slot: _Slot) -> str:
     """Return the initializer of an embinit_storage."""
     if isinstance(slot, _Lost):
-        return "{0}"
+        return "{0, 0, 0, 0, 0, 0, 0, 0}"
     row = slot.row
     layout, held = format_named(row.format), row.storage
     if not isinstance(layout, Quantized):
-        return "{0}"
+        return "{0, 0, 0, 0, 0, 0, 0, 0}"
     family, width, part = _family(layout)
     groups = layout.groups(row.shape, held.group_size, held.channel_axis)
     at_once = int(row.stored_at_once and row.store_draws > 0)
