@@ -13,7 +13,8 @@ from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.formats import Quantized, format_named
-from embinit.plan import Row
+from embinit.initializers import Constant, Uniform
+from embinit.plan import Action
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
 
@@ -161,29 +162,85 @@ def _result(bundle: Bundle) -> tuple[str, str]:
     return "int", " Return 1,\n * or 0 where a format has no code for the values: buffers from there on are of no use."
 
 
+class _Lost(NamedTuple):
+    """What is drawn before a buffer and then overwritten: a row without a buffer."""
+
+    entry: Entry
+    words: int
+
+
+_Slot = Entry | _Lost
+
+
+def _slots(bundle: Bundle) -> list[_Slot]:
+    """Return what each row of the table stands for: the draws in their order, and then the copies."""
+    entries = {entry.name: entry for entry in bundle.entries}
+    drawn: list[_Slot] = []
+    for action, row in bundle.plan.events:
+        entry = entries[row.name]
+        if action is Action.LOSE:
+            drawn.append(_Lost(entry, _lost_words(bundle, entry)))
+        elif action is Action.DRAW:
+            drawn.append(entry)
+    return [*drawn, *(entry for entry in bundle.entries if entry.row.same_as)]
+
+
+def _lost_words(bundle: Bundle, entry: Entry) -> int:
+    """Return how many words are drawn before a buffer and overwritten."""
+    sampler = dialect_named(bundle.plan.model.dialect).sampler
+    words = 0
+    for distribution, size in entry.row.lost:
+        if not isinstance(distribution, Uniform | Constant):
+            raise NoCodeError(f"{entry.name}: no C draws {distribution} for nothing; export the values instead")
+        words += sampler.draws(distribution, size) or 0
+    return words
+
+
+def _label(slot: _Slot) -> str:
+    return f"before {slot.entry.identifier}, overwritten" if isinstance(slot, _Lost) else slot.identifier
+
+
+def _filled(slots: list[_Slot]) -> int:
+    """Return how many rows are drawn; the others are copies."""
+    return sum(isinstance(slot, _Lost) or slot.row.same_as is None for slot in slots)
+
+
+def _copied(bundle: Bundle) -> list[str]:
+    """Return the statements that copy buffers."""
+    arrays = {entry.name: entry.arrays for entry in bundle.entries}
+    return [
+        f"embinit_copy(buffers->{to.identifier}, buffers->{of.identifier}, {len(to.payload)}u);"
+        for entry in bundle.entries
+        if entry.row.same_as
+        for to, of in zip(entry.arrays, arrays[entry.row.same_as], strict=True)
+    ]
+
+
 def _in_floats(bundle: Bundle) -> _Init:
     """Return the C of a model whose buffers are all of float32."""
-    n = len(bundle.entries)
-    headers, rules, rows = _rows(bundle)
-    table = (f"    {row}, /* {entry.identifier} */" for row, entry in zip(rows, bundle.entries, strict=True))
+    slots = _slots(bundle)
+    n, drawn = len(slots), _filled(slots)
+    headers, rules, rows = _rows(bundle, slots)
+    table = (f"    {row}, /* {_label(slot)} */" for row, slot in zip(rows, slots, strict=True))
     header, seeded = _source(bundle)
+    fill = f"embinit_fill(rows, {drawn}, &source, pointers);"
     return _Init(
         {header, *headers},
         [*rules, "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
-        [*_pointers(bundle, "float *const"), *seeded, f"embinit_fill(rows, {n}, &source, pointers);"],
-        [*_pointers(bundle, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"],
+        [*_pointers(slots, "float *const"), *seeded, fill, *_copied(bundle)],
+        [*_pointers(slots, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"],
     )
 
 
 def _stored(bundle: Bundle) -> _Init:
     """Return the C of a model with buffers of codes: it goes from words to codes, value by value."""
-    n = len(bundle.entries)
-    headers, rules, rows = _rows(bundle)
+    slots = _slots(bundle)
+    n, drawn = len(slots), _filled(slots)
+    headers, rules, rows = _rows(bundle, slots)
     table = (
-        f"    {{{row},\n     {_storage(entry.row)}}}, /* {entry.identifier} */"
-        for row, entry in zip(rows, bundle.entries, strict=True)
+        f"    {{{row},\n     {_storage(slot)}}}, /* {_label(slot)} */" for row, slot in zip(rows, slots, strict=True)
     )
-    held = [f"const embinit_buffer held[{n}] = {{", *map(_held, bundle.entries), "};"]
+    held = [f"const embinit_buffer held[{n}] = {{", *map(_held, slots), "};"]
     generator = _generator(bundle)
     kind = generator.type
     assignment = f"    *({kind} *)to = *(const {kind} *)from;"
@@ -193,36 +250,51 @@ def _stored(bundle: Bundle) -> _Init:
     return _Init(
         {generator.header, *headers, *_format_headers(bundle)},
         [*rules, *_turns(bundle), "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
-        [*held, *states, stream, generator.seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
+        [*held, *states, stream, generator.seed, *_stored_and_copied(bundle, drawn)],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
 
 
+def _stored_and_copied(bundle: Bundle, drawn: int) -> list[str]:
+    """Return the statements that store the buffers which are drawn, and copy the others."""
+    store = f"embinit_store(rows, {drawn}, &stream, held)"
+    copies = _copied(bundle)
+    if not copies:
+        return [f"return {store} == {drawn};"]
+    return [f"if ({store} != {drawn}) {{", "    return 0;", "}", *copies, "return 1;"]
+
+
 def _in_integers(bundle: Bundle) -> _Init:
     """Return the C of a model whose codes are drawn as such."""
-    n = len(bundle.entries)
+    slots = _slots(bundle)
+    n, drawn = len(slots), _filled(slots)
     header, seeded = _source(bundle)
+    fill = f"embinit_fill_integers(rows, {drawn}, &source, pointers);"
+    rows = [_integer_row(slot) for slot in slots if isinstance(slot, Entry)]
     return _Init(
         {"embinit_integer.h", header},
-        [f"static const embinit_integer_row rows[{n}] = {{", *map(_integer_row, bundle.entries), "};"],
-        [*_pointers(bundle, "void *const"), *seeded, f"embinit_fill_integers(rows, {n}, &source, pointers);"],
-        [*_pointers(bundle, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
+        [f"static const embinit_integer_row rows[{n}] = {{", *rows, "};"],
+        [*_pointers(slots, "void *const"), *seeded, fill, *_copied(bundle)],
+        [*_pointers(slots, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
     )
 
 
-def _pointers(bundle: Bundle, kind: str) -> list[str]:
+def _pointers(slots: list[_Slot], kind: str) -> list[str]:
     """Return the definition of the pointers to all buffers."""
-    pointers = (f"    buffers->{entry.identifier}," for entry in bundle.entries)
-    return [f"{kind} pointers[{len(bundle.entries)}] = {{", *pointers, "};"]
+    pointers = (f"    {'0' if isinstance(slot, _Lost) else f'buffers->{slot.identifier}'}," for slot in slots)
+    return [f"{kind} pointers[{len(slots)}] = {{", *pointers, "};"]
 
 
-def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
-    """Return the headers, the definitions of rules, and the initializer of an embinit_row for each buffer."""
+def _rows(bundle: Bundle, slots: list[_Slot]) -> tuple[set[str], list[str], list[str]]:
+    """Return the headers, the definitions of rules, and the initializer of an embinit_row for each slot."""
     model = bundle.plan.model
     sampler = dialect_named(model.dialect).sampler
     drawn = []
-    for entry in bundle.entries:
-        row = entry.row
+    for slot in slots:
+        if isinstance(slot, _Lost):
+            drawn.append(CDraw("embinit_skip", slot.words))
+            continue
+        row = slot.row
         try:
             drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
         except EmbinitError as error:
@@ -234,24 +306,32 @@ def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
             )
     rules = _rule_names(drawn)
     rows = [
-        f"{{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {entry.row.size}u, "
-        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{_crc32(entry):08x}u}}"
-        for draw, entry in zip(drawn, bundle.entries, strict=True)
+        f"{{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {_size(slot)}u, "
+        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{_crc32(slot):08x}u}}"
+        for draw, slot in zip(drawn, slots, strict=True)
     ]
     defined = [f"static const {kind} {rule} = {{{values}}};" for (kind, values), rule in rules.items()]
     return {draw.header for draw in drawn}, defined, rows
 
 
-def _crc32(entry: Entry) -> int:
+def _size(slot: _Slot) -> int:
+    """Return how many values a row fills."""
+    return 0 if isinstance(slot, _Lost) else slot.row.size
+
+
+def _crc32(slot: _Slot) -> int:
     """Return the CRC-32 of a buffer and, continued, of what is kept beside its codes."""
     crc32 = 0
-    for array in entry.arrays:
+    for array in () if isinstance(slot, _Lost) else slot.arrays:
         crc32 = zlib.crc32(array.view, crc32)
     return crc32
 
 
-def _storage(row: Row) -> str:
+def _storage(slot: _Slot) -> str:
     """Return the initializer of an embinit_storage."""
+    if isinstance(slot, _Lost):
+        return "{0}"
+    row = slot.row
     layout, held = format_named(row.format), row.storage
     if not isinstance(layout, Quantized):
         return "{0}"
@@ -279,13 +359,15 @@ def _format_headers(bundle: Bundle) -> set[str]:
     return {layout.c_family.header for layout in layouts if isinstance(layout, Quantized)}
 
 
-def _held(entry: Entry) -> str:
+def _held(slot: _Slot) -> str:
     """Return the initializer of an embinit_buffer."""
+    if isinstance(slot, _Lost):
+        return "    {0, 0, 0, 0},"
     members = [
-        f"buffers->{entry.identifier}_{what}" if what in entry.parameters else "0"
+        f"buffers->{slot.identifier}_{what}" if what in slot.parameters else "0"
         for what in ("scale", "zero_point", "exponents")
     ]
-    return f"    {{buffers->{entry.identifier}, {', '.join(members)}}},"
+    return f"    {{buffers->{slot.identifier}, {', '.join(members)}}},"
 
 
 def _integer_row(entry: Entry) -> str:
@@ -302,7 +384,9 @@ def _generator(bundle: Bundle) -> CGenerator:
     """Return the C of the model's generator, enough for all its words."""
     model = bundle.plan.model
     start = dialect_named(model.dialect).start(0, model.rand_family)
-    found = start.c_generator(sum(entry.draws + entry.row.store_draws for entry in bundle.entries))
+    found = start.c_generator(
+        sum(entry.draws + entry.row.store_draws + _lost_words(bundle, entry) for entry in bundle.entries)
+    )
     if found is None:
         raise NoCodeError(
             f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"

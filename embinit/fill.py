@@ -54,15 +54,21 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
     values = Values(plan, {}, {}, {}, {}, {}, generator)
     for action, row in plan.events:
         start = generator.drawn
-        if action is Action.DRAW:
-            values.arrays[row.name] = array = _array(row, out)
-            draw(generator, row, array)
-            values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
-        else:
-            values.store_first_draw[row.name] = start
-            if row.store_draws:
-                values.rounding[row.name] = generator.copy()
-                generator.spend(row.store_draws)
+        match action:
+            case Action.LOSE:
+                lose(generator, row)
+            case Action.DRAW | Action.COPY:
+                values.arrays[row.name] = array = _array(row, out)
+                if action is Action.DRAW:
+                    draw(generator, row, array)
+                else:
+                    array[...] = values.arrays[str(row.same_as)]
+                values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
+            case Action.ROUND:
+                values.store_first_draw[row.name] = start
+                if row.store_draws:
+                    values.rounding[row.name] = generator.copy()
+                    generator.spend(row.store_draws)
     return values
 
 
@@ -89,6 +95,12 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
         got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
         raise EmbinitError(f"out[{row.name!r}] must be an array of {dtype} and shape {row.shape}, got {got}")
     return array
+
+
+def lose(generator: Generator, row: Row) -> None:
+    """Draw what the device draws before a buffer and then overwrites."""
+    for distribution, size in row.lost:
+        generator.draw(distribution, np.empty(size, np.float32))
 
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
-from embinit.initializers import MAX_SIZE, Initializer, frozen, ones, zeros
+from embinit.initializers import MAX_SIZE, Distribution, Initializer, constant, frozen
 
 #: NumPy before 2.0 has no array of more.
 MAX_AXES = 32
@@ -17,7 +17,9 @@ MAX_AXES = 32
 class Parameter:
     """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
 
-    fan_in and fan_out are those of the weight; 1 where no initializer looks at them.
+    fan_in and fan_out are those of the weight; 1 where no initializer looks at them. lost: what is drawn just before
+    and overwritten later, distributions with their numbers of values. same_as: the part of which this one is a copy,
+    without a draw.
     """
 
     part: str
@@ -26,6 +28,8 @@ class Parameter:
     initializer: Initializer
     fan_in: int = 1
     fan_out: int = 1
+    lost: tuple[tuple[Distribution, int], ...] = ()
+    same_as: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +63,15 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored(Layer):
-    """A layer with buffers, and how they are held."""
+    """A layer with buffers, and how they are held.
+
+    same_as: the earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
+    """
 
     weight_format: str = "float32"
     bias_format: str = "float32"
     rounding: str = "half_away"
+    same_as: str | None = None
 
     def _check(self) -> None:
         super()._check()
@@ -255,6 +263,13 @@ class Embedding(Stored):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EmbeddingBag(Embedding):
+    """A table of vectors that are summed up or averaged."""
+
+    without_effect = Embedding.without_effect | {"mode", "include_last_offset"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cell(Stored):
     """What recurrent cells share; gates is the number of their weights' blocks of hidden_size rows."""
 
@@ -337,43 +352,91 @@ class Norm(Stored):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Weight and bias, which no dialect sees otherwise."""
+        """Weight and bias, which no dialect sees otherwise, and running statistics."""
         axes = tuple(f"axis{i}" for i in range(len(self.shape)))
-        return Parameter("weight", axes, self.shape, ones()), Parameter("bias", axes, self.shape, zeros())
+        return tuple(Parameter(part, axes, self.shape, constant(value)) for part, value in self.parts.items())
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """The parts of the layer, and the value of each."""
+        raise AssertionError(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of weight and bias."""
+        """The shape of each part."""
         raise AssertionError(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerNorm(Norm):
-    """Layer normalization over the last axes.
+class RMSNorm(Norm):
+    """Normalization by the root mean square over the last axes, with a weight unless elementwise_affine is False.
 
-    >>> LayerNorm(normalized_shape=[16, 1000]).shape
-    (16, 1000)
+    >>> RMSNorm(normalized_shape=16).parts
+    {'weight': 1.0}
     """
 
     without_effect = frozenset({"eps"})
     normalized_shape: int | list[int] | tuple[int, ...]
+    elementwise_affine: bool = True
 
     def _check(self) -> None:
         super()._check()
+        check_bool("elementwise_affine", self.elementwise_affine)
         if not 1 <= len(self.shape) <= MAX_AXES:
             raise EmbinitError(f"normalized_shape must have 1 to {MAX_AXES} sizes, got {len(self.shape)}")
         for size in self.shape:
             check_size("normalized_shape", size)
 
     @property
+    def parts(self) -> Mapping[str, float]:
+        """The weight."""
+        return {"weight": 1.0} if self.elementwise_affine else {}
+
+    @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of weight and bias."""
+        """The shape of each part."""
         sizes = self.normalized_shape
         return tuple(sizes) if isinstance(sizes, list | tuple) else (sizes,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class GroupNorm(Norm):
+class LayerNorm(RMSNorm):
+    """Layer normalization over the last axes; without a bias if bias is False, with neither if not elementwise_affine.
+
+    >>> LayerNorm(normalized_shape=[16, 1000]).shape
+    (16, 1000)
+    """
+
+    bias: bool = True
+
+    def _check(self) -> None:
+        super()._check()
+        check_bool("bias", self.bias)
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Weight and bias."""
+        return {**super().parts, **({"bias": 0.0} if self.elementwise_affine and self.bias else {})}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChannelNorm(Norm):
+    """A normalization by channels; without weight and bias if affine is False."""
+
+    affine: bool = True
+
+    def _check(self) -> None:
+        super()._check()
+        check_bool("affine", self.affine)
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Weight and bias."""
+        return {"weight": 1.0, "bias": 0.0} if self.affine else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupNorm(ChannelNorm):
     """Group normalization.
 
     >>> GroupNorm(num_groups=4, num_channels=16).shape
@@ -396,19 +459,29 @@ class GroupNorm(Norm):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchNorm1d(Norm):
-    """Batch normalization; the statistics that it gathers are no weights.
+class BatchNorm1d(ChannelNorm):
+    """Batch normalization; its statistics are buffers of the device if track_running_stats says so, in float32.
 
-    >>> BatchNorm1d(num_features=16).shape
-    (16,)
+    >>> BatchNorm1d(num_features=16, track_running_stats=True).parts
+    {'weight': 1.0, 'bias': 0.0, 'running_mean': 0.0, 'running_var': 1.0}
     """
 
-    without_effect = frozenset({"eps", "momentum", "track_running_stats"})
+    without_effect = frozenset({"eps", "momentum"})
     num_features: int
+    track_running_stats: bool = False
+
+    def _check(self) -> None:
+        super()._check()
+        check_bool("track_running_stats", self.track_running_stats)
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """Weight and bias, running_mean and running_var."""
+        return {**super().parts, **({"running_mean": 0.0, "running_var": 1.0} if self.track_running_stats else {})}
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of weight and bias."""
+        """The shape of each part."""
         return (self.num_features,)
 
 
@@ -423,6 +496,34 @@ class BatchNorm3d(BatchNorm1d):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SyncBatchNorm(BatchNorm1d):
+    """Batch normalization over the processes that train a model."""
+
+    without_effect = BatchNorm1d.without_effect | {"process_group"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNorm1d(BatchNorm1d):
+    """Normalization of each instance; it has a weight and a bias only if affine is True.
+
+    >>> InstanceNorm1d(num_features=16).parts
+    {}
+    """
+
+    affine: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNorm2d(InstanceNorm1d):
+    """Normalization of each image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceNorm3d(InstanceNorm1d):
+    """Normalization of each volume."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DrawFree(Layer):
     """A layer without parameters: it stands in the model and draws nothing.
 
@@ -432,7 +533,10 @@ class DrawFree(Layer):
 
     without_effect = frozenset(
         {"kernel_size", "stride", "padding", "dilation", "output_size", "dim", "start_dim", "end_dim", "p",
-         "negative_slope", "alpha", "inplace", "scale_factor"}
+         "negative_slope", "alpha", "inplace", "scale_factor", "size", "beta", "k", "eps", "value", "approximate",
+         "lower", "upper", "min_val", "max_val", "lambd", "threshold", "mode", "align_corners", "unflattened_size",
+         "ceil_mode", "count_include_pad", "norm_type", "groups", "upscale_factor", "downscale_factor", "output_ratio",
+         "return_indices", "keepdim"}
     )  # fmt: skip
     kind: str
 
@@ -448,14 +552,24 @@ class DrawFree(Layer):
 WITH_PARAMETERS: dict[str, type[Stored]] = {
     cls.__name__: cls
     for cls in (
-        Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Embedding, RNN, GRU, LSTM,
-        RNNCell, GRUCell, LSTMCell, BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm, GroupNorm,
+        Linear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Embedding, EmbeddingBag,
+        RNN, GRU, LSTM, RNNCell, GRUCell, LSTMCell, BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm,
+        InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, LayerNorm, GroupNorm, RMSNorm,
     )
 }  # fmt: skip
+_DIMENSIONS = {
+    (1, 2, 3): ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool", "LPPool", "MaxUnpool", "ZeroPad",
+                "ConstantPad", "ReflectionPad", "ReplicationPad", "CircularPad", "Dropout"),
+    (2, 3): ("FractionalMaxPool",),
+}  # fmt: skip
 DRAW_FREE = (
-    "ReLU", "ReLU6", "LeakyReLU", "ELU", "GELU", "SELU", "SiLU", "Hardswish", "Sigmoid", "Tanh", "Softmax",
-    "LogSoftmax", "Flatten", "Unflatten", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "Upsample", "Identity",
-    *(f"{kind}{n}d" for kind in ("MaxPool", "AvgPool", "AdaptiveMaxPool", "AdaptiveAvgPool") for n in (1, 2, 3)),
+    "ReLU", "ReLU6", "RReLU", "LeakyReLU", "ELU", "CELU", "GELU", "SELU", "SiLU", "Mish", "GLU", "Hardswish",
+    "Hardsigmoid", "Hardtanh", "Hardshrink", "Softshrink", "Tanhshrink", "Softsign", "Softplus", "Threshold", "Sigmoid",
+    "LogSigmoid", "Tanh", "Softmax", "Softmax2d", "LogSoftmax", "Softmin", "Flatten", "Unflatten", "Fold", "Unfold",
+    "Dropout", "AlphaDropout", "FeatureAlphaDropout", "Upsample", "UpsamplingNearest2d", "UpsamplingBilinear2d",
+    "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "LocalResponseNorm", "CrossMapLRN2d", "CosineSimilarity",
+    "PairwiseDistance", "Identity",
+    *(f"{kind}{n}d" for sizes, kinds in _DIMENSIONS.items() for kind in kinds for n in sizes),
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import Native
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, shown
-from embinit.fill import draw, fill, generator_of
+from embinit.fill import draw, fill, generator_of, lose
 from embinit.generator import Generator
 from embinit.model import Description, check_seed
 from embinit.plan import Action, Plan, plan
@@ -162,8 +162,14 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
             for generator in generators if row.store_draws else ():
                 generator.spend(row.store_draws)
             continue
+        if action is Action.LOSE:
+            for generator in generators:
+                lose(generator, row)
+            continue
         stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
-        if together is not None and row.codes is None and row.draws == row.size:
+        if action is Action.COPY:
+            stack[...] = stacks[str(row.same_as)]
+        elif together is not None and row.codes is None and row.draws == row.size:
             sampler.fill(together, row.distribution, stack.reshape(-1))
         else:
             for generator, values in zip(generators, stack, strict=True):
@@ -286,7 +292,8 @@ def seed_report(model: Description, seeds: Iterable[int], progress: bool = False
             f"a report of {len(seeds)} seeds takes about {len(seeds) * SEED_BYTES} bytes, more than memory_limit = "
             f"{model.memory_limit}; take fewer seeds at a time, or raise memory_limit in [model]"
         )
-    drawn = {row.name for row in plan(model).rows if row.draws != 0}
+    rows = {row.name: row for row in plan(model).rows}
+    drawn = {row.name for row in rows.values() if rows[row.same_as or row.name].draws != 0}
     groups: dict[bytes, list[int]] = {}
     buffers: dict[str, Extremes] = {}
     for seed, statistics in init_many(model, seeds, True, progress=progress):

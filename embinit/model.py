@@ -3,7 +3,7 @@
 import math
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,7 +67,7 @@ class Tensor(Parameter):
     @property
     def store_draws(self) -> int:
         """The words that stochastic rounding draws for it."""
-        return self.storage.draws(self.shape)
+        return 0 if self.same_as else self.storage.draws(self.shape)
 
     @property
     def rounded_at_once(self) -> bool:
@@ -156,17 +156,21 @@ class Description:
 
     def _checked_tensors(self) -> tuple[Tensor, ...]:
         """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
-        dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
+        dialect, total, count = dialect_named(self.dialect), 0, 0
+        tensors: dict[str, list[Tensor]] = {}
         for layer in self.layers:
+            held: list[Tensor] = []
             try:
                 for parameter in parameters_of(dialect, layer):
                     storage = _storage(layer, parameter)
                     total += storage.nbytes(math.prod(parameter.shape))
-                    self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
-                    tensors.append(_tensor(dialect, layer, parameter, storage))
+                    self._check_memory(f"{layer.name}.{parameter.part}", total, count + len(held))
+                    held.append(_tensor(dialect, layer, parameter, storage))
+                tensors[layer.name] = _copies(layer, held, tensors) if isinstance(layer, Stored) else held
             except EmbinitError as error:
                 raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-        return tuple(tensors)
+            count += len(held)
+        return tuple(tensor for each in tensors.values() for tensor in each)
 
     def _check_memory(self, name: str, total: int, before: int) -> None:
         if total > self.memory_limit:
@@ -191,14 +195,39 @@ def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter, storage: Stora
             storage.check_values(distribution, parameter.shape)
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
-    return Tensor(**vars(parameter), layer=layer, distribution=distribution, storage=storage, codes=codes)
+    same_as = parameter.same_as and f"{layer.name}.{parameter.same_as}"
+    given = {**vars(parameter), "same_as": same_as}
+    return Tensor(**given, layer=layer, distribution=distribution, storage=storage, codes=codes)
+
+
+def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
+    """Return the buffers of a layer as copies of those of the layer that it is the same as, if it is."""
+    if layer.same_as is None:
+        return tensors
+    check_known("same_as", layer.same_as, before)
+    originals = before[layer.same_as]
+    ours, theirs = ([(each.part, each.shape, each.storage) for each in held] for held in (tensors, originals))
+    if ours != theirs:
+        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same as that")
+    return [
+        replace(tensor, same_as=original.same_as or original.name, lost=())
+        for tensor, original in zip(tensors, originals, strict=True)
+    ]
+
+
+def _format(layer: Stored, part: str) -> str:
+    """Return the format of a part: running statistics are float32, what is called a bias has the format of biases."""
+    name = part.rpartition(".")[2]
+    if name.startswith("running_"):
+        return "float32"
+    return layer.bias_format if "bias" in name else layer.weight_format
 
 
 def _storage(layer: Layer, parameter: Parameter) -> Storage:
     """Return how a layer holds a parameter."""
     assert isinstance(layer, Stored)
-    weight = parameter.part.startswith("weight")
-    name = layer.weight_format if weight else layer.bias_format
+    weight = parameter.part == "weight"
+    name = _format(layer, parameter.part)
     group_size, out_axis, channel_groups = None, None, 1
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size

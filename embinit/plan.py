@@ -29,9 +29,11 @@ class Row(Tensor):
 
 
 class Action(Enum):
-    """What a device does with one buffer: draw its values, or round them to its format."""
+    """What a device does for a buffer: draw and lose values, draw its own, copy another buffer, round to its format."""
 
+    LOSE = auto()
     DRAW = auto()
+    COPY = auto()
     ROUND = auto()
 
 
@@ -47,7 +49,9 @@ def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
     drawn. rounded: the buffers in the order in which they are rounded, where it is not that of their draws.
     """
     for tensor in drawn:
-        yield Action.DRAW, tensor
+        if tensor.lost:
+            yield Action.LOSE, tensor
+        yield Action.COPY if tensor.same_as else Action.DRAW, tensor
         if tensor.rounded_at_once:
             yield Action.ROUND, tensor
     for tensor in drawn if rounded is None else rounded:
@@ -87,9 +91,8 @@ class Plan:
         for row in self.rows:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
-            cells.append(
-                (row.name, shape, *fans, str(row.codes or row.distribution), *draws, row.format, str(row.bytes))
-            )
+            held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
+            cells.append((row.name, shape, *fans, held, *draws, row.format, str(row.bytes)))
         return cells
 
     def _store_cells(self) -> list[tuple[str, ...]]:
@@ -120,17 +123,25 @@ def plan(model: Description) -> Plan:
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
     for action, tensor in events(model.tensors):
-        draws = action is Action.DRAW
-        count = sampler.draws(tensor.distribution, tensor.size) if draws else tensor.store_draws
+        match action:
+            case Action.LOSE:
+                counts = [sampler.draws(distribution, size) for distribution, size in tensor.lost]
+                count = None if None in counts else sum(filter(None, counts))
+            case Action.DRAW:
+                count = sampler.draws(tensor.distribution, tensor.size)
+            case Action.COPY:
+                count = 0
+            case Action.ROUND:
+                count = tensor.store_draws
         places[action, tensor.name] = position, count
         position = None if position is None or count is None else position + count
-        if draws and position is not None:  # what is left of a block that was begun is dropped
+        if action is Action.DRAW and position is not None:  # what is left of a block that was begun is dropped
             position += -position % block
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
 def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:
-    first_draw, draws = places[Action.DRAW, tensor.name]
+    first_draw, draws = places[Action.COPY if tensor.same_as else Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
     return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw)
 
@@ -144,7 +155,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "initializer": str(row.initializer),
         "fan_in": row.fan_in,
         "fan_out": row.fan_out,
-        "distribution": {"kind": type(row.distribution).__name__.lower(), **_parameters(row.distribution)},
+        "distribution": _distribution(row.distribution),
         "first_draw": row.first_draw,
         "draws": row.draws,
         "format": row.format,
@@ -156,13 +167,15 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "store_draws": row.store_draws,
         "bytes": row.bytes,
         **({"codes": {"kind": type(row.codes).__name__.lower(), **vars(row.codes)}} if row.codes else {}),
+        **({"lost": [{**_distribution(lost), "size": size} for lost, size in row.lost]} if row.lost else {}),
+        **({"same_as": row.same_as} if row.same_as else {}),
     }
 
 
-def _parameters(distribution: Distribution) -> dict[str, Any]:
-    """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
+def _distribution(distribution: Distribution) -> dict[str, Any]:
+    """Return a distribution's kind and parameters: numbers with their float32 bits, sizes as they are."""
     bits = np.vectorize("0x{:08x}".format)
-    return {
+    return {"kind": type(distribution).__name__.lower()} | {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)
         else {"value": value, "bits": bits(np.float32(value).view(np.uint32)).tolist()}

@@ -109,8 +109,11 @@ class Stored:
 
 
 def store(values: Values) -> Stored:
-    """Round values to the formats of their plan."""
-    return Stored(values, {row.name: _held(values, row) for row in values.plan.rows})
+    """Round values to the formats of their plan; a copy holds what its original does."""
+    buffers: dict[str, Buffer] = {}
+    for row in values.plan.rows:
+        buffers[row.name] = _held(values, row) if row.same_as is None else buffers[row.same_as]
+    return Stored(values, buffers)
 
 
 def _held(values: Values, row: Row) -> Buffer:

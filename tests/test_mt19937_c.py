@@ -9,7 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from embinit._kernels import torch as kernels
+from embinit._kernels import pytorch as kernels
 from embinit.bitgen.mt19937 import MT19937
 from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build

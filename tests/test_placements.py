@@ -14,7 +14,7 @@ from embinit.bundle import gather
 from embinit.device import SOURCES
 from embinit.formats import format_named
 from embinit.generator import Generator
-from embinit.samplers.torch import Ones, fill_ones, ones_of
+from embinit.samplers.pytorch import Ones, fill_ones, ones_of
 
 from compilers import HOST_COMPILERS, compile_program
 

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from embinit import EmbinitError, initializers
-from embinit._kernels import torch as kernels
+from embinit._kernels import pytorch as kernels
 from embinit.bitgen.mt19937 import MT19937
-from embinit.dialects import torch_rules as rules
-from embinit.dialects.torch import TORCH
+from embinit.dialects.pytorch import TORCH, rules
 from embinit.initializers import Constant, Dirac, Eye, Normal, TruncNormal, Uniform, VarianceScaling
-from embinit.samplers.torch import Torch, sparse_zeros, truncation
+from embinit.samplers.pytorch import Torch, sparse_zeros, truncation
 
 import reference
 from recorded import torch_cases, torch_layer, torch_words

@@ -225,6 +225,17 @@ void embinit_constant(const embinit_source *source, const void *rule, uint32_t a
     }
 }
 
+void embinit_skip(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
+{
+    (void)rule;
+    (void)b;
+    (void)out;
+    (void)n;
+    for (uint32_t i = 0; i < a; i++) {
+        (void)source->next(source->state);
+    }
+}
+
 void embinit_ones(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
 {
     const embinit_ones_rule *ones = (const embinit_ones_rule *)rule;
@@ -300,6 +311,15 @@ void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_sourc
 {
     for (size_t i = 0; i < row_count; i++) {
         rows[i].draw(source, rows[i].rule, rows[i].a, rows[i].b, buffers[i], (size_t)rows[i].count);
+    }
+}
+
+void embinit_copy(void *to, const void *from, size_t n)
+{
+    uint8_t *written = (uint8_t *)to;
+    const uint8_t *read = (const uint8_t *)from;
+    for (size_t i = 0; i < n; i++) {
+        written[i] = read[i];
     }
 }
 

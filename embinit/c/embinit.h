@@ -115,6 +115,9 @@ typedef void embinit_distribution(const embinit_source *source, const void *rule
 /* Every value is a; draws nothing; b and rule are not used. */
 embinit_distribution embinit_constant;
 
+/* Fills nothing: draws a words, an integer, whose values are overwritten; b, rule, out and n are not used. */
+embinit_distribution embinit_skip;
+
 /* Element i has the bits base[i % b]; draws nothing; a is not used, b an integer from 1 up; rule is an
  * embinit_broadcast_rule. */
 embinit_distribution embinit_broadcast;
@@ -163,6 +166,9 @@ typedef struct {
 
 /* Fill buffers[i] by rows[i], in order. */
 void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_source *source, float *const *buffers);
+
+/* Copy n bytes between buffers that do not overlap. */
+void embinit_copy(void *to, const void *from, size_t n);
 
 /* Return the index of the first buffer whose CRC32 is not its row's, or row_count when all agree. */
 size_t embinit_check(const embinit_row *rows, size_t row_count, const float *const *buffers);

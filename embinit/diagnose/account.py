@@ -12,7 +12,7 @@ from embinit.bitgen import BitGenerator
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import going_on
+from embinit.fill import going_on, lose
 from embinit.formats import Quantized, format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
@@ -100,10 +100,16 @@ class Account:
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
         generator, origin = self.generator(self.start), self.start
         arrays: dict[str, F32] = {}
+        drawn: dict[str, F32] = {}
+        buffers: dict[str, Buffer] = {}
         places, image, beside = {}, {}, {}
 
         def keep(row: Row, values: F32) -> None:
-            buffer = self.encoder(row, values, generator) if row.format != "float32" else Buffer("", values, row.shape)
+            if row.format == "float32":
+                buffer = Buffer("", values, row.shape)
+            else:
+                buffer = buffers.get(row.same_as or "") or self.encoder(row, values, generator)
+            buffers[row.name] = buffer
             data = buffer.data
             for step in self.steps:
                 data = step.do(row, data) if step.moves and _movable(row) else data
@@ -118,11 +124,20 @@ class Account:
             if action is Action.ROUND:
                 keep(row, arrays.pop(row.name))
                 continue
-            if row.name in self.restarts:
+            if row.name in self.restarts and (action is Action.LOSE or not row.lost):
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
+            if action is Action.LOSE:
+                lose(generator, row)
+                continue
             before = generator.drawn
-            values = self._drawn(generator, row, row.shape)
+            if action is Action.DRAW:
+                values = self._drawn(generator, row, row.shape)
+            elif row.same_as in drawn:
+                values = drawn[row.same_as].copy()
+            else:
+                raise EmbinitError(f"{row.name} is a copy of {row.same_as}, which is not drawn yet")
+            drawn[row.name] = values
             places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
                 values = values if step.moves and _movable(row) else step.do(row, values)
@@ -204,4 +219,4 @@ def resolution(row: Row) -> float:
 
 def draws(row: Row) -> bool:
     """Return whether a buffer's values are drawn."""
-    return isinstance(row.distribution, Uniform | Normal | TruncatedNormal)
+    return row.same_as is None and isinstance(row.distribution, Uniform | Normal | TruncatedNormal)

@@ -8,7 +8,7 @@ from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
-from embinit.dialects.torch import TORCH, TORCH_NOFMA
+from embinit.dialects.pytorch import TORCH, TORCH_NOFMA
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.layers import Layer, Norm, Parameter, Stored
 

@@ -123,12 +123,13 @@ class Dialect:
         axes = self.layouts[layer.type]
         shape = tuple(layer.sizes[axis] for axis in axes)
         given = self.layer_weight(self.weight if layer.weight_init is None else layer.weight_init)
-        initializer, *fans = self.meaning(given, shape, self.fans and self.fans(layer.type, _Sizes(self.name, layer)))
-        weight = Parameter("weight", axes, shape, initializer, *fans)
+        fans = self.fans and self.fans(layer.type, _Sizes(self.name, layer))
+        initializer, fan_in, fan_out = self.meaning(given, shape, fans)
+        weight = Parameter("weight", axes, shape, initializer, fan_in, fan_out)
         if not layer.bias:
             return (weight,)
         initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
-        return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
+        return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, fan_in, fan_out)
 
 
 class _Sizes(dict[str, int]):

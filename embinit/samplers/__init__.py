@@ -3,7 +3,7 @@
 from embinit.samplers.base import CDraw, Sampler
 from embinit.samplers.codes import CCode, Codes
 from embinit.samplers.multiply_add import MultiplyAdd
+from embinit.samplers.pytorch import Torch
 from embinit.samplers.scaled_integer import ScaledInteger
-from embinit.samplers.torch import Torch
 
 __all__ = ["CCode", "CDraw", "Codes", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]

@@ -60,7 +60,7 @@ class Torch(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
-        from embinit._kernels import torch
+        from embinit._kernels import pytorch
 
         kind, words = source.bitgen.stream
         match distribution:
@@ -68,21 +68,21 @@ class Torch(Sampler):
                 out.fill(np.float32(value))
                 return 0
             case Uniform(low, high):
-                torch.uniform(kind, words, self.fused, np.float32(low), np.float32(high), out)
+                pytorch.uniform(kind, words, self.fused, np.float32(low), np.float32(high), out)
                 return out.size
             case Normal(mean, stddev):
-                source.pending, drawn = torch.normal(
+                source.pending, drawn = pytorch.normal(
                     kind, words, self.fused, float(mean), float(stddev), source.pending, out
                 )
                 return drawn
             case TruncNormal(mean, stddev, low, high):
-                source.pending, drawn = torch.trunc_normal(
+                source.pending, drawn = pytorch.trunc_normal(
                     kind, words, self.fused, float(mean), float(stddev), float(low), float(high),
                     *truncation(distribution), source.pending, out,
                 )  # fmt: skip
                 return drawn
             case Sparse(sparsity, stddev, shape=(rows, columns)):
-                source.pending, drawn = torch.sparse(
+                source.pending, drawn = pytorch.sparse(
                     kind, words, self.fused, float(stddev), sparse_zeros(sparsity, rows), source.pending,
                     out.reshape(rows, columns),
                 )  # fmt: skip
@@ -128,16 +128,16 @@ class Torch(Sampler):
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out as bernoulli_(p) does and return the number of words drawn, two an element."""
-        from embinit._kernels import torch
+        from embinit._kernels import pytorch
 
-        torch.bernoulli(*source.bitgen.stream, float(p), out)
+        pytorch.bernoulli(*source.bitgen.stream, float(p), out)
         return 2 * out.size
 
     def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:
         """Permute order as randperm does the numbers 0, 1, 2, ... and return the number of words drawn."""
-        from embinit._kernels import torch
+        from embinit._kernels import pytorch
 
-        torch.randperm(*source.bitgen.stream, order)
+        pytorch.randperm(*source.bitgen.stream, order)
         return max(order.size - 1, 0)
 
 

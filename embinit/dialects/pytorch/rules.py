@@ -26,7 +26,7 @@ from embinit.initializers import (
     check_finite,
 )
 from embinit.layers import LSTM, Cell, Conv1d, Conv2d, Conv3d, Embedding, Layer, Parameter, Recurrent
-from embinit.samplers.torch import truncation
+from embinit.samplers.pytorch import truncation
 
 #: A truncated normal may take as many rounds.
 MOST_ROUNDS = 10_000
@@ -269,9 +269,9 @@ def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0
     return tuple(Parameter(part + suffix, tuple(axes), tuple(axes.values()), bound) for part, axes in named.items())
 
 
-#: What tells the parameters of those layers.
-LAYERS: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = {
-    "Embedding": embedding,
+#: What tells the parameters of those layers; `torch_layers` adds its own, and those of users.
+LAYERS: dict[str, Callable[[Layer], Iterable[Parameter]]] = {
+    **dict.fromkeys(("Embedding", "EmbeddingBag"), embedding),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),
     **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), cell),
 }

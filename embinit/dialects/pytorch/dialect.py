@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from embinit.dialects.base import Dialect
-from embinit.dialects.torch_rules import (
+from embinit.dialects.pytorch.rules import (
     DEFAULT_BIAS,
     DEFAULT_WEIGHT,
     LAYERS,

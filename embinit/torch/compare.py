@@ -1,0 +1,199 @@
+"""Compare a module that PyTorch constructs with what embinit computes, and say of each parameter why it differs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError, check_known
+from embinit.fill import Values, fill, generator_of
+from embinit.initializers import Constant, Uniform
+from embinit.model import Description
+from embinit.plan import Row, plan
+from embinit.text import table
+from embinit.torch.modules import Found, Problem, found
+from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+DIALECTS = ("torch", "torch-nofma")
+#: How many words behind the planned ones are looked at, and how many values are drawn for that at most.
+AHEAD, MOST_VALUES = 20_000, 2**26
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A parameter: whether its bits are PyTorch's, else why not, in a word and in a sentence."""
+
+    name: str
+    equal: bool
+    why: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What embinit computes beside what PyTorch constructed, parameter by parameter; true if all are equal."""
+
+    seed: int
+    dialect: str
+    parameters: tuple[Compared, ...]
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return not self.differing
+
+    @property
+    def differing(self) -> tuple[Compared, ...]:
+        """The parameters that differ."""
+        return tuple(each for each in self.parameters if not each.equal)
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self._verdict}>"
+
+    def __str__(self) -> str:
+        cells = [(each.name, each.why, each.sentence) for each in self.differing]
+        lines = table([("parameter", "why", ""), *cells]) if cells else []
+        return "\n".join([self._verdict, *lines, *self.notes])
+
+    @property
+    def _verdict(self) -> str:
+        count, different = len(self.parameters), len(self.differing)
+        what = f"seed {self.seed}, dialect {self.dialect}"
+        if not different:
+            return f"all {count} parameters have PyTorch's bits; {what}"
+        return f"{different} of {count} parameters differ from PyTorch's; {what}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as plain values."""
+        return {"equal": bool(self), **asdict(self)}
+
+
+def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", order: Sequence[str] = ()) -> Comparison:
+    """Run a constructor under torch.manual_seed(seed) and compare every parameter with what embinit computes for it.
+
+    order: the layers that draw after all others, as in `init_`. PyTorch's own generator is left as it was. Why a
+    parameter differs: order (another layer draws before it), drawn before (something that is no layer moves the
+    stream), drawn again (something else writes to it), dtype, meta, shared, copy, lazy, reparametrized, unknown (no
+    layer that embinit knows), or build (this PyTorch computes otherwise).
+
+    >>> import torch, embinit.torch
+    >>> print(embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42))
+    all 2 parameters have PyTorch's bits; seed 42, dialect torch
+    """
+    import torch
+
+    check_known("dialect", dialect, DIALECTS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = build()
+    if not isinstance(module, torch.nn.Module):
+        raise EmbinitError(f"build must return a torch.nn.Module, got {module!r}")
+    layers, problems = found(module, order)
+    notes = [*of_constructors(module, layers), *of_origin(layers)]
+    compared = _compared(module, layers, problems, seed, dialect)
+    other = next(name for name in DIALECTS if name != dialect)
+    if any(each.why in _STREAM for each in compared):
+        theirs = _compared(module, layers, problems, seed, other)
+        if all(each.equal or each.why not in _STREAM for each in theirs):
+            sentence = f"this PyTorch computes as dialect {other}"
+            compared = [
+                each if each.why not in _STREAM else _differs(each.name, "build", sentence) for each in compared
+            ]
+    return Comparison(seed, dialect, tuple(compared), tuple(note.sentence for note in notes))
+
+
+#: Reasons that the values tell.
+_STREAM = ("order", "drawn before", "drawn again")
+
+
+def _differs(name: str, why: str, sentence: str) -> Compared:
+    return Compared(name, False, why, sentence)
+
+
+def _compared(
+    module: "Module", layers: Sequence[Found], problems: Sequence[Problem], seed: int, dialect: str
+) -> list[Compared]:
+    names: dict[str, Row] = {}
+    values: Values | None = None
+    if layers:
+        planned = plan(Description("module", [each.layer for each in layers], seed=seed, dialect=dialect))
+        values = fill(planned)
+        paths = {each.layer.name: each for each in layers}
+        for row in planned.rows:
+            names[paths[row.layer.name].named(row.part)] = row
+    given, shared = givers(layers)
+    known = {each.path: each for each in (*of_types(layers, dialect), *of_devices(layers))}
+    every = dict(module.named_parameters(remove_duplicate=False))
+    unclear = {id(every[each.path]): each for each in shared}
+    state = dict(module.named_parameters())
+    result: list[Compared | str] = []
+    places: dict[str, tuple[int, int | None]] = {}
+    for name, tensor in state.items():
+        held = names.get(given.get(id(tensor), name))
+        if held is None or name in known:
+            why = known.get(name) or _problem_of(name, problems)
+            assert why is not None
+            result.append(_differs(name, why.why, why.sentence))
+            continue
+        assert values is not None
+        theirs = tensor.detach().cpu().contiguous().numpy()
+        if np.array_equal(theirs.view(np.uint32), values.arrays[held.name].view(np.uint32)):
+            result.append(Compared(name, True))
+            places[name] = values.first_draw[held.name], values.first_draw[held.name]
+        elif why := _problem_of(name, problems):
+            result.append(_differs(name, why.why, why.sentence))
+        elif id(tensor) in unclear:
+            result.append(_differs(name, "shared", unclear[id(tensor)].sentence))
+        else:
+            held = next((each for each in names.values() if each.name == held.same_as), held)
+            result.append(name)
+            places[name] = values.first_draw[held.name], _place(values, held, theirs)
+    written = rewritten(layers)
+    return [each if isinstance(each, Compared) else _reason(each, places, written) for each in result]
+
+
+def _problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
+    """Return the problem that a parameter belongs to."""
+    return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
+
+
+def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Sequence[str]) -> Compared:
+    """Return why a parameter differs, from where in the stream all of them should lie and do."""
+    planned, place = places[name]
+    if name in written or place is None:
+        what = "was written to after its layer drew it" if name in written else "holds no draw of its layer's default"
+        return _differs(name, "drawn again", f"it {what}")
+    for theirs, there in places.values():
+        if there is not None and (theirs - planned) * (there - place) < 0:
+            return _differs(name, "order", f"it is drawn at word {place}, not {planned}: another layer draws first")
+    if place > planned:
+        return _differs(name, "drawn before", f"{place - planned} words that no layer draws are drawn before it")
+    return _differs(name, "drawn before", f"{planned - place} words fewer than its layers draw are drawn before it")
+
+
+def _place(values: Values, row: Row, theirs: NDArray[np.float32]) -> int | None:
+    """Return the word at which a part was drawn from its default distribution; None if it was not."""
+    distribution, wanted = row.distribution, theirs.reshape(-1).view(np.uint32)
+    generator = generator_of(values.plan.model, values.plan.model.seed)
+    words = values.generator.drawn + AHEAD
+    if isinstance(distribution, Constant):
+        return None
+    if isinstance(distribution, Uniform):
+        drawn = np.empty(words + wanted.size, np.float32)
+        generator.draw(distribution, drawn)
+        bits = drawn.view(np.uint32)
+        starts = np.flatnonzero(bits[:words] == wanted[0])
+        return next((int(i) for i in starts if np.array_equal(bits[i : i + wanted.size], wanted)), None)
+    out = np.empty(wanted.size, np.float32)
+    for place in range(min(words, MOST_VALUES // wanted.size)):
+        there = generator_of(values.plan.model, 0)
+        there.bitgen = generator.bitgen.copy()
+        there.draw(distribution, out)
+        if np.array_equal(out.view(np.uint32), wanted):
+            return place
+        generator.advance(1)
+    return None
