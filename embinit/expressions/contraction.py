@@ -52,7 +52,7 @@ class _Schedule:
             arg.users.append(step)
         self.steps.append(step)
         self._scopes[-1][node] = step
-        if node.op == "call" and FUNCTIONS[node.data[0]].sets_errno:
+        if node.op == "call" and FUNCTIONS[node.data[0]].branches:
             self._block += 1
         return step
 
@@ -119,7 +119,7 @@ def _fuse(product: _Step) -> None:
         takes = total is not None and total.node.op in ("add", "sub") and total.fused is None
         if not takes or total is None or operand is None or total.block != product.block:
             return
-        if total.args[0] is total.args[1]:
+        if total.args[0] is total.args[1] or any(total is other for other, _, _ in sums):
             return
         sums.append((total, operand, negated))
     for total, operand, negated in sums:

@@ -179,7 +179,7 @@ def _cast(node: Node, a: str) -> str:
 
 
 def _called(node: Node, *args: str) -> str:
-    name, libm = node.data
+    name, libm, _ = node.data
     suffix = "" if name not in _BY_CLASS else "_" + libm.replace("-", "_")
     return f"embinit_c_{name}{suffix}({', '.join(args)})"
 

@@ -43,7 +43,7 @@ class Origin:
 class Node:
     """One operation.
 
-    data: the value of a constant, the name of an input, (name, libm class) of a call, the two signs of an fma.
+    data: the value of a constant, the name of an input, (name, libm class, number) of a call, the two signs of an fma.
     least, most: the range of an integer's values. check: tells operands that C defines no result for.
     """
 
@@ -80,6 +80,12 @@ class Graph:
     def __init__(self, libm: str) -> None:
         self.libm = libm
         self._nodes: dict[Any, Node] = {}
+        self._calls = 0
+
+    def next_call(self) -> int:
+        """Return a number that no other call has, which keeps equal calls apart."""
+        self._calls += 1
+        return self._calls
 
     def constant(self, ctype: CType, value: int | float) -> Node:
         """Return a constant, whose value its type has exactly."""

@@ -58,9 +58,8 @@ def _log_of_specials(x: Array, out: Array) -> Array:
     return out
 
 
-def check(name: str, libm_class: str) -> tuple[Callable[..., Array], str] | None:
+def check(name: str) -> tuple[Callable[..., Array], str] | None:
     """Return how to tell arguments outside a function's domain, and the rule they break."""
-    del libm_class
     if name == "logf":
         return lambda x: (x > 0) & (x < _NORMAL), "logf of a subnormal number is not known"
     if name in ("sinf", "cosf", "sin", "cos"):

@@ -79,7 +79,7 @@ def _rem(_ctype: CType, _data: Any, a: Array, b: Array) -> Array:
 
 
 def _call(_ctype: CType, data: Any, *args: Array) -> Array:
-    name, libm_class = data
+    name, libm_class, _ = data
     if name == "fmaf":
         return libm.fmaf(libm_class, *args)
     return _EXACT[name](*args) if name in _EXACT else libm.evaluate(name, libm_class, args[0])
@@ -131,7 +131,7 @@ def check(op: str, ctype: CType, data: Any, args: Sequence[Any], least: int, mos
         return (lambda x: ~((np.trunc(x) >= low) & (x < high)), f"the value does not fit into {ctype}")
     if op == "call" and data[0] in ("fminf", "fmaxf"):
         return (_zeros_of_two_signs, f"{data[0]} of 0.0 and -0.0 may be either")
-    return libm.check(*data) if op == "call" else None
+    return libm.check(data[0]) if op == "call" else None
 
 
 def _division(ctype: CType, args: Sequence[Any]) -> Check | None:
