@@ -94,8 +94,13 @@ def _always(node: Node, seen: set[Node]) -> list[Node]:
     return [each for arg in args for each in _always(arg, seen)] + [node]
 
 
-def contracted(graph: Graph, roots: Sequence[Node], fused: Sequence[CType]) -> list[Node]:
-    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses."""
+def contracted(
+    graph: Graph, roots: Sequence[Node], fused: Sequence[CType], *, fuses_negation: bool = False
+) -> list[Node]:
+    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses.
+
+    fuses_negation: whether -(a*b + c) is one operation, -a*b - c, as on x86: it is 0 where the other is -0.
+    """
     schedule = _Schedule(_Schedule())
     ends = [schedule.value(root) for root in roots]
     for end in ends:
@@ -106,7 +111,8 @@ def contracted(graph: Graph, roots: Sequence[Node], fused: Sequence[CType]) -> l
     done: dict[_Step, Node] = {}
     for step in schedule.steps:
         if not step.gone:
-            done[step] = _rebuilt(graph, step, done)
+            negated = fuses_negation and _negated(graph, step, done)
+            done[step] = negated or _rebuilt(graph, step, done)
     return [done[end] for end in ends]
 
 
@@ -141,3 +147,17 @@ def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
     if args == node.args:
         return node
     return graph.rebuilt(node, args)
+
+
+def _negated(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node | None:
+    """Return the negation of a multiply-add that nothing else uses as a multiply-add."""
+    if step.node.op != "neg" or len(step.args[0].users) > 1 or step.args[0].block != step.block:
+        return None
+    x = done[step.args[0]]
+    if x.op == "fma":
+        signs = x.data
+    elif x.op == "call" and x.data[0] == "fmaf":
+        signs = (False, False)
+    else:
+        return None
+    return graph.node("fma", x.ctype, x.args, step.node.origin, (not signs[0], not signs[1]))

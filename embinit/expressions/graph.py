@@ -213,6 +213,8 @@ class Graph:
     def _product(self, op: str, ctype: CType, a: Node, b: Node, origin: Origin) -> Node | None:
         if a.op == b.op == "neg":
             return self.node(op, ctype, (a.args[0], b.args[0]), origin)
+        if op == "div" and b.op == "neg":
+            return self.node("neg", ctype, (self.node(op, ctype, (a, b.args[0]), origin),), origin)
         if a.op == "const" and op == "mul" and b.op != "const":
             return self._scaled(ctype, b, a.data, origin)
         if b.op == "const" and a.op != "const":

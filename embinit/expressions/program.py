@@ -21,12 +21,15 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    fuses_double: whether the FPU fuses double as well as float, which matters under `fused` only.
+    Two more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
+    x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
+    x86-64-v3, which shows where the result is 0.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
     libm: Literal["double", "fdlibm", "fdlibm-fused"] = "double"
     fuses_double: bool = True
+    fuses_negation: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,8 @@ class Program:
             lowering.converted(names[name], ctype, 0) if ctype else names[name] for name, ctype in self.outputs.items()
         ]
         if arithmetic.multiply_add == "fused":
-            roots = contracted(graph, roots, (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,))
+            fused = (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,)
+            roots = contracted(graph, roots, fused, fuses_negation=arithmetic.fuses_negation)
         return Routine(self.inputs, dict(zip(self.outputs, roots, strict=True)))
 
     def _lowered(self, graph: Graph, arithmetic: Arithmetic) -> dict[str, Node]:

@@ -16,10 +16,11 @@ from embinit.expressions.emit import emit
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 SEPARATE, FUSED, WRITTEN = (Arithmetic(name) for name in ("separate", "fused", "fused-expression"))
+FUSED_X86 = Arithmetic("fused", fuses_negation=True)
 PLAIN = {
     "gcc": (["gcc", "-O2", "-std=gnu11", "-w"], SEPARATE),
     "gcc-O0": (["gcc", "-O0", "-std=gnu11", "-w"], SEPARATE),
-    "gcc-fma": (["gcc", "-O2", "-std=gnu11", "-march=x86-64-v3", "-w"], FUSED),
+    "gcc-fma": (["gcc", "-O2", "-std=gnu11", "-march=x86-64-v3", "-w"], FUSED_X86),
     "clang-fma": (["clang", "-O2", "-std=gnu11", "-march=x86-64-v3", "-w"], WRITTEN),
 }
 BOARDS = {
