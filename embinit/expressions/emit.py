@@ -82,7 +82,7 @@ class _Emission:
         lines = lines if self._doubles else []
         lines += [f"static const volatile {node.ctype} {self._name}_{self._label[node]} = "
                   f"{constant(node.ctype, node.data)};" for node in self._constants]  # fmt: skip
-        outputs = {label: node for label, node in self._routine.outputs.items()}
+        outputs = self._routine.outputs
         members = [f"    {node.ctype} {self._label[node]};" for node in self._kept]
         members += [f"    {node.ctype} out_{label};" for label, node in outputs.items() if node.stage < ELEMENT]
         lines += ["typedef struct {", *(members or ["    char nothing;"]), f"}} {self._name}_fixed;", ""]
@@ -129,8 +129,10 @@ class _Emission:
         args = [self._value(arg) for arg in node.args]
         if node.op in _TRUTH:
             return f"{args[0]} {_TRUTH[node.op]} {args[1]}"
-        if node.op in _INFIX and (node.ctype.floating or node.ctype.wraps) and not (
-            node.op in ("div", "rem") and node.ctype.wraps
+        if (
+            node.op in _INFIX
+            and (node.ctype.floating or node.ctype.wraps)
+            and not (node.op in ("div", "rem") and node.ctype.wraps)
         ):
             return f"{args[0]} {_INFIX[node.op]} {args[1]}"
         return _EXPRESSIONS[node.op](node, *args)
@@ -196,7 +198,7 @@ def _cast(node: Node, a: str) -> str:
     if source.floating and not node.ctype.floating:
         bounds = constant(source, float(node.ctype.low)), constant(source, float(node.ctype.high + 1))
         least = f"{a} > -1" if node.ctype.low == 0 else f"{a} > {constant(source, float(node.ctype.low - 1))}"
-        if node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low) or (
+        if (node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low)) or (
             source is FLOAT and node.ctype.signed and node.ctype.bits >= 32
         ):
             least = f"{a} >= {bounds[0]}"

@@ -109,7 +109,7 @@ class Graph:
         self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any = None, stage: int = LITERAL
     ) -> Node:
         """Return the node of an operation on converted operands, or one that is the same in every bit."""
-        simpler = self._simplified(op, ctype, args, origin, data)
+        simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 
     def rebuilt(self, node: Node, args: tuple[Node, ...]) -> Node:
@@ -159,13 +159,17 @@ class Graph:
             raise node.origin.error(f"the result is not a finite {node.ctype}")
         return self.constant(node.ctype, value)
 
-    def _simplified(self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any) -> Node | None:
+    def _simplified(self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin) -> Node | None:
         if op == "cast":
-            return self._cast(ctype, args[0], origin)
+            return self._cast(ctype, args[0])
         if op in ("div", "rem") and args[1].number == 0:
             raise origin.error("division by the literal 0")
+        if op in ("lt", "gt") and args[0] is args[1]:
+            return self.constant(INT32, 0)
         if op == "select" and args[0].op == "const":
             return args[1] if args[0].data != 0 else args[2]
+        if op == "select" and args[1] is args[2]:
+            return args[1]
         if op in ("land", "lor") and args[0].op == "const" and bool(args[0].data) == (op == "lor"):
             return self.constant(INT32, int(op == "lor"))
         if not ctype.floating:
@@ -178,7 +182,7 @@ class Graph:
             return self._product(op, ctype, args[0], args[1], origin)
         return None
 
-    def _cast(self, ctype: CType, x: Node, origin: Origin) -> Node | None:
+    def _cast(self, ctype: CType, x: Node) -> Node | None:
         if x.ctype is ctype:
             return x
         if ctype is FLOAT and x.ctype is DOUBLE:

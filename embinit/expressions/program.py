@@ -1,4 +1,4 @@
-"""Named expressions that a compiler sees as one piece of code: checked when it is built, lowered for a device's build."""
+"""Named expressions that a compiler sees as one piece of code: checked when built, lowered for a device's build."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Input:
-    """A value that a program is given: its type, when it is known, and the range of an integer that does not use all."""
+    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower."""
 
     ctype: CType
     stage: Stage = "element"
@@ -81,7 +81,8 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
         if declared and name in known:
             raise EmbinitError(f"{place}: {name} exists already, as {known[name]}: leave the type out")
         if not declared and name not in known:
-            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {', '.join(known)}")
+            names = ", ".join(known)
+            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {names}")
         found.append(Definition(name, tree, place, declared or known[name], replaces=declared is None))
         known.setdefault(name, found[-1].ctype or FLOAT)
     return tuple(found)

@@ -80,7 +80,6 @@ class Call:
 Tree = Literal | Name | Unary | Binary | Conditional | Cast | Call
 
 
-
 def operands(tree: Tree) -> tuple[Tree, ...]:
     """Return what an operator applies to, from left to right."""
     match tree:
@@ -106,7 +105,9 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"(?:\s|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
 _REFUSED = {
-    **dict.fromkeys(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="], "an expression assigns nothing"),
+    **dict.fromkeys(
+        ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="], "an expression assigns nothing"
+    ),
     **dict.fromkeys(["++", "--"], "an expression changes nothing"),
     ",": "the comma operator is not supported",
     ";": "one expression has no semicolon",
@@ -306,7 +307,9 @@ class _Parser:
             return Unary(token.column, token.text, self._unary())
         if self._is("("):
             self._at += 1
-            if (self._token.text in TYPES or self._token.text in _OTHER_TYPES) and self._tokens[self._at + 1].text != "(":
+            if (self._token.text in TYPES or self._token.text in _OTHER_TYPES) and self._tokens[
+                self._at + 1
+            ].text != "(":
                 return self._cast(token)
             tree = self._conditional()
             self._expect(")", token)
@@ -382,7 +385,11 @@ def _literal(token: _Token, position: Position) -> Literal:
 
 def _integer(token: _Token, digits: str, suffix: str, position: Position) -> Literal:
     if suffix not in ("", "u", "ll", "ull", "llu"):
-        rule = "long has 32 bits on one machine and 64 on another, write ll" if suffix in ("l", "ul", "lu") else "no suffix"
+        rule = (
+            "long has 32 bits on one machine and 64 on another, write ll"
+            if suffix in ("l", "ul", "lu")
+            else "no suffix"
+        )
         raise position.error(token.column, f"{token.text[:40]}: {rule}")
     decimal = digits[0] != "0" or digits == "0"
     base = 10 if decimal else {"x": 16, "b": 2}.get(digits[1].lower(), 8)

@@ -11,7 +11,9 @@ from embinit.targets import gcc_qemu
 
 PARAMETERS = ", ".join(f"{ctype} {name}" for name, ctype in INPUTS.items())
 ARGUMENTS = ", ".join(INPUTS)
-UNITS = [C_DIRECTORY / name for name in ("embinit.c", "embinit_libm.c", "embinit_expression.c", "embinit_trigonometry.c")]
+UNITS = [
+    C_DIRECTORY / name for name in ("embinit.c", "embinit_libm.c", "embinit_expression.c", "embinit_trigonometry.c")
+]
 
 _MAIN = """
 int main(void)
@@ -71,7 +73,9 @@ def columns(seed, count=64, *, special=True):
                 table[name] = values
                 continue
             words = random.integers(0, 2**63, count // 4, np.uint64) * np.uint64(2)
-            values[: count // 4] = (words >> np.uint64(64 - 8 * dtype.itemsize)).astype(f"u{dtype.itemsize}").view(dtype)
+            values[: count // 4] = (
+                (words >> np.uint64(64 - 8 * dtype.itemsize)).astype(f"u{dtype.itemsize}").view(dtype)
+            )
             values[np.isnan(values)] = np.nan  # a quiet one: what fminf makes of a signaling one is open
             values[count // 4 : count // 2] = (random.integers(-8, 8, count // 4) / 4).astype(dtype)
         else:
@@ -83,10 +87,12 @@ def columns(seed, count=64, *, special=True):
 
 
 def program(functions, head="", main=_MAIN, **sizes):
-    """Return the C of a program; functions: the text of each, and the call that gives its value, and that value's type."""
+    """Return the C of a program; functions: the text of each, the call that gives its value, and that value's type."""
     reads, offset = [], 0
     for name, ctype in INPUTS.items():
-        reads.append(f"        {ctype} {name};\n        memcpy(&{name}, row + {offset + 4 * bool(sizes)}, sizeof {name});")
+        reads.append(
+            f"        {ctype} {name};\n        memcpy(&{name}, row + {offset + 4 * bool(sizes)}, sizeof {name});"
+        )
         offset += 8
     cases = [
         f"        case {i}: {{ {ctype} out; {call} memcpy(&result, &out, sizeof out); break; }}"

@@ -68,7 +68,7 @@ WRONG = [
     ("float(word)", "column 1: a type stands in parentheses before a value: (float)"),
     ("sizeof(word)", "column 1: sizeof is not part of an expression"),
     ("while", "column 1: while is not part of an expression"),
-    ("'a'", "column 1: \"'\" has no meaning here"),
+    ("'a'", 'column 1: "\'" has no meaning here'),
     ('"a"', "column 1: '\"' has no meaning here"),
     ("unit @ 2", "column 6: '@' has no meaning here"),
     ("x + 1", "x is defined by itself"),
