@@ -7,6 +7,7 @@ and of glibc, which other angles take.
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.fma import fma64
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import (
     _A,
@@ -48,9 +49,9 @@ _NEXT_TO_MULTIPLES = _MULTIPLES.view(np.uint32) & np.uint32(0xFFFFFF00)
 
 @inlined
 def _from_double(x: np.float32, quarter: np.int32) -> np.float32:
-    """Return sin(x + quarter pi/2) as glibc does, and newlib where the FPU has double precision."""
+    """Return sin(x + quarter pi/2) as glibc does, and newlib where the FPU has double precision: it fuses."""
     n = np.int32(np.int32(np.int32(np.float64(x) * _QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
-    y = np.float64(x) - np.float64(n) * _HALF_PI
+    y = fma64(np.float64(-n), np.float64(_HALF_PI), np.float64(x))
     n = np.int32(n + quarter)
     y2 = y * y
     if np.int32(n & np.int32(1)):

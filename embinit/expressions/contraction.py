@@ -20,7 +20,7 @@ class _Step:
 
     node: Node
     args: list["_Step"]
-    block: tuple[int, int]
+    block: tuple[int, int, int]
     users: list["_Step | None"] = field(default_factory=list)
     fused: tuple["_Step", bool, bool] | None = None  # the product, and whether it and the addend are negated
     gone: bool = False
@@ -29,7 +29,8 @@ class _Step:
 class _Schedule:
     """The order in which steps are computed: operands from left to right, each value once where it is available.
 
-    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements.
+    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements. If it
+    stands in an expression of the elements, it is in another block than what stands in one of the tensor.
     """
 
     def __init__(self, outer: "_Schedule | None" = None) -> None:
@@ -47,7 +48,7 @@ class _Schedule:
                 return scope[node]
         branch = _BRANCHES.get(node.op)
         args = branch(self, node) if branch else [self.value(arg) for arg in node.args]
-        step = _Step(node, args, (node.stage, self._block))
+        step = _Step(node, args, (node.stage, node.home, self._block))
         for arg in args:
             arg.users.append(step)
         self.steps.append(step)

@@ -208,6 +208,8 @@ def _cast(node: Node, a: str) -> str:
 
 def _called(node: Node, *args: str) -> str:
     name, libm, _ = node.data
+    if node.ctype is DOUBLE and name in _BY_CLASS:
+        raise node.origin.error(f"{name} of double has no C yet: use {name}f, or export the values")
     suffix = "" if name not in _BY_CLASS else "_" + libm.replace("-", "_")
     return f"embinit_c_{name}{suffix}({', '.join(args)})"
 

@@ -44,6 +44,7 @@ class Node:
     """One operation.
 
     data: the value of a constant, the name of an input, (name, libm class, number) of a call, the two signs of an fma.
+    home: the stage of the expression that it stands in, which is a later one than its own if no element changes it.
     least, most: the range of an integer's values. check: tells operands that C defines no result for.
     """
 
@@ -57,6 +58,7 @@ class Node:
     origin: Origin = field(default=Origin("", 0), repr=False)
     check: Check | None = field(default=None, repr=False)
     depth: int = field(default=0, repr=False)
+    home: int = field(default=LITERAL, repr=False)
 
     @property
     def low(self) -> int:
@@ -75,12 +77,13 @@ class Node:
 
 
 class Graph:
-    """Builds nodes: `libm` is the class of the functions that it calls."""
+    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the expression at hand."""
 
     def __init__(self, libm: str) -> None:
         self.libm = libm
         self._nodes: dict[Any, Node] = {}
         self._calls = 0
+        self.home = LITERAL
 
     def next_call(self) -> int:
         """Return a number that no other call has, which keeps equal calls apart."""
@@ -133,7 +136,7 @@ class Graph:
         check = operations.check(op, ctype, data, args, least, most)
         if not ctype.floating and not ctype.low <= least <= most <= ctype.high:
             least, most = ctype.low, ctype.high
-        node = Node(op, ctype, args, data, stage, least, most, origin, check, depth)
+        node = Node(op, ctype, args, data, stage, least, most, origin, check, depth, self.home)
         if all(arg.op == "const" for arg in args):
             node = self._folded(node)
         elif check and args[-1].op == "const" and op in ("shl", "shr", "div", "rem"):

@@ -162,7 +162,7 @@ class Program:
                 raise EmbinitError(f"{each.where}: {each.name} is defined by itself")
             used = [names[name].stage for name in names_of(each.tree) if name in names]
             fuse_written = arithmetic.multiply_add == "fused-expression"
-            stage = max(used, default=LITERAL)
+            graph.home = stage = max(used, default=LITERAL)
             lowering = Lowering(graph, names, each.where, stage, fuse_written=fuse_written)
             node = lowering.lower(each.tree)
             names[each.name] = lowering.converted(node, each.ctype, 1) if each.ctype else node

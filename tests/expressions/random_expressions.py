@@ -222,7 +222,7 @@ def any_integer(random, depth):
     return (kind, first, second)
 
 
-def any_sum(random, depth, names, casts=("float", "float", "double")):
+def any_sum(random, depth, names, casts=("float", "float", "double"), functions=("sqrtf", "fabsf", "floorf")):
     """Return a floating expression of + - * above all, to see what is fused.
 
     There is no ?: in it: of a hundred random sums around a ?: gcc moves about one product into another block.
@@ -230,15 +230,15 @@ def any_sum(random, depth, names, casts=("float", "float", "double")):
     if depth == 0 or random.random() < 0.12:
         text = random.choice(["2.0f", "0.1f", "0.5f", "1.1f", "-1.0f", "4.0f", "1.0f"])
         return _one(random, names) if random.random() < 0.8 else literal(text, "float")
-    first = any_sum(random, depth - 1, names, casts)
+    first = any_sum(random, depth - 1, names, casts, functions)
     kind = random.choice(["+", "-", "*", "+", "-", "*", "+", "-", "*", "*", "neg", "/", "call", "cast"])
     if kind == "neg":
         return ("neg", first)
     if kind == "call":
-        return ("call", random.choice(["sqrtf", "fabsf", "floorf"]), first)
+        return ("call", random.choice(functions), first)
     if kind == "cast":
         return ("cast", random.choice(casts), first)
-    return (kind, first, any_sum(random, depth - 1, names, casts))
+    return (kind, first, any_sum(random, depth - 1, names, casts, functions))
 
 
 def batch(seed, count=60):
