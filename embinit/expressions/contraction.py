@@ -29,8 +29,8 @@ class _Step:
 class _Schedule:
     """The order in which steps are computed: operands from left to right, each value once where it is available.
 
-    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements. If it
-    stands in an expression of the elements, it is in another block than what stands in one of the tensor.
+    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements.
+    If it stands in an expression of the elements, it is in another block than what stands in one of the tensor.
     """
 
     def __init__(self, outer: "_Schedule | None" = None) -> None:

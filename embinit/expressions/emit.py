@@ -28,7 +28,7 @@ _TRUTH = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 def constant(ctype: CType, value: int | float) -> str:
     """Return a constant as C writes it, exact.
 
-    >>> print(constant(FLOAT, 0.5), constant(DOUBLE, 1.0), constant(FLOAT, 1e-45))
+    >>> print(constant(FLOAT, 0.5), constant(DOUBLE, 1.0), constant(FLOAT, 2.0**-149))
     0.5f 1.0 1.40129846e-45f
     """
     if ctype.floating:
