@@ -41,7 +41,7 @@ def test_names_have_the_types_and_stages_of_their_expressions():
 
 
 def test_statements_run_in_order_and_locals_do_not_last():
-    state = {name: TYPES["uint32_t"] for name in "xyzw"}
+    state = dict.fromkeys("xyzw", TYPES["uint32_t"])
     step = statements(
         ["uint32_t t = x ^ (x << 11)", "x = y", "y = z", "z = w", "w = w ^ (w >> 19) ^ (t ^ (t >> 8))"], "step", state
     )
@@ -104,7 +104,7 @@ def test_missing_values_are_named():
         ("(a > b ? a : b) + c * d", 1), ("c * d + (a > b ? a : b)", 0), ("(a * b + c) * (a * b - d)", 2),
         ("(a * b + c) * (a * b)", 0), ("low * low + a", 0), ("low * a + low", 1), ("2.0f * 3.0f + a", 0),
         ("(double)a * b + 0.25", 1), ("(float)((double)(a * b) + 0.25)", 1), ("(float)((double)(a * b) + 0.1)", 0),
-        ("a - b * c", 1), ("logf(a) * b + logf(a)", 1),
+        ("a - b * c", 1), ("fabsf(a * a) + c", 1), ("logf(a) * b + logf(a)", 1),
     ],
 )  # fmt: skip
 def test_what_gcc_fuses(text, fused):
