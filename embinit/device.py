@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
 #: The C library: what a firmware compiles with the generated code.
 UNITS = (
-    "embinit", "embinit_codes", "embinit_formats", "embinit_growth", "embinit_integer", "embinit_libm",
-    "embinit_mt19937", "embinit_normal", "embinit_scaled", "embinit_store",
+    "embinit", "embinit_codes", "embinit_expression", "embinit_formats", "embinit_growth", "embinit_integer",
+    "embinit_libm", "embinit_mt19937", "embinit_normal", "embinit_scaled", "embinit_store", "embinit_trigonometry",
 )  # fmt: skip
 SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
 HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)

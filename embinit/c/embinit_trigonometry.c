@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "embinit_trigonometry.h"
+
 #include "embinit_expression.h"
 #include "embinit_libm.h"
 
@@ -61,6 +63,8 @@ static float turned(int32_t n, float magnitude)
     return n & 2 ? -magnitude : magnitude;
 }
 
+#if DBL_MANT_DIG == 53
+
 static float from_double(float x, int32_t quarter)
 {
     if (!is_known(x)) {
@@ -87,6 +91,8 @@ float embinit_c_cosf_double(float x)
 {
     return from_double(x, 1);
 }
+
+#endif
 
 static float multiply_add(float a, float b, float c, embinit_multiply_add kind)
 {
