@@ -8,6 +8,7 @@ floats whose result is rounded to float is a float operation.
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,11 @@ class Node:
     check: Check | None = field(default=None, repr=False)
     depth: int = field(default=0, repr=False)
     home: int = field(default=LITERAL, repr=False)
+
+    @cached_property
+    def defined(self) -> bool:
+        """Whether C defines the value for all inputs, so that it may be left out where it changes nothing."""
+        return self.check is None and all(arg.defined for arg in self.args)
 
     @property
     def low(self) -> int:
@@ -169,11 +175,11 @@ class Graph:
             return self._cast(ctype, args[0])
         if op in ("div", "rem") and args[1].number == 0:
             raise origin.error("division by the literal 0")
-        if op in ("lt", "gt") and args[0] is args[1]:
+        if op in ("lt", "gt") and args[0] is args[1] and args[0].defined:
             return self.constant(INT32, 0)
         if op == "select" and args[0].op == "const":
             return args[1] if args[0].data != 0 else args[2]
-        if op == "select" and args[1] is args[2]:
+        if op == "select" and args[1] is args[2] and args[0].defined:
             return args[1]
         if op in ("land", "lor") and args[0].op == "const" and bool(args[0].data) == (op == "lor"):
             return self.constant(INT32, int(op == "lor"))

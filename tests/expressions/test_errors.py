@@ -84,6 +84,16 @@ def test_what_c_leaves_undefined_is_refused_when_it_is_evaluated(text, values, m
     assert message in str(raised.value)
 
 
+def test_a_condition_is_evaluated_though_both_arms_are_equal():
+    import numpy as np
+
+    from embinit.expressions import Arithmetic
+
+    program = Program([define("x", "1 / word ? word : word", "x")], {"word": Input(TYPES["uint32_t"])}, {"x": None})
+    with pytest.raises(EmbinitError, match="division by 0"):
+        program.compile(Arithmetic()).bind().evaluate(word=np.zeros(1, np.uint32))
+
+
 def test_what_is_not_evaluated_may_be_undefined():
     import numpy as np
 
