@@ -109,6 +109,8 @@ float embinit_c_fmaf_fdlibm_fused(float a, float b, float c)
     return embinit_fused(a, b, c);
 }
 
+#if DBL_MANT_DIG == 53
+
 float embinit_c_fmaf_fdlibm(float a, float b, float c)
 {
     volatile double product = (double)a * (double)b;
@@ -116,7 +118,6 @@ float embinit_c_fmaf_fdlibm(float a, float b, float c)
     return (float)sum;
 }
 
-#if DBL_MANT_DIG == 53
 
 #define SIGN64 ((uint64_t)1 << 63)
 #define INFINITY64 ((uint64_t)0x7ff << 52)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-#: Elements that are evaluated together: a few arrays of this size fit into the first-level cache.
-BLOCK = 4096
+#: Elements that are evaluated together: a few arrays of this size fit into the second-level cache.
+BLOCK = 32768
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Bound:
         """Return for which elements C defines the outputs; `evaluate` refuses all others."""
         _, undefined = self._evaluated(arrays)
         size = max(np.asarray(array).size for array in arrays.values())
-        return ~np.logical_or.reduce([np.zeros(size, bool), *undefined.values()])
+        refused: NDArray[np.bool_] = np.logical_or.reduce([np.zeros(size, bool), *undefined.values()])
+        return ~refused
 
     def _evaluated(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[Node, Array]]:
         """Return the outputs, and where they are undefined by the operation to blame."""

@@ -8,7 +8,8 @@ from fractions import Fraction
 from embinit.errors import EmbinitError
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
 
-#: Limits on one expression: characters, parentheses inside each other, and operators that wait for each other.
+#: Limits on one expression: characters, parentheses or signs inside each other, and
+#: operators that wait for each other.
 LONGEST, MOST_NESTED, DEEPEST = 4096, 64, 200
 
 
@@ -272,18 +273,16 @@ class _Parser:
 
     def _deeper(self) -> None:
         self._depth += 1
-        if self._depth > 2 * MOST_NESTED:
-            raise self._error(f"at most {MOST_NESTED} parentheses may be inside each other")
+        if self._depth > MOST_NESTED:
+            raise self._error(f"at most {MOST_NESTED} parentheses or signs may be inside each other")
 
     def _conditional(self) -> Tree:
-        self._deeper()
         tree = self._binary(0)
         if self._is("?"):
             question = self._next()
             yes = self._conditional()
             self._expect(":", question)
             tree = Conditional(question.column, tree, yes, self._conditional())
-        self._depth -= 1
         return tree
 
     def _binary(self, level: int) -> Tree:
@@ -356,7 +355,7 @@ class _Parser:
 
 
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]*)")
-_DECIMAL = re.compile(r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)([fFlL]?)")
+_DECIMAL = re.compile(r"((?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)([fFlL]?)")
 _HEXADECIMAL = re.compile(r"0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?[0-9]+)([fFlL]?)")
 
 
