@@ -236,7 +236,7 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from embinit import device, verify
     from embinit.files import write_file
-    from embinit.report import page
+    from embinit.page import page
 
     bundle, found, source = _read_back("verify", options)
     report = verify.verify(bundle, found, source)
@@ -308,9 +308,9 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readba
 
 
 def _seeds(options: argparse.Namespace) -> int:
-    from embinit.many import parse_seeds, seed_report
+    from embinit.many import parse_seeds, sweep
 
-    report = seed_report(_load(options), parse_seeds(options.seeds), progress=True)
+    report = sweep(_load(options), parse_seeds(options.seeds), progress=True)
     _print(options.json, report, report.as_json())
     return DONE
 

@@ -74,7 +74,7 @@ class Model(Description):
         >>> embinit.Model("tiny", [fc], seed=42).stored()["fc.weight"].data.tolist()
         [[-90, 29]]
         """
-        return store(fill(self.plan())).buffers
+        return store(fill(self.plan()))
 
     def init_many(
         self,

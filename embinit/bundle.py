@@ -73,7 +73,7 @@ class Array(ABC):
 
 
 @dataclass(frozen=True)
-class Parameter(Array):
+class QuantizationArray(Array):
     """What a buffer's format keeps beside the codes: scale, zero_point or exponents, a value a group."""
 
     entry: "Entry"
@@ -141,7 +141,7 @@ class Entry(Array):
     @property
     def arrays(self) -> tuple[Array, ...]:
         """The buffer, and what the device keeps beside its codes."""
-        return (self, *(Parameter(self, what, values) for what, values in self.parameters.items()))
+        return (self, *(QuantizationArray(self, what, values) for what, values in self.parameters.items()))
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry of the manifest."""
@@ -210,7 +210,7 @@ def gather(plan: Plan) -> Bundle:
     for row in plan.rows:
         name = row.name
         positions = values.first_draw[name], values.draws[name], values.store_first_draw[name]
-        entry = Entry(row, stored.buffers[name], offset, *positions)
+        entry = Entry(row, stored[name], offset, *positions)
         entries.append(entry)
         offset += entry.data.nbytes
     return Bundle(plan, tuple(entries), values.state_after)

@@ -21,7 +21,7 @@ from embinit.plan import Plan, Row
 
 MANIFEST = "manifest.json"
 
-FORMATS: dict[str, Callable[[Bundle], dict[str, Content]]] = {
+FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(bundle, file)},
     "h": lambda bundle: {
         f"expected_{_name(bundle)}.h": lambda file: file.writelines(map(str.encode, codegen.expected_header(bundle)))
@@ -50,8 +50,8 @@ def default_formats(bundle: Bundle) -> list[str]:
     try:
         codegen.init_source(bundle)
     except codegen.NoCodeError:
-        return [name for name in FORMATS if name not in ("safetensors", *CODE)]
-    return [name for name in FORMATS if name != "safetensors"]
+        return [name for name in FILES if name not in ("safetensors", *CODE)]
+    return [name for name in FILES if name != "safetensors"]
 
 
 def _name(bundle: Bundle) -> str:
@@ -75,7 +75,7 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
     """Raise EmbinitError where a file of a bundle exceeds the memory limit, or all of them what is free on the disk."""
     buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
     sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
-    chosen = set(FORMATS).difference(["safetensors"]) if formats is None else set(formats)
+    chosen = set(FILES).difference(["safetensors"]) if formats is None else set(formats)
     needed = {name: size for name, size in sizes.items() if name in chosen}
     each = ", ".join(f"{name} {size}" for name, size in needed.items())
     for name, size in needed.items():
@@ -208,7 +208,7 @@ def render(plan: Plan, formats: Iterable[str] | None = None) -> dict[str, bytes]
 def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
     chosen = default_formats(bundle) if formats is None else list(formats)
     for name in chosen:
-        check_known("format", name, FORMATS)
+        check_known("format", name, FILES)
     return chosen
 
 
@@ -224,9 +224,9 @@ def _files(bundle: Bundle, formats: Iterable[str]) -> Iterator[tuple[str, Conten
 
         return written
 
-    for key in FORMATS:
+    for key in FILES:
         if key in chosen:
-            for name, content in FORMATS[key](bundle).items():
+            for name, content in FILES[key](bundle).items():
                 yield name, summed(name, content)
     yield MANIFEST, _text(json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n")
 

@@ -24,7 +24,7 @@ from embinit.initializers import (
 from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
-LARGE, WAVE = 2**21, 2**20
+PARALLEL, WAVE = 2**21, 2**20
 
 
 class Generator:
@@ -167,7 +167,7 @@ class Generator:
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
         values, sampler = _flat(out), self.dialect.sampler
-        stride = sampler.stride(distribution, values.size) if values.size >= LARGE and self.bitgen.jumps else 0
+        stride = sampler.stride(distribution, values.size) if values.size >= PARALLEL and self.bitgen.jumps else 0
         if stride:
             self._draw_in_parts(distribution, values, stride)
         else:

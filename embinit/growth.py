@@ -23,7 +23,7 @@ from embinit.layers import Layer, Norm, Stored, Weighted, check_size
 from embinit.model import Description
 from embinit.plan import plan
 
-Array = NDArray[np.float32]
+Floats = NDArray[np.float32]
 #: The name of an initializer, or an Initializer.
 HowDrawn = str | Initializer
 
@@ -41,12 +41,12 @@ STATISTICS = ("running_mean", "running_var")
 class Weights:
     """What a layer holds: its weight and bias, the weight's axes of outputs and inputs, a batch norm's statistics."""
 
-    weight: Array
-    bias: Array | None = None
+    weight: Floats
+    bias: Floats | None = None
     out_axis: int = 0
     in_axis: int = 1
-    running_mean: Array | None = None
-    running_var: Array | None = None
+    running_mean: Floats | None = None
+    running_var: Floats | None = None
 
     @property
     def outputs(self) -> int:
@@ -85,9 +85,9 @@ class Step:
     second: Weights
     alpha: np.float32
     beta: np.float32
-    input_weight: Array
-    output_weight: Array
-    output_bias: Array | None
+    input_weight: Floats
+    output_weight: Floats
+    output_bias: Floats | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +99,10 @@ class Growth:
     """
 
     model: Description
-    values: dict[str, Array]
+    values: dict[str, Floats]
     alpha: np.float32
     beta: np.float32
-    extensions: dict[str, Array]
+    extensions: dict[str, Floats]
     generator: Generator
 
     @property
@@ -113,7 +113,7 @@ class Growth:
 
 def grow(
     model: Description,
-    values: Mapping[str, Array],
+    values: Mapping[str, Floats],
     layer: str,
     extension: int,
     strategy: str | None = "default_vt",
@@ -182,7 +182,7 @@ def grow_layers(
     input_fans = (second.inputs + extension) * second.receptive, second.outputs * second.receptive
     output_fans = first.inputs * first.receptive, (first.outputs + extension) * first.receptive
 
-    def planned(reference: Array, axis: int, init: HowDrawn, fans: tuple[int, int], mirror: float) -> _Extension:
+    def planned(reference: Floats, axis: int, init: HowDrawn, fans: tuple[int, int], mirror: float) -> _Extension:
         shape = (*reference.shape[:axis], extension, *reference.shape[axis + 1 :])
         return _Extension.of(dialect, init, reference, shape, axis, fans, mirror if pairing else None)
 
@@ -234,7 +234,7 @@ def factors(
     return _to_variance(gain, first_fan_in, first.weight), _to_variance(gain, fan_in, second.weight)
 
 
-def _to_variance(gain: float, fan_in: int, weight: Array) -> np.float32:
+def _to_variance(gain: float, fan_in: int, weight: Floats) -> np.float32:
     """Return the factor that brings weights to variance gain^2 / fan_in; 1 where they have none."""
     found = variance(weight)
     factor = math.sqrt(gain * gain / (fan_in * found)) if found else 1.0
@@ -242,7 +242,7 @@ def _to_variance(gain: float, fan_in: int, weight: Array) -> np.float32:
     return np.float32(factor)
 
 
-def spread(initializer: str, reference: Array | None, fan_in: int) -> Distribution:
+def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribution:
     """Return the distribution of new weights, from existing ones or, where those have no variance, from the fan.
 
     >>> spread("kaiming", None, 6)
@@ -270,7 +270,7 @@ def _symmetric(bound: float) -> Uniform:
     return Uniform(-bound, bound)
 
 
-def variance(values: Array) -> float:
+def variance(values: Floats) -> float:
     """Return the unbiased variance in float64, summed in memory's order; 0 of fewer than 2 values.
 
     >>> variance(np.array([[1, 2], [3, 4]], np.float32))
@@ -316,7 +316,7 @@ class _Extension:
         cls,
         dialect: Dialect,
         init: HowDrawn,
-        reference: Array,
+        reference: Floats,
         shape: tuple[int, ...],
         axis: int,
         fans: tuple[int, int],
@@ -335,7 +335,7 @@ class _Extension:
             run = dialect.sampler.strided_run if isinstance(distribution, Normal) else run
         return cls(distribution, shape, axis, mirror, run)
 
-    def drawn(self, generator: Generator) -> Array:
+    def drawn(self, generator: Generator) -> Floats:
         """Draw the tensor."""
         out = np.empty(self.shape, np.float32)
         fresh = out if self.mirror is None else np.split(out, 2, self.axis)[0]
@@ -348,7 +348,7 @@ class _Extension:
         return out
 
 
-def _extended(layer: Weights, axis: int, weight: Array, bias: Array | None) -> Weights:
+def _extended(layer: Weights, axis: int, weight: Floats, bias: Floats | None) -> Weights:
     """Return a layer with extensions at the end of its weight, along an axis, and of its bias."""
     longer = layer.bias if layer.bias is None or bias is None else np.concatenate([layer.bias, bias])
     return replace(layer, weight=np.concatenate([layer.weight, weight], axis), bias=longer)
@@ -449,11 +449,11 @@ class _Hidden:
         layers[self.stop] = _resized(self.second, ("in_features", "in_channels"), extension)
         return replace(self.model, layers=layers)
 
-    def weights(self, arrays: Mapping[str, Array]) -> tuple[Weights, Weights]:
+    def weights(self, arrays: Mapping[str, Floats]) -> tuple[Weights, Weights]:
         """Return what first and second hold, each with the statistics of the batch norm behind it."""
         return self._weights(self.start, self.stop, arrays), self._weights(self.stop, self.end, arrays)
 
-    def grown(self, arrays: Mapping[str, Array], step: Step, wider: Description) -> dict[str, Array]:
+    def grown(self, arrays: Mapping[str, Floats], step: Step, wider: Description) -> dict[str, Floats]:
         """Return the buffers of the wider model, in its order, and the statistics."""
         values = dict(arrays)
         for layer, end, weights in ((self.start, self.stop, step.first), (self.stop, self.end, step.second)):
@@ -469,13 +469,13 @@ class _Hidden:
             for name in values
         }
 
-    def _weights(self, layer: int, end: int, arrays: Mapping[str, Array]) -> Weights:
+    def _weights(self, layer: int, end: int, arrays: Mapping[str, Floats]) -> Weights:
         axes = dialect_named(self.model.dialect).layouts[self.model.layers[layer].type]
         weight, bias = arrays[self._name(layer, "weight")], arrays.get(self._name(layer, "bias"))
         statistics = {name.rpartition(".")[2]: arrays[name] for name in self._statistics(layer, end, arrays)}
         return Weights(weight, bias, axes.index("out"), axes.index("in"), **statistics)
 
-    def _statistics(self, layer: int, end: int, arrays: Mapping[str, Array]) -> list[str]:
+    def _statistics(self, layer: int, end: int, arrays: Mapping[str, Floats]) -> list[str]:
         """Return the names of the statistics of the first batch norm behind a layer."""
         names = [[self._name(i, what) for what in STATISTICS] for i in range(layer + 1, end)]
         return next((pair for pair in names if pair[0] in arrays), [])
@@ -504,14 +504,14 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     return replace(norm, **changed)
 
 
-def _padded(array: Array, shape: tuple[int, ...], value: float) -> Array:
+def _padded(array: Floats, shape: tuple[int, ...], value: float) -> Floats:
     """Return an array with a value behind its end along every axis that is longer in shape."""
     out = np.full(shape, value, np.float32)
     out[tuple(map(slice, array.shape))] = array
     return out
 
 
-def _checked(model: Description, values: Mapping[str, Array]) -> dict[str, Array]:
+def _checked(model: Description, values: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return the values of a model's buffers in its order, then the statistics; each must be there and fit."""
     shapes = {tensor.name: tensor.shape for tensor in model.tensors}
     allowed = [f"{layer.name}.{what}" for layer in model.layers for what in STATISTICS]

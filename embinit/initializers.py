@@ -15,7 +15,7 @@ import numpy as np
 from embinit.errors import EmbinitError, check_known, shown
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
-Shape = Literal["uniform", "normal", "truncated_normal"]
+DistributionName = Literal["uniform", "normal", "truncated_normal"]
 
 
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
@@ -249,7 +249,7 @@ class VarianceScaling:
 
     scale: float
     mode: Mode
-    distribution: Shape
+    distribution: DistributionName
     gain: float = 1.0
     axes: tuple[int, int] | None = None
 
@@ -259,7 +259,7 @@ class VarianceScaling:
         if self.scale < 0:
             raise EmbinitError(f"scale must not be negative, got {shown(self.scale)}")
         check_known("mode", self.mode, get_args(Mode))
-        check_known("distribution", self.distribution, get_args(Shape))
+        check_known("distribution", self.distribution, get_args(DistributionName))
         if self.axes is not None and (not isinstance(self.axes, tuple) or len(self.axes) != 2):
             raise EmbinitError(f"axes must be in_axis and out_axis, got {shown(self.axes)}")
         for what, axis in zip(("in_axis", "out_axis"), self.axes or (), strict=False):
@@ -369,7 +369,7 @@ def dirac(groups: int = 1) -> Initializer:
 
 
 def variance_scaling(
-    scale: float = 1.0, mode: Mode = "fan_in", distribution: Shape = "truncated_normal", gain: float = 1.0
+    scale: float = 1.0, mode: Mode = "fan_in", distribution: DistributionName = "truncated_normal", gain: float = 1.0
 ) -> Initializer:
     """Zero mean, variance gain^2 * scale / n with n = fan_in, fan_out or their average.
 

@@ -145,7 +145,7 @@ def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
         stacks = _stacks(plan, seeds)
         measured = {name: _statistics(stack, [0] * len(seeds)) for name, stack in stacks.items()}
         return [{name: values[i] for name, values in measured.items()} for i in range(len(seeds))]
-    stored = (store(fill(plan, seed=seed)).buffers for seed in seeds)
+    stored = (store(fill(plan, seed=seed)) for seed in seeds)
     return [
         {name: _statistics(buffer.decode()[None], [buffer.clipped])[0] for name, buffer in buffers.items()}
         for buffers in stored
@@ -241,7 +241,7 @@ class Extremes:
 
 
 @dataclass(frozen=True)
-class SeedReport:
+class Sweep:
     """What a sweep over seeds of a model found; duplicates are groups of seeds that start from one state."""
 
     model: Description
@@ -278,12 +278,12 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}: {shown}{', ...' if len(seeds) > 8 else ''}"
 
 
-def seed_report(model: Description, seeds: Iterable[int], progress: bool = False) -> SeedReport:
+def sweep(model: Description, seeds: Iterable[int], progress: bool = False) -> Sweep:
     """Draw a model from each seed and say which seeds are the same, extreme, dead or saturated.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
-    >>> report = seed_report(embinit.Model("tiny", [fc], seed=0), [0, 1, 0xFFFFFFFF])
+    >>> report = sweep(embinit.Model("tiny", [fc], seed=0), [0, 1, 0xFFFFFFFF])
     >>> report.duplicates
     [[0, 4294967295]]
     """
@@ -304,7 +304,7 @@ def seed_report(model: Description, seeds: Iterable[int], progress: bool = False
     if not groups:
         raise EmbinitError("seeds must hold at least one seed, got none")
     duplicates = [group for group in groups.values() if len(group) > 1]
-    return SeedReport(model, sum(map(len, groups.values())), duplicates, buffers)
+    return Sweep(model, sum(map(len, groups.values())), duplicates, buffers)
 
 
 def _add(buffers: dict[str, Extremes], name: str, seed: int, found: Statistics, drawn: bool) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
+from embinit.formats import Groups, QuantizationParameters, Quantized, Rounding, format_named, refuse
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -46,7 +46,7 @@ class Buffer:
         layout = format_named(self.format)
         if not isinstance(layout, Quantized):
             return self.data.astype(np.float32)
-        grid = layout.grid(Parameters(self.scale, self.zero_point, self.exponents))
+        grid = layout.grid(QuantizationParameters(self.scale, self.zero_point, self.exponents))
         out = np.empty(self.shape, np.float32)
         groups = Groups(grid.scale.size, out.size // grid.scale.size)
         if self.channel_axis is not None:
@@ -100,20 +100,12 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
     return Buffer(layout.name, data, values.shape, *parameters, clipped, held.channel_axis, held.channel_groups)
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """The device's buffers by name, and the values that they come from."""
-
-    values: Values
-    buffers: dict[str, Buffer]
-
-
-def store(values: Values) -> Stored:
-    """Round values to the formats of their plan; a copy holds what its original does."""
+def store(values: Values) -> dict[str, Buffer]:
+    """Return what the device's init code leaves in each buffer, by its name; a copy holds what its original does."""
     buffers: dict[str, Buffer] = {}
     for row in values.plan.rows:
         buffers[row.name] = _held(values, row) if row.same_as is None else buffers[row.same_as]
-    return Stored(values, buffers)
+    return buffers
 
 
 def _held(values: Values, row: Row) -> Buffer:
@@ -149,7 +141,11 @@ def _float32(array: Any) -> NDArray[np.float32]:
 
 
 def _codes(
-    values: NDArray[np.float32], layout: Quantized, groups: Groups, parameters: Parameters, rounding: Rounding
+    values: NDArray[np.float32],
+    layout: Quantized,
+    groups: Groups,
+    parameters: QuantizationParameters,
+    rounding: Rounding,
 ) -> tuple[NDArray[np.uint8], int]:
     """Return the payload, and how many codes were clipped."""
     from embinit._kernels import formats

@@ -17,7 +17,7 @@ from embinit.__main__ import main
 from embinit._kernels import formats as kernels
 from embinit._kernels.stream import BLOCK
 from embinit.dialects import dialect_named
-from embinit.formats import FORMATS, ROUNDINGS, Parameters, family_named, format_named
+from embinit.formats import FORMATS, ROUNDINGS, QuantizationParameters, family_named, format_named
 from embinit.store import Buffer, _outermost, encode
 
 import recorded
@@ -364,7 +364,11 @@ def test_decoded_values_lie_within_half_a_step(name, array, rounding):
         return
     if buffer.clipped or not np.isfinite(buffer.decode()).all():
         return  # an infinite scale, or a step beyond the largest float32
-    step = format_named(name).grid(Parameters(buffer.scale, buffer.zero_point, buffer.exponents)).scale.astype(float)
+    step = (
+        format_named(name)
+        .grid(QuantizationParameters(buffer.scale, buffer.zero_point, buffer.exponents))
+        .scale.astype(float)
+    )
     zero = 0.0 if buffer.zero_point is None else np.abs(buffer.zero_point.astype(float))
     exact, decoded = array.astype(float), buffer.decode().astype(float)
     roundings = 4 * 2.0**-24 * (np.abs(exact) + np.abs(step) * zero) + 2.0**-149
@@ -472,7 +476,7 @@ def test_the_short_way_is_the_long_way(name):
     array, layout = np.random.default_rng(3).normal(scale=0.4, size=2 * BLOCK + 10).astype(F32), format_named(name)
     array[0] = array[array.size // 2] = -2.0
     short = encode(array, name)
-    scale, offset, zero = layout.grid(Parameters(short.scale))
+    scale, offset, zero = layout.grid(QuantizationParameters(short.scale))
     low, high = _outermost(layout.qmin, layout.qmax)
     out = np.empty(layout.nbytes(array.size), np.uint8)
     clipped = kernels.encode(

@@ -13,7 +13,7 @@ from test_formats import LIMITS
 
 from embinit import EmbinitError, Generator, Xorshift32
 from embinit.clib import C_DIRECTORY
-from embinit.formats import ROUNDINGS, Parameters, format_named
+from embinit.formats import ROUNDINGS, QuantizationParameters, format_named
 from embinit.store import encode
 from embinit.targets.zig_unicorn import EMULATIONS, build
 
@@ -82,7 +82,7 @@ def encode_request(chance, name, array, rounding, groups):
         buffer = encode(array, name, rounding, generator, **sharing)
     except EmbinitError:
         return asked, [0]
-    scale = layout.grid(Parameters(buffer.scale, buffer.zero_point, buffer.exponents)).scale
+    scale = layout.grid(QuantizationParameters(buffer.scale, buffer.zero_point, buffer.exponents)).scale
     zero_points = [0] * groups if buffer.zero_point is None else buffer.zero_point.tolist()
     exponents = [0] * groups if buffer.exponents is None else buffer.exponents.tolist()
     parameters = zip(scale.view(np.uint32).tolist(), [z & 0xFFFFFFFF for z in zero_points], exponents, strict=True)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "embinit"
 FLOORS = [
     {"__main__"},
     {"embinit"},
-    {"diagnose", "report", "export"},
+    {"diagnose", "page", "export"},
     {"device"},
     {"codegen", "dump", "verify"},
     {"bundle"},

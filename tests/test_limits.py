@@ -11,7 +11,7 @@ import embinit
 from embinit import EmbinitError, LayerNorm, Linear, Model, load
 from embinit.fill import fill
 from embinit.layers import MAX_AXES
-from embinit.many import init_many, parse_seeds, seed_report
+from embinit.many import init_many, parse_seeds, sweep
 from embinit.model import MAX_BUFFERS
 from embinit.modelfile import MAX_FILE, MAX_PARTS
 
@@ -139,7 +139,7 @@ def test_ranges_of_seeds_take_no_memory_of_their_own():
     model = Model("m", [Linear(in_features=1, out_features=1)], seed=1)
     assert [seed for seed, _ in init_many(model, parse_seeds("3,7-9,1"))] == [3, 7, 8, 9, 1]
     with pytest.raises(EmbinitError, match="a report of 1000000003 seeds takes about 300000000900 bytes"):
-        seed_report(model, seeds)
+        sweep(model, seeds)
     with pytest.raises(EmbinitError, match="seeds must be at most"):
         parse_seeds(f"0-{sys.maxsize - 1},7")
 

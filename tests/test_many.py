@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import embinit
 from embinit import many
 from embinit.formats import format_named
-from embinit.many import Statistics, init_many, parse_seeds, seed_report
+from embinit.many import Statistics, init_many, parse_seeds, sweep
 
 import strategies
 from test_cli import assert_refused, run
@@ -50,7 +50,7 @@ def test_the_report_finds_dead_buffers_and_says_when_there_are_none():
     def report(bound):
         layer = embinit.Linear(name="fc", in_features=4, out_features=4, weight_format="q1.7",
                                weight_init=embinit.initializers.uniform(-bound, bound))  # fmt: skip
-        return seed_report(embinit.Model("m", [layer], seed=1, dialect="odt-2026-06"), [3, 4])
+        return sweep(embinit.Model("m", [layer], seed=1, dialect="odt-2026-06"), [3, 4])
 
     assert report(2.0**-9).buffers["fc.weight"].dead == [3, 4]
     assert report(2.0**-9).buffers["fc.bias"].dead == []
@@ -58,13 +58,13 @@ def test_the_report_finds_dead_buffers_and_says_when_there_are_none():
     assert report(0.5).buffers["fc.weight"].dead == []
     assert str(report(0.5)).endswith("no buffer is all zeros, and none saturates")
     norm = embinit.LayerNorm(name="norm", normalized_shape=3)
-    assert seed_report(embinit.Model("m", [norm], seed=1), [3]).buffers["norm.bias"].dead == []
+    assert sweep(embinit.Model("m", [norm], seed=1), [3]).buffers["norm.bias"].dead == []
 
 
 def test_the_report_finds_duplicates_and_saturation():
     layer = embinit.Linear(name="fc", in_features=4, out_features=4, weight_format="q1.3", bias=False,
                            weight_init=embinit.initializers.uniform(-2.0, 2.0))  # fmt: skip
-    report = seed_report(embinit.Model("m", [layer], seed=0), [0, 7, 0xFFFFFFFF])
+    report = sweep(embinit.Model("m", [layer], seed=0), [0, 7, 0xFFFFFFFF])
 
     assert report.duplicates == [[0, 0xFFFFFFFF]]
     assert [seed for seed, _ in report.buffers["fc.weight"].saturated] == [0, 7, 0xFFFFFFFF]

@@ -12,7 +12,7 @@ import pytest
 import embinit
 from embinit.__main__ import main
 from embinit.bundle import gather
-from embinit.report import page
+from embinit.page import page
 from embinit.verify import ulp_distance, verify
 
 from test_cli import run

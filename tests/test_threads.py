@@ -113,7 +113,7 @@ import os
 import numpy as np
 from embinit import Generator, Xorshift32, generator
 
-generator.LARGE = 10000
+generator.PARALLEL = 10000
 
 def draw():
     out = np.empty(50000, np.float32)

@@ -14,7 +14,7 @@ from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.dialects.pytorch.rules import LAYERS
 from embinit.fill import fill
-from embinit.many import seed_report
+from embinit.many import sweep
 from embinit.verify import verify
 
 VECTORS = Path(__file__).parent / "vectors" / "torch"
@@ -290,7 +290,7 @@ def test_many_seeds_and_the_report_know_them():
     for seed, values in model.init_many([4, 5]):
         alone = model_with({}, seed=seed).init()
         assert all(np.array_equal(values[name], array) for name, array in alone.items())
-    assert not any(buffer.dead for buffer in seed_report(model, range(3)).buffers.values())
+    assert not any(buffer.dead for buffer in sweep(model, range(3)).buffers.values())
     layers = [embinit.Linear(name=n, in_features=9, out_features=9, same_as="a" if n == "b" else None) for n in "abc"]
     model = embinit.Model("m", layers, seed=0, dialect="portable")
     for seed, values in model.init_many(range(1, 9)):

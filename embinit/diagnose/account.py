@@ -28,7 +28,7 @@ Image = Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
-class Step:
+class Transform:
     """What becomes of a buffer's values between draw and memory, and the way back where there is one.
 
     moves: whether elements change places once they are in memory, so that codes move and their scales do not.
@@ -44,15 +44,15 @@ class Account:
     """What a device is supposed to have done.
 
     rows: the buffers in the order in which they are drawn. start: the generator before the first draw. restarts: the
-    generators from which it goes on before some buffers. steps: what then happens to the values. encoder: what makes
-    codes of them. content: what happens to the bytes in memory.
+    generators from which it goes on before some buffers. transforms: what then happens to the values. encoder: what
+    makes codes of them. content: what happens to the bytes in memory.
     """
 
     model: Description
     rows: tuple[Row, ...]
     start: BitGenerator
     restarts: Mapping[str, BitGenerator] = field(default_factory=dict)
-    steps: tuple[Step, ...] = ()
+    transforms: tuple[Transform, ...] = ()
     encoder: Encoder = as_planned
     high_bits_first: bool = False
     big_endian: bool = False
@@ -111,8 +111,8 @@ class Account:
                 buffer = buffers.get(row.same_as or "") or self.encoder(row, values, generator)
             buffers[row.name] = buffer
             data = buffer.data
-            for step in self.steps:
-                data = step.do(row, data) if step.moves and _movable(row) else data
+            for transform in self.transforms:
+                data = transform.do(row, data) if transform.moves and _movable(row) else data
             image[row.name] = self._packed(row, self._ordered(data))
             for what in ("scale", "zero_point", "exponents"):
                 if (kept := getattr(buffer, what)) is not None:
@@ -139,8 +139,8 @@ class Account:
                 raise EmbinitError(f"{row.name} is a copy of {row.same_as}, which is not drawn yet")
             drawn[row.name] = values
             places[row.name] = Place(origin, before, generator.drawn - before)
-            for step in self.steps:
-                values = values if step.moves and _movable(row) else step.do(row, values)
+            for transform in self.transforms:
+                values = values if transform.moves and _movable(row) else transform.do(row, values)
             arrays[row.name] = values
         return Run(self, self.content({name: image[name] for name in names}), beside, places)
 
@@ -177,8 +177,8 @@ class Account:
                 return None
             data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
         values: F32 = data.reshape(row.shape)
-        for step in reversed(self.steps):
-            values = step.undo(row, values)
+        for transform in reversed(self.transforms):
+            values = transform.undo(row, values)
         return values.reshape(-1)
 
 

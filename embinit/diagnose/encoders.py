@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.formats import Parameters, Quantized, format_named
+from embinit.formats import QuantizationParameters, Quantized, format_named
 from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -61,7 +61,7 @@ class Scaling:
                 codes, scale, kept = self._asymmetric(layout, flat, (low, high), of, held.rounding, generator)
         if not np.isfinite(codes).all():
             raise EmbinitError(f"{row.name} has no codes")
-        parameters = Parameters(scale.astype(np.float32), kept)
+        parameters = QuantizationParameters(scale.astype(np.float32), kept)
         return _buffer(row, layout, np.clip(codes, layout.qmin, layout.qmax).astype(np.int32), parameters)
 
     def _asymmetric(
@@ -111,7 +111,7 @@ def _rounded(quotients: Floats, mode: str, generator: Generator) -> Floats:
     return rounded
 
 
-def _buffer(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: Parameters) -> Buffer:
+def _buffer(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: QuantizationParameters) -> Buffer:
     from embinit._kernels import formats
 
     if not layout.packed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, auto
 from typing import Any
 
-from embinit.diagnose.account import Account, Step
+from embinit.diagnose.account import Account, Transform
 from embinit.initializers import Initializer
 from embinit.plan import Row
 
@@ -71,9 +71,9 @@ def account_with(**changes: Any) -> Change:
     return lambda account: replace(account, **changes)
 
 
-def step(added: Step) -> Change:
+def transform(added: Transform) -> Change:
     """Return the change that adds a step between draw and memory."""
-    return lambda account: replace(account, steps=(*account.steps, added))
+    return lambda account: replace(account, transforms=(*account.transforms, added))
 
 
 def initializers(changed: Callable[[Row], Initializer | None]) -> Change:

@@ -6,8 +6,8 @@ from itertools import permutations
 
 import numpy as np
 
-from embinit.diagnose.account import F32, Step
-from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with, step
+from embinit.diagnose.account import F32, Transform
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with, transform
 from embinit.plan import Row
 
 
@@ -30,9 +30,11 @@ def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         layout = _Layout(order, turned)
         what = f"{example.name} as [{', '.join(names)}], not [{', '.join(example.axes)}]"
         if tuple(names) != example.axes:
-            stored, drawn = Step(layout.apply, layout.revert, moves=True), Step(layout.revert, layout.apply)
-            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are stored transposed: {what}.", step(stored))
-            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are drawn in another layout: {what}.", step(drawn))
+            stored, drawn = Transform(layout.apply, layout.revert, moves=True), Transform(layout.revert, layout.apply)
+            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are stored transposed: {what}.", transform(stored))
+            yield Hypothesis(
+                Aspect.LAYOUT, "layout", f"The weights are drawn in another layout: {what}.", transform(drawn)
+            )
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ def _literals() -> Iterator[Hypothesis]:
     forms += [(f'written as "%.{digits}f" literals', _printed(_fixed, digits)) for digits in (6, 4, 5, 7, 8)]
     forms += [(f'written as "%.{digits}g" literals', _printed(_significant, digits)) for digits in (6, 7, 8)]
     for text, form in forms:
-        yield Hypothesis(Aspect.LITERALS, "literals", f"The values were {text}.", step(_on_floats(form)))
+        yield Hypothesis(Aspect.LITERALS, "literals", f"The values were {text}.", transform(_on_floats(form)))
 
 
-def _on_floats(form: Callable[[F32], F32]) -> Step:
-    return Step(lambda row, values: form(values) if row.format == "float32" else values)
+def _on_floats(form: Callable[[F32], F32]) -> Transform:
+    return Transform(lambda row, values: form(values) if row.format == "float32" else values)
 
 
 def _printed(form: Callable[[F32, int], F32], digits: int) -> Callable[[F32], F32]:

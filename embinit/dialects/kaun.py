@@ -7,10 +7,10 @@ from embinit.dialects.portable import PORTABLE
 from embinit.errors import EmbinitError, shown
 from embinit.initializers import (
     Constant,
+    DistributionName,
     Initializer,
     Mode,
     Normal,
-    Shape,
     Uniform,
     VarianceScaling,
     check_finite,
@@ -39,7 +39,7 @@ def normal(stddev: float = 0.01) -> Initializer:
 
 
 def variance_scaling(
-    scale: float, mode: Mode, distribution: Shape, in_axis: int = AXES[0], out_axis: int = AXES[1]
+    scale: float, mode: Mode, distribution: DistributionName, in_axis: int = AXES[0], out_axis: int = AXES[1]
 ) -> Initializer:
     """Zero mean, variance scale / n with n = fan_in, fan_out or their average, read off the shape."""
     return VarianceScaling(scale, mode, distribution, axes=(in_axis, out_axis))

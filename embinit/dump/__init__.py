@@ -11,7 +11,7 @@ import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
-from embinit.bundle import Array, Bundle, Parameter
+from embinit.bundle import Array, Bundle, QuantizationArray
 from embinit.dump import arrays as array_files
 from embinit.dump import elf as elf_files
 from embinit.dump import records, text
@@ -60,7 +60,7 @@ def read_dump(
     Raises EmbinitError, in one line, for what cannot be read and for what does not fit to the byte.
     """
     needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
-    beside = [array for array in bundle.arrays if symbol is None and isinstance(array, Parameter)]
+    beside = [array for array in bundle.arrays if symbol is None and isinstance(array, QuantizationArray)]
     if base is not None and elf is None:
         raise EmbinitError(f"base {base:#x} needs an ELF file, which says where the buffers lie; got none")
     content = _content(path, MOST + 32 * sum(len(array.payload) for array in bundle.arrays))

@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit.errors import EmbinitError
 from embinit.formats import base
-from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, Parameters, Quantized
+from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, QuantizationParameters, Quantized
 from embinit.formats.rounding import Rounding
 from embinit.support import Support
 
@@ -33,11 +33,13 @@ class Symmetric(Quantized):
         super().check(given)
         base.check_scale(self.name, given.least, self.steps)
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
         """Return the scales."""
-        return Parameters(scale=base.scale_of(self.name, base.largest(self.name, values, groups), self.steps))
+        return QuantizationParameters(
+            scale=base.scale_of(self.name, base.largest(self.name, values, groups), self.steps)
+        )
 
-    def grid(self, parameters: Parameters) -> Grid:
+    def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids: a scale each."""
         assert parameters.scale is not None
         return Grid(parameters.scale)
@@ -95,7 +97,7 @@ class Sym(Symmetric):
             f"sym_int32/{self.bits}"
         )
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return the scales; a code that b bits cannot hold is an error."""
         parameters = super().parameters(values, groups, rounding)
         if self.steps > self.qmax:
@@ -167,7 +169,7 @@ class Asym(Asymmetric):
         base.check_width(name, "the width", width, 1, 30, "OnDeviceTraining exits")
         return cls(name, width, 0, 2**width - 1)
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return scale and zero point; a zero point outside int32 is an error."""
         low, high = base.extremes(self.name, values, groups)
         if low[0] == high[0]:
@@ -181,9 +183,9 @@ class Asym(Asymmetric):
                 f"{self.name} needs a zero point within int32, or OnDeviceTraining exits, got {zero_point[0]:.0f} for "
                 f"values from {low[0]} to {high[0]}; take affine{min(self.bits, 16)} or fewer bits, or keep float32"
             )
-        return Parameters(scale=scale, zero_point=zero_point.astype(np.int32))
+        return QuantizationParameters(scale=scale, zero_point=zero_point.astype(np.int32))
 
-    def grid(self, parameters: Parameters) -> Grid:
+    def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grid: the zero point is subtracted before rounding."""
         assert parameters.scale is not None
         assert parameters.zero_point is not None
@@ -212,16 +214,16 @@ class Affine(Asymmetric):
         base.check_width(name, "the width", width, 1, 16, "the zero point is a uint16")
         return cls(name, width, 0, 2**width - 1)
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return scales and zero points."""
         low, high = base.extremes(self.name, values, groups)
         low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
         with np.errstate(over="ignore"):
             scale = base.scale_of(self.name, high - low, self.qmax)
         zero_point = np.clip(rounding.integers(-low / scale), 0, self.qmax)
-        return Parameters(scale=scale, zero_point=zero_point.astype(np.uint16))
+        return QuantizationParameters(scale=scale, zero_point=zero_point.astype(np.uint16))
 
-    def grid(self, parameters: Parameters) -> Grid:
+    def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids: the zero point is added after rounding."""
         assert parameters.scale is not None
         assert parameters.zero_point is not None

@@ -52,7 +52,7 @@ class Groups:
         return np.ascontiguousarray(per_run.reshape(-1, self.rounds, self.turn or self.count).max(axis=1).reshape(-1))
 
 
-class Parameters(NamedTuple):
+class QuantizationParameters(NamedTuple):
     """What a device keeps beside the codes, one value a group; None where the format has no such thing."""
 
     scale: F32 | None = None
@@ -194,11 +194,11 @@ class Quantized(Format):
             )
 
     @abstractmethod
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Derive from flat values what the device keeps beside the codes."""
 
     @abstractmethod
-    def grid(self, parameters: Parameters) -> Grid:
+    def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids that parameters describe."""
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from embinit.formats import base
-from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, Parameters, Quantized
+from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, QuantizationParameters, Quantized
 from embinit.formats.rounding import Rounding
 
 
@@ -45,14 +45,14 @@ class BlockFloat(Quantized):
         """The family bfp: the bits of a mantissa and of an exponent."""
         return CFamily("bfp", self.bits, self.exponent_bits)
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
         """Return the stored exponents; a group of zeros has that of 2^0."""
         fraction, exponent = np.frexp(base.largest(self.name, values, groups) / np.float32(self.qmax))
         least = np.where(fraction == 0.5, exponent - 1, exponent)
         top = min((1 << self.exponent_bits) - 1, self.bias + 127)
-        return Parameters(exponents=np.clip(least + self.bias, 0, top).astype(np.uint8))
+        return QuantizationParameters(exponents=np.clip(least + self.bias, 0, top).astype(np.uint8))
 
-    def grid(self, parameters: Parameters) -> Grid:
+    def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids: steps of a power of two."""
         assert parameters.exponents is not None
         return Grid(np.ldexp(np.float32(1), parameters.exponents.astype(np.int32) - self.bias))

@@ -18,7 +18,7 @@ from embinit.formats.base import (
     Family,
     Grid,
     Groups,
-    Parameters,
+    QuantizationParameters,
     Quantized,
     check_width,
 )
@@ -63,11 +63,11 @@ class QFormat(Quantized):
         if given.undefined:
             super().check(given)
 
-    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
         """Return nothing: the name says it all."""
-        return Parameters()
+        return QuantizationParameters()
 
-    def grid(self, parameters: Parameters) -> Grid:  # noqa: ARG002
+    def grid(self, parameters: QuantizationParameters) -> Grid:  # noqa: ARG002
         """Return the one grid: steps of 2^-n."""
         return Grid(np.array([2.0**-self.frac_bits], np.float32))
 

@@ -40,7 +40,7 @@ def page(bundle: Bundle, device: Mapping[str, bytes], report: Report) -> bytes:
         "cards": "\n".join(_card(array, payload, c) for array, payload, c in compared if isinstance(array, Entry)),
         "made": escape(f"embinit {manifest['embinit']}, spec version {manifest['spec_version']}"),
     }
-    template = (files("embinit") / "report.html.in").read_text(encoding="utf-8")
+    template = (files("embinit") / "page.html.in").read_text(encoding="utf-8")
     # The name of a dump may hold bytes that are no UTF-8.
     return re.sub(r"@([a-z]+)@", lambda place: parts[place[1]], template).encode("utf-8", "backslashreplace")
 
