@@ -1,6 +1,6 @@
 """Fill: run a plan's draws, in order, and say where in the stream each buffer lay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.model import Model
-from embinit.plan import Plan, Row
+from embinit.plan import Plan, Row, together
 
-FLOATS, CODES = np.dtype(np.float32), np.dtype(np.int64)
+CODES = np.dtype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,23 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
     >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.bitgen.state
     ([3201338438, 3203112702], 435756210)
     """
-    generator = generator_of(plan.model, plan.model.seed)
+    return fill_from(generator_of(plan.model, plan.model.seed), plan, out)
+
+
+def fill_from(generator: Generator, plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
+    """Execute a plan, and leave the generator where its draws end."""
     arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
-    for row in plan.rows:
-        start, array = generator.drawn, _array(row, out)
-        draw(generator, row, array)
-        arrays[row.name], first_draw[row.name], draws[row.name] = array, start, generator.drawn - start
-        if row.stored_at_once and row.store_draws:
-            store_first_draw[row.name] = generator.drawn
-            generator.advance(row.store_draws)
+    for rows in together(plan.rehearsed):
+        draw_together(generator, rows, [np.empty(row.shape, generator.dialect.element) for row in rows])
+    for rows in plan.turns:
+        for row in rows:
+            arrays[row.name] = _array(row, out, generator.dialect.element)
+        places = draw_together(generator, rows, [arrays[row.name] for row in rows])
+        for row, (start, drawn) in zip(rows, places, strict=True):
+            first_draw[row.name], draws[row.name] = start, drawn
+            if row.stored_at_once and row.store_draws:
+                store_first_draw[row.name] = generator.drawn
+                generator.advance(row.store_draws)
     return Values(plan, arrays, first_draw, draws, store_first_draw, generator.bitgen, generator.drawn)
 
 
@@ -65,9 +73,9 @@ def going_on(model: Model, bitgen: BitGenerator) -> Generator:
     return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
 
 
-def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
+def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:
     """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
-    dtype = FLOATS if row.codes is None else CODES
+    dtype = np.dtype(element) if row.codes is None else CODES
     if out is None:
         return np.empty(row.shape, dtype)
     array = out.get(row.name)
@@ -79,7 +87,38 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
-    if row.codes is None:
+    if row.order.restart is not None:
+        generator.restart(*row.order.restart)
+    if row.codes is not None:
+        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
+    elif row.order.axes is None:
         generator.draw(row.distribution, array)
     else:
-        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
+        drawn = np.empty([row.shape[axis] for axis in row.order.axes], array.dtype)
+        generator.draw(row.distribution, drawn)
+        array.transpose(row.order.axes)[...] = drawn
+
+
+def draw_together(
+    generator: Generator, rows: Sequence[Row], arrays: Sequence[NDArray[Any]]
+) -> list[tuple[int, int]]:
+    """Draw buffers that take turns, or one; return for each where its first draw lay, and how many words it took."""
+    if len(rows) == 1:
+        start = generator.drawn if rows[0].order.restart is None else 0
+        draw(generator, rows[0], arrays[0])
+        return [(start, generator.drawn - start)]
+    order = rows[0].order
+    if order.restart is not None:
+        generator.restart(*order.restart)
+    runs = [np.empty((order.turns, row.size // order.turns), array.dtype) for row, array in zip(rows, arrays, strict=True)]
+    first, drawn = [-1] * len(rows), [0] * len(rows)
+    for turn in range(order.turns):
+        for i, (row, run) in enumerate(zip(rows, runs, strict=True)):
+            start = generator.drawn
+            generator.draw(row.distribution, run[turn])
+            first[i] = start if first[i] < 0 else first[i]
+            drawn[i] += generator.drawn - start
+    for row, run, array in zip(rows, runs, arrays, strict=True):
+        axes = row.order.axes or tuple(range(array.ndim))
+        array.transpose(axes)[...] = run.reshape([row.shape[axis] for axis in axes])
+    return list(zip(first, drawn, strict=True))

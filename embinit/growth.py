@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
-from embinit.fill import generator_of
+from embinit.fill import fill_from, generator_of
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.layers import Layer, Norm, Stored, Weighted, check_size
@@ -275,11 +275,9 @@ def behind_init(model: Model) -> Generator:
     >>> behind_init(embinit.Model("tiny", [fc], seed=1)).drawn
     8
     """
-    generator, rows = generator_of(model, model.seed), model.plan().rows
-    for row in rows:
-        generator.draw(row.distribution, np.empty(row.shape, np.float32))
-        generator.advance(row.store_draws if row.stored_at_once else 0)
-    generator.advance(sum(row.store_draws for row in rows if not row.stored_at_once))
+    generator, plan = generator_of(model, model.seed), model.plan()
+    fill_from(generator, plan)
+    generator.advance(sum(row.store_draws for row in plan.rows if not row.stored_at_once))
     return generator
 
 

@@ -13,6 +13,24 @@ MAX_SIZE = 2**31 - 1
 
 
 @dataclass(frozen=True)
+class Order:
+    """How the draws of a buffer go: along which axes, the slowest first; in how many turns; and where the stream begins.
+
+    axes: None where draws follow memory. turns: buffers of one layer with more than one turn take turns, as where each
+    neuron draws its bias and then its row. restart: the numbers of the layer and of the tensor, where the stream starts
+    again for this one.
+    """
+
+    axes: tuple[int, ...] | None = None
+    turns: int = 1
+    restart: tuple[int, int] | None = None
+
+
+#: Draws that follow memory and go on from those before.
+IN_MEMORY = Order()
+
+
+@dataclass(frozen=True)
 class Parameter:
     """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
 
@@ -25,6 +43,7 @@ class Parameter:
     initializer: Initializer
     fan_in: int = 1
     fan_out: int = 1
+    order: Order = IN_MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from embinit.dialects import Dialect, dialect_named
+from embinit.dialects import Dialect, dialect_named, naming
 from embinit.errors import EmbinitError, check_known, listed, nearest
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
@@ -72,7 +72,7 @@ class Model:
     name: str
     layers: Sequence[Layer]
     seed: int
-    dialect: str = "odt"
+    dialect: str | Dialect = "odt"
     target: str = "host"
     multiply_add: str | None = None
     libm: str | None = None
@@ -108,7 +108,7 @@ class Model:
             if layer.name in seen:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
-        object.__setattr__(self, "tensors", tuple(tensor for layer in named for tensor in self._tensors_of(layer)))
+        object.__setattr__(self, "tensors", tuple(self._tensor(*each) for each in dialect.tensors(named)))
         self._check_codes()
         self._check_memory()
 
@@ -133,7 +133,7 @@ class Model:
         """Return what identifies the model as plain values."""
         build = {"target": self.target, "multiply_add": self.arithmetic, "libm": self.libm_class}
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
-        return {"name": self.name, "dialect": self.dialect, **build, "seed": self.seed, "layers": layers}
+        return {"name": self.name, "dialect": str(self.dialect), **build, "seed": self.seed, "layers": layers}
 
     def plan(self) -> "Plan":
         """Return the plan: one row per buffer, printable."""
@@ -181,15 +181,11 @@ class Model:
 
         return init_many(self, seeds, statistics, client, progress)
 
-    def _tensors_of(self, layer: Layer) -> list[Tensor]:
+    def _tensor(self, layer: Layer, parameter: Parameter) -> Tensor:
         dialect = dialect_named(self.dialect)
-        try:
-            parameters = dialect.parameters(layer)
-            for parameter in parameters:
-                dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
-            return [Tensor(**vars(p), layer=layer, storage=_storage(layer, p)) for p in parameters]
-        except EmbinitError as error:
-            raise EmbinitError(f"layer {layer.name!r}: {error}") from None
+        with naming(layer):
+            dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+            return Tensor(**vars(parameter), layer=layer, storage=_storage(layer, parameter, dialect))
 
     def _check_codes(self) -> None:
         dialect = dialect_named(self.dialect)
@@ -215,11 +211,16 @@ class Model:
                 )
 
 
-def _storage(layer: Layer, parameter: Parameter) -> Storage:
+def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     """Return how a layer holds a parameter."""
     assert isinstance(layer, Stored)
     weight = parameter.part.startswith("weight")
     name = layer.weight_format if weight else layer.bias_format
+    if name == "float32":
+        name = dialect.element
+    elif "float64" in (name, dialect.element) and name != dialect.element:
+        what = "weight_format" if weight else "bias_format"
+        raise EmbinitError(f"{what} must be {dialect.element}, which dialect {dialect} draws, got {name!r}")
     group_size, out_axis = None, None
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size

@@ -1,19 +1,20 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from embinit.dialects import dialect_named
 from embinit.formats.storage import Storage
-from embinit.initializers import Distribution, Initializer
+from embinit.initializers import Declared, Distribution, Initializer
+from embinit.layers import IN_MEMORY, Order
 from embinit.samplers import Codes
 
 if TYPE_CHECKING:
-    from embinit.model import Model
+    from embinit.model import Model, Tensor
 
 
 UNKNOWN = "?: known when it is drawn"
@@ -43,6 +44,7 @@ class Row:
     store_draws: int
     bytes: int
     codes: Codes | None = None
+    order: Order = IN_MEMORY
 
     @property
     def identifier(self) -> str:
@@ -62,10 +64,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Plan:
-    """One row per buffer, in the order in which the device fills them."""
+    """One row per buffer, in the order in which the device fills them.
+
+    rehearsed: rows that are drawn before all others, in vain.
+    """
 
     model: "Model"
     rows: tuple[Row, ...]
+    rehearsed: tuple[Row, ...] = ()
+
+    @property
+    def plain(self) -> bool:
+        """Whether each buffer is drawn once, in the order of memory, from one stream."""
+        return not self.rehearsed and all(row.order == IN_MEMORY for row in self.rows)
+
+    @property
+    def turns(self) -> list[tuple[Row, ...]]:
+        """Rows that are drawn together: those of a layer that take turns, and any other alone."""
+        return together(self.rows)
 
     def __str__(self) -> str:
         model = self.model
@@ -116,27 +132,77 @@ def plan(model: "Model") -> Plan:
     2 buffers, 32 bytes
     """
     dialect = dialect_named(model.dialect)
-    rows: list[Row] = []
-    position: int | None = 0
-    for tensor in model.tensors:
-        distribution = dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out)
-        first, draws = position, dialect.sampler.draws(distribution, tensor.size)
-        position = _moved(position, draws)
-        store_first, store_draws = position, tensor.storage.draws(tensor.shape)
-        if tensor.stored_at_once:
-            position = _moved(position, store_draws)
-        rows.append(
-            Row(
-                tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out, distribution,
-                first, draws, tensor.storage, tensor.stored_at_once, store_first, store_draws,
-                tensor.storage.nbytes(tensor.size), dialect.codes and dialect.codes(distribution, tensor.storage),
-            )
-        )  # fmt: skip
+    last = {"none": 0, "all": len(model.layers), "all but last": len(model.layers) - 1}[dialect.rehearsal]
+    early = {layer.name for layer in model.layers[:last]}
+    rehearsed, position = _rows(model, [tensor for tensor in model.tensors if tensor.layer.name in early], 0)
+    rows, position = _rows(model, model.tensors, position)
     for i, row in enumerate(rows):
         if not row.stored_at_once:
             rows[i] = replace(row, store_first_draw=position)
             position = _moved(position, row.store_draws)
-    return Plan(model, tuple(rows))
+    return Plan(model, tuple(rows), tuple(rehearsed))
+
+
+def _rows(model: "Model", tensors: Sequence["Tensor"], position: int | None) -> tuple[list[Row], int | None]:
+    """Return the rows of tensors that are drawn from a position on, and the position after them."""
+    dialect, build, rows = dialect_named(model.dialect), model.build, list[Row]()
+    for together in together(tensors):
+        distributions = [
+            dialect.sampler.bound(dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out), build)
+            for tensor in together
+        ]
+        position = position if together[0].order.restart is None else 0
+        end = first = position
+        for tensor, distribution in zip(together, distributions, strict=True):
+            draws = dialect.sampler.draws(distribution, tensor.size)
+            end = _moved(end, draws)
+            store_draws = tensor.storage.draws(tensor.shape)
+            rows.append(
+                Row(
+                    tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out,
+                    distribution, first, draws, tensor.storage, tensor.stored_at_once, end, store_draws,
+                    tensor.storage.nbytes(tensor.size), dialect.codes and dialect.codes(distribution, tensor.storage),
+                    tensor.order,
+                )
+            )  # fmt: skip
+            if tensor.stored_at_once:
+                end = _moved(end, store_draws)
+            first = _moved(first, None if draws is None else draws // tensor.order.turns)
+            if tensor.order.turns == 1:
+                first = end
+        position = end
+    return rows, position
+
+
+T = TypeVar("T", bound="Ordered")
+
+
+class Ordered(Protocol):
+    """A tensor or a row: it belongs to a layer, and has an order of draws."""
+
+    @property
+    def name(self) -> str:
+        """`<layer>.<part>`."""
+
+    @property
+    def order(self) -> Order:
+        """How its draws go."""
+
+
+def together(tensors: Iterable[T]) -> list[tuple[T, ...]]:
+    """Return tensors in groups that are drawn together: those of a layer that take turns, and any other alone."""
+    groups: list[tuple[T, ...]] = []
+    for tensor in tensors:
+        layer = tensor.name.rpartition(".")[0]
+        if (
+            groups
+            and tensor.order.turns == groups[-1][0].order.turns > 1
+            and groups[-1][0].name.rpartition(".")[0] == layer
+        ):
+            groups[-1] = (*groups[-1], tensor)
+        else:
+            groups.append((tensor,))
+    return groups
 
 
 def _moved(position: int | None, draws: int | None) -> int | None:
@@ -152,7 +218,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "initializer": str(row.initializer),
         "fan_in": row.fan_in,
         "fan_out": row.fan_out,
-        "distribution": {"kind": type(row.distribution).__name__.lower(), **_parameters(row.distribution)},
+        "distribution": {"kind": _kind(row.distribution), **_parameters(row.distribution)},
         "first_draw": row.first_draw,
         "draws": row.draws,
         "format": row.format,
@@ -166,9 +232,15 @@ def row_as_json(row: Row) -> dict[str, Any]:
     }
 
 
+def _kind(distribution: Distribution) -> str:
+    return distribution.kind if isinstance(distribution, Declared) else type(distribution).__name__.lower()
+
+
 def _parameters(distribution: Distribution) -> dict[str, Any]:
     """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
     bits = np.vectorize("0x{:08x}".format)
+    if isinstance(distribution, Declared):
+        return distribution.as_json()
     return {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)

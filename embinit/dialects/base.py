@@ -1,6 +1,7 @@
 """What a dialect declares: a framework's conventions as data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from embinit.bitgen import BitGenerator
@@ -83,6 +84,22 @@ class Dialect:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
 
+    #: What an element of a buffer is before it is stored: "float32" or "float64", which is the default format then.
+    element: str = "float32"
+    #: Which layers are drawn once before all are, in vain.
+    rehearsal: str = "none"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def tensors(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+        """Yield what all layers hold, in the order in which it is filled."""
+        for layer in layers:
+            with naming(layer):
+                parameters = self.parameters(layer)
+            for parameter in parameters:
+                yield layer, parameter
+
     def has(self, layer_type: str) -> bool:
         """Whether the dialect says what a layer that draws holds."""
         return layer_type in self.layouts or layer_type in self.layers
@@ -108,6 +125,15 @@ class Dialect:
             return (weight,)
         initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
+
+
+@contextmanager
+def naming(layer: Layer) -> Iterator[None]:
+    """Name a layer in what goes wrong within."""
+    try:
+        yield
+    except EmbinitError as error:
+        raise EmbinitError(f"layer {layer.name!r}: {error}") from None
 
 
 def _those_with(layer_type: str) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.initializers import Distribution, Shaped
+from embinit.targets import Build
 
 
 class Source(Protocol):
@@ -61,6 +62,10 @@ class Sampler(ABC):
 
     #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
     strided_run: ClassVar[int | None] = None
+
+    def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
+        """Return a distribution with what a build computes for its tensor: itself, where no build matters."""
+        return distribution
 
     @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:

@@ -12,10 +12,25 @@ LIBMS: tuple[Libm, ...] = get_args(Libm)
 
 
 @dataclass(frozen=True)
+class Build:
+    """What of a device build decides bits: its target, multiply-add, libm and rand()."""
+
+    target: str
+    multiply_add: str
+    libm: str
+    rand: str
+
+    @property
+    def fuses_double(self) -> bool:
+        """Whether the FPU of the target fuses doubles."""
+        return target_named(self.target).fuses_double
+
+
+@dataclass(frozen=True)
 class Target:
     """A device build: what its compiler makes of a*b + c, and which logf and cosf it links.
 
-    emulated: whether `verify --device` can run it here.
+    emulated: whether `verify --device` can run it here. fuses_double: whether its FPU has the operation for doubles.
     """
 
     name: str
