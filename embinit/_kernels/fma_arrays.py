@@ -1,0 +1,26 @@
+"""Fused multiply-add of whole arrays."""
+
+from numpy.typing import NDArray
+
+import numpy as np
+
+from embinit._kernels.fma import fma32, fma64
+from embinit._kernels.jit import kernel
+
+
+@kernel
+def fma32_array(
+    a: NDArray[np.float32], b: NDArray[np.float32], c: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Fill out with a * b + c, each rounded once."""
+    for i in range(out.size):
+        out[i] = fma32(a[i], b[i], c[i])
+
+
+@kernel
+def fma64_array(
+    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], out: NDArray[np.float64]
+) -> None:
+    """Fill out with a * b + c, each rounded once."""
+    for i in range(out.size):
+        out[i] = fma64(a[i], b[i], c[i])

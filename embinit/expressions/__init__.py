@@ -1,0 +1,22 @@
+"""C expressions: what stands between a word and a weight, as data. Parse, type, evaluate, emit C."""
+
+from embinit.expressions.program import Arithmetic, Definition, Input, Program, define, statements
+from embinit.expressions.routine import Bound, Routine
+from embinit.expressions.syntax import parse_declaration
+from embinit.expressions.types import DOUBLE, FLOAT, TYPES, CType
+
+__all__ = [
+    "DOUBLE",
+    "FLOAT",
+    "TYPES",
+    "Arithmetic",
+    "Bound",
+    "CType",
+    "Definition",
+    "Input",
+    "Program",
+    "Routine",
+    "define",
+    "parse_declaration",
+    "statements",
+]

@@ -1,0 +1,143 @@
+"""What gcc fuses: products into the sums that use them, over all expressions that it sees as one piece of code.
+
+gcc looks at one product after the other, in the order in which they are computed. A product becomes part of its sums
+if every use of it is one operand of a + or - (or a unary minus whose only use is one), in the same basic block. So a
+product is not fused where it is needed for anything else, where both operands are that product, or where something
+branches in between; and of two products in one sum the first one is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from embinit.expressions.functions import FUNCTIONS
+from embinit.expressions.graph import ELEMENT, Graph, Node
+from embinit.expressions.types import CType
+
+
+@dataclass(eq=False)
+class _Step:
+    """One operation as it is computed: a node, in a basic block of a stage, and the steps that use it."""
+
+    node: Node
+    args: list["_Step"]
+    block: tuple[int, int]
+    users: list["_Step | None"] = field(default_factory=list)
+    fused: tuple["_Step", bool, bool] | None = None  # the product, and whether it and the addend are negated
+    gone: bool = False
+
+
+class _Schedule:
+    """The order in which steps are computed: operands from left to right, each value once where it is available.
+
+    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements.
+    """
+
+    def __init__(self, outer: "_Schedule | None" = None) -> None:
+        self.steps: list[_Step] = outer.steps if outer else []
+        self._outer = outer
+        self._scopes: list[dict[Node, _Step]] = [{}]
+        self._block = 0
+
+    def value(self, node: Node) -> _Step:
+        """Return the step that computes a node, after those that it needs."""
+        if self._outer and node.stage < ELEMENT:
+            return self._outer.value(node)
+        for scope in reversed(self._scopes):
+            if node in scope:
+                return scope[node]
+        branch = _BRANCHES.get(node.op)
+        args = branch(self, node) if branch else [self.value(arg) for arg in node.args]
+        step = _Step(node, args, (node.stage, self._block))
+        for arg in args:
+            arg.users.append(step)
+        self.steps.append(step)
+        self._scopes[-1][node] = step
+        if node.op == "call" and FUNCTIONS[node.data[0]].sets_errno:
+            self._block += 1
+        return step
+
+    def conditional(self, node: Node) -> list[_Step]:
+        """Return the operands of ?:. What both arms compute is computed before them."""
+        condition = self.value(node.args[0])
+        for shared in _both(node.args[1], node.args[2]):
+            self.value(shared)
+        return [condition, *(self._arm(arm) for arm in node.args[1:])]
+
+    def shortcut(self, node: Node) -> list[_Step]:
+        """Return the operands of && or ||, the right one in a block of its own."""
+        return [self.value(node.args[0]), self._arm(node.args[1])]
+
+    def _arm(self, node: Node) -> _Step:
+        self._block += 1
+        self._scopes.append({})
+        step = self.value(node)
+        self._scopes.pop()
+        self._block += 1
+        return step
+
+
+_BRANCHES = {"select": _Schedule.conditional, "land": _Schedule.shortcut, "lor": _Schedule.shortcut}
+
+
+def _both(a: Node, b: Node) -> Iterator[Node]:
+    """Yield what two arms always compute, in the order of the first."""
+    other = set(_always(b, set()))
+    return (node for node in _always(a, set()) if node in other and node.args)
+
+
+def _always(node: Node, seen: set[Node]) -> list[Node]:
+    """Return the nodes that computing one computes in any case, operands first."""
+    if node in seen:
+        return []
+    seen.add(node)
+    args = node.args[:1] if node.op in _BRANCHES else node.args
+    return [each for arg in args for each in _always(arg, seen)] + [node]
+
+
+def contracted(graph: Graph, roots: Sequence[Node], fused: Sequence[CType]) -> list[Node]:
+    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses."""
+    schedule = _Schedule(_Schedule())
+    ends = [schedule.value(root) for root in roots]
+    for end in ends:
+        end.users.append(None)
+    for step in schedule.steps:
+        if step.node.op == "mul" and step.node.ctype in fused:
+            _fuse(step)
+    done: dict[_Step, Node] = {}
+    for step in schedule.steps:
+        if not step.gone:
+            done[step] = _rebuilt(graph, step, done)
+    return [done[end] for end in ends]
+
+
+def _fuse(product: _Step) -> None:
+    """Make a product part of the sums that use it, if all its uses are such sums."""
+    sums: list[tuple[_Step, _Step, bool]] = []  # the sum, its operand, whether that is the product negated
+    for user in product.users:
+        negated = user is not None and user.node.op == "neg" and len(user.users) == 1 and user.block == product.block
+        operand, total = (user, user.users[0]) if user is not None and negated else (product, user)
+        takes = total is not None and total.node.op in ("add", "sub") and total.fused is None
+        if not takes or total is None or operand is None or total.block != product.block:
+            return
+        if total.args[0] is total.args[1]:
+            return
+        sums.append((total, operand, negated))
+    for total, operand, negated in sums:
+        left = total.args[0] is operand
+        subtract = total.node.op == "sub"
+        total.fused = (product, negated != (subtract and not left), subtract and left)
+        total.args = [total.args[1] if left else total.args[0]]
+        operand.gone = True
+    product.gone = True
+
+
+def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
+    node = step.node
+    if step.fused:
+        product, *signs = step.fused
+        factors = [done[arg] for arg in product.args]
+        return graph.node("fma", node.ctype, (*factors, done[step.args[0]]), node.origin, tuple(signs))
+    args = tuple(done[arg] for arg in step.args)
+    if args == node.args:
+        return node
+    return graph.rebuilt(node, args)

@@ -1,0 +1,43 @@
+"""The functions of <math.h> that an expression may call."""
+
+from dataclasses import dataclass
+
+from embinit.expressions.types import DOUBLE, FLOAT, CType
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of C: the type of its arguments and of its result, and how many arguments it takes.
+
+    sets_errno: a compiler tests its argument and branches, so that nothing is fused across it.
+    libm: its bits depend on the C library; all others are exact or rounded once on every device.
+    """
+
+    name: str
+    ctype: CType
+    count: int = 1
+    sets_errno: bool = False
+    libm: bool = False
+
+
+FUNCTIONS = {
+    function.name: function
+    for function in (
+        Function("sqrtf", FLOAT, sets_errno=True),
+        Function("sqrt", DOUBLE, sets_errno=True),
+        Function("fabsf", FLOAT),
+        Function("fabs", DOUBLE),
+        Function("fminf", FLOAT, 2),
+        Function("fmaxf", FLOAT, 2),
+        Function("floorf", FLOAT),
+        Function("ceilf", FLOAT),
+        Function("truncf", FLOAT),
+        Function("fmaf", FLOAT, 3),
+        Function("logf", FLOAT, libm=True),
+        Function("cosf", FLOAT, libm=True),
+        Function("sinf", FLOAT, libm=True),
+        Function("log", DOUBLE, libm=True),
+        Function("cos", DOUBLE, libm=True),
+        Function("sin", DOUBLE, libm=True),
+    )
+}

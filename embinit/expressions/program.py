@@ -1,0 +1,164 @@
+"""Named expressions that a compiler sees as one piece of code: checked when it is built, lowered for a device's build."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from embinit.errors import EmbinitError
+from embinit.expressions.contraction import contracted
+from embinit.expressions.functions import FUNCTIONS
+from embinit.expressions.graph import ELEMENT, LITERAL, TENSOR, Graph, Node
+from embinit.expressions.lowering import Lowering, names_of
+from embinit.expressions.routine import Routine
+from embinit.expressions.syntax import Tree, check_name, parse, parse_statement
+from embinit.expressions.types import DOUBLE, FLOAT, UINT32, CType  # noqa: F401 (doctests)
+
+Stage = Literal["tensor", "element"]
+_STAGES = {"tensor": TENSOR, "element": ELEMENT}
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
+
+    fuses_double: whether the FPU fuses double as well as float, which matters under `fused` only.
+    """
+
+    multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
+    libm: Literal["double", "fdlibm", "fdlibm-fused"] = "double"
+    fuses_double: bool = True
+
+
+@dataclass(frozen=True)
+class Input:
+    """A value that a program is given: its type, when it is known, and the range of an integer that does not use all."""
+
+    ctype: CType
+    stage: Stage = "element"
+    low: int | None = None
+    high: int | None = None
+
+
+@dataclass(frozen=True)
+class Definition:
+    """`name = expression`, from a key of a file (`where`). ctype: the type it is converted to, None for its own.
+
+    replaces: whether the name is a variable that gets a new value.
+    """
+
+    name: str
+    tree: Tree
+    where: str
+    ctype: CType | None = None
+    replaces: bool = False
+
+
+def define(name: str, text: str, where: str) -> Definition:
+    """Return the definition of a name by an expression, which is parsed."""
+    check_name(name, where)
+    return Definition(name, parse(text, where), where)
+
+
+def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType]) -> tuple[Definition, ...]:
+    """Return statements `name = expression` or `type name = expression` as definitions, in order.
+
+    variables exist before; a statement that declares a type adds one.
+
+    >>> step = statements(["uint32_t t = x ^ (x << 11)", "x = t"], "step", {"x": UINT32})
+    >>> [str(each.ctype) for each in step]
+    ['uint32_t', 'uint32_t']
+    """
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise EmbinitError(f"{where}: must be a list of statements, got {str(texts)[:40]!r}")
+    known = dict(variables)
+    found = []
+    for number, text in enumerate(texts, 1):
+        place = f"{where}, statement {number}"
+        declared, name, tree = parse_statement(text, place)
+        if declared and name in known:
+            raise EmbinitError(f"{place}: {name} exists already, as {known[name]}: leave the type out")
+        if not declared and name not in known:
+            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {', '.join(known)}")
+        found.append(Definition(name, tree, place, declared or known[name], replaces=declared is None))
+        known.setdefault(name, found[-1].ctype or FLOAT)
+    return tuple(found)
+
+
+class Program:
+    """Definitions in order, each of which may use the inputs and the names before it.
+
+    A program is what a compiler sees as one stretch of code: it looks through its names, so that a name that stands for
+    a product can be fused into a sum that uses it. Whatever enters as an input is opaque. So code is cut into programs
+    where a compiler cannot look through: at a loop that draws again, and between a value and its kept spare.
+
+    outputs: the names whose values are wanted, and the types they are stored in (None: their own).
+
+    >>> unit = define("unit", "(float)word / 4294967296.0f", "unit")
+    >>> value = define("value", "unit * (high - low) + low", "uniform")
+    >>> bounds = {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
+    >>> program = Program([unit, value], {"word": Input(UINT32), **bounds}, {"value": FLOAT})
+    >>> program.types["unit"].name
+    'float'
+    >>> import numpy as np
+    >>> bound = program.compile(Arithmetic("fused")).bind(low=-1.0, high=1.0)
+    >>> bound.evaluate(word=np.array([0, 2**31, 2**32 - 1], np.uint32))["value"].tolist()
+    [-1.0, 0.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        definitions: Iterable[Definition],
+        inputs: Mapping[str, Input],
+        outputs: Mapping[str, CType | None],
+    ) -> None:
+        self.definitions = tuple(definitions)
+        self.inputs = dict(inputs)
+        self.outputs = dict(outputs)
+        for definition in self.definitions:
+            if definition.name in FUNCTIONS:
+                raise EmbinitError(f"{definition.where}: {definition.name} is a function of C, not a name")
+        names = self._lowered(Graph("double"), Arithmetic())
+        #: The type of every name.
+        self.types = {name: node.ctype for name, node in names.items()}
+        #: When each name is known: 0 when it is read, 1 once per tensor, 2 per element.
+        self.stages = {name: node.stage for name, node in names.items()}
+        missing = [name for name in self.outputs if name not in names]
+        if missing:
+            raise EmbinitError(f"{missing[0]} is not defined")
+
+    def literal(self, name: str) -> int | float | None:
+        """Return the value of a name that nothing at run time changes, None of any other."""
+        value = self._lowered(Graph("double"), Arithmetic())[name].number
+        return None if value is None else value
+
+    def compile(self, arithmetic: Arithmetic) -> Routine:
+        """Return the program as a device's build computes it."""
+        graph = Graph(arithmetic.libm)
+        names = self._lowered(graph, arithmetic)
+        lowering = Lowering(graph, {}, "", LITERAL, fuse_written=False)
+        roots = [
+            lowering.converted(names[name], ctype, 0) if ctype else names[name] for name, ctype in self.outputs.items()
+        ]
+        if arithmetic.multiply_add == "fused":
+            roots = contracted(graph, roots, (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,))
+        return Routine(self.inputs, dict(zip(self.outputs, roots, strict=True)))
+
+    def _lowered(self, graph: Graph, arithmetic: Arithmetic) -> dict[str, Node]:
+        names = {
+            name: graph.input(each.ctype, name, _STAGES[each.stage], each.low, each.high)
+            for name, each in self.inputs.items()
+        }
+        given = set(names)
+        for each in self.definitions:
+            if each.name in names and not each.replaces:
+                rule = "is given, it cannot be defined" if each.name in given else "is defined twice"
+                raise EmbinitError(f"{each.where}: {each.name} {rule}")
+            if each.name in names_of(each.tree) and each.name not in names:
+                raise EmbinitError(f"{each.where}: {each.name} is defined by itself")
+            used = [names[name].stage for name in names_of(each.tree) if name in names]
+            fuse_written = arithmetic.multiply_add == "fused-expression"
+            stage = max(used, default=LITERAL)
+            lowering = Lowering(graph, names, each.where, stage, fuse_written=fuse_written)
+            node = lowering.lower(each.tree)
+            names[each.name] = lowering.converted(node, each.ctype, 1) if each.ctype else node
+        return names

@@ -1,0 +1,153 @@
+"""A lowered program, evaluated on NumPy arrays in blocks that stay in the processor's cache."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.errors import EmbinitError
+from embinit.expressions import operations
+from embinit.expressions.graph import ELEMENT, Node
+from embinit.expressions.types import CType
+
+if TYPE_CHECKING:
+    from embinit.expressions.program import Input
+
+Array = NDArray[Any]
+
+#: Elements that are evaluated together: a few arrays of this size fit into the first-level cache.
+BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Routine:
+    """Outputs as operations on inputs; `bind` gives it what is known once per tensor."""
+
+    inputs: "Mapping[str, Input]"
+    outputs: Mapping[str, Node]
+
+    @property
+    def order(self) -> list[Node]:
+        """All operations, operands first."""
+        seen: dict[Node, None] = {}
+
+        def visit(node: Node) -> None:
+            if node not in seen:
+                for arg in node.args:
+                    visit(arg)
+                seen[node] = None
+
+        for root in self.outputs.values():
+            visit(root)
+        return list(seen)
+
+    def bind(self, **values: Any) -> "Bound":
+        """Return the routine for one tensor: the values of its inputs are converted to their types."""
+        given = {name: each for name, each in self.inputs.items() if each.stage == "tensor"}
+        missing = [name for name in given if name not in values]
+        if missing:
+            raise EmbinitError(f"{missing[0]} has no value")
+        scalars = {name: np.array([values[name]]).astype(each.ctype.dtype) for name, each in given.items()}
+        return Bound(self, scalars)
+
+
+class Bound:
+    """A routine and the values that are the same for all elements, which are computed here."""
+
+    def __init__(self, routine: Routine, scalars: Mapping[str, Array]) -> None:
+        order = routine.order
+        self._routine = routine
+        self._fixed: dict[Node, Array] = {}
+        self._undefined: dict[Node, Array] = {}
+        self._run([node for node in order if node.stage < ELEMENT], scalars, self._fixed, self._undefined)
+        self._steps = [node for node in order if node.stage == ELEMENT]
+        self._last = self._last_uses()
+
+    def scalar(self, name: str) -> Any:
+        """Return an output that is the same for all elements, as a NumPy scalar."""
+        node = self._routine.outputs[name]
+        self._refuse(node, self._undefined)
+        return self._fixed[node][0]
+
+    def evaluate(self, **arrays: Array) -> dict[str, Array]:
+        """Return the outputs for arrays of the inputs, one element each."""
+        given = {name: each for name, each in self._routine.inputs.items() if each.stage == "element"}
+        missing = [name for name in given if name not in arrays]
+        if missing:
+            raise EmbinitError(f"{missing[0]} has no value")
+        inputs = {name: np.asarray(arrays[name], each.ctype.dtype) for name, each in given.items()}
+        size = next(iter(inputs.values())).size if inputs else 1
+        roots = self._routine.outputs
+        out = {name: np.empty(size, node.ctype.dtype) for name, node in roots.items()}
+        for start in range(0, size, BLOCK):
+            block = slice(start, min(start + BLOCK, size))
+            values, undefined = dict(self._fixed), dict(self._undefined)
+            self._run(self._steps, {name: array[block] for name, array in inputs.items()}, values, undefined)
+            for name, node in roots.items():
+                self._refuse(node, undefined)
+                out[name][block] = values[node]
+        return out
+
+    def _last_uses(self) -> dict[Node, list[Node]]:
+        """Return which values are no longer needed after each step."""
+        kept = set(self._routine.outputs.values())
+        last = {arg: node for node in self._steps for arg in node.args if arg.stage == ELEMENT and arg not in kept}
+        ending: dict[Node, list[Node]] = {}
+        for arg, node in last.items():
+            ending.setdefault(node, []).append(arg)
+        return ending
+
+    def _run(
+        self,
+        steps: list[Node],
+        inputs: Mapping[str, Array],
+        values: dict[Node, Array],
+        undefined: dict[Node, Array],
+    ) -> None:
+        last = getattr(self, "_last", {})
+        with np.errstate(all="ignore"):
+            for node in steps:
+                if node.op == "input":
+                    values[node] = inputs[node.data]
+                elif node.op == "const":
+                    values[node] = np.array([node.data], node.ctype.dtype)
+                else:
+                    args = [values[arg] for arg in node.args]
+                    values[node] = operations.apply(node.op, node.ctype, node.data, args)
+                    _spread(node, args, undefined)
+                for spent in last.get(node, ()):
+                    del values[spent]
+
+    def _refuse(self, root: Node, undefined: Mapping[Node, Array]) -> None:
+        """Raise EmbinitError if an output depends on an operation without a defined result."""
+        if root in undefined and undefined[root].any():
+            culprit = next(node for node in self._routine.order if node.check and node in undefined and undefined[node].any())
+            rule = culprit.check[1] if culprit.check else ""
+            raise culprit.origin.error(rule)
+
+
+def _spread(node: Node, args: list[Array], undefined: dict[Node, Array]) -> None:
+    """Note the elements for which C defines no result: by this operation, or by one that it evaluates."""
+    inherited = [undefined.get(arg) for arg in node.args]
+    if node.op == "select" and any(each is not None for each in inherited):
+        taken = np.where(args[0] != 0, _or_none(inherited[1]), _or_none(inherited[2]))
+        inherited = [inherited[0], taken]
+    elif node.op in ("land", "lor") and inherited[1] is not None:
+        evaluated = args[0] != 0 if node.op == "land" else args[0] == 0
+        inherited = [inherited[0], inherited[1] & evaluated]
+    found = [each for each in inherited if each is not None]
+    if node.check:
+        found.append(node.check[0](*args))
+    if found:
+        undefined[node] = np.logical_or.reduce(np.broadcast_arrays(*found))
+
+
+def _or_none(x: Array | None) -> Array:
+    return np.zeros(1, bool) if x is None else x
+
+
+def converted(value: float, ctype: CType) -> Any:
+    """Return a number as a type holds it."""
+    return np.array([value]).astype(ctype.dtype)[0]
