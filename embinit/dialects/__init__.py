@@ -1,6 +1,6 @@
 """Dialects: the conventions of each framework, as short declarations."""
 
-from embinit.dialects.base import Dialect
+from embinit.dialects.base import Dialect, naming
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
@@ -25,4 +25,4 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named"]
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "naming"]
