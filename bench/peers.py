@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit import MT19937, Generator, Pcg32, Xorshift32, encode
-from embinit.device import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES
 
 LOW, HIGH = -0.25, 0.5
 STDDEV = 0.125

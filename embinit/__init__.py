@@ -7,6 +7,7 @@ seed; embinit computes, bit for bit, what that device's code leaves in every wei
 __version__ = "0.1.0"
 
 from embinit import initializers
+from embinit.api import Model, load
 from embinit.bitgen import MT19937, Pcg32, Xorshift32
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
@@ -31,7 +32,6 @@ from embinit.layers import (
     LSTMCell,
     RNNCell,
 )
-from embinit.model import Model, load
 from embinit.store import Buffer, encode
 
 __all__ = [

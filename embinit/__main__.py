@@ -130,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--includes", action="store_true", help="print the include directory")
     what.add_argument("--sources", action="store_true", help="print the source files")
     what.add_argument("--cflags", action="store_true", help="print compiler flags")
+    c.add_argument("--amalgamated", action="store_true", help="with -o: as one source and one header")
 
     targets = command("targets", _targets, "list the device builds, or find out what a compiler builds")
     add_json(targets)
@@ -154,7 +155,7 @@ def _integer(text: str) -> int:
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
-    from embinit.model import load
+    from embinit.api import load
 
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")}
     model = load(options.model, **{key: value for key, value in {**given, **overrides}.items() if value is not None})
@@ -271,14 +272,20 @@ def _seeds(options: argparse.Namespace) -> int:
 
 
 def _c(options: argparse.Namespace) -> int:
-    from embinit.device import C_DIRECTORY, HEADERS, SELFTEST, SOURCES
+    from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
     from embinit.export import write_files
 
+    if options.amalgamated and options.output is None:
+        raise EmbinitError("--amalgamated says how to copy the C library: give -o DIR with it")
     if options.output is not None:
         output = Path(options.output)
-        for folder, paths in ((output, (*HEADERS, *SOURCES)), (output / "selftest", SELFTEST)):
-            write_files({path.name: path.read_bytes() for path in paths}, folder)
-            print("\n".join(str(folder / path.name) for path in paths))
+        library, selftest = _contents((*HEADERS, *SOURCES)), _contents(SELFTEST)
+        if options.amalgamated:
+            library = amalgamated()
+            selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
+        for folder, contents in ((output, library), (output / "selftest", selftest)):
+            write_files(contents, folder)
+            print("\n".join(str(folder / name) for name in contents))
     elif options.includes:
         print(C_DIRECTORY)
     elif options.sources:
@@ -288,9 +295,13 @@ def _c(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _contents(paths: Sequence[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}
+
+
 def _targets(options: argparse.Namespace) -> int:
-    from embinit.plan import table
     from embinit.targets import TARGETS
+    from embinit.text import table
 
     cells = [("target", "multiply-add", "libm", "emulated", "measured on")]
     cells += [(t.name, t.multiply_add, t.libm, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()]
@@ -308,7 +319,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _dialects(options: argparse.Namespace) -> int:
     from embinit.dialects import DIALECTS
-    from embinit.plan import table
+    from embinit.text import table
 
     cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
     rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
@@ -318,7 +329,7 @@ def _dialects(options: argparse.Namespace) -> int:
 
 def _formats(options: argparse.Namespace) -> int:
     from embinit.formats import FORMATS, ROUNDINGS, Quantized, family_named, format_named
-    from embinit.plan import table
+    from embinit.text import table
 
     if options.format is None:
         cells = [("format", "bits", "what", "codes"), *((f.name, f.bits, f.summary, f.codes) for f in FORMATS.values())]

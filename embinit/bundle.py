@@ -203,8 +203,8 @@ def gather(plan: Plan) -> Bundle:
     entries, offset = [], 0
     for row in plan.rows:
         name = row.name
-        positions = values.first_draw[name], values.draws[name], stored.first_draw[name]
+        positions = values.first_draw[name], values.draws[name], values.store_first_draw[name]
         entry = Entry(row, stored.buffers[name], offset, *positions)
         entries.append(entry)
         offset += len(entry.payload)
-    return Bundle(plan, tuple(entries), stored.state_after)
+    return Bundle(plan, tuple(entries), values.generator.bitgen.state)

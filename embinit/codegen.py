@@ -13,9 +13,6 @@ from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.formats import Quantized, format_named
-from embinit.formats.affine import Affine, Asym, Channelwise, Sym, SymInt32
-from embinit.formats.blockfloat import BlockFloat
-from embinit.formats.qformat import QFormat
 from embinit.plan import Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
@@ -200,7 +197,7 @@ def _stored(bundle: Bundle) -> _Init:
     states = [f"{storage}{kind} {state};" for state in ("generator", "values", "ahead")]
     stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
     return _Init(
-        {"embinit_store.h", header, *headers},
+        {header, *headers, *_format_headers(bundle)},
         [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
         [*held, *states, stream, seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
@@ -261,33 +258,19 @@ def _storage(row: Row) -> str:
     layout, held = format_named(row.format), row.storage
     if not isinstance(layout, Quantized):
         return "{0}"
-    family, width, part = _family(layout)
+    family = layout.c_family
     groups = layout.groups(row.shape, held.group_size, held.channel_axis)
-    at_once = int(row.stored_at_once and row.store_draws > 0)
+    at_once = int(row.rounded_at_once)
     return (
-        f"{{&embinit_family_{family}, {layout.bits}, {width}, {part}, EMBINIT_{held.rounding.upper()}, {at_once}, "
-        f"{groups.count}u, {groups.run}u}}"
+        f"{{&embinit_family_{family.name}, {layout.bits}, {family.width}, {family.part}, "
+        f"EMBINIT_{held.rounding.upper()}, {at_once}, {groups.count}u, {groups.run}u}}"
     )
 
 
-def _family(layout: Quantized) -> tuple[str, int, int]:
-    """Return the family of a format in C, and its two numbers."""
-    match layout:
-        case QFormat():
-            return "q", layout.qmax.bit_length() + 1, layout.frac_bits
-        case Channelwise():
-            return "int", layout.bits, 0
-        case Sym():
-            return "sym", layout.bits, 0
-        case SymInt32():
-            return "sym_int32", int(layout.name.rpartition("/")[2]), 0
-        case Asym():
-            return "asym", layout.bits, 0
-        case Affine():
-            return "affine", layout.bits, 0
-        case BlockFloat():
-            return "bfp", layout.bits, layout.exponent_bits
-    raise AssertionError(layout)
+def _format_headers(bundle: Bundle) -> set[str]:
+    """Return the headers that declare the families of a bundle's formats."""
+    layouts = (format_named(entry.format) for entry in bundle.entries)
+    return {layout.c_family.header for layout in layouts if isinstance(layout, Quantized)}
 
 
 def _held(entry: Entry) -> str:
@@ -302,10 +285,10 @@ def _held(entry: Entry) -> str:
 def _integer_row(entry: Entry) -> str:
     """Return the initializer of an embinit_integer_row."""
     layout, codes = format_named(entry.format), entry.row.codes
-    assert isinstance(layout, QFormat)
+    assert isinstance(layout, Quantized)
     assert codes is not None
     function, a, b, shift = codes.c_code
-    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {_family(layout)[1]}"
+    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {layout.c_family.width}"
     return f"    {{{function}, {numbers}}}, /* {entry.identifier} */"
 
 

@@ -4,29 +4,18 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embinit import codegen
 from embinit.bundle import Bundle
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.targets import TARGETS
 from embinit.targets.device_error import DeviceError
 
 if TYPE_CHECKING:
     from embinit.targets import gcc_qemu, zig_unicorn
-
-C_DIRECTORY = Path(str(files("embinit"))) / "c"
-#: The C library: what a firmware compiles with the generated code.
-UNITS = (
-    "embinit", "embinit_codes", "embinit_formats", "embinit_growth", "embinit_integer", "embinit_libm",
-    "embinit_mt19937", "embinit_normal", "embinit_scaled", "embinit_store",
-)  # fmt: skip
-SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
-HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
-#: Known answers for a new board, and for a new compiler; no part of a firmware.
-SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c"))
 
 TOOLCHAINS = ("zig", "gcc")
 

@@ -1,7 +1,8 @@
 """Fill: run a plan's draws, in order, and say where in the stream each buffer lay."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,18 @@ from embinit.bitgen import BitGenerator
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
-from embinit.model import Model
-from embinit.plan import Plan, Row, together
+from embinit.model import Description
+from embinit.plan import Action, Plan, Row
 
 CODES = np.dtype(np.int64)
 
 
 @dataclass(frozen=True)
 class Values:
-    """What the device's init code draws: an array per buffer, of float32 or codes, and the stream's positions.
+    """What the device's init code draws: an array per buffer, of float32 or codes, and where in the stream it lay.
 
-    first_draw and draws count words per buffer; store_first_draw is where a buffer that is rounded at once draws for
-    that. bitgen is the generator when all is drawn.
+    first_draw and draws count words per buffer. rounding holds, for each buffer whose rounding draws, the generator
+    from which it does; generator is the one after all of that.
     """
 
     plan: Plan
@@ -30,45 +31,55 @@ class Values:
     first_draw: dict[str, int]
     draws: dict[str, int]
     store_first_draw: dict[str, int]
-    bitgen: BitGenerator
-    drawn: int
+    rounding: dict[str, Generator]
+    generator: Generator
 
 
-def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
+def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | None = None) -> Values:
     """Execute a plan, into the arrays of out if given, one of each buffer's shape and type.
+
+    seed: in place of the model's.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
     >>> values = fill(embinit.Model("tiny", [fc], seed=1).plan())
-    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.bitgen.state
+    >>> values.arrays["fc.bias"].view(np.uint32).tolist(), values.generator.bitgen.state
     ([3201338438, 3203112702], 435756210)
     """
-    return fill_from(generator_of(plan.model, plan.model.seed), plan, out)
+    generator = generator_of(plan.model, plan.model.seed if seed is None else seed)
+    values = Values(plan, {}, {}, {}, {}, {}, generator)
+    turns: dict[str, Iterator[int]] = {}
+    for action, row in plan.events:
+        start = generator.drawn
+        match action:
+            case Action.RESTART:
+                generator.restart(*row.order.restart or (0, 0))
+            case Action.REHEARSE:
+                draw(generator, row, np.empty(row.shape, generator.dialect.element))
+            case Action.DRAW:
+                values.arrays[row.name] = array = _array(row, out, generator.dialect.element)
+                draw(generator, row, array)
+                values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
+            case Action.TURN:
+                if row.name not in turns:
+                    values.arrays[row.name] = _array(row, out, generator.dialect.element)
+                    values.first_draw[row.name], values.draws[row.name], turns[row.name] = start, 0, count()
+                draw_turn(generator, row, values.arrays[row.name], next(turns[row.name]))
+                values.draws[row.name] += generator.drawn - start
+            case Action.ROUND:
+                values.store_first_draw[row.name] = start
+                if row.store_draws:
+                    values.rounding[row.name] = generator.copy()
+                    generator.skip(row.store_draws)
+    return values
 
 
-def fill_from(generator: Generator, plan: Plan, out: Mapping[str, NDArray[Any]] | None = None) -> Values:
-    """Execute a plan, and leave the generator where its draws end."""
-    arrays, first_draw, draws, store_first_draw = {}, {}, {}, {}
-    for rows in together(plan.rehearsed):
-        draw_together(generator, rows, [np.empty(row.shape, generator.dialect.element) for row in rows])
-    for rows in plan.turns:
-        for row in rows:
-            arrays[row.name] = _array(row, out, generator.dialect.element)
-        places = draw_together(generator, rows, [arrays[row.name] for row in rows])
-        for row, (start, drawn) in zip(rows, places, strict=True):
-            first_draw[row.name], draws[row.name] = start, drawn
-            if row.stored_at_once and row.store_draws:
-                store_first_draw[row.name] = generator.drawn
-                generator.advance(row.store_draws)
-    return Values(plan, arrays, first_draw, draws, store_first_draw, generator.bitgen, generator.drawn)
-
-
-def generator_of(model: Model, seed: int) -> Generator:
+def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
     return going_on(model, dialect_named(model.dialect).seeded(seed))
 
 
-def going_on(model: Model, bitgen: BitGenerator) -> Generator:
+def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
     return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
 
@@ -87,38 +98,20 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> ND
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
-    if row.order.restart is not None:
-        generator.restart(*row.order.restart)
     if row.codes is not None:
         array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
     elif row.order.axes is None:
         generator.draw(row.distribution, array)
     else:
-        drawn = np.empty([row.shape[axis] for axis in row.order.axes], array.dtype)
+        in_order = array.transpose(row.order.axes)
+        drawn = np.empty(in_order.shape, array.dtype)
         generator.draw(row.distribution, drawn)
-        array.transpose(row.order.axes)[...] = drawn
+        in_order[...] = drawn
 
 
-def draw_together(
-    generator: Generator, rows: Sequence[Row], arrays: Sequence[NDArray[Any]]
-) -> list[tuple[int, int]]:
-    """Draw buffers that take turns, or one; return for each where its first draw lay, and how many words it took."""
-    if len(rows) == 1:
-        start = generator.drawn if rows[0].order.restart is None else 0
-        draw(generator, rows[0], arrays[0])
-        return [(start, generator.drawn - start)]
-    order = rows[0].order
-    if order.restart is not None:
-        generator.restart(*order.restart)
-    runs = [np.empty((order.turns, row.size // order.turns), array.dtype) for row, array in zip(rows, arrays, strict=True)]
-    first, drawn = [-1] * len(rows), [0] * len(rows)
-    for turn in range(order.turns):
-        for i, (row, run) in enumerate(zip(rows, runs, strict=True)):
-            start = generator.drawn
-            generator.draw(row.distribution, run[turn])
-            first[i] = start if first[i] < 0 else first[i]
-            drawn[i] += generator.drawn - start
-    for row, run, array in zip(rows, runs, arrays, strict=True):
-        axes = row.order.axes or tuple(range(array.ndim))
-        array.transpose(axes)[...] = run.reshape([row.shape[axis] for axis in axes])
-    return list(zip(first, drawn, strict=True))
+def draw_turn(generator: Generator, row: Row, array: NDArray[Any], turn: int) -> None:
+    """Draw one turn of a buffer: all that has one index along the slowest axis of its draws."""
+    in_order = array if row.order.axes is None else array.transpose(row.order.axes)
+    drawn = np.empty(in_order.shape[1:], array.dtype)
+    generator.draw(row.distribution, drawn)
+    in_order[turn] = drawn

@@ -3,7 +3,7 @@
 import math
 from collections.abc import MutableSequence
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,8 +130,18 @@ class Generator:
 
     def advance(self, n: int) -> None:
         """Skip n words of the stream."""
+        self.skip(n)
+
+    def skip(self, n: int) -> None:
+        """Pass over n words that something else draws, such as stochastic rounding."""
         self.bitgen.advance(n)
         self.drawn += n
+
+    def copy(self) -> Self:
+        """Return an independent generator that will draw the same values."""
+        other = copy(self)
+        other.bitgen = self.bitgen.copy()
+        return other
 
     def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""

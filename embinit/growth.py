@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
-from embinit.fill import fill_from, generator_of
+from embinit.fill import fill
 from embinit.generator import Generator
 from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.layers import Layer, Norm, Stored, Weighted, check_size
-from embinit.model import Model
+from embinit.model import Description
+from embinit.plan import plan
 
 Array = NDArray[np.float32]
 
@@ -91,7 +92,7 @@ class Growth:
     generator stands behind the last draw: the next step goes on with it.
     """
 
-    model: Model
+    model: Description
     values: dict[str, Array]
     alpha: np.float32
     beta: np.float32
@@ -105,7 +106,7 @@ class Growth:
 
 
 def grow(
-    model: Model,
+    model: Description,
     values: Mapping[str, Array],
     layer: str,
     extension: int,
@@ -267,7 +268,7 @@ def variance(values: Array) -> float:
     return found
 
 
-def behind_init(model: Model) -> Generator:
+def behind_init(model: Description) -> Generator:
     """Return the generator of a model's device when its init code is done.
 
     >>> import embinit
@@ -275,10 +276,7 @@ def behind_init(model: Model) -> Generator:
     >>> behind_init(embinit.Model("tiny", [fc], seed=1)).drawn
     8
     """
-    generator, plan = generator_of(model, model.seed), model.plan()
-    fill_from(generator, plan)
-    generator.advance(sum(row.store_draws for row in plan.rows if not row.stored_at_once))
-    return generator
+    return fill(plan(model)).generator
 
 
 def _extension(
@@ -327,13 +325,13 @@ def _checked_options(
 class _Hidden:
     """Where hidden neurons stand in a model: the positions of first, of second, and of the layer behind it."""
 
-    model: Model
+    model: Description
     start: int
     stop: int
     end: int
 
     @classmethod
-    def of(cls, model: Model, layer: str) -> "_Hidden":
+    def of(cls, model: Description, layer: str) -> "_Hidden":
         """Find a layer and the next one with weights; both must be of one group, and fit."""
         names = [each.name for each in model.layers]
         weighted = [i for i, each in enumerate(model.layers) if isinstance(each, Weighted)]
@@ -365,7 +363,7 @@ class _Hidden:
         """The layer whose inputs they are."""
         return self.model.layers[self.stop]  # type: ignore[return-value]
 
-    def widened(self, extension: int) -> Model:
+    def widened(self, extension: int) -> Description:
         """Return the model with more hidden neurons."""
         layers = list(self.model.layers)
         neurons = self.first.sizes["out"]
@@ -380,7 +378,7 @@ class _Hidden:
         """Return what first and second hold, each with the statistics of the batch norm behind it."""
         return self._weights(self.start, self.stop, arrays), self._weights(self.stop, self.end, arrays)
 
-    def grown(self, arrays: Mapping[str, Array], step: Step, wider: Model) -> dict[str, Array]:
+    def grown(self, arrays: Mapping[str, Array], step: Step, wider: Description) -> dict[str, Array]:
         """Return the buffers of the wider model, in its order, and the statistics."""
         values = dict(arrays)
         for layer, end, weights in ((self.start, self.stop, step.first), (self.stop, self.end, step.second)):
@@ -436,7 +434,7 @@ def _padded(array: Array, shape: tuple[int, ...], value: float) -> Array:
     return out
 
 
-def _checked(model: Model, values: Mapping[str, Array]) -> dict[str, Array]:
+def _checked(model: Description, values: Mapping[str, Array]) -> dict[str, Array]:
     """Return the values of a model's buffers in its order, then the statistics; each must be there and fit."""
     shapes = {tensor.name: tensor.shape for tensor in model.tensors}
     allowed = [f"{layer.name}.{what}" for layer in model.layers for what in STATISTICS]

@@ -18,12 +18,13 @@ class Order:
 
     axes: None where draws follow memory. turns: buffers of one layer with more than one turn take turns, as where each
     neuron draws its bias and then its row. restart: the numbers of the layer and of the tensor, where the stream starts
-    again for this one.
+    again for this one. rehearsed: whether it is drawn once before all others, in vain.
     """
 
     axes: tuple[int, ...] | None = None
     turns: int = 1
     restart: tuple[int, int] | None = None
+    rehearsed: bool = False
 
 
 #: Draws that follow memory and go on from those before.

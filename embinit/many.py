@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from itertools import islice
 from math import prod
@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import draw, fill, generator_of
-from embinit.model import Model, check_seed
-from embinit.plan import Plan, table
+from embinit.model import Description, check_seed
+from embinit.plan import Action, Plan, plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
+from embinit.text import table
 from embinit.threads import each, thread_count
 
 #: Elements of a batch: a few megabytes, which stay in the cache while they are measured.
@@ -51,7 +52,7 @@ class Statistics(NamedTuple):
 
 
 def init_many(
-    model: Model,
+    model: Description,
     seeds: Iterable[int],
     statistics: bool = False,
     client: Client | None = None,
@@ -69,10 +70,10 @@ def init_many(
     >>> [(seed, values["fc.bias"].tolist()) for seed, values in init_many(model, range(42, 44))]
     [(42, [-0.550189733505249]), (43, [0.00921487808227539])]
     """
-    work = _measured if statistics else _drawn
-    size = max(1, BATCH // max(1, sum(row.size for row in model.plan().rows)))
+    work, planned = _measured if statistics else _drawn, plan(model)
+    size = max(1, BATCH // max(1, sum(row.size for row in planned.rows)))
     batches = _batches(_checked(model, seeds), size)
-    results = _here(work, model, batches) if client is None else _there(work, model, batches, client)
+    results = _here(work, planned, batches) if client is None else _there(work, planned, batches, client)
     line = _Line(model.name, seeds) if progress else None
     for batch, values in results:
         yield from zip(batch, values, strict=True)
@@ -82,7 +83,7 @@ def init_many(
         line.clear()
 
 
-def _checked(model: Model, seeds: Iterable[int]) -> Iterator[int]:
+def _checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
     dialect = dialect_named(model.dialect)
     for seed in seeds:
         check_seed(dialect, seed)
@@ -96,24 +97,24 @@ def _batches(seeds: Iterator[int], size: int) -> Iterator[list[int]]:
         yield batch
 
 
-Work = Callable[[Model, list[int]], list[dict[str, Any]]]
+Work = Callable[[Plan, list[int]], list[dict[str, Any]]]
 Results = Iterator[tuple[list[int], list[dict[str, Any]]]]
 
 
-def _here(work: Work, model: Model, batches: Iterator[list[int]]) -> Results:
+def _here(work: Work, plan: Plan, batches: Iterator[list[int]]) -> Results:
     """Work off batches on the threads of this process; a buffer that is large enough to be split is alone in one."""
     while group := list(islice(batches, 1)):
         if len(group[0]) > 1:
             group += islice(batches, thread_count() - 1)
-        yield from zip(group, each(lambda batch: work(model, batch), group), strict=True)
+        yield from zip(group, each(lambda batch: work(plan, batch), group), strict=True)
 
 
-def _there(work: Work, model: Model, batches: Iterator[list[int]], client: Client) -> Results:
+def _there(work: Work, plan: Plan, batches: Iterator[list[int]], client: Client) -> Results:
     """Work off batches on the workers of a Dask cluster, two for each of their threads under way."""
     most = 2 * sum(client.nthreads().values())
     under_way: deque[Any] = deque()
     for batch in batches:
-        under_way.append((batch, client.submit(work, model, batch, pure=False)))
+        under_way.append((batch, client.submit(work, plan, batch, pure=False)))
         if len(under_way) >= most:
             batch, future = under_way.popleft()
             yield batch, future.result()
@@ -121,19 +122,19 @@ def _there(work: Work, model: Model, batches: Iterator[list[int]], client: Clien
         yield batch, future.result()
 
 
-def _drawn(model: Model, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
+def _drawn(plan: Plan, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
     """Return the values of each seed."""
-    stacks = _stacks(model.plan(), seeds)
+    stacks = _stacks(plan, seeds)
     return [{name: stack[i] for name, stack in stacks.items()} for i in range(len(seeds))]
 
 
-def _measured(model: Model, seeds: list[int]) -> list[dict[str, Statistics]]:
+def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
     """Return the statistics of each seed."""
-    if all(row.format == "float32" and row.codes is None for row in model.plan().rows):
-        stacks = _stacks(model.plan(), seeds)
+    if all(row.format == "float32" and row.codes is None for row in plan.rows):
+        stacks = _stacks(plan, seeds)
         measured = {name: _statistics(stack, [0] * len(seeds)) for name, stack in stacks.items()}
         return [{name: values[i] for name, values in measured.items()} for i in range(len(seeds))]
-    stored = (store(fill(replace(model, seed=seed).plan())).buffers for seed in seeds)
+    stored = (store(fill(plan, seed=seed)).buffers for seed in seeds)
     return [
         {name: _statistics(buffer.decode()[None], [buffer.clipped])[0] for name, buffer in buffers.items()}
         for buffers in stored
@@ -149,16 +150,17 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     for generator, words in zip(generators, np.split(together.bitgen.words, len(seeds)), strict=True):
         generator.bitgen.words = words
     sampler, stacks = together.dialect.sampler, {}
-    for row in plan.rows:
+    for action, row in plan.events:
+        if action is Action.ROUND:
+            for generator in generators if row.store_draws else ():
+                generator.skip(row.store_draws)
+            continue
         stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
         if len(seeds) > 1 and isinstance(sampler, SIDE_BY_SIDE) and row.codes is None and row.draws == row.size:
             sampler.fill(together, row.distribution, stack.reshape(-1))
         else:
             for generator, values in zip(generators, stack, strict=True):
                 draw(generator, row, values)
-        if row.stored_at_once and row.store_draws:
-            for generator in generators:
-                generator.advance(row.store_draws)
     return stacks
 
 
@@ -215,7 +217,7 @@ class Extremes:
 class SeedReport:
     """What a sweep over seeds of a model found; duplicates are groups of seeds that start from one state."""
 
-    model: Model
+    model: Description
     count: int
     duplicates: list[list[int]]
     buffers: dict[str, Extremes]
@@ -249,7 +251,7 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"{len(seeds)} {'seed' if len(seeds) == 1 else 'seeds'}: {shown}{', ...' if len(seeds) > 8 else ''}"
 
 
-def seed_report(model: Model, seeds: Iterable[int], progress: bool = False) -> SeedReport:
+def seed_report(model: Description, seeds: Iterable[int], progress: bool = False) -> SeedReport:
     """Draw a model from each seed and say which seeds are the same, extreme, dead or saturated.
 
     >>> import embinit
@@ -258,7 +260,7 @@ def seed_report(model: Model, seeds: Iterable[int], progress: bool = False) -> S
     >>> report.duplicates
     [[0, 4294967295]]
     """
-    drawn = {row.name for row in model.plan().rows if row.draws != 0}
+    drawn = {row.name for row in plan(model).rows if row.draws != 0}
     groups: dict[bytes, list[int]] = {}
     buffers: dict[str, Extremes] = {}
     for seed, statistics in init_many(model, seeds, True, progress=progress):

@@ -1,87 +1,99 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from enum import Enum, auto
+from itertools import groupby
+from typing import Any, TypeVar
 
 import numpy as np
 
 from embinit.dialects import dialect_named
-from embinit.formats.storage import Storage
-from embinit.initializers import Declared, Distribution, Initializer
-from embinit.layers import IN_MEMORY, Order
-from embinit.samplers import Codes
-
-if TYPE_CHECKING:
-    from embinit.model import Model, Tensor
-
+from embinit.initializers import Declared, Distribution
+from embinit.model import Description, Tensor
+from embinit.text import table
 
 UNKNOWN = "?: known when it is drawn"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One buffer: what it is, what it holds, and its place in the stream.
+@dataclass(frozen=True, kw_only=True)
+class Row(Tensor):
+    """A buffer and its place in the stream.
 
-    first_draw and draws count words of the stream; they are None where rejection makes them depend on the data. The
-    store draws are those of stochastic rounding, made where the buffer is filled (at once) or after all are. codes says
-    how the device draws the distribution where it has no floats.
+    first_draw and draws count the words of its values, store_first_draw those before it is rounded. They are None where
+    rejection makes them depend on the data.
     """
 
-    name: str
-    axes: tuple[str, ...]
-    shape: tuple[int, ...]
-    initializer: Initializer
-    fan_in: int
-    fan_out: int
-    distribution: Distribution
     first_draw: int | None
     draws: int | None
-    storage: Storage
-    stored_at_once: bool
     store_first_draw: int | None
-    store_draws: int
-    bytes: int
-    codes: Codes | None = None
-    order: Order = IN_MEMORY
 
-    @property
-    def identifier(self) -> str:
-        """The buffer's name in C, `<layer>_<part>`."""
-        return self.name.replace(".", "_")
 
-    @property
-    def format(self) -> str:
-        """The name of the buffer's format."""
-        return self.storage.format
+class Action(Enum):
+    """What a device does with one buffer.
 
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.shape)
+    DRAW its values; draw one TURN of them, where it takes turns with other buffers of its layer; ROUND them to its
+    format; REHEARSE: draw them in vain; RESTART: seed the stream anew for it.
+    """
+
+    DRAW = auto()
+    TURN = auto()
+    ROUND = auto()
+    REHEARSE = auto()
+    RESTART = auto()
+
+
+T = TypeVar("T", bound=Tensor)
+#: What a device does, in order.
+Events = Iterator[tuple[Action, T]]
+
+
+def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
+    """Yield all that a device does with its buffers, in order: whatever draws words walks this list.
+
+    All values are drawn first and then rounded, but a buffer that is `rounded_at_once` is rounded as soon as it is
+    drawn. rounded: the buffers in the order in which they are rounded, where it is not that of their draws.
+    """
+    for tensor in drawn:
+        if tensor.order.rehearsed:
+            yield from _restarted(tensor)
+            yield Action.REHEARSE, tensor
+    for together in _together(drawn):
+        yield from _restarted(together[0])
+        if together[0].order.turns == 1:
+            yield Action.DRAW, together[0]
+        else:
+            yield from ((Action.TURN, tensor) for _ in range(together[0].order.turns) for tensor in together)
+        for tensor in together:
+            if tensor.rounded_at_once:
+                yield Action.ROUND, tensor
+    for tensor in drawn if rounded is None else rounded:
+        if not tensor.rounded_at_once:
+            yield Action.ROUND, tensor
+
+
+def _restarted(tensor: T) -> Events[T]:
+    if tensor.order.restart is not None:
+        yield Action.RESTART, tensor
+
+
+def _together(tensors: Sequence[T]) -> Iterator[list[T]]:
+    """Yield the tensors that are drawn together: those of a layer that take turns, and any other alone."""
+    for (turns, _), group in groupby(tensors, lambda tensor: (tensor.order.turns, tensor.layer.name)):
+        yield from [list(group)] if turns > 1 else ([tensor] for tensor in group)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One row per buffer, in the order in which the device fills them.
+    """One row per buffer, in the order in which the device fills them."""
 
-    rehearsed: rows that are drawn before all others, in vain.
-    """
-
-    model: "Model"
+    model: Description
     rows: tuple[Row, ...]
-    rehearsed: tuple[Row, ...] = ()
 
     @property
-    def plain(self) -> bool:
-        """Whether each buffer is drawn once, in the order of memory, from one stream."""
-        return not self.rehearsed and all(row.order == IN_MEMORY for row in self.rows)
-
-    @property
-    def turns(self) -> list[tuple[Row, ...]]:
-        """Rows that are drawn together: those of a layer that take turns, and any other alone."""
-        return together(self.rows)
+    def events(self) -> Events[Row]:
+        """What the device does, in order."""
+        return events(self.rows)
 
     def __str__(self) -> str:
         model = self.model
@@ -116,11 +128,8 @@ def _count(value: int | None) -> str:
     return "?" if value is None else str(value)
 
 
-def plan(model: "Model") -> Plan:
+def plan(model: Description) -> Plan:
     """Return the plan of a model.
-
-    Words are drawn for all values first, then for stochastic rounding, buffer by buffer; but a normalization layer is
-    rounded where it stands, as its factory does.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -131,82 +140,29 @@ def plan(model: "Model") -> Plan:
     fc.bias    [out 2]             3        2  uniform(-0.577350259, 0.577350259)           6      2  float32      8
     2 buffers, 32 bytes
     """
-    dialect = dialect_named(model.dialect)
-    last = {"none": 0, "all": len(model.layers), "all but last": len(model.layers) - 1}[dialect.rehearsal]
-    early = {layer.name for layer in model.layers[:last]}
-    rehearsed, position = _rows(model, [tensor for tensor in model.tensors if tensor.layer.name in early], 0)
-    rows, position = _rows(model, model.tensors, position)
-    for i, row in enumerate(rows):
-        if not row.stored_at_once:
-            rows[i] = replace(row, store_first_draw=position)
-            position = _moved(position, row.store_draws)
-    return Plan(model, tuple(rows), tuple(rehearsed))
-
-
-def _rows(model: "Model", tensors: Sequence["Tensor"], position: int | None) -> tuple[list[Row], int | None]:
-    """Return the rows of tensors that are drawn from a position on, and the position after them."""
-    dialect, build, rows = dialect_named(model.dialect), model.build, list[Row]()
-    for together in together(tensors):
-        distributions = [
-            dialect.sampler.bound(dialect.distribution(tensor.initializer, tensor.fan_in, tensor.fan_out), build)
-            for tensor in together
-        ]
-        position = position if together[0].order.restart is None else 0
-        end = first = position
-        for tensor, distribution in zip(together, distributions, strict=True):
-            draws = dialect.sampler.draws(distribution, tensor.size)
-            end = _moved(end, draws)
-            store_draws = tensor.storage.draws(tensor.shape)
-            rows.append(
-                Row(
-                    tensor.name, tensor.axes, tensor.shape, tensor.initializer, tensor.fan_in, tensor.fan_out,
-                    distribution, first, draws, tensor.storage, tensor.stored_at_once, end, store_draws,
-                    tensor.storage.nbytes(tensor.size), dialect.codes and dialect.codes(distribution, tensor.storage),
-                    tensor.order,
-                )
-            )  # fmt: skip
-            if tensor.stored_at_once:
-                end = _moved(end, store_draws)
-            first = _moved(first, None if draws is None else draws // tensor.order.turns)
-            if tensor.order.turns == 1:
-                first = end
-        position = end
-    return rows, position
-
-
-T = TypeVar("T", bound="Ordered")
-
-
-class Ordered(Protocol):
-    """A tensor or a row: it belongs to a layer, and has an order of draws."""
-
-    @property
-    def name(self) -> str:
-        """`<layer>.<part>`."""
-
-    @property
-    def order(self) -> Order:
-        """How its draws go."""
-
-
-def together(tensors: Iterable[T]) -> list[tuple[T, ...]]:
-    """Return tensors in groups that are drawn together: those of a layer that take turns, and any other alone."""
-    groups: list[tuple[T, ...]] = []
-    for tensor in tensors:
-        layer = tensor.name.rpartition(".")[0]
-        if (
-            groups
-            and tensor.order.turns == groups[-1][0].order.turns > 1
-            and groups[-1][0].name.rpartition(".")[0] == layer
-        ):
-            groups[-1] = (*groups[-1], tensor)
+    sampler = dialect_named(model.dialect).sampler
+    places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
+    position: int | None = 0
+    for action, tensor in events(model.tensors):
+        count: int | None = 0
+        if action is Action.RESTART:
+            position = 0
+        elif action is Action.ROUND:
+            count = tensor.store_draws
         else:
-            groups.append((tensor,))
-    return groups
+            turns = tensor.order.turns if action is Action.TURN else 1
+            count = sampler.draws(tensor.distribution, tensor.size // turns)
+        place, before = (Action.DRAW if action is Action.TURN else action, tensor.name), (position, 0)
+        first, drawn = places.get(place, before) if action is Action.TURN else before
+        places[place] = first, None if drawn is None or count is None else drawn + count
+        position = None if position is None or count is None else position + count
+    return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
-def _moved(position: int | None, draws: int | None) -> int | None:
-    return None if position is None or draws is None else position + draws
+def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:
+    first_draw, draws = places[Action.DRAW, tensor.name]
+    store_first_draw, _ = places[Action.ROUND, tensor.name]
+    return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw)
 
 
 def row_as_json(row: Row) -> dict[str, Any]:
@@ -218,7 +174,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         "initializer": str(row.initializer),
         "fan_in": row.fan_in,
         "fan_out": row.fan_out,
-        "distribution": {"kind": _kind(row.distribution), **_parameters(row.distribution)},
+        "distribution": _distribution(row.distribution),
         "first_draw": row.first_draw,
         "draws": row.draws,
         "format": row.format,
@@ -232,15 +188,16 @@ def row_as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _kind(distribution: Distribution) -> str:
-    return distribution.kind if isinstance(distribution, Declared) else type(distribution).__name__.lower()
+def _distribution(distribution: Distribution) -> dict[str, Any]:
+    """Return the kind and the parameters of a distribution."""
+    if isinstance(distribution, Declared):
+        return distribution.as_json()
+    return {"kind": type(distribution).__name__.lower(), **_parameters(distribution)}
 
 
 def _parameters(distribution: Distribution) -> dict[str, Any]:
     """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
     bits = np.vectorize("0x{:08x}".format)
-    if isinstance(distribution, Declared):
-        return distribution.as_json()
     return {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)
@@ -248,21 +205,3 @@ def _parameters(distribution: Distribution) -> dict[str, Any]:
         for field in fields(distribution)
         for value in [getattr(distribution, field.name)]
     }
-
-
-def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align rows of cells in columns: numbers to the right, words to the left.
-
-    >>> table([("name", "n"), ("a", "10")])
-    ['name   n', 'a     10']
-    """
-    if not cells:
-        return []
-    columns = list(zip(*cells, strict=True))
-    right = [all(cell.lstrip("-").isdigit() or cell in ("?", "") for cell in column[1:]) for column in columns]
-    widths = [max(map(len, column)) for column in columns]
-    lines = (
-        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True))
-        for line in cells
-    )
-    return [line.rstrip() for line in lines]

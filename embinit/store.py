@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
-from embinit.fill import Values, generator_of, going_on
+from embinit.fill import Values
 from embinit.formats import Groups, Parameters, Quantized, Rounding, format_named, refuse
 from embinit.generator import Generator
+from embinit.plan import Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,36 +90,27 @@ def encode(
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """The device's buffers by name, and where in the stream rounding drew for each; state_after is after all of it."""
+    """The device's buffers by name, and the values that they come from."""
 
     values: Values
     buffers: dict[str, Buffer]
-    first_draw: dict[str, int]
-    state_after: Any
 
 
 def store(values: Values) -> Stored:
-    """Round values to the formats of their plan, drawing on from where they end."""
-    model = values.plan.model
-    last = going_on(model, values.bitgen.copy())
-    last.drawn = values.drawn
-    buffers, first_draw = {}, {}
-    for row in values.plan.rows:
-        generator = last
-        if row.name in values.store_first_draw:
-            generator = generator_of(model, model.seed)
-            generator.advance(values.store_first_draw[row.name])
-        first_draw[row.name] = generator.drawn
-        held = row.storage
-        array = values.arrays[row.name]
-        if row.codes is not None:
-            buffers[row.name] = saturated(array, held.format)
-            continue
-        try:
-            buffers[row.name] = encode(array, held.format, held.rounding, generator, held.group_size, held.channel_axis)
-        except EmbinitError as error:
-            raise EmbinitError(f"{row.name}: {error}") from None
-    return Stored(values, buffers, first_draw, last.bitgen.state)
+    """Round values to the formats of their plan."""
+    return Stored(values, {row.name: _held(values, row) for row in values.plan.rows})
+
+
+def _held(values: Values, row: Row) -> Buffer:
+    """Return the buffer that holds a row's values."""
+    array, held = values.arrays[row.name], row.storage
+    if row.codes is not None:
+        return saturated(array, held.format)
+    generator = values.rounding.get(row.name, values.generator)
+    try:
+        return encode(array, held.format, held.rounding, generator.copy(), held.group_size, held.channel_axis)
+    except EmbinitError as error:
+        raise EmbinitError(f"{row.name}: {error}") from None
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.torch import TORCH
 from embinit.errors import EmbinitError, listed
+from embinit.fill import fill
 from embinit.layers import WITH_PARAMETERS, Layer, Stored, Weighted
-from embinit.model import Model, Tensor
+from embinit.model import Description, Tensor
+from embinit.plan import plan
 
 if TYPE_CHECKING:
     import torch
@@ -36,8 +38,8 @@ def init_(
             parameter.copy_(values[path])
 
 
-def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> Model:
-    """Return the Model of a module: a layer for each submodule with parameters, named after it.
+def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> Description:
+    """Return the description of a module: a layer for each submodule with parameters, named after it.
 
     Other keyword arguments are those of Model, such as dialect="odt" and target="cortex-m4f". Submodules without
     parameters draw nothing and are left out.
@@ -52,12 +54,12 @@ def model_of(module: "Module", seed: int, name: str = "module", **keys: Any) -> 
     layers = [_layer(path, owner) for path, owner in _owners(module)]
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
-    model = Model(name, layers, seed=seed, **keys)
+    model = Description(name, layers, seed=seed, **keys)
     _paths(model, module)
     return model
 
 
-def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch.Tensor]":
+def state_dict(model: Description, module: "Module | None" = None) -> "dict[str, torch.Tensor]":
     """Return a model's initial values as tensors, by buffer name or, for a module like it, by the module's names.
 
     With a module the result is what module.load_state_dict takes: its own state, such as the statistics of a batch
@@ -72,7 +74,7 @@ def state_dict(model: Model, module: "Module | None" = None) -> "dict[str, torch
     torch = _torch()
     if module is not None:
         return {**module.state_dict(), **_by_path(model, module)}
-    return {name: torch.from_numpy(values) for name, values in model.init().items()}
+    return {name: torch.from_numpy(values) for name, values in fill(plan(model)).arrays.items()}
 
 
 def _torch() -> Any:
@@ -83,11 +85,11 @@ def _torch() -> Any:
     return torch
 
 
-def _by_path(model: Model, module: "Module") -> "dict[str, torch.Tensor]":
+def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
     """Return a model's initial values by all names of a module's parameters, and in PyTorch's layouts."""
     torch = _torch()
     paths = _paths(model, module)
-    values = model.init()
+    values = fill(plan(model)).arrays
     found = {
         paths[tensor.name]: torch.from_numpy(values[tensor.name].transpose(_order(tensor))) for tensor in model.tensors
     }
@@ -96,7 +98,7 @@ def _by_path(model: Model, module: "Module") -> "dict[str, torch.Tensor]":
     return {path: found[first[parameter]] for path, parameter in named}
 
 
-def _paths(model: Model, module: "Module") -> dict[str, str]:
+def _paths(model: Description, module: "Module") -> dict[str, str]:
     """Return the names of a module's parameters, which must be those of a model's layers, by buffer name."""
     owners = list(_owners(module))
     layers = [layer for layer in model.layers if isinstance(layer, Stored)]

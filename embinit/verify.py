@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bundle import Array, Bundle
 from embinit.errors import EmbinitError, listed
-from embinit.plan import table
+from embinit.text import table
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 from compilers import HOST_COMPILERS, compile_program

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embinit.device import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

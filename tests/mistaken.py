@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import embinit
+from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-from embinit.model import from_tables
 
 import reference
 

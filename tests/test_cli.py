@@ -11,7 +11,7 @@ import pytest
 
 import embinit
 from embinit.__main__ import main
-from embinit.device import C_DIRECTORY, SELFTEST
+from embinit.clib import C_DIRECTORY, SELFTEST
 from embinit.plan import Plan
 
 from test_model import BAD, GOOD

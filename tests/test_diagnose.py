@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from embinit._kernels.libm import DOUBLE, FDLIBM, FDLIBM_FUSED, cos_array, log_array
+from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-from embinit.model import from_tables
 
 import reference
 from mistaken import (

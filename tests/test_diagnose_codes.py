@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit.__main__ import main
+from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.diagnose.encoders import Scaling, as_planned
 from embinit.export import npz
 from embinit.formats import ROUNDINGS
-from embinit.model import from_tables
 
 import reference
 from mistaken import (

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit.__main__ import main
+from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.dialects import DIALECTS
-from embinit.model import from_tables
 
 import reference
 from mistaken import (

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 
 import embinit
 from embinit import EmbinitError, __main__
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 from embinit.export import drift, export, render
 
 import strategies

@@ -12,7 +12,7 @@ from elftools.elf.elffile import ELFFile
 from test_formats import LIMITS
 
 from embinit import EmbinitError, Generator, Xorshift32
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 from embinit.formats import ROUNDINGS, Parameters, format_named
 from embinit.store import encode
 from embinit.targets.zig_unicorn import EMULATIONS, build

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_libm import values
 
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 BLOCK = 4096

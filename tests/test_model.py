@@ -185,7 +185,7 @@ def test_a_model_without_parameters_has_no_buffers():
 def load_from(layers):
     import tomllib
 
-    from embinit.model import from_tables
+    from embinit.api import from_tables
 
     return from_tables(tomllib.loads(GOOD[: GOOD.index("[[layer]]")] + layers), {})
 

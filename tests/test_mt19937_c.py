@@ -11,7 +11,7 @@ import pytest
 
 from embinit._kernels import torch as kernels
 from embinit.bitgen.mt19937 import MT19937
-from embinit.device import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 from compilers import HOST_COMPILERS, compile_program

@@ -69,7 +69,7 @@ def test_layers_and_models(case, platform):
             assert tuple(shape) == values.arrays[name].shape
             compared += 1
     assert compared == len(values.arrays)
-    assert recorded.words(case, "state_after", platform)[0] == values.bitgen.state
+    assert recorded.words(case, "state_after", platform)[0] == values.generator.bitgen.state
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
@@ -163,7 +163,7 @@ def test_any_model_is_that_of_the_oracle(model, dialect):
     values = fill(model.plan())
 
     assert bits_by_name(values) == slow
-    assert values.bitgen.state == state
+    assert values.generator.bitgen.state == state
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.0, 1e-46, -1e-46, 7e-46])
@@ -191,7 +191,7 @@ def test_the_oldest_era_has_he_weights_and_no_bias_draws(seed, multiply_add):
     values = fill(model.plan())
 
     assert bits_by_name(values) == slow
-    assert values.bitgen.state == state
+    assert values.generator.bitgen.state == state
 
 
 def test_the_oldest_era_takes_no_scheme():

@@ -18,7 +18,7 @@ from test_libm import CLASSES, KERNELS
 
 import embinit
 from embinit.__main__ import main
-from embinit.device import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets import LIBMS, TARGETS
 from embinit.targets.gcc_qemu import BOARDS, PACKAGES
 from embinit.targets.probe import probe

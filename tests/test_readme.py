@@ -10,8 +10,8 @@ from pathlib import Path
 
 import embinit
 from embinit import codegen, device
+from embinit.api import from_tables
 from embinit.bundle import gather
-from embinit.model import from_tables
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from embinit.device import C_DIRECTORY, SELFTEST, SOURCES
+from embinit.clib import C_DIRECTORY, SELFTEST, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
 from compilers import HOST_COMPILERS, WARNINGS

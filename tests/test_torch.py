@@ -69,7 +69,7 @@ def test_recorded_layers_and_models(dialect):
             words = recorded.torch_words(case, theirs, DIALECTS[dialect])
             assert np.array_equal(values.arrays[ours].view(np.uint32).ravel(), words), (case, ours)
             compared += 1
-        assert next_int32(values.bitgen) == case["next_random_int32"], case
+        assert next_int32(values.generator.bitgen) == case["next_random_int32"], case
     assert compared == 342
 
 
@@ -336,7 +336,10 @@ def test_a_thousand_random_modules_are_those_of_pytorch():
             assert_same(module.weight, values[f"{layer.name}.weight"])
             if module.bias is not None:
                 assert_same(module.bias, values[f"{layer.name}.bias"])
-        assert fill(model.plan()).bitgen.random_raw(1)[0] % 2**31 == torch.empty(1, dtype=torch.int32).random_().item()
+        assert (
+            fill(model.plan()).generator.bitgen.random_raw(1)[0] % 2**31
+            == torch.empty(1, dtype=torch.int32).random_().item()
+        )
 
 
 @needs_torch
@@ -354,7 +357,7 @@ def test_modules_of_any_layers_are_those_of_pytorch(chance, seed):
     assert list(names) == list(values.arrays)
     for name, parameter in names.items():
         assert_same(parameter, values.arrays[name])
-    assert next_int32(values.bitgen) == torch.empty(1, dtype=torch.int32).random_().item()
+    assert next_int32(values.generator.bitgen) == torch.empty(1, dtype=torch.int32).random_().item()
     from_torch = embinit.Model.from_torch(net, seed, dialect="torch")
     assert [tensor.initializer for tensor in from_torch.tensors] == [tensor.initializer for tensor in model.tensors]
 

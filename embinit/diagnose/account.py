@@ -18,8 +18,8 @@ from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
 from embinit.generator import Generator
 from embinit.initializers import Initializer, Normal, TruncatedNormal, Uniform
-from embinit.model import Model
-from embinit.plan import Row
+from embinit.model import Description
+from embinit.plan import Action, Row, events, plan
 from embinit.store import Buffer
 
 F32 = NDArray[np.float32]
@@ -48,7 +48,7 @@ class Account:
     codes of them. content: what happens to the bytes in memory.
     """
 
-    model: Model
+    model: Description
     rows: tuple[Row, ...]
     start: BitGenerator
     restarts: Mapping[str, BitGenerator] = field(default_factory=dict)
@@ -59,9 +59,9 @@ class Account:
     content: Callable[[Image], Image] = dict
 
     @classmethod
-    def of(cls, model: Model) -> Self:
+    def of(cls, model: Description) -> Self:
         """Return the account that the simulation gives of a model."""
-        return cls(model, model.plan().rows, dialect_named(model.dialect).seeded(model.seed))
+        return cls(model, plan(model).rows, dialect_named(model.dialect).seeded(model.seed))
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced: what comes before everything else."""
@@ -112,7 +112,12 @@ class Account:
                 if (kept := getattr(buffer, what)) is not None:
                     beside[f"{row.name}.{what}"] = self._ordered(kept)
 
-        for row in self.rows:
+        rows = {row.name: row for row in self.rows}
+        names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
+        for action, row in events(self.rows, [rows[name] for name in names]):
+            if action is Action.ROUND:
+                keep(row, arrays.pop(row.name))
+                continue
             if row.name in self.restarts:
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
@@ -121,15 +126,7 @@ class Account:
             places[row.name] = Place(origin, before, generator.drawn - before)
             for step in self.steps:
                 values = values if step.moves and _movable(row) else step.do(row, values)
-            if row.stored_at_once:
-                keep(row, values)
-            else:
-                arrays[row.name] = values
-        rows = {row.name: row for row in self.rows}
-        names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
-        for name in names:
-            if name in arrays:
-                keep(rows[name], arrays[name])
+            arrays[row.name] = values
         return Run(self, self.content({name: image[name] for name in names}), beside, places)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:

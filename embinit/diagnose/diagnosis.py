@@ -9,7 +9,7 @@ import numpy as np
 from embinit.bundle import Bundle
 from embinit.diagnose.hypothesis import Aspect
 from embinit.diagnose.search import Cause, Explanation, Search
-from embinit.plan import table
+from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
 NOTHING = "nothing explains it: no known mistake does, alone or with another"

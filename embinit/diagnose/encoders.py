@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.formats import Groups, Parameters, Quantized, format_named
-from embinit.formats.affine import Affine, Asymmetric, Symmetric
+from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.generator import Generator
 from embinit.plan import Row
 from embinit.store import Buffer, encode, saturated
@@ -68,7 +68,7 @@ class Scaling:
         """Return codes before they saturate, scales, and what is kept of the zero points."""
         low, high = ends
         sign = -1 if self.added else 1
-        if isinstance(layout, Affine):
+        if layout.zero_point_is_code:
             low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
             scale = self._scale(high - low, layout.qmax)
             zero_point = np.clip(_rounded(-self.quotient(low, scale), mode, words), 0, layout.qmax)

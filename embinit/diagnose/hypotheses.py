@@ -22,8 +22,8 @@ from embinit.diagnose.memory import in_memory
 from embinit.dialects import DIALECTS, dialect_named
 from embinit.errors import EmbinitError
 from embinit.initializers import Constant, Initializer, Mode, VarianceScaling
-from embinit.model import Model
-from embinit.plan import Row
+from embinit.model import Description
+from embinit.plan import Row, plan
 from embinit.targets import LIBMS
 
 Scheme = Callable[[VarianceScaling], VarianceScaling]
@@ -33,9 +33,9 @@ Order = Callable[[Sequence[Row]], list[Row]]
 NEIGHBOURS = 4
 
 
-def ordinary(model: Model, normals: bool) -> Iterator[Hypothesis]:
+def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
     """Return the mistakes that need no look at the dump; normals: whether normal values are worth a try."""
-    planned = model.plan().rows
+    planned = plan(model).rows
     yield from _builds(model)
     yield from _dialects(model)
     yield from _starts(model)
@@ -54,7 +54,7 @@ def ordinary(model: Model, normals: bool) -> Iterator[Hypothesis]:
 # Build, dialect and seed
 
 
-def _builds(model: Model) -> Iterator[Hypothesis]:
+def _builds(model: Description) -> Iterator[Hypothesis]:
     own = model.arithmetic, model.libm_class
     other = {"separate": "fused", "fused": "separate"}[own[0]]
     does = {"separate": "rounds product and sum separately", "fused": "fuses product and sum into one rounding"}
@@ -72,7 +72,7 @@ def _builds(model: Model) -> Iterator[Hypothesis]:
             )  # fmt: skip
 
 
-def _dialects(model: Model) -> Iterator[Hypothesis]:
+def _dialects(model: Description) -> Iterator[Hypothesis]:
     kind = type(dialect_named(model.dialect).seeded(model.seed))
     for name, dialect in DIALECTS.items():
         possible = name != model.dialect and model.seed in dialect.seeds and model.seed != dialect.no_seed
@@ -81,7 +81,7 @@ def _dialects(model: Model) -> Iterator[Hypothesis]:
             yield Hypothesis(Aspect.DIALECT, "dialect", sentence, model_with(dialect=name), f'dialect = "{name}"')
 
 
-def _starts(model: Model) -> Iterator[Hypothesis]:
+def _starts(model: Description) -> Iterator[Hypothesis]:
     start = dialect_named(model.dialect).seeded(model.seed)
     if not isinstance(start, Xorshift32):
         return
@@ -110,7 +110,7 @@ GAINS = (
 )
 
 
-def _schemes(model: Model, normals: bool) -> Iterator[Hypothesis]:
+def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
     named = [
         ("He", "kaiming_uniform with gain sqrt(2) (He)", schemes.kaiming_uniform()),
         ("Xavier", "xavier_uniform (Glorot)", schemes.xavier_uniform()),
@@ -137,7 +137,7 @@ def with_gain(gain: float) -> Scheme:
     return lambda scheme: replace(scheme, scale=1.0, gain=gain)
 
 
-def _fans(model: Model, planned: Sequence[Row]) -> Iterator[Hypothesis]:
+def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
     other: dict[Mode, Mode] = {"fan_in": "fan_out", "fan_out": "fan_in", "fan_avg": "fan_avg"}
     swapped = lambda scheme: replace(scheme, mode=other[scheme.mode])  # noqa: E731
     yield from _scaled(model, Aspect.FAN, "fan", "drawn with fan_out for fan_in", swapped)
@@ -165,7 +165,7 @@ def layer_of(row: Row) -> str:
     return row.name.rpartition(".")[0]
 
 
-def _scaled(model: Model, aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
+def _scaled(model: Description, aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
     """Return two hypotheses about what scales variance: of the weights, and of weights and biases."""
     line = weight_line(model, scheme)
     yield Hypothesis(aspect, name, f"The weights are {text}.", scaled_parts(scheme, ".weight"), line)
@@ -182,7 +182,7 @@ def scaled_parts(scheme: Scheme, *parts: str) -> Change:
     return initializers(changed)
 
 
-def weight_line(model: Model, scheme: Scheme) -> str | None:
+def weight_line(model: Description, scheme: Scheme) -> str | None:
     """Return the keys that give every layer its changed initializer; None where no one text does."""
     dialect = dialect_named(model.dialect)
     weights = [tensor.initializer for tensor in model.tensors if tensor.part == "weight"]
@@ -291,7 +291,7 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
     return change
 
 
-def _counted(model: Model, i: int) -> BitGenerator:
+def _counted(model: Description, i: int) -> BitGenerator:
     """Return the generator seeded with seed + i; the largest seed is followed by the smallest."""
     dialect = dialect_named(model.dialect)
     seed = model.seed + i

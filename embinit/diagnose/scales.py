@@ -11,7 +11,7 @@ from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.dialects import dialect_named
 from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform, VarianceScaling
-from embinit.model import Model
+from embinit.model import Description
 from embinit.plan import Row
 
 #: A gain that nothing speaks for but the dump, one limit for all buffers, and a limit for each buffer.
@@ -108,7 +108,7 @@ def _width(distribution: Distribution) -> float:
     raise AssertionError(distribution)
 
 
-def _gain(model: Model, gain: float, given: Sequence[Row]) -> Hypothesis:
+def _gain(model: Description, gain: float, given: Sequence[Row]) -> Hypothesis:
     """Return the hypothesis that weights, biases or both have a gain, as the rows do that it gives their values."""
     parts = tuple(part for part in (".weight", ".bias") if any(row.name.endswith(part) for row in given))
     whose = "Weights and biases" if len(parts) > 1 else "The weights" if parts == (".weight",) else "The biases"

@@ -15,7 +15,7 @@ from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.scales import scales
 from embinit.diagnose.streams import starts
 from embinit.errors import EmbinitError
-from embinit.model import Model
+from embinit.model import Description
 from embinit.plan import Row
 
 #: Whatever explains a dump at this cost or less, it is not worth while to look for two mistakes.
@@ -90,7 +90,7 @@ class Explanation:
 class Search:
     """The search for what explains a dump: arrays by name, in the order of the plan, with the bytes of an element."""
 
-    def __init__(self, model: Model, dump: Image, itemsizes: Mapping[str, int]) -> None:
+    def __init__(self, model: Description, dump: Image, itemsizes: Mapping[str, int]) -> None:
         self._dump = dump
         self._seen: set[int] = set()
         self._accounts: dict[Hypothesis, Account] = {}

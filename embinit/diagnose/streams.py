@@ -17,7 +17,7 @@ from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import dialect_named
 from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform
-from embinit.model import Model
+from embinit.model import Description
 from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
@@ -198,7 +198,7 @@ def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
     )  # fmt: skip
 
 
-def _seed(model: Model, seed: int, why: str) -> Hypothesis:
+def _seed(model: Description, seed: int, why: str) -> Hypothesis:
     if why == UNSEEDED:
         return seeded(seed, "unseeded start", f"The device never seeds before it draws: {UNSEEDED}.")
     return seeded(seed, "seed", f"The device seeds with {seed}{why and ', ' + why}; the model says {model.seed}.")

@@ -1,5 +1,7 @@
 """Dialects: the conventions of each framework, as short declarations."""
 
+from collections.abc import Iterator, Sequence
+
 from embinit.dialects.base import Dialect, naming
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
@@ -7,7 +9,8 @@ from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
 from embinit.dialects.torch import TORCH, TORCH_NOFMA
-from embinit.errors import check_known
+from embinit.errors import EmbinitError, check_known, listed
+from embinit.layers import Layer, Norm, Parameter, Stored
 
 DIALECTS = {
     dialect.name: dialect
@@ -25,4 +28,15 @@ def dialect_named(name: str) -> Dialect:
     return DIALECTS[name]
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "naming"]
+def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+    """Yield what all layers hold in a dialect; one that it has not is an error that lists the dialects with one."""
+    for layer in layers:
+        if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
+            others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
+            raise EmbinitError(
+                f"layer {layer.name!r}: dialect {dialect.name} has no {layer.type}; dialects with one: {others}"
+            )
+    return dialect.parameters_of_all(layers)
+
+
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "naming", "parameters_of"]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from embinit.bitgen import BitGenerator
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError
 from embinit.formats.storage import Storage
 from embinit.initializers import (
     BY_NAME,
@@ -30,6 +30,15 @@ INSTEAD = {
     Eye: "use uniform or normal, or dialect torch",
     Dirac: "use uniform or normal, or dialect torch",
 }
+
+
+@contextmanager
+def naming(layer: Layer) -> Iterator[None]:
+    """Name a layer in what goes wrong within."""
+    try:
+        yield
+    except EmbinitError as error:
+        raise EmbinitError(f"layer {layer.name!r}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -86,14 +95,12 @@ class Dialect:
 
     #: What an element of a buffer is before it is stored: "float32" or "float64", which is the default format then.
     element: str = "float32"
-    #: Which layers are drawn once before all are, in vain.
-    rehearsal: str = "none"
 
     def __str__(self) -> str:
         return self.name
 
-    def tensors(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
-        """Yield what all layers hold, in the order in which it is filled."""
+    def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+        """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
         for layer in layers:
             with naming(layer):
                 parameters = self.parameters(layer)
@@ -110,8 +117,6 @@ class Dialect:
             return layer.parameters
         if not isinstance(layer, Stored):
             return ()
-        if not self.has(layer.type):
-            raise EmbinitError(f"dialect {self.name} has no {layer.type}; {_those_with(layer.type)}")
         return self._weighted(layer) if isinstance(layer, Weighted) else self.layers[layer.type](layer)
 
     def _weighted(self, layer: Weighted) -> tuple[Parameter, ...]:
@@ -125,19 +130,3 @@ class Dialect:
             return (weight,)
         initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
-
-
-@contextmanager
-def naming(layer: Layer) -> Iterator[None]:
-    """Name a layer in what goes wrong within."""
-    try:
-        yield
-    except EmbinitError as error:
-        raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-
-
-def _those_with(layer_type: str) -> str:
-    """Return a sentence on the dialects that have a layer."""
-    from embinit.dialects import DIALECTS
-
-    return f"dialects with one: {listed(name for name, dialect in DIALECTS.items() if dialect.has(layer_type))}"

@@ -5,12 +5,22 @@ from functools import cache
 
 from embinit.errors import EmbinitError, listed
 from embinit.formats import affine, blockfloat, float32, qformat
-from embinit.formats.base import Family, Format, Groups, Parameters, Quantized, refuse
+from embinit.formats.base import CFamily, Families, Family, Format, Groups, Parameters, Quantized, refuse
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
-_FAMILIES = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
+_FAMILIES: Families = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
 #: What `embinit formats` lists: families of formats by name pattern.
 FORMATS = {family.name: family for family in _FAMILIES}
+
+
+def register(families: Families) -> None:
+    """Make families of formats known by their names, to model files and everywhere else (docs/extending.md)."""
+    for family in families:
+        if family.name in FORMATS:
+            raise EmbinitError(f"format {family.name} must be new, and embinit has one of that name")
+    _FAMILIES.update(families)
+    FORMATS.update({family.name: family for family in families})
+    _format_named.cache_clear()
 
 
 def format_named(name: str) -> Format:
@@ -52,6 +62,6 @@ def _unknown(name: object) -> EmbinitError:
 
 
 __all__ = [
-    "FORMATS", "ROUNDINGS", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding", "family_named",
-    "format_named", "refuse",
+    "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding",
+    "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

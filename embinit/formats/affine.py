@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit.errors import EmbinitError
 from embinit.formats import base
-from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized
+from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, Parameters, Quantized
 from embinit.formats.rounding import Rounding
 
 
@@ -19,6 +19,13 @@ class Symmetric(Quantized):
     """
 
     steps: float
+    #: The suffix of the family in C, embinit_family_.
+    family: ClassVar[str]
+
+    @property
+    def c_family(self) -> CFamily:
+        """The family in C, and the bits of a code."""
+        return CFamily(self.family, self.bits)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return the scales."""
@@ -36,6 +43,13 @@ class SymInt32(Symmetric):
     From 26 bits on float32 makes 2^(b-1) of qmax; with 0 bits every code is 0, and the scale -2 absmax.
     """
 
+    family = "sym_int32"
+
+    @property
+    def c_family(self) -> CFamily:
+        """The family in C, and the b of the name."""
+        return CFamily(self.family, int(self.name.rpartition("/")[2]))
+
     @classmethod
     def make(cls, name: str, width: int) -> "SymInt32":
         """Build from the number in a name."""
@@ -51,6 +65,7 @@ class Sym(Symmetric):
     From 26 bits on the C code exits when the largest magnitude is positive: its code, 2^(b-1), does not fit.
     """
 
+    family = "sym"
     packed = True
     grouping: ClassVar[Literal["groups"]] = "groups"
 
@@ -78,6 +93,7 @@ class Sym(Symmetric):
 class Channelwise(Symmetric):
     """int8, as CMSIS-NN and TFLite hold weights: codes from -qmax to qmax, zero point 0, one scale a channel."""
 
+    family = "int"
     grouping: ClassVar[Literal["channels"]] = "channels"
 
     @classmethod
@@ -99,6 +115,15 @@ class Asymmetric(Quantized):
     """Packed codes from 0 to 2^b - 1, with a scale and a zero point, which is rounded as the elements are."""
 
     packed = True
+    #: The suffix of the family in C, embinit_family_.
+    family: ClassVar[str]
+    #: Whether the zero point is the code of 0, added after rounding, or the minimum in steps, subtracted before.
+    zero_point_is_code: ClassVar[bool]
+
+    @property
+    def c_family(self) -> CFamily:
+        """The family in C, and the bits of a code."""
+        return CFamily(self.family, self.bits)
 
     def draws(self, n: int, rounding: str, groups: int = 1) -> int:
         """Return the words: one a zero point, all before the first element, then one an element."""
@@ -111,6 +136,9 @@ class Asym(Asymmetric):
     scale = fl(fl(max - min) / (2^b - 1)), |min| for a constant; zp = round(fl(min / scale));
     code = saturate(round(fl(fl(v / scale) - zp))); value = fl(fl(code + zp) * scale).
     """
+
+    family = "asym"
+    zero_point_is_code = False
 
     @classmethod
     def make(cls, name: str, width: int) -> "Asym":
@@ -148,6 +176,8 @@ class Affine(Asymmetric):
     zp = saturate(round(fl(-min / scale))); code = saturate(round(fl(v / scale)) + zp); value = fl((code - zp) * scale).
     """
 
+    family = "affine"
+    zero_point_is_code = True
     grouping: ClassVar[Literal["groups"]] = "groups"
 
     @classmethod

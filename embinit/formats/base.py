@@ -45,6 +45,15 @@ class Grid(NamedTuple):
     zero: NDArray[np.int32] = np.empty(0, np.int32)
 
 
+class CFamily(NamedTuple):
+    """What encodes a format in C: the suffix of its embinit_family_, two numbers that it reads, and its header."""
+
+    name: str
+    width: int
+    part: int = 0
+    header: str = "embinit_store.h"
+
+
 @dataclass(frozen=True)
 class Format(ABC):
     """A buffer format: its name, and the bits that one element takes in memory."""
@@ -120,6 +129,11 @@ class Quantized(Format):
     def signed(self) -> bool:
         """Whether codes are two's complement."""
         return self.qmin < 0
+
+    @property
+    @abstractmethod
+    def c_family(self) -> CFamily:
+        """What encodes the format on the device."""
 
     @abstractmethod
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:

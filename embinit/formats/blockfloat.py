@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from embinit.formats import base
-from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized
+from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, Parameters, Quantized
 from embinit.formats.rounding import Rounding
 
 
@@ -39,6 +39,11 @@ class BlockFloat(Quantized):
     def bias(self) -> int:
         """The stored exponent of 2^0."""
         return (1 << (self.exponent_bits - 1)) - 1
+
+    @property
+    def c_family(self) -> CFamily:
+        """The family bfp: the bits of a mantissa and of an exponent."""
+        return CFamily("bfp", self.bits, self.exponent_bits)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return the stored exponents; a group of zeros has that of 2^0."""

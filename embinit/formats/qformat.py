@@ -10,7 +10,18 @@ from numpy.typing import NDArray
 from embinit.bitgen import Stream
 from embinit.bitgen.base import checked_uint
 from embinit.errors import EmbinitError
-from embinit.formats.base import F32, NUMBER, Families, Family, Grid, Groups, Parameters, Quantized, check_width
+from embinit.formats.base import (
+    F32,
+    NUMBER,
+    CFamily,
+    Families,
+    Family,
+    Grid,
+    Groups,
+    Parameters,
+    Quantized,
+    check_width,
+)
 from embinit.formats.rounding import Rounding
 
 
@@ -40,6 +51,11 @@ class QFormat(Quantized):
     def wide(self) -> bool:
         """Whether the integer-only fill takes all 32 bits of a word and a 64-bit product: above 16 bits of code."""
         return self.qmax > 0x7FFF
+
+    @property
+    def c_family(self) -> CFamily:
+        """The family q: m + n and n."""
+        return CFamily("q", self.qmax.bit_length() + 1, self.frac_bits)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return nothing: the name says it all."""

@@ -6,15 +6,14 @@ import subprocess
 import tempfile
 import tomllib
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from embinit.clib import C_DIRECTORY
 from embinit.errors import EmbinitError
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
 
-C_DIRECTORY = Path(str(files("embinit"))) / "c"
 SOURCES = [C_DIRECTORY / "probe.c", C_DIRECTORY / "embinit.c"]
 
 _ARMV7 = BOARDS["cortex-m7"]

@@ -1,0 +1,98 @@
+"""The model file: TOML tables to the keys and layers of a model."""
+
+import inspect
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from embinit.dialects import Dialect, dialect_named
+from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.initializers import Initializer
+from embinit.layers import DrawFree, Layer, Weighted, layer_class
+from embinit.model import Description
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Return the tables of a model file.
+
+    Raises EmbinitError for a file that cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise EmbinitError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise EmbinitError("cannot be read: it is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise EmbinitError(f"is not TOML: {error}") from None
+
+
+def fields_of(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model]."""
+    _check_keys("a model file", tables, ["model", "layer"], ["model"])
+    if not tables.get("layer"):
+        raise EmbinitError("a model file needs at least one [[layer]] table, got none")
+    head, layers = tables["model"], tables["layer"]
+    if not isinstance(head, dict) or not isinstance(layers, list) or not all(isinstance(x, dict) for x in layers):
+        raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
+    known = [f.name for f in fields(Description) if f.init and f.name != "layers"]
+    _check_keys("[model]", head, known, ["name", "dialect", "seed"])
+    values = {**head, **overrides}
+    dialect = dialect_named(values["dialect"])
+    return {**values, "layers": [_layer(table, i, dialect) for i, table in enumerate(layers)]}
+
+
+def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
+    """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
+    keys = dict(table)
+    label = repr(keys["name"]) if "name" in keys else f"number {position + 1}"
+    try:
+        layer_type = keys.pop("type", None)
+        cls = layer_class(layer_type)
+        keys.setdefault("name", f"{layer_type.lower()}{position}")
+        known = [f.name for f in fields(cls) if f.name != "kind"]
+        if issubclass(cls, Weighted):
+            keys = _with_initializer(keys, dialect.named, known)
+        required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
+        _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
+        keys = {key: value for key, value in keys.items() if key in known}
+        return cls(**keys, kind=layer_type) if issubclass(cls, DrawFree) else cls(**keys)
+    except EmbinitError as error:
+        text = str(error)
+        raise EmbinitError(text if text.startswith("layer ") else f"layer {label}: {text}") from None
+
+
+def _with_initializer(
+    keys: dict[str, Any], named: Mapping[str, Callable[..., Initializer]], of_layer: Sequence[str]
+) -> dict[str, Any]:
+    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer.
+
+    A key of the layer, such as groups, is also that parameter of the initializer.
+    """
+    name = keys.pop("weight_init", "default")
+    known = sorted({key for factory in named.values() for key in inspect.signature(factory).parameters})
+    parameters = {key: keys.pop(key) for key in known if key in keys and key not in of_layer}
+    if name == "default":
+        # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
+        _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
+        return keys
+    check_known("weight_init", name, ["default", *named])
+    accepted = inspect.signature(named[name]).parameters
+    required = [p.name for p in accepted.values() if p.default is p.empty]
+    parameters |= {key: keys[key] for key in of_layer if key in keys and key in accepted}
+    _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
+    return {**keys, "weight_init": named[name](**parameters)}
+
+
+def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
+    """Raise EmbinitError for the first key that is unknown or missing."""
+    for key in table:
+        if key not in known:
+            raise EmbinitError(
+                f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
+            )
+    for key in required:
+        if key not in table:
+            raise EmbinitError(f"{where} needs the key {key!r}, which is missing")
