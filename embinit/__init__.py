@@ -8,7 +8,25 @@ __version__ = "0.1.0"
 
 from embinit import initializers
 from embinit.api import Model, load
-from embinit.bitgen import MT19937, Pcg32, Xorshift32
+from embinit.bitgen import (
+    MT19937,
+    AvrRand,
+    AvrRandom,
+    GlibcRand,
+    Lcg,
+    Minstd,
+    MsvcRand,
+    MuslRand,
+    NewlibRand,
+    Pcg32,
+    Pcg64,
+    Pcg64Dxsm,
+    Philox4x32,
+    Threefry2x32,
+    Xoroshiro128Plus,
+    Xorshift,
+    Xorshift32,
+)
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.layers import (
@@ -35,6 +53,20 @@ from embinit.layers import (
 from embinit.store import Buffer, encode
 
 __all__ = [
+    "GlibcRand",
+    "Lcg",
+    "Minstd",
+    "MsvcRand",
+    "MuslRand",
+    "NewlibRand",
+    "Pcg64",
+    "Pcg64Dxsm",
+    "Philox4x32",
+    "Threefry2x32",
+    "Xoroshiro128Plus",
+    "Xorshift",
+    "AvrRand",
+    "AvrRandom",
     "GRU",
     "LSTM",
     "MT19937",

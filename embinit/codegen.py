@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import MT19937, Pcg32, Xorshift32
+from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
@@ -108,18 +108,6 @@ def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
     return names
 
 
-#: A generator's storage class and type in C, its header and what seeds it.
-_GENERATORS = {
-    Xorshift32: ("", "embinit_xorshift32", "embinit.h", "generator.state = seed != 0 ? seed : {zero}u;"),
-    Pcg32: ("", "embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&generator, seed, 0);"),
-    MT19937: (
-        "static ", "embinit_mt19937{small}", "embinit_mt19937.h", "embinit_mt19937{small}_seed(&generator, seed);",
-    ),
-}  # fmt: skip
-#: As many words MT19937 gives from a state of 28 bytes in place of 2500.
-_SMALL_MT19937 = 624
-
-
 class _Init(NamedTuple):
     """What of <name>_init.c depends on how the buffers are held: lines of C."""
 
@@ -191,15 +179,16 @@ def _stored(bundle: Bundle) -> _Init:
         for row, entry in zip(rows, bundle.entries, strict=True)
     )
     held = [f"const embinit_buffer held[{n}] = {{", *map(_held, bundle.entries), "};"]
-    storage, kind, header, seed = _generator(bundle)
+    generator = _generator(bundle)
+    kind = generator.type
     assignment = f"    *({kind} *)to = *(const {kind} *)from;"
     copy = ["", "static void copy_state(void *to, const void *from)", "{", assignment, "}"]
-    states = [f"{storage}{kind} {state};" for state in ("generator", "values", "ahead")]
+    states = [_definition(generator, state) for state in ("generator", "values", "ahead")]
     stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
     return _Init(
-        {header, *headers, *_format_headers(bundle)},
+        {generator.header, *headers, *_format_headers(bundle)},
         [*rules, "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
-        [*held, *states, stream, seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
+        [*held, *states, stream, generator.seed, f"return embinit_store(rows, {n}, &stream, held) == {n};"],
         [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
 
@@ -292,20 +281,28 @@ def _integer_row(entry: Entry) -> str:
     return f"    {{{function}, {numbers}}}, /* {entry.identifier} */"
 
 
-def _generator(bundle: Bundle) -> tuple[str, str, str, str]:
-    """Return the storage class, the type, the header and the seeding statement of the model's generator in C."""
-    seeded = dialect_named(bundle.plan.model.dialect).seeded(0)
-    words = sum(entry.draws + entry.row.store_draws for entry in bundle.entries)
-    small = "_small" if words <= _SMALL_MT19937 else ""
-    storage, kind, header, seed = _GENERATORS[type(seeded)]
-    return storage, kind.format(small=small), header, seed.format(zero=hex(seeded.words[0]), small=small)
+def _generator(bundle: Bundle) -> CGenerator:
+    """Return the C of the model's generator, enough for all its words."""
+    model = bundle.plan.model
+    start = dialect_named(model.dialect).start(0, model.rand_family)
+    found = start.c_generator(sum(entry.draws + entry.row.store_draws for entry in bundle.entries))
+    if found is None:
+        raise NoCodeError(
+            f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
+        )
+    return found
+
+
+def _definition(generator: CGenerator, name: str) -> str:
+    """Return the definition of a generator in C."""
+    return f"{'static ' if generator.large else ''}{generator.type} {name};"
 
 
 def _source(bundle: Bundle) -> tuple[str, list[str]]:
     """Return the header and the statements of a seeded embinit_source."""
-    storage, kind, header, seed = _generator(bundle)
-    source = f"const embinit_source source = {{{kind}_source, &generator}};"
-    return header, [f"{storage}{kind} generator;", source, seed]
+    generator = _generator(bundle)
+    source = f"const embinit_source source = {{{generator.type}_source, &generator}};"
+    return generator.header, [_definition(generator, "generator"), source, generator.seed]
 
 
 def unity_test(bundle: Bundle) -> str:

@@ -76,7 +76,7 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    return going_on(model, dialect_named(model.dialect).seeded(seed))
+    return going_on(model, dialect_named(model.dialect).start(seed, model.rand_family))
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator
+from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known
@@ -51,14 +51,13 @@ class Generator:
         multiply_add: str | None = None,
         libm: str | None = None,
     ) -> None:
-        if not isinstance(bitgen, BitGenerator):
-            raise EmbinitError(f"bitgen must be a bit generator such as Xorshift32(42), got {bitgen!r}")
+        self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
         if multiply_add is not None:
             check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
         if libm is not None:
             check_known("libm", libm, LIBMS)
-        self.bitgen = bitgen
         self.dialect = dialect_named(dialect)
+        self.dialect.check_words(self.bitgen)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
@@ -151,6 +150,7 @@ class Generator:
             self._draw_in_parts(distribution, values, stride)
         else:
             self.drawn += sampler.fill(self, distribution, values)
+        self.drawn += self.bitgen.align()
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
         """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.
@@ -169,10 +169,11 @@ class Generator:
             most = values.size if stride == 1 else thread_count() * WAVE
             taken = parts(min(values.size, most))
             for part, source in zip(taken, each(fill, taken), strict=True):
-                after, self.drawn = source.bitgen.words, self.drawn + source.drawn
+                after, self.drawn = source.bitgen, self.drawn + source.drawn
                 if source.drawn != stride * (part.stop - part.start):
                     break
-            self.bitgen.words[:], values = after, values[part.stop :]
+            self.bitgen.move_to(after)
+            values = values[part.stop :]
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:

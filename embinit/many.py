@@ -14,9 +14,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen import Native
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import draw, fill, generator_of
+from embinit.generator import Generator
 from embinit.model import Description, check_seed
 from embinit.plan import Action, Plan, plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
@@ -144,24 +146,33 @@ def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
 def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     """Return the values of all seeds, an array per buffer; its first axis is the seed."""
     generators = [generator_of(plan.model, seed) for seed in seeds]
-    together = copy(generators[0])
-    together.bitgen = together.bitgen.copy()
-    together.bitgen.words = np.concatenate([generator.bitgen.words for generator in generators])
-    for generator, words in zip(generators, np.split(together.bitgen.words, len(seeds)), strict=True):
-        generator.bitgen.words = words
-    sampler, stacks = together.dialect.sampler, {}
+    together, sampler = _side_by_side(generators), generators[0].dialect.sampler
+    stacks = {}
     for action, row in plan.events:
         if action is Action.ROUND:
             for generator in generators if row.store_draws else ():
                 generator.skip(row.store_draws)
             continue
         stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
-        if len(seeds) > 1 and isinstance(sampler, SIDE_BY_SIDE) and row.codes is None and row.draws == row.size:
+        if together is not None and row.codes is None and row.draws == row.size:
             sampler.fill(together, row.distribution, stack.reshape(-1))
         else:
             for generator, values in zip(generators, stack, strict=True):
                 draw(generator, row, values)
     return stacks
+
+
+def _side_by_side(generators: Sequence[Generator]) -> Generator | None:
+    """Return a generator for kernels that fill several arrays, its state that of all; None where there are none."""
+    first = generators[0]
+    if len(generators) == 1 or not isinstance(first.bitgen, Native) or not isinstance(first.dialect.sampler, SIDE_BY_SIDE):
+        return None
+    together = copy(first)
+    together.bitgen = first.bitgen.copy()
+    together.bitgen.words = np.concatenate([generator.bitgen.words for generator in generators])
+    for generator, words in zip(generators, np.split(together.bitgen.words, len(generators)), strict=True):
+        generator.bitgen.words = words
+    return together
 
 
 def _statistics(stack: NDArray[np.float32], clipped: Sequence[int]) -> list[Statistics]:

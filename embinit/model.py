@@ -14,7 +14,7 @@ from embinit.identifiers import check_identifier
 from embinit.initializers import Distribution, Initializer
 from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes
-from embinit.targets import LIBMS, MULTIPLY_ADDS, Build, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
 DEFAULT_MEMORY_LIMIT = 2**30
 
@@ -78,6 +78,7 @@ class Description:
     target: str = "host"
     multiply_add: str | None = None
     libm: str | None = None
+    rand: str | None = None
     memory_limit: int = DEFAULT_MEMORY_LIMIT
     #: Whether the seed was picked by the operating system, because the one given asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
@@ -94,6 +95,9 @@ class Description:
             check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         if self.libm is not None:
             check_known("libm", self.libm, LIBMS)
+        if self.rand is not None:
+            check_known("rand", self.rand, RANDS)
+        dialect.start(self.seed, self.rand_family)
         if not self.layers:
             raise EmbinitError("a model must have at least one layer, got none")
         if not all(isinstance(layer, Layer) for layer in self.layers):
@@ -128,9 +132,16 @@ class Description:
         """What of the device build decides bits."""
         return Build(self.target, self.arithmetic, self.libm_class, self.rand_family)
 
+    @property
+    def rand_family(self) -> str:
+        """Whose rand() the device links, such as "newlib"; only some dialects draw from it."""
+        return self.rand or target_named(self.target).rand
+
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values."""
         build = {"target": self.target, "multiply_add": self.arithmetic, "libm": self.libm_class}
+        if dialect_named(self.dialect).rand:
+            build["rand"] = self.rand_family
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
         return {"name": self.name, "dialect": str(self.dialect), **build, "seed": self.seed, "layers": layers}
 

@@ -87,6 +87,8 @@ def _from_blocks(
         elif shape == NORMAL:
             for i in range(count):
                 filled[i] = np.float32(np.int32(normal_code(drawn[i]) + offset)) * scale
-        else:
+        elif shape == TRUNCATED_NORMAL:
             for i in range(count):
                 filled[i] = np.float32(np.int32(truncated_normal_code(drawn[i]) + offset)) * scale
+        else:
+            raise ValueError("no code is of this shape")

@@ -4,14 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
+from embinit._kernels.called import called
 from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 from embinit._kernels.mt19937 import mt19937, mt19937_next
 
 Words = NDArray[np.uint32]
 
-XORSHIFT32 = 0
-PCG32 = 1
-MT19937 = 2
+NO_KIND = "no bit generator is of this kind"
 PCG32_MULTIPLIER = np.uint64(6364136223846793005)
 #: The sums of the first i powers of the multiplier: i steps from state s lead to s + PCG32_STEPS[i] * (next(s) - s).
 PCG32_RUN = 512
@@ -107,9 +107,15 @@ def next_word(kind: int, state: Words) -> np.uint32:
         return x
     if kind == MT19937:
         return mt19937_next(state)
-    s, increment = pcg32_load(state)
-    pcg32_store(state, s * PCG32_MULTIPLIER + increment)
-    return pcg32_output(s)
+    if kind == PCG32:
+        s, increment = pcg32_load(state)
+        pcg32_store(state, s * PCG32_MULTIPLIER + increment)
+        return pcg32_output(s)
+    if kind == CALLED:
+        word = np.empty(1, np.uint32)
+        called(state, word)
+        return word[0]
+    raise ValueError(NO_KIND)
 
 
 @inlined
@@ -117,7 +123,11 @@ def state_size(kind: int) -> int:
     """Return the words that one generator's state takes; kernels that say so work on several, one after the other."""
     if kind == XORSHIFT32:
         return 1
-    return 625 if kind == MT19937 else 4
+    if kind == PCG32 or kind == CALLED:
+        return 4
+    if kind == MT19937:
+        return 625
+    raise ValueError(NO_KIND)
 
 
 @inlined
@@ -135,8 +145,12 @@ def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> No
         xorshift32(state, words, count, not first)
     elif kind == MT19937:
         mt19937(state, words[HISTORY : HISTORY + count])
-    else:
+    elif kind == PCG32:
         pcg32(state, words, count)
+    elif kind == CALLED:
+        called(state, words[HISTORY : HISTORY + count])
+    else:
+        raise ValueError(NO_KIND)
 
 
 @kernel

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
-from embinit._kernels.stream import BLOCK, HISTORY, XORSHIFT32, Words, new_words, refill, state_size, xorshift32
+from embinit._kernels.kinds import XORSHIFT32
+from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size, xorshift32
 
 Floats = NDArray[np.float32]
 

@@ -1,8 +1,45 @@
-"""Bit generators: streams of 32-bit words with one protocol, bit for bit those of the C library."""
+"""Bit generators: streams of words with one protocol, bit for bit those of the C library.
 
-from embinit.bitgen.base import BitGenerator, Stream
+A new one is a file here that says what it is, one of _kernels that draws its words, and one of c; its name in __all__
+makes it public.
+"""
+
+from embinit.bitgen.base import BitGenerator, CGenerator, Native, Stream
+from embinit.bitgen.counters import Philox4x32, Threefry2x32
+from embinit.bitgen.glibc import GlibcRand
+from embinit.bitgen.lcg import Lcg
+from embinit.bitgen.minstd import Minstd
 from embinit.bitgen.mt19937 import MT19937
+from embinit.bitgen.outside import Outside
 from embinit.bitgen.pcg32 import Pcg32
+from embinit.bitgen.pcg64 import Pcg64, Pcg64Dxsm
+from embinit.bitgen.rand import RANDS, AvrRand, AvrRandom, MsvcRand, MuslRand, NewlibRand
+from embinit.bitgen.xoroshiro128plus import Xoroshiro128Plus
+from embinit.bitgen.xorshift import Xorshift
 from embinit.bitgen.xorshift32 import Xorshift32
 
-__all__ = ["MT19937", "BitGenerator", "Pcg32", "Stream", "Xorshift32"]
+__all__ = [
+    "MT19937",
+    "RANDS",
+    "AvrRand",
+    "AvrRandom",
+    "BitGenerator",
+    "CGenerator",
+    "GlibcRand",
+    "Lcg",
+    "Minstd",
+    "MsvcRand",
+    "MuslRand",
+    "Native",
+    "NewlibRand",
+    "Outside",
+    "Pcg32",
+    "Pcg64",
+    "Pcg64Dxsm",
+    "Philox4x32",
+    "Stream",
+    "Threefry2x32",
+    "Xoroshiro128Plus",
+    "Xorshift",
+    "Xorshift32",
+]

@@ -1,12 +1,15 @@
 """What every bit generator can do, stated over its words of state."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.bitgen.reader import Reader
 from embinit.errors import EmbinitError
+
+Words = NDArray[np.unsignedinteger[Any]]
 
 
 def checked_uint(what: str, value: object, bits: int) -> int:
@@ -16,27 +19,57 @@ def checked_uint(what: str, value: object, bits: int) -> int:
     return int(value)
 
 
-class BitGenerator(ABC):
-    """A stream of uint32 words that can be read, moved and copied.
+class CGenerator(NamedTuple):
+    """A generator in C: its type, the header that has it, and the statement that seeds `generator` from `seed`.
 
-    The state lives in `words`, a uint32 array that the kernels update in place; two generators are equal when they are
-    of one kind and will give the same words.
+    `<type>_source` is the function of an embinit_source. large: too large for a stack, so it is static.
     """
 
-    kind: ClassVar[int]
-    words: NDArray[np.uint32]
+    type: str
+    header: str
+    seed: str
+    large: bool = False
 
-    def random_raw(self, n: int) -> NDArray[np.uint32]:
+
+class BitGenerator(ABC):
+    """A stream of words that can be read, moved and copied.
+
+    word_bits: the width of a word; the words of wider ones than 32 bits are uint64, all others uint32. block: how many
+    words a counter gives at a time; 1 for a sequential generator. The state lives in `words`, an array that kernels
+    update in place; two generators are equal when they are of one kind and will give the same words.
+    """
+
+    word_bits: int = 32
+    block: ClassVar[int] = 1
+    words: Words
+
+    @property
+    def counter_based(self) -> bool:
+        """Whether words are made from a counter, a block at a time, instead of from the state before."""
+        return self.block > 1
+
+    def random_raw(self, n: int) -> Words:
         """Draw n words; any split of n into several calls gives the same words."""
-        from embinit._kernels import stream
-
-        out = np.empty(checked_uint("n", n, 63), np.uint32)
-        stream.raw(self.kind, self.words, out)
+        out = np.empty(checked_uint("n", n, 63), np.uint32 if self.word_bits <= 32 else np.uint64)
+        self.draw(out)
         return out
+
+    @abstractmethod
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words: uint32 up to 32 bits, uint64 beyond."""
+
+    @property
+    @abstractmethod
+    def stream(self) -> tuple[int, NDArray[np.uint32]]:
+        """What a distribution's kernel draws from: a kind of embinit._kernels.kinds, and its state."""
 
     @abstractmethod
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; a negative delta moves back. O(log delta)."""
+
+    def align(self) -> int:
+        """Drop what is left of a block, as a framework does that draws each tensor from whole ones; return its size."""
+        return 0
 
     def jumped(self, delta: int) -> Self:
         """Return a new generator that stands delta words further on; this one stays."""
@@ -47,13 +80,26 @@ class BitGenerator(ABC):
     def copy(self) -> Self:
         """Return an independent generator in the same state."""
         other = object.__new__(type(self))
+        vars(other).update(vars(self))
         other.words = self.words.copy()
         return other
+
+    def move_to(self, other: Self) -> None:
+        """Take over the state of another generator of this kind."""
+        self.words[:] = other.words
 
     @property
     @abstractmethod
     def state(self) -> Any:
         """The whole state as plain integers: assign it to another generator to continue there."""
+
+    def c_generator(self, words: int) -> CGenerator | None:
+        """Return the C that draws that many words from a seed as this generator does, which started from seed 0.
+
+        None where there is none.
+        """
+        del words
+        return None
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and np.array_equal(self.words, other.words)
@@ -62,6 +108,53 @@ class BitGenerator(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} state={self.state}>"
+
+
+class Native(BitGenerator):
+    """A generator that every distribution kernel holds; kind is its number there."""
+
+    kind: ClassVar[int]
+    words: NDArray[np.uint32]
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        from embinit._kernels import stream
+
+        stream.raw(self.kind, self.words, out)
+
+    @property
+    def stream(self) -> tuple[int, NDArray[np.uint32]]:
+        """The generator's kind and its state, which kernels update in place."""
+        return self.kind, self.words
+
+
+class Called(BitGenerator):
+    """A generator that distribution kernels call back for a block of words; what they draw moves it when it is used next."""
+
+    _words: Words
+    _reader: Reader | None = None
+
+    @property
+    def words(self) -> Words:  # type: ignore[override] # a Native one's are an attribute, for speed
+        """The state, moved on by what kernels have drawn."""
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            self._words = reader.moved().words
+        return self._words
+
+    @words.setter
+    def words(self, words: Words) -> None:
+        self._words, self._reader = words, None
+
+    @property
+    def stream(self) -> tuple[int, NDArray[np.uint32]]:
+        """The kind CALLED and the state of a reader."""
+        if self._reader is None:
+            self._reader = Reader(self.copy())
+        return self._reader.stream
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_words": self.words, "_reader": None}
 
 
 class Stream(Protocol):

@@ -1,14 +1,18 @@
 """MT19937, the Mersenne Twister of Matsumoto and Nishimura: the generator of PyTorch on the CPU."""
 
+from functools import cached_property
 from operator import index
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen.base import BitGenerator, checked_uint
+from embinit._kernels import kinds
+from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
 
+#: As many words the small C twin gives, from a state of 28 bytes in place of 2500.
+SMALL = 624
 #: Words of state; the recurrence reaches back 624 words, and gives 19937 of their 624 * 32 bits to the next.
 N = 624
 DEGREE = 19937
@@ -58,7 +62,7 @@ def power_of_z(exponent: int) -> int:
     return power
 
 
-class MT19937(BitGenerator):
+class MT19937(Native):
     """MT19937: 624 words of state, period 2^19937 - 1.
 
     Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
@@ -73,14 +77,19 @@ class MT19937(BitGenerator):
     True
     """
 
-    kind: ClassVar[int] = 2
+    kind: ClassVar[int] = kinds.MT19937
 
     def __init__(self, seed: int) -> None:
-        value = checked_uint("the seed of MT19937", seed, 32)
+        self._seed = checked_uint("the seed of MT19937", seed, 32)
+
+    @cached_property
+    def words(self) -> NDArray[np.uint32]:  # type: ignore[override] # computed at first use: a Model only looks at it
+        """The state: 624 words of the recurrence, and how many of them have been drawn."""
         from embinit._kernels import mt19937
 
-        self.words = np.empty(N + 1, np.uint32)
-        mt19937.seed(value, self.words)
+        words = np.empty(N + 1, np.uint32)
+        mt19937.seed(self._seed, words)
+        return words
 
     @property
     def state(self) -> tuple[tuple[int, ...], int]:
@@ -113,6 +122,11 @@ class MT19937(BitGenerator):
         else:
             mt19937.jump(self.words, coefficients(power_of_z(blocks * N - 1)))
         self.words[N] = position - blocks * N
+
+    def c_generator(self, words: int) -> CGenerator:
+        """Return embinit_mt19937, or where it gives enough words embinit_mt19937_small."""
+        name = "embinit_mt19937_small" if words <= SMALL else "embinit_mt19937"
+        return CGenerator(name, "embinit_mt19937.h", f"{name}_seed(&generator, seed);", large=True)
 
     def __eq__(self, other: object) -> bool:
         """Two blocks may give the same words though they begin at different words of one stream: 624 words decide."""

@@ -4,14 +4,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from embinit.bitgen.base import BitGenerator, checked_uint
+from embinit._kernels.kinds import PCG32
+from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
 
 MULTIPLIER = 6364136223846793005
 MASK = 2**64 - 1
 
 
-class Pcg32(BitGenerator):
+class Pcg32(Native):
     """PCG32 XSH-RR 64/32: 64 bits of state, an odd increment per stream, period 2^64.
 
     O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms for Random Number Generation",
@@ -25,7 +26,7 @@ class Pcg32(BitGenerator):
     True
     """
 
-    kind: ClassVar[int] = 1
+    kind: ClassVar[int] = PCG32
 
     def __init__(self, seed: int, stream: int = 0) -> None:
         seed = checked_uint("the seed of Pcg32", seed, 64)
@@ -64,3 +65,7 @@ class Pcg32(BitGenerator):
             multiplier = multiplier * multiplier & MASK
             delta >>= 1
         self.state = ((total_multiplier * state + total_increment) & MASK, increment)
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_pcg32, on stream 0."""
+        return CGenerator("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&generator, seed, 0);")

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from embinit.bitgen.base import BitGenerator, checked_uint
+from embinit._kernels.kinds import XORSHIFT32
+from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
 
 PERIOD = 2**32 - 1
@@ -41,7 +42,7 @@ def power_of_z(exponent: int) -> int:
     return power
 
 
-class Xorshift32(BitGenerator):
+class Xorshift32(Native):
     """xorshift32 (13, 17, 5): one uint32 of state, period 2^32 - 1, every word drawn is the new state.
 
     Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. The words are the same on every machine
@@ -56,7 +57,7 @@ class Xorshift32(BitGenerator):
     42
     """
 
-    kind: ClassVar[int] = 0
+    kind: ClassVar[int] = XORSHIFT32
 
     def __init__(self, state: int) -> None:
         self.words = np.empty(1, np.uint32)
@@ -84,3 +85,8 @@ class Xorshift32(BitGenerator):
             state = step(state)
             power >>= 1
         self.words[0] = moved
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_xorshift32, whose state is the seed, or for seed 0 the state of this generator."""
+        seed = f"generator.state = seed != 0 ? seed : {self.state:#x}u;"
+        return CGenerator("embinit_xorshift32", "embinit.h", seed)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from embinit.bitgen import BitGenerator
+from embinit.bitgen import RANDS, BitGenerator
 from embinit.errors import EmbinitError
 from embinit.formats.storage import Storage
 from embinit.initializers import (
@@ -60,6 +60,8 @@ class Dialect:
     layer_weight: Callable[[Initializer], Initializer]
     #: An initializer and the fans of its tensor -> a distribution whose parameters are exact float32 values.
     distribution: Callable[[Initializer, int, int], Distribution]
+    #: Whether it draws from rand() of the target's C library, seeded with srand(seed); `seeded` is not used then.
+    rand: bool = False
     #: The initializers of a model file, beside "default": a name -> what builds one from its parameters.
     named: Mapping[str, Callable[..., Initializer]] = field(default_factory=lambda: BY_NAME)
     #: What an initializer means for a tensor of a shape.
@@ -78,6 +80,19 @@ class Dialect:
     layers: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = field(default_factory=dict)
     #: How a buffer draws its codes, where its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
+
+    def start(self, seed: int, rand: str) -> BitGenerator:
+        """Return the generator of a program right after it seeds, on a C library with that rand()."""
+        bitgen = RANDS[rand](seed) if self.rand else self.seeded(seed)
+        self.check_words(bitgen)
+        return bitgen
+
+    def check_words(self, bitgen: BitGenerator) -> None:
+        """Raise EmbinitError unless the dialect can read the words of a generator."""
+        try:
+            self.sampler.check_words(bitgen)
+        except EmbinitError as error:
+            raise EmbinitError(f"dialect {self.name}: {error}") from None
 
     def meaning(
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None

@@ -89,7 +89,7 @@ class QFormat(Quantized):
         if isinstance(bound, bool) or not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
             raise EmbinitError(f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {bound!r}")
         out = np.empty(self.nbytes(checked_uint("n", n, 63)), np.uint8)
-        formats.uniform_codes(generator.bitgen.kind, generator.bitgen.words, int(bound), self.wide, self.bits, out)
+        formats.uniform_codes(*generator.bitgen.stream, int(bound), self.wide, self.bits, out)
         generator.drawn += n
         return out.view(self.dtype)
 

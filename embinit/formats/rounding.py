@@ -3,11 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import Stream
+from embinit.bitgen import Stream, Xorshift32
 from embinit.errors import EmbinitError, check_known
 
 #: In the order of the kernels' constants.
 ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
+#: Where nothing is drawn.
+NONE = Xorshift32(1)
 
 
 class Rounding:
@@ -19,14 +21,13 @@ class Rounding:
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={generator!r}")
         self._mode = ROUNDINGS.index(mode)
         self._generator = generator if mode == "stochastic" else None
-        self._kind = self._generator.bitgen.kind if self._generator else 0
-        self._state = self._generator.bitgen.words.copy() if self._generator else np.zeros(1, np.uint32)
+        self._bitgen = self._generator.bitgen.copy() if self._generator else NONE
         self._drawn = 0
 
     @property
     def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
         """What kernels take first: the mode, and the kind and the state of the generator."""
-        return self._mode, self._kind, self._state
+        return self._mode, *self._bitgen.stream
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values rounded to integers, drawing for each in order; infinities and NaN stay what they are."""
@@ -44,5 +45,5 @@ class Rounding:
     def commit(self) -> None:
         """Move the generator on by what was drawn."""
         if self._generator is not None:
-            self._generator.bitgen.words[:] = self._state
+            self._generator.bitgen.move_to(self._bitgen)
             self._generator.drawn += self._drawn

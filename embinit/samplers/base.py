@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
+from embinit.errors import EmbinitError
 from embinit.initializers import Distribution, Shaped
 from embinit.targets import Build
 
@@ -60,12 +61,22 @@ def bits_of(value: float | np.float32) -> int:
 class Sampler(ABC):
     """Turns the words of a generator into values, by one framework's rules."""
 
+    #: The width of the words that it reads; None where it takes any.
+    word_bits: ClassVar[int | None] = 32
     #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
     strided_run: ClassVar[int | None] = None
 
     def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
         """Return a distribution with what a build computes for its tensor: itself, where no build matters."""
         return distribution
+
+    def check_words(self, bitgen: BitGenerator) -> None:
+        """Raise EmbinitError unless a generator's words are as wide as those that this sampler reads."""
+        if self.word_bits not in (None, bitgen.word_bits):
+            raise EmbinitError(
+                f"the generator must give words of {self.word_bits} bits, which are what its values are made of, got "
+                f"{bitgen.word_bits} bits of {type(bitgen).__name__}"
+            )
 
     @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:
@@ -87,11 +98,11 @@ class Sampler(ABC):
         """Fill out with booleans that are true with probability p and return the number of words drawn."""
         from embinit._kernels import uniform
 
-        uniform.bernoulli(source.bitgen.kind, source.bitgen.words, np.uint32(8), np.float32(p), out)
+        uniform.bernoulli(*source.bitgen.stream, np.uint32(8), np.float32(p), out)
         return out.size
 
     def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:
         """Permute order in place and return the number of words drawn."""
         from embinit._kernels import shuffle
 
-        return shuffle.fisher_yates(source.bitgen.kind, source.bitgen.words, order)
+        return shuffle.fisher_yates(*source.bitgen.stream, order)

@@ -70,8 +70,7 @@ class UniformCodes(Codes):
         from embinit._kernels import formats
 
         out = np.empty(n, np.int32)
-        kind, words = generator.bitgen.kind, generator.bitgen.words
-        formats.uniform_codes(kind, words, self.bound, self.wide, 32, out.view(np.uint8))
+        formats.uniform_codes(*generator.bitgen.stream, self.bound, self.wide, 32, out.view(np.uint8))
         generator.drawn += n
         return out.astype(np.int64)
 
@@ -100,7 +99,7 @@ class NormalCodes(Codes):
 
         out = np.empty(n, np.int64)
         parameters = np.int64(self.mean), np.int64(self.multiplier), np.int64(self.shift)
-        integer.normal_codes(generator.bitgen.kind, generator.bitgen.words, self.truncated, *parameters, out)
+        integer.normal_codes(*generator.bitgen.stream, self.truncated, *parameters, out)
         generator.drawn += n
         return out
 

@@ -40,7 +40,7 @@ class ScaledInteger(Sampler):
             Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
         }  # fmt: skip
         parameters = code[type(distribution)], offset, float(scale)
-        scaled.scaled(source.bitgen.kind, source.bitgen.words, *parameters, out)
+        scaled.scaled(*source.bitgen.stream, *parameters, out)
         return out.size
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)

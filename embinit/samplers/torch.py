@@ -55,7 +55,7 @@ class Torch(Sampler):
         """Fill a one-dimensional array and return the number of words drawn."""
         from embinit._kernels import torch
 
-        kind, words = source.bitgen.kind, source.bitgen.words
+        kind, words = source.bitgen.stream
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
@@ -123,14 +123,14 @@ class Torch(Sampler):
         """Fill out as bernoulli_(p) does and return the number of words drawn, two an element."""
         from embinit._kernels import torch
 
-        torch.bernoulli(source.bitgen.kind, source.bitgen.words, float(p), out)
+        torch.bernoulli(*source.bitgen.stream, float(p), out)
         return 2 * out.size
 
     def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:
         """Permute order as randperm does the numbers 0, 1, 2, ... and return the number of words drawn."""
         from embinit._kernels import torch
 
-        torch.randperm(source.bitgen.kind, source.bitgen.words, order)
+        torch.randperm(*source.bitgen.stream, order)
         return max(order.size - 1, 0)
 
 

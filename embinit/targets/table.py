@@ -5,10 +5,12 @@ from typing import Literal, get_args
 
 from embinit.errors import check_known
 
-MultiplyAdd = Literal["separate", "fused"]
+MultiplyAdd = Literal["separate", "fused", "fused-expression"]
 Libm = Literal["double", "fdlibm", "fdlibm-fused"]
+Rand = Literal["newlib", "newlib-nano", "picolibc", "glibc", "musl", "avr", "avr-random", "msvc"]
 MULTIPLY_ADDS: tuple[MultiplyAdd, ...] = get_args(MultiplyAdd)
 LIBMS: tuple[Libm, ...] = get_args(Libm)
+RANDS: tuple[Rand, ...] = get_args(Rand)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Target:
-    """A device build: what its compiler makes of a*b + c, and which logf and cosf it links.
+    """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links.
 
     emulated: whether `verify --device` can run it here. fuses_double: whether its FPU has the operation for doubles.
     """
@@ -37,20 +39,22 @@ class Target:
     build: str
     multiply_add: MultiplyAdd
     libm: Libm
+    rand: Rand
     emulated: bool = True
+    fuses_double: bool = False
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("host", "x86-64, gcc -O2", "separate", "double", emulated=False),
-        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", emulated=False),
-        Target("cortex-m0", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
-        Target("cortex-m0plus", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
-        Target("cortex-m3", "Armv7-M soft float, gcc -O2, newlib", "separate", "fdlibm"),
-        Target("cortex-m4f", "Armv7E-M, FPv4-SP, gcc -O2, newlib", "fused", "fdlibm-fused"),
-        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double"),
-        Target("cortex-m33", "Armv8-M Mainline, FPv5-SP, gcc -O2, newlib", "fused", "fdlibm-fused"),
+        Target("host", "x86-64, gcc -O2", "separate", "double", "glibc", False, True),
+        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", "glibc", False, True),
+        Target("cortex-m0", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
+        Target("cortex-m0plus", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
+        Target("cortex-m3", "Armv7-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
+        Target("cortex-m4f", "Armv7E-M, FPv4-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
+        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double", "newlib", True, True),
+        Target("cortex-m33", "Armv8-M Mainline, FPv5-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
     )
 }
 

@@ -1,0 +1,42 @@
+"""Words from outside the kernels: from a function whose address and position are the state.
+
+The state is uint32[4], low halves first: the address of a C function `int fill(uint64_t position, uint32_t *words,
+int64_t count)`, which writes the words from a position of the stream on and returns 0, and the words drawn so far. So a
+kernel that goes back to a state draws the same words once more.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import inlined
+
+FAILED = "the bit generator gave no words"
+
+
+@intrinsic
+def _call(_typing_context: Any, address: Any, position: Any, pointer: Any, count: Any) -> Any:
+    """Call the function at an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kinds = [context.get_value_type(kind) for kind in signature.args[1:]]
+        function = ir.FunctionType(ir.IntType(32), kinds)
+        return builder.call(builder.inttoptr(arguments[0], function.as_pointer()), arguments[1:])
+
+    return types.int32(types.uint64, types.uint64, types.uint64, types.int64), generate
+
+
+@inlined
+def called(state: NDArray[np.uint32], out: NDArray[np.uint32]) -> None:
+    """Fill out with the next words."""
+    address = np.uint64(state[0]) | np.uint64(state[1]) << np.uint64(32)
+    position = np.uint64(state[2]) | np.uint64(state[3]) << np.uint64(32)
+    if _call(address, position, np.uint64(out.ctypes.data), np.int64(out.size)):  # type: ignore[call-arg] # as above
+        raise ValueError(FAILED)
+    position += np.uint64(out.size)
+    state[2] = np.uint32(position)
+    state[3] = np.uint32(position >> np.uint64(32))

@@ -1,0 +1,81 @@
+"""PCG64 in 128 bits, RUN words at a time that do not wait for each other; a 128-bit number is its low half, then its high.
+
+As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); steps holds A_0 to A_RUN.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
+from llvmlite import ir
+from numpy.typing import NDArray
+
+from embinit._kernels.jit import inlined, kernel
+
+U64 = NDArray[np.uint64]
+
+RUN = 256
+XSL_RR, DXSM = 0, 1
+CHEAP = np.uint64(0xDA942042E4DD58B5)
+
+
+@intrinsic
+def _high_product(_typing_context: Any, a: Any, b: Any) -> Any:
+    """Return the high half of the product of two uint64."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), generate
+
+
+@inlined
+def _sum(low: np.uint64, high: np.uint64, low2: np.uint64, high2: np.uint64) -> tuple[np.uint64, np.uint64]:
+    total = low + low2
+    return total, high + high2 + np.uint64(total < low)
+
+
+@inlined
+def _product(low: np.uint64, high: np.uint64, low2: np.uint64, high2: np.uint64) -> tuple[np.uint64, np.uint64]:
+    top: np.uint64 = _high_product(low, low2)  # type: ignore[call-arg] # mypy sees the intrinsic's context argument
+    return low * low2, top + low * high2 + high * low2
+
+
+@inlined
+def _output(kind: int, low: np.uint64, high: np.uint64) -> np.uint64:
+    """Return the word of a state."""
+    if kind == XSL_RR:
+        x, by = high ^ low, high >> np.uint64(58)
+        return x >> by | x << (np.uint64(64) - by & np.uint64(63))
+    if kind == DXSM:
+        high ^= high >> np.uint64(32)
+        high *= CHEAP
+        high ^= high >> np.uint64(48)
+        return high * (low | np.uint64(1))
+    raise ValueError("no PCG64 has this output")
+
+
+@kernel
+def pcg64(state: U64, multiplier: U64, steps: U64, kind: int, after: int, out: U64) -> None:
+    """Fill out with the next words; after: 1 where a word is made of the state after its step, 0 of that before.
+
+    state: the state and the increment, two words each.
+    """
+    low, high = state[0], state[1]
+    for start in range(0, out.size, RUN):
+        run = out[start : start + RUN]
+        step_low, step_high = _product(low, high, multiplier[0], multiplier[1])
+        step_low, step_high = _sum(step_low, step_high, state[2], state[3])
+        borrow = np.uint64(step_low < low)
+        step_low, step_high = step_low - low, step_high - high - borrow
+        for i in range(run.size):
+            at = 2 * (i + after)
+            moved_low, moved_high = _product(step_low, step_high, steps[at], steps[at + 1])
+            run[i] = _output(kind, *_sum(low, high, moved_low, moved_high))
+        at = 2 * run.size
+        moved_low, moved_high = _product(step_low, step_high, steps[at], steps[at + 1])
+        low, high = _sum(low, high, moved_low, moved_high)
+    state[0], state[1] = low, high

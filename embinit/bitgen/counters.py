@@ -1,0 +1,179 @@
+"""Counter-based generators: a word is a function of a key and its place in the stream."""
+
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
+from embinit.errors import EmbinitError, check_known
+
+MASK = 2**64 - 1
+
+
+class Philox4x32(Called):
+    """Philox4x32-10: four words a block, of a 64-bit key and a 128-bit counter; XLA's generator, and CUDA's.
+
+    The seed is the key, its low word first, and the counter starts at 0. Salmon, Moraes, Dror and Shaw, "Parallel
+    Random Numbers: As Easy as 1, 2, 3", 2011.
+
+    >>> [f"{word:08x}" for word in Philox4x32(0).random_raw(4)]
+    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
+    """
+
+    block = 4
+
+    def __init__(self, seed: int, counter: int = 0) -> None:
+        key = checked_uint("the seed of Philox4x32", seed, 64)
+        self.state = key, checked_uint("the counter of Philox4x32", counter, 128), 0
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """The 64-bit key, the 128-bit counter of the block that comes, and how many of its words have been drawn."""
+        key, low, high, drawn = self.words.tolist()
+        return key, high << 64 | low, drawn
+
+    @state.setter
+    def state(self, state: tuple[int, int, int]) -> None:
+        key, counter, drawn = state
+        key = checked_uint("the key of Philox4x32", key, 64)
+        counter = checked_uint("the counter of Philox4x32", counter, 128)
+        drawn = checked_uint("the drawn words of Philox4x32", drawn, 2)
+        self.words = np.array([key, counter & MASK, counter >> 64, drawn], np.uint64)
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        from embinit._kernels import counters
+
+        key, counter, drawn = self.state
+        whole = out
+        if drawn or out.size % 4:
+            whole = np.empty((drawn + out.size + 3) // 4 * 4, np.uint32)
+        arguments = key & 0xFFFFFFFF, key >> 32, np.uint64(counter & MASK), np.uint64(counter >> 64)
+        counters.philox4x32(*arguments, whole)
+        if whole is not out:
+            out[:] = whole[drawn : drawn + out.size]
+        self.advance(out.size)
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn."""
+        key, counter, drawn = self.state
+        blocks, drawn = divmod(drawn + delta, 4)
+        self.state = key, (counter + blocks) % 2**128, drawn
+
+    def align(self) -> int:
+        """Drop the rest of a block that has been begun; return its size."""
+        rest = -self.state[2] % 4
+        self.advance(rest)
+        return rest
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_philox4x32."""
+        return CGenerator("embinit_philox4x32", "embinit_philox4x32.h", "embinit_philox4x32_seed(&generator, seed, 0);")
+
+
+#: What is counted, and what becomes a word; see Threefry2x32.
+Counting = Literal["jax", "blocks", "pairs"]
+COUNTINGS: tuple[Counting, ...] = ("jax", "blocks", "pairs")
+
+
+class Threefry2x32(Called):
+    """Threefry2x32-20 as JAX counts: word i is both halves of threefry(key, (i >> 32, i)), XORed.
+
+    The seed is that of jax.random.key: the key is (0, seed modulo 2^32), and a negative seed counts too. counting
+    "blocks" draws both words of each counter i, its low word first, as Random123 does; "pairs" both words of the
+    counters (2i, 2i + 1), as raven's Nx does. Salmon, Moraes, Dror and Shaw, 2011.
+
+    >>> [f"{word:08x}" for word in Threefry2x32(0, counting="blocks").random_raw(2)]
+    ['6b200159', '99ba4efe']
+    """
+
+    def __init__(self, seed: int, counting: Counting = "jax") -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+            raise EmbinitError(f"the seed of Threefry2x32 must be an integer, got {seed!r}")
+        self._start((0, int(seed) & 0xFFFFFFFF), counting)
+
+    @classmethod
+    def keyed(cls, key: tuple[int, int], counting: Counting = "jax") -> Self:
+        """Return the generator of a key of two uint32 words, at its first word."""
+        generator = object.__new__(cls)
+        generator._start(key, counting)
+        return generator
+
+    def _start(self, key: tuple[int, int], counting: Counting) -> None:
+        check_known("the counting of Threefry2x32", counting, COUNTINGS)
+        self.counting: Counting = counting
+        self.block = 1 if counting == "jax" else 2  # type: ignore[misc] # JAX's words have no block
+        self.state = key, 0
+
+    @property
+    def state(self) -> tuple[tuple[int, int], int]:
+        """The key, two words, and how many words have been drawn."""
+        k0, k1, drawn = self.words.tolist()
+        return (k0, k1), drawn
+
+    @state.setter
+    def state(self, state: tuple[tuple[int, int], int]) -> None:
+        key, drawn = state
+        k0, k1 = (checked_uint("a word of the key of Threefry2x32", word, 32) for word in key)
+        self.words = np.array([k0, k1, checked_uint("the drawn words of Threefry2x32", drawn, 64)], np.uint64)
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        (k0, k1), drawn = self.state
+        first, end = drawn // self.block, -(-(drawn + out.size) // self.block)
+        x, y = threefry2x32((k0, k1), *self._counters(first, end))
+        if self.block == 1:
+            np.bitwise_xor(x, y, out=out)
+        else:
+            begun = drawn % 2
+            out[:] = np.column_stack([x, y]).reshape(-1)[begun : begun + out.size]
+        self.advance(out.size)
+
+    def _counters(self, first: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Return the words of the counters from first to end."""
+        numbers = np.arange(end - first, dtype=np.uint64) + np.uint64(first)
+        low, high = numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
+        if self.counting == "pairs":
+            return low * np.uint32(2), low * np.uint32(2) + np.uint32(1)
+        return (high, low) if self.counting == "jax" else (low, high)
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn; no further back than the first word of the key."""
+        key, drawn = self.state
+        if drawn + delta < 0:
+            raise EmbinitError(f"Threefry2x32 cannot go back by {-delta} words: {drawn} have been drawn from its key")
+        self.state = key, drawn + delta
+
+    def align(self) -> int:
+        """Drop the rest of a block that has been begun; return its size."""
+        rest = -self.state[1] % self.block
+        self.advance(rest)
+        return rest
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and vars(self)["counting"] == vars(other)["counting"]
+
+    __hash__ = None
+
+    def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
+        """Return embinit_threefry2x32 in JAX's counting."""
+        if self.counting != "jax":
+            return None
+        seed = "embinit_threefry2x32_seed(&generator, 0, seed);"
+        return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed)
+
+
+def threefry2x32(
+    key: tuple[int, int], x: NDArray[np.uint32], y: NDArray[np.uint32]
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return threefry2x32-20 of counters, one word of each in x and one in y: keys are split and folded with it.
+
+    >>> [hex(words[0]) for words in threefry2x32((0, 0), np.zeros(1, np.uint32), np.zeros(1, np.uint32))]
+    ['0x6b200159', '0x99ba4efe']
+    """
+    from embinit._kernels import counters
+
+    x, y = np.array(x, np.uint32), np.array(y, np.uint32)
+    counters.threefry2x32(*key, x, y)
+    return x, y

@@ -1,0 +1,137 @@
+"""Linear congruential generators modulo 2^32 and 2^64, with an output of their own."""
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from embinit.bitgen.base import Called, Words, checked_uint
+from embinit.errors import EmbinitError
+
+#: Words that an output of the caller's is given at a time, which stay in the cache.
+BLOCK = 8192
+
+
+def moved(state: int, multiplier: int, increment: int, delta: int, modulus: int) -> int:
+    """Return the state after delta steps x * multiplier + increment; delta is not negative.
+
+    Brown, "Random Number Generation with Arbitrary Strides", 1994.
+
+    >>> moved(1, 3, 1, 2, 2**32)
+    13
+    """
+    total_multiplier, total_increment = 1, 0
+    while delta:
+        if delta & 1:
+            total_multiplier = total_multiplier * multiplier % modulus
+            total_increment = (total_increment * multiplier + increment) % modulus
+        increment = (multiplier + 1) * increment % modulus
+        multiplier = multiplier * multiplier % modulus
+        delta >>= 1
+    return (total_multiplier * state + total_increment) % modulus
+
+
+@lru_cache
+def steps(multiplier: int, bits: int) -> Words:
+    """Return A_0 to A_RUN, the sums of the first powers of a multiplier, as _kernels.affine takes them."""
+    from embinit._kernels.affine import RUN
+
+    dtype = np.uint32 if bits == 32 else np.uint64
+    powers = np.cumprod(np.r_[dtype(1), np.full(RUN - 1, multiplier, dtype)], dtype=dtype)
+    return np.r_[dtype(0), np.cumsum(powers, dtype=dtype)]
+
+
+class Congruential(Called):
+    """state = state * multiplier + increment modulo 2^bits; a word is (state >> shift) modulo 2^word_bits."""
+
+    bits: int
+    multiplier: int
+    increment: int
+    shift: int = 0
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        self._draw(out, self.shift, (1 << self.word_bits) - 1)
+
+    def _draw(self, out: Words, shift: int, mask: int) -> None:
+        from embinit._kernels import affine
+
+        wide = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
+        kernel = affine.lcg32 if self.bits == 32 else wide
+        table = steps(self.multiplier, self.bits)
+        kernel(self.words, np.uint64(self.multiplier), np.uint64(self.increment), table, shift, np.uint64(mask), out)
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn."""
+        period = 1 << self.bits
+        self.state = moved(self.state, self.multiplier, self.increment, delta % period, period)
+
+    @property
+    def state(self) -> int:
+        """The state, an integer below 2^bits."""
+        return int(self.words[0])
+
+    @state.setter
+    def state(self, state: int) -> None:
+        value = checked_uint(f"the state of {type(self).__name__}", state, self.bits)
+        self.words = np.array([value], np.uint32 if self.bits == 32 else np.uint64)
+
+
+class Lcg(Congruential):
+    """A congruential generator of 32 or 64 bits: state = state * multiplier + increment, then a word of the state.
+
+    The state starts as seed; the multiplier is 1 modulo 4 and the increment odd, or the period is shorter than 2^bits
+    and words do not come back where `advance` says. A word is (state >> shift) modulo 2^word_bits, or what output makes
+    of an array of states. The defaults are those of Numerical Recipes.
+
+    >>> g = Lcg(1)
+    >>> [f"{word:08x}" for word in g.random_raw(3)]
+    ['3c88596c', '5e8885db', '8116017e']
+    >>> Lcg(5, bits=64, multiplier=6364136223846793005, increment=1, shift=32).jumped(7).advance(-7)
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        bits: int = 32,
+        multiplier: int = 1664525,
+        increment: int = 1013904223,
+        shift: int = 0,
+        word_bits: int | None = None,
+        output: Callable[[Words], Words] | None = None,
+    ) -> None:
+        if bits not in (32, 64):
+            raise EmbinitError(f"bits of Lcg must be 32 or 64, got {bits!r}")
+        self.bits = bits
+        self.multiplier = checked_uint("the multiplier of Lcg", multiplier, bits)
+        if self.multiplier % 2 == 0:
+            raise EmbinitError(f"the multiplier of Lcg must be odd, got {multiplier}")
+        self.increment = checked_uint("the increment of Lcg", increment, bits)
+        self.shift = checked_uint("the shift of Lcg", shift, 6)
+        self.word_bits = bits - self.shift if word_bits is None else checked_uint("word_bits of Lcg", word_bits, 7)
+        if not 1 <= self.word_bits <= 64 or (output is None and self.shift + self.word_bits > bits):
+            raise EmbinitError(
+                f"a word of Lcg must lie within its state of {bits} bits, got {self.word_bits} bits from {shift} on"
+            )
+        self.output = output
+        self.state = seed
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        if self.output is None:
+            super().draw(out)
+            return
+        mask = (1 << self.word_bits) - 1
+        for start in range(0, out.size, BLOCK):
+            filled = out[start : start + BLOCK]
+            states = np.empty(filled.size, self.words.dtype)
+            self._draw(states, 0, (1 << self.bits) - 1)
+            filled[:] = self.output(states).astype(np.uint64) & np.uint64(mask)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Lcg) and self._parameters() == other._parameters() and super().__eq__(other)
+
+    __hash__ = None
+
+    def _parameters(self) -> tuple[object, ...]:
+        return self.bits, self.multiplier, self.increment, self.shift, self.word_bits, self.output

@@ -1,0 +1,119 @@
+"""Outside: a generator of the user's own, read word by word."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen.base import BitGenerator, Words, checked_uint
+from embinit.bitgen.reader import Reader
+from embinit.errors import EmbinitError
+
+
+class _Block:
+    """Words that have been drawn, and those drawn after them: what no reader stands before any more is forgotten."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+        self.next: _Block | None = None
+
+
+class Outside(BitGenerator):
+    """Reads an object with `next_raw()`, which returns the next word, and `word_bits`: slow, and right.
+
+    Copies read the same words, as the object is asked for each once; so no word is drawn before it is needed. It moves
+    forward only, by drawing.
+
+    >>> class Counter:
+    ...     word_bits = 32
+    ...     word = 0
+    ...     def next_raw(self):
+    ...         self.word += 1
+    ...         return self.word
+    >>> Outside(Counter()).random_raw(3).tolist()
+    [1, 2, 3]
+    """
+
+    def __init__(self, source: Any) -> None:
+        if not callable(getattr(source, "next_raw", None)) or not hasattr(source, "word_bits"):
+            raise EmbinitError(
+                "bitgen must be a bit generator such as Xorshift32(42), or an object with next_raw() and word_bits, "
+                f"got {source!r}"
+            )
+        self.word_bits = checked_uint(f"word_bits of {type(source).__name__}", source.word_bits, 7)
+        if not 1 <= self.word_bits <= 64:
+            raise EmbinitError(f"word_bits of {type(source).__name__} must be from 1 to 64, got {self.word_bits}")
+        self._source = source
+        self._block, self._place = _Block(np.empty(0, np.uint64)), 0
+        self._reader: Reader | None = None
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        self._settle()
+        self._read(out)
+
+    def _read(self, out: Words) -> None:
+        filled = 0
+        while filled < out.size:
+            if self._place == self._block.words.size:
+                self._block, self._place = self._following(out.size - filled), 0
+            words = self._block.words[self._place : self._place + out.size - filled]
+            out[filled : filled + words.size] = words
+            filled, self._place = filled + words.size, self._place + words.size
+
+    def _following(self, n: int) -> _Block:
+        """Return the block after the current one, with n new words where it is the last."""
+        if self._block.next is None:
+            name = f"a word of {type(self._source).__name__}"
+            words = [checked_uint(name, self._source.next_raw(), self.word_bits) for _ in range(n)]
+            self._block.next = _Block(np.array(words, np.uint64))
+        return self._block.next
+
+    @property
+    def stream(self) -> tuple[int, NDArray[np.uint32]]:
+        """The kind CALLED and the state of a reader."""
+        if self._reader is None:
+            self._reader = Reader(self.copy())
+        return self._reader.stream
+
+    def _settle(self) -> None:
+        """Move on by what kernels have drawn."""
+        if self._reader is not None:
+            moved, self._reader = self._reader.moved(), None
+            self._block, self._place = moved._block, moved._place
+
+    def advance(self, delta: int) -> None:
+        """Draw delta words and drop them; raise EmbinitError for a negative delta."""
+        if delta < 0:
+            raise EmbinitError(f"{type(self._source).__name__} cannot go back, got {delta}: it is not one of embinit's")
+        self.random_raw(delta)
+
+    def copy(self) -> Self:
+        """Return another reader of the same words, in the same place."""
+        self._settle()
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def move_to(self, other: Self) -> None:
+        """Stand where another reader does."""
+        other._settle()
+        self._reader, self._block, self._place = None, other._block, other._place
+
+    @property
+    def state(self) -> Any:
+        """The state that the object says it has, or None."""
+        return getattr(self._source, "state", None)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another reader will draw the same words of the same object."""
+        if not isinstance(other, Outside) or other._source is not self._source:
+            return False
+        return self.copy()._standing() == other.copy()._standing()
+
+    __hash__ = None
+
+    def _standing(self) -> tuple[int, int]:
+        while self._place == self._block.words.size and self._block.next is not None:
+            self._block, self._place = self._block.next, 0
+        return id(self._block), self._place

@@ -1,0 +1,105 @@
+"""xorshift with any shifts and any state type of C; (13, 17, 5) in 32 bits has a file of its own."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from embinit.bitgen.base import Called, Words, checked_uint
+from embinit.bitgen.linear import Jumps, lane_maps
+from embinit.errors import EmbinitError, check_known
+
+#: Bits of a state type in C, and whether it has a sign.
+TYPES = {
+    "uint16_t": (16, False), "uint32_t": (32, False), "uint64_t": (64, False),
+    "int16_t": (16, True), "int32_t": (32, True), "int64_t": (64, True),
+}  # fmt: skip
+
+
+class Step:
+    """x ^= x << a for each positive shift a, x ^= x >> -a for each negative one, in a type of C."""
+
+    def __init__(self, shifts: Sequence[int], state_type: str) -> None:
+        check_known("the state of Xorshift", state_type, TYPES)
+        self.bits, self.signed = TYPES[state_type]
+        self.shifts = tuple(shifts)
+        good = all(isinstance(shift, int) and 0 < abs(shift) < self.bits for shift in self.shifts)
+        if not good or not 1 <= len(self.shifts) <= 3:
+            raise EmbinitError(
+                f"shifts of Xorshift must be one to three integers from 1 to {self.bits - 1} (<<) or from "
+                f"{1 - self.bits} to -1 (>>), got {list(shifts)}"
+            )
+        self.jumps = Jumps(self, self.bits)
+        dtype = np.uint64 if self.bits == 64 else np.uint32
+        self.table = np.array([*self._moves(), self.bits - 1], dtype)
+
+    def __call__(self, state: int) -> int:
+        """Return the state that follows a state."""
+        mask = (1 << self.bits) - 1
+        for shift in self.shifts:
+            value = state - (state >> self.bits - 1 << self.bits) if self.signed else state
+            state ^= (state << shift if shift > 0 else value >> -shift) & mask
+        return state
+
+    def _moves(self) -> list[int]:
+        """Return what _kernels.lanes takes for three shifts: distances and masks."""
+        mask, moves = (1 << self.bits) - 1, []
+        for shift in self.shifts:
+            signs = mask & ~(mask >> -shift) if self.signed and shift < 0 else 0
+            moves += [shift, mask, 0, 0, 0] if shift > 0 else [0, 0, -shift, mask, signs]
+        return moves + [0] * (15 - len(moves))
+
+
+@lru_cache
+def _step(shifts: tuple[int, ...], state_type: str) -> Step:
+    return Step(shifts, state_type)
+
+
+@lru_cache
+def _maps(step: Step) -> tuple[Words, ...]:
+    return lane_maps(step.jumps, step.table.dtype.type, 1)
+
+
+class Xorshift(Called):
+    """Marsaglia's xorshift: one to three shifts in order, positive to the left, negative to the right.
+
+    state: the type of the state in C, where >> of a signed one copies the sign. A word is the new state; state and seed
+    must not be 0, which the generator never leaves. Xorshift(seed) is xorshift64 (13, 7, 17).
+
+    >>> [f"{word:016x}" for word in Xorshift(1).random_raw(2)]
+    ['0000000040822041', '100041060c011441']
+    >>> Xorshift(42, (13, -17, 5), "uint32_t").random_raw(1)[0] == 0x00AD4528
+    np.True_
+    """
+
+    def __init__(self, seed: int, shifts: Sequence[int] = (13, -7, 17), state: str = "uint64_t") -> None:
+        self._step = _step(tuple(shifts), state)
+        self.word_bits = self._step.bits
+        self.state = seed
+
+    @property
+    def state(self) -> int:
+        """The state, which is also the last word drawn."""
+        return int(self.words[0])
+
+    @state.setter
+    def state(self, state: int) -> None:
+        if checked_uint("the state of Xorshift", state, self.word_bits) == 0:
+            raise EmbinitError("the state of Xorshift must not be 0: it would stay 0; use 1 or any other value")
+        self.words = np.array([state], self._step.table.dtype)
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        from embinit._kernels import lanes
+
+        kernel = lanes.xorshift64 if self.word_bits == 64 else lanes.xorshift32
+        kernel(self.words, self._step.table, *_maps(self._step), out)
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn; back only where no two states lead to one."""
+        self.words = np.array([self._step.jumps.moved(self.state, delta)], self.words.dtype)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Xorshift) and self._step is other._step and super().__eq__(other)
+
+    __hash__ = None
