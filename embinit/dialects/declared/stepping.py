@@ -1,0 +1,138 @@
+"""Generators of a file's own: steps as statements, made into a Python function of integers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from embinit.bitgen.base import Called, Words
+from embinit.errors import EmbinitError
+from embinit.expressions import Arithmetic, CType, Program
+from embinit.expressions.graph import Node
+
+#: Returns the words after some steps from a state, which it moves.
+Run = Callable[[list[int], int], list[int]]
+
+_INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
+_COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
+
+
+def compiled(program: Program, state: Sequence[str], word: str) -> Run:
+    """Return a function that runs a program again and again: outputs named as parts of the state are the state then.
+
+    Integers are Python's, wrapped to their types; C's undefined results are an EmbinitError where they occur.
+    """
+    routine = program.compile(Arithmetic())
+    lines, names = list[str](), dict[Node, str]()
+    for number, node in enumerate(routine.order):
+        if node.ctype.floating:
+            raise node.origin.error("a step computes with integers")
+        names[node] = f"v{number}"
+        if node.op == "input":
+            names[node] = node.data
+        elif node.op == "const":
+            names[node] = f"({int(node.data)})"
+        else:
+            lines.append(f"{names[node]} = {_text(node, [names[arg] for arg in node.args], number)}")
+    results = {name: names[node] for name, node in routine.outputs.items()}
+    parts = ", ".join(state)
+    body = [
+        "def run(state, n):",
+        f"    [{parts}] = state",
+        "    words = []",
+        "    for _ in range(n):",
+        *(f"        {line}" for line in lines),
+        f"        words.append({results[word]})",
+        f"        [{parts}] = [{', '.join(results[name] for name in state)}]",
+        f"    state[:] = [{parts}]",
+        "    return words",
+    ]
+    scope: dict[str, Any] = {"wrong": _wrong, "nodes": routine.order, "quotient": _quotient}
+    exec("\n".join(body), scope)  # noqa: S102 (text made here from checked names and integers)
+    return scope["run"]  # type: ignore[no-any-return]
+
+
+def _text(node: Node, args: list[str], number: int) -> str:
+    """Return the Python of an operation."""
+    op, ctype = node.op, node.ctype
+    if op in _COMPARED:
+        return f"1 if {args[0]} {_COMPARED[op]} {args[1]} else 0"
+    if op == "select":
+        return f"{args[1]} if {args[0]} else {args[2]}"
+    if op in ("land", "lor"):
+        return f"1 if {args[0]} {op[1:]} {args[1]} else 0"
+    if op == "lnot":
+        return f"0 if {args[0]} else 1"
+    if op in ("shl", "shr") and node.check:
+        return _wrapped(ctype, f"{args[0]} {_INFIX[op]} ({args[1]} if 0 <= {args[1]} < {ctype.bits} else wrong(nodes[{number}]))")
+    if op in ("div", "rem"):
+        return _wrapped(ctype, f"quotient(nodes[{number}], {args[0]}, {args[1]})")
+    exact = {"neg": f"-{args[0]}", "not": f"~{args[0]}", "cast": args[0]}.get(op) or f"{args[0]} {_INFIX[op]} {args[1]}"
+    if node.check:
+        return f"x if {ctype.low} <= (x := {exact}) <= {ctype.high} else wrong(nodes[{number}])"
+    return _wrapped(ctype, exact)
+
+
+def _wrapped(ctype: CType, text: str) -> str:
+    if not ctype.signed:
+        return f"({text}) & {ctype.high}"
+    return f"((({text}) & {2 * ctype.high + 1}) ^ {ctype.high + 1}) - {ctype.high + 1}"
+
+
+def _quotient(node: Node, a: int, b: int) -> int:
+    """Return a / b or a % b as C has them."""
+    if b == 0 or (b == -1 and a == node.ctype.low and node.ctype.signed):
+        _wrong(node)
+    magnitude = abs(a) // abs(b)
+    quotient = magnitude if (a < 0) == (b < 0) else -magnitude
+    return quotient if node.op == "div" else a - quotient * b
+
+
+def _wrong(node: Node) -> int:
+    raise node.origin.error(node.check[1] if node.check else "C defines no result")
+
+
+class Steps(Called):
+    """A generator whose steps a dialect file states; `advance` goes forward word by word, as nothing shorter is known."""
+
+    def __init__(self, run: Run, types: Mapping[str, CType], state: Mapping[str, int], word_bits: int) -> None:
+        self._run, self._types, self.word_bits = run, dict(types), word_bits
+        self.state = tuple(state[name] for name in types)
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """The parts of the state, in the order of the file."""
+        return tuple(self._parts())
+
+    @state.setter
+    def state(self, state: Sequence[int]) -> None:
+        self.words = np.array([part & (2**64 - 1) for part in state], np.uint64)
+
+    def _parts(self) -> list[int]:
+        pairs = zip(self.words.tolist(), self._types.values(), strict=True)
+        return [(part ^ 1 << 63) - (1 << 63) if ctype.signed else part for part, ctype in pairs]
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        state = self._parts()
+        drawn = self._run(state, out.size)
+        if out.size and max(drawn) >> self.word_bits:
+            raise EmbinitError(f"a word must have word_bits = {self.word_bits} bits, got {max(drawn):#x}")
+        out[:] = drawn
+        self.state = state
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn."""
+        if delta < 0:
+            raise EmbinitError(f"steps go forward only, got {delta}")
+        state = self._parts()
+        while delta:
+            part = min(delta, 100_000)
+            self._run(state, part)
+            delta -= part
+        self.state = state
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Steps) and self._run is other._run and super().__eq__(other)
+
+    __hash__ = None

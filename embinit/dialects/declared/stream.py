@@ -1,0 +1,269 @@
+"""Streams of a dialect file: its kind of generator, seeded as the file says, with the output that it states."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from embinit.bitgen import (
+    MT19937,
+    RANDS,
+    BitGenerator,
+    Lcg,
+    Minstd,
+    Pcg32,
+    Pcg64,
+    Pcg64Dxsm,
+    Xoroshiro128Plus,
+    Xorshift,
+)
+from embinit.bitgen.base import Called, Words
+from embinit.dialects.declared.description import Stream, Where
+from embinit.dialects.declared.stepping import Run, Steps, compiled
+from embinit.errors import EmbinitError
+from embinit.expressions import TYPES, Arithmetic, CType, Input, Program, define, parse_declaration, statements
+
+UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
+#: What the states of built-in kinds are called, and their types, where it is not the state of one type.
+_SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64, "pcg64": UINT64, "pcg64-dxsm": UINT64}
+_XOROSHIRO = {"s0": UINT64, "s1": UINT64}
+#: How many words are drawn when a model is built, to see that they are as wide as the file says.
+PROBED = 16
+
+
+def word_type(bits: int) -> CType:
+    """Return the type of `word` for words of so many bits."""
+    return UINT32 if bits <= 32 else UINT64
+
+
+class Source:
+    """The generators of a dialect file."""
+
+    def __init__(self, stream: Stream, where: Where) -> None:
+        self._stream, self._where = _plain(stream), where
+        self._types = self._state_types()
+        self._wide = stream.kind in ("steps", "xoroshiro128+", "lcg", "xorshift", "pcg32", "pcg64", "pcg64-dxsm") and any(
+            ctype.bits == 64 for ctype in self._types.values()
+        )
+        self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
+        self._run: Run | None = None
+        self._output: Program | None = None
+        self.fixed_bits = self._word_bits()
+
+    @property
+    def seeds(self) -> range:
+        """The seeds that the file's code takes: uint32_t, or uint64_t where its state is one."""
+        return range(2**64 if self._wide else 2**32)
+
+    def word_bits(self, rand: str) -> int:
+        """Return the width of a word on a C library with that rand()."""
+        if self.fixed_bits is not None:
+            return self.fixed_bits
+        return RANDS[rand](1).word_bits
+
+    def start(self, seed: int, rand: str, layer: int = 0, tensor: int = 0) -> BitGenerator:
+        """Return the generator where the stream begins, after the words that are dropped there."""
+        state = self._seeded(seed, layer, tensor)
+        bitgen = self._made(state, rand)
+        declared = self._stream.word_bits
+        if declared is not None and bitgen.word_bits != declared:
+            what = f"rand() of {rand}" if self._stream.kind == "rand" else self._stream.kind
+            raise EmbinitError(
+                f"{self._where / 'word_bits'}: is {declared}, and {what} gives words of {bitgen.word_bits} bits"
+            )
+        if self._stream.warmup:
+            bitgen.advance(self._stream.warmup)
+        if self._stream.output is not None:
+            bitgen.copy().random_raw(PROBED)
+        return bitgen
+
+    def _state_types(self) -> dict[str, CType]:
+        stream = self._stream
+        match stream.kind:
+            case "lcg":
+                return {"state": TYPES[f"uint{stream.parameters['bits']}_t"]}
+            case "xorshift":
+                return {"state": TYPES[stream.parameters["state"]]}
+            case "xoroshiro128+":
+                return dict(_XOROSHIRO)
+            case "steps":
+                place = str(self._where / "state")
+                return {name: ctype for ctype, name in (parse_declaration(each, place) for each in stream.parameters["state"])}
+        return {"state": _SEEDED[stream.kind]}
+
+    def _seed_program(self, seed: CType) -> Program:
+        stream, where = self._stream, self._where / "seed"
+        inputs = {"seed": Input(seed, "tensor")}
+        if stream.scope != "model":
+            inputs |= {"layer": Input(UINT32, "tensor"), "tensor": Input(UINT32, "tensor")}
+        if isinstance(stream.seed, str):
+            return Program([define("state", stream.seed, str(where))], inputs, dict(self._types))
+        found = statements(stream.seed, str(where), self._types)
+        assigned = {each.name for each in found}
+        for name in self._types:
+            if name not in assigned:
+                raise EmbinitError(f"{where}: must give each part of the state a value, and {name} has none")
+        return Program(found, inputs | {name: Input(c, "tensor") for name, c in self._types.items()}, dict(self._types))
+
+    def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
+        program = self._seeds[UINT32 if seed < 2**32 else UINT64]
+        given = {name: 0 for name in program.inputs} | {"seed": seed}
+        if self._stream.scope != "model":
+            given |= {"layer": layer, "tensor": tensor}
+        bound = program.compile(Arithmetic()).bind(**given)
+        return {name: int(bound.scalar(name)) for name in self._types}
+
+    def _word_bits(self) -> int | None:
+        """Return the width of a word where no C library decides it, and prepare the output of a state."""
+        stream = self._stream
+        if stream.output is None:
+            fixed = {"rand": None, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64}
+            return fixed.get(stream.kind, 32)
+        if stream.kind == "steps":
+            return self._prepare_steps()
+        (ctype,) = self._types.values()
+        where = str(self._where / "output")
+        inputs = {"state": Input(ctype)}
+        program = Program([define("word", stream.output, where)], inputs, {"word": None})
+        bits = self._checked_bits(program.types["word"], where)
+        self._output = Program([define("word", stream.output, where)], inputs, {"word": word_type(bits)})
+        return bits
+
+    def _prepare_steps(self) -> int:
+        stream = self._stream
+        assert stream.output is not None
+        step = statements(stream.parameters["step"], str(self._where / "step"), self._types)
+        where = str(self._where / "output")
+        output = define("output", stream.output, where)
+        inputs = {name: Input(ctype) for name, ctype in self._types.items()}
+        outputs: dict[str, CType | None] = dict(self._types)
+        types = Program([*step, output], inputs, {**outputs, "output": None}).types
+        bits = self._checked_bits(types["output"], where)
+        program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
+        self._run = compiled(program, list(self._types), "output")
+        return bits
+
+    def _checked_bits(self, ctype: CType, where: str) -> int:
+        if ctype.floating:
+            raise EmbinitError(f"{where}: must be an integer, got a {ctype}")
+        return ctype.bits if self._stream.word_bits is None else self._stream.word_bits
+
+    def _made(self, state: Mapping[str, int], rand: str) -> BitGenerator:
+        """Return a generator of the file's kind in a state."""
+        stream, where = self._stream, self._where
+        if stream.kind == "steps":
+            assert self._run is not None
+            assert self.fixed_bits is not None
+            return Steps(self._run, self._types, state, self.fixed_bits)
+        try:
+            bitgen = self._native(state, rand)
+        except EmbinitError as error:
+            raise EmbinitError(f"{where / 'seed'}: {error}") from None
+        if self._output is None or (stream.output == "state" and self.fixed_bits == bitgen.word_bits):
+            return bitgen
+        assert self.fixed_bits is not None
+        return Derived(bitgen, self._output, self.fixed_bits, next(iter(self._types.values())))
+
+    def _native(self, state: Mapping[str, int], rand: str) -> BitGenerator:
+        stream, parameters = self._stream, self._stream.parameters
+        first = next(iter(state.values()))
+        match stream.kind:
+            case "lcg":
+                bits = parameters["bits"]
+                return Lcg(first, bits, parameters["multiplier"], parameters["increment"])
+            case "xorshift":
+                ctype = self._types["state"]
+                return Xorshift(first & (1 << ctype.bits) - 1, parameters["shifts"], ctype.name)
+            case "rand":
+                return RANDS[rand](first)
+            case "mt19937":
+                return MT19937(first)
+            case "pcg32":
+                return Pcg32(first, parameters["stream"] & (2**63 - 1))
+            case "pcg64":
+                return Pcg64(first)
+            case "pcg64-dxsm":
+                return Pcg64Dxsm(first)
+            case "minstd":
+                bitgen = Minstd(1, parameters["multiplier"])
+                bitgen.state = first
+                return bitgen
+        both = Xoroshiro128Plus(0, parameters["rotations"])
+        both.state = state["s0"], state["s1"]
+        return both
+
+
+def _plain(stream: Stream) -> Stream:
+    """Return a stream without the xorshifts that no kernel has: those are steps."""
+    if stream.kind != "xorshift":
+        return stream
+    shifts, state = stream.parameters["shifts"], stream.parameters["state"]
+    if len(shifts) <= 3 and not state.endswith("int8_t"):
+        return stream
+    moves = (f"state {'<<' if shift > 0 else '>>'} {abs(shift)}" for shift in shifts)
+    parameters = {"state": (f"{state} state",), "step": tuple(f"state = state ^ ({move})" for move in moves)}
+    return replace(stream, kind="steps", parameters=parameters, seed=(f"state = {stream.seed}",))
+
+
+class Derived(Called):
+    """The words that an expression makes of the states of another generator."""
+
+    def __init__(self, inner: BitGenerator, output: Program, word_bits: int, state: CType) -> None:
+        self.inner, self.word_bits, self._state = inner, word_bits, state
+        self._bound = output.compile(Arithmetic()).bind()
+
+    @property
+    def words(self) -> Words:  # type: ignore[override]
+        """The state of the other generator."""
+        self._settle()
+        return self.inner.words
+
+    @words.setter
+    def words(self, words: Words) -> None:
+        self._reader = None
+        self.inner = self.inner.copy()
+        self.inner.words = words
+
+    def _settle(self) -> None:
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            self.inner = reader.moved().inner
+
+    @property
+    def state(self) -> Any:
+        """The state of the other generator."""
+        self._settle()
+        return self.inner.state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._settle()
+        self.inner.state = state  # type: ignore[misc]
+
+    def copy(self) -> "Derived":
+        """Return an independent generator in the same state."""
+        self._settle()
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        other.inner = self.inner.copy()
+        return other
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        self._settle()
+        states = self.inner.random_raw(out.size)
+        same = states.itemsize == self._state.dtype.itemsize
+        states = states.view(self._state.dtype) if same else states.astype(self._state.dtype)
+        words = self._bound.evaluate(state=states)["word"]
+        if self.word_bits < 8 * words.itemsize and out.size and int(words.max()) >> self.word_bits:
+            raise EmbinitError(f"a word must have word_bits = {self.word_bits} bits, got {int(words.max()):#x}")
+        out[:] = words
+
+    def advance(self, delta: int) -> None:
+        """Move in place as if delta words had been drawn."""
+        self._settle()
+        self.inner.advance(delta)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Derived) and self._bound is other._bound and self.inner == other.inner
+
+    __hash__ = None
