@@ -188,7 +188,7 @@ class Graph:
         """Return the float that a double was, None where it was none."""
         if x.op == "cast" and x.args[0].ctype is FLOAT:
             return x.args[0]
-        if x.op == "const" and abs(x.data) <= 0x1.FFFFFEp127 and float(np.float32(x.data)) == x.data:
+        if x.op == "const" and abs(x.data) < 2.0**128 and float(np.float32(x.data)) == x.data:
             return self.constant(FLOAT, x.data)
         return None
 

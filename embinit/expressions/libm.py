@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from embinit._kernels import libm as kernels
 from embinit._kernels.fma_arrays import fma32_array, fma64_array
+from embinit._kernels.trigonometry import LIMIT, sine_array
 
 Array = NDArray[Any]
 _CLASSES = {"double": kernels.DOUBLE, "fdlibm": kernels.FDLIBM, "fdlibm-fused": kernels.FDLIBM_FUSED}
+_NORMAL = np.float32(2.0**-126)
 
 
 def _dense(x: Array, shape: tuple[int, ...]) -> Array:
@@ -37,19 +39,30 @@ def fmaf(libm_class: str, a: Array, b: Array, c: Array) -> Array:
 
 def evaluate(name: str, libm_class: str, x: Array) -> Array:
     """Return a function of a class for x; outside the domain that `check` states the result is arbitrary."""
+    x = _dense(x, x.shape)
+    out = np.empty_like(x)
+    kind = _CLASSES[libm_class]
     if name == "logf":
-        out = np.empty(x.shape, np.float32)
-        kernels.log_array(_CLASSES[libm_class], _dense(x, x.shape), out)
+        kernels.log_array(kind, x, out)
+        return _log_of_specials(x, out)
+    if name in ("sinf", "cosf"):
+        sine_array(kind, int(name == "cosf"), libm_class == "fdlibm-fused", x, out)
         return out
-    if name == "cosf":
-        out = np.empty(x.shape, np.float32)
-        kernels.cos_array(_CLASSES[libm_class], _dense(x, x.shape), out)
-        return out
-    if name == "sinf":
-        return np.sin(x.astype(np.float64)).astype(np.float32)
     return {"log": np.log, "cos": np.cos, "sin": np.sin}[name](x)
+
+
+def _log_of_specials(x: Array, out: Array) -> Array:
+    out[~(x > 0)] = np.nan
+    out[x == 0] = -np.inf
+    out[x == np.inf] = np.inf
+    return out
 
 
 def check(name: str, libm_class: str) -> tuple[Callable[..., Array], str] | None:
     """Return how to tell arguments outside a function's domain, and the rule they break."""
+    del libm_class
+    if name == "logf":
+        return lambda x: (x > 0) & (x < _NORMAL), "logf of a subnormal number is not known"
+    if name in ("sinf", "cosf", "sin", "cos"):
+        return lambda x: ~(np.abs(x) < LIMIT), f"{name} is known for angles below {LIMIT:g}"
     return None
