@@ -41,7 +41,7 @@ from embinit._kernels.libm import (
 LIMIT = 120.0
 
 _C = _single("0x1.0b46p-34")
-_C_REST = _single("0x1.1a6262p-54")
+_C_REST = _single("0x1.1a6264p-54")
 _NEXT_TO_MULTIPLES = np.float32(np.arange(1, 32) * (np.pi / 2)).view(np.uint32) & np.uint32(0xFFFFFF00)
 
 

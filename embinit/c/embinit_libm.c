@@ -179,7 +179,7 @@ static int32_t reduced(float x, float *y, float *tail)
 #define COS14 (-0x1.8fae9cp-37f)
 
 /* cos(y + tail), |y| below pi/4. */
-static float small_cos(float y, float tail, embinit_multiply_add kind)
+float embinit_small_cosf(float y, float tail, embinit_multiply_add kind)
 {
     float z = y * y;
     float p = multiply_add(multiply_add(multiply_add(COS14, z, COS12, kind), z, COS10, kind), z, COS8, kind);
@@ -203,7 +203,7 @@ static float small_cos(float y, float tail, embinit_multiply_add kind)
 #define SIN13 0x1.5d93a6p-33f
 
 /* sin(y + tail), |y| below pi/4. */
-static float small_sin(float y, float tail, embinit_multiply_add kind)
+float embinit_small_sinf(float y, float tail, embinit_multiply_add kind)
 {
     float z = y * y;
     float y3 = z * y;
@@ -217,7 +217,7 @@ static float cos_of(float x, embinit_multiply_add kind)
     float y;
     float tail;
     int32_t n = reduced(x, &y, &tail);
-    return turned(n, n & 1 ? small_sin(y, tail, kind) : small_cos(y, tail, kind));
+    return turned(n, n & 1 ? embinit_small_sinf(y, tail, kind) : embinit_small_cosf(y, tail, kind));
 }
 
 float embinit_cosf_fdlibm(float x)

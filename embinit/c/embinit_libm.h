@@ -9,6 +9,8 @@
 #ifndef EMBINIT_LIBM_H
 #define EMBINIT_LIBM_H
 
+#include "embinit.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -20,6 +22,10 @@ float embinit_logf_fdlibm_fused(float x);
 float embinit_cosf_double(float x);
 float embinit_cosf_fdlibm(float x);
 float embinit_cosf_fdlibm_fused(float x);
+
+/* fdlibm's cosf and sinf of y + tail, |y| below pi/4: what is left of an angle. */
+float embinit_small_cosf(float y, float tail, embinit_multiply_add kind);
+float embinit_small_sinf(float y, float tail, embinit_multiply_add kind);
 
 #ifdef __cplusplus
 }

@@ -68,11 +68,26 @@ class Bound:
     def scalar(self, name: str) -> Any:
         """Return an output that is the same for all elements, as a NumPy scalar."""
         node = self._routine.outputs[name]
-        self._refuse(node, self._undefined)
+        if node in self._undefined and self._undefined[node].any():
+            culprit = self._culprit(self._undefined)
+            raise culprit.origin.error(culprit.check[1] if culprit.check else "")
         return self._fixed[node][0]
 
     def evaluate(self, **arrays: Array) -> dict[str, Array]:
         """Return the outputs for arrays of the inputs, one element each."""
+        out, undefined = self._evaluated(arrays)
+        for culprit in undefined:
+            raise culprit.origin.error(culprit.check[1] if culprit.check else "")
+        return out
+
+    def defined(self, **arrays: Array) -> NDArray[np.bool_]:
+        """Return for which elements C defines the outputs; `evaluate` refuses all others."""
+        _, undefined = self._evaluated(arrays)
+        size = max(np.asarray(array).size for array in arrays.values())
+        return ~np.logical_or.reduce([np.zeros(size, bool), *undefined.values()])
+
+    def _evaluated(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[Node, Array]]:
+        """Return the outputs, and where they are undefined by the operation to blame."""
         given = {name: each for name, each in self._routine.inputs.items() if each.stage == "element"}
         missing = [name for name in given if name not in arrays]
         if missing:
@@ -81,14 +96,21 @@ class Bound:
         size = next(iter(inputs.values())).size if inputs else 1
         roots = self._routine.outputs
         out = {name: np.empty(size, node.ctype.dtype) for name, node in roots.items()}
+        blamed: dict[Node, Array] = {}
         for start in range(0, size, BLOCK):
             block = slice(start, min(start + BLOCK, size))
             values, undefined = dict(self._fixed), dict(self._undefined)
             self._run(self._steps, {name: array[block] for name, array in inputs.items()}, values, undefined)
             for name, node in roots.items():
-                self._refuse(node, undefined)
+                if node in undefined and undefined[node].any():
+                    culprit = self._culprit(undefined)
+                    blamed.setdefault(culprit, np.zeros(size, bool))[block] |= undefined[node]
                 out[name][block] = values[node]
-        return out
+        return out, blamed
+
+    def _culprit(self, undefined: Mapping[Node, Array]) -> Node:
+        """Return the first operation without a defined result."""
+        return next(node for node in self._routine.order if node.check and node in undefined and undefined[node].any())
 
     def _last_uses(self) -> dict[Node, list[Node]]:
         """Return which values are no longer needed after each step."""
@@ -120,13 +142,6 @@ class Bound:
                 for spent in last.get(node, ()):
                     del values[spent]
 
-    def _refuse(self, root: Node, undefined: Mapping[Node, Array]) -> None:
-        """Raise EmbinitError if an output depends on an operation without a defined result."""
-        if root in undefined and undefined[root].any():
-            culprit = next(node for node in self._routine.order if node.check and node in undefined and undefined[node].any())
-            rule = culprit.check[1] if culprit.check else ""
-            raise culprit.origin.error(rule)
-
 
 def _spread(node: Node, args: list[Array], undefined: dict[Node, Array]) -> None:
     """Note the elements for which C defines no result: by this operation, or by one that it evaluates."""
@@ -146,8 +161,3 @@ def _spread(node: Node, args: list[Array], undefined: dict[Node, Array]) -> None
 
 def _or_none(x: Array | None) -> Array:
     return np.zeros(1, bool) if x is None else x
-
-
-def converted(value: float, ctype: CType) -> Any:
-    """Return a number as a type holds it."""
-    return np.array([value]).astype(ctype.dtype)[0]

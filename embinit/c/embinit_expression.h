@@ -1,0 +1,65 @@
+/* embinit: the functions of declared expressions, the same bits on every core and under every compiler flag.
+ *
+ * Functions of <math.h> for every argument, and what depends on the device's libm by class: double (glibc, and newlib
+ * where the FPU has double precision), fdlibm (newlib without an FPU), fdlibm_fused (newlib with a float FPU). logf
+ * takes no subnormal floats, the angles of cosf and sinf are below 120; other arguments give no meaningful result. So do
+ * flags that flush subnormal numbers to 0, and NaN under -ffinite-math-only.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef EMBINIT_EXPRESSION_H
+#define EMBINIT_EXPRESSION_H
+
+#include "embinit.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+float embinit_c_sqrtf(float x);
+float embinit_c_fabsf(float x);
+float embinit_c_floorf(float x);
+float embinit_c_ceilf(float x);
+float embinit_c_truncf(float x);
+float embinit_c_fminf(float a, float b);
+float embinit_c_fmaxf(float a, float b);
+
+float embinit_c_logf_double(float x);
+float embinit_c_logf_fdlibm(float x);
+float embinit_c_logf_fdlibm_fused(float x);
+float embinit_c_cosf_double(float x);
+float embinit_c_cosf_fdlibm(float x);
+float embinit_c_cosf_fdlibm_fused(float x);
+float embinit_c_sinf_double(float x);
+float embinit_c_sinf_fdlibm(float x);
+float embinit_c_sinf_fdlibm_fused(float x);
+
+/* fmaf. newlib without an FPU computes it in double and rounds twice; the others round once. */
+float embinit_c_fmaf_double(float a, float b, float c);
+float embinit_c_fmaf_fdlibm(float a, float b, float c);
+float embinit_c_fmaf_fdlibm_fused(float a, float b, float c);
+
+#if DBL_MANT_DIG == 53
+double embinit_c_sqrt(double x);
+double embinit_c_fabs(double x);
+
+double embinit_c_log_double(double x);
+double embinit_c_log_fdlibm(double x);
+double embinit_c_log_fdlibm_fused(double x);
+double embinit_c_cos_double(double x);
+double embinit_c_cos_fdlibm(double x);
+double embinit_c_cos_fdlibm_fused(double x);
+double embinit_c_sin_double(double x);
+double embinit_c_sin_fdlibm(double x);
+double embinit_c_sin_fdlibm_fused(double x);
+
+/* a * b + c with one rounding: the instruction where the core has it, integer arithmetic elsewhere. */
+double embinit_fused64(double a, double b, double c);
+double embinit_fused64_software(double a, double b, double c);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
