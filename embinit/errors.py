@@ -8,6 +8,10 @@ class EmbinitError(ValueError):
     """Input that embinit cannot use: the message says what is wrong, what is allowed and what was received."""
 
 
+class NoWordsError(EmbinitError):
+    """A kernel's words did not come: the generator that it calls back failed."""
+
+
 def listed(names: Iterable[object]) -> str:
     """Join names for an error message.
 

@@ -76,12 +76,13 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    return going_on(model, dialect_named(model.dialect).start(seed, model.rand_family))
+    dialect = dialect_named(model.dialect)
+    return Generator.seeded(seed, dialect, model.target, model.multiply_add, model.libm, model.rand)
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
-    return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
+    return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm, model.rand)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:

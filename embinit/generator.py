@@ -1,7 +1,7 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 import math
-from collections.abc import MutableSequence
+from collections.abc import Callable, Mapping, MutableSequence
 from copy import copy
 from typing import Any, Self
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
-from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, check_known
+from embinit.dialects import Dialect, dialect_named
+from embinit.errors import EmbinitError, NoWordsError, check_known
 from embinit.initializers import (
     Broadcast,
     Constant,
@@ -21,7 +21,7 @@ from embinit.initializers import (
     Uniform,
     VarianceScaling,
 )
-from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
 LARGE, WAVE = 2**21, 2**20
@@ -46,36 +46,91 @@ class Generator:
     def __init__(
         self,
         bitgen: BitGenerator,
-        dialect: str = "odt",
+        dialect: str | Dialect = "odt",
         target: str = "host",
         multiply_add: str | None = None,
         libm: str | None = None,
+        rand: str | None = None,
     ) -> None:
         self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
         if multiply_add is not None:
             check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
         if libm is not None:
             check_known("libm", libm, LIBMS)
+        if rand is not None:
+            check_known("rand", rand, RANDS)
         self.dialect = dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
+        self.rand = rand or self.target.rand
         self.drawn = 0
         self.pending = math.nan
+        self.spare: Any = None
+        self._seed: int | None = None
+        self._tensors = 0
+
+    @classmethod
+    def seeded(
+        cls,
+        seed: int,
+        dialect: str | Dialect,
+        target: str = "host",
+        multiply_add: str | None = None,
+        libm: str | None = None,
+        rand: str | None = None,
+    ) -> Self:
+        """Return the generator of a program of a dialect right after it seeds.
+
+        rand: whose rand() the program links, such as "newlib", where it is not that of the target.
+
+        >>> import numpy as np
+        >>> from embinit import Generator
+        >>> out = np.empty(2, np.float32)
+        >>> Generator.seeded(42, "tinn", target="cortex-m4f").fill("default", out=out)
+        >>> out.tolist()
+        [0.004690408706665039, -0.3237498998641968]
+        """
+        conventions = dialect_named(dialect)
+        if rand is not None:
+            check_known("rand", rand, RANDS)
+        conventions.check_seed(seed)
+        bitgen = conventions.start(seed, rand or target_named(target).rand)
+        generator = cls(bitgen, conventions, target, multiply_add, libm, rand)
+        generator._seed = seed
+        return generator
+
+    @property
+    def build(self) -> Build:
+        """What of the device build decides bits."""
+        return Build(self.target.name, self.multiply_add, self.libm, self.rand)
+
+    def restart(self, layer: int, tensor: int) -> None:
+        """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
+        if self._seed is None:
+            raise EmbinitError(f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded")
+        self.bitgen, self.drawn = self.dialect.restarted(self._seed, self.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, both rounded to float32; one word per element."""
-        self.draw(self.dialect.distribution(Uniform(low, high), 1, 1), out)
+        self._draw_tensor(self.dialect.distribution(Uniform(low, high), 1, 1), out)
 
     def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
         """Fill out with normal values, mean and stddev rounded to float32; how many words it takes the dialect says."""
-        self.draw(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
+        self._draw_tensor(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
 
     def fill(
-        self, initializer: Initializer, out: NDArray[np.float32], fan_in: int | None = None, fan_out: int | None = None
+        self,
+        initializer: Initializer | str | Mapping[str, Any],
+        out: NDArray[np.float32],
+        fan_in: int | None = None,
+        fan_out: int | None = None,
     ) -> None:
         """Fill out by an initializer; one that scales variance needs the fans where the dialect does not say them.
+
+        initializer: what weight_init of a model file may be too, a name that the dialect knows or a table such as
+        {"name": "uniform", "low": -0.1, "high": 0.1}.
 
         torch, kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
 
@@ -86,8 +141,8 @@ class Generator:
         >>> bool(abs(out).max() < np.sqrt(6 / 5))
         True
         """
-        fans = None
-        if isinstance(initializer, VarianceScaling) and (
+        initializer, fans = self.dialect.initializer(initializer), None
+        if self.dialect.needs_fans(initializer) and (
             self.dialect.shape_fans is None or (fan_in, fan_out) != (None, None)
         ):
             fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
@@ -96,7 +151,7 @@ class Generator:
         if Broadcast in self.dialect.own and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
-            self.draw(distribution, out)
+            self._draw_tensor(distribution, out)
 
     def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
         """Draw n booleans that are true with probability p, one word each.
@@ -108,7 +163,7 @@ class Generator:
         if not 0 <= p <= 1:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
         out = np.empty(checked_uint("n", n, 63), np.bool_)
-        self.drawn += self.dialect.sampler.bernoulli(self, p, out)
+        self._count(self.dialect.sampler.bernoulli, p, out)
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
@@ -121,7 +176,7 @@ class Generator:
         [1, 5, 2, 4, 3, 0]
         """
         order = np.arange(len(indices), dtype=np.int64)
-        self.drawn += self.dialect.sampler.shuffle(self, order)
+        self._count(self.dialect.sampler.shuffle, order)
         if isinstance(indices, np.ndarray):
             indices[:] = indices[order]
         else:
@@ -142,15 +197,29 @@ class Generator:
         other.bitgen = self.bitgen.copy()
         return other
 
-    def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+    def _draw_tensor(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+        """Fill out as a tensor of its own, for which some dialects start their stream again."""
+        if self.dialect.restarts:
+            self.restart(0, self._tensors)
+        self._tensors += 1
+        self.draw(distribution, out)
+
+    def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
-        values, sampler = _flat(out), self.dialect.sampler
-        stride = sampler.stride(distribution, values.size) if values.size >= LARGE else 0
+        values, sampler = _flat(out, self.dialect.element), self.dialect.sampler
+        stride = sampler.stride(distribution, values.size) if values.size >= LARGE and self.bitgen.jumps else 0
         if stride:
             self._draw_in_parts(distribution, values, stride)
         else:
-            self.drawn += sampler.fill(self, distribution, values)
+            self._count(sampler.fill, distribution, values)
         self.drawn += self.bitgen.align()
+
+    def _count(self, draw: Callable[..., int], *arguments: object) -> None:
+        """Let a sampler draw and count its words; what kept a generator from giving them is raised as it was."""
+        try:
+            self.drawn += draw(self, *arguments)
+        except NoWordsError as error:
+            raise self.bitgen.failure or error from None
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
         """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.
@@ -193,14 +262,14 @@ def _fan(what: str, value: int | None) -> int:
     return int(value)
 
 
-def _flat(out: NDArray[np.float32]) -> NDArray[np.float32]:
+def _flat(out: NDArray[Any], element: str) -> NDArray[Any]:
     """Return a one-dimensional view of an array that kernels can write to."""
     if (
         not isinstance(out, np.ndarray)
-        or out.dtype != np.float32
+        or out.dtype != element
         or not out.flags.c_contiguous
         or not out.flags.writeable
     ):
         got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
-        raise EmbinitError(f"out must be a writable, C-contiguous float32 array, got {got}")
+        raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
     return out.reshape(-1)

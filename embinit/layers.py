@@ -96,12 +96,14 @@ class Stored(Layer):
 class Weighted(Stored):
     """A layer with a weight and, unless bias is False, a bias.
 
+    bias_init: the initializer of the bias, where it is not the one that the dialect gives it.
     group_size: consecutive elements of the weight that share a scale. per_channel: whether each output channel of the
     weight has its own scale, in the formats int8 and int4.
     """
 
     bias: bool = True
     weight_init: Initializer | None = None
+    bias_init: Initializer | None = None
     group_size: int | None = None
     per_channel: bool = True
 
@@ -111,8 +113,10 @@ class Weighted(Stored):
             check_size("group_size", self.group_size)
         check_bool("per_channel", self.per_channel)
         check_bool("bias", self.bias)
-        if self.weight_init is not None and not isinstance(self.weight_init, Initializer):
-            raise EmbinitError(f"weight_init must be an initializer, got {self.weight_init!r}")
+        for what in ("weight_init", "bias_init"):
+            given = getattr(self, what)
+            if given is not None and not isinstance(given, Initializer):
+                raise EmbinitError(f"{what} must be an initializer, got {given!r}")
 
     @property
     def sizes(self) -> Mapping[str, int]:

@@ -19,7 +19,7 @@ from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import draw, fill, generator_of
 from embinit.generator import Generator
-from embinit.model import Description, check_seed
+from embinit.model import Description
 from embinit.plan import Action, Plan, plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
@@ -88,7 +88,7 @@ def init_many(
 def _checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
     dialect = dialect_named(model.dialect)
     for seed in seeds:
-        check_seed(dialect, seed)
+        dialect.check_seed(seed)
         if seed == dialect.no_seed:
             raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")
         yield seed
@@ -165,7 +165,8 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
 def _side_by_side(generators: Sequence[Generator]) -> Generator | None:
     """Return a generator for kernels that fill several arrays, its state that of all; None where there are none."""
     first = generators[0]
-    if len(generators) == 1 or not isinstance(first.bitgen, Native) or not isinstance(first.dialect.sampler, SIDE_BY_SIDE):
+    native = isinstance(first.bitgen, Native) and isinstance(first.dialect.sampler, SIDE_BY_SIDE)
+    if not native or len(generators) == 1:
         return None
     together = copy(first)
     together.bitgen = first.bitgen.copy()

@@ -87,7 +87,7 @@ class Description:
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
         dialect, _ = dialect_named(self.dialect), target_named(self.target)
-        check_seed(dialect, self.seed)
+        dialect.check_seed(self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
@@ -195,10 +195,3 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     storage = Storage(name, layer.rounding, group_size, out_axis)
     storage.check(parameter.shape)
     return storage
-
-
-def check_seed(dialect: Dialect, seed: object) -> None:
-    """Raise EmbinitError unless a dialect takes the seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed not in dialect.seeds:
-        allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
-        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {seed!r}")

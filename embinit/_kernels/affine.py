@@ -1,7 +1,7 @@
 """Congruential generators, RUN words at a time that do not wait for each other.
 
-i steps lead from a state s to s + A_i (next(s) - s), where A_i is the sum of the first i powers of the multiplier; where
-there is no increment, to s * multiplier^i. The tables of A_i and of powers come from the caller.
+i steps lead from a state s to s + A_i (next(s) - s), where A_i is the sum of the first i powers of the multiplier;
+without an increment they lead to s * multiplier^i. The tables of A_i and of powers come from the caller.
 """
 
 import numpy as np

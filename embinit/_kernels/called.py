@@ -14,12 +14,11 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined
-
-FAILED = "the bit generator gave no words"
+from embinit.errors import NoWordsError
 
 
 @intrinsic
-def _call(_typing_context: Any, address: Any, position: Any, pointer: Any, count: Any) -> Any:
+def _call(_typing_context: Any, _address: Any, _position: Any, _pointer: Any, _count: Any) -> Any:
     """Call the function at an address."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -35,8 +34,16 @@ def called(state: NDArray[np.uint32], out: NDArray[np.uint32]) -> None:
     """Fill out with the next words."""
     address = np.uint64(state[0]) | np.uint64(state[1]) << np.uint64(32)
     position = np.uint64(state[2]) | np.uint64(state[3]) << np.uint64(32)
-    if _call(address, position, np.uint64(out.ctypes.data), np.int64(out.size)):  # type: ignore[call-arg] # as above
-        raise ValueError(FAILED)
+    if _call(address, position, np.uint64(out.ctypes.data), np.int64(out.size)):  # type: ignore[call-arg] # the context
+        raise NoWordsError("the bit generator gave no words")
     position += np.uint64(out.size)
     state[2] = np.uint32(position)
     state[3] = np.uint32(position >> np.uint64(32))
+
+
+@inlined
+def called_next(state: NDArray[np.uint32]) -> np.uint32:
+    """Draw one word."""
+    word = np.empty(1, np.uint32)
+    called(state, word)
+    return np.uint32(word[0])

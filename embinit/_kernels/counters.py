@@ -26,12 +26,12 @@ def _philox(
 
 
 @kernel
-def philox4x32(k0: int, k1: int, low: int, high: int, out: U32) -> None:
+def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> None:
     """Fill out, a multiple of four words, with the blocks from counter high * 2^64 + low on."""
-    key0, key1, low64, high64 = np.uint32(k0), np.uint32(k1), np.uint64(low), np.uint64(high)
+    key0, key1 = np.uint32(k0), np.uint32(k1)
     for block in range(out.size // 4):
-        c = low64 + np.uint64(block)
-        d = high64 + np.uint64(c < low64)
+        c = low + np.uint64(block)
+        d = high + np.uint64(c < low)
         x0, x1, x2, x3 = _philox(
             np.uint32(c), np.uint32(c >> np.uint64(32)), np.uint32(d), np.uint32(d >> np.uint64(32)), key0, key1
         )

@@ -19,14 +19,31 @@ BLOCK = LANES * LENGTH
 
 
 @inlined
-def _step32(x: np.uint32, s: Any) -> np.uint32:
-    """Return the state after x: XORed three times with itself shifted, to the left, to the right, with copies of its sign.
+def _moved32(
+    x: np.uint32,
+    left: np.uint32,
+    lefts: np.uint32,
+    right: np.uint32,
+    rights: np.uint32,
+    sign: np.uint32,
+    signs: np.uint32,
+) -> np.uint32:
+    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    copies = np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> sign)) & signs)
+    return np.uint32(
+        x
+        ^ np.uint32(
+            np.uint32(np.uint32(x << left) & lefts) | np.uint32(np.uint32(np.uint32(x >> right) & rights) | copies)
+        )
+    )
 
-    Of each shift s has both distances, each before the mask of the bits that it moves in, then the mask of the signs.
-    """
-    x = np.uint32(x ^ np.uint32(np.uint32(np.uint32(x << s[0]) & s[1]) | np.uint32(np.uint32(x >> s[2]) & s[3]) | np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> s[15])) & s[4])))
-    x = np.uint32(x ^ np.uint32(np.uint32(np.uint32(x << s[5]) & s[6]) | np.uint32(np.uint32(x >> s[7]) & s[8]) | np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> s[15])) & s[9])))
-    return np.uint32(x ^ np.uint32(np.uint32(np.uint32(x << s[10]) & s[11]) | np.uint32(np.uint32(x >> s[12]) & s[13]) | np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> s[15])) & s[14])))
+
+@inlined
+def _step32(x: np.uint32, s: Any) -> np.uint32:
+    """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
+    x = _moved32(x, s[0], s[1], s[2], s[3], s[15], s[4])
+    x = _moved32(x, s[5], s[6], s[7], s[8], s[15], s[9])
+    return _moved32(x, s[10], s[11], s[12], s[13], s[15], s[14])
 
 
 @inlined
@@ -34,7 +51,12 @@ def _image32(x: np.uint32, columns: U32) -> np.uint32:
     """Return a linear map of x."""
     image = np.uint32(0)
     for bit in range(columns.size):
-        image = np.uint32(image ^ np.uint32(columns[bit] & np.uint32(np.uint32(0) - np.uint32(np.uint32(x >> np.uint32(bit)) & np.uint32(1)))))
+        image = np.uint32(
+            image
+            ^ np.uint32(
+                columns[bit] & np.uint32(np.uint32(0) - np.uint32(np.uint32(x >> np.uint32(bit)) & np.uint32(1)))
+            )
+        )
     return image
 
 
@@ -42,7 +64,7 @@ def _image32(x: np.uint32, columns: U32) -> np.uint32:
 def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32) -> None:
     """Fill out with the states that follow.
 
-    table: what a step takes, and the place of the sign. next_lane: LENGTH steps. next_block: LENGTH * (LANES - 1) steps.
+    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
     """
     t = table
     s = (
@@ -76,14 +98,31 @@ def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32
 
 
 @inlined
-def _step64(x: np.uint64, s: Any) -> np.uint64:
-    """Return the state after x: XORed three times with itself shifted, to the left, to the right, with copies of its sign.
+def _moved64(
+    x: np.uint64,
+    left: np.uint64,
+    lefts: np.uint64,
+    right: np.uint64,
+    rights: np.uint64,
+    sign: np.uint64,
+    signs: np.uint64,
+) -> np.uint64:
+    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    copies = np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> sign)) & signs)
+    return np.uint64(
+        x
+        ^ np.uint64(
+            np.uint64(np.uint64(x << left) & lefts) | np.uint64(np.uint64(np.uint64(x >> right) & rights) | copies)
+        )
+    )
 
-    Of each shift s has both distances, each before the mask of the bits that it moves in, then the mask of the signs.
-    """
-    x = np.uint64(x ^ np.uint64(np.uint64(np.uint64(x << s[0]) & s[1]) | np.uint64(np.uint64(x >> s[2]) & s[3]) | np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> s[15])) & s[4])))
-    x = np.uint64(x ^ np.uint64(np.uint64(np.uint64(x << s[5]) & s[6]) | np.uint64(np.uint64(x >> s[7]) & s[8]) | np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> s[15])) & s[9])))
-    return np.uint64(x ^ np.uint64(np.uint64(np.uint64(x << s[10]) & s[11]) | np.uint64(np.uint64(x >> s[12]) & s[13]) | np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> s[15])) & s[14])))
+
+@inlined
+def _step64(x: np.uint64, s: Any) -> np.uint64:
+    """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
+    x = _moved64(x, s[0], s[1], s[2], s[3], s[15], s[4])
+    x = _moved64(x, s[5], s[6], s[7], s[8], s[15], s[9])
+    return _moved64(x, s[10], s[11], s[12], s[13], s[15], s[14])
 
 
 @inlined
@@ -91,7 +130,12 @@ def _image64(x: np.uint64, columns: U64) -> np.uint64:
     """Return a linear map of x."""
     image = np.uint64(0)
     for bit in range(columns.size):
-        image = np.uint64(image ^ np.uint64(columns[bit] & np.uint64(np.uint64(0) - np.uint64(np.uint64(x >> np.uint64(bit)) & np.uint64(1)))))
+        image = np.uint64(
+            image
+            ^ np.uint64(
+                columns[bit] & np.uint64(np.uint64(0) - np.uint64(np.uint64(x >> np.uint64(bit)) & np.uint64(1)))
+            )
+        )
     return image
 
 
@@ -99,7 +143,7 @@ def _image64(x: np.uint64, columns: U64) -> np.uint64:
 def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
     """Fill out with the states that follow.
 
-    table: what a step takes, and the place of the sign. next_lane: LENGTH steps. next_block: LENGTH * (LANES - 1) steps.
+    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
     """
     t = table
     s = (

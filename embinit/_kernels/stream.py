@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
-from embinit._kernels.called import called
+from embinit._kernels.called import called, called_next
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 from embinit._kernels.mt19937 import mt19937, mt19937_next
@@ -112,9 +112,7 @@ def next_word(kind: int, state: Words) -> np.uint32:
         pcg32_store(state, s * PCG32_MULTIPLIER + increment)
         return pcg32_output(s)
     if kind == CALLED:
-        word = np.empty(1, np.uint32)
-        called(state, word)
-        return word[0]
+        return called_next(state)
     raise ValueError(NO_KIND)
 
 
@@ -123,7 +121,9 @@ def state_size(kind: int) -> int:
     """Return the words that one generator's state takes; kernels that say so work on several, one after the other."""
     if kind == XORSHIFT32:
         return 1
-    if kind == PCG32 or kind == CALLED:
+    if kind == PCG32:
+        return 4
+    if kind == CALLED:
         return 4
     if kind == MT19937:
         return 625

@@ -1,4 +1,4 @@
-"""PCG64 in 128 bits, RUN words at a time that do not wait for each other; a 128-bit number is its low half, then its high.
+"""PCG64 in 128 bits, RUN words at a time that do not wait for each other; a number is its low half, then its high.
 
 As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); steps holds A_0 to A_RUN.
 """
@@ -6,9 +6,9 @@ As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); steps hol
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from llvmlite import ir
 from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
@@ -21,7 +21,7 @@ CHEAP = np.uint64(0xDA942042E4DD58B5)
 
 
 @intrinsic
-def _high_product(_typing_context: Any, a: Any, b: Any) -> Any:
+def _high_product(_typing_context: Any, _a: Any, _b: Any) -> Any:
     """Return the high half of the product of two uint64."""
 
     def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:

@@ -41,6 +41,8 @@ class BitGenerator(ABC):
 
     word_bits: int = 32
     block: ClassVar[int] = 1
+    #: Whether it can be jumped, so that threads may take parts of its stream.
+    jumps: ClassVar[bool] = True
     words: Words
 
     @property
@@ -50,7 +52,7 @@ class BitGenerator(ABC):
 
     def random_raw(self, n: int) -> Words:
         """Draw n words; any split of n into several calls gives the same words."""
-        out = np.empty(checked_uint("n", n, 63), np.uint32 if self.word_bits <= 32 else np.uint64)
+        out: Words = np.empty(checked_uint("n", n, 63), np.uint32 if self.word_bits <= 32 else np.uint64)
         self.draw(out)
         return out
 
@@ -62,6 +64,11 @@ class BitGenerator(ABC):
     @abstractmethod
     def stream(self) -> tuple[int, NDArray[np.uint32]]:
         """What a distribution's kernel draws from: a kind of embinit._kernels.kinds, and its state."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What kept it from giving words to a kernel that ended with NoWordsError."""
+        return None
 
     @abstractmethod
     def advance(self, delta: int) -> None:
@@ -101,8 +108,15 @@ class BitGenerator(ABC):
         del words
         return None
 
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """What tells it from other generators of its kind, besides the state."""
+        return ()
+
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and np.array_equal(self.words, other.words)
+        if not isinstance(other, type(self)) or type(other) is not type(self):
+            return False
+        return self.parameters == other.parameters and np.array_equal(self.words, other.words)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -129,13 +143,16 @@ class Native(BitGenerator):
 
 
 class Called(BitGenerator):
-    """A generator that distribution kernels call back for a block of words; what they draw moves it when it is used next."""
+    """A generator that distribution kernels call back for a block of words.
+
+    What a kernel has drawn moves the state when it is looked at next.
+    """
 
     _words: Words
     _reader: Reader | None = None
 
     @property
-    def words(self) -> Words:  # type: ignore[override] # a Native one's are an attribute, for speed
+    def words(self) -> Words:
         """The state, moved on by what kernels have drawn."""
         if self._reader is not None:
             reader, self._reader = self._reader, None
@@ -152,6 +169,11 @@ class Called(BitGenerator):
         if self._reader is None:
             self._reader = Reader(self.copy())
         return self._reader.stream
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception that its words ended with."""
+        return None if self._reader is None else self._reader.failure
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_words": self.words, "_reader": None}

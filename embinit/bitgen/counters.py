@@ -49,8 +49,8 @@ class Philox4x32(Called):
         whole = out
         if drawn or out.size % 4:
             whole = np.empty((drawn + out.size + 3) // 4 * 4, np.uint32)
-        arguments = key & 0xFFFFFFFF, key >> 32, np.uint64(counter & MASK), np.uint64(counter >> 64)
-        counters.philox4x32(*arguments, whole)
+        low, high = np.uint64(counter & MASK), np.uint64(counter >> 64)
+        counters.philox4x32(key & 0xFFFFFFFF, key >> 32, low, high, whole)
         if whole is not out:
             out[:] = whole[drawn : drawn + out.size]
         self.advance(out.size)
@@ -151,10 +151,10 @@ class Threefry2x32(Called):
         self.advance(rest)
         return rest
 
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and vars(self)["counting"] == vars(other)["counting"]
-
-    __hash__ = None
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """How it counts."""
+        return (self.counting,)
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
         """Return embinit_threefry2x32 in JAX's counting."""

@@ -34,9 +34,10 @@ def power_of_x(exponent: int) -> NDArray[np.uint32]:
 
 def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]:
     product = np.convolve(a, b)
-    for i in range(2 * DEGREE - 2, DEGREE - 1, -1):
-        product[i - NEAR] += product[i]
-        product[i - DEGREE] += product[i]
+    for start in range(2 * DEGREE - 1 - NEAR, DEGREE - NEAR, -NEAR):  # from the top, so that each comes down once
+        high = product[start : start + NEAR]
+        product[start - NEAR : start] += high
+        product[start - DEGREE : start - DEGREE + NEAR] += high
     return product[:DEGREE]
 
 
@@ -86,10 +87,10 @@ class GlibcRand(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
-        words = np.r_[self.words, np.zeros(DEGREE - 1, np.uint32)]
-        for n in range(DEGREE, words.size):
-            words[n] = words[n - NEAR] + words[n - DEGREE]
-        windows = np.lib.stride_tricks.sliding_window_view(words, DEGREE)
+        words = self.words.tolist()
+        for n in range(DEGREE - 1):
+            words.append((words[n] + words[n + DEGREE - NEAR]) & 0xFFFFFFFF)
+        windows = np.lib.stride_tricks.sliding_window_view(np.array(words, np.uint32), DEGREE)
         self.words = (windows * power_of_x(delta)).sum(axis=1, dtype=np.uint32)
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)

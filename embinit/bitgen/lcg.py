@@ -37,8 +37,11 @@ def steps(multiplier: int, bits: int) -> Words:
     from embinit._kernels.affine import RUN
 
     dtype = np.uint32 if bits == 32 else np.uint64
-    powers = np.cumprod(np.r_[dtype(1), np.full(RUN - 1, multiplier, dtype)], dtype=dtype)
-    return np.r_[dtype(0), np.cumsum(powers, dtype=dtype)]
+    powers: Words = np.full(RUN, multiplier, dtype)
+    powers[0] = 1
+    sums: Words = np.zeros(RUN + 1, dtype)
+    np.cumsum(np.cumprod(powers, dtype=dtype), dtype=dtype, out=sums[1:])
+    return sums
 
 
 class Congruential(Called):
@@ -56,10 +59,11 @@ class Congruential(Called):
     def _draw(self, out: Words, shift: int, mask: int) -> None:
         from embinit._kernels import affine
 
-        wide = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
-        kernel = affine.lcg32 if self.bits == 32 else wide
-        table = steps(self.multiplier, self.bits)
-        kernel(self.words, np.uint64(self.multiplier), np.uint64(self.increment), table, shift, np.uint64(mask), out)
+        kernel: Callable[..., None] = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
+        if self.bits == 32:
+            kernel = affine.lcg32
+        multiplier, increment = np.uint64(self.multiplier), np.uint64(self.increment)
+        kernel(self.words, multiplier, increment, steps(self.multiplier, self.bits), shift, np.uint64(mask), out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
@@ -128,10 +132,7 @@ class Lcg(Congruential):
             self._draw(states, 0, (1 << self.bits) - 1)
             filled[:] = self.output(states).astype(np.uint64) & np.uint64(mask)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Lcg) and self._parameters() == other._parameters() and super().__eq__(other)
-
-    __hash__ = None
-
-    def _parameters(self) -> tuple[object, ...]:
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """All but the seed."""
         return self.bits, self.multiplier, self.increment, self.shift, self.word_bits, self.output

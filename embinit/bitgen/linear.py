@@ -1,10 +1,10 @@
-"""Jumps of generators whose step is linear over GF(2): a state is an int, a map the images of its bits, lowest first."""
+"""Jumps of generators that are linear over GF(2): a state is an int, a map the images of its bits, lowest first."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from embinit.bitgen.base import Words
 from embinit.errors import EmbinitError
 
 Columns = tuple[int, ...]
@@ -87,14 +87,14 @@ class Jumps:
         return squares[power]
 
 
-def lane_maps(jumps: Jumps, dtype: type, words: int) -> tuple[NDArray[np.unsignedinteger], ...]:
-    """Return the two maps that _kernels.lanes takes, each column as words, the lowest first."""
+def lane_maps(jumps: Jumps, bits: int, words: int) -> tuple[Words, Words]:
+    """Return the two maps that _kernels.lanes takes: a column is that many words of up to bits, the lowest first."""
     from embinit._kernels.lanes import LANES, LENGTH
 
-    return tuple(_as_words(jumps.columns(steps), dtype, words) for steps in (LENGTH, LENGTH * (LANES - 1)))
+    return _as_words(jumps.columns(LENGTH), bits, words), _as_words(jumps.columns(LENGTH * (LANES - 1)), bits, words)
 
 
-def _as_words(columns: Sequence[int], dtype: type, words: int) -> NDArray[np.unsignedinteger]:
-    bits = 8 * np.dtype(dtype).itemsize
+def _as_words(columns: Sequence[int], bits: int, words: int) -> Words:
     mask = (1 << bits) - 1
-    return np.array([column >> bits * word & mask for column in columns for word in range(words)], dtype)
+    halves = [column >> bits * word & mask for column in columns for word in range(words)]
+    return np.array(halves, np.uint64 if bits == 64 else np.uint32)

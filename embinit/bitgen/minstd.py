@@ -65,7 +65,7 @@ class Minstd(Called):
         seed = f"embinit_minstd_seed(&generator, seed, {self.multiplier}u);"
         return CGenerator("embinit_minstd", "embinit_minstd.h", seed)
 
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and vars(self)["multiplier"] == vars(other)["multiplier"]
-
-    __hash__ = None
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """The multiplier."""
+        return (self.multiplier,)

@@ -134,8 +134,6 @@ class MT19937(Native):
             return NotImplemented
         return np.array_equal(self.copy().random_raw(N), other.copy().random_raw(N))
 
-    __hash__ = None
-
     def __repr__(self) -> str:
         first, second, *_, last = self.words[:N].tolist()
         return f"<MT19937 state=(({first}, {second}, ..., {last}), {self.words[N]})>"

@@ -34,6 +34,8 @@ class Outside(BitGenerator):
     [1, 2, 3]
     """
 
+    jumps = False
+
     def __init__(self, source: Any) -> None:
         if not callable(getattr(source, "next_raw", None)) or not hasattr(source, "word_bits"):
             raise EmbinitError(
@@ -76,6 +78,11 @@ class Outside(BitGenerator):
             self._reader = Reader(self.copy())
         return self._reader.stream
 
+    @property
+    def failure(self) -> BaseException | None:
+        """The exception that the object raised."""
+        return None if self._reader is None else self._reader.failure
+
     def _settle(self) -> None:
         """Move on by what kernels have drawn."""
         if self._reader is not None:
@@ -110,8 +117,6 @@ class Outside(BitGenerator):
         if not isinstance(other, Outside) or other._source is not self._source:
             return False
         return self.copy()._standing() == other.copy()._standing()
-
-    __hash__ = None
 
     def _standing(self) -> tuple[int, int]:
         while self._place == self._block.words.size and self._block.next is not None:

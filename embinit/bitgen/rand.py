@@ -34,7 +34,7 @@ class NewlibRand(_Rand):
     seed the state. Without srand it is 1. Seed 0 gives 0 first.
 
     >>> NewlibRand(42).random_raw(3).tolist()
-    [1083814273, 378494188, 331335113]
+    [2104627054, 2013331137, 258660947]
     """
 
     name = "embinit_rand_newlib"
@@ -47,8 +47,8 @@ class MuslRand(_Rand):
 
     A word is state >> 33; srand(seed) sets the state to (seed - 1) modulo 2^32. Without srand it is 0.
 
-    >>> MuslRand(43).random_raw(1)[0] == NewlibRand(42).state * 6364136223846793005 + 1 % 2**64 >> 33
-    np.False_
+    >>> MuslRand(43).state == NewlibRand(42).state
+    True
     """
 
     name = "embinit_rand_musl"
@@ -125,8 +125,6 @@ class _Avr(Called):
     def __eq__(self, other: object) -> bool:
         """Two states may be one modulo 2^31 - 1, and then give the same words; 0 and 2^31 - 1 do not."""
         return type(other) is type(self) and self._residue() == other._residue()
-
-    __hash__ = None
 
     def _residue(self) -> int:
         x = self.state or 123459876

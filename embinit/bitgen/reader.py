@@ -39,7 +39,7 @@ class Reader:
             words = np.ctypeslib.as_array((ctypes.c_uint32 * count).from_address(pointer))
             self._at(position).draw(words)
             self._position += count
-        except BaseException as error:  # noqa: BLE001 (it goes on beyond the kernel)
+        except BaseException as error:
             self.failure = error
             return 1
         return 0

@@ -48,8 +48,8 @@ def _jumps(rotations: Rotations) -> Jumps:
 
 
 @lru_cache
-def _maps(rotations: Rotations) -> tuple[Words, ...]:
-    return lane_maps(_jumps(rotations), np.uint64, 2)
+def _maps(rotations: Rotations) -> tuple[Words, Words]:
+    return lane_maps(_jumps(rotations), 64, 2)
 
 
 def _checked(rotations: Sequence[int]) -> Sequence[int]:
@@ -97,7 +97,8 @@ class Xoroshiro128Plus(Called):
         """Fill a contiguous array with the next words."""
         from embinit._kernels import lanes
 
-        lanes.xoroshiro128plus(self.words, np.array(self.rotations, np.uint64), *_maps(self.rotations), out)
+        next_lane, next_block = _maps(self.rotations)
+        lanes.xoroshiro128plus(self.words, np.array(self.rotations, np.uint64), next_lane, next_block, out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
@@ -105,7 +106,7 @@ class Xoroshiro128Plus(Called):
         moved = _jumps(self.rotations).moved(s1 << 64 | s0, delta)
         self.words = np.array([moved & MASK, moved >> 64], np.uint64)
 
-    def __eq__(self, other: object) -> bool:
-        return super().__eq__(other) and vars(self)["rotations"] == vars(other)["rotations"]
-
-    __hash__ = None
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """The rotations, and what becomes s1."""
+        return self.rotations

@@ -1,6 +1,6 @@
 """xorshift with any shifts and any state type of C; (13, 17, 5) in 32 bits has a file of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -30,8 +30,7 @@ class Step:
                 f"{1 - self.bits} to -1 (>>), got {list(shifts)}"
             )
         self.jumps = Jumps(self, self.bits)
-        dtype = np.uint64 if self.bits == 64 else np.uint32
-        self.table = np.array([*self._moves(), self.bits - 1], dtype)
+        self.table: Words = np.array([*self._moves(), self.bits - 1], np.uint64 if self.bits == 64 else np.uint32)
 
     def __call__(self, state: int) -> int:
         """Return the state that follows a state."""
@@ -56,8 +55,8 @@ def _step(shifts: tuple[int, ...], state_type: str) -> Step:
 
 
 @lru_cache
-def _maps(step: Step) -> tuple[Words, ...]:
-    return lane_maps(step.jumps, step.table.dtype.type, 1)
+def _maps(step: Step) -> tuple[Words, Words]:
+    return lane_maps(step.jumps, step.bits, 1)
 
 
 class Xorshift(Called):
@@ -92,14 +91,14 @@ class Xorshift(Called):
         """Fill a contiguous array with the next words."""
         from embinit._kernels import lanes
 
-        kernel = lanes.xorshift64 if self.word_bits == 64 else lanes.xorshift32
+        kernel: Callable[..., None] = lanes.xorshift64 if self.word_bits == 64 else lanes.xorshift32
         kernel(self.words, self._step.table, *_maps(self._step), out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; back only where no two states lead to one."""
         self.words = np.array([self._step.jumps.moved(self.state, delta)], self.words.dtype)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Xorshift) and self._step is other._step and super().__eq__(other)
-
-    __hash__ = None
+    @property
+    def parameters(self) -> tuple[object, ...]:
+        """The shifts and the type of the state."""
+        return self._step.shifts, self._step.bits, self._step.signed

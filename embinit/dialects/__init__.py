@@ -3,29 +3,42 @@
 from collections.abc import Iterator, Sequence
 
 from embinit.dialects.base import Dialect, naming
+from embinit.dialects.declared import load_dialect
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
+from embinit.dialects.registry import Registry
 from embinit.dialects.torch import TORCH, TORCH_NOFMA
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.layers import Layer, Norm, Parameter, Stored
 
-DIALECTS = {
-    dialect.name: dialect
-    for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, GOMLX)
-}
+DIALECTS = Registry(
+    {
+        dialect.name: dialect
+        for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, GOMLX)
+    }
+)
 
 
-def dialect_named(name: str) -> Dialect:
-    """Return a dialect; an unknown name is an error that lists the known ones.
+def dialect_named(name: str | Dialect) -> Dialect:
+    """Return a dialect; an unknown name is an error that lists the known ones, and a dialect is itself.
 
     >>> dialect_named("odt").summary
     'OnDeviceTraining from 2026-07-13'
     """
+    if isinstance(name, Dialect):
+        return name
     check_known("dialect", name, DIALECTS)
     return DIALECTS[name]
+
+
+def register_dialect(dialect: Dialect) -> None:
+    """Let models and generators name a dialect, such as one that load_dialect has read."""
+    if not isinstance(dialect, Dialect):
+        raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {dialect!r}")
+    DIALECTS.add(dialect)
 
 
 def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
@@ -39,4 +52,4 @@ def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[L
     return dialect.parameters_of_all(layers)
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "naming", "parameters_of"]
+__all__ = ["DIALECTS", "Dialect", "dialect_named", "load_dialect", "naming", "parameters_of", "register_dialect"]

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from inspect import signature
+from typing import Any, ClassVar
 
 from embinit.bitgen import RANDS, BitGenerator
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, check_known, listed, nearest
 from embinit.formats.storage import Storage
 from embinit.initializers import (
     BY_NAME,
@@ -94,6 +96,48 @@ class Dialect:
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
 
+    #: Whether each tensor starts the stream again.
+    restarts: ClassVar[bool] = False
+
+    def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (for those that do)
+        """Return the generator where the stream starts again, for a layer and a tensor."""
+        return self.start(seed, rand)
+
+    def check_seed(self, seed: object) -> None:
+        """Raise EmbinitError unless the dialect takes the seed."""
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
+            allowed = f"an integer from {self.seeds[0]} to {self.seeds[-1]}"
+            raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {seed!r}")
+
+    def initializer(self, given: Any) -> Initializer:
+        """Return an initializer, also from its name, or from a table {name, parameters}, as a model file has it."""
+        if isinstance(given, Initializer):
+            return given
+        table = {"name": given} if isinstance(given, str) else given
+        if not isinstance(table, Mapping) or "name" not in table:
+            raise EmbinitError(f"an initializer must be a name or a table with the key 'name', got {given!r}")
+        name, parameters = table["name"], {key: value for key, value in table.items() if key != "name"}
+        if name == "default" and not parameters:
+            return self.default()
+        check_known("initializer", name, ["default", *self.named])
+        accepted = signature(self.named[name]).parameters if name in self.named else {}
+        for key in parameters:
+            if key not in accepted:
+                keys = listed(accepted) or "none"
+                raise EmbinitError(f"initializer {name!r} has no key {key!r}; its keys are {keys}{nearest(key, accepted)}")
+        for key, parameter in accepted.items():
+            if parameter.default is parameter.empty and key not in parameters:
+                raise EmbinitError(f"initializer {name!r} needs the key {key!r}, which is missing")
+        return self.named[name](**parameters)
+
+    def default(self) -> Initializer:
+        """Return the initializer of a layer whose model file names none."""
+        return self.weight
+
+    def needs_fans(self, initializer: Initializer) -> bool:
+        """Whether what an initializer draws depends on the fans of its tensor."""
+        return isinstance(initializer, VarianceScaling)
+
     def meaning(
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None
     ) -> tuple[Initializer, int, int]:
@@ -143,5 +187,5 @@ class Dialect:
         weight = Parameter("weight", axes, shape, initializer, *fans)
         if not layer.bias:
             return (weight,)
-        initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
+        initializer, *_ = self.meaning(layer.bias_init or self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)

@@ -39,8 +39,8 @@ class ScaledInteger(Sampler):
         code: dict[type, int] = {
             Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
         }  # fmt: skip
-        parameters = code[type(distribution)], offset, float(scale)
-        scaled.scaled(*source.bitgen.stream, *parameters, out)
+        kind, words = source.bitgen.stream
+        scaled.scaled(kind, words, code[type(distribution)], offset, float(scale), out)
         return out.size
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)

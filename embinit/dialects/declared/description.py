@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 Scope = Literal["model", "layer", "tensor"]
@@ -80,6 +79,7 @@ class LayerRule:
     order: tuple[str, ...] = ("weight", "bias")
     draws: tuple[str, ...] = ()
     interleave: Literal["none", "out"] = "none"
+    initializer: str = "default"
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,3 @@ class Where:
 
     def __str__(self) -> str:
         return f"{self.source}: {'.'.join(self.path)}"
-
-
-def source_of(path: str | Path) -> str:
-    """Return how messages name a file."""
-    return str(path)

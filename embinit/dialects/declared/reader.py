@@ -44,7 +44,7 @@ KEYS = {
     "normal": ("words", "unit", "values", "result", "retry", "retry_after", "redraw", "spare"),
     "initializer": ("words", "parameters", "bias", *(key for way in WAYS for key in way)),
     "bias": ("initializer", "size", "drawn"),
-    "layer": ("weight", "fan_in", "fan_out", "order", "draws", "interleave"),
+    "layer": ("weight", "fan_in", "fan_out", "order", "draws", "interleave", "initializer"),
 }  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases
         normal=_normal(Table(where / "normal", table.values["normal"])) if "normal" in table.values else None,
         initializers=initializers,
         bias=_bias(Table(where / "bias", table.take("bias", _mapping, {}), KEYS["bias"]), known),
-        layers=_layers(where / "layers", table.need("layers", _mapping)),
+        layers=_layers(where / "layers", table.need("layers", _mapping), known),
         before=_before(where / "before", table.take("before", _mapping, {}), known),
         rehearsal=table.take("rehearsal", one_of("none", "all", "all but last"), "none"),
         source=source,
@@ -343,7 +343,7 @@ def axes_of(layer_type: str) -> tuple[str, ...]:
 LAYER_TYPES = tuple(name for name, cls in WITH_PARAMETERS.items() if issubclass(cls, Convolution | Linear))
 
 
-def _layers(where: Where, values: Mapping[str, Any]) -> dict[str, LayerRule]:
+def _layers(where: Where, values: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, LayerRule]:
     if not values:
         raise EmbinitError(f"{where}: must have a table for each layer that the dialect has, got none")
     for name in values:
@@ -351,10 +351,10 @@ def _layers(where: Where, values: Mapping[str, Any]) -> dict[str, LayerRule]:
             check_known("a layer", name, LAYER_TYPES)
         except EmbinitError as error:
             raise EmbinitError(f"{where}: {error}") from None
-    return {name: _layer(Table(where / name, rule, KEYS["layer"]), name) for name, rule in values.items()}
+    return {name: _layer(Table(where / name, rule, KEYS["layer"]), name, known) for name, rule in values.items()}
 
 
-def _layer(table: Table, name: str) -> LayerRule:
+def _layer(table: Table, name: str, known: tuple[str, ...]) -> LayerRule:
     axes = axes_of(name)
 
     def permuted(what: str, value: Any) -> tuple[str, ...]:
@@ -378,6 +378,7 @@ def _layer(table: Table, name: str) -> LayerRule:
         order=order,
         draws=draws,
         interleave=interleave,
+        initializer=table.take("initializer", one_of("default", *known), "default"),
     )
 
 
