@@ -39,8 +39,9 @@ class NormalTransform:
     """How unit values become normal ones.
 
     names: computed per draw, in order. retry: the condition under which the units in redraw are drawn again, tested
-    after retry_after. values: z, and what is spare then. block: how many elements take their units together; a tensor
-    of fewer follows fewer.
+    after retry_after. values: z, and what is spare then. unit, unit_words: the unit value, where it is not that of
+    [dialect.values]. block: how many elements take their units together, element i with the one half a block behind it;
+    a tensor of fewer elements follows fewer.
     """
 
     words: tuple[str, ...]
@@ -52,6 +53,9 @@ class NormalTransform:
     retry_after: str = ""
     redraw: tuple[str, ...] = ()
     spare: Spare = "kept"
+    unit_words: tuple[str, ...] | None = None
+    block: int = 1
+    fewer: "NormalTransform | None" = None
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ KEYS = {
     ),
     "generator": ("kind", "seed", "word_bits", "scope", "warmup"),
     "values": ("words", "unit", "uniform", "type"),
-    "normal": ("words", "unit", "values", "result", "retry", "retry_after", "redraw", "spare"),
+    "normal": (
+        "words", "unit", "unit_words", "values", "result", "retry", "retry_after", "redraw", "spare", "block", "fewer",
+    ),
     "initializer": ("words", "parameters", "bias", *(key for way in WAYS for key in way)),
     "bias": ("initializer", "size", "drawn"),
     "layer": ("weight", "fan_in", "fan_out", "order", "draws", "interleave", "initializer"),
@@ -271,9 +273,25 @@ def _normal(table: Table) -> NormalTransform:
             raise EmbinitError(f"{table.where / 'redraw'}: {name!r} is drawn only after {after}, when retry is tested")
     if "spare" in table.values and len(values) == 1:
         raise EmbinitError(f"{table.where / 'spare'}: needs two values, the second of which is spare, got one")
+    unit_words: tuple[str, ...] | None = table.take("unit_words", tables.names, None)  # type: ignore[arg-type]
+    if unit_words is not None and unit is None:
+        raise EmbinitError(f"{table.where / 'unit_words'}: are the words of a unit, and there is no key 'unit'")
+    _own_names(table, unit_words or (), {"word"})
+    block = table.take("block", _block, 1)
+    fewer = _normal(Table(table.where / "fewer", table.need("fewer", _mapping))) if "fewer" in table.values else None
+    if (block == 1) != (fewer is None):
+        raise EmbinitError(f"{table.where}: block and fewer go together: fewer is the normal of tensors below a block")
+    if block > 1 and (retry is not None or len(words) != 2 or len(values) != 2 or "spare" in table.values):
+        raise EmbinitError(f"{table.where / 'block'}: needs two words and two values, without retry and spare")
     names = table.names(KEYS["normal"], RESERVED | set(words))
     _check_used(table, KEYS["normal"], names, (*values, retry or ""))
-    return NormalTransform(words, values, result, names, unit, retry, after, redraw, spare)
+    return NormalTransform(words, values, result, names, unit, retry, after, redraw, spare, unit_words, block, fewer)
+
+
+def _block(what: str, value: Any) -> int:
+    if integer(2, 2**16)(what, value) % 2:
+        raise EmbinitError(f"{what} must be even, as elements are drawn in pairs, got {value}")
+    return int(value)
 
 
 def _rule(table: Table, name: str) -> Rule:

@@ -67,7 +67,8 @@ class NormalRecipe:
     per_unit: words a unit. before: how many units are drawn before retry is tested; after: how many after.
     attempt: the units that are drawn again, by place, and what is computed of them: `again` and what is used later.
     kept: the units that are drawn before the test and stay; each is computed for itself. last: z of it all, or the
-    element where a draw gives one value; spare: whether there is a second.
+    element where a draw gives one value; spare: what becomes of the second. block, fewer: where elements are drawn in
+    blocks, their size, and how fewer elements are drawn.
     """
 
     per_unit: int
@@ -79,6 +80,8 @@ class NormalRecipe:
     last: Drawn
     result: Program | None
     spare: str | None
+    block: int = 1
+    fewer: "NormalRecipe | None" = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class Kitchen:
             kind = "value"
             value = renamed_to(ends["value"], "element")
             if "z" in self._needed([*keys, value]):
-                normal = self._normal(before, value, inputs, str(where / "value"))
+                normal = self._normal(self._transform, before, value, inputs)
             else:
                 element = self._value(before, value, inputs, rule, where)
         elif "low" in rule.way:
@@ -161,7 +164,7 @@ class Kitchen:
             assert transform is not None
             assert transform.result is not None
             result = define("element", transform.result, str(self._where / "normal" / "result"))
-            normal = self._normal(once, result, inputs, str(where))
+            normal = self._normal(transform, once, result, inputs)
         return Recipe(name, kind, rule.parameters, element, normal, shown, names, self._stored is DOUBLE)
 
     @staticmethod
@@ -209,24 +212,27 @@ class Kitchen:
             raise EmbinitError(f"{self._where}: z is a normal value, and there is no table {self._where / 'normal'}")
         return transform
 
-    def _unit_of(self, unit: str, place: int) -> tuple[Definition, dict[str, tuple[int, int]]]:
+    def _unit_of(
+        self, transform: NormalTransform, unit: str, place: int
+    ) -> tuple[Definition, dict[str, tuple[int, int]]]:
         """Return the definition of a unit of a normal draw, its words renamed, and which words those are."""
-        values, transform = self._description.values, self._transform
+        values = self._description.values
+        words = transform.unit_words or values.words
         where = self._where / ("normal" if transform.unit else "values") / "unit"
         text = transform.unit or values.unit
         if text is None:
             raise EmbinitError(f"{self._where / 'normal'}: needs a unit value, and there is no key 'unit'")
-        names = {word: f"{unit}_{word}" for word in values.words}
+        names = {word: f"{unit}_{word}" for word in words}
         written = define(unit, text, str(where))
         tree = renamed(written.tree, names)
-        return replace(written, tree=tree), {names[word]: (place, i) for i, word in enumerate(values.words)}
+        return replace(written, tree=tree), {names[word]: (place, i) for i, word in enumerate(words)}
 
     def _normal(
-        self, before: list[Definition], result: Definition, inputs: Mapping[str, Input], where: str
+        self, transform: NormalTransform, before: list[Definition], result: Definition, inputs: Mapping[str, Input]
     ) -> NormalRecipe:
-        transform, place = self._transform, self._where / "normal"
-        per_unit = len(self._description.values.words)
-        units = {unit: self._unit_of(unit, i) for i, unit in enumerate(transform.words)}
+        place = self._where / "normal"
+        per_unit = len(transform.unit_words or self._description.values.words)
+        units = {unit: self._unit_of(transform, unit, i) for i, unit in enumerate(transform.words)}
         names = [define(key, text, str(place / key)) for key, text in transform.names.items()]
         values = [define(f"z{i}", text, str(place / "values")) for i, text in enumerate(transform.values)]
         pair = len(values) == 2
@@ -264,7 +270,10 @@ class Kitchen:
             last = Drawn(Program(whole, {**inputs, **opaque_inputs}, {"element": self._stored}), reads)
             program = None
         spare = transform.spare if pair else None
-        return NormalRecipe(per_unit, first, len(units) - first, redrawn, attempt, kept, last, program, spare)
+        fewer = transform.fewer and self._normal(transform.fewer, before, result, inputs)
+        return NormalRecipe(
+            per_unit, first, len(units) - first, redrawn, attempt, kept, last, program, spare, transform.block, fewer
+        )
 
     def _loop(
         self,

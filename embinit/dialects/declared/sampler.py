@@ -127,6 +127,9 @@ class DeclaredSampler(Sampler):
         if recipe.normal is None:
             return n * len(recipe.element.words) if recipe.element else 0
         normal = recipe.normal
+        if normal.block > 1 and n >= normal.block:
+            return (n + (normal.block if n % normal.block else 0)) * normal.per_unit
+        normal = normal.fewer or normal
         if normal.attempt is not None or (normal.spare == "kept" and n % 2):
             return None
         pairs = n if normal.spare in (None, "call") else -(-n // 2)
@@ -149,7 +152,10 @@ class DeclaredSampler(Sampler):
         if recipe.normal is None:
             assert recipe.element is not None
             return _elements(source.bitgen, recipe.element, rounding, given, out)
-        return _Normals(source, recipe.normal, rounding, given).fill(out)
+        normal = recipe.normal
+        if normal.fewer is not None and out.size < normal.block:
+            normal = normal.fewer
+        return _Normals(source, normal, rounding, given).fill(out)
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002
         """Refuse: expressions are C of their own, which codegen writes."""
@@ -229,11 +235,38 @@ class _Normals:
                 part[...] = self._values(part.size)["element"]
             return self.drawn
         assert self._result is not None
+        if recipe.block > 1:
+            return self._blocks(out)
         for part in _chunks(out):
             part[...] = self._result.evaluate(z=self._pairs(part.size))["element"]
         if recipe.spare == "tensor":
             self._source.spare = None
         return self.drawn
+
+    def _blocks(self, out: Array) -> int:
+        """Fill out block by block; what is left of it is the last block of the array, drawn anew."""
+        whole = out.size // self._recipe.block * self._recipe.block
+        words = self._words(out.size)
+        self._block(words[:whole], out[:whole])
+        if whole < out.size:
+            last = out[out.size - self._recipe.block :]
+            self._block(self._words(last.size), last)
+        return self.drawn
+
+    def _words(self, n: int) -> Array:
+        words = self._source.bitgen.random_raw(n * self._recipe.per_unit).reshape(n, self._recipe.per_unit)
+        self.drawn += words.size
+        return words
+
+    def _block(self, words: Array, out: Array) -> None:
+        """Fill whole blocks from a unit an element: element i of a half and the one behind it share two units."""
+        assert self._result is not None
+        halves = words.reshape(-1, 2, self._recipe.block // 2, self._recipe.per_unit)
+        reads = {name: halves[:, place, :, i].reshape(-1) for name, (place, i) in self._recipe.last.words.items()}
+        both = self._last.evaluate(**reads)
+        filled = out.reshape(-1, 2, self._recipe.block // 2)
+        for half, z in enumerate((both["z0"], both["z1"])):
+            filled[:, half] = self._result.evaluate(z=z)["element"].reshape(filled[:, half].shape)
 
     def _pairs(self, n: int) -> Array:
         """Return n values, the spare one of before first."""
