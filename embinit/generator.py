@@ -19,7 +19,6 @@ from embinit.initializers import (
     Initializer,
     Normal,
     Uniform,
-    VarianceScaling,
 )
 from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
@@ -109,7 +108,9 @@ class Generator:
     def restart(self, layer: int, tensor: int) -> None:
         """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
         if self._seed is None:
-            raise EmbinitError(f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded")
+            raise EmbinitError(
+                f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
+            )
         self.bitgen, self.drawn = self.dialect.restarted(self._seed, self.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
@@ -264,12 +265,7 @@ def _fan(what: str, value: int | None) -> int:
 
 def _flat(out: NDArray[Any], element: str) -> NDArray[Any]:
     """Return a one-dimensional view of an array that kernels can write to."""
-    if (
-        not isinstance(out, np.ndarray)
-        or out.dtype != element
-        or not out.flags.c_contiguous
-        or not out.flags.writeable
-    ):
+    if not isinstance(out, np.ndarray) or out.dtype != element or not out.flags.c_contiguous or not out.flags.writeable:
         got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
         raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
     return out.reshape(-1)

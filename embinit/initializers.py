@@ -239,7 +239,8 @@ class Named:
     parameters: tuple[float, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{value:.9g}' for value in self.parameters)})" if self.parameters else self.name
+        values = ", ".join(f"{value:.9g}" for value in self.parameters)
+        return f"{self.name}({values})" if values else self.name
 
 
 class Declared(ABC):

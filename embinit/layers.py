@@ -14,7 +14,7 @@ MAX_SIZE = 2**31 - 1
 
 @dataclass(frozen=True)
 class Order:
-    """How the draws of a buffer go: along which axes, the slowest first; in how many turns; and where the stream begins.
+    """How the draws of a buffer go: along which axes, slowest first; in how many turns; and where the stream begins.
 
     axes: None where draws follow memory. turns: buffers of one layer with more than one turn take turns, as where each
     neuron draws its bias and then its row. restart: the numbers of the layer and of the tensor, where the stream starts

@@ -56,7 +56,9 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
     if "dialect" in tables and not isinstance(given, Dialect):
         declared = dialect_of_tables(tables["dialect"], path.name, str(head.get("name", "own")))
         if given not in (None, declared.name):
-            raise EmbinitError(f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {given!r}")
+            raise EmbinitError(
+                f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {given!r}"
+            )
         return declared
     if isinstance(given, str) and given.endswith(".toml"):
         return load_dialect(path.parent / given)
@@ -84,9 +86,7 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         raise EmbinitError(text if text.startswith("layer ") else f"layer {label}: {text}") from None
 
 
-def _with_initializer(
-    keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]
-) -> dict[str, Any]:
+def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
     """Replace weight_init and its parameters, which are keys of the same table, by an Initializer.
 
     A key of the layer, such as groups, is also that parameter of the initializer.

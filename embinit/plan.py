@@ -1,7 +1,7 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum, auto
 from itertools import groupby
 from typing import Any, TypeVar
@@ -80,7 +80,8 @@ def _restarted(tensor: T) -> Events[T]:
 def _together(tensors: Sequence[T]) -> Iterator[list[T]]:
     """Yield the tensors that are drawn together: those of a layer that take turns, and any other alone."""
     for (turns, _), group in groupby(tensors, lambda tensor: (tensor.order.turns, tensor.layer.name)):
-        yield from [list(group)] if turns > 1 else ([tensor] for tensor in group)
+        together = list(group)
+        yield from [together] if turns > 1 else ([tensor] for tensor in together)
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,7 @@ def _distribution(distribution: Distribution) -> dict[str, Any]:
 def _parameters(distribution: Distribution) -> dict[str, Any]:
     """Return a distribution's parameters: numbers with their float32 bits, sizes as they are."""
     bits = np.vectorize("0x{:08x}".format)
+    assert is_dataclass(distribution)
     return {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)

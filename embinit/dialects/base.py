@@ -124,7 +124,9 @@ class Dialect:
         for key in parameters:
             if key not in accepted:
                 keys = listed(accepted) or "none"
-                raise EmbinitError(f"initializer {name!r} has no key {key!r}; its keys are {keys}{nearest(key, accepted)}")
+                raise EmbinitError(
+                    f"initializer {name!r} has no key {key!r}; its keys are {keys}{nearest(key, accepted)}"
+                )
         for key, parameter in accepted.items():
             if parameter.default is parameter.empty and key not in parameters:
                 raise EmbinitError(f"initializer {name!r} needs the key {key!r}, which is missing")
@@ -183,9 +185,11 @@ class Dialect:
         axes = self.layouts[layer.type]
         shape = tuple(layer.sizes[axis] for axis in axes)
         given = self.layer_weight(self.weight if layer.weight_init is None else layer.weight_init)
-        initializer, *fans = self.meaning(given, shape, self.fans and self.fans(layer.type, layer.sizes))
-        weight = Parameter("weight", axes, shape, initializer, *fans)
+        initializer, fan_in, fan_out = self.meaning(given, shape, self.fans and self.fans(layer.type, layer.sizes))
+        weight = Parameter("weight", axes, shape, initializer, fan_in, fan_out)
         if not layer.bias:
             return (weight,)
-        initializer, *_ = self.meaning(layer.bias_init or self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
-        return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, *fans)
+        initializer, *_ = self.meaning(
+            layer.bias_init or self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out)
+        )
+        return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, fan_in, fan_out)

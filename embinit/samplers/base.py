@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,15 @@ class Source(Protocol):
     """Where a sampler reads: a stream of words, and the arithmetic of the device that would.
 
     pending: a normal value that a sampler computed and did not use yet, before its mean and deviation; else NaN.
+    spare: the same, of the type in which a dialect file computes it; else None.
     """
 
     pending: float
+    spare: Any
+
+    @property
+    def build(self) -> Build:
+        """What of the device build decides bits."""
 
     @property
     def bitgen(self) -> BitGenerator:

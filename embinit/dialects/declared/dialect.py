@@ -51,8 +51,8 @@ class DeclaredDialect(Dialect):
 
     def needs_fans(self, initializer: Initializer) -> bool:
         """Whether what an initializer draws depends on the fans of its tensor."""
-        rule = isinstance(initializer, Named) and self.description.initializers.get(initializer.name)
-        return bool(rule) and "fan_" in " ".join((*rule.names.values(), *rule.way.values()))
+        rule = self.description.initializers.get(initializer.name) if isinstance(initializer, Named) else None
+        return rule is not None and "fan_" in " ".join((*rule.names.values(), *rule.way.values()))
 
     def has(self, layer_type: str) -> bool:
         """Whether the file says what a layer that draws holds."""
@@ -126,9 +126,7 @@ class DeclaredDialect(Dialect):
     def named_initializer(self, name: str) -> Initializer:
         """Return an initializer without parameters of its own, by its name in the file."""
         if name == "default" and "default" not in self.description.initializers:
-            raise EmbinitError(
-                f"dialect {self.name} has no default: weight_init must be one of {listed(self.named)}, with its parameters"
-            )
+            raise EmbinitError(f"dialect {self.name} has no default: weight_init must be one of {listed(self.named)}")
         return DEFAULT if name == "default" else self.named[name]()
 
     def _bias(self, layer: Weighted, weight: Initializer) -> Initializer:
@@ -155,7 +153,14 @@ def dialect_of(description: Description) -> DeclaredDialect:
     source = Source(description.stream, where / "generator")
     sampler = DeclaredSampler(description, source)
     probe = "newlib" if source.fixed_bits is None else ""
-    built_in = [name for name, given in (("uniform", description.values.uniform), ("normal", description.normal and description.normal.result)) if given]
+    built_in = [
+        name
+        for name, given in (
+            ("uniform", description.values.uniform),
+            ("normal", description.normal and description.normal.result),
+        )
+        if given
+    ]
     for name in (*description.initializers, *(name for name in built_in if name not in description.initializers)):
         sampler.recipe(name, probe)
     named: dict[str, Callable[..., Initializer]] = {name: BY_NAME[name] for name in ("zeros", "ones", "constant")}
@@ -229,7 +234,10 @@ def factory(name: str, parameters: tuple[tuple[str, str, float | None], ...]) ->
 def _sizes(layer: Weighted) -> dict[str, int]:
     """Return the sizes of a weight's axes, in the words of a dialect file, and of the whole kernel."""
     kernel = layer.kernel_axes if isinstance(layer, Convolution) else ()
-    named = {axis if axis in ("out", "in", "kernel") else f"kernel_{axis}": layer.sizes[axis] for axis in ("out", "in", *kernel)}
+    named = {
+        axis if axis in ("out", "in", "kernel") else f"kernel_{axis}": layer.sizes[axis]
+        for axis in ("out", "in", *kernel)
+    }
     return {**named, "kernel": math.prod(layer.sizes[axis] for axis in kernel)}
 
 
@@ -242,7 +250,9 @@ def _in_one_group(layer: Weighted, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _computed(text: str, where: str, names: Mapping[str, int]) -> int:
-    program = Program([define("size", text, where)], {name: Input(UINT32, "tensor") for name in names}, {"size": UINT32})
+    program = Program(
+        [define("size", text, where)], {name: Input(UINT32, "tensor") for name in names}, {"size": UINT32}
+    )
     if program.types["size"].floating:
         raise EmbinitError(f"{where}: must be an integer, got a {program.types['size']}")
     return int(program.compile(Arithmetic()).bind(**names).scalar("size"))
@@ -268,11 +278,14 @@ def _check(description: Description) -> None:
         if description.bias.drawn == "last":
             raise EmbinitError(f'{place}: bias and rows in turn cannot wait, as drawn = "last" of the bias says')
         if description.normal and len(description.normal.values) == 2 and description.normal.spare == "tensor":
-            raise EmbinitError(f'{place}: says that tensors take turns, and spare = "tensor" needs one to end: use "kept" or "call"')
+            raise EmbinitError(
+                f'{place}: says that tensors take turns, and spare = "tensor" needs one to end: use "kept" or "call"'
+            )
     if description.bias.drawn == "last" and description.stream.scope == "layer":
-        raise EmbinitError(f'{where / "bias" / "drawn"}: biases that wait for all weights are of no layer\'s stream (scope = "layer")')
+        raise EmbinitError(
+            f'{where / "bias" / "drawn"}: biases that wait for all weights are of no layer\'s stream (scope = "layer")'
+        )
     for name, rule in description.layers.items():
-        sizes = {axis: 1 for axis in (*rule.weight, "kernel")}
+        sizes = dict.fromkeys((*rule.weight, "kernel"), 1)
         for key in ("fan_in", "fan_out"):
             _computed(getattr(rule, key), str(where / "layers" / name / key), sizes)
-

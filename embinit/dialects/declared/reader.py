@@ -1,10 +1,10 @@
-"""Dialect files: from TOML to a Description; every key is known, typed and within its limits, or the file is refused."""
+"""Dialect files: from TOML to a Description; every key is known, typed and within its limits."""
 
 import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from embinit.dialects.declared import tables
 from embinit.dialects.declared.description import (
@@ -13,6 +13,7 @@ from embinit.dialects.declared.description import (
     LayerRule,
     NormalTransform,
     Rule,
+    Spare,
     Stream,
     Values,
     Where,
@@ -25,7 +26,10 @@ from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 INTEGERS = tuple(f"{sign}int{bits}_t" for sign in ("u", "") for bits in (8, 16, 32, 64))
 TYPES = (*INTEGERS, "float", "double")
 #: Names that the file cannot give away: everywhere, to parts of a state, and to anything that values depend on.
-_EVERYWHERE = {"RAND_MAX", *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split()}
+_EVERYWHERE = {
+    "RAND_MAX",
+    *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split(),
+}
 RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor", "state"}
 RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
 #: What every dialect's initializers are called beside its own.
@@ -53,7 +57,7 @@ KEYS = {
 def _declarations(what: str, value: Any) -> tuple[str, ...]:
     """Return declarations such as "uint32_t x", of different names."""
     found = several(text, most=64)(what, value)
-    seen = set()
+    seen = set[str]()
     for each in found:
         type_, _, name = each.strip().partition(" ")
         if type_ not in INTEGERS or not name.strip():
@@ -94,6 +98,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 #: Kinds whose state has more than one word: they are seeded by statements.
 SEEDED_BY_STATEMENTS = {"steps", "xoroshiro128+"}
 
+_NONE: Mapping[str, Any] = {}
 #: Returns the tables of a dialect that a file may be based on.
 Bases = Callable[[str], Mapping[str, Any]]
 
@@ -136,19 +141,19 @@ def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases
         table = Table(where, values, KEYS["dialect"])
     initializers = {
         key: _rule(Table(where / "initializers" / key, rule), key)
-        for key, rule in table.take("initializers", _mapping, {}).items()
+        for key, rule in table.take("initializers", _mapping, _NONE).items()
     }
     known = (*BUILT_IN, *(key for key in initializers if key not in BUILT_IN))
     description = Description(
         name=name,
         summary=table.take("summary", text, f"declared in {Path(source).name}"),
         stream=_stream(where / "generator", table.need("generator", _mapping)),
-        values=_values(Table(where / "values", table.take("values", _mapping, {}), KEYS["values"])),
+        values=_values(Table(where / "values", table.take("values", _mapping, _NONE), KEYS["values"])),
         normal=_normal(Table(where / "normal", table.values["normal"])) if "normal" in table.values else None,
         initializers=initializers,
-        bias=_bias(Table(where / "bias", table.take("bias", _mapping, {}), KEYS["bias"]), known),
+        bias=_bias(Table(where / "bias", table.take("bias", _mapping, _NONE), KEYS["bias"]), known),
         layers=_layers(where / "layers", table.need("layers", _mapping), known),
-        before=_before(where / "before", table.take("before", _mapping, {}), known),
+        before=_before(where / "before", table.take("before", _mapping, _NONE), known),
         rehearsal=table.take("rehearsal", one_of("none", "all", "all but last"), "none"),
         source=source,
         tables={key: value for key, value in values.items() if key != "based_on"} | {"name": name},
@@ -209,6 +214,7 @@ def _stream(where: Where, values: Mapping[str, Any]) -> Stream:
         key: table.take(key, check, defaults[key]) if key in defaults else table.need(key, check)
         for key, check in own.items()
     }
+    seed: str | tuple[str, ...]
     if kind in SEEDED_BY_STATEMENTS:
         seed = table.need("seed", several(expression))
     else:
@@ -225,7 +231,7 @@ def _stream(where: Where, values: Mapping[str, Any]) -> Stream:
         parameters={key: value for key, value in parameters.items() if key != "output"},
         seed=seed,
         output=parameters.get("output"),
-        word_bits=table.take("word_bits", integer(1, 64), None),  # type: ignore[arg-type]
+        word_bits=table.take("word_bits", integer(1, 64), None),
         scope=table.take("scope", one_of("model", "layer", "tensor"), "model"),
         warmup=table.take("warmup", integer(0, MAX_WARMUP), 0),
     )
@@ -242,13 +248,15 @@ def _check_shifts(where: Where, parameters: Mapping[str, Any]) -> None:
 def _values(table: Table) -> Values:
     return Values(
         words=_own_names(table, table.take("words", tables.names, ("word",)), {"word"}),
-        unit=table.take("unit", expression, None),  # type: ignore[arg-type]
-        uniform=table.take("uniform", expression, None),  # type: ignore[arg-type]
+        unit=table.take("unit", expression, None),
+        uniform=table.take("uniform", expression, None),
         type=table.take("type", one_of("float", "double"), "float"),
     )
 
 
-def _own_names(table: Table, names: tuple[str, ...], allowed: set[str] | frozenset[str] = frozenset()) -> tuple[str, ...]:
+def _own_names(
+    table: Table, names: tuple[str, ...], allowed: set[str] | frozenset[str] = frozenset()
+) -> tuple[str, ...]:
     for name in names:
         if name in RESERVED - allowed:
             raise EmbinitError(f"{table.where / 'words'}: {name!r} has a meaning of its own and cannot name a word")
@@ -258,12 +266,12 @@ def _own_names(table: Table, names: tuple[str, ...], allowed: set[str] | frozens
 def _normal(table: Table) -> NormalTransform:
     words = _own_names(table, table.need("words", tables.names))
     values = table.need("values", several(expression, 1, 2))
-    retry: str | None = table.take("retry", expression, None)  # type: ignore[arg-type]
+    retry = table.take("retry", expression, None)
     after = table.take("retry_after", one_of(*words), words[-1])
     redraw = table.take("redraw", tables.names, words)
-    spare = table.take("spare", one_of("kept", "tensor", "call"), "kept")
-    result: str | None = table.take("result", expression, None)  # type: ignore[arg-type]
-    unit: str | None = table.take("unit", expression, None)  # type: ignore[arg-type]
+    spare: Spare = table.take("spare", one_of("kept", "tensor", "call"), "kept")
+    result = table.take("result", expression, None)
+    unit = table.take("unit", expression, None)
     for key in ("retry_after", "redraw"):
         if retry is None and key in table.values:
             raise EmbinitError(f"{table.where / key}: says what happens on a retry, and there is no key 'retry'")
@@ -273,7 +281,7 @@ def _normal(table: Table) -> NormalTransform:
             raise EmbinitError(f"{table.where / 'redraw'}: {name!r} is drawn only after {after}, when retry is tested")
     if "spare" in table.values and len(values) == 1:
         raise EmbinitError(f"{table.where / 'spare'}: needs two values, the second of which is spare, got one")
-    unit_words: tuple[str, ...] | None = table.take("unit_words", tables.names, None)  # type: ignore[arg-type]
+    unit_words = table.take("unit_words", tables.names, None)
     if unit_words is not None and unit is None:
         raise EmbinitError(f"{table.where / 'unit_words'}: are the words of a unit, and there is no key 'unit'")
     _own_names(table, unit_words or (), {"word"})
@@ -303,12 +311,12 @@ def _rule(table: Table, name: str) -> Rule:
         got = listed(key for way in given for key in way if key in table.values) or "none"
         raise EmbinitError(f"{table.where}: must have one of {ways}; got {got}")
     way = {key: table.need(key, expression) for key in given[0]}
-    words = table.take("words", tables.names, None)  # type: ignore[arg-type]
+    words = table.take("words", tables.names, None)
     if words is not None:
         _own_names(table, words, {"word"})
         if "value" not in way:
             raise EmbinitError(f"{table.where / 'words'}: belongs to a value, got {listed(way)}")
-    bias: str | None = table.take("bias", text, None)  # type: ignore[arg-type]
+    bias = table.take("bias", text, None)
     parameters = table.take("parameters", several(_parameter), ())
     own = {name for name, _, _ in parameters}
     if {"word", "unit", "z"} & own:
@@ -386,9 +394,9 @@ def _layer(table: Table, name: str, known: tuple[str, ...]) -> LayerRule:
     if order[0] == order[1]:
         raise EmbinitError(f"{table.where / 'order'}: must name weight and bias once each, got {listed(order)}")
     draws = table.take("draws", _axes(permuted), ())
-    interleave = table.take("interleave", one_of("none", "out"), "none")
+    interleave: Literal["none", "out"] = table.take("interleave", one_of("none", "out"), "none")
     if interleave == "out" and draws and draws[0] != "out":
-        raise EmbinitError(f"{table.where / 'draws'}: must begin with out where interleave is \"out\", got {draws[0]}")
+        raise EmbinitError(f'{table.where / "draws"}: must begin with out where interleave is "out", got {draws[0]}')
     return LayerRule(
         weight=weight,
         fan_in=table.need("fan_in", expression),
@@ -424,6 +432,8 @@ def _check_ways(description: Description) -> None:
     where = Where(description.source)
     for name, rule in description.initializers.items():
         if "low" in rule.way and description.values.uniform is None:
-            raise EmbinitError(f"{where / 'initializers' / name}: low and high need the key 'uniform' in {where / 'values'}")
+            raise EmbinitError(
+                f"{where / 'initializers' / name}: low and high need the key 'uniform' in {where / 'values'}"
+            )
         if "mean" in rule.way and (description.normal is None or description.normal.result is None):
             raise EmbinitError(f"{where / 'initializers' / name}: mean and stddev need 'result' in {where / 'normal'}")

@@ -5,7 +5,7 @@ through: at the loop that draws again, and between a value and its spare.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +34,7 @@ def renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
     def each(value: Any) -> Any:
         if isinstance(value, tuple):
             return tuple(map(each, value))
-        return renamed(value, names) if is_dataclass(value) and not isinstance(value, CType) else value
+        return renamed(value, names) if isinstance(value, Tree) else value
 
     return replace(tree, **{f.name: each(getattr(tree, f.name)) for f in fields(tree)})
 
@@ -141,12 +141,17 @@ class Kitchen:
         before = [*self._fixed, *keys]
         once = [*before, *(ends[key] for key in ("low", "high", "mean", "stddev", "constant") if key in ends)]
         program = Program(once, inputs, {})
-        names = tuple(key for key in (*rule.way, *(each.name for each in keys)) if key in program.types or key in parameters)
+        names = tuple(
+            key for key in (*rule.way, *(each.name for each in keys)) if key in program.types or key in parameters
+        )
         shown = Program(once, inputs, dict.fromkeys((each for each in names if each in program.types), None))
         element: Drawn | None = None
         normal: NormalRecipe | None = None
         if "constant" in rule.way:
-            kind, element = "constant", self._element([*before, renamed_to(ends["constant"], "element")], inputs, (), where)
+            kind, element = (
+                "constant",
+                self._element([*before, renamed_to(ends["constant"], "element")], inputs, (), where),
+            )
         elif "value" in rule.way:
             kind = "value"
             value = renamed_to(ends["value"], "element")
@@ -197,13 +202,14 @@ class Kitchen:
         return Drawn(program, {word: (0, i) for i, word in enumerate(words)})
 
     def _refuse_element_stage(self, definitions: list[Definition], inputs: Mapping[str, Input], where: Where) -> None:
-        """Raise EmbinitError for a name of an initializer that depends on what is drawn: such names are the tensor's."""
-        # Names are resolved in order: one that uses a word before `element` would be computed per element.
+        """Raise EmbinitError for a name of an initializer that depends on what is drawn: it is the tensor's."""
         for each in definitions:
             if each.where.startswith(str(where)) and each.name not in ("element", "unit"):
                 drawn = [name for name in names_of(each.tree) if name in inputs and inputs[name].stage == "element"]
                 if drawn:
-                    raise EmbinitError(f"{each.where}: is computed once per tensor, and {drawn[0]} is drawn per element")
+                    raise EmbinitError(
+                        f"{each.where}: is computed once per tensor, and {drawn[0]} is drawn per element"
+                    )
 
     @cached_property
     def _transform(self) -> NormalTransform:
@@ -270,7 +276,7 @@ class Kitchen:
             last = Drawn(Program(whole, {**inputs, **opaque_inputs}, {"element": self._stored}), reads)
             program = None
         spare = transform.spare if pair else None
-        fewer = transform.fewer and self._normal(transform.fewer, before, result, inputs)
+        fewer = None if transform.fewer is None else self._normal(transform.fewer, before, result, inputs)
         return NormalRecipe(
             per_unit, first, len(units) - first, redrawn, attempt, kept, last, program, spare, transform.block, fewer
         )

@@ -85,7 +85,7 @@ def arithmetic(build: Build) -> Arithmetic:
 class DeclaredSampler(Sampler):
     """Values by the expressions of a dialect file."""
 
-    word_bits = None  # type: ignore[misc]
+    word_bits = None
 
     def __init__(self, description: Description, generators: Generators) -> None:
         self._description, self._generators = description, generators
@@ -113,7 +113,9 @@ class DeclaredSampler(Sampler):
             return distribution
         recipe = self.recipe(distribution.name, build.rand)
         given = _given(recipe, distribution)
-        shown: dict[str, Any] = {name: _stored(recipe, name, value) for name, value in given.items() if name in recipe.names}
+        shown: dict[str, Any] = {
+            name: _stored(recipe, name, value) for name, value in given.items() if name in recipe.names
+        }
         scalars = _bound(recipe.shown, arithmetic(build), **given)
         shown |= {name: scalars.scalar(name) for name in recipe.shown.outputs}
         return Mixed(distribution, build, recipe, tuple((name, shown[name]) for name in recipe.names if name in shown))
@@ -192,9 +194,7 @@ def _bound(program: Any, rounding: Arithmetic, **given: Any) -> Bound:
     return bound
 
 
-def _elements(
-    bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any], out: Array
-) -> int:
+def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any], out: Array) -> int:
     """Fill out by a program of the words of each element; return the words drawn."""
     bound, width = _bound(element.program, rounding, **given), len(element.words)
     if not width:
@@ -222,8 +222,8 @@ class _Normals:
     def __init__(self, source: Source, recipe: NormalRecipe, rounding: Arithmetic, given: Mapping[str, Any]) -> None:
         self._source, self._recipe, self._given, self._rounding = source, recipe, given, rounding
         self._last = _bound(recipe.last.program, rounding, **given)
-        self._result = recipe.result and _bound(recipe.result, rounding, **given)
-        self._attempt = recipe.attempt and _bound(recipe.attempt.program, rounding)
+        self._result = None if recipe.result is None else _bound(recipe.result, rounding, **given)
+        self._attempt = None if recipe.attempt is None else _bound(recipe.attempt.program, rounding)
         self._kept = {place: _bound(drawn.program, rounding) for place, drawn in recipe.kept.items()}
         self.drawn = 0
 
@@ -327,7 +327,9 @@ class _Normals:
         for place, drawn in recipe.kept.items():
             words = {name: units[draws.start + place, i] for name, (_, i) in drawn.words.items()}
             given |= self._kept[place].evaluate(**words)
-        behind = {name: units[draws.behind + place - recipe.before, i] for name, (place, i) in recipe.last.words.items()}
+        behind = {
+            name: units[draws.behind + place - recipe.before, i] for name, (place, i) in recipe.last.words.items()
+        }
         return self._last.evaluate(**given, **behind)
 
     def _search(self, units: Array, n: int) -> _Draws:
@@ -348,7 +350,8 @@ class _Normals:
         assert recipe.attempt is not None
         assert self._attempt is not None
         reads = {name: units[places[place], i] for name, (place, i) in recipe.attempt.words.items()}
-        return self._attempt.evaluate(**reads)["again"] != 0
+        again: Array = self._attempt.evaluate(**reads)["again"] != 0
+        return again
 
     def _chased(self, units: Array, n: int) -> _Draws:
         """Test every unit as the beginning of an attempt, and then walk from draw to draw."""

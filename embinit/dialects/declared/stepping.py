@@ -48,7 +48,7 @@ def compiled(program: Program, state: Sequence[str], word: str) -> Run:
         "    return words",
     ]
     scope: dict[str, Any] = {"wrong": _wrong, "nodes": routine.order, "quotient": _quotient}
-    exec("\n".join(body), scope)  # noqa: S102 (text made here from checked names and integers)
+    exec("\n".join(body), scope)
     return scope["run"]  # type: ignore[no-any-return]
 
 
@@ -64,7 +64,9 @@ def _text(node: Node, args: list[str], number: int) -> str:
     if op == "lnot":
         return f"0 if {args[0]} else 1"
     if op in ("shl", "shr") and node.check:
-        return _wrapped(ctype, f"{args[0]} {_INFIX[op]} ({args[1]} if 0 <= {args[1]} < {ctype.bits} else wrong(nodes[{number}]))")
+        return _wrapped(
+            ctype, f"{args[0]} {_INFIX[op]} ({args[1]} if 0 <= {args[1]} < {ctype.bits} else wrong(nodes[{number}]))"
+        )
     if op in ("div", "rem"):
         return _wrapped(ctype, f"quotient(nodes[{number}], {args[0]}, {args[1]})")
     exact = {"neg": f"-{args[0]}", "not": f"~{args[0]}", "cast": args[0]}.get(op) or f"{args[0]} {_INFIX[op]} {args[1]}"
@@ -93,7 +95,12 @@ def _wrong(node: Node) -> int:
 
 
 class Steps(Called):
-    """A generator whose steps a dialect file states; `advance` goes forward word by word, as nothing shorter is known."""
+    """A generator whose steps a dialect file states; `advance` goes word by word, as nothing shorter is known.
+
+    run: what the steps do to a state, and the words that they give. types: the parts of the state with their types.
+    """
+
+    jumps = False
 
     def __init__(self, run: Run, types: Mapping[str, CType], state: Mapping[str, int], word_bits: int) -> None:
         self._run, self._types, self.word_bits = run, dict(types), word_bits
@@ -135,4 +142,4 @@ class Steps(Called):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Steps) and self._run is other._run and super().__eq__(other)
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]

@@ -41,9 +41,15 @@ class Source:
     def __init__(self, stream: Stream, where: Where) -> None:
         self._stream, self._where = _plain(stream), where
         self._types = self._state_types()
-        self._wide = stream.kind in ("steps", "xoroshiro128+", "lcg", "xorshift", "pcg32", "pcg64", "pcg64-dxsm") and any(
-            ctype.bits == 64 for ctype in self._types.values()
-        )
+        self._wide = stream.kind in (
+            "steps",
+            "xoroshiro128+",
+            "lcg",
+            "xorshift",
+            "pcg32",
+            "pcg64",
+            "pcg64-dxsm",
+        ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
         self._run: Run | None = None
         self._output: Program | None = None
@@ -87,7 +93,10 @@ class Source:
                 return dict(_XOROSHIRO)
             case "steps":
                 place = str(self._where / "state")
-                return {name: ctype for ctype, name in (parse_declaration(each, place) for each in stream.parameters["state"])}
+                return {
+                    name: ctype
+                    for ctype, name in (parse_declaration(each, place) for each in stream.parameters["state"])
+                }
         return {"state": _SEEDED[stream.kind]}
 
     def _seed_program(self, seed: CType) -> Program:
@@ -106,7 +115,7 @@ class Source:
 
     def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
         program = self._seeds[UINT32 if seed < 2**32 else UINT64]
-        given = {name: 0 for name in program.inputs} | {"seed": seed}
+        given = dict.fromkeys(program.inputs, 0) | {"seed": seed}
         if self._stream.scope != "model":
             given |= {"layer": layer, "tensor": tensor}
         bound = program.compile(Arithmetic()).bind(**given)
@@ -212,7 +221,7 @@ class Derived(Called):
         self._bound = output.compile(Arithmetic()).bind()
 
     @property
-    def words(self) -> Words:  # type: ignore[override]
+    def words(self) -> Words:
         """The state of the other generator."""
         self._settle()
         return self.inner.words
@@ -266,4 +275,4 @@ class Derived(Called):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Derived) and self._bound is other._bound and self.inner == other.inner
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]

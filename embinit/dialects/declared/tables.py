@@ -8,6 +8,7 @@ from embinit.errors import EmbinitError, check_known, listed, nearest
 from embinit.identifiers import check_identifier
 
 T = TypeVar("T")
+U = TypeVar("U")
 #: A check of a value: it returns what the value stands for, or raises EmbinitError that begins with what it is.
 Check = Callable[[str, Any], T]
 
@@ -32,7 +33,7 @@ class Table:
             if key not in known:
                 raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known)}{nearest(key, known)}")
 
-    def take(self, key: str, check: Check[T], default: T) -> T:
+    def take(self, key: str, check: Check[T], default: U) -> T | U:
         """Return the checked value of a key, or the default where it is missing."""
         return self.need(key, check) if key in self.values else default
 
