@@ -12,12 +12,12 @@ from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.formats import Quantized, format_named
+from embinit.formats import FLOATS, Quantized, format_named
 from embinit.plan import Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
 
-_UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
+_UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
 
 
 class NoCodeError(EmbinitError):
@@ -65,7 +65,7 @@ def expected_header(bundle: Bundle) -> str:
 
 def _described(array: Array) -> str:
     """Return the shape of an array and, of a buffer of codes, its format."""
-    coded = isinstance(array, Entry) and array.format != "float32"
+    coded = isinstance(array, Entry) and array.format not in FLOATS
     return f"{array.comment}: {array.format}" if coded else array.comment
 
 
@@ -146,7 +146,7 @@ def _has_codes(bundle: Bundle) -> bool:
 
 def _is_stored(bundle: Bundle) -> bool:
     """Whether the device encodes values, of some buffer at least."""
-    return not _has_codes(bundle) and any(entry.format != "float32" for entry in bundle.entries)
+    return not _has_codes(bundle) and any(entry.format not in FLOATS for entry in bundle.entries)
 
 
 def _result(bundle: Bundle) -> tuple[str, str]:
@@ -222,7 +222,7 @@ def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
             drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
         except EmbinitError as error:
             raise NoCodeError(f"{row.name}: {error}") from None
-        if not drawn[-1].elementwise and row.format != "float32":
+        if not drawn[-1].elementwise and row.format not in FLOATS:
             raise NoCodeError(
                 f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
                 "keep float32, or export the values alone (--format npz,h,bin)"

@@ -82,7 +82,9 @@ def generator_of(model: Description, seed: int) -> Generator:
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
-    return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm, model.rand)
+    generator = Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm, model.rand)
+    generator.seed = model.seed
+    return generator
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:

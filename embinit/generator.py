@@ -67,7 +67,7 @@ class Generator:
         self.drawn = 0
         self.pending = math.nan
         self.spare: Any = None
-        self._seed: int | None = None
+        self.seed: int | None = None
         self._tensors = 0
 
     @classmethod
@@ -97,7 +97,7 @@ class Generator:
         conventions.check_seed(seed)
         bitgen = conventions.start(seed, rand or target_named(target).rand)
         generator = cls(bitgen, conventions, target, multiply_add, libm, rand)
-        generator._seed = seed
+        generator.seed = seed
         return generator
 
     @property
@@ -107,11 +107,11 @@ class Generator:
 
     def restart(self, layer: int, tensor: int) -> None:
         """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
-        if self._seed is None:
+        if self.seed is None:
             raise EmbinitError(
                 f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
             )
-        self.bitgen, self.drawn = self.dialect.restarted(self._seed, self.rand, layer, tensor), 0
+        self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, both rounded to float32; one word per element."""

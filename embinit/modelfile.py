@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, load_dialect
-from embinit.dialects.declared import dialect_of_tables
 from embinit.errors import EmbinitError, check_known, listed, nearest
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
@@ -54,6 +53,8 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
     """Return the dialect that a model file names, or declares in a table, or that stands in a file beside it."""
     given = head.get("dialect")
     if "dialect" in tables and not isinstance(given, Dialect):
+        from embinit.dialects.declared import dialect_of_tables
+
         declared = dialect_of_tables(tables["dialect"], path.name, str(head.get("name", "own")))
         if given not in (None, declared.name):
             raise EmbinitError(

@@ -42,7 +42,7 @@ class Buffer:
 
         layout = format_named(self.format)
         if not isinstance(layout, Quantized):
-            return self.data.astype(np.float32)
+            return self.data.astype(layout.dtype)
         grid = layout.grid(Parameters(self.scale, self.zero_point, self.exponents))
         out = np.empty(self.shape, np.float32)
         if self.channel_axis is None:
@@ -76,6 +76,8 @@ def encode(
     """
     layout = format_named(format)
     mode = Rounding(rounding, generator)
+    if format == "float64":
+        return Buffer(format, np.require(array, layout.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
     groups = layout.groups(values.shape, group_size, channel_axis)
     if not isinstance(layout, Quantized):

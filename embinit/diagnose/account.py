@@ -12,7 +12,7 @@ from embinit.bitgen import BitGenerator
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import going_on
+from embinit.fill import draw, draw_turn, going_on
 from embinit.formats import Quantized, format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
@@ -61,7 +61,7 @@ class Account:
     @classmethod
     def of(cls, model: Description) -> Self:
         """Return the account that the simulation gives of a model."""
-        return cls(model, plan(model).rows, dialect_named(model.dialect).seeded(model.seed))
+        return cls(model, plan(model).rows, dialect_named(model.dialect).start(model.seed, model.rand_family))
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced: what comes before everything else."""
@@ -76,13 +76,11 @@ class Account:
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
-        distribution = dialect_named(self.model.dialect).distribution
-
         def initialized(row: Row) -> Row:
             initializer = changed(row)
             if initializer is None:
                 return row
-            drawn = distribution(initializer, row.fan_in, row.fan_out)
+            drawn = self.model.distribution(initializer, row.fan_in, row.fan_out)
             return replace(row, initializer=initializer, distribution=drawn)
 
         return self.with_rows(initialized)
@@ -113,20 +111,33 @@ class Account:
                     beside[f"{row.name}.{what}"] = self._ordered(kept)
 
         rows = {row.name: row for row in self.rows}
+        turns = dict.fromkeys(rows, 0)
         names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
         for action, row in events(self.rows, [rows[name] for name in names]):
             if action is Action.ROUND:
-                keep(row, arrays.pop(row.name))
+                values = arrays.pop(row.name)
+                for step in self.steps:
+                    values = values if step.moves and _movable(row) else step.do(row, values)
+                keep(row, values)
                 continue
-            if row.name in self.restarts:
+            if action is Action.RESTART:
+                generator.restart(*row.order.restart or (0, 0))
+                origin = generator.bitgen.copy()
+                continue
+            if row.name in self.restarts and row.name not in places:
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
             before = generator.drawn
-            values = self._drawn(generator, row, row.shape)
-            places[row.name] = Place(origin, before, generator.drawn - before)
-            for step in self.steps:
-                values = values if step.moves and _movable(row) else step.do(row, values)
-            arrays[row.name] = values
+            if action is Action.TURN:
+                values = arrays.setdefault(row.name, np.empty(row.shape, generator.dialect.element))
+                draw_turn(generator, row, values, turns[row.name])
+                turns[row.name] += 1
+                before = places[row.name].words if row.name in places else before
+            else:
+                values = self._drawn(generator, row, row.shape)
+            if action is not Action.REHEARSE:
+                places[row.name] = Place(origin, before, generator.drawn - before)
+                arrays[row.name] = values
         return Run(self, self.content({name: image[name] for name in names}), beside, places)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -134,8 +145,11 @@ class Account:
             return row.codes.draw(generator, math.prod(shape)).reshape(shape)
         if isinstance(row.distribution, Normal) and not generator.bitgen.words.any():
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
-        out = np.empty(shape, np.float32)
-        generator.draw(row.distribution, out)
+        out = np.empty(shape, generator.dialect.element)
+        if shape == row.shape:
+            draw(generator, row, out)
+        else:
+            generator.draw(row.distribution, out)
         return out
 
     def _ordered(self, data: NDArray[Any]) -> bytes:

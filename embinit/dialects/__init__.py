@@ -1,9 +1,9 @@
 """Dialects: the conventions of each framework, as short declarations."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from embinit.dialects.base import Dialect, naming
-from embinit.dialects.declared import load_dialect
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
@@ -32,6 +32,13 @@ def dialect_named(name: str | Dialect) -> Dialect:
         return name
     check_known("dialect", name, DIALECTS)
     return DIALECTS[name]
+
+
+def load_dialect(path: str | Path) -> Dialect:
+    """Read a dialect file and return its dialect; an EmbinitError names the file, the key, the column and the rule."""
+    from embinit.dialects import declared
+
+    return declared.load_dialect(path)
 
 
 def register_dialect(dialect: Dialect) -> None:

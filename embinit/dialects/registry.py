@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from embinit.dialects.base import Dialect
-from embinit.dialects.declared import program_dialect, program_names
+from embinit.dialects.programs import program_names
 from embinit.errors import EmbinitError
 
 
@@ -16,6 +16,8 @@ class Registry(Mapping[str, Dialect]):
 
     def __getitem__(self, name: str) -> Dialect:
         if name not in self._known and name in self._files:
+            from embinit.dialects.declared import program_dialect
+
             self._known[name] = program_dialect(name)
         return self._known[name]
 

@@ -1,30 +1,12 @@
 """Dialect files: a program's init code as data, read, checked and drawn like any other dialect."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from embinit.dialects.declared.dialect import DeclaredDialect, dialect_of
 from embinit.dialects.declared.reader import parse_file, parse_text, read
-from embinit.errors import check_known
-
-_PROGRAMS = files("embinit.dialects") / "programs"
-
-
-def program_names() -> tuple[str, ...]:
-    """Return the names of the dialect files that come with embinit.
-
-    >>> "genann" in program_names()
-    True
-    """
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _PROGRAMS.iterdir() if each.name.endswith(".toml")))
-
-
-def program_text(name: str) -> str:
-    """Return a dialect file that comes with embinit; an unknown name is an error that lists the known ones."""
-    check_known("dialect", name, program_names())
-    return (_PROGRAMS / f"{name}.toml").read_text(encoding="utf-8")
+from embinit.dialects.programs import program_text
 
 
 def program_tables(name: str) -> Mapping[str, Any]:
@@ -64,7 +46,5 @@ __all__ = [
     "dialect_of_tables",
     "load_dialect",
     "program_dialect",
-    "program_names",
     "program_tables",
-    "program_text",
 ]

@@ -127,5 +127,10 @@ class Where:
     def __truediv__(self, key: str) -> "Where":
         return Where(self.source, (*self.path, key))
 
+    @property
+    def key(self) -> str:
+        """The place within the file."""
+        return ".".join(self.path)
+
     def __str__(self) -> str:
-        return f"{self.source}: {'.'.join(self.path)}"
+        return f"{self.source}: {self.key}"

@@ -433,7 +433,9 @@ def _check_ways(description: Description) -> None:
     for name, rule in description.initializers.items():
         if "low" in rule.way and description.values.uniform is None:
             raise EmbinitError(
-                f"{where / 'initializers' / name}: low and high need the key 'uniform' in {where / 'values'}"
+                f"{where / 'initializers' / name}: low and high need the key 'uniform' of {(where / 'values').key}"
             )
         if "mean" in rule.way and (description.normal is None or description.normal.result is None):
-            raise EmbinitError(f"{where / 'initializers' / name}: mean and stddev need 'result' in {where / 'normal'}")
+            raise EmbinitError(
+                f"{where / 'initializers' / name}: mean and stddev need the key 'result' of {(where / 'normal').key}"
+            )

@@ -184,13 +184,15 @@ class Kitchen:
         unit = []
         if "unit" in names_of(value.tree):
             unit = [self._unit(values.unit, where)]
+            if set(values.words) <= set(words):
+                Program([*self._fixed, *unit], dict.fromkeys(values.words, self._word), {})
         used = self._needed([*unit, value])
         drawn = words if used & {"unit", *words} else ()
         return self._element([*before, *unit, value], inputs, drawn, where)
 
     def _unit(self, text: str | None, where: Where) -> Definition:
         if text is None:
-            raise EmbinitError(f"{where}: uses unit, and there is no key 'unit' in {self._where / 'values'}")
+            raise EmbinitError(f"{where}: uses unit, and there is no key 'unit' in {(self._where / 'values').key}")
         return define("unit", text, str(self._where / "values" / "unit"))
 
     def _element(
@@ -215,7 +217,9 @@ class Kitchen:
     def _transform(self) -> NormalTransform:
         transform = self._description.normal
         if transform is None:
-            raise EmbinitError(f"{self._where}: z is a normal value, and there is no table {self._where / 'normal'}")
+            raise EmbinitError(
+                f"{self._where}: z is a normal value, and there is no table {(self._where / 'normal').key}"
+            )
         return transform
 
     def _unit_of(
@@ -291,6 +295,10 @@ class Kitchen:
         after: list[Definition],
     ) -> tuple[Drawn, dict[int, Drawn], dict[str, Input]]:
         """Return the program of one attempt, those of the units that stay, and what enters as it is behind the loop."""
+        if not names_of(again.tree):
+            holds = Program([*self._fixed, again], {}, {"again": None}).literal("again")
+            rule = "always holds: no normal value is ever accepted" if holds else "never holds: leave it out"
+            raise EmbinitError(f"{again.where}: {rule}")
         inside = transform.words[:first]
         tested = using(names, names_of(again.tree))
         needed = names_of(again.tree) | self._needed(tested)
@@ -309,10 +317,6 @@ class Kitchen:
         outside = [name for name in (*inside, *(each.name for each in tested)) if name in wanted]
         outputs: dict[str, CType | None] = {name: None for name in outside if name in types}
         program = Program(body, given, {"again": None, **outputs})
-        literal = program.literal("again")
-        if literal is not None:
-            rule = "always holds: no normal value is ever accepted" if literal else "never holds"
-            raise EmbinitError(f"{again.where}: {rule}")
         kept = {}
         for unit in inside:
             if unit in wanted and unit not in types:

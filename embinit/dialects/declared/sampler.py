@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.dialects.declared.description import Description
+from embinit.dialects.declared.description import Description, Where
 from embinit.dialects.declared.recipe import Drawn, Kitchen, NormalRecipe, Recipe
 from embinit.dialects.declared.stream import Source as Generators
 from embinit.errors import EmbinitError
@@ -22,6 +22,8 @@ Array = NDArray[Any]
 
 #: Words that are drawn together, and then evaluated: what stays in the cache.
 CHUNK = 1 << 15
+#: Units among which a normal value must be accepted.
+MOST_UNITS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ class DeclaredSampler(Sampler):
         normal = recipe.normal
         if normal.fewer is not None and out.size < normal.block:
             normal = normal.fewer
-        return _Normals(source, normal, rounding, given).fill(out)
+        where = Where(self._description.source) / "normal"
+        return _Normals(source, normal, rounding, given, where).fill(out)
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002
         """Refuse: expressions are C of their own, which codegen writes."""
@@ -219,8 +222,10 @@ class _Draws(NamedTuple):
 class _Normals:
     """Draws normal values, and keeps the spare one."""
 
-    def __init__(self, source: Source, recipe: NormalRecipe, rounding: Arithmetic, given: Mapping[str, Any]) -> None:
-        self._source, self._recipe, self._given, self._rounding = source, recipe, given, rounding
+    def __init__(
+        self, source: Source, recipe: NormalRecipe, rounding: Arithmetic, given: Mapping[str, Any], where: Where
+    ) -> None:
+        self._source, self._recipe, self._where = source, recipe, where
         self._last = _bound(recipe.last.program, rounding, **given)
         self._result = None if recipe.result is None else _bound(recipe.result, rounding, **given)
         self._attempt = None if recipe.attempt is None else _bound(recipe.attempt.program, rounding)
@@ -307,7 +312,11 @@ class _Normals:
             draws = self._search(units, n)
             if draws.start.size:
                 break
-            wanted = units.shape[0]
+            if len(units) > MOST_UNITS:
+                raise EmbinitError(
+                    f"{self._where / 'retry'}: holds for {len(units)} units in a row: no normal value is accepted"
+                )
+            wanted = len(units)
         end = int(draws.behind[-1]) + recipe.after
         self._source.bitgen.advance(end * recipe.per_unit)
         self.drawn += end * recipe.per_unit

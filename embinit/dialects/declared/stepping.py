@@ -17,7 +17,7 @@ _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^",
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 
 
-def compiled(program: Program, state: Sequence[str], word: str) -> Run:
+def compiled(program: Program, state: Sequence[str], word: str, where: str) -> Run:
     """Return a function that runs a program again and again: outputs named as parts of the state are the state then.
 
     Integers are Python's, wrapped to their types; C's undefined results are an EmbinitError where they occur.
@@ -26,7 +26,7 @@ def compiled(program: Program, state: Sequence[str], word: str) -> Run:
     lines, names = list[str](), dict[Node, str]()
     for number, node in enumerate(routine.order):
         if node.ctype.floating:
-            raise node.origin.error("a step computes with integers")
+            raise EmbinitError(f"{where}: computes with integers alone, and {node.ctype} is none")
         names[node] = f"v{number}"
         if node.op == "input":
             names[node] = node.data
@@ -98,12 +98,15 @@ class Steps(Called):
     """A generator whose steps a dialect file states; `advance` goes word by word, as nothing shorter is known.
 
     run: what the steps do to a state, and the words that they give. types: the parts of the state with their types.
+    where: the key that says word_bits.
     """
 
     jumps = False
 
-    def __init__(self, run: Run, types: Mapping[str, CType], state: Mapping[str, int], word_bits: int) -> None:
-        self._run, self._types, self.word_bits = run, dict(types), word_bits
+    def __init__(
+        self, run: Run, types: Mapping[str, CType], state: Mapping[str, int], word_bits: int, where: str
+    ) -> None:
+        self._run, self._types, self.word_bits, self._where = run, dict(types), word_bits, where
         self.state = tuple(state[name] for name in types)
 
     @property
@@ -124,7 +127,7 @@ class Steps(Called):
         state = self._parts()
         drawn = self._run(state, out.size)
         if out.size and max(drawn) >> self.word_bits:
-            raise EmbinitError(f"a word must have word_bits = {self.word_bits} bits, got {max(drawn):#x}")
+            raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {max(drawn):#x} has more bits")
         out[:] = drawn
         self.state = state
 

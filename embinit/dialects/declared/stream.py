@@ -148,7 +148,7 @@ class Source:
         types = Program([*step, output], inputs, {**outputs, "output": None}).types
         bits = self._checked_bits(types["output"], where)
         program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
-        self._run = compiled(program, list(self._types), "output")
+        self._run = compiled(program, list(self._types), "output", str(self._where / "step"))
         return bits
 
     def _checked_bits(self, ctype: CType, where: str) -> int:
@@ -162,7 +162,7 @@ class Source:
         if stream.kind == "steps":
             assert self._run is not None
             assert self.fixed_bits is not None
-            return Steps(self._run, self._types, state, self.fixed_bits)
+            return Steps(self._run, self._types, state, self.fixed_bits, str(where / "word_bits"))
         try:
             bitgen = self._native(state, rand)
         except EmbinitError as error:
@@ -170,7 +170,9 @@ class Source:
         if self._output is None or (stream.output == "state" and self.fixed_bits == bitgen.word_bits):
             return bitgen
         assert self.fixed_bits is not None
-        return Derived(bitgen, self._output, self.fixed_bits, next(iter(self._types.values())))
+        return Derived(
+            bitgen, self._output, self.fixed_bits, next(iter(self._types.values())), str(where / "word_bits")
+        )
 
     def _native(self, state: Mapping[str, int], rand: str) -> BitGenerator:
         stream, parameters = self._stream, self._stream.parameters
@@ -216,8 +218,8 @@ def _plain(stream: Stream) -> Stream:
 class Derived(Called):
     """The words that an expression makes of the states of another generator."""
 
-    def __init__(self, inner: BitGenerator, output: Program, word_bits: int, state: CType) -> None:
-        self.inner, self.word_bits, self._state = inner, word_bits, state
+    def __init__(self, inner: BitGenerator, output: Program, word_bits: int, state: CType, where: str) -> None:
+        self.inner, self.word_bits, self._state, self._where = inner, word_bits, state, where
         self._bound = output.compile(Arithmetic()).bind()
 
     @property
@@ -264,7 +266,7 @@ class Derived(Called):
         states = states.view(self._state.dtype) if same else states.astype(self._state.dtype)
         words = self._bound.evaluate(state=states)["word"]
         if self.word_bits < 8 * words.itemsize and out.size and int(words.max()) >> self.word_bits:
-            raise EmbinitError(f"a word must have word_bits = {self.word_bits} bits, got {int(words.max()):#x}")
+            raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {int(words.max()):#x} has more bits")
         out[:] = words
 
     def advance(self, delta: int) -> None:
