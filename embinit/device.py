@@ -24,7 +24,8 @@ UNITS = (
     "embinit_mt19937", "embinit_normal", "embinit_scaled", "embinit_store",
 )  # fmt: skip
 SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
-HEADERS = tuple(C_DIRECTORY / f"{unit}.h" for unit in UNITS)
+#: Those of the units, and of bit generators, which are headers alone.
+HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
 #: Known answers for a new board, and for a new compiler; no part of a firmware.
 SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c"))
 

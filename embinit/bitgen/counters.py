@@ -69,10 +69,6 @@ class Philox4x32(Called):
         self.advance(rest)
         return rest
 
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return embinit_philox4x32."""
-        return CGenerator("embinit_philox4x32", "embinit_philox4x32.h", "embinit_philox4x32_seed(&generator, seed, 0);")
-
 
 #: What is counted, and what becomes a word; see Threefry2x32.
 Counting = Literal["jax", "blocks", "pairs"]
