@@ -27,7 +27,7 @@ SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
 #: Those of the units, and of bit generators, which are headers alone.
 HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
 #: Known answers for a new board, and for a new compiler; no part of a firmware.
-SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c"))
+SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
 
 TOOLCHAINS = ("zig", "gcc")
 

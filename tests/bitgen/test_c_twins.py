@@ -42,7 +42,7 @@ def xorshift(chance):
     bits, signed = TYPES[state]
     shifts = [chance.choice([1, -1]) * chance.randrange(1, bits) for _ in range(chance.randrange(1, 4))]
     seed = chance.randrange(1, 2**bits)
-    rule = [bits, int(signed), *(shift + 64 for shift in (shifts + [0, 0])[:3])]
+    rule = [bits, int(signed), *(shift + 64 for shift in [*shifts, 0, 0][:3])]
     return embinit.Xorshift(seed, shifts, state), seed, rule
 
 
