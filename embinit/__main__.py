@@ -303,8 +303,10 @@ def _targets(options: argparse.Namespace) -> int:
     from embinit.targets import TARGETS
     from embinit.text import table
 
-    cells = [("target", "multiply-add", "libm", "emulated", "measured on")]
-    cells += [(t.name, t.multiply_add, t.libm, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()]
+    cells = [("target", "multiply-add", "libm", "rand", "emulated", "measured on")]
+    cells += [
+        (t.name, t.multiply_add, t.libm, t.rand, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()
+    ]
     _print(options.json, "\n".join(table(cells)), [vars(target) for target in TARGETS.values()])
     return DONE
 

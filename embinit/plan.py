@@ -98,7 +98,10 @@ class Plan:
 
     def __str__(self) -> str:
         model = self.model
-        head = f"{model.name}: dialect {model.dialect}, target {model.target} ({model.arithmetic}), seed {model.seed}"
+        build = (
+            f"{model.arithmetic}, rand {model.rand_family}" if dialect_named(model.dialect).rand else model.arithmetic
+        )
+        head = f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
         total = f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"
         unknown = [UNKNOWN] if any(None in (row.first_draw, row.draws) for row in self.rows) else []
         return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), *unknown, total])

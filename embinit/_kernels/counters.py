@@ -8,56 +8,68 @@ from embinit._kernels.jit import inlined, kernel
 U32 = NDArray[np.uint32]
 
 
-@inlined
-def _philox(
-    x0: np.uint32, x1: np.uint32, x2: np.uint32, x3: np.uint32, k0: np.uint32, k1: np.uint32
-) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
-    """Return philox4x32-10 of a counter, its lowest word first."""
-    for _ in range(10):
-        p0 = np.uint64(x0) * np.uint64(0xD2511F53)
-        p1 = np.uint64(x2) * np.uint64(0xCD9E8D57)
-        x0 = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ x1) ^ k0)
-        x1 = np.uint32(p1)
-        x2 = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ x3) ^ k1)
-        x3 = np.uint32(p0)
-        k0 = np.uint32(k0 + np.uint32(0x9E3779B9))
-        k1 = np.uint32(k1 + np.uint32(0xBB67AE85))
-    return x0, x1, x2, x3
+#: Blocks of four words that take a round together; their words stay in the first-level cache.
+RUN = 512
 
 
 @kernel
 def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> None:
     """Fill out, a multiple of four words, with the blocks from counter high * 2^64 + low on."""
-    key0, key1 = np.uint32(k0), np.uint32(k1)
-    for block in range(out.size // 4):
-        c = low + np.uint64(block)
-        d = high + np.uint64(c < low)
-        x0, x1, x2, x3 = _philox(
-            np.uint32(c), np.uint32(c >> np.uint64(32)), np.uint32(d), np.uint32(d >> np.uint64(32)), key0, key1
-        )
-        out[4 * block], out[4 * block + 1], out[4 * block + 2], out[4 * block + 3] = x0, x1, x2, x3
+    a, b, c, d = np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32)
+    for start in range(0, out.size, 4 * RUN):
+        filled = out[start : start + 4 * RUN]
+        count = filled.size // 4
+        for i in range(count):
+            bottom = low + np.uint64(start // 4 + i)
+            top = high + np.uint64(bottom < low)
+            a[i], b[i] = np.uint32(bottom), np.uint32(bottom >> np.uint64(32))
+            c[i], d[i] = np.uint32(top), np.uint32(top >> np.uint64(32))
+        key0, key1 = np.uint32(k0), np.uint32(k1)
+        for _ in range(10):
+            for i in range(count):
+                p0 = np.uint64(a[i]) * np.uint64(0xD2511F53)
+                p1 = np.uint64(c[i]) * np.uint64(0xCD9E8D57)
+                a[i] = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b[i]) ^ key0)
+                b[i] = np.uint32(p1)
+                c[i] = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d[i]) ^ key1)
+                d[i] = np.uint32(p0)
+            key0, key1 = np.uint32(key0 + np.uint32(0x9E3779B9)), np.uint32(key1 + np.uint32(0xBB67AE85))
+        for i in range(count):
+            filled[4 * i], filled[4 * i + 1], filled[4 * i + 2], filled[4 * i + 3] = a[i], b[i], c[i], d[i]
 
 
 @inlined
-def _mixed(x: np.uint32, y: np.uint32, r: np.uint32) -> tuple[np.uint32, np.uint32]:
+def _mixed(x: np.uint32, y: np.uint32, left: np.uint32, right: np.uint32) -> tuple[np.uint32, np.uint32]:
     x = np.uint32(x + y)
-    return x, np.uint32(np.uint32(np.uint32(y << r) | np.uint32(y >> np.uint32(np.uint32(32) - r))) ^ x)
+    return x, np.uint32(np.uint32(np.uint32(y << left) | np.uint32(y >> right)) ^ x)
+
+
+@inlined
+def _even(x: np.uint32, y: np.uint32) -> tuple[np.uint32, np.uint32]:
+    x, y = _mixed(x, y, np.uint32(13), np.uint32(19))
+    x, y = _mixed(x, y, np.uint32(15), np.uint32(17))
+    x, y = _mixed(x, y, np.uint32(26), np.uint32(6))
+    return _mixed(x, y, np.uint32(6), np.uint32(26))
+
+
+@inlined
+def _odd(x: np.uint32, y: np.uint32) -> tuple[np.uint32, np.uint32]:
+    x, y = _mixed(x, y, np.uint32(17), np.uint32(15))
+    x, y = _mixed(x, y, np.uint32(29), np.uint32(3))
+    x, y = _mixed(x, y, np.uint32(16), np.uint32(16))
+    return _mixed(x, y, np.uint32(24), np.uint32(8))
 
 
 @inlined
 def threefry(k0: np.uint32, k1: np.uint32, x: np.uint32, y: np.uint32) -> tuple[np.uint32, np.uint32]:
     """Return threefry2x32-20 of a counter."""
     k2 = np.uint32(np.uint32(k0 ^ k1) ^ np.uint32(0x1BD11BDA))
-    x, y = np.uint32(x + k0), np.uint32(y + k1)
-    for group in range(5):
-        even = group % 2 == 0
-        x, y = _mixed(x, y, np.uint32(13) if even else np.uint32(17))
-        x, y = _mixed(x, y, np.uint32(15) if even else np.uint32(29))
-        x, y = _mixed(x, y, np.uint32(26) if even else np.uint32(16))
-        x, y = _mixed(x, y, np.uint32(6) if even else np.uint32(24))
-        k0, k1, k2 = k1, k2, k0
-        x, y = np.uint32(x + k0), np.uint32(np.uint32(y + k1) + np.uint32(group + 1))
-    return x, y
+    x, y = _even(np.uint32(x + k0), np.uint32(y + k1))
+    x, y = _odd(np.uint32(x + k1), np.uint32(y + np.uint32(k2 + np.uint32(1))))
+    x, y = _even(np.uint32(x + k2), np.uint32(y + np.uint32(k0 + np.uint32(2))))
+    x, y = _odd(np.uint32(x + k0), np.uint32(y + np.uint32(k1 + np.uint32(3))))
+    x, y = _even(np.uint32(x + k1), np.uint32(y + np.uint32(k2 + np.uint32(4))))
+    return np.uint32(x + k2), np.uint32(y + np.uint32(k0 + np.uint32(5)))
 
 
 @kernel
@@ -66,3 +78,13 @@ def threefry2x32(k0: int, k1: int, x: U32, y: U32) -> None:
     key0, key1 = np.uint32(k0), np.uint32(k1)
     for i in range(x.size):
         x[i], y[i] = threefry(key0, key1, x[i], y[i])
+
+
+@kernel
+def threefry2x32_jax(k0: int, k1: int, first: np.uint64, out: U32) -> None:
+    """Fill out with the words from one on: both words of threefry2x32 of the word's number, XORed."""
+    key0, key1 = np.uint32(k0), np.uint32(k1)
+    for i in range(out.size):
+        number = first + np.uint64(i)
+        x, y = threefry(key0, key1, np.uint32(number >> np.uint64(32)), np.uint32(number))
+        out[i] = np.uint32(x ^ y)

@@ -11,8 +11,8 @@ from embinit._kernels.jit import kernel
 
 Words = NDArray[np.uint32]
 
-DEGREE, HISTORY, NEAR = 31, 124, 12
-BLOCK = 8184
+DEGREE, HISTORY = 31, 124
+BLOCK = 8192
 
 
 @kernel
@@ -29,11 +29,10 @@ def glibc(state: Words, out: Words) -> None:
             for i in range(HISTORY):
                 r[i] = r[BLOCK + i]
         count = min(BLOCK, out.size - start)
-        for first in range(0, count, NEAR):
-            for i in range(first, first + NEAR):
-                four = np.uint32(np.uint32(r[i + 84] + r[i + 28]) << np.uint32(2))
-                six = np.uint32(r[i + 56] * np.uint32(6))
-                r[i + 124] = np.uint32(np.uint32(np.uint32(np.uint32(r[i + 112] + four) + six)) + r[i])
+        for i in range(count):
+            four = np.uint32(np.uint32(r[i + 84] + r[i + 28]) << np.uint32(2))
+            six = np.uint32(r[i + 56] * np.uint32(6))
+            r[i + HISTORY] = np.uint32(np.uint32(np.uint32(r[i + 112] + four) + six) + r[i])
         drawn, filled = r[HISTORY : HISTORY + count], out[start : start + count]
         for i in range(count):
             filled[i] = np.uint32(drawn[i] >> np.uint32(1))

@@ -1,7 +1,8 @@
 """Generators that are linear over GF(2), in LANES parts of a stream at once.
 
-Each lane steps on serially through LENGTH words, all lanes in one vector; the words are then put in order. Where a lane
-goes on is a linear map of where it ended, given as its columns: the images of the bits of a state, the lowest first.
+Each lane steps on serially through LENGTH states. They stand in rows, a state of each lane, so a state is the step of
+the one LANES places before it and whole vectors compute at once; then they are put in order. Where a lane goes on is a
+linear map of where it ended, given as its columns: the images of the bits of a state, the lowest first.
 """
 
 from typing import Any
@@ -14,8 +15,11 @@ from embinit._kernels.jit import inlined, kernel
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 
-LANES, LENGTH = 16, 128
+#: An odd number of cache lines, so that a column does not fall on a few sets of the cache.
+LANES, LENGTH = 72, 128
 BLOCK = LANES * LENGTH
+#: From how many words on the lanes are worth their start.
+ENOUGH = 2048
 
 
 @inlined
@@ -60,6 +64,17 @@ def _image32(x: np.uint32, columns: U32) -> np.uint32:
     return image
 
 
+@inlined
+def _in_order32(rows: U32, out: U32) -> int:
+    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    count = min(BLOCK, out.size)
+    for lane in range(-(-count // LENGTH)):
+        one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
+        for i in range(one.size):
+            one[i] = column[i * LANES]
+    return count
+
+
 @kernel
 def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32) -> None:
     """Fill out with the states that follow.
@@ -70,28 +85,21 @@ def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32
     s = (
         t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
     )  # fmt: skip
-    blocks = out.size // BLOCK
-    x = state[0]
-    if blocks:
-        lanes, words = np.empty(LANES, np.uint32), np.empty(BLOCK, np.uint32)
+    x, done = state[0], 0
+    if out.size >= ENOUGH:
+        states = np.empty(LANES + BLOCK, np.uint32)
+        lanes = states[:LANES]
         for lane in range(LANES):
             lanes[lane] = x
             x = _image32(x, next_lane)
-        for block in range(blocks):
-            for i in range(LENGTH):
-                row = words[i * LANES : (i + 1) * LANES]
-                for lane in range(LANES):
-                    lanes[lane] = _step32(lanes[lane], s)
-                    row[lane] = lanes[lane]
-            filled = out[block * BLOCK : (block + 1) * BLOCK]
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                states[i + LANES] = _step32(states[i], s)
+            done += _in_order32(states[LANES:], out[done:])
             for lane in range(LANES):
-                one, of_lane = filled[lane * LENGTH : (lane + 1) * LENGTH], words[lane:]
-                for i in range(LENGTH):
-                    one[i] = of_lane[i * LANES]
-            x = lanes[LANES - 1]
-            for lane in range(LANES):
-                lanes[lane] = _image32(lanes[lane], next_block)
-    for i in range(blocks * BLOCK, out.size):
+                lanes[lane] = _image32(states[BLOCK + lane], next_block)
+        x = out[done - 1]
+    for i in range(done, out.size):
         x = _step32(x, s)
         out[i] = x
     state[0] = x
@@ -139,6 +147,17 @@ def _image64(x: np.uint64, columns: U64) -> np.uint64:
     return image
 
 
+@inlined
+def _in_order64(rows: U64, out: U64) -> int:
+    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    count = min(BLOCK, out.size)
+    for lane in range(-(-count // LENGTH)):
+        one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
+        for i in range(one.size):
+            one[i] = column[i * LANES]
+    return count
+
+
 @kernel
 def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
     """Fill out with the states that follow.
@@ -149,28 +168,21 @@ def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64
     s = (
         t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
     )  # fmt: skip
-    blocks = out.size // BLOCK
-    x = state[0]
-    if blocks:
-        lanes, words = np.empty(LANES, np.uint64), np.empty(BLOCK, np.uint64)
+    x, done = state[0], 0
+    if out.size >= ENOUGH:
+        states = np.empty(LANES + BLOCK, np.uint64)
+        lanes = states[:LANES]
         for lane in range(LANES):
             lanes[lane] = x
             x = _image64(x, next_lane)
-        for block in range(blocks):
-            for i in range(LENGTH):
-                row = words[i * LANES : (i + 1) * LANES]
-                for lane in range(LANES):
-                    lanes[lane] = _step64(lanes[lane], s)
-                    row[lane] = lanes[lane]
-            filled = out[block * BLOCK : (block + 1) * BLOCK]
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                states[i + LANES] = _step64(states[i], s)
+            done += _in_order64(states[LANES:], out[done:])
             for lane in range(LANES):
-                one, of_lane = filled[lane * LENGTH : (lane + 1) * LENGTH], words[lane:]
-                for i in range(LENGTH):
-                    one[i] = of_lane[i * LANES]
-            x = lanes[LANES - 1]
-            for lane in range(LANES):
-                lanes[lane] = _image64(lanes[lane], next_block)
-    for i in range(blocks * BLOCK, out.size):
+                lanes[lane] = _image64(states[BLOCK + lane], next_block)
+        x = out[done - 1]
+    for i in range(done, out.size):
         x = _step64(x, s)
         out[i] = x
     state[0] = x
@@ -189,31 +201,30 @@ def xoroshiro128plus(state: U64, rotations: U64, next_lane: U64, next_block: U64
     what becomes s1. A column is two words, that of s0 first.
     """
     a, b, c, mask = rotations[0], rotations[1], rotations[2], rotations[3]
-    blocks = out.size // BLOCK
-    x, y = state[0], state[1]
-    if blocks:
-        xs, ys, words = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64), np.empty(BLOCK, np.uint64)
+    x, y, done = state[0], state[1], 0
+    if out.size >= ENOUGH:
+        xs, ys, words = (
+            np.empty(LANES + BLOCK, np.uint64),
+            np.empty(LANES + BLOCK, np.uint64),
+            np.empty(BLOCK, np.uint64),
+        )
         for lane in range(LANES):
             xs[lane], ys[lane] = x, y
             x, y = _image128(x, y, next_lane)
-        for block in range(blocks):
-            for i in range(LENGTH):
-                row = words[i * LANES : (i + 1) * LANES]
-                for lane in range(LANES):
-                    s0, s1 = xs[lane], ys[lane]
-                    row[lane] = s0 + s1
-                    both = s0 ^ s1
-                    xs[lane] = _rotated(s0, a) ^ both ^ both << b
-                    ys[lane] = _rotated(s0 ^ s1 & mask, c)
-            filled = out[block * BLOCK : (block + 1) * BLOCK]
+        while out.size - done >= ENOUGH:
+            for i in range(BLOCK):
+                s0, s1 = xs[i], ys[i]
+                words[i] = s0 + s1
+                both = s0 ^ s1
+                xs[i + LANES] = _rotated(s0, a) ^ both ^ both << b
+                ys[i + LANES] = _rotated(s0 ^ s1 & mask, c)
+            count = _in_order64(words, out[done:])
+            done += count
+            last = LANES + (count - 1) % LENGTH * LANES + (count - 1) // LENGTH
+            x, y = xs[last], ys[last]
             for lane in range(LANES):
-                one, of_lane = filled[lane * LENGTH : (lane + 1) * LENGTH], words[lane:]
-                for i in range(LENGTH):
-                    one[i] = of_lane[i * LANES]
-            x, y = xs[LANES - 1], ys[LANES - 1]
-            for lane in range(LANES):
-                xs[lane], ys[lane] = _image128(xs[lane], ys[lane], next_block)
-    for i in range(blocks * BLOCK, out.size):
+                xs[lane], ys[lane] = _image128(xs[BLOCK + lane], ys[BLOCK + lane], next_block)
+    for i in range(done, out.size):
         out[i] = x + y
         both, y = x ^ y, _rotated(x ^ y & mask, c)
         x = _rotated(x, a) ^ both ^ both << b

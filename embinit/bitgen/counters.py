@@ -9,6 +9,8 @@ from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
 from embinit.errors import EmbinitError, check_known
 
 MASK = 2**64 - 1
+#: Blocks of two words that compute at once.
+RUN = 4096
 
 
 class Philox4x32(Called):
@@ -67,10 +69,6 @@ class Philox4x32(Called):
         self.advance(rest)
         return rest
 
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return embinit_philox4x32."""
-        return CGenerator("embinit_philox4x32", "embinit_philox4x32.h", "embinit_philox4x32_seed(&generator, seed, 0);")
-
 
 #: What is counted, and what becomes a word; see Threefry2x32.
 Counting = Literal["jax", "blocks", "pairs"]
@@ -120,23 +118,28 @@ class Threefry2x32(Called):
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
+        from embinit._kernels import counters
+
         (k0, k1), drawn = self.state
-        first, end = drawn // self.block, -(-(drawn + out.size) // self.block)
-        x, y = threefry2x32((k0, k1), *self._counters(first, end))
-        if self.block == 1:
-            np.bitwise_xor(x, y, out=out)
+        if self.counting == "jax":
+            counters.threefry2x32_jax(k0, k1, np.uint64(drawn), out)
         else:
             begun = drawn % 2
-            out[:] = np.column_stack([x, y]).reshape(-1)[begun : begun + out.size]
+            for start in range(-begun, out.size, 2 * RUN):
+                blocks = np.arange(
+                    (drawn + start) // 2, (drawn + min(start + 2 * RUN, out.size) + 1) // 2, dtype=np.uint64
+                )
+                words = np.column_stack(threefry2x32((k0, k1), *self._counters(blocks))).reshape(-1)
+                filled = out[max(start, 0) : start + 2 * RUN]
+                filled[:] = words[max(-start, 0) :][: filled.size]
         self.advance(out.size)
 
-    def _counters(self, first: int, end: int) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Return the words of the counters from first to end."""
-        numbers = np.arange(end - first, dtype=np.uint64) + np.uint64(first)
-        low, high = numbers.astype(np.uint32), (numbers >> np.uint64(32)).astype(np.uint32)
+    def _counters(self, blocks: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """Return the words of the counters of blocks."""
         if self.counting == "pairs":
-            return low * np.uint32(2), low * np.uint32(2) + np.uint32(1)
-        return (high, low) if self.counting == "jax" else (low, high)
+            low = (2 * blocks).astype(np.uint32)
+            return low, low + np.uint32(1)
+        return blocks.astype(np.uint32), (blocks >> np.uint64(32)).astype(np.uint32)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; no further back than the first word of the key."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from embinit.bitgen.base import Called, Words, checked_uint
+from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
 from embinit.errors import EmbinitError
 
 #: Words that an output of the caller's is given at a time, which stay in the cache.
@@ -131,6 +131,14 @@ class Lcg(Congruential):
             states = np.empty(filled.size, self.words.dtype)
             self._draw(states, 0, (1 << self.bits) - 1)
             filled[:] = self.output(states).astype(np.uint64) & np.uint64(mask)
+
+    def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
+        """Return embinit_lcg32, whose state is the seed, where a word is the whole state."""
+        if self.word_bits != 32 or self.bits != 32 or self.output is not None:
+            return None
+        state = "seed" if self.state == 0 else f"seed != 0 ? seed : {self.state}u"
+        seed = f"embinit_lcg32_seed(&generator, {state}, {self.multiplier}u, {self.increment}u);"
+        return CGenerator("embinit_lcg32", "embinit_lcg.h", seed)
 
     @property
     def parameters(self) -> tuple[object, ...]:

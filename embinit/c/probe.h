@@ -14,6 +14,10 @@ extern "C" {
  * Return how many of the two are of no known kind. Compile it as the firmware is compiled; it links logf and cosf. */
 int embinit_probe(int (*put)(int));
 
+/* Determine by known answers whose rand() this build links, and print its line for the [model] table, or a comment. Return
+ * 0, or 1 where it is of no known C library. It calls srand(42). */
+int embinit_probe_rand(int (*put)(int));
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,10 +1,11 @@
-"""Probe: what a compiler, its flags and its libm make of weight initialization, by running known answers."""
+"""Probe: what a compiler, its flags and its C library make of weight initialization, by running known answers."""
 
 import re
 import shlex
 import subprocess
 import tempfile
 import tomllib
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
 
 SOURCES = [C_DIRECTORY / "probe.c", C_DIRECTORY / "embinit.c"]
+#: For what links rand(), which a firmware need not have.
+RAND = C_DIRECTORY / "probe_rand.c"
 
 _ARMV7 = BOARDS["cortex-m7"]
 _ARMV8 = Board("mps3-an547", 0x1000_0000, 0x7000_0000)  # a Cortex-M55
@@ -22,7 +25,7 @@ _ARMV8 = Board("mps3-an547", 0x1000_0000, 0x7000_0000)  # a Cortex-M55
 _ON_HOST = """
 #include <stdio.h>
 #include "probe.h"
-int main(void) { return embinit_probe(putchar) < 0; }
+int main(void) { return embinit_probe(putchar) + RAND < 0; }
 """
 _ON_BOARD = """
 #include <stdint.h>
@@ -31,18 +34,22 @@ char said[4096];
 static unsigned length;
 static int put(int c) { if (length < sizeof said) said[length++] = (char)c; return c; }
 int firmware_main(uint32_t seed);
-int firmware_main(uint32_t seed) { (void)seed; return embinit_probe(put); }
+int firmware_main(uint32_t seed) { (void)seed; return embinit_probe(put) + RAND; }
 """
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a build turned out to be: a kind of multiply-add and a class of libm, or "other"; text is what was said."""
+    """What a build turned out to be: a kind of multiply-add and a class of libm, or "other", and whose rand() it links.
+
+    rand is None where there is none, or one of no known C library. text is what was said.
+    """
 
     cc: str
     ran_on: str
     multiply_add: str
     libm: str
+    rand: str | None
     text: str
 
     @property
@@ -74,10 +81,10 @@ def probe(cc: str) -> Finding:
     board = _board(cc, _macros(compiler))
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
         folder = Path(scratch)
-        text = _said_by_host(cc, folder) if board is None else _said_by_board(cc, board, folder)
+        text = _said_with_rand(cc, board, folder) or _said(cc, board, folder, None)
     entry = tomllib.loads(text)
     ran_on = "this machine" if board is None else f"an emulated {board.machine}"
-    return Finding(cc, ran_on, entry["multiply_add"], entry["libm"], text.rstrip())
+    return Finding(cc, ran_on, entry["multiply_add"], entry["libm"], entry.get("rand"), text.rstrip())
 
 
 def _macros(compiler: list[str]) -> dict[str, str]:
@@ -102,19 +109,37 @@ def _board(cc: str, macros: dict[str, str]) -> Board | None:
     return None
 
 
-def _said_by_board(cc: str, board: Board, folder: Path) -> str:
-    (folder / "main.c").write_text(_ON_BOARD, encoding="utf-8")
-    sources, keep = [*SOURCES, folder / "main.c"], ["firmware_main", "said"]
+def _said_with_rand(cc: str, board: Board | None, folder: Path) -> str | None:
+    """Return what the known answers and those of rand() say, or None where it does not link.
+
+    Newlib-nano's rand() asks for memory, and so for the functions of an operating system.
+    """
+    for extra in ("", *([" --specs=nosys.specs"] if board is not None else [])):
+        with suppress(DeviceError):
+            return _said(cc + extra, board, folder, RAND)
+    return None
+
+
+def _said(cc: str, board: Board | None, folder: Path, rand: Path | None) -> str:
+    """Return what the known answers say, those of rand() too where its source is given."""
+    call = "0" if rand is None else "embinit_probe_rand(putchar)" if board is None else "embinit_probe_rand(put)"
+    main = folder / "main.c"
+    main.write_text(f"#define RAND {call}{_ON_HOST if board is None else _ON_BOARD}", encoding="utf-8")
+    sources = [*SOURCES, main, *([] if rand is None else [rand])]
+    return _said_by_host(cc, sources, folder) if board is None else _said_by_board(cc, sources, board, folder)
+
+
+def _said_by_board(cc: str, sources: list[Path], board: Board, folder: Path) -> str:
+    keep = ["firmware_main", "said"]
     elf = build(shlex.split(cc), sources, board, folder / "probe.elf", include=[C_DIRECTORY], keep=keep)
     machine = Machine(elf, board)
     machine.call("firmware_main")
     return machine.read("said").rstrip(b"\0").decode("ascii")
 
 
-def _said_by_host(cc: str, folder: Path) -> str:
-    (folder / "main.c").write_text(_ON_HOST, encoding="utf-8")
+def _said_by_host(cc: str, sources: list[Path], folder: Path) -> str:
     program = folder / "probe"
-    compile_sources([*shlex.split(cc), f"-I{C_DIRECTORY}"], [*SOURCES, folder / "main.c"], program)
+    compile_sources([*shlex.split(cc), f"-I{C_DIRECTORY}"], sources, program)
     try:
         done = subprocess.run([program], stdout=subprocess.PIPE, encoding="ascii", timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
