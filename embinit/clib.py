@@ -11,7 +11,7 @@ C_DIRECTORY = Path(str(files("embinit"))) / "c"
 SOURCES = tuple(sorted(C_DIRECTORY.glob("embinit*.c")))
 HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
 #: Known answers for a new board, and for a new compiler; no part of a firmware.
-SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c"))
+SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
 
 _INCLUDE = re.compile(r'^#include [<"]([\w.]+)[>"]\n', re.MULTILINE)
 _OWN_INCLUDE = re.compile(r'^#include "embinit\w*\.h"\n', re.MULTILINE)

@@ -17,21 +17,6 @@ from embinit.targets.device_error import DeviceError
 if TYPE_CHECKING:
     from embinit.targets import gcc_qemu, zig_unicorn
 
-<<<<<<< HEAD
-=======
-C_DIRECTORY = Path(str(files("embinit"))) / "c"
-#: The C library: what a firmware compiles with the generated code.
-UNITS = (
-    "embinit", "embinit_codes", "embinit_formats", "embinit_growth", "embinit_integer", "embinit_libm",
-    "embinit_mt19937", "embinit_normal", "embinit_scaled", "embinit_store",
-)  # fmt: skip
-SOURCES = tuple(C_DIRECTORY / f"{unit}.c" for unit in UNITS)
-#: Those of the units, and of bit generators, which are headers alone.
-HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
-#: Known answers for a new board, and for a new compiler; no part of a firmware.
-SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
-
->>>>>>> gens
 TOOLCHAINS = ("zig", "gcc")
 
 

@@ -151,6 +151,13 @@ def write_file(path: Path, content: bytes) -> None:
         (staged / path.name).replace(path)
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; one that is stays, and is an error."""
+    if path.exists():
+        raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
+    write_file(path, text.encode())
+
+
 @contextmanager
 def _staged(contents: Mapping[str, bytes], directory: Path) -> Iterator[Path]:
     """Write files to a new directory beside the one they are for; what is still there at the end is removed."""

@@ -9,6 +9,7 @@ from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
+from embinit.dialects.programs import program_names, program_text
 from embinit.dialects.registry import Registry
 from embinit.dialects.torch import TORCH, TORCH_NOFMA
 from embinit.errors import EmbinitError, check_known, listed
@@ -32,6 +33,17 @@ def dialect_named(name: str | Dialect) -> Dialect:
         return name
     check_known("dialect", name, DIALECTS)
     return DIALECTS[name]
+
+
+def text_of(name: str) -> str:
+    """Return a dialect as a file; one that no file says is an error that says why."""
+    if name not in DIALECTS or name in program_names():
+        check_known("dialect", name, DIALECTS)
+        return program_text(name)
+    raise EmbinitError(
+        f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "
+        f"those that can are {listed(program_names())}"
+    )
 
 
 def load_dialect(path: str | Path) -> Dialect:
@@ -59,4 +71,13 @@ def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[L
     return dialect.parameters_of_all(layers)
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "load_dialect", "naming", "parameters_of", "register_dialect"]
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "dialect_named",
+    "load_dialect",
+    "naming",
+    "parameters_of",
+    "register_dialect",
+    "text_of",
+]
