@@ -1,9 +1,10 @@
 """Generated C: a model's plan as tables, its golden vectors as bits, and tests that run on the device."""
 
+import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,13 @@ from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, Quantized, format_named
-from embinit.plan import Row
+from embinit.initializers import Constant, Declared
+from embinit.plan import Action, Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
+
+if TYPE_CHECKING:
+    from embinit.dialects.declared.emission import Emission
 
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
 
@@ -120,7 +125,7 @@ class _Init(NamedTuple):
 def init_source(bundle: Bundle) -> str:
     """Return <name>_init.c: the plan as a const table and the two functions of the header."""
     name = bundle.plan.model.name
-    parts = (_in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats)(bundle)
+    parts = _parts(bundle)(bundle)
     signatures = (
         f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)",
         f"int {name}_check(const {name}_buffers *buffers)",
@@ -137,6 +142,96 @@ def init_source(bundle: Bundle) -> str:
             for signature, lines in zip(signatures, (parts.fill, parts.check), strict=True)
         )
     )
+
+
+def _parts(bundle: Bundle) -> Callable[[Bundle], _Init]:
+    """Return what writes the C of a model: of expressions, in integers, with buffers of codes, or of floats alone."""
+    if any(isinstance(entry.row.distribution, Declared) for entry in bundle.entries):
+        return _declared
+    return _in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats
+
+
+def _declared(bundle: Bundle) -> _Init:
+    """Return the C of a model whose dialect is a file: functions of its expressions, and loops over its buffers."""
+    from embinit.dialects.declared.emission import Emission
+
+    model = bundle.plan.model
+    if _is_stored(bundle):
+        raise NoCodeError(
+            "no C draws by a dialect file into buffers of codes: keep float32, or export the values alone"
+        )
+    if model.seed >= 2**32:
+        raise NoCodeError(f"no C takes a seed above 2^32 - 1, got {model.seed}; export the values alone")
+    try:
+        emission = Emission(model.name, dialect_named(model.dialect), model.rand_family)  # type: ignore[arg-type]
+        body = list(_declared_body(bundle, emission))
+    except EmbinitError as error:
+        raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
+    check = ["uint32_t good = 0;"]
+    for entry in bundle.entries:
+        crc32 = f"embinit_crc32(0, buffers->{entry.identifier}, {len(entry.payload)}u)"
+        check.append(f"good += {crc32} == 0x{entry.crc32:08x}u;")
+    check.append(f"return good == {len(bundle.entries)}u;")
+    return _Init(emission.headers, emission.lines, body, check)
+
+
+def _declared_body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
+    """Yield the statements that fill all buffers, in the order of the plan's events."""
+    events, numbered = list(bundle.plan.events), bundle.plan.rows[0].order.restart is not None
+    drawn = [row for row in bundle.plan.rows if isinstance(row.distribution, Declared)]
+    for row in drawn:
+        emission.drawing(row.distribution)  # type: ignore[arg-type]
+    yield "stream_state state;"
+    yield "stream_state *const stream = &state;"
+    yield "size_t i, j, k, l, m;"
+    for row in drawn:
+        prefix = emission.drawing(row.distribution)  # type: ignore[arg-type]
+        yield f"{prefix}_fixed {row.identifier};"
+    if emission.keeps:
+        yield "state.spared = 0;"
+    if not numbered:
+        yield "start(stream, seed);"
+    for row in drawn:
+        yield from emission.fixing(row.distribution, row.identifier)  # type: ignore[arg-type]
+    turned: set[str] = set()
+    for action, row in events:
+        if action is Action.RESTART:
+            layer, tensor = row.order.restart or (0, 0)
+            yield f"start(stream, seed, {layer}u, {tensor}u);"
+        elif action is Action.TURN and row.layer.name not in turned:
+            turned.add(row.layer.name)
+            group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
+            yield f"for (i = 0; i < {row.order.turns}u; i++) {{"
+            for each in group:
+                yield from (f"    {line}" for line in _loops(each, emission, 1))
+            yield "}"
+        elif action in (Action.DRAW, Action.REHEARSE):
+            yield from _loops(row, emission, 0, keep=action is Action.DRAW)
+    yield "(void)i, (void)j, (void)k, (void)l, (void)m;"
+
+
+def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:
+    """Yield loops over a buffer in the order of its draws, all but the outermost ones, and what stores an element."""
+    axes = row.order.axes or tuple(range(len(row.shape)))
+    strides = [math.prod(row.shape[axis + 1 :]) for axis in range(len(row.shape))]
+    if axes == tuple(range(len(axes))) and not outer:
+        sizes, places = [row.size], ["i"]
+    else:
+        sizes = [row.shape[axis] for axis in axes]
+        places = [f"{name} * {strides[axis]}u" for name, axis in zip("ijklm", axes, strict=False)]
+    indent = ""
+    for name, size in list(zip("ijklm", sizes, strict=False))[outer:]:
+        yield f"{indent}for ({name} = 0; {name} < {size}u; {name}++) {{"
+        indent += "    "
+    if isinstance(row.distribution, Declared):
+        value = f"{emission.drawing(row.distribution)}_draw(stream, &{row.identifier})"  # type: ignore[arg-type]
+    else:
+        assert isinstance(row.distribution, Constant)
+        value = emission.constant(row.distribution.value)
+    yield f"{indent}buffers->{row.identifier}[{' + '.join(places)}] = {value};" if keep else f"{indent}(void){value};"
+    for _ in sizes[outer:]:
+        indent = indent[4:]
+        yield f"{indent}}}"
 
 
 def _has_codes(bundle: Bundle) -> bool:

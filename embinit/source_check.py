@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit import codegen, device
+from embinit import device
 from embinit.api import Model
 from embinit.bundle import Bundle, gather
 from embinit.dialects.declared import DeclaredDialect
@@ -232,7 +232,7 @@ def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes
         different = np.flatnonzero(expected != actual)
         if different.size:
             i = int(different[0])
-            rule = _rule(model, entry.row.distribution)
+            rule = _rule(entry.row.distribution)
             hint = _hint(model, left)
             return Difference(
                 target, model, entry.name, i, int(expected[i]), int(actual[i]), 2 * expected.itemsize, rule, hint
@@ -240,7 +240,7 @@ def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes
     return None
 
 
-def _rule(model: Model, distribution: object) -> str:
+def _rule(distribution: object) -> str:
     """Return the key that says an element."""
     if not isinstance(distribution, Mixed):
         return f"{distribution}"

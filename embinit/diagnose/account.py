@@ -98,7 +98,8 @@ class Account:
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
         generator, origin = self.generator(self.start), self.start
         arrays: dict[str, F32] = {}
-        places, image, beside = {}, {}, {}
+        places: dict[str, Place] = {}
+        image, beside = {}, {}
 
         def keep(row: Row, values: F32) -> None:
             buffer = self.encoder(row, values, generator) if row.format != "float32" else Buffer("", values, row.shape)

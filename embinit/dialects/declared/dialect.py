@@ -141,8 +141,6 @@ class DeclaredDialect(Dialect):
         return weight if name is None else self.named_initializer(name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from embinit.dialects.declared import dialect_of
-
         return dialect_of, (self.description,)
 
 

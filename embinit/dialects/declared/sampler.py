@@ -114,7 +114,7 @@ class DeclaredSampler(Sampler):
         if not isinstance(distribution, Wanted):
             return distribution
         recipe = self.recipe(distribution.name, build.rand)
-        given = _given(recipe, distribution)
+        given = given_of(recipe, distribution)
         shown: dict[str, Any] = {
             name: _stored(recipe, name, value) for name, value in given.items() if name in recipe.names
         }
@@ -152,7 +152,7 @@ class DeclaredSampler(Sampler):
             distribution = self.bound(distribution, source.build)
         assert isinstance(distribution, Mixed)
         recipe, rounding = distribution.recipe, arithmetic(distribution.build)
-        given = _given(recipe, distribution.wanted)
+        given = given_of(recipe, distribution.wanted)
         if recipe.normal is None:
             assert recipe.element is not None
             return _elements(source.bitgen, recipe.element, rounding, given, out)
@@ -175,7 +175,7 @@ class DeclaredSampler(Sampler):
         raise EmbinitError(f"dialect {self._description.name} does not say how it shuffles")
 
 
-def _given(recipe: Recipe, wanted: Wanted) -> dict[str, Any]:
+def given_of(recipe: Recipe, wanted: Wanted) -> dict[str, Any]:
     """Return the inputs of a tensor: its fans, and its parameters."""
     names = [name for name, _, _ in recipe.parameters]
     return {"fan_in": wanted.fan_in, "fan_out": wanted.fan_out, **dict(zip(names, wanted.given, strict=True))}

@@ -1,5 +1,6 @@
 """Streams of a dialect file: its kind of generator, seeded as the file says, with the output that it states."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -54,6 +55,34 @@ class Source:
         self._run: Run | None = None
         self._output: Program | None = None
         self.fixed_bits = self._word_bits()
+
+    @property
+    def stream(self) -> Stream:
+        """What the file says of the generator."""
+        return self._stream
+
+    @property
+    def types(self) -> dict[str, CType]:
+        """The parts of the state with their types."""
+        return dict(self._types)
+
+    def seeding(self) -> Program:
+        """Return the program that computes the state from a uint32_t seed."""
+        return self._seeds[UINT32]
+
+    def stepping(self) -> Program:
+        """Return the program of one step, with the next state and the word as outputs; of kinds that have one."""
+        steps, output = _steps(self._stream)
+        where, bits = str(self._where), self.fixed_bits
+        assert bits is not None
+        state = (
+            self._types
+            if self._stream.kind in ("steps", "xoroshiro128+")
+            else {"state": _unsigned(self._types["state"])}
+        )
+        inputs = {name: Input(ctype) for name, ctype in state.items()}
+        body = [*statements(steps, where, state), define("drawn_word", output, where)]
+        return Program(body, inputs, {**state, "drawn_word": word_type(bits)})
 
     @property
     def seeds(self) -> range:
@@ -201,6 +230,44 @@ class Source:
         both = Xoroshiro128Plus(0, parameters["rotations"])
         both.state = state["s0"], state["s1"]
         return both
+
+
+def _unsigned(ctype: CType) -> CType:
+    return TYPES[f"uint{ctype.bits}_t"]
+
+
+def _steps(stream: Stream) -> tuple[list[str], str]:
+    """Return the steps of a kind as statements, and the expression of its word."""
+    parameters, output = stream.parameters, stream.output or "state"
+    match stream.kind:
+        case "steps":
+            return list(parameters["step"]), output
+        case "lcg":
+            suffix = "ull" if parameters["bits"] == 64 else "u"
+            step = f"state = state * {parameters['multiplier']}{suffix} + {parameters['increment']}{suffix}"
+            return [step], output
+        case "xorshift":
+            ctype = TYPES[parameters["state"]]
+            right = "state" if not ctype.signed else f"({ctype})state"
+            steps = [
+                f"state = state ^ (state << {shift})" if shift > 0 else f"state = state ^ ({right} >> {-shift})"
+                for shift in parameters["shifts"]
+            ]
+            if not ctype.signed:
+                return steps, output
+            return [*steps, f"{ctype} signed_state = ({ctype})state"], re.sub(r"\bstate\b", "signed_state", output)
+        case "minstd":
+            modulus = parameters["modulus"]
+            return [f"state = (uint32_t)((uint64_t)state * {parameters['multiplier']}u % {modulus}u)"], "state"
+        case "xoroshiro128+":
+            a, b, c = parameters["rotations"]
+            return [
+                "uint64_t sum = s0 + s1",
+                "s1 = s1 ^ s0",
+                f"s0 = ((s0 << {a}) | (s0 >> {64 - a})) ^ s1 ^ (s1 << {b})",
+                f"s1 = (s1 << {c}) | (s1 >> {64 - c})",
+            ], "sum"
+    raise EmbinitError(f"{stream.kind} has no steps")
 
 
 def _plain(stream: Stream) -> Stream:
