@@ -207,6 +207,8 @@ def _declared_body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
             yield "}"
         elif action in (Action.DRAW, Action.REHEARSE):
             yield from _loops(row, emission, 0, keep=action is Action.DRAW)
+            if emission.drops:
+                yield "state.spared = 0;"
     yield "(void)i, (void)j, (void)k, (void)l, (void)m;"
 
 

@@ -52,6 +52,12 @@ class Emission:
         """Whether a stream keeps a spare value."""
         return self._spare_type() is not None
 
+    @property
+    def drops(self) -> bool:
+        """Whether a spare value is lost at the end of each tensor."""
+        normal = self.dialect.description.normal
+        return self.keeps and normal is not None and normal.spare == "tensor"
+
     def constant(self, value: float) -> str:
         """Return an element as C writes it, exact."""
         return constant(TYPES[self.element], value)
@@ -216,13 +222,13 @@ class Emission:
             ]
             body += [*(_INDENT + line for line in again), "}"]
             for place, drawn in recipe.kept.items():
-                ((unit, node),) = self._program(f"{prefix}_kept{place}", drawn.program, rounding).outputs.items()
+                ((kept, node),) = self._program(f"{prefix}_kept{place}", drawn.program, rounding).outputs.items()
                 members.append(f"{prefix}_kept{place}")
                 inputs = [_word(drawn.words[name]) for name in drawn.program.inputs]
                 body = [
                     f"{node.ctype} {unit};",
                     *body,
-                    f"{prefix}_kept{place}(&fixed->kept{place}, {', '.join(inputs)}, &{unit});",
+                    f"{prefix}_kept{place}(&fixed->kept{place}, {', '.join(inputs)}, &{kept});",
                 ]
             body += _drawn(range(recipe.before, width), recipe.per_unit)
         arguments = [
