@@ -6,6 +6,8 @@ seed; embinit computes, bit for bit, what that device's code leaves in every wei
 
 __version__ = "0.1.0"
 
+import embinit.process  # isort: skip # noqa: F401 (first: from here on an interrupt is one line)
+
 from embinit import initializers
 from embinit.api import Model, load
 from embinit.bitgen import (

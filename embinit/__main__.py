@@ -2,50 +2,59 @@
 
 import argparse
 import json
-import os
 import shlex
 import sys
 import tomllib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from embinit import __version__
-from embinit.errors import EmbinitError, check_known, listed
+from embinit import __version__, process
+from embinit.errors import EmbinitError, check_known, listed, one_line, shortened, shown
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
+    from embinit.files import Content
 
-DONE, MISMATCH, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, MISMATCH, BAD_INPUT = 0, 1, 2
 
 
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the command line in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message}; see {self.prog} --help\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(shortened(message, 200))}; see {self.prog} --help\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
-    options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
     try:
-        status = int(options.run(options))
-        sys.stdout.flush()
+        options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
+        return int(options.run(options))
     except EmbinitError as error:
-        print(f"embinit: error: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(str(error))
     except KeyboardInterrupt:
         print("embinit: interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return DONE
-    except OSError as error:  # of standard output: every file that a command reads or writes has its own message
-        print(f"embinit: error: what it prints cannot be written: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return BAD_INPUT
-    return status
+        return process.INTERRUPTED
+    except Exception as error:
+        if _memory_ended(error):
+            return _refused("memory ended before the work was done: take a smaller model")
+        if isinstance(error, OSError):  # files that a command reads or writes have messages of their own
+            return _refused(f"the system refuses: {error}")
+        raise
+
+
+def _refused(why: str) -> int:
+    print(f"embinit: error: {why}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _memory_ended(error: BaseException | None) -> bool:
+    """Return whether a MemoryError is behind an error; what closes a file that memory ended under may hide it."""
+    while error is not None and not isinstance(error, MemoryError):
+        error = error.__context__
+    return error is not None
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
@@ -73,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         if seed:
             command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
         command.add_argument("--target", metavar="T", help="instead of the model file's target; see `embinit targets`")
-        command.add_argument("--memory-limit", type=int, metavar="BYTES", help="that all buffers together may take")
+        command.add_argument(
+            "--memory-limit", type=_integer, metavar="BYTES", help="that all buffers together may take"
+        )
 
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
@@ -162,7 +173,7 @@ def _integer(text: str) -> int:
     try:
         return int(text, 0)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer such as 42 or 0x20000000, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be an integer such as 42 or 0x20000000, got {shown(text)}") from None
 
 
 def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-untyped-def]
@@ -176,7 +187,18 @@ def _load(options: argparse.Namespace, **overrides: object):  # type: ignore[no-
 
 
 def _print(as_json: bool, text: object, values: object) -> None:
-    print(json.dumps(values, indent=1) if as_json else text)
+    _say(json.dumps(values, indent=1) if as_json else text)
+
+
+def _say(text: object) -> None:
+    """Print to standard output; where nobody reads on, as after `| head`, the command goes on without."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        process.drop_output()
+    except OSError as error:
+        process.drop_output()
+        raise EmbinitError(f"what it prints cannot be written: {error.strerror}") from None
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -186,7 +208,8 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from embinit.export import drift, export
+    from embinit.bundle import gather
+    from embinit.export import drift, write
 
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
@@ -195,15 +218,13 @@ def _export(options: argparse.Namespace) -> int:
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
-    written = export(plan, options.output, formats)
-    if formats is None and f"{plan.model.name}_init.c" not in written:
+    bundle = gather(plan)
+    sizes = write(bundle, Path(options.output), formats)
+    if formats is None and f"{plan.model.name}_init.c" not in sizes:
         print("embinit: the bundle has no init code: --format c says why no C draws these values", file=sys.stderr)
-    for entry in json.loads(written["manifest.json"])["buffers"]:
-        if entry["clipped"]:
-            print(
-                f"embinit: {entry['name']}: {entry['clipped']} elements saturate in {entry['format']}", file=sys.stderr
-            )
-    sizes = {name: len(content) for name, content in written.items()}
+    for entry in bundle.entries:
+        if clipped := entry.buffer.clipped:
+            print(f"embinit: {entry.name}: {clipped} elements saturate in {entry.format}", file=sys.stderr)
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
     return DONE
@@ -213,7 +234,7 @@ def _verify(options: argparse.Namespace) -> int:
     from embinit import verify
     from embinit.bundle import gather
     from embinit.dump import read_dump
-    from embinit.export import write_file
+    from embinit.files import write_file
     from embinit.report import page
     from embinit.targets import TARGETS
 
@@ -265,7 +286,7 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> tuple[dict[st
     try:
         cflags = shlex.split(options.cflags)
     except ValueError as error:
-        raise EmbinitError(f"--cflags must be flags as in a shell, got {options.cflags!r}: {error}") from None
+        raise EmbinitError(f"--cflags must be flags as in a shell, got {shown(options.cflags)}: {error}") from None
     found = device.run(bundle, toolchain, options.source, options.entry, cflags)
     core = f"the emulated {model.target} (multiply-add {model.arithmetic})"
     if toolchain == "zig" and not options.source:
@@ -284,7 +305,7 @@ def _seeds(options: argparse.Namespace) -> int:
 
 def _c(options: argparse.Namespace) -> int:
     from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
-    from embinit.export import write_files
+    from embinit.files import write_files
 
     if options.amalgamated and options.output is None:
         raise EmbinitError("--amalgamated says how to copy the C library: give -o DIR with it")
@@ -295,19 +316,24 @@ def _c(options: argparse.Namespace) -> int:
             library = amalgamated()
             selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
         for folder, contents in ((output, library), (output / "selftest", selftest)):
-            write_files(contents, folder)
-            print("\n".join(str(folder / name) for name in contents))
+            write_files(folder, partial(map, _written, contents.items()))
+            _say("\n".join(str(folder / name) for name in contents))
     elif options.includes:
-        print(C_DIRECTORY)
+        _say(C_DIRECTORY)
     elif options.sources:
-        print("\n".join(map(str, SOURCES)))
+        _say("\n".join(map(str, SOURCES)))
     else:
-        print(f"-std=c99 -I{C_DIRECTORY}")
+        _say(f"-std=c99 -I{C_DIRECTORY}")
     return DONE
 
 
 def _contents(paths: Sequence[Path]) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in paths}
+
+
+def _written(item: tuple[str, bytes]) -> "tuple[str, Content]":
+    name, content = item
+    return name, lambda file: file.write(content)
 
 
 def _targets(options: argparse.Namespace) -> int:
@@ -403,5 +429,10 @@ def _formats(options: argparse.Namespace) -> int:
     return DONE
 
 
+def program() -> NoReturn:
+    """Be the process of the command line."""
+    process.run(main)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

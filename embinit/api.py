@@ -26,9 +26,9 @@ class Model(Description):
     """A network as its device initializes it, and all that embinit says of it.
 
     Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
-    range; multiply_add, "separate" or "fused", and libm, "double", "fdlibm" or "fdlibm-fused", for a build that differs
-    from the target's; memory_limit, the bytes that all buffers together may take. Everything is checked here, and an
-    EmbinitError names layer, rule and value.
+    range; multiply_add, "separate" or "fused", libm, "double", "fdlibm" or "fdlibm-fused", and rand, such as "newlib",
+    where the build differs from the target's; memory_limit, the bytes that all buffers together may take. Everything is
+    checked here, and an EmbinitError names layer, rule and value.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)

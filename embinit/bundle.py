@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from embinit import __version__
@@ -57,14 +58,19 @@ class Array(ABC):
         return floats.get(self.data.dtype.name, f"{self.data.dtype.name}_t")
 
     @property
+    def view(self) -> memoryview:
+        """The bytes in the device's memory, without a copy of them."""
+        return np.ascontiguousarray(self.data).reshape(-1).data.cast("B")
+
+    @property
     def payload(self) -> bytes:
         """The bytes in the device's memory."""
-        return self.data.tobytes()
+        return self.view.tobytes()
 
     @property
     def crc32(self) -> int:
         """The CRC-32 of the payload."""
-        return zlib.crc32(self.payload)
+        return zlib.crc32(self.view)
 
 
 @dataclass(frozen=True)
@@ -149,9 +155,9 @@ class Entry(Array):
             **{name: values.tolist() for name, values in self.parameters.items()},
             "dtype": self.data.dtype.name,
             "offset": self.offset,
-            "bytes": len(self.payload),
+            "bytes": self.data.nbytes,
             "crc32": f"0x{self.crc32:08x}",
-            "sha256": hashlib.sha256(self.payload).hexdigest(),
+            "sha256": hashlib.sha256(self.view).hexdigest(),
         }
 
 
@@ -207,5 +213,5 @@ def gather(plan: Plan) -> Bundle:
         positions = values.first_draw[name], values.draws[name], values.store_first_draw[name]
         entry = Entry(row, stored.buffers[name], offset, *positions)
         entries.append(entry)
-        offset += len(entry.payload)
-    return Bundle(plan, tuple(entries), values.generator.bitgen.state)
+        offset += entry.data.nbytes
+    return Bundle(plan, tuple(entries), values.state_after)

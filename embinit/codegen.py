@@ -22,6 +22,8 @@ from embinit.spec import SPEC_VERSION
 if TYPE_CHECKING:
     from embinit.dialects.declared.emission import Emission
 
+#: Elements whose text is held at once.
+_PIECE = 1 << 16
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
 
 
@@ -40,12 +42,12 @@ def banner(bundle: Bundle, what: str) -> str:
     )
 
 
-def expected_header(bundle: Bundle) -> str:
-    """Return expected_<name>.h: the bits of every buffer, or with EMBINIT_CRC_ONLY defined its CRC32 alone."""
+def expected_header(bundle: Bundle) -> Iterator[str]:
+    """Yield expected_<name>.h in pieces: the bits of every buffer, or with EMBINIT_CRC_ONLY defined its CRC32 alone."""
     name = bundle.plan.model.name
     guard = f"EXPECTED_{name.upper()}_H"
     arrays = bundle.arrays
-    lines = [
+    yield _joined([
         banner(bundle, "golden vectors: define EMBINIT_CRC_ONLY to leave out the arrays"),
         f"#ifndef {guard}\n#define {guard}\n",
         "#include <stdint.h>\n",
@@ -57,15 +59,16 @@ def expected_header(bundle: Bundle) -> str:
         "};\n",
         *(f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u" for array in arrays),
         "\n#ifndef EMBINIT_CRC_ONLY",
-    ]
+    ])  # fmt: skip
     for array in arrays:
         unsigned = _UNSIGNED[array.data.itemsize]
-        lines.append(f"\n/* {_described(array)} */")
-        lines.append(f"static const {unsigned} expected_{name}_{array.identifier}[{array.count}] = {{")
-        lines.extend(_array_lines(array.data))
-        lines.append("};")
-    lines.append(f"\n#endif /* EMBINIT_CRC_ONLY */\n\n#endif /* {guard} */\n")
-    return "\n".join(lines)
+        yield f"\n/* {_described(array)} */\n"
+        yield f"static const {unsigned} expected_{name}_{array.identifier}[{array.count}] = {{\n"
+        flat = array.data.reshape(-1)
+        for start in range(0, flat.size, _PIECE):
+            yield _joined(_array_lines(flat[start : start + _PIECE]))
+        yield "};\n"
+    yield f"\n#endif /* EMBINIT_CRC_ONLY */\n\n#endif /* {guard} */\n"
 
 
 def _described(array: Array) -> str:
@@ -336,7 +339,10 @@ def _rows(bundle: Bundle) -> tuple[set[str], list[str], list[str]]:
 
 def _crc32(entry: Entry) -> int:
     """Return the CRC-32 of a buffer and, continued, of what is kept beside its codes."""
-    return zlib.crc32(b"".join(array.payload for array in entry.arrays))
+    crc32 = 0
+    for array in entry.arrays:
+        crc32 = zlib.crc32(array.view, crc32)
+    return crc32
 
 
 def _storage(row: Row) -> str:

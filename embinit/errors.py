@@ -1,11 +1,71 @@
-"""The one exception that bad input raises."""
+"""The one exception that bad input raises, and how its message shows what was received."""
 
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+from math import log10
+from reprlib import Repr
+
+#: The most characters that a message shows of one value.
+SHOWN = 60
 
 
 class EmbinitError(ValueError):
-    """Input that embinit cannot use: the message says what is wrong, what is allowed and what was received."""
+    r"""Input that embinit cannot use: the message says what is wrong, what is allowed and what was received.
+
+    As text it is one line: what a terminal would not print as a character, such as a line break, is escaped.
+
+    >>> print(EmbinitError("no layer a\n\x1b[31m"))
+    no layer a\n\x1b[31m
+    """
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
+
+
+def one_line(text: str) -> str:
+    """Return a text with escapes for all that a terminal would not print as a character."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def shortened(text: str, most: int = SHOWN) -> str:
+    """Return a text that may be long without its middle.
+
+    >>> shortened(30 * "abc")
+    'abcabcabcabcabcabcabcabcabca...bcabcabcabcabcabcabcabcabcabc'
+    """
+    half = (most - 3) // 2
+    return text if len(text) <= most else f"{text[:half]}...{text[half + 3 - most :]}"
+
+
+class _Repr(Repr):
+    """Shows a few elements of a few levels; what has no short form is cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, SHOWN, SHOWN
+
+    def repr_int(self, value: int, _level: int) -> str:
+        if value.bit_length() <= 128:
+            return repr(value)
+        return f"an integer of about {int(value.bit_length() * log10(2)) + 1} digits"
+
+    def repr_tuple(self, value: tuple[object, ...], level: int) -> str:
+        return self.repr_list(list(value), level)
+
+    def repr_instance(self, value: object, level: int) -> str:
+        return " ".join(super().repr_instance(value, level).split())
+
+
+_REPR = _Repr()
+
+
+def shown(value: object) -> str:
+    """Return a value as messages show it: as Python writes it, but never long, whatever it is.
+
+    >>> shown("odt"), shown(2**70), shown(10**400)
+    ("'odt'", '1180591620717411303424', 'an integer of about 401 digits')
+    """
+    return shortened(_REPR.repr(value))
 
 
 class NoWordsError(EmbinitError):
@@ -27,7 +87,9 @@ def nearest(name: object, known: Collection[str]) -> str:
     >>> nearest("in_feature", ["in_features", "out_features"])
     '; did you mean in_features?'
     """
-    close = get_close_matches(str(name).lower(), {name.lower(): name for name in known}, 1)
+    if not isinstance(name, str) or len(name) > SHOWN:
+        return ""
+    close = get_close_matches(name.lower(), {name.lower(): name for name in known}, 1)
     found = [each for each in known if each.lower() in close]
     return f"; did you mean {found[0]}?" if found else ""
 
@@ -40,4 +102,4 @@ def check_known(what: str, name: object, known: Collection[str]) -> None:
     embinit.errors.EmbinitError: mode must be one of fan_in, fan_out, got 'fan'; did you mean fan_in?
     """
     if not isinstance(name, str) or name not in known:
-        raise EmbinitError(f"{what} must be one of {listed(known)}, got {name!r}{nearest(name, known)}")
+        raise EmbinitError(f"{what} must be one of {listed(known)}, got {shown(name)}{nearest(name, known)}")

@@ -3,36 +3,42 @@
 import hashlib
 import io
 import json
-import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
 from embinit.errors import EmbinitError, check_known
+from embinit.files import Content, steady, write_file, write_files
 from embinit.plan import Plan
 
 MANIFEST = "manifest.json"
 
-FORMATS: dict[str, Callable[[Bundle], dict[str, bytes]]] = {
-    "npz": lambda bundle: {f"{_name(bundle)}.npz": npz(bundle)},
-    "h": lambda bundle: {f"expected_{_name(bundle)}.h": codegen.expected_header(bundle).encode()},
-    "bin": lambda bundle: {f"{_name(bundle)}.bin": bundle.payload},
+FORMATS: dict[str, Callable[[Bundle], dict[str, Content]]] = {
+    "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(bundle, file)},
+    "h": lambda bundle: {
+        f"expected_{_name(bundle)}.h": lambda file: file.writelines(map(str.encode, codegen.expected_header(bundle)))
+    },
+    "bin": lambda bundle: {
+        f"{_name(bundle)}.bin": lambda file: file.writelines(entry.view for entry in bundle.entries)
+    },
     "c": lambda bundle: {
-        f"{_name(bundle)}_init.h": codegen.init_header(bundle).encode(),
-        f"{_name(bundle)}_init.c": codegen.init_source(bundle).encode(),
+        f"{_name(bundle)}_init.h": _text(codegen.init_header(bundle)),
+        f"{_name(bundle)}_init.c": _text(codegen.init_source(bundle)),
     },
     "test": lambda bundle: {
-        f"test_{_name(bundle)}.c": codegen.unity_test(bundle).encode(),
-        f"check_{_name(bundle)}.c": codegen.plain_check(bundle).encode(),
+        f"test_{_name(bundle)}.c": _text(codegen.unity_test(bundle)),
+        f"check_{_name(bundle)}.c": _text(codegen.plain_check(bundle)),
     },
-    "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": safetensors(bundle)},
+    "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
 }
+#: Bytes of a file that are compared at once.
+_PIECE = 1 << 20
 #: What a model without C of its own lacks.
 CODE = ("c", "test")
 
@@ -50,67 +56,169 @@ def _name(bundle: Bundle) -> str:
     return bundle.plan.model.name
 
 
-def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> dict[str, bytes]:
-    """Write a plan's bundle into a directory and return its files; the same plan gives the same bytes.
+def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> dict[str, int]:
+    """Write a plan's bundle into a directory and return its files' names and sizes; the same plan gives the same bytes.
 
     Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
     little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
-    of that name; manifest.json comes with any. Raises EmbinitError when the directory cannot be written, or holds
-    another model's bundle; then nothing was.
+    of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
+    not is removed, unless it was changed. Raises EmbinitError when the directory cannot be written, or holds another
+    model's bundle; then nothing was.
     """
-    contents = render(plan, formats)
-    other = _held(Path(directory))
-    if other not in (None, plan.model.name):
+    return write(gather(plan), Path(directory), formats)
+
+
+def write(bundle: Bundle, directory: Path, formats: Iterable[str] | None = None) -> dict[str, int]:
+    """Write a bundle into a directory as `export` does."""
+    chosen = _chosen(bundle, formats)
+    sizes: dict[str, int] = {}
+
+    def measured(name: str, content: Content) -> Content:
+        def written(file: IO[bytes]) -> None:
+            content(file)
+            sizes[name] = file.seek(0, io.SEEK_END)
+
+        return written
+
+    write_files(
+        directory,
+        lambda: ((name, measured(name, content)) for name, content in _files(bundle, chosen)),
+        stale=lambda: _stale(directory, _name(bundle)),
+        seal=MANIFEST,
+    )
+    return sizes
+
+
+def _stale(directory: Path, name: str) -> list[str]:
+    """Return the files that a directory's manifest vouches for; EmbinitError where they are another model's."""
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        other, sums = str(manifest["model"]["name"]), dict(manifest["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
+    if other != name:
         raise EmbinitError(
             f"{directory}: holds the bundle of model {other!r}: export to another directory, or remove it"
         )
-    write_whole(contents, Path(directory))
-    return contents
+    return [file for file, digest in sums.items() if Path(file).name == file and _holds(directory / file, digest)]
 
 
-def _held(directory: Path) -> str | None:
-    """Return the name of the model whose bundle a directory holds; None where there is none that can be read."""
+def _holds(path: Path, digest: str) -> bool:
+    """Whether a file is there with the content that a SHA-256 stands for."""
     try:
-        return str(json.loads((directory / MANIFEST).read_text(encoding="utf-8"))["model"]["name"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        with path.open("rb") as file:
+            return _sum(file) == digest
+    except OSError:
+        return False
+
+
+def _sum(file: IO[bytes]) -> str:
+    """Return the SHA-256 of an open file."""
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> list[str]:
-    """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list."""
-    differences = []
-    for name, content in render(plan, formats).items():
+    """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list.
+
+    A bundle that is being written meanwhile is the old one or the new one.
+    """
+    bundle = gather(plan)
+    chosen = _chosen(bundle, formats)
+
+    def differences() -> list[str]:
+        found = (_difference(Path(directory) / name, content) for name, content in _files(bundle, chosen))
+        return [difference for difference in found if difference is not None]
+
+    return steady(Path(directory), MANIFEST, differences)
+
+
+def _difference(path: Path, content: Content) -> str | None:
+    """Return how a file differs from what its content would be, or None."""
+    with tempfile.TemporaryFile() as expected:
+        content(expected)
+        expected.seek(0)
         try:
-            found = (Path(directory) / name).read_bytes()
+            with path.open("rb") as found:
+                return None if _equal(found, expected) else f"{path.name}: differs"
         except OSError as error:
-            differences.append(f"{name}: cannot be read: {error.strerror}")
-            continue
-        if found != content:
-            differences.append(f"{name}: differs")
-    return differences
+            return f"{path.name}: cannot be read: {error.strerror}"
+
+
+def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
+    while True:
+        piece = one.read(_PIECE)
+        if piece != other.read(_PIECE):
+            return False
+        if not piece:
+            return True
 
 
 def render(plan: Plan, formats: Iterable[str] | None = None) -> dict[str, bytes]:
-    """Return the files of a bundle by name, the manifest last."""
+    """Return the files of a bundle by name, the manifest last, all of them in memory."""
     bundle = gather(plan)
+    return {name: _written(content) for name, content in _files(bundle, _chosen(bundle, formats))}
+
+
+def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
     chosen = default_formats(bundle) if formats is None else list(formats)
     for name in chosen:
         check_known("format", name, FORMATS)
-    contents = {name: content for key in FORMATS if key in chosen for name, content in FORMATS[key](bundle).items()}
-    sums = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    manifest = json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n"
-    return {**contents, MANIFEST: manifest.encode()}
+    return chosen
+
+
+def _files(bundle: Bundle, formats: Iterable[str]) -> Iterator[tuple[str, Content]]:
+    """Yield the names and contents of a bundle's files; the manifest comes last, with the sums of the others."""
+    chosen = set(formats)
+    sums: dict[str, str] = {}
+
+    def summed(name: str, content: Content) -> Content:
+        def written(file: IO[bytes]) -> None:
+            content(file)
+            sums[name] = _sum(file)
+
+        return written
+
+    for key in FORMATS:
+        if key in chosen:
+            for name, content in FORMATS[key](bundle).items():
+                yield name, summed(name, content)
+    yield MANIFEST, _text(json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n")
+
+
+def _bytes(content: bytes) -> Content:
+    return lambda file: file.write(content)
+
+
+def _text(content: str) -> Content:
+    return _bytes(content.encode())
+
+
+def _written(content: Content) -> bytes:
+    """Return what a content writes."""
+    file = io.BytesIO()
+    content(file)
+    return file.getvalue()
 
 
 def npz(bundle: Bundle) -> bytes:
     """Return an .npz of all arrays, uncompressed and without the time of day."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    return _written(lambda file: _write_npz(bundle, file))
+
+
+def _write_npz(bundle: Bundle, file: IO[bytes]) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for array in bundle.arrays:
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.ascontiguousarray(array.data), version=(1, 0), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{array.name}.npy"), member.getvalue())
-    return stream.getvalue()
+            head = io.BytesIO()
+            np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array.data))
+            member = zipfile.ZipInfo(f"{array.name}.npy")
+            member.file_size = head.tell() + array.data.nbytes  # says whether the archive needs sizes of 64 bits
+            with archive.open(member, "w") as stream:
+                stream.write(head.getvalue())
+                stream.write(array.view)
 
 
 def safetensors(bundle: Bundle) -> bytes:
@@ -124,59 +232,8 @@ def safetensors(bundle: Bundle) -> bytes:
     return bytes(save({array.name: np.ascontiguousarray(array.data) for array in bundle.arrays}))
 
 
-def write_whole(contents: Mapping[str, bytes], directory: Path) -> None:
-    """Write all files of a bundle or none.
-
-    A new directory appears by one rename. In an existing one the old manifest goes first and the new one comes last: a
-    bundle without a manifest is not whole.
-    """
-    with _staged(contents, directory) as staged:
-        if directory.exists():
-            (directory / MANIFEST).unlink(missing_ok=True)
-            _move_into(staged, contents, directory)
-        else:
-            staged.rename(directory)
-
-
-def write_files(contents: Mapping[str, bytes], directory: Path) -> None:
-    """Write files into a directory, each whole or not at all; the directory is made if it is not there."""
-    with _staged(contents, directory) as staged:
-        directory.mkdir(exist_ok=True)
-        _move_into(staged, contents, directory)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write one file, whole or not at all."""
-    with _staged({path.name: content}, path) as staged:
-        (staged / path.name).replace(path)
-
-
 def write_new(path: Path, text: str) -> None:
     """Write a file that is not there yet; one that is stays, and is an error."""
     if path.exists():
         raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
     write_file(path, text.encode())
-
-
-@contextmanager
-def _staged(contents: Mapping[str, bytes], directory: Path) -> Iterator[Path]:
-    """Write files to a new directory beside the one they are for; what is still there at the end is removed."""
-    parent = directory.absolute().parent
-    staged: Path | None = None
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=parent))
-        staged.chmod(0o755)
-        for name, content in contents.items():
-            (staged / name).write_bytes(content)
-        yield staged
-    except OSError as error:
-        raise EmbinitError(f"{directory}: cannot be written: {error.strerror}") from None
-    finally:
-        if staged is not None:
-            shutil.rmtree(staged, ignore_errors=True)
-
-
-def _move_into(staged: Path, names: Iterable[str], directory: Path) -> None:
-    for name in names:
-        (staged / name).replace(directory / name)

@@ -34,6 +34,11 @@ class Values:
     rounding: dict[str, Generator]
     generator: Generator
 
+    @property
+    def state_after(self) -> Any:
+        """The generator's state when all is drawn."""
+        return self.generator.state
+
 
 def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | None = None) -> Values:
     """Execute a plan, into the arrays of out if given, one of each buffer's shape and type.
@@ -70,7 +75,7 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
                 values.store_first_draw[row.name] = start
                 if row.store_draws:
                     values.rounding[row.name] = generator.copy()
-                    generator.skip(row.store_draws)
+                    generator.spend(row.store_draws)
     return values
 
 
@@ -91,7 +96,10 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> ND
     """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
     dtype = np.dtype(element) if row.codes is None else CODES
     if out is None:
-        return np.empty(row.shape, dtype)
+        try:
+            return np.empty(row.shape, dtype)
+        except (MemoryError, ValueError):
+            raise EmbinitError(f"{row.name}: memory has no room for its {row.size} values") from None
     array = out.get(row.name)
     if not isinstance(array, np.ndarray) or array.shape != row.shape or array.dtype != dtype:
         got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import Dialect, dialect_named
-from embinit.errors import EmbinitError, NoWordsError, check_known
+from embinit.errors import EmbinitError, NoWordsError, check_known, shown
 from embinit.initializers import (
     Broadcast,
     Constant,
@@ -31,7 +31,7 @@ class Generator:
 
     Parameters: bitgen, moved by every draw; dialect and target by name; multiply_add, "separate" or "fused", and libm,
     "double", "fdlibm" or "fdlibm-fused", where the build differs from the target's. `drawn` counts the words drawn so
-    far.
+    far; `state` is all that decides what is drawn next.
 
     >>> import numpy as np
     >>> from embinit import Generator, Xorshift32
@@ -154,6 +154,12 @@ class Generator:
         else:
             self._draw_tensor(distribution, out)
 
+    def copy(self) -> "Generator":
+        """Return an independent generator that stands where this one does."""
+        other = copy(self)
+        other.bitgen = self.bitgen.copy()
+        return other
+
     def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
         """Draw n booleans that are true with probability p, one word each.
 
@@ -162,7 +168,7 @@ class Generator:
         [True, False, True, False]
         """
         if not 0 <= p <= 1:
-            raise EmbinitError(f"p must be a probability from 0 to 1, got {p!r}")
+            raise EmbinitError(f"p must be a probability from 0 to 1, got {shown(p)}")
         out = np.empty(checked_uint("n", n, 63), np.bool_)
         self._count(self.dialect.sampler.bernoulli, p, out)
         return out
@@ -183,20 +189,31 @@ class Generator:
         else:
             indices[:] = [indices[i] for i in order.tolist()]
 
-    def advance(self, n: int) -> None:
-        """Skip n words of the stream."""
-        self.skip(n)
+    @property
+    def state(self) -> Any:
+        """The state of the bit generator: assign it to another generator to continue there.
 
-    def skip(self, n: int) -> None:
-        """Pass over n words that something else draws, such as stochastic rounding."""
+        Where a normal value is pending, as in dialect torch after an odd number of normal values fewer than 16, that is
+        part of it: {"bit_generator": state, "pending_normal": value}, the value before its mean and deviation.
+        """
+        if math.isnan(self.pending):
+            return self.bitgen.state
+        return {"bit_generator": self.bitgen.state, "pending_normal": self.pending}
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        pending = state if isinstance(state, dict) else {"bit_generator": state, "pending_normal": math.nan}
+        self.bitgen.state, self.pending = pending["bit_generator"], float(pending["pending_normal"])
+
+    def advance(self, n: int) -> None:
+        """Move to the word n further on, to draw on from there: a pending normal value is dropped."""
+        self.spend(n)
+        self.pending = math.nan
+
+    def spend(self, n: int) -> None:
+        """Let n words go to another use, such as rounding; a pending normal value stays."""
         self.bitgen.advance(n)
         self.drawn += n
-
-    def copy(self) -> Self:
-        """Return an independent generator that will draw the same values."""
-        other = copy(self)
-        other.bitgen = self.bitgen.copy()
-        return other
 
     def _draw_tensor(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out as a tensor of its own, for which some dialects start their stream again."""
@@ -259,7 +276,9 @@ def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
 
 def _fan(what: str, value: int | None) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise EmbinitError(f"{what} must be a positive integer for an initializer that scales variance, got {value!r}")
+        raise EmbinitError(
+            f"{what} must be a positive integer for an initializer that scales variance, got {shown(value)}"
+        )
     return int(value)
 
 

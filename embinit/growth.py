@@ -8,24 +8,30 @@ Yuan et al., "Accelerated Training via Incrementally Growing Neural Networks", 2
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError, check_known
+from embinit.dialects import Dialect, dialect_named
+from embinit.errors import EmbinitError, check_known, listed
 from embinit.fill import fill
 from embinit.generator import Generator
-from embinit.initializers import Constant, Distribution, Normal, Uniform, check_finite
+from embinit.initializers import Constant, Distribution, Initializer, Normal, Sparse, TruncNormal, Uniform, check_finite
 from embinit.layers import Layer, Norm, Stored, Weighted, check_size
 from embinit.model import Description
 from embinit.plan import plan
 
 Array = NDArray[np.float32]
+#: The name of an initializer, or an Initializer.
+HowDrawn = str | Initializer
 
 STRATEGIES = ("default_vt", "vt_constraint_old_shape", "vt_constraint_new_shape")
-INITIALIZERS = ("copy_uniform", "copy_normal", "kaiming", "kaiming_normal", "zeros")
+#: Initializers as GroMo names them; any other name is one of the model's dialect.
+INITIALIZERS = ("copy_uniform", "copy_normal", "kaiming", "kaiming_normal", "zeros", "lecun_normal")
+#: What stands in for an initializer that copies a variance, where there is none to copy.
+WITHOUT_VARIANCE = {"copy_uniform": "kaiming", "copy_normal": "kaiming_normal"}
 PAIRINGS = ("vv_z_negz",)
 #: What a batch norm has seen of the layer before it, in the buffers of a device.
 STATISTICS = ("running_mean", "running_var")
@@ -102,7 +108,7 @@ class Growth:
     @property
     def state_after(self) -> Any:
         """The generator's state behind the last draw."""
-        return self.generator.bitgen.state
+        return self.generator.state
 
 
 def grow(
@@ -111,7 +117,7 @@ def grow(
     layer: str,
     extension: int,
     strategy: str | None = "default_vt",
-    initializer: str | tuple[str, str] = "copy_uniform",
+    initializer: HowDrawn | tuple[HowDrawn, HowDrawn] = "copy_uniform",
     pairing: str | None = None,
     noise_ratio: float = 0.001,
     gain: float = 1.0,
@@ -120,8 +126,9 @@ def grow(
     """Add neurons to a layer, and inputs for them to the next layer that has weights.
 
     values: the device's buffers by name as they are when it grows; running_mean and running_var of a batch norm may be
-    among them. strategy: how existing weights are rescaled; None leaves them. initializer: of the new weights; two of
-    them are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes new neurons cancel in pairs,
+    among them. strategy: how existing weights are rescaled; None leaves them. initializer: of the new weights, a
+    name of INITIALIZERS, one of the dialect's, or an Initializer, which gets the fans of the grown layer; two of them
+    are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes new neurons cancel in pairs,
     but for normal noise of noise_ratio times the deviation of second's new weights. gain: the vt_constraint ones aim at
     variance gain^2 / fan_in. generator: the stream to draw from, as an earlier step left it; by default the
     model's own, behind its init. Raises EmbinitError for what the model or the values do not allow.
@@ -157,7 +164,7 @@ def grow_layers(
     extension: int,
     generator: Generator,
     strategy: str | None = "default_vt",
-    initializer: str | tuple[str, str] = "copy_uniform",
+    initializer: HowDrawn | tuple[HowDrawn, HowDrawn] = "copy_uniform",
     pairing: str | None = None,
     noise_ratio: float = 0.001,
     gain: float = 1.0,
@@ -166,23 +173,26 @@ def grow_layers(
 
     Draws second's extension, first's, and that of first's bias; then the noise.
     """
-    input_init, output_init = _checked_options(extension, initializer, pairing, noise_ratio)
+    dialect = generator.dialect
+    input_init, output_init = _checked_options(dialect, extension, initializer, pairing, noise_ratio)
     if first.outputs != second.inputs:
         raise EmbinitError(f"second must have the {first.outputs} outputs of first as its inputs, got {second.inputs}")
     alpha, beta = factors(first, second, extension, strategy, gain)
     first, second = first.rescaled(alpha), second.rescaled(beta)
-    fan_in = (second.inputs + extension) * second.receptive
-    output_fan_in = first.inputs * first.receptive
+    input_fans = (second.inputs + extension) * second.receptive, second.outputs * second.receptive
+    output_fans = first.inputs * first.receptive, (first.outputs + extension) * first.receptive
 
-    def drawn(reference: Array, axis: int, init: str, fan_in: int, mirror: float) -> Array:
-        shape = [*reference.shape[:axis], extension, *reference.shape[axis + 1 :]]
-        return _extension(generator, spread(init, reference, fan_in), shape, axis, mirror if pairing else None)
+    def planned(reference: Array, axis: int, init: HowDrawn, fans: tuple[int, int], mirror: float) -> _Extension:
+        shape = (*reference.shape[:axis], extension, *reference.shape[axis + 1 :])
+        return _Extension.of(dialect, init, reference, shape, axis, fans, mirror if pairing else None)
 
-    if generator.dialect.construction_draws:
-        generator.advance(extension * (output_fan_in + second.outputs * second.receptive + (first.bias is not None)))
-    input_weight = drawn(second.weight, second.in_axis, input_init, fan_in, -1.0)
-    output_weight = drawn(first.weight, first.out_axis, output_init, output_fan_in, 1.0)
-    output_bias = None if first.bias is None else drawn(first.bias, 0, output_init, output_fan_in, 1.0)
+    inputs = planned(second.weight, second.in_axis, input_init, input_fans, -1.0)
+    outputs = planned(first.weight, first.out_axis, output_init, output_fans, 1.0)
+    biases = None if first.bias is None else planned(first.bias, 0, output_init, output_fans, 1.0)
+    if dialect.construction_draws:
+        generator.spend(extension * (output_fans[0] + input_fans[1] + (first.bias is not None)))
+    input_weight, output_weight = inputs.drawn(generator), outputs.drawn(generator)
+    output_bias = None if biases is None else biases.drawn(generator)
     if pairing and noise_ratio:
         noise = np.empty_like(input_weight)
         generator.normal(0.0, 1.0, noise)
@@ -242,13 +252,21 @@ def spread(initializer: str, reference: Array | None, fan_in: int) -> Distributi
     """
     check_known("initializer", initializer, INITIALIZERS)
     found = 0.0 if reference is None else variance(reference)
-    if initializer == "zeros":
-        return Constant(0.0)
-    if initializer == "copy_normal" and found:
-        return Normal(0.0, math.sqrt(found))
-    if initializer == "kaiming_normal":
-        return Normal(0.0, math.sqrt(2.0 / fan_in))
-    bound = math.sqrt(3.0 * found if initializer == "copy_uniform" and found else 6.0 / fan_in)
+    match initializer if found else WITHOUT_VARIANCE.get(initializer, initializer):
+        case "copy_uniform":
+            return _symmetric(math.sqrt(3.0 * found))
+        case "copy_normal":
+            return Normal(0.0, math.sqrt(found))
+        case "kaiming":
+            return _symmetric(math.sqrt(6.0 / fan_in))
+        case "kaiming_normal":
+            return Normal(0.0, math.sqrt(2.0 / fan_in))
+        case "lecun_normal":
+            return Normal(0.0, math.sqrt(1.0 / fan_in))
+    return Constant(0.0)
+
+
+def _symmetric(bound: float) -> Uniform:
     return Uniform(-bound, bound)
 
 
@@ -279,20 +297,55 @@ def behind_init(model: Description) -> Generator:
     return fill(plan(model)).generator
 
 
-def _extension(
-    generator: Generator, distribution: Distribution, shape: list[int], axis: int, mirror: float | None
-) -> Array:
-    """Draw a tensor; with mirror, 1 or -1, only its first half along an axis, repeated by the second with that sign."""
-    out = np.empty(shape, np.float32)
-    fresh = out if mirror is None else np.split(out, 2, axis)[0]
-    flat = np.empty(fresh.size, np.float32)
-    run = flat.size if fresh.flags.c_contiguous else generator.dialect.sampler.strided_run or flat.size
-    for start in range(0, flat.size, run):
-        generator.draw(generator.dialect.distribution(distribution, 1, 1), flat[start : start + run])
-    fresh[...] = flat.reshape(fresh.shape)
-    if mirror is not None:
-        np.split(out, 2, axis)[1][...] = fresh * np.float32(mirror)
-    return out
+@dataclass(frozen=True)
+class _Extension:
+    """How a tensor of new weights is drawn.
+
+    mirror, 1 or -1: only the first half along an axis is drawn, and the second half repeats it with that sign.
+    run: how many elements are drawn at a time.
+    """
+
+    distribution: Distribution
+    shape: tuple[int, ...]
+    axis: int
+    mirror: float | None
+    run: int
+
+    @classmethod
+    def of(
+        cls,
+        dialect: Dialect,
+        init: HowDrawn,
+        reference: Array,
+        shape: tuple[int, ...],
+        axis: int,
+        fans: tuple[int, int],
+        mirror: float | None,
+    ) -> "_Extension":
+        """Return the extension of a reference; what the dialect cannot draw is an error."""
+        fresh = shape if mirror is None else (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
+        given = spread(init, reference, fans[0]) if isinstance(init, str) else init
+        distribution, run = dialect.distribution(*dialect.meaning(given, fresh, fans)), math.prod(fresh)
+        if fresh != shape and math.prod(shape[:axis]) > 1 and dialect.sampler.strided_run:
+            if isinstance(distribution, TruncNormal | Sparse):
+                raise EmbinitError(
+                    f"initializer {distribution} does not go with pairing in dialect {dialect.name}: "
+                    "the half of a tensor that it fills does not lie in one piece; use uniform or normal, or no pairing"
+                )
+            run = dialect.sampler.strided_run if isinstance(distribution, Normal) else run
+        return cls(distribution, shape, axis, mirror, run)
+
+    def drawn(self, generator: Generator) -> Array:
+        """Draw the tensor."""
+        out = np.empty(self.shape, np.float32)
+        fresh = out if self.mirror is None else np.split(out, 2, self.axis)[0]
+        flat = np.empty(fresh.size, np.float32)
+        for start in range(0, flat.size, self.run or 1):
+            generator.draw(self.distribution, flat[start : start + self.run])
+        fresh[...] = flat.reshape(fresh.shape)
+        if self.mirror is not None:
+            np.split(out, 2, self.axis)[1][...] = fresh * np.float32(self.mirror)
+        return out
 
 
 def _extended(layer: Weights, axis: int, weight: Array, bias: Array | None) -> Weights:
@@ -302,15 +355,18 @@ def _extended(layer: Weights, axis: int, weight: Array, bias: Array | None) -> W
 
 
 def _checked_options(
-    extension: int, initializer: str | tuple[str, str], pairing: str | None, noise_ratio: float
-) -> tuple[str, str]:
-    """Return the initializers of the input and of the output extension."""
+    dialect: Dialect,
+    extension: int,
+    initializer: HowDrawn | tuple[HowDrawn, HowDrawn],
+    pairing: str | None,
+    noise_ratio: float,
+) -> list[HowDrawn]:
+    """Return the initializers of the input and of the output extension: names of INITIALIZERS, or Initializers."""
     check_size("extension", extension)
-    names = (initializer, initializer) if isinstance(initializer, str) else tuple(initializer)
-    if len(names) != 2:
-        raise EmbinitError(f"initializer must be one name, or two for inputs and outputs, got {initializer!r}")
-    for name in names:
-        check_known("initializer", name, INITIALIZERS)
+    pair = [*initializer] if isinstance(initializer, tuple | list) else [initializer, initializer]
+    if len(pair) != 2:
+        raise EmbinitError(f"initializer must be one, or two for inputs and outputs, got {len(pair)}")
+    how = [_initializer(dialect, each) for each in pair]
     if pairing is not None:
         check_known("pairing", pairing, PAIRINGS)
         if extension % 2:
@@ -318,7 +374,26 @@ def _checked_options(
     check_finite("noise_ratio", noise_ratio)
     if noise_ratio < 0:
         raise EmbinitError(f"noise_ratio must not be negative, got {noise_ratio!r}")
-    return names
+    return how
+
+
+def _initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
+    """Return a name of INITIALIZERS as it is, and what another name stands for in a dialect."""
+    if isinstance(given, Initializer):
+        return given
+    if not isinstance(given, str):
+        raise EmbinitError(
+            "initializer must be a name or an Initializer such as embinit.initializers.he_uniform(), "
+            f"got a {type(given).__name__}"
+        )
+    if given in INITIALIZERS:
+        return given
+    check_known("initializer", given, [*INITIALIZERS, *dialect.named])
+    factory = dialect.named[given]
+    needed = [name for name, parameter in signature(factory).parameters.items() if parameter.default is parameter.empty]
+    if needed:
+        raise EmbinitError(f"initializer {given} needs its {listed(needed)}: give embinit.initializers.{given}(...)")
+    return factory()
 
 
 @dataclass(frozen=True)
@@ -421,7 +496,8 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
     if sizes.count(neurons) != 1:
-        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {size}")
+        got = sizes if len(sizes) > 1 else size
+        raise EmbinitError(f"layer {norm.name!r}: {name} must have one size of {neurons} to grow with them, got {got}")
     sizes[sizes.index(neurons)] += extension
     changed: dict[str, Any] = {name: sizes if isinstance(size, list | tuple) else sizes[0]}
     return replace(norm, **changed)

@@ -2,7 +2,7 @@
 
 import re
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 RESERVED = frozenset(
     """
@@ -29,9 +29,10 @@ def check_identifier(what: str, name: object) -> None:
     """
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or len(name) > MAX_LENGTH:
         raise EmbinitError(
-            f"{what} must be a C identifier (a letter, then letters, digits and _, at most {MAX_LENGTH}), got {name!r}"
+            f"{what} must be a C identifier (a letter, then letters, digits and _, at most {MAX_LENGTH}), "
+            f"got {shown(name)}"
         )
     if name in RESERVED:
-        raise EmbinitError(f"{what} must not be a reserved word of C or C++, got {name!r}")
+        raise EmbinitError(f"{what} must not be a reserved word of C or C++, got {shown(name)}")
     if name.startswith("embinit"):
-        raise EmbinitError(f"{what} must not start with 'embinit', which the C library uses, got {name!r}")
+        raise EmbinitError(f"{what} must not start with 'embinit', which the C library uses, got {shown(name)}")

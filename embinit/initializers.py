@@ -13,19 +13,43 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 
 Mode = Literal["fan_in", "fan_out", "fan_avg"]
 Shape = Literal["uniform", "normal", "truncated_normal"]
 
 
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
+#: The most elements along an axis.
+MAX_SIZE = 2**31 - 1
 
 
-def check_finite(what: str, value: object) -> None:
-    """Raise EmbinitError unless value is a real number that float32 can hold, rounded."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(float(value)) <= FLOAT32_MAX:
-        raise EmbinitError(f"{what} must be a finite float32 number, got {value!r}")
+def check_finite(what: str, value: object) -> float:
+    """Return a real number, of whatever type, as a float; one that float32 cannot hold, rounded, is an error."""
+    try:
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not abs(number) <= FLOAT32_MAX:
+        raise EmbinitError(f"{what} must be a finite float32 number, got {shown(value)}")
+    return number
+
+
+def set_finite(initializer: object, *names: str) -> None:
+    """Make floats of parameters of a frozen initializer, each a finite float32 when rounded."""
+    for name in names:
+        object.__setattr__(initializer, name, check_finite(name, getattr(initializer, name)))
+
+
+def frozen(value: Any) -> Any:
+    """Return lists and arrays, nested ones too, as tuples: nobody can change those later.
+
+    >>> frozen([[1, 2], np.array([3, 4])])
+    ((1, 2), (3, 4))
+    """
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True)
@@ -33,8 +57,7 @@ class Finite:
     """Parameters that float32 can hold, rounded."""
 
     def __post_init__(self) -> None:
-        for parameter in fields(self):
-            check_finite(parameter.name, getattr(self, parameter.name))
+        set_finite(self, *(parameter.name for parameter in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -92,9 +115,11 @@ class TruncNormal(Finite):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not np.float32(self.stddev) > 0:
-            raise EmbinitError(f"stddev must be positive in float32 to be cut at low and high, got {self.stddev!r}")
+            raise EmbinitError(
+                f"stddev must be positive in float32 to be cut at low and high, got {shown(self.stddev)}"
+            )
         if not self.low <= self.high:
-            raise EmbinitError(f"low must not exceed high, got {self.low!r} and {self.high!r}")
+            raise EmbinitError(f"low must not exceed high, got {shown(self.low)} and {shown(self.high)}")
 
     def __str__(self) -> str:
         return f"trunc_normal({self.mean:.9g}, {self.stddev:.9g}, {self.low:.9g}, {self.high:.9g})"
@@ -106,6 +131,9 @@ class Shaped:
 
     shape: tuple[int, ...] | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", frozen(self.shape))
+
 
 @dataclass(frozen=True)
 class Sparse(Shaped):
@@ -115,12 +143,12 @@ class Sparse(Shaped):
     stddev: float
 
     def __post_init__(self) -> None:
-        check_finite("sparsity", self.sparsity)
-        check_finite("stddev", self.stddev)
+        super().__post_init__()
+        set_finite(self, "sparsity", "stddev")
         if not 0 <= self.sparsity <= 1:
-            raise EmbinitError(f"sparsity must be from 0 to 1, got {self.sparsity!r}")
+            raise EmbinitError(f"sparsity must be from 0 to 1, got {shown(self.sparsity)}")
         if self.stddev < 0:
-            raise EmbinitError(f"stddev must not be negative, got {self.stddev!r}")
+            raise EmbinitError(f"stddev must not be negative, got {shown(self.stddev)}")
         _check_matrix(self)
 
     def __str__(self) -> str:
@@ -132,6 +160,7 @@ class Eye(Shaped):
     """1 on the diagonal of a matrix and 0 elsewhere; no draw."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_matrix(self)
 
     def __str__(self) -> str:
@@ -145,8 +174,9 @@ class Dirac(Shaped):
     groups: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.groups, bool) or not isinstance(self.groups, int) or self.groups < 1:
-            raise EmbinitError(f"groups must be a positive integer, got {self.groups!r}")
+            raise EmbinitError(f"groups must be a positive integer, got {shown(self.groups)}")
         if self.shape is not None and (not 3 <= len(self.shape) <= 5 or self.shape[0] % self.groups):
             needed = f"3 to 5 axes, the first a multiple of groups = {self.groups}"
             raise EmbinitError(f"{self} needs a tensor of {needed}, got shape {list(self.shape)}")
@@ -162,6 +192,15 @@ class PaddedNormal(Shaped):
     mean: float
     stddev: float
     padding_idx: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        set_finite(self, "mean", "stddev")
+        _check_matrix(self)
+        rows = MAX_SIZE if self.shape is None else self.shape[0]
+        row = self.padding_idx
+        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < rows:
+            raise EmbinitError(f"padding_idx must be an integer from 0 to {rows - 1}, got {shown(row)}")
 
     def __str__(self) -> str:
         return f"normal({self.mean:.9g}, {self.stddev:.9g}), 0 in row {self.padding_idx}"
@@ -181,13 +220,15 @@ class Broadcast:
     def __post_init__(self) -> None:
         try:
             base = np.asarray(self.base)
-        except ValueError:
+        except (ValueError, OverflowError):
             base = np.empty(0)
         if base.dtype.kind not in "iuf" or not base.size:
-            raise EmbinitError(f"base must be a number or nested lists of numbers with one shape, got {self.base!r}")
+            raise EmbinitError(
+                f"base must be a number or nested lists of numbers with one shape, got {shown(self.base)}"
+            )
         for value in base.ravel():
             check_finite("base", value.item())
-        object.__setattr__(self, "base", _tuples(base.tolist()))
+        object.__setattr__(self, "base", frozen(base.tolist()))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -196,10 +237,6 @@ class Broadcast:
 
     def __str__(self) -> str:
         return f"broadcast({list(self.shape)})"
-
-
-def _tuples(nested: Any) -> Any:
-    return tuple(map(_tuples, nested)) if isinstance(nested, list) else nested
 
 
 @dataclass(frozen=True)
@@ -216,15 +253,17 @@ class VarianceScaling:
     axes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        check_finite("scale", self.scale)
-        check_finite("gain", self.gain)
+        set_finite(self, "scale", "gain")
+        object.__setattr__(self, "axes", frozen(self.axes))
         if self.scale < 0:
-            raise EmbinitError(f"scale must not be negative, got {self.scale!r}")
+            raise EmbinitError(f"scale must not be negative, got {shown(self.scale)}")
         check_known("mode", self.mode, get_args(Mode))
         check_known("distribution", self.distribution, get_args(Shape))
+        if self.axes is not None and (not isinstance(self.axes, tuple) or len(self.axes) != 2):
+            raise EmbinitError(f"axes must be in_axis and out_axis, got {shown(self.axes)}")
         for what, axis in zip(("in_axis", "out_axis"), self.axes or (), strict=False):
             if isinstance(axis, bool) or not isinstance(axis, int):
-                raise EmbinitError(f"{what} must be an integer, got {axis!r}")
+                raise EmbinitError(f"{what} must be an integer, got {shown(axis)}")
 
     def __str__(self) -> str:
         axes = ", in_axis={}, out_axis={}".format(*self.axes) if self.axes else ""
@@ -451,6 +490,13 @@ def lecun_normal() -> Initializer:
     """
     return VarianceScaling(1.0, "fan_in", "truncated_normal")
 
+
+#: Names that frameworks have and that no dialect can: why, and what to use instead.
+WITHOUT_BITS = dict.fromkeys(
+    ("orthogonal", "orthogonal_", "delta_orthogonal", "Orthogonal"),
+    "orthogonal has no bits of its own: a framework takes the QR decomposition of the LAPACK that it was built with; "
+    "use xavier_uniform, xavier_normal or kaiming_normal",
+)
 
 #: The names a model file may write as weight_init, beside "default".
 BY_NAME = {

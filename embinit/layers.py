@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
-from embinit.initializers import Initializer, ones, zeros
+from embinit.initializers import MAX_SIZE, Initializer, frozen, ones, zeros
 
-MAX_SIZE = 2**31 - 1
+#: NumPy before 2.0 has no array of more.
+MAX_AXES = 32
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,14 @@ class Layer:
         return type(self).__name__
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, frozen(getattr(self, field.name)))
         try:
             if self.name != "":
                 check_identifier("name", self.name)
             self._check()
         except EmbinitError as error:
-            raise EmbinitError(f"layer {self.name or self.type!r}: {error}") from None
+            raise EmbinitError(f"layer {shown(self.name or self.type)}: {error}") from None
 
     def _check(self) -> None:
         for field in fields(self):
@@ -116,7 +119,7 @@ class Weighted(Stored):
         for what in ("weight_init", "bias_init"):
             given = getattr(self, what)
             if given is not None and not isinstance(given, Initializer):
-                raise EmbinitError(f"{what} must be an initializer, got {given!r}")
+                raise EmbinitError(f"{what} must be an initializer, got {shown(given)}")
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -167,11 +170,11 @@ class Convolution(Weighted):
     def _check(self) -> None:
         super()._check()
         axes = len(self.kernel_axes)
-        sizes = self.kernel_size if isinstance(self.kernel_size, list | tuple) else [self.kernel_size] * axes
+        sizes = self.kernel_size if isinstance(self.kernel_size, tuple) else [self.kernel_size] * axes
         for size in sizes:
             check_size("kernel_size", size)
         if len(sizes) != axes:
-            raise EmbinitError(f"kernel_size must be a number or {axes} of them, got {self.kernel_size!r}")
+            raise EmbinitError(f"kernel_size must be a number or {axes} of them, got {shown(self.kernel_size)}")
         for what in ("in_channels", "out_channels"):
             if getattr(self, what) % self.groups:
                 raise EmbinitError(f"groups must divide {what} = {getattr(self, what)}, got {self.groups}")
@@ -184,7 +187,7 @@ class Convolution(Weighted):
             outputs //= self.groups
         else:
             inputs //= self.groups
-        sizes = kernel if isinstance(kernel, list | tuple) else [kernel] * len(self.kernel_axes)
+        sizes = kernel if isinstance(kernel, list | tuple) else (kernel,) * len(self.kernel_axes)
         return {
             "out": outputs,
             "in": inputs,
@@ -272,7 +275,7 @@ class Embedding(Stored):
         super()._check()
         row, rows = self.padding_idx, self.num_embeddings
         if row is not None and (isinstance(row, bool) or not isinstance(row, int) or not -rows <= row < rows):
-            raise EmbinitError(f"padding_idx must be an integer from {-rows} to {rows - 1}, got {row!r}")
+            raise EmbinitError(f"padding_idx must be an integer from {-rows} to {rows - 1}, got {shown(row)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,7 +352,7 @@ class LSTM(Recurrent):
         super()._check()
         size = self.proj_size
         if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < self.hidden_size:
-            raise EmbinitError(f"proj_size must be an integer from 0 to {self.hidden_size - 1}, got {size!r}")
+            raise EmbinitError(f"proj_size must be an integer from 0 to {self.hidden_size - 1}, got {shown(size)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -381,8 +384,8 @@ class LayerNorm(Norm):
 
     def _check(self) -> None:
         super()._check()
-        if isinstance(self.normalized_shape, list | tuple) and not self.normalized_shape:
-            raise EmbinitError("normalized_shape must have at least one size, got []")
+        if not 1 <= len(self.shape) <= MAX_AXES:
+            raise EmbinitError(f"normalized_shape must have 1 to {MAX_AXES} sizes, got {len(self.shape)}")
         for size in self.shape:
             check_size("normalized_shape", size)
 
@@ -457,6 +460,9 @@ class DrawFree(Layer):
     )  # fmt: skip
     kind: str
 
+    def _check(self) -> None:
+        check_known("type", self.kind, DRAW_FREE)
+
     @property
     def type(self) -> str:
         """The layer's type, as a model file writes it."""
@@ -480,13 +486,13 @@ DRAW_FREE = (
 def check_size(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is an integer from 1 to MAX_SIZE."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
-        raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {value!r}")
+        raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {shown(value)}")
 
 
 def check_bool(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is True or False."""
     if not isinstance(value, bool):
-        raise EmbinitError(f"{what} must be true or false, got {value!r}")
+        raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
 
 
 def layer_class(layer_type: str) -> type[Layer]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from math import prod
 from re import fullmatch
 from typing import Any, NamedTuple, Protocol
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Native
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.fill import draw, fill, generator_of
 from embinit.formats import FLOATS
 from embinit.generator import Generator
@@ -30,6 +30,8 @@ from embinit.threads import each, thread_count
 
 #: Elements of a batch: a few megabytes, which stay in the cache while they are measured.
 BATCH = 2**18
+#: About the memory that a report needs for each seed.
+SEED_BYTES = 300
 #: The samplers whose kernels fill several arrays from as many generators where an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 
@@ -74,6 +76,9 @@ def init_many(
     >>> [(seed, values["fc.bias"].tolist()) for seed, values in init_many(model, range(42, 44))]
     [(42, [-0.550189733505249]), (43, [0.00921487808227539])]
     """
+    for part in seeds.parts if isinstance(seeds, Seeds) else [seeds] if isinstance(seeds, range) else []:
+        for end in (*part[:1], *part[-1:]):
+            _check(model, end)
     work, planned = _measured if statistics else _drawn, plan(model)
     size = max(1, BATCH // max(1, sum(row.size for row in planned.rows)))
     batches = _batches(_checked(model, seeds), size)
@@ -87,12 +92,16 @@ def init_many(
         line.clear()
 
 
-def _checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
+def _check(model: Description, seed: int) -> None:
     dialect = dialect_named(model.dialect)
+    dialect.check_seed(seed)
+    if seed == dialect.no_seed:
+        raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")
+
+
+def _checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
     for seed in seeds:
-        dialect.check_seed(seed)
-        if seed == dialect.no_seed:
-            raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")
+        _check(model, seed)
         yield seed
 
 
@@ -156,7 +165,7 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     for action, row in plan.events:
         if action is Action.ROUND:
             for generator in generators if row.store_draws else ():
-                generator.skip(row.store_draws)
+                generator.spend(row.store_draws)
             continue
         stack = stacks[row.name] = np.empty((len(seeds), *row.shape), element if row.codes is None else "int64")
         if together is not None and row.codes is None and row.draws == row.size:
@@ -277,6 +286,11 @@ def seed_report(model: Description, seeds: Iterable[int], progress: bool = False
     >>> report.duplicates
     [[0, 4294967295]]
     """
+    if isinstance(seeds, Sequence) and len(seeds) * SEED_BYTES > model.memory_limit:
+        raise EmbinitError(
+            f"a report of {len(seeds)} seeds takes about {len(seeds) * SEED_BYTES} bytes, more than memory_limit = "
+            f"{model.memory_limit}; take fewer seeds at a time, or raise memory_limit in [model]"
+        )
     drawn = {row.name for row in plan(model).rows if row.draws != 0}
     groups: dict[bytes, list[int]] = {}
     buffers: dict[str, Extremes] = {}
@@ -307,21 +321,39 @@ def _value(pair: tuple[float, int]) -> float:
     return pair[0]
 
 
+class Seeds(Sequence[int]):
+    """The numbers of several ranges, one range after the other, of which memory holds only the ends."""
+
+    def __init__(self, parts: Sequence[range]) -> None:
+        self.parts = parts
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[int]:
+        return chain.from_iterable(self.parts)
+
+    def __getitem__(self, i: Any) -> Any:
+        return next(islice(self, i, None))
+
+
 def parse_seeds(text: str) -> Sequence[int]:
     """Return the seeds of a list of numbers and ranges.
 
     >>> parse_seeds("0-999")
     range(0, 1000)
-    >>> parse_seeds("3,7-9")
+    >>> list(parse_seeds("3,7-9"))
     [3, 7, 8, 9]
     """
     ranges = []
     for part in text.split(","):
-        match = fullmatch(r"\s*(-?\d+)(?:-(-?\d+))?\s*", part)
+        match = fullmatch(r"\s*(-?\d{1,40})(?:-(-?\d{1,40}))?\s*", part)
         if match is None:
-            raise EmbinitError(f"seeds must be numbers and ranges such as 0-999,4294967295, got {part!r}")
+            raise EmbinitError(f"seeds must be numbers and ranges such as 0-999,4294967295, got {shown(part)}")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise EmbinitError(f"a range of seeds must not fall, got {part!r}")
+            raise EmbinitError(f"a range of seeds must not fall, got {shown(part)}")
         ranges.append(range(first, last + 1))
-    return ranges[0] if len(ranges) == 1 else [seed for part in ranges for seed in part]
+    if sum(each.stop - each.start for each in ranges) > sys.maxsize:
+        raise EmbinitError(f"seeds must be at most {sys.maxsize} numbers, got {shown(text)}")
+    return ranges[0] if len(ranges) == 1 else Seeds(ranges)

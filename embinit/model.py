@@ -2,12 +2,13 @@
 
 import math
 import secrets
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, naming, parameters_of
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
@@ -17,6 +18,8 @@ from embinit.samplers import Codes
 from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
 DEFAULT_MEMORY_LIMIT = 2**30
+#: The most buffers of a model, which bounds the memory that a plan takes.
+MAX_BUFFERS = 2**16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,15 +101,16 @@ class Description:
         if self.rand is not None:
             check_known("rand", self.rand, RANDS)
         dialect.start(self.seed, self.rand_family)
-        if not self.layers:
+        self._check_memory_limit()
+        layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
+        if not layers:
             raise EmbinitError("a model must have at least one layer, got none")
-        if not all(isinstance(layer, Layer) for layer in self.layers):
+        if not all(isinstance(layer, Layer) for layer in layers):
             raise EmbinitError(
-                f"layers must be layers such as Linear(in_features=2, out_features=1), got {self.layers!r}"
+                f"layers must be layers such as Linear(in_features=2, out_features=1), got {shown(self.layers)}"
             )
         named = [
-            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}")
-            for i, layer in enumerate(self.layers)
+            layer if layer.name else replace(layer, name=f"{layer.type.lower()}{i}") for i, layer in enumerate(layers)
         ]
         object.__setattr__(self, "layers", tuple(named))
         seen: set[str] = set()
@@ -114,8 +118,7 @@ class Description:
             if layer.name in seen:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
-        object.__setattr__(self, "tensors", tuple(self._tensor(*each) for each in parameters_of(dialect, named)))
-        self._check_memory()
+        object.__setattr__(self, "tensors", self._checked_tensors())
 
     @property
     def arithmetic(self) -> str:
@@ -150,29 +153,47 @@ class Description:
         dialect = dialect_named(self.dialect)
         return dialect.sampler.bound(dialect.distribution(initializer, fan_in, fan_out), self.build)
 
-    def _tensor(self, layer: Layer, parameter: Parameter) -> Tensor:
-        """Return the buffer of a layer's parameter, or raise EmbinitError where it cannot be drawn or held."""
-        with naming(layer):
-            distribution = self.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
-            return _tensor(dialect_named(self.dialect), layer, parameter, distribution)
+    def _check_memory_limit(self) -> None:
+        limit = self.memory_limit
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= sys.maxsize:
+            raise EmbinitError(f"memory_limit must be a number of bytes from 1 to {sys.maxsize}, got {shown(limit)}")
 
-    def _check_memory(self) -> None:
-        if isinstance(self.memory_limit, bool) or not isinstance(self.memory_limit, int) or self.memory_limit < 1:
-            raise EmbinitError(f"memory_limit must be a positive number of bytes, got {self.memory_limit!r}")
-        total = 0
-        for tensor in self.tensors:
-            total += tensor.bytes
-            if total > self.memory_limit:
-                raise EmbinitError(
-                    f"layer {tensor.layer.name!r}: the buffers up to {tensor.name} take {total} bytes, more than "
-                    f"memory_limit = {self.memory_limit}; raise memory_limit in [model] if that is meant"
-                )
+    def _checked_tensors(self) -> tuple[Tensor, ...]:
+        """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
+        dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
+        for layer, parameter in parameters_of(dialect, self.layers):
+            with naming(layer):
+                storage = _storage(layer, parameter, dialect)
+                total += storage.nbytes(math.prod(parameter.shape))
+                self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
+                distribution = self.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+                tensors.append(_tensor(dialect, layer, parameter, storage, distribution))
+        if not tensors:
+            raise EmbinitError("a model must have at least one layer with parameters, got none")
+        return tuple(tensors)
+
+    def _check_memory(self, name: str, total: int, before: int) -> None:
+        if total > self.memory_limit:
+            raise EmbinitError(
+                f"the buffers up to {name} take {total} bytes, more than memory_limit = {self.memory_limit}; "
+                "raise memory_limit in [model] if that is meant"
+            )
+        if before == MAX_BUFFERS:
+            raise EmbinitError(
+                f"a model must have at most {MAX_BUFFERS} buffers, for the memory that its plan takes, and "
+                f"{name} is one more"
+            )
 
 
-def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter, distribution: Distribution) -> Tensor:
+def _tensor(
+    dialect: Dialect, layer: Layer, parameter: Parameter, storage: Storage, distribution: Distribution
+) -> Tensor:
+    """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
     try:
-        storage = _storage(layer, parameter, dialect)
+        dialect.sampler.check(distribution)
         codes = dialect.codes and dialect.codes(distribution, storage)
+        if codes is None:
+            storage.check_values(distribution, parameter.shape)
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
     return Tensor(**vars(parameter), layer=layer, distribution=distribution, storage=storage, codes=codes)
@@ -193,5 +214,8 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
         channels = layer.per_channel and format_named(name).grouping == "channels"
         out_axis = parameter.axes.index("out") if channels else None
     storage = Storage(name, layer.rounding, group_size, out_axis)
-    storage.check(parameter.shape)
+    try:
+        storage.check(parameter.shape)
+    except EmbinitError as error:
+        raise EmbinitError(f"{parameter.part}: {error}") from None
     return storage

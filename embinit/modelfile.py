@@ -1,6 +1,8 @@
 """The model file: TOML tables to the keys and layers of a model."""
 
 import inspect
+import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -8,9 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, load_dialect
-from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.errors import EmbinitError, check_known, listed, nearest, shortened, shown
+from embinit.initializers import WITHOUT_BITS
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
+
+#: The most bytes of a model file.
+MAX_FILE = 2**21
+#: The most parts of a dotted key: the parser's memory grows with their square.
+MAX_PARTS = 32
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -18,14 +26,35 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Raises EmbinitError for a file that cannot be read or is not TOML.
     """
+    return _parsed(_text(path))
+
+
+def _text(path: str | Path) -> str:
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_FILE + 1)
     except OSError as error:
         raise EmbinitError(f"cannot be read: {error.strerror}") from None
+    if len(content) > MAX_FILE:
+        raise EmbinitError(f"cannot be read: a model file must have at most {MAX_FILE} bytes")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise EmbinitError("cannot be read: it is not UTF-8 text") from None
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """Return the tables of a model file."""
+    if re.search(rf"(?<![\w-])(?:(?:[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){{{MAX_PARTS}}}", text):
+        raise EmbinitError(f"a key must have at most {MAX_PARTS} parts between dots, got one with more")
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise EmbinitError(f"is not TOML: {error}") from None
+        raise EmbinitError(f"is not TOML: {shortened(str(error), 120)}") from None
+    except RecursionError:
+        raise EmbinitError("is not a model file: its arrays or tables are nested too deep") from None
+    except ValueError:
+        raise EmbinitError(f"an integer must have at most {sys.get_int_max_str_digits()} digits") from None
 
 
 def fields_of(
@@ -70,7 +99,7 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
     """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
     keys = dict(table)
-    label = repr(keys["name"]) if "name" in keys else f"number {position + 1}"
+    label = shown(keys["name"]) if "name" in keys else f"number {position + 1}"
     try:
         layer_type = keys.pop("type", None)
         cls = layer_class(layer_type)
@@ -104,6 +133,8 @@ def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
         _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
         return keys
+    if isinstance(name, str) and name in WITHOUT_BITS and name not in named:
+        raise EmbinitError(WITHOUT_BITS[name])
     check_known("weight_init", name, ["default", *named])
     accepted = inspect.signature(named[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
@@ -117,8 +148,8 @@ def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], requ
     for key in table:
         if key not in known:
             raise EmbinitError(
-                f"{where} has no key {key!r}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
+                f"{where} has no key {shown(key)}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
             )
     for key in required:
         if key not in table:
-            raise EmbinitError(f"{where} needs the key {key!r}, which is missing")
+            raise EmbinitError(f"{where} needs the key {shown(key)}, which is missing")

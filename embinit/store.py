@@ -112,7 +112,7 @@ def _held(values: Values, row: Row) -> Buffer:
     try:
         return encode(array, held.format, held.rounding, generator.copy(), held.group_size, held.channel_axis)
     except EmbinitError as error:
-        raise EmbinitError(f"{row.name}: {error}") from None
+        raise EmbinitError(f"layer {row.layer.name!r}: {row.part}: {error}") from None
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import TypeVar
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 #: Elements of which each part of an array has a multiple: whole vectors, blocks, and bytes of packed codes.
 GRAIN = 4096
@@ -25,7 +25,7 @@ def thread_count() -> int:
     if text is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if not text.isdecimal() or int(text) == 0:
-        raise EmbinitError(f"EMBINIT_THREADS must be a positive integer, got {text!r}")
+        raise EmbinitError(f"EMBINIT_THREADS must be a positive integer, got {shown(text)}")
     return int(text)
 
 

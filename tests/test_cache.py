@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit import Generator, Pcg32, Xorshift32, _kernels, initializers
+from embinit import Generator, Pcg32, Xorshift32, _kernels, cache, initializers
 from embinit._kernels import jit
 from embinit.export import render
 
@@ -67,8 +67,7 @@ def test_eight_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected)
     assert all(count > 0 for _, count, _ in found)
     assert compiled == 0
     assert {one for _, _, one in found} == {directory}
-    assert not list(directory.glob("*.tmp.*"))
-    assert [path.name.split("-")[0] for path in directory.glob("*.nbi")] == ["uniform.from_ring"]  # and nothing else
+    assert [path.name.split("-")[0] for path in directory.iterdir()] == ["uniform.from_ring"]  # and nothing else
 
 
 def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path, expected):
@@ -96,7 +95,7 @@ def test_a_directory_that_others_may_have_written_is_not_read(kind, tmp_path, mo
     else:
         own.touch()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    found = jit._private(tmp_path)
+    found = cache._private()
 
     assert found.parent == tmp_path != own
     assert found != own
@@ -129,13 +128,127 @@ def test_a_full_disk_is_no_error(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
 
     assert jit.kernel(successor)(3) == 4
 
 
 def successor(n):
     return n + 1
+
+
+def test_without_any_place_each_process_compiles_its_own(monkeypatch):
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setenv("EMBINIT_CACHE_DIR", "/proc/nowhere")
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    assert cache.directory("kernels") is None
+
+    monkeypatch.setattr(jit, "cache_directory", lambda: None)
+    assert jit.kernel(successor)(5) == 6
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "one byte": lambda content: content[:1],
+    "only a seal": lambda content: content[:32],
+    "cut": lambda content: content[: len(content) // 3],
+    "last byte lost": lambda content: content[:-1],
+    "a byte more": lambda content: content + b"\0",
+    "zeros": lambda content: bytes(len(content)),
+    "noise": lambda content: np.random.default_rng(1).bytes(len(content)),
+    "a flipped bit of the code": lambda content: flipped(content, len(content) * 3 // 4),
+    "a flipped bit of the seal": lambda content: flipped(content, 3),
+    "a pickle": lambda content: b"cposix\nabort\n(tR.",
+}
+
+
+def flipped(content, place):
+    changed = bytearray(content)
+    changed[place] ^= 4
+    return bytes(changed)
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """Have kernels of this process cached in a directory of the test's own."""
+    monkeypatch.setattr(jit, "cache_directory", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_compiled_again_and_replaced(damage, own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    whole = path.read_bytes()
+    loaded = jit.kernel(successor)
+    assert loaded(3) == 4
+    assert sum(loaded.stats.cache_hits.values()) == 1
+
+    path.write_bytes(DAMAGES[damage](whole))
+    again = jit.kernel(successor)
+    assert again(3) == 4
+    assert sum(again.stats.cache_misses.values()) == 1
+    third = jit.kernel(successor)
+    assert third(3) == 4
+    assert sum(third.stats.cache_hits.values()) == 1
+    assert [path] == list(own_cache.iterdir())
+
+
+def predecessor(n):
+    return n - 1
+
+
+def test_another_functions_machine_code_is_not_run(own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    assert jit.kernel(predecessor)(3) == 2
+    (other,) = set(own_cache.iterdir()) - {path}
+    path.write_bytes(other.read_bytes())
+
+    assert jit.kernel(successor)(3) == 4
+
+
+def test_other_sources_machine_code_is_not_run(own_cache, monkeypatch):
+    assert jit.kernel(successor)(3) == 4
+    monkeypatch.setattr(jit, "content_hash", lambda: "another")
+    again = jit.kernel(successor)
+
+    assert again(3) == 4
+    assert sum(again.stats.cache_misses.values()) == 1
+
+
+def test_a_directory_in_place_of_a_file_is_a_miss(own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    path.unlink()
+    path.mkdir()
+
+    assert jit.kernel(successor)(3) == 4
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise"])
+def test_a_process_on_a_damaged_cache_draws_the_same(damage, tmp_path, expected):
+    _, _, directory = ended(start(tmp_path))
+    files = sorted(directory.iterdir())
+    assert files
+    for path in files:
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+
+    crc, compiled, _ = ended(start(tmp_path))
+    assert crc == expected
+    assert compiled > 0
+    assert ended(start(tmp_path))[:2] == (expected, 0)
+
+
+def test_kernels_that_may_not_be_compiled_are_refused_in_one_line():
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    command = [sys.executable, "-m", "embinit", "verify", EXAMPLES / "starter.toml", "--dump", "/dev/null"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "NUMBA_DISABLE_JIT" in done.stderr
 
 
 def kernels():

@@ -69,7 +69,7 @@ def firmware(bundle, folder, *extra, flags=()):
     texts = {
         f"{name}_init.h": codegen.init_header(bundle),
         f"{name}_init.c": codegen.init_source(bundle),
-        f"expected_{name}.h": codegen.expected_header(bundle),
+        f"expected_{name}.h": "".join(codegen.expected_header(bundle)),
         f"test_{name}.c": codegen.unity_test(bundle),
         f"check_{name}.c": codegen.plain_check(bundle),
         "firmware.c": codegen.firmware(bundle),

@@ -1,5 +1,6 @@
 """Growth: recorded steps of GroMo, exact properties, models that grow, and the C twin on the host and on cores."""
 
+import itertools
 import json
 import math
 import random
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit import Conv1d, ConvTranspose1d, EmbinitError, Generator, GroupNorm, LayerNorm, Linear, Model, Xorshift32
+from embinit.bundle import gather
 from embinit.dialects import dialect_named
 from embinit.growth import (
     INITIALIZERS,
@@ -190,8 +192,10 @@ def test_a_spread_comes_from_the_reference_or_from_the_fan():
     assert spread("kaiming", reference, 6) == Uniform(-1.0, 1.0)
     assert spread("kaiming_normal", reference, 8) == Normal(0.0, 0.5)
     assert spread("zeros", reference, 6) == Constant(0.0)
+    assert spread("lecun_normal", reference, 4) == Normal(0.0, 0.5)
     for lacking in (None, one, flat):
-        assert spread("copy_uniform", lacking, 6) == spread("copy_normal", lacking, 6) == Uniform(-1.0, 1.0)
+        assert spread("copy_uniform", lacking, 6) == Uniform(-1.0, 1.0)
+        assert spread("copy_normal", lacking, 8) == Normal(0.0, 0.5)
 
 
 def test_statistics_of_batch_norms_follow_both_layers():
@@ -346,7 +350,7 @@ def test_stochastic_rounding_is_part_of_the_init():
     model = Model("net", layers, seed=1)
 
     assert behind_init(model).drawn == 2 * (9 + 3) + 2 * 9
-    assert behind_init(model).bitgen.state == embinit.bundle.gather(model.plan()).state_after
+    assert behind_init(model).bitgen.state == gather(model.plan()).state_after
 
 
 def test_one_step_after_another():
@@ -535,6 +539,14 @@ def growth_requests(chance):
                     seen = np.random.default_rng(seed).random((2, first.outputs), np.float32)
                     first = Weights(first.weight, first.bias, first.out_axis, first.in_axis, *seen)
                 yield growth_request(chance, first, second, strategy, paired, seed)
+    for hidden in (0, 1):
+        for strategy in (None, *STRATEGIES):
+            for inits in itertools.product(INITIALIZERS[:2], INITIALIZERS[:2]):
+                seed = chance.getrandbits(32) or 1
+                first = random_weights((hidden, 3), seed=seed)
+                yield growth_request(
+                    chance, first, random_weights((2, hidden), seed=seed + 1), strategy, False, seed, inits
+                )
     flat = Weights(np.full((2, 3), 0.25, np.float32), np.zeros(2, np.float32))
     for strategy in STRATEGIES:
         yield growth_request(
@@ -542,10 +554,10 @@ def growth_requests(chance):
         )
 
 
-def growth_request(chance, first, second, strategy, paired, state):
+def growth_request(chance, first, second, strategy, paired, state, inits=None):
     dialect = chance.choice(["odt", "odt-2026-06", "portable"])
     target, multiply_add = chance.choice(["host", "cortex-m0", "cortex-m4f"]), chance.choice(["separate", "fused"])
-    inits = chance.choice(INITIALIZERS), chance.choice(INITIALIZERS)
+    inits = inits or (chance.choice(INITIALIZERS), chance.choice(INITIALIZERS))
     neurons = chance.choice([2, 4, 6]) if paired else chance.randrange(1, 6)
     ratio = chance.choice([0.0, 0.001, 0.3])
     gain = chance.choice([1.0, math.sqrt(2)]) if strategy in STRATEGIES[1:] else 1.0

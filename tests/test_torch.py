@@ -210,7 +210,7 @@ def test_model_files_say_initializers_in_pytorchs_words(tmp_path):
         ("torch", 'weight_init = "trunc_normal"\nlow = 3\nhigh = 1e6', "takes more than 10000 rounds"),
         ("torch", 'weight_init = "trunc_normal"\nmean = 1e6\nhigh = -1.5', "takes more than 10000 rounds"),
         ("torch", 'weight_init = "trunc_normal"\nmean = 100000003\nlow = 100000013\nhigh = 100000014', "10000 rounds"),
-        ("torch", 'weight_init = "trunc_normal"\nlow = 3', "low must not exceed high, got 3 and 2.0"),
+        ("torch", 'weight_init = "trunc_normal"\nlow = 3', "low must not exceed high, got 3.0 and 2.0"),
         ("torch", 'weight_init = "trunc_normal"\nstddev = 0', "stddev must be positive.*got 0"),
         ("torch", 'weight_init = "truncated_normal"', "use constant, uniform, normal or trunc_normal"),
         ("odt", 'weight_init = "kaiming_uniform"\nnonlinearity = "relu"', "has no key 'nonlinearity'"),

@@ -657,11 +657,28 @@ def test_zig_caches_for_the_user_unless_told_otherwise(variables, cache, tmp_pat
     assert expected.is_dir()
 
 
+def test_zigs_cache_falls_back_where_the_kernels_does(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EMBINIT_CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    elf = compile_text("int f(void) { return 7; }\n", "cortex-m0", tmp_path)
+
+    assert Machine(elf, EMULATIONS["cortex-m0"]).call("f") == 7
+    (own,) = tmp_path.glob("embinit-*")
+    assert any((own / "zig").iterdir())
+
+
 def test_a_cache_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
-    monkeypatch.setenv("EMBINIT_CACHE_DIR", str(tmp_path / "file"))
-    with pytest.raises(DeviceError, match=r"zig needs a cache directory, set EMBINIT_CACHE_DIR: .*Not a directory"):
+    monkeypatch.setenv("ZIG_LOCAL_CACHE_DIR", str(tmp_path / "file" / "zig"))
+    with pytest.raises(DeviceError, match=r"zig cannot have its cache in ZIG_LOCAL_CACHE_DIR = .*: Not a directory"):
+        compile_text("int f(void) { return 0; }\n", "cortex-m0", tmp_path)
+
+    monkeypatch.delenv("ZIG_LOCAL_CACHE_DIR")
+    monkeypatch.setattr("embinit.cache.directory", lambda name: None)
+    with pytest.raises(DeviceError, match="set EMBINIT_CACHE_DIR"):
         compile_text("int f(void) { return 0; }\n", "cortex-m0", tmp_path)
 
 

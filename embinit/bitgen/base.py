@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen.reader import Reader
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 Words = NDArray[np.unsignedinteger[Any]]
 
@@ -15,7 +15,7 @@ Words = NDArray[np.unsignedinteger[Any]]
 def checked_uint(what: str, value: object, bits: int) -> int:
     """Return value as an int of the given width, or raise EmbinitError with its range."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= int(value) < 1 << bits:
-        raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {value!r}")
+        raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
     return int(value)
 
 
@@ -99,6 +99,10 @@ class BitGenerator(ABC):
     @abstractmethod
     def state(self) -> Any:
         """The whole state as plain integers: assign it to another generator to continue there."""
+
+    @state.setter
+    @abstractmethod
+    def state(self, state: Any) -> None: ...
 
     def c_generator(self, words: int) -> CGenerator | None:
         """Return the C that draws that many words from a seed as this generator does, which started from seed 0.

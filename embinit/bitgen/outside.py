@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen.base import BitGenerator, Words, checked_uint
 from embinit.bitgen.reader import Reader
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 
 class _Block:
@@ -111,6 +111,11 @@ class Outside(BitGenerator):
     def state(self) -> Any:
         """The state that the object says it has, or None."""
         return getattr(self._source, "state", None)
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        name = type(self._source).__name__
+        raise EmbinitError(f"the state of {name} must be set on the object itself, got {shown(state)} on its reader")
 
     def __eq__(self, other: object) -> bool:
         """Whether another reader will draw the same words of the same object."""

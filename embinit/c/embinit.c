@@ -90,14 +90,14 @@ void embinit_pcg32_advance(embinit_pcg32 *generator, uint64_t delta)
 
 float embinit_separate(float a, float b, float c)
 {
-    volatile float product = a * b;
-    return product + c;
+    float product = embinit_rounded(embinit_rounded(a) * embinit_rounded(b));
+    return product + embinit_rounded(c);
 }
 
 float embinit_fused(float a, float b, float c)
 {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF)
-    return __builtin_fmaf(a, b, c);
+    return __builtin_fmaf(embinit_rounded(a), embinit_rounded(b), embinit_rounded(c));
 #else
     return embinit_fused_software(a, b, c);
 #endif
@@ -231,11 +231,16 @@ void embinit_ones(const embinit_source *source, const void *rule, uint32_t a, ui
     (void)source;
     (void)a;
     (void)b;
-    size_t i = 0;
-    for (uint32_t output = 0; i < n; output = output + 1 < ones->per_group ? output + 1 : 0) {
-        for (uint32_t input = 0; input < ones->inputs; input++) {
-            for (uint32_t place = 0; place < ones->receptive; place++) {
-                out[i++] = output == input && place == ones->middle ? 1.0f : 0.0f;
+    uint32_t output = 0;
+    uint32_t input = 0;
+    uint32_t place = 0;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = output == input && place == ones->middle ? 1.0f : 0.0f;
+        if (++place >= ones->receptive) {
+            place = 0;
+            if (++input >= ones->inputs) {
+                input = 0;
+                output = output + 1 < ones->per_group ? output + 1 : 0;
             }
         }
     }
@@ -246,8 +251,10 @@ void embinit_broadcast(const embinit_source *source, const void *rule, uint32_t 
     const uint32_t *base = ((const embinit_broadcast_rule *)rule)->base;
     (void)source;
     (void)a;
+    uint32_t element = 0;
     for (size_t i = 0; i < n; i++) {
-        out[i] = embinit_float(base[i % b]);
+        out[i] = embinit_float(base[element]);
+        element = element + 1 < b ? element + 1 : 0;
     }
 }
 
@@ -292,14 +299,14 @@ void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n)
 void embinit_fill(const embinit_row *rows, size_t row_count, const embinit_source *source, float *const *buffers)
 {
     for (size_t i = 0; i < row_count; i++) {
-        rows[i].draw(source, rows[i].rule, rows[i].a, rows[i].b, buffers[i], rows[i].count);
+        rows[i].draw(source, rows[i].rule, rows[i].a, rows[i].b, buffers[i], (size_t)rows[i].count);
     }
 }
 
 size_t embinit_check(const embinit_row *rows, size_t row_count, const float *const *buffers)
 {
     size_t i = 0;
-    while (i < row_count && embinit_crc32(0, buffers[i], rows[i].count * sizeof(float)) == rows[i].crc32) {
+    while (i < row_count && embinit_crc32(0, buffers[i], (size_t)rows[i].count * sizeof(float)) == rows[i].crc32) {
         i++;
     }
     return i;

@@ -2,8 +2,11 @@
  *
  * Promises, for every function here:
  * - C99 without a library: no heap, no recursion, no global state, no file of the C library but freestanding headers.
- * - Every float32 operation rounds once, to nearest even, whatever -O, -std or -ffp-contract say: a fused multiply-add
- *   is written as one, a separate one keeps its product in an object that compilers may not look through.
+ * - Every float32 operation rounds once, to nearest even, whatever -O, -std, -ffp-contract and -ffast-math say: a fused
+ *   multiply-add is written as one, and what must not be fused or regrouped passes through embinit_rounded. Two things
+ *   are the program's: with -ffinite-math-only (part of -ffast-math) it hands over no infinity and no NaN, and it leaves
+ *   the CPU's handling of subnormals alone (linked with -ffast-math, programs for x86 turn them into 0).
+ * - int may have 16 bits, and double 32.
  * - Pointers must be valid and must not overlap unless a comment says so; n may be 0.
  *
  * SPDX-License-Identifier: MIT
@@ -43,6 +46,13 @@ static inline float embinit_float(uint32_t bits)
     union { uint32_t bits; float value; } both;
     both.bits = bits;
     return both.value;
+}
+
+/* A value as it was rounded: no compiler looks through the object that holds it. */
+static inline float embinit_rounded(float value)
+{
+    volatile float rounded = value;
+    return rounded;
 }
 
 /* ---- Bit generators ---- */
@@ -105,7 +115,8 @@ typedef void embinit_distribution(const embinit_source *source, const void *rule
 /* Every value is a; draws nothing; b and rule are not used. */
 embinit_distribution embinit_constant;
 
-/* Element i has the bits base[i % b]; draws nothing; a is not used, b an integer; rule is an embinit_broadcast_rule. */
+/* Element i has the bits base[i % b]; draws nothing; a is not used, b an integer from 1 up; rule is an
+ * embinit_broadcast_rule. */
 embinit_distribution embinit_broadcast;
 
 typedef struct {
@@ -114,7 +125,7 @@ typedef struct {
 
 /* A matrix or the weight of a convolution: output i of each per_group outputs passes input i on, if it is one of inputs:
  * there element middle of receptive is 1. All else is 0; draws nothing; a and b are not used; rule is an
- * embinit_ones_rule. */
+ * embinit_ones_rule. n is a multiple of inputs * receptive: one block for each output; another n ends within a block. */
 embinit_distribution embinit_ones;
 
 typedef struct {

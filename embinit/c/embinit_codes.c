@@ -110,18 +110,29 @@ void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out,
 
 /* ---- Packing ---- */
 
+/* The byte where a code begins, and the bit in it: the position in bits may not fit in size_t. */
+static size_t first_byte(size_t index, unsigned bits)
+{
+    return index / 8 * bits + index % 8 * bits / 8;
+}
+
+static unsigned first_bit(size_t index, unsigned bits)
+{
+    return (unsigned)(index % 8) * bits % 8u;
+}
+
 void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
 {
     uint32_t rest = (uint32_t)code;
-    size_t position = index * bits;
+    uint8_t *byte = payload + first_byte(index, bits);
+    unsigned shift = first_bit(index, bits);
     while (bits != 0) {
-        unsigned shift = (unsigned)(position % 8);
         unsigned count = 8u - shift < bits ? 8u - shift : bits;
         uint32_t mask = (((uint32_t)1 << count) - 1u) << shift;
-        uint8_t *byte = &payload[position / 8];
         *byte = (uint8_t)((*byte & ~mask) | ((rest << shift) & mask));
+        byte++;
+        shift = 0;
         rest >>= count;
-        position += count;
         bits -= count;
     }
 }
@@ -129,14 +140,15 @@ void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
 static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
 {
     uint32_t code = 0;
-    size_t position = index * bits;
+    const uint8_t *byte = payload + first_byte(index, bits);
+    unsigned shift = first_bit(index, bits);
     unsigned done = 0;
     while (done < bits) {
-        unsigned shift = (unsigned)(position % 8);
         unsigned count = 8u - shift < bits - done ? 8u - shift : bits - done;
-        uint32_t part = ((uint32_t)payload[position / 8] >> shift) & (((uint32_t)1 << count) - 1u);
+        uint32_t part = ((uint32_t)*byte >> shift) & (((uint32_t)1 << count) - 1u);
         code |= part << done;
-        position += count;
+        byte++;
+        shift = 0;
         done += count;
     }
     return code;

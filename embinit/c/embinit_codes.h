@@ -47,8 +47,8 @@ void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out,
 
 /* ---- Packing: bit j of code i is bit i * bits + j of a stream whose bit k is bit k % 8 of byte k / 8 ---- */
 
-/* The bytes of n codes of 1 to 32 bits; n * bits must fit in size_t here and below. */
-#define EMBINIT_PACKED_BYTES(n, bits) (((size_t)(n) * (bits) + 7) / 8)
+/* The bytes of n codes of 1 to 32 bits, which must fit in size_t. */
+#define EMBINIT_PACKED_BYTES(n, bits) ((size_t)(n) / 8 * (bits) + ((size_t)(n) % 8 * (bits) + 7) / 8)
 
 /* Store the low bits of a code at an index. Other bits of the payload stay: clear its last byte before its last code. */
 void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code);

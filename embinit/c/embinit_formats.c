@@ -37,18 +37,24 @@ static int extremes_of(const embinit_range *range, extremes *found)
     return magnitude < INFINITY_BITS;
 }
 
+static float divided(float a, float b)
+{
+    return embinit_rounded(embinit_rounded(a) / embinit_rounded(b));
+}
+
 /* ---- Rounding: x becomes a float whose integer part is the rounded value ---- */
 
 static float half_away(float x)
 {
-    return x + (x < 0.0f ? -0x1.fffffep-2f : 0x1.fffffep-2f); /* the float below 1/2 lifts halves, and nothing below */
+    /* The float below 1/2 lifts halves, and nothing below. */
+    return embinit_rounded(x + (x < 0.0f ? -0x1.fffffep-2f : 0x1.fffffep-2f));
 }
 
 /* Near 2^23 a sum has no bits for fractions. */
 static float half_even(float x)
 {
     float anchor = x < 0.0f ? -0x1p23f : 0x1p23f;
-    float sum = x + anchor;
+    float sum = embinit_rounded(x + anchor);
     return x > -0x1p23f && x < 0x1p23f ? sum - anchor : x;
 }
 
@@ -64,8 +70,8 @@ static float floored(float x)
 static float jittered(float x, uint32_t word)
 {
     float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so a fused addition gives the same sum */
-    float sum = x + u;
-    return sum - 0.5f;
+    float sum = embinit_rounded(x + u);
+    return embinit_rounded(sum - 0.5f);
 }
 
 static float rounded(float x, embinit_rounding rounding, uint32_t word)
@@ -95,14 +101,14 @@ static embinit_grid plain_grid(float scale, int32_t low, int32_t high)
 /* span / steps, or 1 for no span; return 0 where it underflows. */
 static int scale_of(float span, float steps, float *scale)
 {
-    *scale = span == 0.0f ? 1.0f : span / steps;
+    *scale = span == 0.0f ? 1.0f : divided(span, steps);
     return *scale != 0.0f;
 }
 
 embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits)
 {
     int32_t high = (int32_t)(((uint32_t)1 << (width - 1)) - 1u);
-    return plain_grid(embinit_float((127u - frac_bits) << 23), -high - 1, high);
+    return plain_grid(embinit_float((uint32_t)(127u - frac_bits) << 23), -high - 1, high);
 }
 
 int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
@@ -134,7 +140,7 @@ int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bi
     }
     grid->high = high;
     (void)extremes_of(range, &found);
-    return found.most / grid->scale < (float)high; /* the float is one more than the integer */
+    return divided(found.most, grid->scale) < (float)high; /* the float is one more than the integer */
 }
 
 int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
@@ -151,7 +157,7 @@ int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned b
     } else if (!scale_of(found.most - found.least, (float)high, &grid->scale)) {
         return 0;
     }
-    float zero_point = rounded(found.least / grid->scale, rounding, word);
+    float zero_point = rounded(divided(found.least, grid->scale), rounding, word);
     if (!(zero_point >= -0x1p31f && zero_point < 0x1p31f)) {
         return 0;
     }
@@ -173,7 +179,7 @@ int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned
     if (!scale_of(most - least, (float)high, &grid->scale)) {
         return 0;
     }
-    int32_t zero = (int32_t)rounded(-least / grid->scale, rounding, word);
+    int32_t zero = (int32_t)rounded(divided(-least, grid->scale), rounding, word);
     grid->zero = zero < 0 ? 0 : zero > high ? high : zero;
     return 1;
 }
@@ -205,7 +211,7 @@ int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned ma
     if (!extremes_of(range, &found)) {
         return 0;
     }
-    int32_t stored = exponent_above(found.magnitude / (float)high) + bias;
+    int32_t stored = exponent_above(divided(found.magnitude, (float)high)) + bias;
     *exponent = (uint8_t)(stored < 0 ? 0 : stored > top ? top : stored);
     *grid = plain_grid(embinit_bfp_scale(*exponent, exponent_bits), -high - 1, high);
     grid->limited = 1;
@@ -217,8 +223,7 @@ int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned ma
 int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
                        uint32_t *clipped)
 {
-    float quotient = value / grid->scale;
-    float x = quotient - grid->offset;
+    float x = embinit_rounded(divided(value, grid->scale) - grid->offset);
     float whole = rounded(x, rounding, word);
     int32_t low = grid->low - grid->zero;
     int32_t high = grid->high - grid->zero;
@@ -237,6 +242,6 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
 
 float embinit_decode(const embinit_grid *grid, int32_t code)
 {
-    float steps = (float)(code - grid->zero) + grid->offset;
+    float steps = embinit_rounded((float)(code - grid->zero) + grid->offset);
     return steps * grid->scale;
 }

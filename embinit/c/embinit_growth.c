@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_growth.h"
 
+/* A value as it was rounded: no compiler looks through the object that holds it. */
+static double rounded(double value)
+{
+    volatile double held = value;
+    return held;
+}
+
 double embinit_variance(const float *values, size_t n)
 {
     if (n < 2) {
@@ -8,16 +15,15 @@ double embinit_variance(const float *values, size_t n)
     }
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        sum += (double)values[i];
+        sum = rounded(sum + (double)values[i]);
     }
-    double mean = sum / (double)n;
+    double mean = rounded(sum / (double)n);
     double squares = 0.0;
     for (size_t i = 0; i < n; i++) {
-        double deviation = (double)values[i] - mean;
-        volatile double square = deviation * deviation; /* compilers may not fuse it with the sum */
-        squares += square;
+        double deviation = rounded((double)values[i] - mean);
+        squares = rounded(squares + rounded(deviation * deviation));
     }
-    return squares / (double)(n - 1);
+    return rounded(squares / (double)(n - 1));
 }
 
 double embinit_root(double x)
@@ -58,19 +64,24 @@ static void rescale(float *values, size_t n, float factor)
     }
 }
 
+static size_t weight_size(const embinit_growing *layer)
+{
+    return (size_t)layer->inputs * (size_t)layer->outputs * (size_t)layer->receptive;
+}
+
 static void rescale_layer(const embinit_growing *layer, float factor)
 {
-    rescale(layer->weight, (size_t)layer->inputs * layer->outputs * layer->receptive, factor);
-    rescale(layer->bias, layer->outputs, factor);
-    rescale(layer->running_mean, layer->outputs, factor);
-    rescale(layer->running_var, layer->outputs, factor * factor);
+    rescale(layer->weight, weight_size(layer), factor);
+    rescale(layer->bias, (size_t)layer->outputs, factor);
+    rescale(layer->running_mean, (size_t)layer->outputs, factor);
+    rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
 }
 
 /* The factor that brings a weight to variance gain^2 / fan_in; 1 where it has none. */
 static float to_variance(const embinit_growing *layer, double gain, double fan_in)
 {
-    double found = embinit_variance(layer->weight, (size_t)layer->inputs * layer->outputs * layer->receptive);
-    return found > 0.0 ? (float)embinit_root(gain * gain / (fan_in * found)) : 1.0f;
+    double found = embinit_variance(layer->weight, weight_size(layer));
+    return found > 0.0 ? (float)embinit_root(rounded(gain * gain) / rounded(fan_in * found)) : 1.0f;
 }
 
 static uint32_t parameter(const embinit_spread_parameter *how, float spread)
@@ -85,20 +96,38 @@ static void draw(const embinit_spread *how, double spread, const embinit_source 
     how->draw(source, how->rule, a, b, out, n);
 }
 
+/* The spread of an extension's distribution; without a variance to copy it is that of Kaiming. */
+static double spread_of(embinit_extension extension, double variance, double fan_in)
+{
+    switch (extension) {
+    case EMBINIT_COPY_UNIFORM:
+        return embinit_root(variance > 0.0 ? 3.0 * variance : 6.0 / fan_in);
+    case EMBINIT_COPY_NORMAL:
+        return embinit_root(variance > 0.0 ? variance : 2.0 / fan_in);
+    case EMBINIT_KAIMING:
+        return embinit_root(6.0 / fan_in);
+    case EMBINIT_KAIMING_NORMAL:
+        return embinit_root(2.0 / fan_in);
+    case EMBINIT_LECUN_NORMAL:
+        return embinit_root(1.0 / fan_in);
+    default:
+        return 0.0;
+    }
+}
+
 /* Draw blocks of a tensor: of every run elements, the first `drawn`; the rest of a run repeats them with a sign. */
 static void draw_runs(const embinit_growth *growth, embinit_extension extension, double variance, double fan_in,
                       const embinit_source *source, float *out, size_t outer, size_t run, float sign)
 {
     size_t drawn = growth->paired ? run / 2 : run;
-    int copy = (extension == EMBINIT_COPY_UNIFORM || extension == EMBINIT_COPY_NORMAL) && variance > 0.0;
-    int normal = extension == EMBINIT_KAIMING_NORMAL || (extension == EMBINIT_COPY_NORMAL && copy);
-    double spread = embinit_root(copy ? (normal ? variance : 3.0 * variance) : (normal ? 2.0 : 6.0) / fan_in);
+    int uniform = extension == EMBINIT_COPY_UNIFORM || extension == EMBINIT_KAIMING;
+    double spread = spread_of(extension, variance, fan_in);
     for (size_t block = 0; block < outer; block++) {
         float *start = out + block * run;
         if (extension == EMBINIT_ZEROS) {
             embinit_constant(source, 0, 0, 0, start, drawn);
         } else {
-            draw(normal ? growth->normal : growth->uniform, spread, source, start, drawn);
+            draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
         }
         for (size_t i = drawn; i < run; i++) {
             start[i] = sign * start[i - drawn];
@@ -108,12 +137,12 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
 
 static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
 {
-    float spread = (float)embinit_root(growth->noise_ratio * growth->noise_ratio * embinit_variance(values, n));
+    double ratio2 = rounded(growth->noise_ratio * growth->noise_ratio);
+    float spread = (float)embinit_root(ratio2 * embinit_variance(values, n));
     for (size_t i = 0; i < n; i++) {
         float drawn;
         draw(growth->normal, 1.0, source, &drawn, 1);
-        volatile float noise = drawn * spread; /* compilers may not fuse it with the sum */
-        values[i] += noise;
+        values[i] += embinit_rounded(embinit_rounded(drawn) * spread);
     }
 }
 
@@ -123,27 +152,30 @@ void embinit_grow(const embinit_growth *growth, const embinit_growing *first, co
     double old_fan_in = (double)second->inputs * (double)second->receptive;
     double fan_in = ((double)second->inputs + (double)growth->neurons) * (double)second->receptive;
     double first_fan_in = (double)first->inputs * (double)first->receptive;
-    if (growth->rescaling == EMBINIT_DEFAULT_VT) {
+    if (second->inputs == 0 || growth->rescaling == EMBINIT_NO_RESCALING) {
+        /* nothing to rescale */
+    } else if (growth->rescaling == EMBINIT_DEFAULT_VT) {
         rescale_layer(second, (float)embinit_root(old_fan_in / fan_in));
-    } else if (growth->rescaling != EMBINIT_NO_RESCALING) {
+    } else {
         double target = growth->rescaling == EMBINIT_VT_CONSTRAINT_OLD_SHAPE ? old_fan_in : fan_in;
         rescale_layer(first, to_variance(first, growth->gain, first_fan_in));
         rescale_layer(second, to_variance(second, growth->gain, target));
     }
-    size_t run = (size_t)growth->neurons * second->inner;
-    double variance = embinit_variance(second->weight, (size_t)second->outer * second->inputs * second->inner);
+    size_t neurons = (size_t)growth->neurons;
+    size_t run = neurons * (size_t)second->inner;
+    double variance = embinit_variance(second->weight, weight_size(second));
     draw_runs(growth, (embinit_extension)growth->input_extension, variance, fan_in, source, second->weight_extension,
-              second->outer, run, -1.0f);
-    variance = embinit_variance(first->weight, (size_t)first->outer * first->outputs * first->inner);
+              (size_t)second->outer, run, -1.0f);
+    variance = embinit_variance(first->weight, weight_size(first));
     draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
-              first->weight_extension, first->outer, (size_t)growth->neurons * first->inner, 1.0f);
-    if (first->bias != 0) {
-        variance = embinit_variance(first->bias, first->outputs);
+              first->weight_extension, (size_t)first->outer, neurons * (size_t)first->inner, 1.0f);
+    if (first->bias_extension != 0) {
+        variance = embinit_variance(first->bias, (size_t)first->outputs);
         draw_runs(growth, (embinit_extension)growth->output_extension, variance, first_fan_in, source,
-                  first->bias_extension, 1, growth->neurons, 1.0f);
+                  first->bias_extension, 1, neurons, 1.0f);
     }
     if (growth->paired && growth->noise_ratio != 0.0) {
-        add_noise(growth, source, second->weight_extension, second->outer * run);
+        add_noise(growth, source, second->weight_extension, (size_t)second->outer * run);
     }
 }
 

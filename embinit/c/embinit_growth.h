@@ -1,6 +1,6 @@
 /* embinit: growing a layer on the device. Variance transfer rescales two consecutive layers, `first` and `second`, the
- * new neurons between them are drawn, and paired ones cancel. Sums are in double and in memory's order; every operation
- * rounds once, whatever the compiler's flags, but -ffast-math.
+ * new neurons between them are drawn, and paired ones cancel. Sums are in double and in memory's order. The promises of
+ * embinit.h hold, for operations in double too.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -55,7 +55,8 @@ typedef enum {
     EMBINIT_COPY_NORMAL,
     EMBINIT_KAIMING,
     EMBINIT_KAIMING_NORMAL,
-    EMBINIT_ZEROS
+    EMBINIT_ZEROS,
+    EMBINIT_LECUN_NORMAL
 } embinit_extension;
 
 /* A step: how many neurons are added, and how. */

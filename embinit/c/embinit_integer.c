@@ -46,7 +46,7 @@ static void fill(const embinit_integer_row *row, const embinit_source *source, u
 {
     int32_t high = (int32_t)(((uint32_t)1 << (row->width - 1)) - 1u);
     int32_t low = -high - 1;
-    for (uint32_t i = 0; i < row->count; i++) {
+    for (size_t i = 0; i < row->count; i++) {
         int32_t code = row->a;
         if (row->code != 0) {
             uint32_t word = source->next(source->state);

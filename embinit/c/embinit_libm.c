@@ -5,8 +5,17 @@
 
 #define MINUS_INFINITY 0xff800000u
 
+/* cos(y + n pi/2), n >= 0, from sin y for odd n and cos y for even n. */
+static float turned(int32_t n, float magnitude)
+{
+    return (n + 1) & 2 ? -magnitude : magnitude;
+}
+
+#ifdef EMBINIT_DOUBLE
+
 /* ---- double ----
- * No result lies so near to a rounding boundary of float that fusing products would move it: contraction is harmless.
+ * Compilers may fuse and regroup these few sums and products: that moves no result by 5 units in the last place of a
+ * double, and none lies that near to where float rounds to another value. (One cosine does, by pi/2. It is y itself.)
  */
 
 /* 1/c and log c; c lies in the i-th of 16 equal parts, in the bits of floats, of [0x1.66p-1, 0x1.66p0). */
@@ -53,12 +62,6 @@ float embinit_logf_double(float x)
 #define S5 0x1.1107605230bc4p-7
 #define S7 (-0x1.994eb3774cf24p-13)
 
-/* cos(y + n pi/2), n >= 0, from sin y for odd n and cos y for even n. */
-static float turned(int32_t n, float magnitude)
-{
-    return (n + 1) & 2 ? -magnitude : magnitude;
-}
-
 /* From y = x - n pi/2. */
 float embinit_cosf_double(float x)
 {
@@ -72,20 +75,16 @@ float embinit_cosf_double(float x)
     return turned(n, (float)(n & 1 ? sine : cosine));
 }
 
+#endif /* EMBINIT_DOUBLE */
+
 /* ---- fdlibm ----
  * A product that stands in a multiply_add is one that newlib's compiler fused; any other is rounded in both classes.
- * Those that a sum takes up go through product(), lest a compiler fuse them, unless they are exact.
+ * What another sum or product takes up is rounded before, lest a compiler fuse or regroup them, unless it is exact.
  */
 
 static float multiply_add(float a, float b, float c, embinit_multiply_add kind)
 {
-    return kind == EMBINIT_FUSED ? embinit_fused(a, b, c) : embinit_separate(a, b, c);
-}
-
-static float product(float a, float b)
-{
-    volatile float rounded = a * b;
-    return rounded;
+    return embinit_rounded(kind == EMBINIT_FUSED ? embinit_fused(a, b, c) : embinit_separate(a, b, c));
 }
 
 #define THIRD 0x1.555556p-2f
@@ -109,28 +108,30 @@ static float log_of(float x, embinit_multiply_add kind)
     uint32_t mantissa = bits & 0x7fffffu;
     uint32_t above = (mantissa + 0x4afb20u) & 0x800000u; /* the mantissa is over sqrt 2 */
     float k = (float)((int32_t)((bits + above) >> 23) - 127);
-    float f = embinit_float(mantissa | (above ^ 0x3f800000u)) - 1.0f;
+    float f = embinit_rounded(embinit_float(mantissa | (above ^ 0x3f800000u)) - 1.0f);
     /* log x = k LN2_HIGH - (correction - f), by three formulas: f next to 0, at an end of its range, anywhere else. */
     if (((mantissa + 15u) & 0x7ffff0u) == 0) {
-        float series = product(f * f, multiply_add(-THIRD, f, 0.5f, kind));
-        return k * LN2_HIGH - (multiply_add(-k, LN2_LOW, series, kind) - f);
+        float f2 = embinit_rounded(f * f);
+        float series = embinit_rounded(f2 * multiply_add(-THIRD, f, 0.5f, kind));
+        return k * LN2_HIGH - embinit_rounded(multiply_add(-k, LN2_LOW, series, kind) - f);
     }
-    float f2_half = product(f * 0.5f, f);
-    float s = f / (2.0f + f);
-    float z = s * s;
-    float w = z * z;
+    float f2_half = embinit_rounded(f * 0.5f * f);
+    float s = embinit_rounded(f / embinit_rounded(2.0f + f));
+    float z = embinit_rounded(s * s);
+    float w = embinit_rounded(z * z);
     float R = multiply_add(multiply_add(multiply_add(L7, w, L5, kind), w, L3, kind), w, L1, kind);
     float even = multiply_add(multiply_add(L6, w, L4, kind), w, L2, kind);
-    R = multiply_add(even, w, product(z, R), kind);
+    R = multiply_add(even, w, embinit_rounded(z * R), kind);
     int extreme = mantissa - 0x30a3d0u <= 0x35c288u - 0x30a3d0u;
+    float factor = embinit_rounded(extreme ? f2_half + R : f - R);
     /* For k = 0 the terms of k were left out, and the product by s takes part in one subtraction more. */
     if (k == 0.0f) {
-        return extreme ? f - multiply_add(-s, f2_half + R, f2_half, kind) : multiply_add(-s, f - R, f, kind);
+        return extreme ? f - multiply_add(-s, factor, f2_half, kind) : multiply_add(-s, factor, f, kind);
     }
-    float k_low = product(k, LN2_LOW);
-    float correction = extreme ? f2_half - multiply_add(s, f2_half + R, k_low, kind)
-                               : multiply_add(s, f - R, -k_low, kind);
-    return k * LN2_HIGH - (correction - f);
+    float k_low = embinit_rounded(k * LN2_LOW);
+    float correction = extreme ? embinit_rounded(f2_half - multiply_add(s, factor, k_low, kind))
+                               : multiply_add(s, factor, -k_low, kind);
+    return k * LN2_HIGH - embinit_rounded(correction - f);
 }
 
 float embinit_logf_fdlibm(float x)
@@ -157,17 +158,18 @@ float embinit_logf_fdlibm_fused(float x)
  */
 static int32_t reduced(float x, float *y, float *tail)
 {
+    x = embinit_rounded(x);
     int32_t n = (int32_t)(x * TWO_OVER_PI + 0.5f);
     float multiple = (float)n;
     uint32_t bits = embinit_bits(x);
     int second = (bits & 0xfffffff0u) == 0x3fc90fd0u || (bits & 0xffffff00u) == 0x4096cb00u;
-    float high = x - multiple * A;
+    float high = embinit_rounded(x - multiple * A);
     if (second) {
-        high -= multiple * B;
+        high = embinit_rounded(high - multiple * B);
     }
-    float low = product(multiple, second ? B_REST : A_REST);
-    *y = high - low;
-    *tail = (high - *y) - low;
+    float low = embinit_rounded(multiple * (second ? B_REST : A_REST));
+    *y = embinit_rounded(high - low);
+    *tail = embinit_rounded(embinit_rounded(high - *y) - low);
     return n;
 }
 
@@ -181,9 +183,9 @@ static int32_t reduced(float x, float *y, float *tail)
 /* cos(y + tail), |y| below pi/4. */
 float embinit_small_cosf(float y, float tail, embinit_multiply_add kind)
 {
-    float z = y * y;
+    float z = embinit_rounded(y * y);
     float p = multiply_add(multiply_add(multiply_add(COS14, z, COS12, kind), z, COS10, kind), z, COS8, kind);
-    p = z * multiply_add(multiply_add(p, z, COS6, kind), z, COS4, kind);
+    p = embinit_rounded(z * multiply_add(multiply_add(p, z, COS6, kind), z, COS4, kind));
     /* About |y| / 4 is taken from both sides of the difference of 1 and z / 2, to lose less in it. */
     uint32_t size = embinit_bits(y) & 0x7fffffffu;
     float quarter = 0.0f;
@@ -192,7 +194,10 @@ float embinit_small_cosf(float y, float tail, embinit_multiply_add kind)
     } else if (size >= 0x3e99999au) {
         quarter = embinit_float(size - 0x01000000u);
     }
-    return (1.0f - quarter) - ((0.5f * z - quarter) - multiply_add(z, p, -product(y, tail), kind));
+    float most = embinit_rounded(1.0f - quarter);
+    float half = embinit_rounded(0.5f * z - quarter);
+    float rest = multiply_add(z, p, -embinit_rounded(y * tail), kind);
+    return most - embinit_rounded(half - rest);
 }
 
 #define SIN3 (-0x1.555556p-3f)
@@ -205,11 +210,12 @@ float embinit_small_cosf(float y, float tail, embinit_multiply_add kind)
 /* sin(y + tail), |y| below pi/4. */
 float embinit_small_sinf(float y, float tail, embinit_multiply_add kind)
 {
-    float z = y * y;
-    float y3 = z * y;
+    float z = embinit_rounded(y * y);
+    float y3 = embinit_rounded(z * y);
     float p = multiply_add(multiply_add(multiply_add(SIN13, z, SIN11, kind), z, SIN9, kind), z, SIN7, kind);
-    p = product(y3, multiply_add(p, z, SIN5, kind));
-    return y - multiply_add(-SIN3, y3, multiply_add(z, 0.5f * tail - p, -tail, kind), kind);
+    p = embinit_rounded(y3 * multiply_add(p, z, SIN5, kind));
+    float rest = embinit_rounded(0.5f * tail - p);
+    return y - multiply_add(-SIN3, y3, multiply_add(z, rest, -tail, kind), kind);
 }
 
 static float cos_of(float x, embinit_multiply_add kind)

@@ -3,6 +3,7 @@
  * double: glibc, and newlib where the FPU has double precision. fdlibm: newlib without an FPU. fdlibm_fused: newlib
  * with a float FPU. logf takes normal floats from 2^-24 to 1, and 0 (-infinity); cosf takes angles from 0 to 2 pi,
  * 2 pi excluded. These are all the arguments that a normal draw can have; other arguments give no meaningful result.
+ * Where double is not IEEE 754 binary64, as on AVR, no libm is of class double, and naming it does not compile.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -15,11 +16,18 @@
 extern "C" {
 #endif
 
+#if DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024
+#define EMBINIT_DOUBLE 1
 float embinit_logf_double(float x);
+float embinit_cosf_double(float x);
+#else
+#define embinit_logf_double libm_double_needs_a_double_of_64_bits
+#define embinit_cosf_double libm_double_needs_a_double_of_64_bits
+#endif
+
 float embinit_logf_fdlibm(float x);
 float embinit_logf_fdlibm_fused(float x);
 
-float embinit_cosf_double(float x);
 float embinit_cosf_fdlibm(float x);
 float embinit_cosf_fdlibm_fused(float x);
 

@@ -131,7 +131,7 @@ void embinit_torch_symmetric(const embinit_source *source, const void *rule, uin
 {
     (void)rule;
     (void)b;
-    float unit = embinit_float(a) * 0x1p-23f;
+    float unit = embinit_rounded(embinit_float(a) * 0x1p-23f);
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
         out[i] = (float)((int32_t)(word & 0xffffffu) - 0x800000) * unit;
@@ -169,13 +169,14 @@ static float logarithm(float x)
         e -= 1.0f;
         t += t;
     }
-    t -= 1.0f;
+    t = embinit_rounded(t - 1.0f);
     float y = L[0];
     for (int i = 1; i < 9; i++) {
         y = embinit_fused(y, t, L[i]);
     }
-    float z = t * t;
-    y = embinit_fused(y * t, z, e * LN2_LOW);
+    float z = embinit_rounded(t * t);
+    float tail = embinit_rounded(e * LN2_LOW);
+    y = embinit_fused(embinit_rounded(y * t), z, tail);
     y = embinit_fused(-z, 0.5f, y);
     return embinit_fused(e, LN2_HIGH, t + y);
 }

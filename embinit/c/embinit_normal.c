@@ -39,8 +39,8 @@ void embinit_normal(const embinit_source *source, const void *rule, uint32_t a, 
             k1 = (word >> normal->shift) & 0xffffffu;
         }
         float radius = embinit_sqrt(-2.0f * normal->logf((float)(int32_t)k1 * 0x1p-24f));
-        float cosine = normal->cosf(6.2831855f * ((float)(int32_t)k2 * 0x1p-24f));
-        volatile float product = normal->deviation_first ? stddev * radius : radius * cosine;
+        float cosine = embinit_rounded(normal->cosf(6.2831855f * ((float)(int32_t)k2 * 0x1p-24f)));
+        float product = embinit_rounded(normal->deviation_first ? stddev * radius : radius * cosine);
         float factor = normal->deviation_first ? cosine : stddev;
         out[i] = normal->multiply_add == EMBINIT_FUSED ? embinit_fused(product, factor, mean)
                                                        : embinit_separate(product, factor, mean);

@@ -9,7 +9,8 @@ struct embinit_family {
     int (*make)(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
                 const embinit_buffer *buffer, uint32_t group);
     void (*load)(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group);
-    uint8_t ranged; /* whether make reads the range */
+    uint8_t ranged;      /* whether make reads the range */
+    uint8_t takes_turns; /* whether a group may have several runs */
     uint8_t zero_point_bytes;
 };
 
@@ -94,13 +95,28 @@ static void load_bfp(embinit_grid *grid, const embinit_storage *storage, const e
     grid->scale = embinit_bfp_scale(buffer->exponents[group], storage->part);
 }
 
-const embinit_family embinit_family_q = {make_q, 0, 0, 0};
-const embinit_family embinit_family_int = {make_int, load_scale, 1, 0};
-const embinit_family embinit_family_sym = {make_sym, load_scale, 1, 0};
-const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0};
-const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t)};
-const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t)};
-const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0};
+const embinit_family embinit_family_q = {make_q, 0, 0, 0, 0};
+const embinit_family embinit_family_int = {make_int, load_scale, 1, 1, 0};
+const embinit_family embinit_family_sym = {make_sym, load_scale, 1, 0, 0};
+const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0};
+const embinit_family embinit_family_asym = {make_asym, 0, 1, 0, sizeof(int32_t)};
+const embinit_family embinit_family_affine = {make_affine, load_affine, 1, 0, sizeof(uint16_t)};
+const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0};
+
+/* Whether groups make up the elements of a row. */
+static int grouped(const embinit_stored_row *stored)
+{
+    const embinit_storage *storage = &stored->storage;
+    uint32_t count = stored->row.count;
+    if (storage->family == 0) {
+        return 1;
+    }
+    if (storage->run == 0 || storage->groups == 0 || storage->groups > count / storage->run) {
+        return 0;
+    }
+    uint32_t round = storage->groups * storage->run;
+    return storage->family->takes_turns ? count % round == 0 : count == round;
+}
 
 /* ---- Draws ---- */
 
@@ -131,7 +147,7 @@ static void pass(const embinit_stored_row *stored, const embinit_source *source,
 {
     const embinit_row *row = &stored->row;
     if (stored->storage.family == 0) {
-        row->draw(source, row->rule, row->a, row->b, (float *)buffer->data, row->count);
+        row->draw(source, row->rule, row->a, row->b, (float *)buffer->data, (size_t)row->count);
         return;
     }
     for (uint32_t i = 0; i < row->count; i++) {
@@ -214,7 +230,7 @@ static void encode(const embinit_stored_row *stored, const embinit_source *value
         float value = next_value(&stored->row, values);
         uint32_t word = next_word(storage, words);
         int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
-        embinit_pack(payload, i, storage->bits, code);
+        embinit_pack(payload, (size_t)i, storage->bits, code);
     }
 }
 
@@ -229,7 +245,7 @@ static int store_row(const embinit_stored_row *stored, const embinit_stream *str
     embinit_grid grid;
     int made = 0;
     if (storage->family == 0) {
-        row->draw(&values, row->rule, row->a, row->b, (float *)buffer->data, row->count);
+        row->draw(&values, row->rule, row->a, row->b, (float *)buffer->data, (size_t)row->count);
         return 1;
     }
     stream->copy(stream->ahead, stream->values);
@@ -258,6 +274,9 @@ size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const emb
     const embinit_source words = {stream->next, stream->state};
     int rounds_later = 0;
     for (size_t i = 0; i < row_count; i++) {
+        if (!grouped(&rows[i])) {
+            return i;
+        }
         rounds_later |= !rows[i].storage.at_once && words_for_rounding(&rows[i]) != 0;
     }
     stream->copy(stream->values, stream->state);
@@ -279,16 +298,16 @@ static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer 
 {
     const embinit_storage *storage = &stored->storage;
     if (storage->family == 0) {
-        return embinit_crc32(0, buffer->data, stored->row.count * sizeof(float));
+        return embinit_crc32(0, buffer->data, (size_t)stored->row.count * sizeof(float));
     }
     uint32_t crc = embinit_crc32(0, buffer->data, EMBINIT_PACKED_BYTES(stored->row.count, storage->bits));
     if (buffer->scale != 0) {
-        crc = embinit_crc32(crc, buffer->scale, storage->groups * sizeof(float));
+        crc = embinit_crc32(crc, buffer->scale, (size_t)storage->groups * sizeof(float));
     }
     if (buffer->zero_point != 0) {
         crc = embinit_crc32(crc, buffer->zero_point, (size_t)storage->groups * storage->family->zero_point_bytes);
     }
-    return buffer->exponents != 0 ? embinit_crc32(crc, buffer->exponents, storage->groups) : crc;
+    return buffer->exponents != 0 ? embinit_crc32(crc, buffer->exponents, (size_t)storage->groups) : crc;
 }
 
 size_t embinit_check_stored(const embinit_stored_row *rows, size_t row_count, const embinit_buffer *buffers)

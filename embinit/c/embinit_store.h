@@ -47,7 +47,8 @@ extern const embinit_family embinit_family_asym;      /* asym<b> */
 extern const embinit_family embinit_family_affine;    /* affine<b> */
 extern const embinit_family embinit_family_bfp;       /* bfp<m>e<e> */
 
-/* How a buffer is held. Element i belongs to group i / run % groups; only int8 and int4 may give a group several runs. */
+/* How a buffer is held. Element i belongs to group i / run % groups. groups and run are from 1 up, and groups * run is the
+ * number of elements; of int8 and int4, which may give a group several runs, it divides that number. */
 typedef struct {
     const embinit_family *family; /* 0: float32, and what follows is not used */
     uint8_t bits;                 /* of an element in memory */
@@ -67,7 +68,8 @@ typedef struct {
 } embinit_stored_row;
 
 /* Fill and store buffers[i] by rows[i], in order. Return row_count; or the index of a row whose format has no code for
- * its values (embinit_formats.h): then this buffer and those behind it are not what the plan says. */
+ * its values (embinit_formats.h): then this buffer and those behind it are not what the plan says. Also the index of a
+ * row whose groups do not make up its elements (embinit_storage): then no buffer is touched and nothing is drawn. */
 size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const embinit_stream *stream,
                      const embinit_buffer *buffers);
 

@@ -1,13 +1,13 @@
 """What a dialect declares: a framework's conventions as data."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import signature
 from typing import Any, ClassVar
 
 from embinit.bitgen import RANDS, BitGenerator
-from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
 from embinit.initializers import (
     BY_NAME,
@@ -21,7 +21,7 @@ from embinit.initializers import (
     TruncNormal,
     VarianceScaling,
 )
-from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
+from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
 
 #: Initializers that only some dialects have, and what to write in the others.
@@ -43,7 +43,7 @@ def naming(layer: Layer) -> Iterator[None]:
         raise EmbinitError(f"layer {layer.name!r}: {error}") from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """A framework's conventions: seed rule, sampler, initializers, layouts, fans."""
 
@@ -79,7 +79,7 @@ class Dialect:
     #: Which initializers of INSTEAD the dialect has.
     own: tuple[type[Initializer], ...] = ()
     #: Layers that belong to this framework: a type -> what tells the parameters of such a layer, in their order.
-    layers: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = field(default_factory=dict)
+    layers: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = field(default_factory=dict)
     #: How a buffer draws its codes, where its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
 
@@ -107,7 +107,7 @@ class Dialect:
         """Raise EmbinitError unless the dialect takes the seed."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
             allowed = f"an integer from {self.seeds[0]} to {self.seeds[-1]}"
-            raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {seed!r}")
+            raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {shown(seed)}")
 
     def initializer(self, given: Any) -> Initializer:
         """Return an initializer, also from its name, or from a table {name, parameters}, as a model file has it."""
@@ -164,16 +164,20 @@ class Dialect:
         """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
         for layer in layers:
             with naming(layer):
-                parameters = self.parameters(layer)
-            for parameter in parameters:
+                parameters = iter(self.parameters(layer))
+            while True:
+                with naming(layer):
+                    parameter = next(parameters, None)
+                if parameter is None:
+                    break
                 yield layer, parameter
 
     def has(self, layer_type: str) -> bool:
         """Whether the dialect says what a layer that draws holds."""
         return layer_type in self.layouts or layer_type in self.layers
 
-    def parameters(self, layer: Layer) -> tuple[Parameter, ...]:
-        """Return what a layer holds, in the order in which it is filled."""
+    def parameters(self, layer: Layer) -> Iterable[Parameter]:
+        """Return what a layer holds, in the order in which it is filled; of many parameters, one after the other."""
         if isinstance(layer, Norm):
             return layer.parameters
         if not isinstance(layer, Stored):
@@ -185,7 +189,9 @@ class Dialect:
         axes = self.layouts[layer.type]
         shape = tuple(layer.sizes[axis] for axis in axes)
         given = self.layer_weight(self.weight if layer.weight_init is None else layer.weight_init)
-        initializer, fan_in, fan_out = self.meaning(given, shape, self.fans and self.fans(layer.type, layer.sizes))
+        initializer, fan_in, fan_out = self.meaning(
+            given, shape, self.fans and self.fans(layer.type, _Sizes(self.name, layer))
+        )
         weight = Parameter("weight", axes, shape, initializer, fan_in, fan_out)
         if not layer.bias:
             return (weight,)
@@ -193,3 +199,30 @@ class Dialect:
             layer.bias_init or self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out)
         )
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, fan_in, fan_out)
+
+
+class _Sizes(dict[str, int]):
+    """The sizes of a layer, for fans: those that count on another kernel than the layer has are an error."""
+
+    def __init__(self, dialect: str, layer: Weighted) -> None:
+        super().__init__(layer.sizes)
+        self._dialect, self._layer = dialect, layer
+
+    def get(self, axis: str, default: Any = None) -> Any:
+        self._check(axis)
+        return super().get(axis, default)
+
+    def __getitem__(self, axis: str) -> int:
+        self._check(axis)
+        return super().__getitem__(axis)
+
+    def __contains__(self, axis: object) -> bool:
+        self._check(axis)
+        return super().__contains__(axis)
+
+    def _check(self, axis: object) -> None:
+        if axis not in self.keys() and isinstance(self._layer, Convolution):
+            raise EmbinitError(
+                f"the fans of dialect {self._dialect} are read off the axis {axis}, and a {self._layer.type} has "
+                f"{listed(self._layer.kernel_axes)}: give the dialect fans for it"
+            )

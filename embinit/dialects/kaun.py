@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from embinit.dialects.portable import PORTABLE
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.initializers import (
     Constant,
     Initializer,
@@ -108,10 +108,10 @@ def _axis(what: str, axis: int, rank: int) -> int:
 
 
 def _not_negative(what: str, value: float) -> float:
-    check_finite(what, value)
-    if value < 0:
-        raise EmbinitError(f"{what} must not be negative, got {value!r}")
-    return value
+    number = check_finite(what, value)
+    if number < 0:
+        raise EmbinitError(f"{what} must not be negative, got {shown(value)}")
+    return number
 
 
 NAMED = {

@@ -61,15 +61,16 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
         raise EmbinitError(f"OnDeviceTraining has no {initializer}: use constant, uniform or normal")
     if initializer.distribution == "truncated_normal":
         raise EmbinitError("OnDeviceTraining has no truncated normal: use kaiming_normal or xavier_normal")
-    gain = f32(initializer.gain * math.sqrt(initializer.scale))
-    halves = 2.0 if initializer.mode == "fan_avg" else 1.0
-    fan = f32({"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode])
-    if initializer.distribution == "uniform":
-        limit = float(gain * np.sqrt(f32(3.0 * halves) / fan))
-        return Uniform(-limit, limit)
-    if initializer.mode == "fan_avg":
-        return Normal(0.0, float(gain * np.sqrt(f32(2.0) / fan)))
-    return Normal(0.0, float(gain / np.sqrt(fan)))
+    with np.errstate(over="ignore"):
+        gain = f32(initializer.gain * math.sqrt(initializer.scale))
+        halves = 2.0 if initializer.mode == "fan_avg" else 1.0
+        fan = f32({"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode])
+        if initializer.distribution == "uniform":
+            limit = float(gain * np.sqrt(f32(3.0 * halves) / fan))
+            return Uniform(-limit, limit)
+        if initializer.mode == "fan_avg":
+            return Normal(0.0, float(gain * np.sqrt(f32(2.0) / fan)))
+        return Normal(0.0, float(gain / np.sqrt(fan)))
 
 
 ODT = Dialect(

@@ -24,7 +24,8 @@ from embinit.samplers import ScaledInteger
 
 def f32(value: float) -> float:
     """Round to float32."""
-    return float(np.float32(value))
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from embinit.dialects.portable import PORTABLE
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.formats import format_named
 from embinit.formats.qformat import QFormat
 from embinit.formats.storage import Storage
@@ -26,7 +26,9 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
     if not isinstance(layout, QFormat):
         raise EmbinitError(f"dialect portable-int holds buffers in fixed point, as q<m>.<n>, got {storage.format}")
     if storage.rounding != "half_away":
-        raise EmbinitError(f"dialect portable-int rounds half_away and draws no words for it, got {storage.rounding!r}")
+        raise EmbinitError(
+            f"dialect portable-int rounds half_away and draws no words for it, got {shown(storage.rounding)}"
+        )
     match distribution:
         case Constant(value):
             return ConstantCode(_code(layout, distribution, value))

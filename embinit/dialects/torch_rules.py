@@ -4,12 +4,12 @@ Bounds are Python floats, computed in PyTorch's order of operations; `uniform_` 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from embinit.bitgen.mt19937 import MT19937
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.initializers import (
     BY_NAME,
     FLOAT32_MAX,
@@ -41,7 +41,7 @@ def seeded(seed: int) -> MT19937:
     True
     """
     if not isinstance(seed, int | np.integer) or not SEEDS[0] <= seed <= SEEDS[-1]:
-        raise EmbinitError(f"seed must be an integer from -2^63 to 2^64 - 1, got {seed!r}")
+        raise EmbinitError(f"seed must be an integer from -2^63 to 2^64 - 1, got {shown(seed)}")
     return MT19937(int(seed) & 0xFFFFFFFF)
 
 
@@ -125,20 +125,13 @@ def kaiming_normal(
 def _gain(gain: float | None, nonlinearity: str | None, a: float | None) -> float:
     """Return a gain, or as kaiming_*_ does that of leaky_relu with slope 0 unless told otherwise."""
     if gain is None:
-        if a is not None:
-            check_finite("a", a)
-        return calculate_gain("leaky_relu" if nonlinearity is None else nonlinearity, 0 if a is None else a)
+        slope = 0.0 if a is None else check_finite("a", a)
+        return calculate_gain("leaky_relu" if nonlinearity is None else nonlinearity, slope)
     if nonlinearity is not None or a is not None:
-        raise EmbinitError(f"gain = {gain!r} must not stand with nonlinearity or a, which give a gain too: keep one")
+        raise EmbinitError(
+            f"gain = {shown(gain)} must not stand with nonlinearity or a, which give a gain too: keep one"
+        )
     return gain
-
-
-def orthogonal(gain: float = 1.0) -> Initializer:
-    """Refuse what no rule of ours gives the bits of."""
-    raise EmbinitError(
-        f"orthogonal(gain={gain!r}) has no bits of its own: torch.nn.init.orthogonal_ takes the QR decomposition of "
-        "the LAPACK that PyTorch was built with; use xavier_uniform, xavier_normal or kaiming_normal"
-    )
 
 
 #: The initializers of a model file: torch.nn.init's under its names, without the underscore.
@@ -146,7 +139,6 @@ NAMED: Mapping[str, Callable[..., Initializer]] = {
     **BY_NAME,
     "kaiming_uniform": kaiming_uniform,
     "kaiming_normal": kaiming_normal,
-    "orthogonal": orthogonal,
 }
 
 
@@ -165,7 +157,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return between(low, high)
         case Normal(_, stddev):
             if stddev < 0:
-                raise EmbinitError(f"stddev must not be negative in PyTorch, got {stddev!r}")
+                raise EmbinitError(f"stddev must not be negative in PyTorch, got {shown(stddev)}")
             return initializer
     if not isinstance(initializer, VarianceScaling):
         raise EmbinitError(f"PyTorch has no {initializer}: use constant, uniform, normal or trunc_normal")
@@ -188,13 +180,17 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
 def between(low: float, high: float) -> Uniform:
     """Return a uniform distribution that uniform_ does not refuse."""
     if not (low <= high and float(high) - float(low) <= FLOAT32_MAX):
-        raise EmbinitError(f"low must not exceed high, nor high - low float32, in PyTorch, got {low!r} and {high!r}")
+        raise EmbinitError(
+            f"low must not exceed high, nor high - low float32, in PyTorch, got {shown(low)} and {shown(high)}"
+        )
     return Uniform(low, high)
 
 
 def drawable(initializer: TruncNormal) -> TruncNormal:
     """Return a truncated normal distribution unless drawing it would take for ever, as it may in PyTorch."""
     how = truncation(initializer)
+    if not how.redraws:
+        between(initializer.low, initializer.high)
     if not how.redraws and rounds(initializer, how.peak) > MOST_ROUNDS:
         raise EmbinitError(
             f"{initializer} takes more than {MOST_ROUNDS} rounds: low and high must be closer to each other, or to mean"
@@ -248,18 +244,16 @@ def cell(layer: Layer) -> tuple[Parameter, ...]:
     return _gates(layer, layer.input_size, layer.hidden_size, "")
 
 
-def recurrent(layer: Layer) -> tuple[Parameter, ...]:
-    """Return the parameters of RNN, GRU and LSTM: cell after cell, forward before backward."""
+def recurrent(layer: Layer) -> Iterator[Parameter]:
+    """Yield the parameters of RNN, GRU and LSTM: cell after cell, forward before backward."""
     assert isinstance(layer, Recurrent)
     projected = layer.proj_size if isinstance(layer, LSTM) else 0
     state = projected or layer.hidden_size
     directions = ("", "_reverse") if layer.bidirectional else ("",)
-    parameters: list[Parameter] = []
     for i in range(layer.num_layers):
         inputs = layer.input_size if i == 0 else state * len(directions)
         for direction in directions:
-            parameters += _gates(layer, inputs, state, f"_l{i}{direction}", projected)
-    return tuple(parameters)
+            yield from _gates(layer, inputs, state, f"_l{i}{direction}", projected)
 
 
 def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0) -> tuple[Parameter, ...]:
@@ -276,7 +270,7 @@ def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0
 
 
 #: What tells the parameters of those layers.
-LAYERS: Mapping[str, Callable[[Layer], tuple[Parameter, ...]]] = {
+LAYERS: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = {
     "Embedding": embedding,
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),
     **dict.fromkeys(("RNNCell", "GRUCell", "LSTMCell"), cell),

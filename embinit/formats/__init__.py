@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.formats import affine, blockfloat, float32, qformat
 from embinit.formats.base import CFamily, Families, Family, Format, Groups, Parameters, Quantized, refuse
 from embinit.formats.rounding import ROUNDINGS, Rounding
@@ -60,7 +60,7 @@ def family_named(name: str) -> Family:
 
 
 def _unknown(name: object) -> EmbinitError:
-    return EmbinitError(f"format must be one of {listed(FORMATS)}, got {name!r}")
+    return EmbinitError(f"format must be one of {listed(FORMATS)}, got {shown(name)}")
 
 
 __all__ = [

@@ -9,6 +9,7 @@ from embinit.errors import EmbinitError
 from embinit.formats import base
 from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, Parameters, Quantized
 from embinit.formats.rounding import Rounding
+from embinit.support import Support
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Symmetric(Quantized):
     def c_family(self) -> CFamily:
         """The family in C, and the bits of a code."""
         return CFamily(self.family, self.bits)
+
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if a value may be infinite, or the only ones of a group too small for a scale."""
+        super().check(given)
+        base.check_scale(self.name, given.least, self.steps)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return the scales."""
@@ -76,17 +82,26 @@ class Sym(Symmetric):
         qmax = 2 ** (width - 1) - 1
         return cls(name, width, -qmax - 1, qmax, float(np.float32(qmax)))
 
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError also if no value can be negative and b bits cannot hold the code of the largest one."""
+        super().check(given)
+        if self.steps > self.qmax and given.low >= 0 < given.high:
+            raise self._no_code(f"values from {given.low:g} to {given.high:g}")
+
+    def _no_code(self, got: str) -> EmbinitError:
+        return EmbinitError(
+            f"{self.name}: above 25 bits the largest magnitude of a group must be negative, because float32 rounds "
+            f"qmax up to {self.steps:.0f} and OnDeviceTraining exits, got {got}; take sym25 or less, or "
+            f"sym_int32/{self.bits}"
+        )
+
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
         """Return the scales; a code that b bits cannot hold is an error."""
         parameters = super().parameters(values, groups, rounding)
         if self.steps > self.qmax:
             _, high = base.extremes(self.name, values, groups)
             for group in np.flatnonzero(high / self.grid(parameters).scale >= self.steps):
-                raise EmbinitError(
-                    f"{self.name}: above 25 bits the largest magnitude of a group must be negative, because float32 "
-                    f"rounds qmax up to {self.steps:.0f} and OnDeviceTraining exits, got {high[group]} in group "
-                    f"{group}; take sym25 or less, or sym_int32/{self.bits}"
-                )
+                raise self._no_code(f"{high[group]} in group {group}")
         return parameters
 
 
@@ -140,6 +155,12 @@ class Asym(Asymmetric):
     family = "asym"
     zero_point_is_code = False
 
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if a value may be infinite, or the difference of two too small for a scale."""
+        super().check(given)
+        if given.low < given.high:
+            base.check_scale(self.name, given.least * 2.0**-24, self.qmax)
+
     @classmethod
     def make(cls, name: str, width: int) -> "Asym":
         """Build from the number in a name."""
@@ -179,6 +200,11 @@ class Affine(Asymmetric):
     family = "affine"
     zero_point_is_code = True
     grouping: ClassVar[Literal["groups"]] = "groups"
+
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if a value may be infinite, or the only ones of a group too small for a scale."""
+        super().check(given)
+        base.check_scale(self.name, given.least, self.qmax)
 
     @classmethod
     def make(cls, name: str, width: int) -> "Affine":

@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.formats.rounding import Rounding
+from embinit.support import Support
 
 F32 = NDArray[np.float32]
 
@@ -78,6 +79,9 @@ class Format(ABC):
         """Return the payload bytes of n elements."""
         return -(-n * self.bits // 8)
 
+    def check(self, given: Support) -> None:  # noqa: B027 (not every format refuses a value)
+        """Raise EmbinitError if the format may have no code for values like these, as far as that is known."""
+
     def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002 (some formats draw for groups too)
         """Return the number of words that encoding n elements draws."""
         return n if rounding == "stochastic" else 0
@@ -88,13 +92,13 @@ class Format(ABC):
         if group_size is not None:
             self._check_grouping("group_size", group_size, "groups")
             if not _is_int(group_size) or group_size < 1 or n % group_size:
-                raise EmbinitError(f"group_size must divide the {n} elements of the array, got {group_size!r}")
+                raise EmbinitError(f"group_size must divide the {n} elements of the array, got {shown(group_size)}")
             return Groups(n // group_size, group_size)
         if channel_axis is not None:
             self._check_grouping("channel_axis", channel_axis, "channels")
             if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
                 allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
-                raise EmbinitError(f"channel_axis must be {allowed}, got {channel_axis!r}")
+                raise EmbinitError(f"channel_axis must be {allowed}, got {shown(channel_axis)}")
             return Groups(shape[channel_axis], math.prod(shape[channel_axis + 1 :]))
         return Groups(1, n)
 
@@ -105,7 +109,7 @@ class Format(ABC):
             "channels": "give channel_axis for one grid a channel",
         }[self.grouping]
         if self.grouping != grouping:
-            raise EmbinitError(f"{self.name} takes no {what}: {instead}; got {what}={value!r}")
+            raise EmbinitError(f"{self.name} takes no {what}: {instead}; got {what}={shown(value)}")
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,14 @@ class Quantized(Format):
     @abstractmethod
     def c_family(self) -> CFamily:
         """What encodes the format on the device."""
+
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if the format may have no code for values like these, as far as that is known."""
+        if not given.finite:
+            raise EmbinitError(
+                f"{self.name} has no code for inf or nan, which values like these may be, and C leaves their "
+                "conversion to an integer undefined; take smaller parameters, or keep float32"
+            )
 
     @abstractmethod
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:
@@ -208,6 +220,15 @@ def refuse(name: str, values: F32, bad: NDArray[np.bool_]) -> None:
         f"{name} has no code for {values[at]}, at element {at}, and C leaves its conversion to an integer undefined; "
         "mend the values first, or keep float32"
     )
+
+
+def check_scale(name: str, least: float, steps: float) -> None:
+    """Raise EmbinitError if the least span of values other than 0 has no scale."""
+    if steps and least / abs(steps) <= 2.0**-150:
+        raise EmbinitError(
+            f"{name} needs a scale above 0, and that of a group of values as small as {least:.3g} underflows, which "
+            "values like these may be; scale them up, take fewer bits, or keep float32"
+        )
 
 
 def scale_of(name: str, span: F32, steps: float) -> F32:

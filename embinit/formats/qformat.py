@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Stream
 from embinit.bitgen.base import checked_uint
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.formats.base import (
     F32,
     NUMBER,
@@ -23,6 +23,7 @@ from embinit.formats.base import (
     check_width,
 )
 from embinit.formats.rounding import Rounding
+from embinit.support import Support
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class QFormat(Quantized):
         """The family q: m + n and n."""
         return CFamily("q", self.qmax.bit_length() + 1, self.frac_bits)
 
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if NaN may be among the values; infinities saturate."""
+        if given.undefined:
+            super().check(given)
+
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> Parameters:  # noqa: ARG002
         """Return nothing: the name says it all."""
         return Parameters()
@@ -72,7 +78,7 @@ class QFormat(Quantized):
         3277
         """
         if not 0 <= bound < float("inf"):
-            raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {bound!r}")
+            raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {shown(bound)}")
         return min(int(Fraction(float(bound)) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
 
     def uniform(self, generator: Stream, bound: int, n: int) -> NDArray[Any]:
@@ -87,7 +93,9 @@ class QFormat(Quantized):
         from embinit._kernels import formats
 
         if isinstance(bound, bool) or not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
-            raise EmbinitError(f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {bound!r}")
+            raise EmbinitError(
+                f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {shown(bound)}"
+            )
         out = np.empty(self.nbytes(checked_uint("n", n, 63)), np.uint8)
         formats.uniform_codes(*generator.bitgen.stream, int(bound), self.wide, self.bits, out)
         generator.drawn += n

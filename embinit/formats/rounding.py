@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import Stream, Xorshift32
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 
 #: In the order of the kernels' constants.
 ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
@@ -18,7 +18,7 @@ class Rounding:
     def __init__(self, mode: str, generator: Stream | None) -> None:
         check_known("rounding", mode, ROUNDINGS)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
-            raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={generator!r}")
+            raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={shown(generator)}")
         self._mode = ROUNDINGS.index(mode)
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else NONE

@@ -1,10 +1,15 @@
 """Storage: how one buffer is held, a format with its rounding and with what shares a scale."""
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from embinit.errors import check_known
-from embinit.formats import format_named
-from embinit.formats.rounding import ROUNDINGS
+from embinit.formats import Quantized, format_named
+from embinit.formats.rounding import ROUNDINGS, Rounding
+from embinit.initializers import Broadcast, Distribution
+from embinit.support import support
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,30 @@ class Storage:
         check_known("rounding", self.rounding, ROUNDINGS)
         format_named(self.format).groups(shape, self.group_size, self.channel_axis)
 
+    def check_values(self, distribution: Distribution, shape: tuple[int, ...]) -> None:
+        """Raise EmbinitError if the format cannot hold what a buffer of that shape may be filled with.
+
+        What is known only when the values are drawn, the zero point of asym and the sign of the largest magnitude in
+        sym from 26 bits on, is left to the store.
+        """
+        layout = format_named(self.format)
+        if isinstance(layout, Quantized):
+            layout.check(support(distribution))
+            if isinstance(distribution, Broadcast):
+                values = np.resize(np.float32(distribution.base), math.prod(shape))
+                groups = layout.groups(shape, self.group_size, self.channel_axis)
+                layout.parameters(values, groups, Rounding("half_away", None))
+
     def nbytes(self, n: int) -> int:
         """Return the payload bytes of n elements."""
         return format_named(self.format).nbytes(n)
 
     def draws(self, shape: tuple[int, ...]) -> int:
         """Return the number of words that stochastic rounding draws."""
-        layout, n = format_named(self.format), 1
-        for size in shape:
-            n *= size
-        return layout.draws(n, self.rounding, layout.groups(shape, self.group_size, self.channel_axis).count)
+        layout = format_named(self.format)
+        return layout.draws(
+            math.prod(shape), self.rounding, layout.groups(shape, self.group_size, self.channel_axis).count
+        )
 
     def __str__(self) -> str:
         parts = [self.format]

@@ -85,6 +85,10 @@ class Sampler(ABC):
             )
 
     @abstractmethod
+    def check(self, distribution: Distribution) -> None:
+        """Raise EmbinitError unless the sampler can fill an array with the distribution."""
+
+    @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take, or None where that depends on the words."""
 

@@ -113,6 +113,9 @@ class NormalCodes(Codes):
 class InCodes(ScaledInteger):
     """The words of ScaledInteger, read as codes of a buffer's format: there are no float32 values to fill."""
 
+    def check(self, distribution: Distribution) -> None:
+        """Leave it to the codes of a buffer, which depend on its format."""
+
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:  # noqa: ARG002
         """Raise EmbinitError."""
         raise EmbinitError(

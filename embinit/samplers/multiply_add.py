@@ -22,6 +22,11 @@ class MultiplyAdd(Sampler):
 
     deviation_first: bool
 
+    def check(self, distribution: Distribution) -> None:
+        """Raise EmbinitError for what OnDeviceTraining does not have."""
+        if not isinstance(distribution, Constant | Uniform | Normal):
+            raise _unknown(distribution)
+
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return n for uniform values, 0 for constants, None for normal ones: a small u1 is drawn again."""
         return {Constant: 0, Uniform: n}.get(type(distribution))

@@ -20,6 +20,11 @@ class ScaledInteger(Sampler):
     The code of a uniform value is word >> 8; of a normal one z in units of 2^-24, from cubics in integers.
     """
 
+    def check(self, distribution: Distribution) -> None:
+        """Raise EmbinitError for what has no offset and scale."""
+        if not isinstance(distribution, Constant | Broadcast):
+            offset_and_scale(distribution)
+
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return 0 for given values and n for everything else."""
         return 0 if isinstance(distribution, Constant | Broadcast) else n
@@ -71,7 +76,8 @@ def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
     (0, np.float32(1.1920929e-07))
     """
     if isinstance(distribution, Uniform):
-        start, width = np.float32(distribution.low), np.float32(distribution.high) - np.float32(distribution.low)
+        with np.errstate(over="ignore"):
+            start, width = np.float32(distribution.low), np.float32(distribution.high) - np.float32(distribution.low)
     elif isinstance(distribution, Normal | TruncatedNormal):
         start, width = np.float32(distribution.mean), np.float32(distribution.stddev)
     else:

@@ -34,6 +34,13 @@ class Torch(Sampler):
     fused: bool
     strided_run = LARGE - 1
 
+    def check(self, distribution: Distribution) -> None:
+        """Raise EmbinitError for what PyTorch does not have."""
+        if not isinstance(
+            distribution, Constant | Uniform | Normal | TruncNormal | Sparse | Eye | Dirac | PaddedNormal
+        ):
+            raise _unknown(distribution)
+
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return the words that n elements take; None where they decide it, or what an earlier small normal left."""
         match distribution:

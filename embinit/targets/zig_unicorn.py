@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embinit import cache
 from embinit.targets.device_error import DeviceError
 
 RAM = 0x2000_0000  # where ram.ld puts the firmware
@@ -92,8 +93,9 @@ def build(
     command += ["-o", str(output), *map(str, sources)]
     environment = os.environ | _zig_caches()
     zig = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
-    )
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
+        errors="backslashreplace", check=False,
+    )  # fmt: skip
     if zig.returncode != 0:
         raise DeviceError(f"zig cc -mcpu={emulation.cpu}: {_first_error(zig.stderr)}")
     return output
@@ -380,18 +382,20 @@ def _wheel(module: str) -> Any:
 
 
 def _zig_caches() -> dict[str, str]:
-    """Return the variables that name zig's caches: the user's, or one directory beside embinit's own cache.
+    """Return the variables that name zig's caches: the user's, or one directory of embinit's own cache.
 
     Any number of processes may share it. It is made here, because zig tries for ever where it cannot.
     """
-    root = os.environ.get("EMBINIT_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
-    default = (Path(root) if root else Path.home() / ".cache") / "embinit" / "zig"
-    caches = {name: os.environ.get(name) or str(default) for name in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
-    for directory in caches.values():
+    names = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
+    default = None if all(map(os.environ.get, names)) else cache.directory("zig")
+    caches = {name: os.environ.get(name) or str(default or "") for name in names}
+    for name, folder in caches.items():
+        if not folder:
+            raise DeviceError("zig needs a cache directory, and no place for one can be written: set EMBINIT_CACHE_DIR")
         try:
-            Path(directory).mkdir(parents=True, exist_ok=True)
+            Path(folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DeviceError(f"zig needs a cache directory, set EMBINIT_CACHE_DIR: {error}") from None
+            raise DeviceError(f"zig cannot have its cache in {name} = {folder}: {error.strerror}") from None
     return caches
 
 

@@ -123,7 +123,7 @@ class Emission:
             stream = self.source.stream.parameters.get("stream", 0) & (2**63 - 1)
             body.append(twin[2].format(state="begun.out_state", stream=stream))
         else:
-            casts = {name: ctype for name, ctype in self._state().items()}
+            casts = self._state()
             body += [f"stream->{part} = ({casts[part]})begun.out_{part};" for part in casts]
         body = ["seeding_fixed begun;", *(["int i;"] if warmup else []), *body[1:]]
         if warmup:
@@ -226,7 +226,7 @@ class Emission:
                 members.append(f"{prefix}_kept{place}")
                 inputs = [_word(drawn.words[name]) for name in drawn.program.inputs]
                 body = [
-                    f"{node.ctype} {unit};",
+                    f"{node.ctype} {kept};",
                     *body,
                     f"{prefix}_kept{place}(&fixed->kept{place}, {', '.join(inputs)}, &{kept});",
                 ]
@@ -248,8 +248,7 @@ class Emission:
         result = f"{prefix}_result(&fixed->result, z, &value);"
         names = [f"{z} z, other;"]
         if recipe.spare == "call":
-            call = [*body, pair, "(void)other;", result]
-            self._function(prefix, members, [*names, *call[:-1]], [result])
+            self._function(prefix, members, [*names, *body, pair, "(void)other;"], [result])
             return
         pairs = [*names, *body, pair, "stream->spare = other;", "stream->spared = 1;", "return z;"]
         head = f"static {z} {prefix}_pair(stream_state *stream, const {prefix}_fixed *fixed)"
@@ -257,9 +256,17 @@ class Emission:
         self.lines += ["typedef struct {", *fields, f"}} {prefix}_fixed;", ""]
         self.lines += [head, "{", *(_INDENT + line for line in pairs), "}", ""]
         draw = [
-            f"{self.element} value;", f"{z} z;", "if (stream->spared) {", "    z = stream->spare;", "    stream->spared = 0;",
-            "} else {", f"    z = {prefix}_pair(stream, fixed);", "}", result, "return value;",
-        ]  # fmt: skip
+            f"{self.element} value;",
+            f"{z} z;",
+            "if (stream->spared) {",
+            "    z = stream->spare;",
+            "    stream->spared = 0;",
+            "} else {",
+            f"    z = {prefix}_pair(stream, fixed);",
+            "}",
+            result,
+            "return value;",
+        ]
         head = f"static {self.element} {prefix}_draw(stream_state *stream, const {prefix}_fixed *fixed)"
         self.lines += [head, "{", *(_INDENT + line for line in draw), "}", ""]
 

@@ -122,6 +122,9 @@ class DeclaredSampler(Sampler):
         shown |= {name: scalars.scalar(name) for name in recipe.shown.outputs}
         return Mixed(distribution, build, recipe, tuple((name, shown[name]) for name in recipe.names if name in shown))
 
+    def check(self, distribution: Distribution) -> None:
+        """Accept what was made for a build: what is wrong with an initializer was found there."""
+
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take; None where the words decide, or a spare value left before."""
         if isinstance(distribution, Constant):

@@ -315,7 +315,7 @@ class Derived(Called):
     @state.setter
     def state(self, state: Any) -> None:
         self._settle()
-        self.inner.state = state  # type: ignore[misc]
+        self.inner.state = state
 
     def copy(self) -> "Derived":
         """Return an independent generator in the same state."""

@@ -1,0 +1,106 @@
+"""The process of the command line: what signals and broken streams do to it. Imported before all else of the package.
+
+A program that only imports embinit keeps its own signals and streams.
+"""
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+INTERRUPTED = 130
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+_received: list[int] = []
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Run the command line and end the process with its exit status, or 128 + n where signal n ended it.
+
+    The process ends without Python's own finalization, in which a signal would kill it.
+    """
+    _open_streams()
+    _handle(_raise)
+    sys.unraisablehook = _leave_if_ignored
+    try:
+        status = main()
+    except BaseException as error:
+        if not _received and not isinstance(error, SystemExit):
+            raise
+        status = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1
+    finally:
+        _handle(_leave)
+    if _received:
+        if status != INTERRUPTED:  # else main has said so
+            print("embinit: interrupted", file=sys.stderr)
+        status = 128 + _received[0]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # main has said what there is to say about it
+            stream.flush()
+    os._exit(status)
+
+
+def drop_output() -> None:
+    """Let nothing more that is printed be written: nobody reads it, or it cannot be."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _open_streams() -> None:
+    """Have all three streams open, lest a file that is opened later takes their place, and printing never fail."""
+    for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+        if mode == "w" and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _handle(handler: Callable[[int, "FrameType | None"], object]) -> None:
+    """Set the handler of the signals that stop a process, but of one that its parent has it ignore."""
+    for number in _STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _frame: "FrameType | None") -> NoReturn:
+    """Stop what is being done so that it cleans up after itself."""
+    _received.append(number)
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, _frame: "FrameType | None") -> NoReturn:
+    """End the process at once, while there is nothing to clean up."""
+    with suppress(OSError):
+        os.write(2, b"embinit: interrupted\n")
+    os._exit(128 + number)
+
+
+def _leave_if_ignored(unraisable: "sys.UnraisableHookArgs") -> None:
+    """End the process where Python would ignore an interrupt, as in a destructor."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        _leave(_received[0] if _received else signal.SIGINT, None)
+    sys.__unraisablehook__(unraisable)
+
+
+def _is_command_line() -> bool:
+    """Whether this process was started as `embinit` or `python -m embinit`."""
+    words = sys.orig_argv
+    if "-m" in words[:-1] and words[words.index("-m") + 1] == "embinit":
+        return True
+    return any(word.rpartition(os.sep)[2] in ("embinit", "embinit.exe") for word in words[:2])
+
+
+if _is_command_line():
+    _handle(_leave)

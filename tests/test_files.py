@@ -1,0 +1,300 @@
+"""Files and bundles: whole or not at all, by several processes at once, and where one of them is killed."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import embinit
+from embinit import EmbinitError, files
+from embinit.export import MANIFEST, drift, export, render
+from embinit.files import write_file, write_files
+
+LAYERS = [embinit.Linear(name="fc", in_features=30, out_features=20)]
+PLANS = {seed: embinit.Model("m", LAYERS, seed=seed).plan() for seed in (1, 2)}
+WHOLE = {seed: render(plan) for seed, plan in PLANS.items()}
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+def child(work):
+    """Start a child that does some work, and return its process id; it ends with what the work returns."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            status = work()
+        except BaseException:
+            status = 99
+        os._exit(status or 0)
+    return pid
+
+
+def status(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def without_exchange(monkeypatch):
+    monkeypatch.setattr(files, "_exchanged", lambda new, directory: False)
+
+
+@pytest.fixture(params=["exchanged", "moved one by one", "beside other files"])
+def bundle(request, tmp_path, monkeypatch):
+    """Return a directory with a bundle, which is replaced in each of the ways that there are."""
+    export(PLANS[1], tmp_path / "bundle")
+    if request.param == "moved one by one":
+        without_exchange(monkeypatch)
+    elif request.param == "beside other files":
+        (tmp_path / "bundle" / "notes").mkdir()
+    return tmp_path / "bundle"
+
+
+def test_exports_at_once_leave_one_bundle_whole(bundle):
+    for i in range(12):
+        if i % 3 == 0:
+            shutil.rmtree(bundle)
+        children = [child(lambda seed=seed: bool(export(PLANS[seed], bundle)) - 1) for seed in (1, 2, 1)]
+        assert [status(pid) for pid in children] == [0, 0, 0]
+        assert contents(bundle) in WHOLE.values()
+        assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_check_beside_exports_sees_one_bundle_or_the_other(bundle):
+    def exports():
+        for i in range(40):
+            export(PLANS[1 + i % 2], bundle)
+
+    other = [f"{name}: differs" for name in WHOLE[1] if WHOLE[1][name] != WHOLE[2][name]]
+    pid, seen = child(exports), Counter()
+    while os.waitpid(pid, os.WNOHANG) == (0, 0):
+        found = drift(PLANS[1], bundle)
+        assert found in ([], other)
+        seen[not found] += 1
+    assert seen.total() > 3
+
+
+def test_a_killed_export_leaves_no_mixture_and_nothing_that_the_next_one_does_not_clear(bundle):
+    random.seed(1)
+    export(PLANS[1], bundle)
+    started = time.monotonic()
+    export(PLANS[1], bundle)
+    duration = time.monotonic() - started
+    for i in range(60):
+        pid = child(lambda seed=1 + i % 2: bool(export(PLANS[seed], bundle)) - 1)
+        time.sleep(random.random() * 1.2 * duration)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        found = contents(bundle)
+        assert found in WHOLE.values() or MANIFEST not in found
+        if i % 5 == 0:
+            export(PLANS[1], bundle)
+            assert contents(bundle) == WHOLE[1]
+            assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_where_directories_can_be_exchanged_a_killed_export_leaves_a_whole_bundle(tmp_path, monkeypatch):
+    """Killed right before and right after the one step that counts."""
+    export(PLANS[1], tmp_path / "bundle")
+    exchanged = files._exchanged
+    for before, expected in ((True, WHOLE[1]), (False, WHOLE[2])):
+
+        def killed(new, directory, before=before):
+            if before or exchanged(new, directory):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return False
+
+        monkeypatch.setattr(files, "_exchanged", killed)
+        pid = child(lambda: export(PLANS[2], tmp_path / "bundle") and 0)
+        assert status(pid) in (-signal.SIGKILL, 0)
+        monkeypatch.undo()
+        if contents(tmp_path / "bundle") != expected:
+            pytest.skip("this file system does not exchange directories")
+    export(PLANS[1], tmp_path / "bundle")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_what_the_old_bundle_had_and_the_new_one_has_not_is_removed(bundle):
+    before = contents(bundle)
+    export(PLANS[2], bundle, ["bin"])
+
+    assert set(contents(bundle)) == {"m.bin", MANIFEST}
+    assert set(json.loads((bundle / MANIFEST).read_text())["files"]) == {"m.bin"}
+    assert before.keys() > {"m.bin", MANIFEST}
+
+
+def test_what_a_user_changed_or_added_is_kept(bundle):
+    (bundle / "test_m.c").write_text("mine")
+    (bundle / "notes.txt").write_text("mine too")
+    (bundle / "deep").mkdir()
+    (bundle / "deep" / "m.bin").write_text("and mine")
+    export(PLANS[2], bundle, ["bin"])
+
+    assert (bundle / "test_m.c").read_text() == "mine"
+    assert (bundle / "notes.txt").read_text() == "mine too"
+    assert (bundle / "deep" / "m.bin").read_text() == "and mine"
+    assert (bundle / "m.bin").read_bytes() == WHOLE[2]["m.bin"]
+
+
+@pytest.mark.parametrize("listed", ["../outside", "/etc/hostname", "deep/m.bin", ""])
+def test_a_manifest_does_not_name_files_outside_of_its_bundle(listed, bundle):
+    (bundle.parent / "outside").write_text("")
+    manifest = json.loads((bundle / MANIFEST).read_text())
+    manifest["files"] = {listed: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
+    (bundle / MANIFEST).write_text(json.dumps(manifest))
+    export(PLANS[2], bundle)
+
+    assert (bundle.parent / "outside").exists()
+    assert drift(PLANS[2], bundle) == []
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", "{", '{"model": 3}', '{"model": {"name": "m"}, "files": 7}', "\ud800"])
+def test_a_manifest_that_says_nothing_is_replaced(manifest, bundle):
+    (bundle / MANIFEST).write_text(manifest, errors="surrogatepass")
+    export(PLANS[2], bundle)
+
+    assert drift(PLANS[2], bundle) == []
+
+
+def test_an_error_undoes_all(bundle, monkeypatch):
+    """A directory stands where a file goes: found before anything is moved; or a rename fails after some."""
+    (bundle / "m.npz").unlink()
+    (bundle / "m.npz").mkdir()
+    before = contents(bundle)
+    with pytest.raises(EmbinitError, match=r"cannot be written: m\.npz: Is a directory"):
+        export(PLANS[2], bundle)
+    assert contents(bundle) == before
+    assert (bundle / "m.npz").is_dir()
+
+    (bundle / "m.npz").rmdir()
+    rename = Path.rename
+
+    def failing(source, destination):
+        if source.parent.name == "new" and source.name == "m_init.c":
+            raise OSError(5, "Input/output error")
+        return rename(source, destination)
+
+    without_exchange(monkeypatch)
+    monkeypatch.setattr(Path, "rename", failing)
+    before = contents(bundle)
+    with pytest.raises(EmbinitError, match="Input/output error"):
+        export(PLANS[2], bundle)
+    assert contents(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_the_directory_in_which_one_works_stays_the_same(tmp_path, monkeypatch):
+    export(PLANS[1], tmp_path / "bundle")
+    monkeypatch.chdir(tmp_path / "bundle")
+    before = Path().stat().st_ino
+    export(PLANS[2], ".")
+
+    assert Path().stat().st_ino == before == (tmp_path / "bundle").stat().st_ino
+    assert contents(Path()) == WHOLE[2]
+
+
+def test_the_modes_of_a_directory_are_kept(bundle):
+    bundle.chmod(0o770)
+    export(PLANS[2], bundle)
+
+    assert bundle.stat().st_mode & 0o777 == 0o770
+
+
+def test_a_link_to_a_directory_stays_a_link(bundle):
+    link = bundle.with_name("link")
+    link.symlink_to("bundle")
+    export(PLANS[2], link)
+
+    assert link.is_symlink()
+    assert contents(bundle) == WHOLE[2]
+
+
+@pytest.mark.parametrize("refusal", ["parent", "mount", "rename"])
+def test_where_nothing_can_be_written_beside_a_directory_it_is_written_from_within(refusal, bundle, monkeypatch):
+    """As in a mounted directory, or one whose parent is not ours; errors stand in for both, since root has none."""
+    mkdir, rename = Path.mkdir, Path.rename
+
+    def refused(path, *more, **options):
+        if path.name == ".bundle.embinit" and path.parent == bundle.parent:
+            raise PermissionError(13, "Permission denied")
+        return mkdir(path, *more, **options)
+
+    def crossing(source, destination):
+        if len({bundle in path.parents for path in (source, destination)}) == 2:
+            raise OSError(18, "Invalid cross-device link")
+        return rename(source, destination)
+
+    if refusal == "parent":
+        monkeypatch.setattr(Path, "mkdir", refused)
+    elif refusal == "mount":
+        monkeypatch.setattr("os.path.ismount", bundle.__eq__)
+    else:
+        without_exchange(monkeypatch)
+        monkeypatch.setattr(Path, "rename", crossing)
+    export(PLANS[2], bundle)
+
+    assert contents(bundle) == WHOLE[2]
+    assert not list(bundle.glob(".*"))
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_a_long_name_is_no_hindrance(tmp_path):
+    export(PLANS[1], tmp_path / ("b" * 255))
+    export(PLANS[2], tmp_path / ("b" * 255))
+    write_file(tmp_path / ("é" * 127), b"x")
+
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_stage_of_another_user_or_a_link_is_not_followed(tmp_path):
+    (tmp_path / "victim" / "new").mkdir(parents=True)
+    (tmp_path / ".bundle.embinit").symlink_to(tmp_path / "victim")
+    with pytest.raises(EmbinitError, match=r"\.bundle\.embinit is in the way"):
+        export(PLANS[1], tmp_path / "bundle")
+
+    assert (tmp_path / "victim" / "new").is_dir()
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_full_disk_leaves_what_was(bundle):
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    before = contents(bundle)
+    with pytest.raises(EmbinitError, match="No space left on device"):
+        write_files(bundle, lambda: [("m.bin", lambda file: file.write(b"new")), ("m.npz", full)], seal=MANIFEST)
+
+    assert contents(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_one_file_is_whole_and_a_device_takes_it_as_it_comes(tmp_path):
+    write_file(tmp_path / "new" / "a.html", b"one")
+    write_file(tmp_path / "new" / "a.html", b"two")
+    assert (tmp_path / "new" / "a.html").read_bytes() == b"two"
+    (tmp_path / "link.html").symlink_to("new/a.html")
+    write_file(tmp_path / "link.html", b"three")
+    assert (tmp_path / "new" / "a.html").read_bytes() == b"three"
+    assert (tmp_path / "link.html").is_symlink()
+
+    write_file(Path("/dev/null"), b"away")
+    assert not Path("/dev/null").is_file()
+    with pytest.raises(EmbinitError, match="Is a directory"):
+        write_file(tmp_path / "new", b"x")
+    assert {path.name for path in tmp_path.rglob("*")} == {"new", "a.html", "link.html"}
+
+
+def test_a_file_that_several_processes_write_is_one_of_theirs(tmp_path):
+    path, pieces = tmp_path / "f", [bytes([i]) * 200_000 for i in range(4)]
+    for _ in range(10):
+        assert [status(pid) for pid in [child(lambda piece=piece: write_file(path, piece)) for piece in pieces]] == [
+            0
+        ] * 4
+        assert path.read_bytes() in pieces
+    assert list(tmp_path.iterdir()) == [path]
