@@ -1,6 +1,6 @@
 """The sampler of a dialect file: evaluates its recipes on the words of a stream, with the arithmetic of a build."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,7 +13,8 @@ from embinit.dialects.declared.description import Description, Where
 from embinit.dialects.declared.recipe import Drawn, Kitchen, NormalRecipe, Recipe
 from embinit.dialects.declared.stream import Source as Generators
 from embinit.errors import EmbinitError
-from embinit.expressions import Arithmetic, Bound
+from embinit.expressions import Arithmetic, Bound, Program
+from embinit.expressions.loops import Loop, loop_of
 from embinit.initializers import Constant, Declared, Distribution
 from embinit.samplers.base import CDraw, Sampler, Source
 from embinit.targets import Build
@@ -22,6 +23,8 @@ Array = NDArray[Any]
 
 #: Words that are drawn together, and then evaluated: what stays in the cache.
 CHUNK = 1 << 15
+#: Elements from which a loop is compiled for them.
+LOOPED = 1 << 18
 #: Units among which a normal value must be accepted.
 MOST_UNITS = 1 << 20
 
@@ -194,6 +197,11 @@ def _routine(program: Any, rounding: Arithmetic) -> Any:
     return program.compile(rounding)
 
 
+@lru_cache(maxsize=1024)
+def _compiled(program: Program, rounding: Arithmetic) -> Loop | None:
+    return loop_of(_routine(program, rounding))
+
+
 def _bound(program: Any, rounding: Arithmetic, **given: Any) -> Bound:
     routine = _routine(program, rounding)
     bound: Bound = routine.bind(**{name: value for name, value in given.items() if name in routine.inputs})
@@ -206,12 +214,25 @@ def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given:
     if not width:
         out.fill(bound.scalar("element"))
         return 0
+    run = _loop(element, rounding, bound) if out.size >= LOOPED else None
     for start in range(0, out.size, CHUNK):
         part = out[start : start + CHUNK]
         words = bitgen.random_raw(part.size * width).reshape(part.size, width)
         arrays = {name: np.ascontiguousarray(words[:, i]) for name, (_, i) in element.words.items()}
-        part[...] = bound.evaluate(**arrays)["element"]
+        if run is None:
+            part[...] = bound.evaluate(**arrays)["element"]
+        else:
+            run(arrays, part)
     return out.size * width
+
+
+def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mapping[str, Array], Array], None] | None:
+    """Return what fills an array by a compiled loop, or None where operations need more than one."""
+    loop = _compiled(element.program, rounding)
+    fixed = None if loop is None else bound.fixed(loop.fixed)
+    if loop is None or fixed is None:
+        return None
+    return lambda arrays, out: loop.run(*(arrays[name] for name in loop.inputs), *fixed, out)
 
 
 class _Draws(NamedTuple):

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
+
+import numpy as np
 
 from embinit.bitgen import (
     MT19937,
@@ -22,6 +25,7 @@ from embinit.dialects.declared.description import Stream, Where
 from embinit.dialects.declared.stepping import Run, Steps, compiled
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, CType, Input, Program, define, parse_declaration, statements
+from embinit.expressions.loops import Loop, loop_of
 
 UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
 #: What the states of built-in kinds are called, and their types, where it is not the state of one type.
@@ -29,6 +33,8 @@ _SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64,
 _XOROSHIRO = {"s0": UINT64, "s1": UINT64}
 #: How many words are drawn when a model is built, to see that they are as wide as the file says.
 PROBED = 16
+#: Words from which a loop is compiled for an output.
+LOOPED = 1 << 15
 
 
 def word_type(bits: int) -> CType:
@@ -287,7 +293,8 @@ class Derived(Called):
 
     def __init__(self, inner: BitGenerator, output: Program, word_bits: int, state: CType, where: str) -> None:
         self.inner, self.word_bits, self._state, self._where = inner, word_bits, state, where
-        self._bound = output.compile(Arithmetic()).bind()
+        self._routine = output.compile(Arithmetic())
+        self._bound = self._routine.bind()
 
     @property
     def words(self) -> Words:
@@ -331,10 +338,23 @@ class Derived(Called):
         states = self.inner.random_raw(out.size)
         same = states.itemsize == self._state.dtype.itemsize
         states = states.view(self._state.dtype) if same else states.astype(self._state.dtype)
-        words = self._bound.evaluate(state=states)["word"]
+        words = self._words(states)
         if self.word_bits < 8 * words.itemsize and out.size and int(words.max()) >> self.word_bits:
             raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {int(words.max()):#x} has more bits")
         out[:] = words
+
+    @cached_property
+    def _loop(self) -> Loop | None:
+        return loop_of(self._routine)
+
+    def _words(self, states: Words) -> Words:
+        loop = self._loop if states.size >= LOOPED else None
+        fixed = None if loop is None else self._bound.fixed(loop.fixed)
+        if loop is None or fixed is None:
+            return self._bound.evaluate(state=states)["word"]
+        words = np.empty(states.size, np.uint32 if self.word_bits <= 32 else np.uint64)
+        loop.run(*([states] if loop.inputs else []), *fixed, words)
+        return words
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
