@@ -338,7 +338,7 @@ class Derived(Called):
         states = self.inner.random_raw(out.size)
         same = states.itemsize == self._state.dtype.itemsize
         states = states.view(self._state.dtype) if same else states.astype(self._state.dtype)
-        words = self._words(states)
+        words = self._words_of(states)
         if self.word_bits < 8 * words.itemsize and out.size and int(words.max()) >> self.word_bits:
             raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {int(words.max()):#x} has more bits")
         out[:] = words
@@ -347,12 +347,13 @@ class Derived(Called):
     def _loop(self) -> Loop | None:
         return loop_of(self._routine)
 
-    def _words(self, states: Words) -> Words:
+    def _words_of(self, states: Words) -> Words:
         loop = self._loop if states.size >= LOOPED else None
         fixed = None if loop is None else self._bound.fixed(loop.fixed)
         if loop is None or fixed is None:
-            return self._bound.evaluate(state=states)["word"]
-        words = np.empty(states.size, np.uint32 if self.word_bits <= 32 else np.uint64)
+            found: Words = self._bound.evaluate(state=states)["word"]
+            return found
+        words: Words = np.empty(states.size, np.uint32 if self.word_bits <= 32 else np.uint64)
         loop.run(*([states] if loop.inputs else []), *fixed, words)
         return words
 
