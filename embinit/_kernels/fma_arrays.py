@@ -1,8 +1,7 @@
 """Fused multiply-add of whole arrays."""
 
-from numpy.typing import NDArray
-
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32, fma64
 from embinit._kernels.jit import kernel

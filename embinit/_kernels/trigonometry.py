@@ -7,6 +7,7 @@ and of glibc, which other angles take.
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit._kernels.fma import fma64
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import (
     _A,
@@ -42,14 +43,15 @@ LIMIT = 120.0
 
 _C = _single("0x1.0b46p-34")
 _C_REST = _single("0x1.1a6264p-54")
-_NEXT_TO_MULTIPLES = np.float32(np.arange(1, 32) * (np.pi / 2)).view(np.uint32) & np.uint32(0xFFFFFF00)
+_MULTIPLES = (np.arange(1, 32) * (np.pi / 2)).astype(np.float32)
+_NEXT_TO_MULTIPLES = _MULTIPLES.view(np.uint32) & np.uint32(0xFFFFFF00)
 
 
 @inlined
 def _from_double(x: np.float32, quarter: np.int32) -> np.float32:
-    """Return sin(x + quarter pi/2) as glibc does, and newlib where the FPU has double precision."""
+    """Return sin(x + quarter pi/2) as glibc does, and newlib where the FPU has double precision: it fuses."""
     n = np.int32(np.int32(np.int32(np.float64(x) * _QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
-    y = np.float64(x) - np.float64(n) * _HALF_PI
+    y = fma64(np.float64(-n), np.float64(_HALF_PI), np.float64(x))
     n = np.int32(n + quarter)
     y2 = y * y
     if np.int32(n & np.int32(1)):
@@ -74,11 +76,12 @@ def _reduced(x: np.float32, fused: bool) -> tuple[np.int32, np.float32, np.float
     if bits < np.uint32(0x4016CBE4):
         if np.uint32(bits & np.uint32(0xFFFFFFF0)) == np.uint32(0x3FC90FD0):
             high, low = np.float32(high - _B), _B_REST
-    elif n >= np.int32(32) or np.uint32(bits & np.uint32(0xFFFFFF00)) == _NEXT_TO_MULTIPLES[n - 1]:
-        if _lost(bits, high, low) > np.int32(8):
-            high, low = _more(high, multiple, _B, _B_REST, fused)
-            if _lost(bits, high, low) > np.int32(25):
-                high, low = _more(high, multiple, _C, _C_REST, fused)
+    elif (n >= np.int32(32) or np.uint32(bits & np.uint32(0xFFFFFF00)) == _NEXT_TO_MULTIPLES[n - 1]) and _lost(
+        bits, high, low
+    ) > np.int32(8):
+        high, low = _more(high, multiple, _B, _B_REST, fused)
+        if _lost(bits, high, low) > np.int32(25):
+            high, low = _more(high, multiple, _C, _C_REST, fused)
     y = np.float32(high - low)
     return n, y, np.float32(np.float32(high - y) - low)
 
@@ -129,9 +132,7 @@ def _fdlibm(x: np.float32, quarter: np.int32, fused: bool) -> np.float32:
 
 
 @kernel
-def sine_array(
-    libm_class: int, quarter: int, fused: bool, x: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def sine_array(libm_class: int, quarter: int, fused: bool, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with sin(x + quarter pi/2): the sinf (0) or the cosf (1) of a class, fused that of fdlibm_fused."""
     turn = np.int32(quarter)
     if libm_class == DOUBLE:

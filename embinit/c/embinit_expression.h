@@ -43,16 +43,6 @@ float embinit_c_fmaf_fdlibm_fused(float a, float b, float c);
 double embinit_c_sqrt(double x);
 double embinit_c_fabs(double x);
 
-double embinit_c_log_double(double x);
-double embinit_c_log_fdlibm(double x);
-double embinit_c_log_fdlibm_fused(double x);
-double embinit_c_cos_double(double x);
-double embinit_c_cos_fdlibm(double x);
-double embinit_c_cos_fdlibm_fused(double x);
-double embinit_c_sin_double(double x);
-double embinit_c_sin_fdlibm(double x);
-double embinit_c_sin_fdlibm_fused(double x);
-
 /* a * b + c with one rounding: the instruction where the core has it, integer arithmetic elsewhere. */
 double embinit_fused64(double a, double b, double c);
 double embinit_fused64_software(double a, double b, double c);

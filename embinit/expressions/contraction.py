@@ -20,7 +20,7 @@ class _Step:
 
     node: Node
     args: list["_Step"]
-    block: tuple[int, int]
+    block: tuple[int, int, int]
     users: list["_Step | None"] = field(default_factory=list)
     fused: tuple["_Step", bool, bool] | None = None  # the product, and whether it and the addend are negated
     gone: bool = False
@@ -30,6 +30,7 @@ class _Schedule:
     """The order in which steps are computed: operands from left to right, each value once where it is available.
 
     What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements.
+    If it stands in an expression of the elements, it is in another block than what stands in one of the tensor.
     """
 
     def __init__(self, outer: "_Schedule | None" = None) -> None:
@@ -47,12 +48,12 @@ class _Schedule:
                 return scope[node]
         branch = _BRANCHES.get(node.op)
         args = branch(self, node) if branch else [self.value(arg) for arg in node.args]
-        step = _Step(node, args, (node.stage, self._block))
+        step = _Step(node, args, (node.stage, node.home, self._block))
         for arg in args:
             arg.users.append(step)
         self.steps.append(step)
         self._scopes[-1][node] = step
-        if node.op == "call" and FUNCTIONS[node.data[0]].sets_errno:
+        if node.op == "call" and FUNCTIONS[node.data[0]].branches:
             self._block += 1
         return step
 
@@ -94,8 +95,13 @@ def _always(node: Node, seen: set[Node]) -> list[Node]:
     return [each for arg in args for each in _always(arg, seen)] + [node]
 
 
-def contracted(graph: Graph, roots: Sequence[Node], fused: Sequence[CType]) -> list[Node]:
-    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses."""
+def contracted(
+    graph: Graph, roots: Sequence[Node], fused: Sequence[CType], *, fuses_negation: bool = False
+) -> list[Node]:
+    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses.
+
+    fuses_negation: whether -(a*b + c) is one operation, -a*b - c, as on x86: it is 0 where the other is -0.
+    """
     schedule = _Schedule(_Schedule())
     ends = [schedule.value(root) for root in roots]
     for end in ends:
@@ -106,7 +112,8 @@ def contracted(graph: Graph, roots: Sequence[Node], fused: Sequence[CType]) -> l
     done: dict[_Step, Node] = {}
     for step in schedule.steps:
         if not step.gone:
-            done[step] = _rebuilt(graph, step, done)
+            negated = fuses_negation and _negated(graph, step, done)
+            done[step] = negated or _rebuilt(graph, step, done)
     return [done[end] for end in ends]
 
 
@@ -119,7 +126,7 @@ def _fuse(product: _Step) -> None:
         takes = total is not None and total.node.op in ("add", "sub") and total.fused is None
         if not takes or total is None or operand is None or total.block != product.block:
             return
-        if total.args[0] is total.args[1]:
+        if total.args[0] is total.args[1] or any(total is other for other, _, _ in sums):
             return
         sums.append((total, operand, negated))
     for total, operand, negated in sums:
@@ -141,3 +148,17 @@ def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
     if args == node.args:
         return node
     return graph.rebuilt(node, args)
+
+
+def _negated(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node | None:
+    """Return the negation of a multiply-add that nothing else uses as a multiply-add."""
+    if step.node.op != "neg" or len(step.args[0].users) > 1 or step.args[0].block != step.block:
+        return None
+    x = done[step.args[0]]
+    if x.op == "fma":
+        signs = x.data
+    elif x.op == "call" and x.data[0] == "fmaf":
+        signs = (False, False)
+    else:
+        return None
+    return graph.node("fma", x.ctype, x.args, step.node.origin, (not signs[0], not signs[1]))

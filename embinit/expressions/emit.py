@@ -16,7 +16,7 @@ from collections.abc import Callable
 from embinit.expressions.graph import ELEMENT, Node
 from embinit.expressions.operations import COMPARISONS
 from embinit.expressions.routine import Routine
-from embinit.expressions.types import DOUBLE, FLOAT, CType
+from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
 #: What the emitted code includes.
 HEADERS = ("embinit_expression.h",)
@@ -28,7 +28,7 @@ _TRUTH = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 def constant(ctype: CType, value: int | float) -> str:
     """Return a constant as C writes it, exact.
 
-    >>> print(constant(FLOAT, 0.5), constant(DOUBLE, 1.0), constant(FLOAT, 1e-45))
+    >>> print(constant(FLOAT, 0.5), constant(DOUBLE, 1.0), constant(FLOAT, 2.0**-149))
     0.5f 1.0 1.40129846e-45f
     """
     if ctype.floating:
@@ -50,7 +50,7 @@ def emit(routine: Routine, name: str) -> str:
 class _Emission:
     def __init__(self, routine: Routine, name: str) -> None:
         self._routine, self._name = routine, name
-        order = routine.order
+        order = self._needed()
         self._fixed = [node for node in order if node.stage < ELEMENT and node.op != "const"]
         self._element = [node for node in order if node.stage == ELEMENT]
         self._kept = self._crossing()
@@ -59,6 +59,14 @@ class _Emission:
         self._label |= inputs
         self._constants = [node for node in order if node.op == "const" and node.ctype.floating]
         self._doubles = any(node.ctype is DOUBLE for node in order)
+
+    def _needed(self) -> list[Node]:
+        """Return the operations that the code computes: without those of which only decided comparisons are made."""
+        needed = set(self._routine.outputs.values())
+        for node in reversed(self._routine.order):
+            if node in needed and (node.op not in _TRUTH or _decided(node) is None):
+                needed.update(node.args)
+        return [node for node in self._routine.order if node in needed]
 
     def _crossing(self) -> list[Node]:
         """Return what is computed per tensor and used per element, or an output."""
@@ -74,7 +82,7 @@ class _Emission:
         lines = lines if self._doubles else []
         lines += [f"static const volatile {node.ctype} {self._name}_{self._label[node]} = "
                   f"{constant(node.ctype, node.data)};" for node in self._constants]  # fmt: skip
-        outputs = {label: node for label, node in self._routine.outputs.items()}
+        outputs = self._routine.outputs
         members = [f"    {node.ctype} {self._label[node]};" for node in self._kept]
         members += [f"    {node.ctype} out_{label};" for label, node in outputs.items() if node.stage < ELEMENT]
         lines += ["typedef struct {", *(members or ["    char nothing;"]), f"}} {self._name}_fixed;", ""]
@@ -115,18 +123,38 @@ class _Emission:
         return f"{qualifier} {node.ctype} {self._label[node]} = {self._expression(node)};"
 
     def _expression(self, node: Node) -> str:
+        known = _decided(node) if node.op in _TRUTH else None
+        if known is not None:
+            return constant(INT32, known)
         args = [self._value(arg) for arg in node.args]
         if node.op in _TRUTH:
             return f"{args[0]} {_TRUTH[node.op]} {args[1]}"
-        if node.op in _INFIX and (node.ctype.floating or node.ctype.wraps) and not (
-            node.op in ("div", "rem") and node.ctype.wraps
+        if (
+            node.op in _INFIX
+            and (node.ctype.floating or node.ctype.wraps)
+            and not (node.op in ("div", "rem") and node.ctype.wraps)
         ):
             return f"{args[0]} {_INFIX[node.op]} {args[1]}"
         return _EXPRESSIONS[node.op](node, *args)
 
 
-def _suffix(ctype: CType) -> str:
-    return str(ctype.bits)
+def _decided(node: Node) -> int | None:
+    """Return a comparison of integers that their ranges decide: compilers warn of it."""
+    a, b = node.args
+    if a.ctype.floating:
+        return None
+    same = a is b
+    below, above = a.most < b.least, a.least > b.most
+    decided = {
+        "lt": (below, same or a.least >= b.most),
+        "ge": (same or a.least >= b.most, below),
+        "gt": (above, same or a.most <= b.least),
+        "le": (same or a.most <= b.least, above),
+        "eq": (same, below or above),
+        "ne": (below or above, same),
+    }
+    yes, no = decided[node.op]
+    return 1 if yes else 0 if no else None
 
 
 def _unsigned(ctype: CType) -> str:
@@ -170,7 +198,7 @@ def _cast(node: Node, a: str) -> str:
     if source.floating and not node.ctype.floating:
         bounds = constant(source, float(node.ctype.low)), constant(source, float(node.ctype.high + 1))
         least = f"{a} > -1" if node.ctype.low == 0 else f"{a} > {constant(source, float(node.ctype.low - 1))}"
-        if node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low) or (
+        if (node.ctype.low and float(node.ctype.low - 1) == float(node.ctype.low)) or (
             source is FLOAT and node.ctype.signed and node.ctype.bits >= 32
         ):
             least = f"{a} >= {bounds[0]}"
@@ -179,7 +207,9 @@ def _cast(node: Node, a: str) -> str:
 
 
 def _called(node: Node, *args: str) -> str:
-    name, libm = node.data
+    name, libm, _ = node.data
+    if node.ctype is DOUBLE and name in _BY_CLASS:
+        raise node.origin.error(f"{name} of double has no C yet: use {name}f, or export the values")
     suffix = "" if name not in _BY_CLASS else "_" + libm.replace("-", "_")
     return f"embinit_c_{name}{suffix}({', '.join(args)})"
 

@@ -9,7 +9,8 @@ from embinit.expressions.types import DOUBLE, FLOAT, CType
 class Function:
     """A function of C: the type of its arguments and of its result, and how many arguments it takes.
 
-    sets_errno: a compiler tests its argument and branches, so that nothing is fused across it.
+    sets_errno: a call has a side effect, so that two equal calls are two values.
+    branches: a compiler tests its argument first, so that nothing is fused across it.
     libm: its bits depend on the C library; all others are exact or rounded once on every device.
     """
 
@@ -17,14 +18,15 @@ class Function:
     ctype: CType
     count: int = 1
     sets_errno: bool = False
+    branches: bool = False
     libm: bool = False
 
 
 FUNCTIONS = {
     function.name: function
     for function in (
-        Function("sqrtf", FLOAT, sets_errno=True),
-        Function("sqrt", DOUBLE, sets_errno=True),
+        Function("sqrtf", FLOAT, sets_errno=True, branches=True),
+        Function("sqrt", DOUBLE, sets_errno=True, branches=True),
         Function("fabsf", FLOAT),
         Function("fabs", DOUBLE),
         Function("fminf", FLOAT, 2),
@@ -33,10 +35,10 @@ FUNCTIONS = {
         Function("ceilf", FLOAT),
         Function("truncf", FLOAT),
         Function("fmaf", FLOAT, 3),
-        Function("logf", FLOAT, libm=True),
+        Function("logf", FLOAT, sets_errno=True, libm=True),
         Function("cosf", FLOAT, libm=True),
         Function("sinf", FLOAT, libm=True),
-        Function("log", DOUBLE, libm=True),
+        Function("log", DOUBLE, sets_errno=True, libm=True),
         Function("cos", DOUBLE, libm=True),
         Function("sin", DOUBLE, libm=True),
     )

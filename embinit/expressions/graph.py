@@ -43,7 +43,8 @@ class Origin:
 class Node:
     """One operation.
 
-    data: the value of a constant, the name of an input, (name, libm class) of a call, the two signs of an fma.
+    data: the value of a constant, the name of an input, (name, libm class, number) of a call, the two signs of an fma.
+    home: the stage of the expression that it stands in, which is a later one than its own if no element changes it.
     least, most: the range of an integer's values. check: tells operands that C defines no result for.
     """
 
@@ -57,6 +58,7 @@ class Node:
     origin: Origin = field(default=Origin("", 0), repr=False)
     check: Check | None = field(default=None, repr=False)
     depth: int = field(default=0, repr=False)
+    home: int = field(default=LITERAL, repr=False)
 
     @property
     def low(self) -> int:
@@ -75,11 +77,18 @@ class Node:
 
 
 class Graph:
-    """Builds nodes: `libm` is the class of the functions that it calls."""
+    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the expression at hand."""
 
     def __init__(self, libm: str) -> None:
         self.libm = libm
         self._nodes: dict[Any, Node] = {}
+        self._calls = 0
+        self.home = LITERAL
+
+    def next_call(self) -> int:
+        """Return a number that no other call has, which keeps equal calls apart."""
+        self._calls += 1
+        return self._calls
 
     def constant(self, ctype: CType, value: int | float) -> Node:
         """Return a constant, whose value its type has exactly."""
@@ -103,7 +112,7 @@ class Graph:
         self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any = None, stage: int = LITERAL
     ) -> Node:
         """Return the node of an operation on converted operands, or one that is the same in every bit."""
-        simpler = self._simplified(op, ctype, args, origin, data)
+        simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 
     def rebuilt(self, node: Node, args: tuple[Node, ...]) -> Node:
@@ -127,7 +136,7 @@ class Graph:
         check = operations.check(op, ctype, data, args, least, most)
         if not ctype.floating and not ctype.low <= least <= most <= ctype.high:
             least, most = ctype.low, ctype.high
-        node = Node(op, ctype, args, data, stage, least, most, origin, check, depth)
+        node = Node(op, ctype, args, data, stage, least, most, origin, check, depth, self.home)
         if all(arg.op == "const" for arg in args):
             node = self._folded(node)
         elif check and args[-1].op == "const" and op in ("shl", "shr", "div", "rem"):
@@ -153,13 +162,17 @@ class Graph:
             raise node.origin.error(f"the result is not a finite {node.ctype}")
         return self.constant(node.ctype, value)
 
-    def _simplified(self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any) -> Node | None:
+    def _simplified(self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin) -> Node | None:
         if op == "cast":
-            return self._cast(ctype, args[0], origin)
+            return self._cast(ctype, args[0])
         if op in ("div", "rem") and args[1].number == 0:
             raise origin.error("division by the literal 0")
+        if op in ("lt", "gt") and args[0] is args[1]:
+            return self.constant(INT32, 0)
         if op == "select" and args[0].op == "const":
             return args[1] if args[0].data != 0 else args[2]
+        if op == "select" and args[1] is args[2]:
+            return args[1]
         if op in ("land", "lor") and args[0].op == "const" and bool(args[0].data) == (op == "lor"):
             return self.constant(INT32, int(op == "lor"))
         if not ctype.floating:
@@ -172,7 +185,7 @@ class Graph:
             return self._product(op, ctype, args[0], args[1], origin)
         return None
 
-    def _cast(self, ctype: CType, x: Node, origin: Origin) -> Node | None:
+    def _cast(self, ctype: CType, x: Node) -> Node | None:
         if x.ctype is ctype:
             return x
         if ctype is FLOAT and x.ctype is DOUBLE:
@@ -207,6 +220,8 @@ class Graph:
     def _product(self, op: str, ctype: CType, a: Node, b: Node, origin: Origin) -> Node | None:
         if a.op == b.op == "neg":
             return self.node(op, ctype, (a.args[0], b.args[0]), origin)
+        if op == "div" and b.op == "neg":
+            return self.node("neg", ctype, (self.node(op, ctype, (a, b.args[0]), origin),), origin)
         if a.op == "const" and op == "mul" and b.op != "const":
             return self._scaled(ctype, b, a.data, origin)
         if b.op == "const" and a.op != "const":

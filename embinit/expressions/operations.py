@@ -75,11 +75,12 @@ def _div(ctype: CType, _data: Any, a: Array, b: Array) -> Array:
 
 
 def _rem(_ctype: CType, _data: Any, a: Array, b: Array) -> Array:
-    return np.fmod(a, np.where(b == 0, b.dtype.type(1), b))
+    remainder: Array = np.fmod(a, np.where(b == 0, b.dtype.type(1), b))
+    return remainder
 
 
 def _call(_ctype: CType, data: Any, *args: Array) -> Array:
-    name, libm_class = data
+    name, libm_class, _ = data
     if name == "fmaf":
         return libm.fmaf(libm_class, *args)
     return _EXACT[name](*args) if name in _EXACT else libm.evaluate(name, libm_class, args[0])
@@ -90,7 +91,7 @@ def _fma(ctype: CType, data: Any, a: Array, b: Array, c: Array) -> Array:
     return libm.fma(ctype is FLOAT, -a if negate_product else a, b, -c if negate_addend else c)
 
 
-def _truth(x: Array) -> Array:
+def _truth(x: Array) -> Any:
     return x != 0
 
 
@@ -131,7 +132,7 @@ def check(op: str, ctype: CType, data: Any, args: Sequence[Any], least: int, mos
         return (lambda x: ~((np.trunc(x) >= low) & (x < high)), f"the value does not fit into {ctype}")
     if op == "call" and data[0] in ("fminf", "fmaxf"):
         return (_zeros_of_two_signs, f"{data[0]} of 0.0 and -0.0 may be either")
-    return libm.check(*data) if op == "call" else None
+    return libm.check(data[0]) if op == "call" else None
 
 
 def _division(ctype: CType, args: Sequence[Any]) -> Check | None:
@@ -146,27 +147,27 @@ def _division(ctype: CType, args: Sequence[Any]) -> Check | None:
     )
 
 
-def _zeros_of_two_signs(a: Array, b: Array) -> Array:
+def _zeros_of_two_signs(a: Array, b: Array) -> Any:
     return (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
 
 
-def _add_overflows(a: Array, b: Array) -> Array:
+def _add_overflows(a: Array, b: Array) -> Any:
     total = a + b
     return ((a ^ total) & (b ^ total)) < 0
 
 
-def _sub_overflows(a: Array, b: Array) -> Array:
+def _sub_overflows(a: Array, b: Array) -> Any:
     difference = a - b
     return ((a ^ b) & (a ^ difference)) < 0
 
 
-def _mul_overflows(a: Array, b: Array) -> Array:
+def _mul_overflows(a: Array, b: Array) -> Any:
     # Overflow moves the product by a multiple of 2^bits, far more than float64 loses.
     exact = a.astype(np.float64) * b.astype(np.float64)
     return np.abs(exact - (a * b).astype(np.float64)) > 2.0 ** (8 * a.dtype.itemsize - 2)
 
 
-def _neg_overflows(a: Array) -> Array:
+def _neg_overflows(a: Array) -> Any:
     return a == np.iinfo(a.dtype).min
 
 

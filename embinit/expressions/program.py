@@ -1,4 +1,4 @@
-"""Named expressions that a compiler sees as one piece of code: checked when it is built, lowered for a device's build."""
+"""Named expressions that a compiler sees as one piece of code: checked when built, lowered for a device's build."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,20 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    fuses_double: whether the FPU fuses double as well as float, which matters under `fused` only.
+    Two more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
+    x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
+    x86-64-v3, which shows where the result is 0.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
     libm: Literal["double", "fdlibm", "fdlibm-fused"] = "double"
     fuses_double: bool = True
+    fuses_negation: bool = False
 
 
 @dataclass(frozen=True)
 class Input:
-    """A value that a program is given: its type, when it is known, and the range of an integer that does not use all."""
+    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower."""
 
     ctype: CType
     stage: Stage = "element"
@@ -78,7 +81,8 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
         if declared and name in known:
             raise EmbinitError(f"{place}: {name} exists already, as {known[name]}: leave the type out")
         if not declared and name not in known:
-            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {', '.join(known)}")
+            names = ", ".join(known)
+            raise EmbinitError(f"{place}: {name} is not declared: write its type before it, or one of {names}")
         found.append(Definition(name, tree, place, declared or known[name], replaces=declared is None))
         known.setdefault(name, found[-1].ctype or FLOAT)
     return tuple(found)
@@ -140,7 +144,8 @@ class Program:
             lowering.converted(names[name], ctype, 0) if ctype else names[name] for name, ctype in self.outputs.items()
         ]
         if arithmetic.multiply_add == "fused":
-            roots = contracted(graph, roots, (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,))
+            fused = (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,)
+            roots = contracted(graph, roots, fused, fuses_negation=arithmetic.fuses_negation)
         return Routine(self.inputs, dict(zip(self.outputs, roots, strict=True)))
 
     def _lowered(self, graph: Graph, arithmetic: Arithmetic) -> dict[str, Node]:
@@ -157,7 +162,7 @@ class Program:
                 raise EmbinitError(f"{each.where}: {each.name} is defined by itself")
             used = [names[name].stage for name in names_of(each.tree) if name in names]
             fuse_written = arithmetic.multiply_add == "fused-expression"
-            stage = max(used, default=LITERAL)
+            graph.home = stage = max(used, default=LITERAL)
             lowering = Lowering(graph, names, each.where, stage, fuse_written=fuse_written)
             node = lowering.lower(each.tree)
             names[each.name] = lowering.converted(node, each.ctype, 1) if each.ctype else node

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.expressions import operations
 from embinit.expressions.graph import ELEMENT, Node
-from embinit.expressions.types import CType
 
 if TYPE_CHECKING:
     from embinit.expressions.program import Input
@@ -88,7 +87,8 @@ class Bound:
         """Return for which elements C defines the outputs; `evaluate` refuses all others."""
         _, undefined = self._evaluated(arrays)
         size = max(np.asarray(array).size for array in arrays.values())
-        return ~np.logical_or.reduce([np.zeros(size, bool), *undefined.values()])
+        refused: NDArray[np.bool_] = np.logical_or.reduce([np.zeros(size, bool), *undefined.values()])
+        return ~refused
 
     def _evaluated(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[Node, Array]]:
         """Return the outputs, and where they are undefined by the operation to blame."""

@@ -8,7 +8,8 @@ from fractions import Fraction
 from embinit.errors import EmbinitError
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
 
-#: Limits on one expression: characters, parentheses inside each other, and operators that wait for each other.
+#: Limits on one expression: characters, parentheses or signs inside each other, and
+#: operators that wait for each other.
 LONGEST, MOST_NESTED, DEEPEST = 4096, 64, 200
 
 
@@ -79,7 +80,6 @@ class Call:
 Tree = Literal | Name | Unary | Binary | Conditional | Cast | Call
 
 
-
 def operands(tree: Tree) -> tuple[Tree, ...]:
     """Return what an operator applies to, from left to right."""
     match tree:
@@ -105,7 +105,9 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"(?:\s|/\*.*?\*/|//[^\n]*)*", re.DOTALL)
 _REFUSED = {
-    **dict.fromkeys(["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="], "an expression assigns nothing"),
+    **dict.fromkeys(
+        ["=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="], "an expression assigns nothing"
+    ),
     **dict.fromkeys(["++", "--"], "an expression changes nothing"),
     ",": "the comma operator is not supported",
     ";": "one expression has no semicolon",
@@ -271,18 +273,16 @@ class _Parser:
 
     def _deeper(self) -> None:
         self._depth += 1
-        if self._depth > 2 * MOST_NESTED:
-            raise self._error(f"at most {MOST_NESTED} parentheses may be inside each other")
+        if self._depth > MOST_NESTED:
+            raise self._error(f"at most {MOST_NESTED} parentheses or signs may be inside each other")
 
     def _conditional(self) -> Tree:
-        self._deeper()
         tree = self._binary(0)
         if self._is("?"):
             question = self._next()
             yes = self._conditional()
             self._expect(":", question)
             tree = Conditional(question.column, tree, yes, self._conditional())
-        self._depth -= 1
         return tree
 
     def _binary(self, level: int) -> Tree:
@@ -307,7 +307,9 @@ class _Parser:
             return Unary(token.column, token.text, self._unary())
         if self._is("("):
             self._at += 1
-            if (self._token.text in TYPES or self._token.text in _OTHER_TYPES) and self._tokens[self._at + 1].text != "(":
+            if (self._token.text in TYPES or self._token.text in _OTHER_TYPES) and self._tokens[
+                self._at + 1
+            ].text != "(":
                 return self._cast(token)
             tree = self._conditional()
             self._expect(")", token)
@@ -353,7 +355,7 @@ class _Parser:
 
 
 _INTEGER = re.compile(r"(0[xX][0-9a-fA-F]+|0[bB][01]+|0[0-7]*|[1-9][0-9]*)([uUlL]*)")
-_DECIMAL = re.compile(r"((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)([fFlL]?)")
+_DECIMAL = re.compile(r"((?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+)([fFlL]?)")
 _HEXADECIMAL = re.compile(r"0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?[0-9]+)([fFlL]?)")
 
 
@@ -383,7 +385,11 @@ def _literal(token: _Token, position: Position) -> Literal:
 
 def _integer(token: _Token, digits: str, suffix: str, position: Position) -> Literal:
     if suffix not in ("", "u", "ll", "ull", "llu"):
-        rule = "long has 32 bits on one machine and 64 on another, write ll" if suffix in ("l", "ul", "lu") else "no suffix"
+        rule = (
+            "long has 32 bits on one machine and 64 on another, write ll"
+            if suffix in ("l", "ul", "lu")
+            else "no suffix"
+        )
         raise position.error(token.column, f"{token.text[:40]}: {rule}")
     decimal = digits[0] != "0" or digits == "0"
     base = 10 if decimal else {"x": 16, "b": 2}.get(digits[1].lower(), 8)

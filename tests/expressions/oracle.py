@@ -1,4 +1,4 @@
-"""What C makes of an expression, in Python ints and Fractions, one value at a time: slow, and of nothing else's making."""
+"""What C makes of an expression, in Python ints and Fractions, one value at a time: slow, and sharing no code."""
 
 import math
 from fractions import Fraction

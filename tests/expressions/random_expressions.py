@@ -5,6 +5,7 @@
 """
 
 from fractions import Fraction
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -53,23 +54,17 @@ def _inputs(*types):
     return st.sampled_from([("input", name) for name, ctype in INPUTS.items() if ctype in types])
 
 
-def floats(depth, products=False):
-    """Expressions whose type is float or double; products: + - * on floats above all, to see what is fused."""
+def floats(depth):
+    """Expressions whose type is float or double."""
     leaf = st.one_of(
         _inputs("float", "float", "double"),
         st.sampled_from([literal(text, "float") for text in _FLOAT_LITERALS]),
-        *([] if products else [st.sampled_from([literal(text, "double") for text in _DOUBLE_LITERALS])]),
+        st.sampled_from([literal(text, "double") for text in _DOUBLE_LITERALS]),
     )
     if depth == 0:
-        return _inputs("float") if products else leaf
-    deeper = st.deferred(lambda: floats(depth - 1, products))
+        return leaf
+    deeper = st.deferred(lambda: floats(depth - 1))
     arithmetic = st.tuples(st.sampled_from(["+", "-", "*", "*", "+"]), deeper, deeper)
-    if products:
-        single = st.sampled_from(["sqrtf", "fabsf", "floorf"])
-        return st.one_of(
-            leaf, *[arithmetic] * 6, st.tuples(st.just("neg"), deeper), st.tuples(st.just("/"), deeper, leaf),
-            st.tuples(st.just("call"), single, deeper), st.tuples(st.just("cast"), st.sampled_from(FLOATS), deeper),
-        )  # fmt: skip
     return st.one_of(
         leaf,
         arithmetic,
@@ -78,7 +73,9 @@ def floats(depth, products=False):
         st.tuples(st.just("neg"), deeper),
         st.tuples(st.just("cast"), st.sampled_from(FLOATS), st.one_of(deeper, integers(depth - 1))),
         st.tuples(st.just("?:"), truths(depth - 1), deeper, deeper),
-        st.tuples(st.just("call"), st.sampled_from(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), deeper),
+        st.tuples(
+            st.just("call"), st.sampled_from(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), deeper
+        ),
         st.tuples(st.just("call"), st.sampled_from(["fminf", "fmaxf"]), deeper, deeper),
         st.tuples(st.just("call"), st.just("fmaf"), deeper, deeper, deeper),
     )
@@ -92,7 +89,9 @@ def truths(depth):
         return compared
     deeper = st.deferred(lambda: truths(depth - 1))
     return st.one_of(
-        compared, st.tuples(st.sampled_from(["&&", "||"]), deeper, deeper), st.tuples(st.just("!"), st.one_of(deeper, sides))
+        compared,
+        st.tuples(st.sampled_from(["&&", "||"]), deeper, deeper),
+        st.tuples(st.just("!"), st.one_of(deeper, sides)),
     )
 
 
@@ -145,3 +144,108 @@ def text_of(tree, outer=-1):
     else:
         text = f"{text_of(tree[1], level)} {kind} {text_of(tree[2], level + 1)}"
     return f"({text})" if level < outer else text
+
+
+# ---- The same from a random number generator: batches for compilers are more varied this way, and need not shrink ----
+
+
+def _one(random, names):
+    return ("input", random.choice(names))
+
+
+def _of(*types):
+    return [name for name, ctype in INPUTS.items() if ctype in types]
+
+
+def _float_leaf(random):
+    if random.random() < 0.7:
+        return _one(random, _of("float", "float", "double"))
+    table, ctype = random.choice([(_FLOAT_LITERALS, "float"), (_DOUBLE_LITERALS, "double")])
+    return literal(random.choice(table), ctype)
+
+
+def any_float(random, depth):
+    """Return an expression of type float or double."""
+    if depth == 0:
+        return _float_leaf(random)
+    kind = random.choice(["+", "-", "*", "+", "-", "*", "/", "neg", "cast", "?:", "call", "min", "fmaf", "leaf"])
+    first = any_float(random, depth - 1)
+    if kind in "+-*/":
+        return (kind, first, any_float(random, depth - 1))
+    if kind == "neg":
+        return ("neg", first)
+    if kind == "cast":
+        return ("cast", random.choice(FLOATS), random.choice([first, any_integer(random, depth - 1)]))
+    if kind == "?:":
+        return ("?:", any_truth(random, depth - 1), first, any_float(random, depth - 1))
+    if kind == "call":
+        return ("call", random.choice(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), first)
+    if kind == "min":
+        return ("call", random.choice(["fminf", "fmaxf"]), first, any_float(random, depth - 1))
+    if kind == "fmaf":
+        return ("call", "fmaf", first, any_float(random, depth - 1), any_float(random, depth - 1))
+    return _float_leaf(random)
+
+
+def any_truth(random, depth):
+    """Return a comparison, or what && || ! make of some."""
+    kind = random.choice(["<", ">", "<=", ">=", "==", "!=", "&&", "||", "!"]) if depth else random.choice("<>")
+    if kind in ("&&", "||"):
+        return (kind, any_truth(random, depth - 1), any_truth(random, depth - 1))
+    if kind == "!":
+        return (kind, any_truth(random, depth - 1))
+    side = random.choice([any_float, any_integer])
+    return (kind, side(random, max(depth - 1, 0)), side(random, max(depth - 1, 0)))
+
+
+def any_integer(random, depth):
+    """Return an expression of integer type, which may have no defined result for some inputs."""
+    if depth == 0:
+        if random.random() < 0.7:
+            return _one(random, _of(*INTEGERS))
+        return literal(*random.choice(list(_INTEGER_LITERALS.items())))
+    kind = random.choice(["+", "-", "*", "&", "|", "^", "/", "%", "<<", ">>", "neg", "~", "cast", "?:", "truth"])
+    first = any_integer(random, depth - 1)
+    if kind in ("neg", "~"):
+        return (kind, first)
+    if kind == "cast":
+        return ("cast", random.choice(INTEGERS), random.choice([first, any_float(random, depth - 1)]))
+    if kind == "?:":
+        return ("?:", any_truth(random, depth - 1), first, any_integer(random, depth - 1))
+    if kind == "truth":
+        return any_truth(random, depth - 1)
+    second = any_integer(random, depth - 1)
+    if kind in ("<<", ">>"):
+        second = ("&", second, literal("7", "int32_t"))
+    if kind in ("/", "%"):
+        second = ("|", second, literal("1", "int32_t"))
+    return (kind, first, second)
+
+
+def any_sum(random, depth, names, casts=("float", "float", "double"), functions=("sqrtf", "fabsf", "floorf")):
+    """Return a floating expression of + - * above all, to see what is fused.
+
+    There is no ?: in it: of a hundred random sums around a ?: gcc moves about one product into another block.
+    """
+    if depth == 0 or random.random() < 0.12:
+        text = random.choice(["2.0f", "0.1f", "0.5f", "1.1f", "-1.0f", "4.0f", "1.0f"])
+        return _one(random, names) if random.random() < 0.8 else literal(text, "float")
+    first = any_sum(random, depth - 1, names, casts, functions)
+    kind = random.choice(["+", "-", "*", "+", "-", "*", "+", "-", "*", "*", "neg", "/", "call", "cast"])
+    if kind == "neg":
+        return ("neg", first)
+    if kind == "call":
+        return ("call", random.choice(functions), first)
+    if kind == "cast":
+        return ("cast", random.choice(casts), first)
+    return (kind, first, any_sum(random, depth - 1, names, casts, functions))
+
+
+def batch(seed, count=60):
+    """Return random expressions: sums and products of floats, and anything."""
+    random = Random(seed)
+    return [
+        any_sum(random, 4, ["a", "b", "c", "d", "a", "b", "p"]) if i % 2 else random.choice(
+            [any_float, any_integer, any_truth])(random, 4)
+        for i in range(count)
+    ]  # fmt: skip

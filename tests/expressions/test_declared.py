@@ -4,6 +4,7 @@ Generators here are a few lines of Python ints; what is tested is what the expre
 """
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import numpy as np
 import pytest
 
 from embinit.expressions import (
-    DOUBLE,
     FLOAT,
     TYPES,
     Arithmetic,
@@ -21,8 +21,9 @@ from embinit.expressions import (
     parse_declaration,
     statements,
 )
+from embinit.expressions.lowering import names_of
 
-FOLDER = Path("/work/shared/vectors/declared")
+FOLDER = Path(__file__).parent.parent / "vectors" / "declared"
 RECORDED = json.loads((FOLDER / "vectors.json").read_text(encoding="utf-8"))
 BUILDS = {
     "x86": (Arithmetic("separate", "double"), "glibc"),
@@ -55,7 +56,9 @@ def words(spec, seed, layer, tensor, rand):
     number = {"seed": seed, "layer": layer, "tensor": tensor}
 
     def output(state, ctype):
-        program = Program([define("word", spec.get("output", "state"), "output")], {"state": Input(ctype)}, {"word": None})
+        program = Program(
+            [define("word", spec.get("output", "state"), "output")], {"state": Input(ctype)}, {"word": None}
+        )
         bound = program.compile(Arithmetic()).bind()
         return lambda x: int(bound.evaluate(state=np.array([x]).astype(ctype.dtype))["word"][0])
 
@@ -88,7 +91,7 @@ def words(spec, seed, layer, tensor, rand):
     if kind == "xoroshiro128+":
         a, b, c = spec["rotations"]
         inputs = {name: Input(U32, "tensor") for name in number}
-        lines = statements(["s0 = 0", "s1 = 0"] + spec["seed"], "seed", {"s0": U64, "s1": U64})
+        lines = statements(["s0 = 0", "s1 = 0", *spec["seed"]], "seed", {"s0": U64, "s1": U64})
         zero = {name: Input(U64, "tensor") for name in ("s0", "s1")}
         bound = Program(lines, inputs | zero, {"s0": U64, "s1": U64}).compile(Arithmetic()).bind(s0=0, s1=0, **number)
         s0, s1 = int(bound.scalar("s0")), int(bound.scalar("s1"))
@@ -130,7 +133,6 @@ def glibc_rand(seed):
         x = 16807 * (x - high * 127773) - 2836 * high
         r.append(x + 2147483647 if x < 0 else x)
     r = [x % 2**32 for x in r]
-    r = r[3:] + r[:3] if False else r
     series = list(r)
     for i in range(31, 34):
         series.append(series[i - 31])
@@ -147,7 +149,9 @@ def steps(spec, number):
     inputs = {name: Input(U32, "tensor") for name in number}
     state = {name: Input(ctype, "tensor") for name, ctype in variables.items()}
     lines = statements(spec["seed"], "seed", variables)
-    bound = Program(lines, inputs | state, variables).compile(Arithmetic()).bind(**dict.fromkeys(variables, 0), **number)
+    bound = (
+        Program(lines, inputs | state, variables).compile(Arithmetic()).bind(**dict.fromkeys(variables, 0), **number)
+    )
     now = {name: bound.scalar(name) for name in variables}
     lines = [*statements(spec["step"], "step", variables), define("word", spec["output"], "output")]
     routine = Program(lines, state, dict.fromkeys(variables) | {"word": None}).compile(Arithmetic())
@@ -191,8 +195,7 @@ class Filler:
         self.names = [define(name, text, name) for name, text in initializer.items() if name not in ("words", "value")]
 
     def fixed(self):
-        kinds = {name: Input(TYPES["int32_t"] if name == "RAND_MAX" else U32, "tensor") for name in self.sizes}
-        return kinds
+        return {name: Input(TYPES["int32_t"] if name == "RAND_MAX" else U32, "tensor") for name in self.sizes}
 
     def run(self, definitions, inputs, outputs, arrays, extra=()):
         program = Program(definitions, inputs | self.fixed() | dict(extra), outputs)
@@ -224,8 +227,7 @@ class Filler:
 
     def one_unit(self, names, unit):
         drawn = self.stream.take(len(names))
-        arrays = {name: drawn[i : i + 1] for i, name in enumerate(names)}
-        return arrays
+        return {name: drawn[i : i + 1] for i, name in enumerate(names)}
 
     def normal(self, n):
         table = self.dialect["normal"]
@@ -238,10 +240,10 @@ class Filler:
         word = word_input(self.dialect)
         values = {f"z{i}": define(f"z{i}", text, "values") for i, text in enumerate(table["values"])}
 
-        def unit_of(name):  # unit's words are renamed per unit
+        def unit_of(name):
             text = self.dialect["values"]["unit"]
             for each in names:
-                text = text.replace(each, f"{name}_{each}") if len(each) > 1 else __import__("re").sub(rf"\b{each}\b", f"{name}_{each}", text)
+                text = re.sub(rf"\b{each}\b", f"{name}_{each}", text)
             return define(name, text, "unit")
 
         def words_of(name):
@@ -249,8 +251,6 @@ class Filler:
 
         def needed(known):
             """Own names that can be computed from these."""
-            from embinit.expressions.lowering import names_of
-
             found, have = [], set(known)
             for key, text in own.items():
                 definition = define(key, text, key)
@@ -281,7 +281,9 @@ class Filler:
                     while True:
                         kept = [each.name for each in mine]
                         got_program = Program(
-                            [*mine, define("again", retry, "retry")], dict.fromkeys(raw, word), dict.fromkeys([*kept, "again"])
+                            [*mine, define("again", retry, "retry")],
+                            dict.fromkeys(raw, word),
+                            dict.fromkeys([*kept, "again"]),
                         )
                         got = got_program.compile(self.arithmetic).bind().evaluate(**raw)
                         if not got["again"][0]:
@@ -298,9 +300,7 @@ class Filler:
                 have = set(inputs)
                 definitions += [define(k, t, k) for k, t in own.items() if k not in have]
                 if two:
-                    both = Program(
-                        [*definitions, *values.values()], inputs | self.fixed(), {"z0": None, "z1": None}
-                    )
+                    both = Program([*definitions, *values.values()], inputs | self.fixed(), {"z0": None, "z1": None})
                     got = both.compile(self.arithmetic).bind(**self.sizes).evaluate(**arrays)
                     z, ctype = got["z0"], both.types["z0"]
                     spare.append((got["z1"], both.types["z1"]))
@@ -332,12 +332,11 @@ def built(model, platform):
         size["in"] = layer.get("in_features", layer.get("in_channels"))
         size["out"] = layer.get("out_features", layer.get("out_channels"))
         size["kernel"] = int(np.prod(kernel)) if kernel else 1
-        renamed = lambda text: text.replace("in", "in_").replace("out", "out_")  # noqa: E731
+        axes_inputs = {name: Input(U32, "tensor") for name in size}
         fans = {
-            key: eval(rule[key].replace("in", "size['in']"), {"size": size, "out": size["out"], "kernel": size["kernel"]})
+            key: int(scalar([define("fan", rule[key], key)], axes_inputs, "fan", U32, **size))
             for key in ("fan_in", "fan_out")
         }
-        assert renamed
         tables = dialect["initializers"]
         bias = dialect.get("bias", {}).get("initializer", "default")
         axes = rule["weight"]
@@ -345,7 +344,7 @@ def built(model, platform):
         weight = np.empty(shape, np.float32)
         b = np.empty(size["out"], np.float32)
 
-        def fill(name, target, order=None, fans=fans):
+        def fill(name, target, order=None, fans=fans, tables=tables):
             if name == "zeros":
                 target[...] = 0
                 return
@@ -386,12 +385,13 @@ def expected():
 EXPECTED = expected()
 
 
-@pytest.mark.parametrize(("model", "platform"), EXPECTED)
+#: m3 has the words of m0; of the second model of a program two builds are enough.
+CASES = [case for case in EXPECTED if case[1] != "m3" and (case[0].endswith("a") or case[1] in ("x86fma", "m4f"))]
+
+
+@pytest.mark.parametrize(("model", "platform"), CASES)
 def test_expressions_give_what_a_compiler_built(model, platform):
     got = built(model, platform)
 
     for buffer, want in EXPECTED[model, platform].items():
         assert got[buffer].ravel().view(np.uint32).tolist() == want.tolist(), buffer
-
-
-assert DOUBLE
