@@ -54,6 +54,37 @@ def loop_of(routine: Routine) -> Loop | None:
     return Loop(_compiled("\n".join(body)), tuple(inputs), fixed)
 
 
+def recurrence_of(routine: Routine, state: Sequence[str], word: str) -> Callable[[Array, Array], None] | None:
+    """Return a loop that runs a routine again and again: its outputs named in state are its inputs then.
+
+    It takes the state as uint64 (negative numbers modulo 2^64), which it moves, and the words to fill. None where an
+    operation needs more than a loop.
+    """
+    lines, names = list[str](), dict[Node, str]()
+    for number, node in enumerate(routine.order):
+        kind, names[node] = f"np.{node.ctype.dtype.name}", f"v{number}"
+        if node.ctype.floating or node.check is not None:
+            return None
+        if node.op == "const":
+            text: str | None = f"{kind}({int(node.data)})"
+        else:
+            text = f"in_{node.data}" if node.op == "input" else _text(node, [names[arg] for arg in node.args])
+        if text is None:
+            return None
+        lines.append(f"        {names[node]} = {text}")
+    kinds = {name: f"np.{routine.outputs[name].ctype.dtype.name}" for name in state}
+    body = [
+        "def loop(state, out):",
+        *(f"    in_{name} = {kinds[name]}(state[{i}])" for i, name in enumerate(state)),
+        "    for i in range(out.size):",
+        *lines,
+        f"        out[i] = {names[routine.outputs[word]]}",
+        *(f"        in_{name} = {names[routine.outputs[name]]}" for name in state),
+        *(f"    state[{i}] = np.uint64(np.int64(in_{name}))" for i, name in enumerate(state)),
+    ]
+    return _compiled("\n".join(body))
+
+
 def _used(node: Node, order: Sequence[Node], root: Node) -> bool:
     return node is root or any(node in user.args for user in order if user.stage == ELEMENT)
 

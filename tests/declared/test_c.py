@@ -56,7 +56,7 @@ def test_a_core_leaves_what_a_program_does(dialect):
 
 
 @pytest.mark.parametrize(
-    ("dialect", "why"), [("kann", "log of a double has no C"), ("cranium", "cos of a double has no C")]
+    ("dialect", "why"), [("kann", "log of double has no C"), ("cranium", "cos of double has no C")]
 )
 def test_what_has_no_c_is_refused_by_name(dialect, why):
     with pytest.raises(codegen.NoCodeError, match=why):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import embinit
+from embinit.dialects import dialect_named
 from embinit.dialects.declared.sampler import LOOPED
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "declared"
@@ -38,3 +39,16 @@ def test_doubles_too():
         in_parts.fill("default", out=parts[start : start + 9_999])
 
     assert np.array_equal(whole.view(np.uint64), parts.view(np.uint64))
+
+
+@pytest.mark.parametrize("name", ["acme_07", "acme_12", "acme_13", "kann"])
+def test_steps_are_the_same_compiled(name):
+    dialect = dialect_named(name) if name == "kann" else embinit.load_dialect(FOLDER / f"{name}.toml")
+    at_once, in_parts = (dialect.start(77, "newlib") for _ in range(2))
+
+    whole = at_once.random_raw(40_000)
+    parts = np.concatenate([in_parts.random_raw(1000) for _ in range(40)])
+
+    assert whole.tolist() == parts.tolist()
+    assert at_once.state == in_parts.state
+    assert at_once == in_parts.copy()

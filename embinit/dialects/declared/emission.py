@@ -18,8 +18,6 @@ TWINS = {
     "mt19937": ("embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});"),
     "pcg32": ("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);"),
 }
-#: Functions that the C library of embinit does not have: a device has them from its own libm.
-WITHOUT_C = frozenset({"log", "cos", "sin"})
 _INDENT = "    "
 
 
@@ -171,9 +169,6 @@ class Emission:
 
     def _program(self, name: str, program: Program, rounding: Arithmetic) -> Routine:
         routine = program.compile(rounding)
-        for node in routine.order:
-            if node.op == "call" and node.data[0] in WITHOUT_C:
-                raise EmbinitError(f"{node.origin.where}: {node.data[0]} of a double has no C of embinit's")
         self.lines += [emit(routine, name), ""]
         return routine
 

@@ -12,6 +12,10 @@ from embinit.expressions.graph import Node
 
 #: Returns the words after some steps from a state, which it moves.
 Run = Callable[[list[int], int], list[int]]
+#: Fills an array of words by steps from a state, an array of uint64 that it moves.
+Loop = Callable[[Any, Any], None]
+#: Words from which steps are compiled.
+LOOPED = 1 << 14
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
@@ -97,16 +101,24 @@ def _wrong(node: Node) -> int:
 class Steps(Called):
     """A generator whose steps a dialect file states; `advance` goes word by word, as nothing shorter is known.
 
-    run: what the steps do to a state, and the words that they give. types: the parts of the state with their types.
+    run: what the steps do to a state, and the words that they give; loop: the same, compiled, where it can be. types:
+    the parts of the state with their types.
     where: the key that says word_bits.
     """
 
     jumps = False
 
     def __init__(
-        self, run: Run, types: Mapping[str, CType], state: Mapping[str, int], word_bits: int, where: str
+        self,
+        run: Run,
+        loop: Loop | None,
+        types: Mapping[str, CType],
+        state: Mapping[str, int],
+        word_bits: int,
+        where: str,
     ) -> None:
-        self._run, self._types, self.word_bits, self._where = run, dict(types), word_bits, where
+        self._run, self._loop, self._types = run, loop, dict(types)
+        self.word_bits, self._where = word_bits, where
         self.state = tuple(state[name] for name in types)
 
     @property
@@ -124,23 +136,31 @@ class Steps(Called):
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
+        if out.size >= LOOPED and self._loop is not None:
+            state = self.words.copy()
+            self._loop(state, out)
+            if int(out.max()) >> self.word_bits:
+                raise self._too_wide(int(out.max()))
+            self.words = state
+            return
         state = self._parts()
         drawn = self._run(state, out.size)
         if out.size and max(drawn) >> self.word_bits:
-            raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {max(drawn):#x} has more bits")
+            raise self._too_wide(max(drawn))
         out[:] = drawn
         self.state = state
+
+    def _too_wide(self, word: int) -> EmbinitError:
+        return EmbinitError(f"{self._where}: is {self.word_bits}, and the word {word:#x} has more bits")
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
         if delta < 0:
             raise EmbinitError(f"steps go forward only, got {delta}")
-        state = self._parts()
         while delta:
             part = min(delta, 100_000)
-            self._run(state, part)
+            self.draw(np.empty(part, np.uint32 if self.word_bits <= 32 else np.uint64))
             delta -= part
-        self.state = state
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Steps) and self._run is other._run and super().__eq__(other)

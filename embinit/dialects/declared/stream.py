@@ -22,10 +22,11 @@ from embinit.bitgen import (
 )
 from embinit.bitgen.base import Called, Words
 from embinit.dialects.declared.description import Stream, Where
+from embinit.dialects.declared.stepping import Loop as Recurrence
 from embinit.dialects.declared.stepping import Run, Steps, compiled
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, CType, Input, Program, define, parse_declaration, statements
-from embinit.expressions.loops import Loop, loop_of
+from embinit.expressions.loops import Loop, loop_of, recurrence_of
 
 UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
 #: What the states of built-in kinds are called, and their types, where it is not the state of one type.
@@ -59,6 +60,7 @@ class Source:
         ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
         self._run: Run | None = None
+        self._recurrence: Recurrence | None = None
         self._output: Program | None = None
         self.fixed_bits = self._word_bits()
 
@@ -184,6 +186,7 @@ class Source:
         bits = self._checked_bits(types["output"], where)
         program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
         self._run = compiled(program, list(self._types), "output", str(self._where / "step"))
+        self._recurrence = recurrence_of(program.compile(Arithmetic()), list(self._types), "output")
         return bits
 
     def _checked_bits(self, ctype: CType, where: str) -> int:
@@ -197,7 +200,8 @@ class Source:
         if stream.kind == "steps":
             assert self._run is not None
             assert self.fixed_bits is not None
-            return Steps(self._run, self._types, state, self.fixed_bits, str(where / "word_bits"))
+            place = str(where / "word_bits")
+            return Steps(self._run, self._recurrence, self._types, state, self.fixed_bits, place)
         try:
             bitgen = self._native(state, rand)
         except EmbinitError as error:
