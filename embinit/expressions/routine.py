@@ -66,7 +66,9 @@ class Bound:
 
     def fixed(self, nodes: Iterable[Node]) -> list[Any] | None:
         """Return values that are the same for all elements, as NumPy scalars; None where C leaves any undefined."""
-        return None if any(each.any() for each in self._undefined.values()) else [self._fixed[node][0] for node in nodes]
+        if any(each.any() for each in self._undefined.values()):
+            return None
+        return [self._fixed[node][0] for node in nodes]
 
     def scalar(self, name: str) -> Any:
         """Return an output that is the same for all elements, as a NumPy scalar."""

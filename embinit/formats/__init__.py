@@ -64,6 +64,6 @@ def _unknown(name: object) -> EmbinitError:
 
 
 __all__ = [
-    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "Parameters", "Quantized", "Rounding",
-    "family_named", "format_named", "refuse", "register",
+    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "Parameters", "Quantized",
+    "Rounding", "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

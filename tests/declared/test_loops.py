@@ -46,8 +46,8 @@ def test_steps_are_the_same_compiled(name):
     dialect = dialect_named(name) if name == "kann" else embinit.load_dialect(FOLDER / f"{name}.toml")
     at_once, in_parts = (dialect.start(77, "newlib") for _ in range(2))
 
-    whole = at_once.random_raw(40_000)
-    parts = np.concatenate([in_parts.random_raw(1000) for _ in range(40)])
+    whole = at_once.random_raw(70_000)
+    parts = np.concatenate([in_parts.random_raw(1000) for _ in range(70)])
 
     assert whole.tolist() == parts.tolist()
     assert at_once.state == in_parts.state

@@ -15,7 +15,7 @@ Run = Callable[[list[int], int], list[int]]
 #: Fills an array of words by steps from a state, an array of uint64 that it moves.
 Loop = Callable[[Any, Any], None]
 #: Words from which steps are compiled.
-LOOPED = 1 << 14
+LOOPED = 1 << 16
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
@@ -137,11 +137,11 @@ class Steps(Called):
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
         if out.size >= LOOPED and self._loop is not None:
-            state = self.words.copy()
-            self._loop(state, out)
+            moved = self.words.copy()
+            self._loop(moved, out)
             if int(out.max()) >> self.word_bits:
                 raise self._too_wide(int(out.max()))
-            self.words = state
+            self.words = moved
             return
         state = self._parts()
         drawn = self._run(state, out.size)
