@@ -17,11 +17,11 @@ def _split(x: Doubles) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     return (bits >> np.uint64(32)).astype(np.int64), bits
 
 
-def _of_specials(x: Doubles, y: Doubles) -> Doubles:
-    y = np.where(x > 0, y, np.nan)
-    y = np.where(x == 0, -np.inf, y)
-    y[x == np.inf] = np.inf
-    return y
+def _of_specials(x: Doubles, y: Any) -> Doubles:
+    known: Doubles = np.where(x > 0, y, np.nan)
+    known[x == 0] = -np.inf
+    known[x == np.inf] = np.inf
+    return known
 
 
 # ---- log ----
@@ -62,7 +62,7 @@ def log_fdlibm(x: Doubles) -> Doubles:
 
 def _fma(a: Any, b: Any, c: Any) -> Doubles:
     a, b, c = (np.array(each) for each in np.broadcast_arrays(a, b, c))
-    out = np.empty_like(a)
+    out: Doubles = np.empty(a.shape, np.float64)
     fma64_array(a, b, c, out)
     return out
 

@@ -112,6 +112,8 @@ class Graph:
         self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any = None, stage: int = LITERAL
     ) -> Node:
         """Return the node of an operation on converted operands, or one that is the same in every bit."""
+        if op == "call" and data[0] in ("fabsf", "fabs") and args[0].op == "mul" and len(set(args[0].args)) == 1:
+            return args[0]  # a square has no sign
         simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 

@@ -20,7 +20,7 @@ def _dense(x: Array, shape: tuple[int, ...]) -> Array:
     """Return x in a shape as the kernels take it, writable and without gaps."""
     if x.shape == shape and x.flags.c_contiguous and x.flags.writeable:
         return x
-    return np.array(np.broadcast_to(x, shape))
+    return np.full(shape, x[0]) if x.size == 1 else np.array(np.broadcast_to(x, shape))
 
 
 def fma(single: bool, a: Array, b: Array, c: Array) -> Array:

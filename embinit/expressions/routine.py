@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-#: Elements that are evaluated together: a few arrays of this size fit into the first-level cache.
-BLOCK = 4096
+#: Elements that are evaluated together: a few arrays of this size fit into the second-level cache.
+BLOCK = 32768
 
 
 @dataclass(frozen=True)
