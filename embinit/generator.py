@@ -64,6 +64,7 @@ class Generator:
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
         self.rand = rand or self.target.rand
+        self.dialect.check_multiply_add(self.multiply_add)
         self.drawn = 0
         self.pending = math.nan
         self.spare: Any = None

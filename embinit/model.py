@@ -100,6 +100,7 @@ class Description:
             check_known("libm", self.libm, LIBMS)
         if self.rand is not None:
             check_known("rand", self.rand, RANDS)
+        dialect.check_multiply_add(self.arithmetic)
         dialect.start(self.seed, self.rand_family)
         self._check_memory_limit()
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)

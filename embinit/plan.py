@@ -144,7 +144,8 @@ def plan(model: Description) -> Plan:
     fc.bias    [out 2]             3        2  uniform(-0.577350259, 0.577350259)           6      2  float32      8
     2 buffers, 32 bytes
     """
-    sampler = dialect_named(model.dialect).sampler
+    dialect = dialect_named(model.dialect)
+    sampler, block = dialect.sampler, dialect.start(model.seed, model.rand_family).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
     for action, tensor in events(model.tensors):
@@ -160,6 +161,8 @@ def plan(model: Description) -> Plan:
         first, drawn = places.get(place, before) if action is Action.TURN else before
         places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count
+        if action not in (Action.ROUND, Action.RESTART) and position is not None:  # what is left of a block that was begun is dropped
+            position += -position % block
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 

@@ -16,6 +16,7 @@ HALF_EVEN = 1
 TRUNCATE = 2
 FLOOR = 3
 STOCHASTIC = 4
+NO_MODE = "no rounding has this mode"
 
 #: Elements that pass through all stages together: what lies between them stays in the first-level cache.
 STEP = 1024
@@ -85,6 +86,8 @@ def jittered(x: np.float32, word: np.uint32) -> np.float32:
 @kernel
 def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
     """Round values in place to integers; the stochastic mode draws a word for each."""
+    if not HALF_AWAY <= mode <= STOCHASTIC:
+        raise ValueError(NO_MODE)
     words = new_words()
     for start in range(0, values.size, BLOCK):
         x = values[start : start + BLOCK]
@@ -148,11 +151,13 @@ def encode_step(
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, np.floor(x), low, high, limits, last)
             clipped = np.int32(clipped + clips)
-    else:
+    elif mode == STOCHASTIC:
         for i in range(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, limits, last)
             clipped = np.int32(clipped + clips)
+    else:
+        raise ValueError(NO_MODE)
     return clipped
 
 

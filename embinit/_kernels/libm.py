@@ -15,6 +15,7 @@ from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
 
 DOUBLE, FDLIBM, FDLIBM_FUSED = 0, 1, 2
+NO_CLASS = "no libm is of this class"
 
 
 def _single(hexadecimal: str) -> np.float32:
@@ -259,9 +260,11 @@ def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32])
     elif libm_class == FDLIBM:
         for i in range(x.size):
             out[i] = log_fdlibm(x[i])
-    else:
+    elif libm_class == FDLIBM_FUSED:
         for i in range(x.size):
             out[i] = log_fdlibm_fused(x[i])
+    else:
+        raise ValueError(NO_CLASS)
 
 
 @kernel
@@ -273,6 +276,8 @@ def cos_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32])
     elif libm_class == FDLIBM:
         for i in range(x.size):
             out[i] = cos_fdlibm(x[i])
-    else:
+    elif libm_class == FDLIBM_FUSED:
         for i in range(x.size):
             out[i] = cos_fdlibm_fused(x[i])
+    else:
+        raise ValueError(NO_CLASS)

@@ -9,6 +9,8 @@ from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import (
     DOUBLE,
     FDLIBM,
+    FDLIBM_FUSED,
+    NO_CLASS,
     cos_array,
     cos_double,
     cos_fdlibm,
@@ -28,14 +30,22 @@ _TWO_PI = np.float32(6.2831855)
 def _log(libm: int, x: np.float32) -> np.float32:
     if libm == DOUBLE:
         return log_double(x)
-    return log_fdlibm(x) if libm == FDLIBM else log_fdlibm_fused(x)
+    if libm == FDLIBM:
+        return log_fdlibm(x)
+    if libm == FDLIBM_FUSED:
+        return log_fdlibm_fused(x)
+    raise ValueError(NO_CLASS)
 
 
 @inlined
 def _cos(libm: int, x: np.float32) -> np.float32:
     if libm == DOUBLE:
         return cos_double(x)
-    return cos_fdlibm(x) if libm == FDLIBM else cos_fdlibm_fused(x)
+    if libm == FDLIBM:
+        return cos_fdlibm(x)
+    if libm == FDLIBM_FUSED:
+        return cos_fdlibm_fused(x)
+    raise ValueError(NO_CLASS)
 
 
 @inlined

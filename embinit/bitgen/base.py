@@ -1,6 +1,7 @@
 """What every bit generator can do, stated over its words of state."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 
 from embinit.bitgen.reader import Reader
 from embinit.errors import EmbinitError, shown
+
+#: States that an output is given at a time: they stay in the cache.
+OUTPUT_BLOCK = 8192
 
 Words = NDArray[np.unsignedinteger[Any]]
 
@@ -181,6 +185,31 @@ class Called(BitGenerator):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_words": self.words, "_reader": None}
+
+
+class OfStates(Called):
+    """A generator whose words are made of its states: whole, or by an output of the caller's.
+
+    output: what makes words of an array of states; only their lowest word_bits count.
+    """
+
+    output: Callable[[Words], Words] | None = None
+
+    def draw(self, out: Words) -> None:
+        """Fill a contiguous array with the next words."""
+        if self.output is None:
+            self.draw_states(out)
+            return
+        mask = np.uint64((1 << self.word_bits) - 1)
+        for start in range(0, out.size, OUTPUT_BLOCK):
+            filled = out[start : start + OUTPUT_BLOCK]
+            states = np.empty(filled.size, self.words.dtype)
+            self.draw_states(states)
+            filled[:] = self.output(states).astype(np.uint64) & mask
+
+    @abstractmethod
+    def draw_states(self, out: Words) -> None:
+        """Fill a contiguous array with the next states, or where there is no output with words."""
 
 
 class Stream(Protocol):

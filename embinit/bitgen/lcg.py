@@ -5,11 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
+from embinit.bitgen.base import CGenerator, OfStates, Words, checked_uint
 from embinit.errors import EmbinitError
-
-#: Words that an output of the caller's is given at a time, which stay in the cache.
-BLOCK = 8192
 
 
 def moved(state: int, multiplier: int, increment: int, delta: int, modulus: int) -> int:
@@ -44,7 +41,7 @@ def steps(multiplier: int, bits: int) -> Words:
     return sums
 
 
-class Congruential(Called):
+class Congruential(OfStates):
     """state = state * multiplier + increment modulo 2^bits; a word is (state >> shift) modulo 2^word_bits."""
 
     bits: int
@@ -52,13 +49,12 @@ class Congruential(Called):
     increment: int
     shift: int = 0
 
-    def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words."""
-        self._draw(out, self.shift, (1 << self.word_bits) - 1)
-
-    def _draw(self, out: Words, shift: int, mask: int) -> None:
+    def draw_states(self, out: Words) -> None:
+        """Fill a contiguous array with the next states, or where there is no output with words."""
         from embinit._kernels import affine
 
+        whole = self.output is not None
+        shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, (1 << self.word_bits) - 1)
         kernel: Callable[..., None] = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
         if self.bits == 32:
             kernel = affine.lcg32
@@ -119,18 +115,6 @@ class Lcg(Congruential):
             )
         self.output = output
         self.state = seed
-
-    def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words."""
-        if self.output is None:
-            super().draw(out)
-            return
-        mask = (1 << self.word_bits) - 1
-        for start in range(0, out.size, BLOCK):
-            filled = out[start : start + BLOCK]
-            states = np.empty(filled.size, self.words.dtype)
-            self._draw(states, 0, (1 << self.bits) - 1)
-            filled[:] = self.output(states).astype(np.uint64) & np.uint64(mask)
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
         """Return embinit_lcg32, whose state is the seed, where a word is the whole state."""

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from embinit.bitgen.base import Called, Words, checked_uint
+from embinit.bitgen.base import OfStates, Words, checked_uint
 from embinit.bitgen.linear import Jumps, lane_maps
 from embinit.errors import EmbinitError, check_known
 
@@ -59,11 +59,13 @@ def _maps(step: Step) -> tuple[Words, Words]:
     return lane_maps(step.jumps, step.bits, 1)
 
 
-class Xorshift(Called):
+class Xorshift(OfStates):
     """Marsaglia's xorshift: one to three shifts in order, positive to the left, negative to the right.
 
-    state: the type of the state in C, where >> of a signed one copies the sign. A word is the new state; state and seed
-    must not be 0, which the generator never leaves. Xorshift(seed) is xorshift64 (13, 7, 17).
+    state: the type of the state in C, where >> of a signed one copies the sign. A seed is a state, and must not be 0,
+    which the generator never leaves. A word is the new state, or what output makes of an array of states, word_bits of
+    it.
+    Xorshift(seed) is xorshift64 (13, 7, 17).
 
     >>> [f"{word:016x}" for word in Xorshift(1).random_raw(2)]
     ['0000000040822041', '100041060c011441']
@@ -71,9 +73,18 @@ class Xorshift(Called):
     np.True_
     """
 
-    def __init__(self, seed: int, shifts: Sequence[int] = (13, -7, 17), state: str = "uint64_t") -> None:
-        self._step = _step(tuple(shifts), state)
-        self.word_bits = self._step.bits
+    def __init__(
+        self,
+        seed: int,
+        shifts: Sequence[int] = (13, -7, 17),
+        state: str = "uint64_t",
+        word_bits: int | None = None,
+        output: Callable[[Words], Words] | None = None,
+    ) -> None:
+        self._step, self.output = _step(tuple(shifts), state), output
+        self.word_bits = self._step.bits if word_bits is None else checked_uint("word_bits of Xorshift", word_bits, 7)
+        if not 1 <= self.word_bits <= 64 or (output is None and self.word_bits != self._step.bits):
+            raise EmbinitError(f"a word of Xorshift must be its state of {self._step.bits} bits, got {word_bits} bits")
         self.state = seed
 
     @property
@@ -83,15 +94,15 @@ class Xorshift(Called):
 
     @state.setter
     def state(self, state: int) -> None:
-        if checked_uint("the state of Xorshift", state, self.word_bits) == 0:
+        if checked_uint("the state of Xorshift", state, self._step.bits) == 0:
             raise EmbinitError("the state of Xorshift must not be 0: it would stay 0; use 1 or any other value")
         self.words = np.array([state], self._step.table.dtype)
 
-    def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words."""
+    def draw_states(self, out: Words) -> None:
+        """Fill a contiguous array with the next states."""
         from embinit._kernels import lanes
 
-        kernel: Callable[..., None] = lanes.xorshift64 if self.word_bits == 64 else lanes.xorshift32
+        kernel: Callable[..., None] = lanes.xorshift64 if self._step.bits == 64 else lanes.xorshift32
         kernel(self.words, self._step.table, *_maps(self._step), out)
 
     def advance(self, delta: int) -> None:
@@ -100,5 +111,5 @@ class Xorshift(Called):
 
     @property
     def parameters(self) -> tuple[object, ...]:
-        """The shifts and the type of the state."""
-        return self._step.shifts, self._step.bits, self._step.signed
+        """The shifts, the type of the state, and the output."""
+        return self._step.shifts, self._step.bits, self._step.signed, self.word_bits, self.output

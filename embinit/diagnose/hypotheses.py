@@ -56,7 +56,7 @@ def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
 
 def _builds(model: Description) -> Iterator[Hypothesis]:
     own = model.arithmetic, model.libm_class
-    other = {"separate": "fused", "fused": "separate"}[own[0]]
+    other = "fused" if own[0] == "separate" else "separate"
     does = {"separate": "rounds product and sum separately", "fused": "fuses product and sum into one rounding"}
     yield Hypothesis(
         Aspect.BUILD, "multiply-add", f"The device's build {does[other]}.",

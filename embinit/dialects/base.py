@@ -89,6 +89,13 @@ class Dialect:
         self.check_words(bitgen)
         return bitgen
 
+    def check_multiply_add(self, multiply_add: str) -> None:
+        """Raise EmbinitError unless the dialect's values can be computed on a build with that multiply-add."""
+        try:
+            self.sampler.check_multiply_add(multiply_add)
+        except EmbinitError as error:
+            raise EmbinitError(f"dialect {self.name}: {error}") from None
+
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError unless the dialect can read the words of a generator."""
         try:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed
 from embinit.initializers import Distribution, Shaped
 from embinit.targets import Build
 
@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def multiply_add(self) -> str:
-        """What the device makes of a multiply-add, "separate" or "fused"."""
+        """What the device makes of a multiply-add, such as "separate" or "fused"."""
 
     @property
     def libm(self) -> str:
@@ -69,6 +69,8 @@ class Sampler(ABC):
 
     #: The width of the words that it reads; None where it takes any.
     word_bits: ClassVar[int | None] = 32
+    #: The multiply-adds that it computes.
+    multiply_adds: ClassVar[tuple[str, ...]] = ("separate", "fused")
     #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
     strided_run: ClassVar[int | None] = None
 
@@ -82,6 +84,14 @@ class Sampler(ABC):
             raise EmbinitError(
                 f"the generator must give words of {self.word_bits} bits, which are what its values are made of, got "
                 f"{bitgen.word_bits} bits of {type(bitgen).__name__}"
+            )
+
+    def check_multiply_add(self, multiply_add: str) -> None:
+        """Raise EmbinitError for what a build makes of a multiply-add and this sampler does not compute."""
+        if multiply_add not in self.multiply_adds:
+            raise EmbinitError(
+                f"multiply_add must be one of {listed(self.multiply_adds)}, got {multiply_add!r}: only a dialect whose "
+                'values are declared as C expressions tells it from "fused", which is what gcc does'
             )
 
     @abstractmethod

@@ -38,7 +38,7 @@ class MultiplyAdd(Sampler):
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
         kind, words = source.bitgen.stream
-        fused = source.multiply_add != "separate"
+        fused = source.multiply_add == "fused"
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
@@ -58,7 +58,7 @@ class MultiplyAdd(Sampler):
 
     def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
         """Return embinit_constant, embinit_uniform or embinit_normal with their rules."""
-        fused, libm = f"EMBINIT_{'SEPARATE' if multiply_add == 'separate' else 'FUSED'}", libm.replace("-", "_")
+        fused, libm = f"EMBINIT_{multiply_add.upper()}", libm.replace("-", "_")
         match distribution:
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))

@@ -5,6 +5,7 @@ from typing import Literal, get_args
 
 from embinit.errors import check_known
 
+#: What no target is measured as, and a model file may say: clang fuses a product that a sum uses in one expression.
 MultiplyAdd = Literal["separate", "fused", "fused-expression"]
 Libm = Literal["double", "fdlibm", "fdlibm-fused"]
 Rand = Literal["newlib", "newlib-nano", "picolibc", "glibc", "musl", "avr", "avr-random", "msvc"]

@@ -110,3 +110,31 @@ def test_seeds_out_of_range_are_errors(cls, seed):
         return
     with pytest.raises(EmbinitError, match="must"):
         cls(seed)
+
+
+@kinds
+def test_one_long_draw_is_many_short_ones(kind):
+    """Vectors, whole blocks and their rests beside the serial way, twenty thousand words of it."""
+    chance = np.random.default_rng(3)
+    generator = next(iter(_some(KINDS[kind])))
+    whole = generator.copy().random_raw(20_003)
+    parts, left = [], whole.size
+    while left:
+        n = min(left, int(chance.integers(1, 100)))
+        parts.append(generator.random_raw(n))
+        left -= n
+
+    assert np.array_equal(whole, np.concatenate(parts))
+
+
+def _some(strategy):
+    """Draw one generator from a strategy, outside of a property."""
+    found = []
+
+    @settings(max_examples=1, database=None)
+    @given(strategy)
+    def draw(generator):
+        found.append(generator)
+
+    draw()
+    return found

@@ -17,7 +17,7 @@ from embinit.expressions import Arithmetic, Bound, Program
 from embinit.expressions.loops import Loop, loop_of
 from embinit.initializers import Constant, Declared, Distribution
 from embinit.samplers.base import CDraw, Sampler, Source
-from embinit.targets import Build
+from embinit.targets import MULTIPLY_ADDS, Build
 
 Array = NDArray[Any]
 
@@ -91,6 +91,7 @@ class DeclaredSampler(Sampler):
     """Values by the expressions of a dialect file."""
 
     word_bits = None
+    multiply_adds = MULTIPLY_ADDS
 
     def __init__(self, description: Description, generators: Generators) -> None:
         self._description, self._generators = description, generators
