@@ -161,8 +161,8 @@ def plan(model: Description) -> Plan:
         first, drawn = places.get(place, before) if action is Action.TURN else before
         places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count
-        if action not in (Action.ROUND, Action.RESTART) and position is not None:  # what is left of a block that was begun is dropped
-            position += -position % block
+        if action not in (Action.ROUND, Action.RESTART) and position is not None:
+            position += -position % block  # what is left of a block that was begun is dropped
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 

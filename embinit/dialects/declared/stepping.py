@@ -1,19 +1,18 @@
 """Generators of a file's own: steps as statements, made into a Python function of integers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from embinit.bitgen.base import Called, Words
+from embinit.bitgen.base import Words
 from embinit.errors import EmbinitError
 from embinit.expressions import Arithmetic, CType, Program
 from embinit.expressions.graph import Node
+from embinit.expressions.loops import recurrence_of
 
 #: Returns the words after some steps from a state, which it moves.
 Run = Callable[[list[int], int], list[int]]
-#: Fills an array of words by steps from a state, an array of uint64 that it moves.
-Loop = Callable[[Any, Any], None]
+#: Fills an array of words by steps from a state, an array of uint64 that it moves; negative parts modulo 2^64.
+Fill = Callable[[Words, Words], None]
 #: Words from which steps are compiled.
 LOOPED = 1 << 16
 
@@ -21,7 +20,27 @@ _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^",
 _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 
 
-def compiled(program: Program, state: Sequence[str], word: str, where: str) -> Run:
+def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fill:
+    """Return what fills arrays by a program's steps: in Python, or for long streams compiled, where it can be."""
+    run, types = stepwise(program, state, word, where), [program.types[name] for name in state]
+    loop = recurrence_of(program.compile(Arithmetic()), state, word)
+
+    def fill(words: Words, out: Words) -> None:
+        if loop is not None and out.size >= LOOPED:
+            loop(words, out)
+            return
+        parts = [_signed(part, ctype) for part, ctype in zip(words.tolist(), types, strict=True)]
+        out[:] = run(parts, out.size)
+        words[:] = [part & 2**64 - 1 for part in parts]
+
+    return fill
+
+
+def _signed(part: int, ctype: CType) -> int:
+    return (part ^ 1 << 63) - (1 << 63) if ctype.signed else part
+
+
+def stepwise(program: Program, state: Sequence[str], word: str, where: str) -> Run:
     """Return a function that runs a program again and again: outputs named as parts of the state are the state then.
 
     Integers are Python's, wrapped to their types; C's undefined results are an EmbinitError where they occur.
@@ -96,73 +115,3 @@ def _quotient(node: Node, a: int, b: int) -> int:
 
 def _wrong(node: Node) -> int:
     raise node.origin.error(node.check[1] if node.check else "C defines no result")
-
-
-class Steps(Called):
-    """A generator whose steps a dialect file states; `advance` goes word by word, as nothing shorter is known.
-
-    run: what the steps do to a state, and the words that they give; loop: the same, compiled, where it can be. types:
-    the parts of the state with their types.
-    where: the key that says word_bits.
-    """
-
-    jumps = False
-
-    def __init__(
-        self,
-        run: Run,
-        loop: Loop | None,
-        types: Mapping[str, CType],
-        state: Mapping[str, int],
-        word_bits: int,
-        where: str,
-    ) -> None:
-        self._run, self._loop, self._types = run, loop, dict(types)
-        self.word_bits, self._where = word_bits, where
-        self.state = tuple(state[name] for name in types)
-
-    @property
-    def state(self) -> tuple[int, ...]:
-        """The parts of the state, in the order of the file."""
-        return tuple(self._parts())
-
-    @state.setter
-    def state(self, state: Sequence[int]) -> None:
-        self.words = np.array([part & (2**64 - 1) for part in state], np.uint64)
-
-    def _parts(self) -> list[int]:
-        pairs = zip(self.words.tolist(), self._types.values(), strict=True)
-        return [(part ^ 1 << 63) - (1 << 63) if ctype.signed else part for part, ctype in pairs]
-
-    def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words."""
-        if out.size >= LOOPED and self._loop is not None:
-            moved = self.words.copy()
-            self._loop(moved, out)
-            if int(out.max()) >> self.word_bits:
-                raise self._too_wide(int(out.max()))
-            self.words = moved
-            return
-        state = self._parts()
-        drawn = self._run(state, out.size)
-        if out.size and max(drawn) >> self.word_bits:
-            raise self._too_wide(max(drawn))
-        out[:] = drawn
-        self.state = state
-
-    def _too_wide(self, word: int) -> EmbinitError:
-        return EmbinitError(f"{self._where}: is {self.word_bits}, and the word {word:#x} has more bits")
-
-    def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn."""
-        if delta < 0:
-            raise EmbinitError(f"steps go forward only, got {delta}")
-        while delta:
-            part = min(delta, 100_000)
-            self.draw(np.empty(part, np.uint32 if self.word_bits <= 32 else np.uint64))
-            delta -= part
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Steps) and self._run is other._run and super().__eq__(other)
-
-    __hash__ = None  # type: ignore[assignment]

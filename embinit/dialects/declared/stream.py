@@ -3,30 +3,20 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from embinit.bitgen import (
-    MT19937,
-    RANDS,
-    BitGenerator,
-    Lcg,
-    Minstd,
-    Pcg32,
-    Pcg64,
-    Pcg64Dxsm,
-    Xoroshiro128Plus,
-    Xorshift,
-)
-from embinit.bitgen.base import Called, Words
+from embinit.bitgen import RANDS, BitGenerator
+from embinit.bitgen.base import Words
+from embinit.bitgen.declared import declared
+from embinit.bitgen.steps import Steps
 from embinit.dialects.declared.description import Stream, Where
-from embinit.dialects.declared.stepping import Loop as Recurrence
-from embinit.dialects.declared.stepping import Run, Steps, compiled
+from embinit.dialects.declared.stepping import Fill, filling
 from embinit.errors import EmbinitError
-from embinit.expressions import TYPES, Arithmetic, CType, Input, Program, define, parse_declaration, statements
-from embinit.expressions.loops import Loop, loop_of, recurrence_of
+from embinit.expressions import TYPES, Arithmetic, Bound, CType, Input, Program, define, parse_declaration, statements
+from embinit.expressions.loops import Loop, loop_of
+from embinit.expressions.routine import Routine
 
 UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
 #: What the states of built-in kinds are called, and their types, where it is not the state of one type.
@@ -34,8 +24,9 @@ _SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64,
 _XOROSHIRO = {"s0": UINT64, "s1": UINT64}
 #: How many words are drawn when a model is built, to see that they are as wide as the file says.
 PROBED = 16
-#: Words from which a loop is compiled for an output.
-LOOPED = 1 << 15
+#: States from which a loop is compiled for an output: what a generator gives it at a time.
+LOOPED = 1 << 13
+_MASK = 2**64 - 1
 
 
 def word_type(bits: int) -> CType:
@@ -59,9 +50,8 @@ class Source:
             "pcg64-dxsm",
         ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
-        self._run: Run | None = None
-        self._recurrence: Recurrence | None = None
-        self._output: Program | None = None
+        self._unchecked: Fill | None = None
+        self._output: tuple[Routine, Bound, Loop | None] | None = None
         self.fixed_bits = self._word_bits()
 
     @property
@@ -171,7 +161,12 @@ class Source:
         inputs = {"state": Input(ctype)}
         program = Program([define("word", stream.output, where)], inputs, {"word": None})
         bits = self._checked_bits(program.types["word"], where)
-        self._output = Program([define("word", stream.output, where)], inputs, {"word": word_type(bits)})
+        if stream.output == "state" and bits == ctype.bits and (bits in (32, 64)):
+            return bits
+        routine = Program([define("word", stream.output, where)], inputs, {"word": word_type(bits)}).compile(
+            Arithmetic()
+        )
+        self._output = routine, routine.bind(), loop_of(routine)
         return bits
 
     def _prepare_steps(self) -> int:
@@ -185,8 +180,7 @@ class Source:
         types = Program([*step, output], inputs, {**outputs, "output": None}).types
         bits = self._checked_bits(types["output"], where)
         program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
-        self._run = compiled(program, list(self._types), "output", str(self._where / "step"))
-        self._recurrence = recurrence_of(program.compile(Arithmetic()), list(self._types), "output")
+        self._unchecked = filling(program, list(self._types), "output", str(self._where / "step"))
         return bits
 
     def _checked_bits(self, ctype: CType, where: str) -> int:
@@ -196,50 +190,49 @@ class Source:
 
     def _made(self, state: Mapping[str, int], rand: str) -> BitGenerator:
         """Return a generator of the file's kind in a state."""
-        stream, where = self._stream, self._where
-        if stream.kind == "steps":
-            assert self._run is not None
+        kind, keys = self._stream.kind, dict(self._stream.parameters)
+        if kind == "steps":
             assert self.fixed_bits is not None
-            place = str(where / "word_bits")
-            return Steps(self._run, self._recurrence, self._types, state, self.fixed_bits, place)
+            return Steps(np.array([part & _MASK for part in state.values()], np.uint64), self._stepped, self.fixed_bits)
+        if kind == "rand":
+            keys["rand"] = rand
+        if self._output is not None:
+            keys |= {"output": self._words, "word_bits": self.fixed_bits}
+        seed: Any = tuple(state.values())
+        if len(seed) == 1:
+            (ctype,) = self._types.values()
+            seed = seed[0] & (1 << ctype.bits) - 1
         try:
-            bitgen = self._native(state, rand)
+            return declared(kind, seed, keys)
         except EmbinitError as error:
-            raise EmbinitError(f"{where / 'seed'}: {error}") from None
-        if self._output is None or (stream.output == "state" and self.fixed_bits == bitgen.word_bits):
-            return bitgen
-        assert self.fixed_bits is not None
-        return Derived(
-            bitgen, self._output, self.fixed_bits, next(iter(self._types.values())), str(where / "word_bits")
-        )
+            raise EmbinitError(f"{self._where / 'seed'}: {error}") from None
 
-    def _native(self, state: Mapping[str, int], rand: str) -> BitGenerator:
-        stream, parameters = self._stream, self._stream.parameters
-        first = next(iter(state.values()))
-        match stream.kind:
-            case "lcg":
-                bits = parameters["bits"]
-                return Lcg(first, bits, parameters["multiplier"], parameters["increment"])
-            case "xorshift":
-                ctype = self._types["state"]
-                return Xorshift(first & (1 << ctype.bits) - 1, parameters["shifts"], ctype.name)
-            case "rand":
-                return RANDS[rand](first)
-            case "mt19937":
-                return MT19937(first)
-            case "pcg32":
-                return Pcg32(first, parameters["stream"] & (2**63 - 1))
-            case "pcg64":
-                return Pcg64(first)
-            case "pcg64-dxsm":
-                return Pcg64Dxsm(first)
-            case "minstd":
-                bitgen = Minstd(1, parameters["multiplier"])
-                bitgen.state = first
-                return bitgen
-        both = Xoroshiro128Plus(0, parameters["rotations"])
-        both.state = state["s0"], state["s1"]
-        return both
+    def _stepped(self, words: Words, out: Words) -> None:
+        """Fill an array by steps, and see that no word is too wide."""
+        assert self._unchecked is not None
+        self._unchecked(words, out)
+        self._check_width(out)
+
+    def _words(self, states: Words) -> Words:
+        """Return what the file's output makes of states."""
+        assert self._output is not None
+        (ctype,) = self._types.values()
+        states = states.view(ctype.dtype) if states.itemsize == ctype.dtype.itemsize else states.astype(ctype.dtype)
+        routine, bound, loop = self._output
+        fixed = None if loop is None or states.size < LOOPED else bound.fixed(loop.fixed)
+        if loop is None or fixed is None:
+            words: Words = bound.evaluate(state=states)["word"]
+        else:
+            words = np.empty(states.size, routine.outputs["word"].ctype.dtype)
+            loop.run(*([states] if loop.inputs else []), *fixed, words)
+        self._check_width(words)
+        return words
+
+    def _check_width(self, words: Words) -> None:
+        assert self.fixed_bits is not None
+        if words.size and int(words.max()) >> self.fixed_bits:
+            place = self._where / "word_bits"
+            raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
 
 
 def _unsigned(ctype: CType) -> CType:
@@ -287,86 +280,7 @@ def _plain(stream: Stream) -> Stream:
     shifts, state = stream.parameters["shifts"], stream.parameters["state"]
     if len(shifts) <= 3 and not state.endswith("int8_t"):
         return stream
-    moves = (f"state {'<<' if shift > 0 else '>>'} {abs(shift)}" for shift in shifts)
-    parameters = {"state": (f"{state} state",), "step": tuple(f"state = state ^ ({move})" for move in moves)}
+    bits = state.lstrip("u")
+    moves = (f"(({state})((u{bits})state << {shift}))" if shift > 0 else f"(state >> {-shift})" for shift in shifts)
+    parameters = {"state": (f"{state} state",), "step": tuple(f"state = state ^ {move}" for move in moves)}
     return replace(stream, kind="steps", parameters=parameters, seed=(f"state = {stream.seed}",))
-
-
-class Derived(Called):
-    """The words that an expression makes of the states of another generator."""
-
-    def __init__(self, inner: BitGenerator, output: Program, word_bits: int, state: CType, where: str) -> None:
-        self.inner, self.word_bits, self._state, self._where = inner, word_bits, state, where
-        self._routine = output.compile(Arithmetic())
-        self._bound = self._routine.bind()
-
-    @property
-    def words(self) -> Words:
-        """The state of the other generator."""
-        self._settle()
-        return self.inner.words
-
-    @words.setter
-    def words(self, words: Words) -> None:
-        self._reader = None
-        self.inner = self.inner.copy()
-        self.inner.words = words
-
-    def _settle(self) -> None:
-        if self._reader is not None:
-            reader, self._reader = self._reader, None
-            self.inner = reader.moved().inner
-
-    @property
-    def state(self) -> Any:
-        """The state of the other generator."""
-        self._settle()
-        return self.inner.state
-
-    @state.setter
-    def state(self, state: Any) -> None:
-        self._settle()
-        self.inner.state = state
-
-    def copy(self) -> "Derived":
-        """Return an independent generator in the same state."""
-        self._settle()
-        other = object.__new__(type(self))
-        vars(other).update(vars(self))
-        other.inner = self.inner.copy()
-        return other
-
-    def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words."""
-        self._settle()
-        states = self.inner.random_raw(out.size)
-        same = states.itemsize == self._state.dtype.itemsize
-        states = states.view(self._state.dtype) if same else states.astype(self._state.dtype)
-        words = self._words_of(states)
-        if self.word_bits < 8 * words.itemsize and out.size and int(words.max()) >> self.word_bits:
-            raise EmbinitError(f"{self._where}: is {self.word_bits}, and the word {int(words.max()):#x} has more bits")
-        out[:] = words
-
-    @cached_property
-    def _loop(self) -> Loop | None:
-        return loop_of(self._routine)
-
-    def _words_of(self, states: Words) -> Words:
-        loop = self._loop if states.size >= LOOPED else None
-        fixed = None if loop is None else self._bound.fixed(loop.fixed)
-        if loop is None or fixed is None:
-            found: Words = self._bound.evaluate(state=states)["word"]
-            return found
-        words: Words = np.empty(states.size, np.uint32 if self.word_bits <= 32 else np.uint64)
-        loop.run(*([states] if loop.inputs else []), *fixed, words)
-        return words
-
-    def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn."""
-        self._settle()
-        self.inner.advance(delta)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Derived) and self._bound is other._bound and self.inner == other.inner
-
-    __hash__ = None  # type: ignore[assignment]
