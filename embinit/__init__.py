@@ -29,6 +29,7 @@ from embinit.bitgen import (
     Xorshift,
     Xorshift32,
 )
+from embinit.dialects import load_dialect, register_dialect
 from embinit.dialects.pytorch.layers import (
     Bilinear,
     MultiheadAttention,
@@ -128,4 +129,6 @@ __all__ = [
     "encode",
     "initializers",
     "load",
+    "load_dialect",
+    "register_dialect",
 ]

@@ -4,6 +4,7 @@ import argparse
 import json
 import shlex
 import sys
+import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -164,7 +165,17 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     probe.set_defaults(run=_probe)
 
-    add_json(command("dialects", _dialects, "list the frameworks whose conventions are known"))
+    dialects = command("dialects", _dialects, "list the dialects, print one as a file, or check a file against C")
+    dialects.add_argument("dialect", nargs="?", metavar="NAME|FILE", help="a dialect, or with --check a dialect file")
+    dialects.add_argument("--check", metavar="SOURCE.c", help="compile this C, run it, and compare what it leaves")
+    text = "its void NAME(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)"
+    dialects.add_argument("--entry", metavar="NAME", help=text)
+    add_json(dialects)
+
+    new = command("new", _new, "write a commented model file, or a dialect file, to start from")
+    new.add_argument("name", metavar="NAME", help="the model's name: NAME.toml is written")
+    new.add_argument("--dialect", default="odt", metavar="D", help="the model's dialect; default odt")
+    new.add_argument("--declare", action="store_true", help="write a dialect file NAME.toml for init code of your own")
     formats = command("formats", _formats, "list the formats of buffers, or say all of one")
     formats.add_argument("format", nargs="?", metavar="FORMAT", help="a name such as sym8 or q3.5")
     add_json(formats)
@@ -372,9 +383,46 @@ def _dialects(options: argparse.Namespace) -> int:
     from embinit.dialects import DIALECTS
     from embinit.text import table
 
+    if options.check is not None or options.entry is not None:
+        return _check_source(options)
+    if options.dialect is not None:
+        from embinit.dialects import text_of
+
+        text = text_of(options.dialect)
+        _print(options.json, text.rstrip("\n"), tomllib.loads(text))
+        return DONE
     cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
     rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
     _print(options.json, "\n".join(table(cells)), rows)
+    return DONE
+
+
+def _check_source(options: argparse.Namespace) -> int:
+    from embinit.dialects import dialect_named, load_dialect
+    from embinit.dialects.declared import DeclaredDialect
+    from embinit.source_check import check
+
+    if None in (options.dialect, options.check, options.entry):
+        raise EmbinitError("dialects --check needs a dialect file, --check SOURCE.c and --entry NAME")
+    is_file = options.dialect.endswith(".toml")
+    dialect = load_dialect(options.dialect) if is_file else dialect_named(options.dialect)
+    if not isinstance(dialect, DeclaredDialect):
+        raise EmbinitError(f"dialects --check compares C with a dialect file, and dialect {dialect} is none")
+    found = check(dialect, options.check, options.entry)
+    _print(options.json, found, found.as_json())
+    return DONE if found.agrees else MISMATCH
+
+
+def _new(options: argparse.Namespace) -> int:
+    from embinit import templates
+    from embinit.export import write_new
+
+    text = (
+        templates.dialect_file(options.name) if options.declare else templates.model_file(options.name, options.dialect)
+    )
+    path = Path(f"{options.name}.toml")
+    write_new(path, text)
+    print(f"{path}: written; {templates.NEXT[options.declare].format(path=path)}")
     return DONE
 
 

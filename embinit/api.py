@@ -95,7 +95,7 @@ def load(path: str | Path, **overrides: Any) -> Model:
     Raises EmbinitError, with the file's name, for anything that is not a valid model.
     """
     try:
-        return from_tables(modelfile.read(path), overrides)
+        return Model(**modelfile.fields_of(modelfile.read(path), overrides, path))
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
 

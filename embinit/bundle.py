@@ -54,7 +54,8 @@ class Array(ABC):
     @property
     def ctype(self) -> str:
         """The C type of an element of `data`."""
-        return "float" if self.data.dtype.kind == "f" else f"{self.data.dtype.name}_t"
+        floats = {"float32": "float", "float64": "double"}
+        return floats.get(self.data.dtype.name, f"{self.data.dtype.name}_t")
 
     @property
     def view(self) -> memoryview:
@@ -183,7 +184,7 @@ class Bundle:
         """Return what manifest.json says, but for the files."""
         model = self.plan.model
         dialect, target = dialect_named(model.dialect), target_named(model.target)
-        before = dialect.seeded(model.seed)
+        before = dialect.start(model.seed, model.rand_family)
         return {
             "embinit": self.package_version,
             "spec_version": SPEC_VERSION,

@@ -1,9 +1,10 @@
 """Generated C: a model's plan as tables, its golden vectors as bits, and tests that run on the device."""
 
+import math
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +13,18 @@ from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.formats import Quantized, format_named
-from embinit.initializers import Constant, Uniform
-from embinit.plan import Action
+from embinit.formats import FLOATS, Quantized, format_named
+from embinit.initializers import Constant, Declared, Uniform
+from embinit.plan import Action, Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
 
+if TYPE_CHECKING:
+    from embinit.dialects.declared.emission import Emission
+
 #: Elements whose text is held at once.
 _PIECE = 1 << 14
-_UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t"}
+_UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
 
 
 class NoCodeError(EmbinitError):
@@ -69,7 +73,7 @@ def expected_header(bundle: Bundle) -> Iterator[str]:
 
 def _described(array: Array) -> str:
     """Return the shape of an array and, of a buffer of codes, its format."""
-    coded = isinstance(array, Entry) and array.format != "float32"
+    coded = isinstance(array, Entry) and array.format not in FLOATS
     return f"{array.comment}: {array.format}" if coded else array.comment
 
 
@@ -126,7 +130,7 @@ def init_source(bundle: Bundle) -> str:
     name = bundle.plan.model.name
     if not bundle.entries:
         raise NoCodeError(f"model {name!r} has no buffers, and so no C: give it a layer with parameters")
-    parts = (_in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats)(bundle)
+    parts = _parts(bundle)(bundle)
     signatures = (
         f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)",
         f"int {name}_check(const {name}_buffers *buffers)",
@@ -145,6 +149,98 @@ def init_source(bundle: Bundle) -> str:
     )
 
 
+def _parts(bundle: Bundle) -> Callable[[Bundle], _Init]:
+    """Return what writes the C of a model: of expressions, in integers, with buffers of codes, or of floats alone."""
+    if any(isinstance(entry.row.distribution, Declared) for entry in bundle.entries):
+        return _declared
+    return _in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats
+
+
+def _declared(bundle: Bundle) -> _Init:
+    """Return the C of a model whose dialect is a file: functions of its expressions, and loops over its buffers."""
+    from embinit.dialects.declared.emission import Emission
+
+    model = bundle.plan.model
+    if _is_stored(bundle):
+        raise NoCodeError(
+            "no C draws by a dialect file into buffers of codes: keep float32, or export the values alone"
+        )
+    if model.seed >= 2**32:
+        raise NoCodeError(f"no C takes a seed above 2^32 - 1, got {model.seed}; export the values alone")
+    try:
+        emission = Emission(model.name, dialect_named(model.dialect), model.rand_family)  # type: ignore[arg-type]
+        body = list(_declared_body(bundle, emission))
+    except EmbinitError as error:
+        raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
+    check = ["uint32_t good = 0;"]
+    for entry in bundle.entries:
+        crc32 = f"embinit_crc32(0, buffers->{entry.identifier}, {len(entry.payload)}u)"
+        check.append(f"good += {crc32} == 0x{entry.crc32:08x}u;")
+    check.append(f"return good == {len(bundle.entries)}u;")
+    return _Init(emission.headers, emission.lines, body, check)
+
+
+def _declared_body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
+    """Yield the statements that fill all buffers, in the order of the plan's events."""
+    events, numbered = list(bundle.plan.events), bundle.plan.rows[0].order.restart is not None
+    drawn = [row for row in bundle.plan.rows if isinstance(row.distribution, Declared)]
+    for row in drawn:
+        emission.drawing(row.distribution)  # type: ignore[arg-type]
+    yield "stream_state state;"
+    yield "stream_state *const stream = &state;"
+    yield "size_t i, j, k, l, m;"
+    for row in drawn:
+        prefix = emission.drawing(row.distribution)  # type: ignore[arg-type]
+        yield f"{prefix}_fixed {row.identifier};"
+    if emission.keeps:
+        yield "state.spared = 0;"
+    if not numbered:
+        yield "start(stream, seed);"
+    for row in drawn:
+        yield from emission.fixing(row.distribution, row.identifier)  # type: ignore[arg-type]
+    turned: set[str] = set()
+    for action, row in events:
+        if action is Action.RESTART:
+            layer, tensor = row.order.restart or (0, 0)
+            yield f"start(stream, seed, {layer}u, {tensor}u);"
+        elif action is Action.TURN and row.layer.name not in turned:
+            turned.add(row.layer.name)
+            group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
+            yield f"for (i = 0; i < {row.order.turns}u; i++) {{"
+            for each in group:
+                yield from (f"    {line}" for line in _loops(each, emission, 1))
+            yield "}"
+        elif action in (Action.DRAW, Action.REHEARSE):
+            yield from _loops(row, emission, 0, keep=action is Action.DRAW)
+            if emission.drops:
+                yield "state.spared = 0;"
+    yield "(void)i, (void)j, (void)k, (void)l, (void)m;"
+
+
+def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:
+    """Yield loops over a buffer in the order of its draws, all but the outermost ones, and what stores an element."""
+    axes = row.order.axes or tuple(range(len(row.shape)))
+    strides = [math.prod(row.shape[axis + 1 :]) for axis in range(len(row.shape))]
+    if axes == tuple(range(len(axes))) and not outer:
+        sizes, places = [row.size], ["i"]
+    else:
+        sizes = [row.shape[axis] for axis in axes]
+        places = [f"{name} * {strides[axis]}u" for name, axis in zip("ijklm", axes, strict=False)]
+    indent = ""
+    for name, size in list(zip("ijklm", sizes, strict=False))[outer:]:
+        yield f"{indent}for ({name} = 0; {name} < {size}u; {name}++) {{"
+        indent += "    "
+    if isinstance(row.distribution, Declared):
+        value = f"{emission.drawing(row.distribution)}_draw(stream, &{row.identifier})"  # type: ignore[arg-type]
+    else:
+        assert isinstance(row.distribution, Constant)
+        value = emission.constant(row.distribution.value)
+    yield f"{indent}buffers->{row.identifier}[{' + '.join(places)}] = {value};" if keep else f"{indent}(void){value};"
+    for _ in sizes[outer:]:
+        indent = indent[4:]
+        yield f"{indent}}}"
+
+
 def _has_codes(bundle: Bundle) -> bool:
     """Whether the device draws codes in integers alone."""
     return any(entry.row.codes is not None for entry in bundle.entries)
@@ -152,7 +248,7 @@ def _has_codes(bundle: Bundle) -> bool:
 
 def _is_stored(bundle: Bundle) -> bool:
     """Whether the device encodes values, of some buffer at least."""
-    return not _has_codes(bundle) and any(entry.format != "float32" for entry in bundle.entries)
+    return not _has_codes(bundle) and any(entry.format not in FLOATS for entry in bundle.entries)
 
 
 def _result(bundle: Bundle) -> tuple[str, str]:
@@ -299,7 +395,7 @@ def _rows(bundle: Bundle, slots: list[_Slot]) -> tuple[set[str], list[str], list
             drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
         except EmbinitError as error:
             raise NoCodeError(f"{row.name}: {error}") from None
-        if not drawn[-1].elementwise and row.format != "float32":
+        if not drawn[-1].elementwise and row.format not in FLOATS:
             raise NoCodeError(
                 f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
                 "keep float32, or export the values alone (--format npz,h,bin)"

@@ -15,7 +15,7 @@ import numpy as np
 from embinit import codegen
 from embinit.bundle import Bundle, gather
 from embinit.errors import EmbinitError, check_known
-from embinit.files import Content, steady, write_files
+from embinit.files import Content, steady, write_file, write_files
 from embinit.formats import Quantized, format_named
 from embinit.plan import Plan, Row
 
@@ -272,3 +272,10 @@ def safetensors(bundle: Bundle) -> bytes:
             "format safetensors needs the extra of that name: pip install 'embinit[safetensors]'"
         ) from None
     return bytes(save({array.name: np.ascontiguousarray(array.data) for array in bundle.arrays}))
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a file that is not there yet; one that is stays, and is an error."""
+    if path.exists():
+        raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
+    write_file(path, text.encode())

@@ -1,7 +1,8 @@
 """Fill: run a plan's draws, in order, and say where in the stream each buffer lay."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from embinit.generator import Generator
 from embinit.model import Description
 from embinit.plan import Action, Plan, Row
 
-FLOATS, CODES = np.dtype(np.float32), np.dtype(np.int64)
+CODES = np.dtype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,29 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
     """
     generator = generator_of(plan.model, plan.model.seed if seed is None else seed)
     values = Values(plan, {}, {}, {}, {}, {}, generator)
+    turns: dict[str, Iterator[int]] = {}
     for action, row in plan.events:
         start = generator.drawn
         match action:
+            case Action.RESTART:
+                generator.restart(*row.order.restart or (0, 0))
             case Action.LOSE:
                 lose(generator, row)
+            case Action.REHEARSE:
+                draw(generator, row, np.empty(row.shape, generator.dialect.element))
             case Action.DRAW | Action.COPY:
-                values.arrays[row.name] = array = _array(row, out)
+                values.arrays[row.name] = array = _array(row, out, generator.dialect.element)
                 if action is Action.DRAW:
                     draw(generator, row, array)
                 else:
                     array[...] = values.arrays[str(row.same_as)]
                 values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
+            case Action.TURN:
+                if row.name not in turns:
+                    values.arrays[row.name] = _array(row, out, generator.dialect.element)
+                    values.first_draw[row.name], values.draws[row.name], turns[row.name] = start, 0, count()
+                draw_turn(generator, row, values.arrays[row.name], next(turns[row.name]))
+                values.draws[row.name] += generator.drawn - start
             case Action.ROUND:
                 values.store_first_draw[row.name] = start
                 if row.store_draws:
@@ -74,17 +86,20 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    return going_on(model, dialect_named(model.dialect).start(seed, model.rand_family))
+    dialect = dialect_named(model.dialect)
+    return Generator.seeded(seed, dialect, model.target, model.multiply_add, model.libm, model.rand)
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
-    return Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm)
+    generator = Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm, model.rand)
+    generator.seed = model.seed
+    return generator
 
 
-def _array(row: Row, out: Mapping[str, NDArray[Any]] | None) -> NDArray[Any]:
+def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:
     """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
-    dtype = FLOATS if row.codes is None else CODES
+    dtype = np.dtype(element) if row.codes is None else CODES
     if out is None:
         try:
             return np.empty(row.shape, dtype)
@@ -105,7 +120,20 @@ def lose(generator: Generator, row: Row) -> None:
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
-    if row.codes is None:
+    if row.codes is not None:
+        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
+    elif row.order.axes is None:
         generator.draw(row.distribution, array)
     else:
-        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
+        in_order = array.transpose(row.order.axes)
+        drawn = np.empty(in_order.shape, array.dtype)
+        generator.draw(row.distribution, drawn)
+        in_order[...] = drawn
+
+
+def draw_turn(generator: Generator, row: Row, array: NDArray[Any], turn: int) -> None:
+    """Draw one turn of a buffer: all that has one index along the slowest axis of its draws."""
+    in_order = array if row.order.axes is None else array.transpose(row.order.axes)
+    drawn = np.empty(in_order.shape[1:], array.dtype)
+    generator.draw(row.distribution, drawn)
+    in_order[turn] = drawn

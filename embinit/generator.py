@@ -1,16 +1,16 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 import math
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Mapping, MutableSequence
 from copy import copy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
-from embinit.dialects import dialect_named
+from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError, NoWordsError, check_known, shown
 from embinit.initializers import (
     Broadcast,
@@ -19,9 +19,8 @@ from embinit.initializers import (
     Initializer,
     Normal,
     Uniform,
-    VarianceScaling,
 )
-from embinit.targets import LIBMS, MULTIPLY_ADDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
 PARALLEL, WAVE = 2**21, 2**20
@@ -46,37 +45,94 @@ class Generator:
     def __init__(
         self,
         bitgen: BitGenerator,
-        dialect: str = "odt",
+        dialect: str | Dialect = "odt",
         target: str = "host",
         multiply_add: str | None = None,
         libm: str | None = None,
+        rand: str | None = None,
     ) -> None:
         self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
         if multiply_add is not None:
             check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
         if libm is not None:
             check_known("libm", libm, LIBMS)
+        if rand is not None:
+            check_known("rand", rand, RANDS)
         self.dialect = dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
         self.target = target_named(target)
         self.multiply_add = multiply_add or self.target.multiply_add
         self.libm = libm or self.target.libm
+        self.rand = rand or self.target.rand
         self.dialect.check_multiply_add(self.multiply_add)
         self.drawn = 0
         self.pending = math.nan
+        self.spare: Any = None
+        self.seed: int | None = None
+        self._tensors = 0
+
+    @classmethod
+    def seeded(
+        cls,
+        seed: int,
+        dialect: str | Dialect,
+        target: str = "host",
+        multiply_add: str | None = None,
+        libm: str | None = None,
+        rand: str | None = None,
+    ) -> Self:
+        """Return the generator of a program of a dialect right after it seeds.
+
+        rand: whose rand() the program links, such as "newlib", where it is not that of the target.
+
+        >>> import numpy as np
+        >>> from embinit import Generator
+        >>> out = np.empty(2, np.float32)
+        >>> Generator.seeded(42, "tinn", target="cortex-m4f").fill("default", out=out)
+        >>> out.tolist()
+        [0.004690408706665039, -0.3237498998641968]
+        """
+        conventions = dialect_named(dialect)
+        if rand is not None:
+            check_known("rand", rand, RANDS)
+        conventions.check_seed(seed)
+        bitgen = conventions.start(seed, rand or target_named(target).rand)
+        generator = cls(bitgen, conventions, target, multiply_add, libm, rand)
+        generator.seed = seed
+        return generator
+
+    @property
+    def build(self) -> Build:
+        """What of the device build decides bits."""
+        return Build(self.target.name, self.multiply_add, self.libm, self.rand)
+
+    def restart(self, layer: int, tensor: int) -> None:
+        """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
+        if self.seed is None:
+            raise EmbinitError(
+                f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
+            )
+        self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, both rounded to float32; one word per element."""
-        self.draw(self.dialect.distribution(Uniform(low, high), 1, 1), out)
+        self._draw_tensor(self.dialect.distribution(Uniform(low, high), 1, 1), out)
 
     def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
         """Fill out with normal values, mean and stddev rounded to float32; how many words it takes the dialect says."""
-        self.draw(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
+        self._draw_tensor(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
 
     def fill(
-        self, initializer: Initializer, out: NDArray[np.float32], fan_in: int | None = None, fan_out: int | None = None
+        self,
+        initializer: Initializer | str | Mapping[str, Any],
+        out: NDArray[np.float32],
+        fan_in: int | None = None,
+        fan_out: int | None = None,
     ) -> None:
         """Fill out by an initializer; one that scales variance needs the fans where the dialect does not say them.
+
+        initializer: what weight_init of a model file may be too, a name that the dialect knows or a table such as
+        {"name": "uniform", "low": -0.1, "high": 0.1}.
 
         torch, kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
 
@@ -87,8 +143,8 @@ class Generator:
         >>> bool(abs(out).max() < np.sqrt(6 / 5))
         True
         """
-        fans = None
-        if isinstance(initializer, VarianceScaling) and (
+        initializer, fans = self.dialect.initializer(initializer), None
+        if self.dialect.needs_fans(initializer) and (
             self.dialect.shape_fans is None or (fan_in, fan_out) != (None, None)
         ):
             fans = _fan("fan_in", fan_in), _fan("fan_out", fan_out)
@@ -97,7 +153,7 @@ class Generator:
         if Broadcast in self.dialect.own and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
-            self.draw(distribution, out)
+            self._draw_tensor(distribution, out)
 
     def copy(self) -> "Generator":
         """Return an independent generator that stands where this one does."""
@@ -164,9 +220,16 @@ class Generator:
         self.bitgen.advance(n)
         self.drawn += n
 
-    def draw(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+    def _draw_tensor(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+        """Fill out as a tensor of its own, for which some dialects start their stream again."""
+        if self.dialect.restarts:
+            self.restart(0, self._tensors)
+        self._tensors += 1
+        self.draw(distribution, out)
+
+    def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
         """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
-        values, sampler = _flat(out), self.dialect.sampler
+        values, sampler = _flat(out, self.dialect.element), self.dialect.sampler
         stride = sampler.stride(distribution, values.size) if values.size >= PARALLEL and self.bitgen.jumps else 0
         if stride:
             self._draw_in_parts(distribution, values, stride)
@@ -224,14 +287,9 @@ def _fan(what: str, value: int | None) -> int:
     return int(value)
 
 
-def _flat(out: NDArray[np.float32]) -> NDArray[np.float32]:
+def _flat(out: NDArray[Any], element: str) -> NDArray[Any]:
     """Return a one-dimensional view of an array that kernels can write to."""
-    if (
-        not isinstance(out, np.ndarray)
-        or out.dtype != np.float32
-        or not out.flags.c_contiguous
-        or not out.flags.writeable
-    ):
+    if not isinstance(out, np.ndarray) or out.dtype != element or not out.flags.c_contiguous or not out.flags.writeable:
         got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
-        raise EmbinitError(f"out must be a writable, C-contiguous float32 array, got {got}")
+        raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
     return out.reshape(-1)

@@ -6,6 +6,7 @@ look at the shape of their tensor are Shaped.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -271,8 +272,31 @@ class VarianceScaling:
         return f"variance_scaling({self.scale:g}, {self.mode}, {self.distribution}, gain={self.gain:.9g}{axes})"
 
 
-Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal | TruncNormal | Shaped
-Initializer = Distribution | VarianceScaling
+@dataclass(frozen=True)
+class Named:
+    """An initializer that a dialect file declares, with the values of its parameters in the order of the file."""
+
+    name: str
+    parameters: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{value:.9g}" for value in self.parameters)
+        return f"{self.name}({values})" if values else self.name
+
+
+class Declared(ABC):
+    """A distribution that a dialect file declares; see embinit.dialects.declared."""
+
+    #: How elements come about: "constant", "uniform", "normal" or "value".
+    kind: str
+
+    @abstractmethod
+    def as_json(self) -> dict[str, Any]:
+        """Return its parameters as plain values."""
+
+
+Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal | TruncNormal | Shaped | Declared
+Initializer = Distribution | VarianceScaling | Named
 
 #: The standard deviation of a standard normal truncated to [-2, 2].
 TRUNCATED_STDDEV = 0.87962566103423978

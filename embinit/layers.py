@@ -14,6 +14,25 @@ MAX_AXES = 32
 
 
 @dataclass(frozen=True)
+class Order:
+    """How the draws of a buffer go: along which axes, slowest first; in how many turns; and where the stream begins.
+
+    axes: None where draws follow memory. turns: buffers of one layer with more than one turn take turns, as where each
+    neuron draws its bias and then its row. restart: the numbers of the layer and of the tensor, where the stream starts
+    again for this one. rehearsed: whether it is drawn once before all others, in vain.
+    """
+
+    axes: tuple[int, ...] | None = None
+    turns: int = 1
+    restart: tuple[int, int] | None = None
+    rehearsed: bool = False
+
+
+#: Draws that follow memory and go on from those before.
+IN_MEMORY = Order()
+
+
+@dataclass(frozen=True)
 class Parameter:
     """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
 
@@ -30,6 +49,7 @@ class Parameter:
     fan_out: int = 1
     lost: tuple[tuple[Distribution, int], ...] = ()
     same_as: str | None = None
+    order: Order = IN_MEMORY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +107,14 @@ class Stored(Layer):
 class Weighted(Stored):
     """A layer with a weight and, unless bias is False, a bias.
 
+    bias_init: the initializer of the bias, where it is not the one that the dialect gives it.
     group_size: consecutive elements of the weight that share a scale. per_channel: whether each output channel of the
     weight has its own scale, in the formats int8 and int4.
     """
 
     bias: bool = True
     weight_init: Initializer | None = None
+    bias_init: Initializer | None = None
     group_size: int | None = None
     per_channel: bool = True
 
@@ -102,8 +124,10 @@ class Weighted(Stored):
             check_size("group_size", self.group_size)
         check_bool("per_channel", self.per_channel)
         check_bool("bias", self.bias)
-        if self.weight_init is not None and not isinstance(self.weight_init, Initializer):
-            raise EmbinitError(f"weight_init must be an initializer, got {shown(self.weight_init)}")
+        for what in ("weight_init", "bias_init"):
+            given = getattr(self, what)
+            if given is not None and not isinstance(given, Initializer):
+                raise EmbinitError(f"{what} must be an initializer, got {shown(given)}")
 
     @property
     def sizes(self) -> Mapping[str, int]:

@@ -18,8 +18,10 @@ from embinit.bitgen import Native
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, shown
 from embinit.fill import draw, fill, generator_of, lose
+from embinit.formats import FLOATS
 from embinit.generator import Generator
-from embinit.model import Description, check_seed
+from embinit.layers import IN_MEMORY
+from embinit.model import Description
 from embinit.plan import Action, Plan, plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
@@ -92,7 +94,7 @@ def init_many(
 
 def _check(model: Description, seed: int) -> None:
     dialect = dialect_named(model.dialect)
-    check_seed(dialect, seed)
+    dialect.check_seed(seed)
     if seed == dialect.no_seed:
         raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")
 
@@ -141,7 +143,7 @@ def _drawn(plan: Plan, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
 
 def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
     """Return the statistics of each seed."""
-    if all(row.format == "float32" and row.codes is None for row in plan.rows):
+    if all(row.format in FLOATS and row.codes is None for row in plan.rows):
         stacks = _stacks(plan, seeds)
         measured = {name: _statistics(stack, [0] * len(seeds)) for name, stack in stacks.items()}
         return [{name: values[i] for name, values in measured.items()} for i in range(len(seeds))]
@@ -154,9 +156,12 @@ def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
 
 def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     """Return the values of all seeds, an array per buffer; its first axis is the seed."""
+    if any(row.order != IN_MEMORY for row in plan.rows):
+        filled = [fill(plan, seed=seed).arrays for seed in seeds]
+        return {row.name: np.stack([arrays[row.name] for arrays in filled]) for row in plan.rows}
     generators = [generator_of(plan.model, seed) for seed in seeds]
     together, sampler = _side_by_side(generators), generators[0].dialect.sampler
-    stacks = {}
+    element, stacks = generators[0].dialect.element, {}
     for action, row in plan.events:
         if action is Action.ROUND:
             for generator in generators if row.store_draws else ():
@@ -166,7 +171,7 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
             for generator in generators:
                 lose(generator, row)
             continue
-        stack = stacks[row.name] = np.empty((len(seeds), *row.shape), np.float32 if row.codes is None else np.int64)
+        stack = stacks[row.name] = np.empty((len(seeds), *row.shape), element if row.codes is None else "int64")
         if action is Action.COPY:
             stack[...] = stacks[str(row.same_as)]
         elif together is not None and row.codes is None and row.draws == row.size:

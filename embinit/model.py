@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from embinit.dialects import Dialect, dialect_named, parameters_of
+from embinit.dialects import Dialect, dialect_named, naming, parameters_of
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
-from embinit.initializers import Distribution
+from embinit.initializers import Distribution, Initializer
 from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes
-from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, target_named
+from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
 
 DEFAULT_MEMORY_LIMIT = 2**30
 #: The most buffers of a model, which bounds the memory that a plan takes.
@@ -82,7 +82,7 @@ class Description:
     name: str
     layers: Sequence[Layer]
     seed: int
-    dialect: str = "odt"
+    dialect: str | Dialect = "odt"
     target: str = "host"
     multiply_add: str | None = None
     libm: str | None = None
@@ -95,7 +95,7 @@ class Description:
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
         dialect, _ = dialect_named(self.dialect), target_named(self.target)
-        check_seed(dialect, self.seed)
+        dialect.check_seed(self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
@@ -137,6 +137,11 @@ class Description:
         return self.libm or target_named(self.target).libm
 
     @property
+    def build(self) -> Build:
+        """What of the device build decides bits."""
+        return Build(self.target, self.arithmetic, self.libm_class, self.rand_family)
+
+    @property
     def rand_family(self) -> str:
         """Whose rand() the device links, such as "newlib"; only some dialects draw from it."""
         return self.rand or target_named(self.target).rand
@@ -147,7 +152,12 @@ class Description:
         if dialect_named(self.dialect).rand:
             build["rand"] = self.rand_family
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
-        return {"name": self.name, "dialect": self.dialect, **build, "seed": self.seed, "layers": layers}
+        return {"name": self.name, "dialect": str(self.dialect), **build, "seed": self.seed, "layers": layers}
+
+    def distribution(self, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
+        """Return what the device draws for an initializer of a tensor with these fans."""
+        dialect = dialect_named(self.dialect)
+        return dialect.sampler.bound(dialect.distribution(initializer, fan_in, fan_out), self.build)
 
     def _check_memory_limit(self) -> None:
         limit = self.memory_limit
@@ -156,21 +166,15 @@ class Description:
 
     def _checked_tensors(self) -> tuple[Tensor, ...]:
         """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
-        dialect, total, count = dialect_named(self.dialect), 0, 0
-        tensors: dict[str, list[Tensor]] = {}
-        for layer in self.layers:
-            held: list[Tensor] = []
-            try:
-                for parameter in parameters_of(dialect, layer):
-                    storage = _storage(layer, parameter)
-                    total += storage.nbytes(math.prod(parameter.shape))
-                    self._check_memory(f"{layer.name}.{parameter.part}", total, count + len(held))
-                    held.append(_tensor(dialect, layer, parameter, storage))
-                tensors[layer.name] = _copies(layer, held, tensors) if isinstance(layer, Stored) else held
-            except EmbinitError as error:
-                raise EmbinitError(f"layer {layer.name!r}: {error}") from None
-            count += len(held)
-        return tuple(tensor for each in tensors.values() for tensor in each)
+        dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
+        for layer, parameter in parameters_of(dialect, self.layers):
+            with naming(layer):
+                storage = _storage(layer, parameter, dialect)
+                total += storage.nbytes(math.prod(parameter.shape))
+                self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
+                distribution = self.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
+                tensors.append(_tensor(dialect, layer, parameter, storage, distribution))
+        return _with_copies(self.layers, tensors)
 
     def _check_memory(self, name: str, total: int, before: int) -> None:
         if total > self.memory_limit:
@@ -185,10 +189,11 @@ class Description:
             )
 
 
-def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:
+def _tensor(
+    dialect: Dialect, layer: Layer, parameter: Parameter, storage: Storage, distribution: Distribution
+) -> Tensor:
     """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
     try:
-        distribution = dialect.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
         dialect.sampler.check(distribution)
         codes = dialect.codes and dialect.codes(distribution, storage)
         if codes is None:
@@ -198,6 +203,20 @@ def _tensor(dialect: Dialect, layer: Layer, parameter: Parameter, storage: Stora
     same_as = parameter.same_as and f"{layer.name}.{parameter.same_as}"
     given = {**vars(parameter), "same_as": same_as}
     return Tensor(**given, layer=layer, distribution=distribution, storage=storage, codes=codes)
+
+
+def _with_copies(layers: Sequence[Layer], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Return the buffers of a model, those of a layer that is the same as another one as copies."""
+    held: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
+    for tensor in tensors:
+        held[tensor.layer.name].append(tensor)
+    before: dict[str, list[Tensor]] = {}
+    for layer in layers:
+        with naming(layer):
+            mine = held[layer.name]
+            before[layer.name] = _copies(layer, mine, before) if isinstance(layer, Stored) else mine
+    named = {tensor.name: tensor for each in before.values() for tensor in each}
+    return tuple(named[tensor.name] for tensor in tensors)
 
 
 def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
@@ -223,11 +242,15 @@ def _format(layer: Stored, part: str) -> str:
     return layer.bias_format if "bias" in name else layer.weight_format
 
 
-def _storage(layer: Layer, parameter: Parameter) -> Storage:
+def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     """Return how a layer holds a parameter."""
     assert isinstance(layer, Stored)
     weight = parameter.part == "weight"
     name = _format(layer, parameter.part)
+    if name == "float32":
+        name = dialect.element
+    elif "float64" in (name, dialect.element) and name != dialect.element:
+        raise EmbinitError(f"its format must be {dialect.element}, which dialect {dialect} draws, got {name!r}")
     group_size, out_axis, channel_groups = None, None, 1
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size
@@ -241,10 +264,3 @@ def _storage(layer: Layer, parameter: Parameter) -> Storage:
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
     return storage
-
-
-def check_seed(dialect: Dialect, seed: object) -> None:
-    """Raise EmbinitError unless a dialect takes the seed."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed not in dialect.seeds:
-        allowed = f"an integer from {dialect.seeds[0]} to {dialect.seeds[-1]}"
-        raise EmbinitError(f"seed must be {allowed} in dialect {dialect.name}, got {shown(seed)}")

@@ -4,14 +4,14 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-from embinit.dialects import Dialect, dialect_named
+from embinit.dialects import Dialect, dialect_named, load_dialect
 from embinit.errors import EmbinitError, check_known, listed, nearest, shortened, shown
-from embinit.initializers import WITHOUT_BITS, Initializer
+from embinit.initializers import WITHOUT_BITS
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
 
@@ -57,19 +57,43 @@ def _parsed(text: str) -> dict[str, Any]:
         raise EmbinitError(f"an integer must have at most {sys.get_int_max_str_digits()} digits") from None
 
 
-def fields_of(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model]."""
-    _check_keys("a model file", tables, ["model", "layer"], ["model"])
+def fields_of(
+    tables: Mapping[str, Any], overrides: Mapping[str, Any], path: str | Path = "the model file"
+) -> dict[str, Any]:
+    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model].
+
+    path: the file, beside which a dialect file is looked for.
+    """
+    _check_keys("a model file", tables, ["model", "layer", "dialect"], ["model"])
     if not tables.get("layer"):
         raise EmbinitError("a model file needs at least one [[layer]] table, got none")
     head, layers = tables["model"], tables["layer"]
     if not isinstance(head, dict) or not isinstance(layers, list) or not all(isinstance(x, dict) for x in layers):
         raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
     known = [f.name for f in fields(Description) if f.init and f.name != "layers"]
-    _check_keys("[model]", head, known, ["name", "dialect", "seed"])
+    needed = ["name", "seed"] if "dialect" in tables else ["name", "dialect", "seed"]
+    _check_keys("[model]", head, known, needed)
     values = {**head, **overrides}
-    dialect = dialect_named(values["dialect"])
-    return {**values, "layers": [_layer(table, i, dialect) for i, table in enumerate(layers)]}
+    values["dialect"] = dialect = _dialect(tables, values, Path(path))
+    return {**values, "layers": [_layer(table, i, dialect_named(dialect)) for i, table in enumerate(layers)]}
+
+
+def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> Dialect | str:
+    """Return the dialect that a model file names, or declares in a table, or that stands in a file beside it."""
+    given = head.get("dialect")
+    if "dialect" in tables and not isinstance(given, Dialect):
+        from embinit.dialects.declared import dialect_of_tables
+
+        declared = dialect_of_tables(tables["dialect"], path.name, str(head.get("name", "own")))
+        if given not in (None, declared.name):
+            raise EmbinitError(
+                f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {given!r}"
+            )
+        return declared
+    if isinstance(given, str) and given.endswith(".toml"):
+        return load_dialect(path.parent / given)
+    dialect_named(given)  # type: ignore[arg-type]
+    return given  # type: ignore[return-value]
 
 
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
@@ -82,7 +106,7 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         keys.setdefault("name", f"{layer_type.lower()}{position}")
         known = [f.name for f in fields(cls) if f.name != "kind"]
         if issubclass(cls, Weighted):
-            keys = _with_initializer(keys, dialect.named, known)
+            keys = _with_initializer(keys, dialect, known)
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
         _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
         keys = {key: value for key, value in keys.items() if key in known}
@@ -92,14 +116,17 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         raise EmbinitError(text if text.startswith("layer ") else f"layer {label}: {text}") from None
 
 
-def _with_initializer(
-    keys: dict[str, Any], named: Mapping[str, Callable[..., Initializer]], of_layer: Sequence[str]
-) -> dict[str, Any]:
+def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
     """Replace weight_init and its parameters, which are keys of the same table, by an Initializer.
 
     A key of the layer, such as groups, is also that parameter of the initializer.
     """
     name = keys.pop("weight_init", "default")
+    if "bias_init" in keys:
+        keys["bias_init"] = dialect.initializer(keys["bias_init"])
+    if isinstance(name, Mapping):
+        return {**keys, "weight_init": dialect.initializer(name)}
+    named = dialect.named
     known = sorted({key for factory in named.values() for key in inspect.signature(factory).parameters})
     parameters = {key: keys.pop(key) for key in known if key in keys and key not in of_layer}
     if name == "default":

@@ -1,14 +1,15 @@
 """Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum, auto
+from itertools import groupby
 from typing import Any, TypeVar
 
 import numpy as np
 
 from embinit.dialects import dialect_named
-from embinit.initializers import Distribution
+from embinit.initializers import Declared, Distribution
 from embinit.model import Description, Tensor
 from embinit.text import table
 
@@ -29,12 +30,20 @@ class Row(Tensor):
 
 
 class Action(Enum):
-    """What a device does for a buffer: draw and lose values, draw its own, copy another buffer, round to its format."""
+    """What a device does with one buffer.
+
+    RESTART: seed the stream anew for it. REHEARSE: draw its values in vain. LOSE: draw what is overwritten later. DRAW
+    its values, or one TURN of them, where it takes turns with other buffers of its layer. COPY another buffer. ROUND
+    its values to its format.
+    """
 
     LOSE = auto()
     DRAW = auto()
     COPY = auto()
+    TURN = auto()
     ROUND = auto()
+    REHEARSE = auto()
+    RESTART = auto()
 
 
 T = TypeVar("T", bound=Tensor)
@@ -49,14 +58,39 @@ def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
     drawn. rounded: the buffers in the order in which they are rounded, where it is not that of their draws.
     """
     for tensor in drawn:
-        if tensor.lost:
-            yield Action.LOSE, tensor
-        yield Action.COPY if tensor.same_as else Action.DRAW, tensor
-        if tensor.rounded_at_once:
-            yield Action.ROUND, tensor
+        if tensor.order.rehearsed:
+            yield from _restarted(tensor)
+            yield Action.REHEARSE, tensor
+    for together in _together(drawn):
+        yield from _restarted(together[0])
+        if together[0].order.turns == 1:
+            yield from _alone(together[0])
+        else:
+            yield from ((Action.TURN, tensor) for _ in range(together[0].order.turns) for tensor in together)
+        for tensor in together:
+            if tensor.rounded_at_once:
+                yield Action.ROUND, tensor
     for tensor in drawn if rounded is None else rounded:
         if not tensor.rounded_at_once:
             yield Action.ROUND, tensor
+
+
+def _alone(tensor: T) -> Events[T]:
+    if tensor.lost:
+        yield Action.LOSE, tensor
+    yield Action.COPY if tensor.same_as else Action.DRAW, tensor
+
+
+def _restarted(tensor: T) -> Events[T]:
+    if tensor.order.restart is not None:
+        yield Action.RESTART, tensor
+
+
+def _together(tensors: Sequence[T]) -> Iterator[list[T]]:
+    """Yield the tensors that are drawn together: those of a layer that take turns, and any other alone."""
+    for (turns, _), group in groupby(tensors, lambda tensor: (tensor.order.turns, tensor.layer.name)):
+        together = list(group)
+        yield from [together] if turns > 1 else ([tensor] for tensor in together)
 
 
 @dataclass(frozen=True)
@@ -123,25 +157,29 @@ def plan(model: Description) -> Plan:
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
     for action, tensor in events(model.tensors):
+        count: int | None = 0
         match action:
+            case Action.RESTART:
+                position = 0
             case Action.LOSE:
                 counts = [sampler.draws(distribution, size) for distribution, size in tensor.lost]
                 count = None if None in counts else sum(filter(None, counts))
-            case Action.DRAW:
-                count = sampler.draws(tensor.distribution, tensor.size)
-            case Action.COPY:
-                count = 0
             case Action.ROUND:
                 count = tensor.store_draws
-        places[action, tensor.name] = position, count
+            case Action.DRAW | Action.TURN | Action.REHEARSE:
+                turns = tensor.order.turns if action is Action.TURN else 1
+                count = sampler.draws(tensor.distribution, tensor.size // turns)
+        place = Action.DRAW if action in (Action.TURN, Action.COPY) else action, tensor.name
+        first, drawn = places.get(place, (position, 0)) if action is Action.TURN else (position, 0)
+        places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count
-        if action is Action.DRAW and position is not None:  # what is left of a block that was begun is dropped
-            position += -position % block
+        if action in (Action.DRAW, Action.TURN, Action.REHEARSE) and position is not None:
+            position += -position % block  # what is left of a block that was begun is dropped
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
 def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:
-    first_draw, draws = places[Action.COPY if tensor.same_as else Action.DRAW, tensor.name]
+    first_draw, draws = places[Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
     return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw)
 
@@ -174,7 +212,10 @@ def row_as_json(row: Row) -> dict[str, Any]:
 
 def _distribution(distribution: Distribution) -> dict[str, Any]:
     """Return a distribution's kind and parameters: numbers with their float32 bits, sizes as they are."""
+    if isinstance(distribution, Declared):
+        return distribution.as_json()
     bits = np.vectorize("0x{:08x}".format)
+    assert is_dataclass(distribution)
     return {"kind": type(distribution).__name__.lower()} | {
         field.name: value
         if field.type in (int, tuple[int, ...] | None)

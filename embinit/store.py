@@ -45,7 +45,7 @@ class Buffer:
 
         layout = format_named(self.format)
         if not isinstance(layout, Quantized):
-            return self.data.astype(np.float32)
+            return self.data.astype(layout.dtype)
         grid = layout.grid(QuantizationParameters(self.scale, self.zero_point, self.exponents))
         out = np.empty(self.shape, np.float32)
         groups = Groups(grid.scale.size, out.size // grid.scale.size)
@@ -88,6 +88,8 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
     """Encode values, which the buffer then holds itself where its format is float32."""
     layout = format_named(held.format)
     mode = Rounding(held.rounding, generator)
+    if held.format == "float64":
+        return Buffer(held.format, np.require(array, layout.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
     groups = held.groups(values.shape)
     if not isinstance(layout, Quantized):

@@ -34,7 +34,10 @@ class Mismatch:
 
     def _value(self, bits: int) -> str:
         text = f"0x{bits:0{self.digits}x}"
-        return f"{text} ({np.uint32(bits).view(np.float32):.9g})" if self.is_float else text
+        if not self.is_float:
+            return text
+        value = np.uint32(bits).view(np.float32) if self.digits == 8 else np.uint64(bits).view(np.float64)
+        return f"{text} ({value:.{9 if self.digits == 8 else 17}g})"
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def _compare(array: Array, payload: bytes) -> Comparison:
         index = int(different[0])
         coordinates = tuple(int(i) for i in np.unravel_index(index, array.data.shape))
         bits = int(expected[index]), int(actual[index])
-        first = Mismatch(index, coordinates, *bits, 2 * array.data.itemsize, array.ctype == "float")
+        first = Mismatch(index, coordinates, *bits, 2 * array.data.itemsize, array.ctype in ("float", "double"))
     ulp = _largest_ulp(array, expected, actual, different)
     last = int(different[-1]) if different.size else None
     return Comparison(array.name, array.count, array.count - different.size, first, ulp, last)

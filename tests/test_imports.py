@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "embinit"
 FLOORS = [
     {"__main__"},
     {"embinit"},
-    {"diagnose", "page", "export"},
+    {"diagnose", "page", "export", "source_check"},
     {"device"},
     {"codegen", "dump", "verify"},
     {"bundle"},
@@ -24,6 +24,7 @@ FLOORS = [
     {"plan"},
     {"modelfile"},
     {"model", "generator"},
+    {"templates"},
     {"dialects"},
     {"layers", "samplers"},
     {"formats"},

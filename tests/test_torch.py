@@ -14,7 +14,6 @@ import embinit
 from embinit import EmbinitError, Generator, codegen, device
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-from embinit.dialects import DIALECTS as DIALECTS_OF_ALL
 from embinit.dialects import dialect_named
 from embinit.dialects.pytorch import TORCH
 from embinit.fill import fill
@@ -226,10 +225,27 @@ def test_what_a_dialect_refuses_of_pytorchs_initializers(tmp_path, dialect, text
         loaded(tmp_path, LINEAR.format(dialect) + text)
 
 
-@pytest.mark.parametrize("dialect", sorted(set(DIALECTS_OF_ALL) - {"torch", "torch-nofma"}))
+@pytest.mark.parametrize(
+    "dialect",
+    sorted(
+        {
+            "odt",
+            "odt-2026-06",
+            "odt-2026-04",
+            "portable",
+            "portable-int",
+            "kaun",
+            "gomlx",
+            "genann",
+            "tinn",
+            "nnh",
+            "fann",
+        }
+    ),
+)
 def test_other_dialects_name_those_that_have_a_layer(tmp_path, dialect):
     keys = 'type = "Conv2d"\nin_channels = 4\nout_channels = 4\nkernel_size = [3, 2]'
-    with pytest.raises(EmbinitError, match=f"'fc': dialect {dialect} has no Conv2d; .* torch, torch-nofma$"):
+    with pytest.raises(EmbinitError, match=f"'fc': dialect {dialect} has no Conv2d; .* torch, torch-nofma, "):
         loaded(tmp_path, HEAD.format(dialect) + keys)
     norm = HEAD.format(dialect) + 'type = "BatchNorm2d"\nnum_features = 3\n'
     if dialect == "portable-int":

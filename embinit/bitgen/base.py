@@ -201,12 +201,12 @@ class OfStates(Called):
         if self.output is None:
             self.draw_states(out)
             return
-        mask = np.uint64((1 << self.word_bits) - 1)
+        mask = out.dtype.type((1 << self.word_bits) - 1)
         for start in range(0, out.size, OUTPUT_BLOCK):
             filled = out[start : start + OUTPUT_BLOCK]
             states = np.empty(filled.size, self.words.dtype)
             self.draw_states(states)
-            filled[:] = self.output(states).astype(np.uint64) & mask
+            np.bitwise_and(self.output(states).astype(out.dtype, copy=False), mask, out=filled)
 
     @abstractmethod
     def draw_states(self, out: Words) -> None:

@@ -12,7 +12,7 @@ from embinit.bitgen import BitGenerator
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
-from embinit.fill import going_on, lose
+from embinit.fill import draw, draw_turn, going_on, lose
 from embinit.formats import Quantized, format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
@@ -61,7 +61,7 @@ class Account:
     @classmethod
     def of(cls, model: Description) -> Self:
         """Return the account that the simulation gives of a model."""
-        return cls(model, plan(model).rows, dialect_named(model.dialect).seeded(model.seed))
+        return cls(model, plan(model).rows, dialect_named(model.dialect).start(model.seed, model.rand_family))
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced: what comes before everything else."""
@@ -76,13 +76,12 @@ class Account:
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
-        distribution = dialect_named(self.model.dialect).distribution
 
         def initialized(row: Row) -> Row:
             initializer = changed(row)
             if initializer is None:
                 return row
-            drawn = distribution(initializer, row.fan_in, row.fan_out)
+            drawn = self.model.distribution(initializer, row.fan_in, row.fan_out)
             return replace(row, initializer=initializer, distribution=drawn)
 
         return self.with_rows(initialized)
@@ -102,7 +101,8 @@ class Account:
         arrays: dict[str, F32] = {}
         drawn: dict[str, F32] = {}
         buffers: dict[str, Buffer] = {}
-        places, image, beside = {}, {}, {}
+        places: dict[str, Place] = {}
+        image, beside = {}, {}
 
         def keep(row: Row, values: F32) -> None:
             if row.format == "float32":
@@ -119,29 +119,40 @@ class Account:
                     beside[f"{row.name}.{what}"] = self._ordered(kept)
 
         rows = {row.name: row for row in self.rows}
+        turns = dict.fromkeys(rows, 0)
         names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
         for action, row in events(self.rows, [rows[name] for name in names]):
             if action is Action.ROUND:
-                keep(row, arrays.pop(row.name))
+                values = arrays.pop(row.name)
+                for transform in self.transforms:
+                    values = values if transform.moves and _movable(row) else transform.do(row, values)
+                keep(row, values)
                 continue
-            if row.name in self.restarts and (action is Action.LOSE or not row.lost):
+            if action is Action.RESTART:
+                generator.restart(*row.order.restart or (0, 0))
+                origin = generator.bitgen.copy()
+                continue
+            if row.name in self.restarts and row.name not in places and (action is Action.LOSE or not row.lost):
                 origin = self.restarts[row.name]
                 generator = self.generator(origin)
             if action is Action.LOSE:
                 lose(generator, row)
                 continue
             before = generator.drawn
-            if action is Action.DRAW:
+            if action is Action.TURN:
+                values = arrays.setdefault(row.name, np.empty(row.shape, generator.dialect.element))
+                draw_turn(generator, row, values, turns[row.name])
+                turns[row.name] += 1
+                before = places[row.name].words if row.name in places else before
+            elif action is not Action.COPY:
                 values = self._drawn(generator, row, row.shape)
             elif row.same_as in drawn:
                 values = drawn[row.same_as].copy()
             else:
                 raise EmbinitError(f"{row.name} is a copy of {row.same_as}, which is not drawn yet")
-            drawn[row.name] = values
-            places[row.name] = Place(origin, before, generator.drawn - before)
-            for transform in self.transforms:
-                values = values if transform.moves and _movable(row) else transform.do(row, values)
-            arrays[row.name] = values
+            if action is not Action.REHEARSE:
+                places[row.name] = Place(origin, before, generator.drawn - before)
+                drawn[row.name] = arrays[row.name] = values
         return Run(self, self.content({name: image[name] for name in names}), beside, places)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
@@ -149,8 +160,11 @@ class Account:
             return row.codes.draw(generator, math.prod(shape)).reshape(shape)
         if isinstance(row.distribution, Normal) and not generator.bitgen.words.any():
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
-        out = np.empty(shape, np.float32)
-        generator.draw(row.distribution, out)
+        out = np.empty(shape, generator.dialect.element)
+        if shape == row.shape:
+            draw(generator, row, out)
+        else:
+            generator.draw(row.distribution, out)
         return out
 
     def _ordered(self, data: NDArray[Any]) -> bytes:

@@ -100,7 +100,7 @@ def _where(comparison: Comparison, mismatch: Mismatch) -> str:
 
 
 def _ulps(mismatch: Mismatch) -> int | None:
-    if not mismatch.is_float:
+    if not mismatch.is_float or mismatch.digits != 8:
         return None
     distance = int(ulp_distance(*(np.array([bits], np.uint32) for bits in (mismatch.expected, mismatch.actual)))[0])
     return None if distance < 0 else distance
@@ -110,7 +110,7 @@ def _both(mismatch: Mismatch, bits: int) -> dict[str, Any]:
     """Return bits in hexadecimal and as what they stand for; JSON has no NaN and no infinity."""
     value: float | int = bits
     if mismatch.is_float:
-        value = float(np.uint32(bits).view(np.float32))
+        value = float(np.uint32(bits).view(np.float32) if mismatch.digits == 8 else np.uint64(bits).view(np.float64))
     return {"bits": f"0x{bits:0{mismatch.digits}x}", "value": value if np.isfinite(value) else str(value)}
 
 

@@ -1,39 +1,83 @@
 """Dialects: the conventions of each framework, as short declarations."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from embinit.dialects.base import Dialect
+from embinit.dialects.base import Dialect, naming
 from embinit.dialects.gomlx import GOMLX
 from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
+from embinit.dialects.programs import program_names, program_text
 from embinit.dialects.pytorch import TORCH, TORCH_NOFMA
+from embinit.dialects.registry import Registry
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.layers import Layer, Norm, Parameter, Stored
 
-DIALECTS = {
-    dialect.name: dialect
-    for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, GOMLX)
-}
+DIALECTS = Registry(
+    {
+        dialect.name: dialect
+        for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, GOMLX)
+    }
+)
 
 
-def dialect_named(name: str) -> Dialect:
-    """Return a dialect; an unknown name is an error that lists the known ones.
+def dialect_named(name: str | Dialect) -> Dialect:
+    """Return a dialect; an unknown name is an error that lists the known ones, and a dialect is itself.
 
     >>> dialect_named("odt").summary
     'OnDeviceTraining from 2026-07-13'
     """
+    if isinstance(name, Dialect):
+        return name
     check_known("dialect", name, DIALECTS)
     return DIALECTS[name]
 
 
-def parameters_of(dialect: Dialect, layer: Layer) -> Iterable[Parameter]:
-    """Return what a layer holds in a dialect; one that it has not is an error that lists the dialects with one."""
-    if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
-        others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
-        raise EmbinitError(f"dialect {dialect.name} has no {layer.type}; dialects with one: {others}")
-    return dialect.parameters(layer)
+def text_of(name: str) -> str:
+    """Return a dialect as a file; one that no file says is an error that says why."""
+    if name not in DIALECTS or name in program_names():
+        check_known("dialect", name, DIALECTS)
+        return program_text(name)
+    raise EmbinitError(
+        f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "
+        f"those that can are {listed(program_names())}"
+    )
 
 
-__all__ = ["DIALECTS", "Dialect", "dialect_named", "parameters_of"]
+def load_dialect(path: str | Path) -> Dialect:
+    """Read a dialect file and return its dialect; an EmbinitError names the file, the key, the column and the rule."""
+    from embinit.dialects import declared
+
+    return declared.load_dialect(path)
+
+
+def register_dialect(dialect: Dialect) -> None:
+    """Let models and generators name a dialect, such as one that load_dialect has read."""
+    if not isinstance(dialect, Dialect):
+        raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {dialect!r}")
+    DIALECTS.add(dialect)
+
+
+def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+    """Yield what all layers hold in a dialect; one that it has not is an error that lists the dialects with one."""
+    for layer in layers:
+        if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
+            others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
+            raise EmbinitError(
+                f"layer {layer.name!r}: dialect {dialect.name} has no {layer.type}; dialects with one: {others}"
+            )
+    return dialect.parameters_of_all(layers)
+
+
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "dialect_named",
+    "load_dialect",
+    "naming",
+    "parameters_of",
+    "register_dialect",
+    "text_of",
+]

@@ -1,11 +1,13 @@
 """What a dialect declares: a framework's conventions as data."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from inspect import signature
+from typing import Any, ClassVar
 
 from embinit.bitgen import RANDS, BitGenerator
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
 from embinit.initializers import (
     BY_NAME,
@@ -30,6 +32,15 @@ INSTEAD = {
     Eye: "use uniform or normal, or dialect torch",
     Dirac: "use uniform or normal, or dialect torch",
 }
+
+
+@contextmanager
+def naming(layer: Layer) -> Iterator[None]:
+    """Name a layer in what goes wrong within."""
+    try:
+        yield
+    except EmbinitError as error:
+        raise EmbinitError(f"layer {layer.name!r}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +103,50 @@ class Dialect:
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
 
+    #: Whether each tensor starts the stream again.
+    restarts: ClassVar[bool] = False
+
+    def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (for those that do)
+        """Return the generator where the stream starts again, for a layer and a tensor."""
+        return self.start(seed, rand)
+
+    def check_seed(self, seed: object) -> None:
+        """Raise EmbinitError unless the dialect takes the seed."""
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
+            allowed = f"an integer from {self.seeds[0]} to {self.seeds[-1]}"
+            raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {shown(seed)}")
+
+    def initializer(self, given: Any) -> Initializer:
+        """Return an initializer, also from its name, or from a table {name, parameters}, as a model file has it."""
+        if isinstance(given, Initializer):
+            return given
+        table = {"name": given} if isinstance(given, str) else given
+        if not isinstance(table, Mapping) or "name" not in table:
+            raise EmbinitError(f"an initializer must be a name or a table with the key 'name', got {given!r}")
+        name, parameters = table["name"], {key: value for key, value in table.items() if key != "name"}
+        if name == "default" and not parameters:
+            return self.default()
+        check_known("initializer", name, ["default", *self.named])
+        accepted = signature(self.named[name]).parameters if name in self.named else {}
+        for key in parameters:
+            if key not in accepted:
+                keys = listed(accepted) or "none"
+                raise EmbinitError(
+                    f"initializer {name!r} has no key {key!r}; its keys are {keys}{nearest(key, accepted)}"
+                )
+        for key, parameter in accepted.items():
+            if parameter.default is parameter.empty and key not in parameters:
+                raise EmbinitError(f"initializer {name!r} needs the key {key!r}, which is missing")
+        return self.named[name](**parameters)
+
+    def default(self) -> Initializer:
+        """Return the initializer of a layer whose model file names none."""
+        return self.weight
+
+    def needs_fans(self, initializer: Initializer) -> bool:
+        """Whether what an initializer draws depends on the fans of its tensor."""
+        return isinstance(initializer, VarianceScaling)
+
     def meaning(
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None
     ) -> tuple[Initializer, int, int]:
@@ -105,6 +160,24 @@ class Dialect:
         if fans is None:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
+
+    #: What an element of a buffer is before it is stored: "float32" or "float64", which is the default format then.
+    element: str = "float32"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+        """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
+        for layer in layers:
+            with naming(layer):
+                parameters = iter(self.parameters(layer))
+            while True:
+                with naming(layer):
+                    parameter = next(parameters, None)
+                if parameter is None:
+                    break
+                yield layer, parameter
 
     def has(self, layer_type: str) -> bool:
         """Whether the dialect says what a layer that draws holds."""
@@ -128,7 +201,8 @@ class Dialect:
         weight = Parameter("weight", axes, shape, initializer, fan_in, fan_out)
         if not layer.bias:
             return (weight,)
-        initializer, *_ = self.meaning(self.bias or given, (layer.outputs,), (weight.fan_in, weight.fan_out))
+        bias = layer.bias_init or self.bias or given
+        initializer, *_ = self.meaning(bias, (layer.outputs,), (weight.fan_in, weight.fan_out))
         return weight, Parameter("bias", ("out",), (layer.outputs,), initializer, fan_in, fan_out)
 
 

@@ -1,6 +1,6 @@
 """A lowered program, evaluated on NumPy arrays in blocks that stay in the processor's cache."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,12 @@ class Bound:
         self._run([node for node in order if node.stage < ELEMENT], scalars, self._fixed, self._undefined)
         self._steps = [node for node in order if node.stage == ELEMENT]
         self._last = self._last_uses()
+
+    def fixed(self, nodes: Iterable[Node]) -> list[Any] | None:
+        """Return values that are the same for all elements, as NumPy scalars; None where C leaves any undefined."""
+        if any(each.any() for each in self._undefined.values()):
+            return None
+        return [self._fixed[node][0] for node in nodes]
 
     def scalar(self, name: str) -> Any:
         """Return an output that is the same for all elements, as a NumPy scalar."""

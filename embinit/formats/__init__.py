@@ -9,6 +9,8 @@ from embinit.formats.base import CFamily, Families, Family, Format, Groups, Quan
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
 _FAMILIES: Families = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
+#: The formats that hold the values themselves.
+FLOATS = ("float32", "float64")
 #: What `embinit formats` lists: families of formats by name pattern.
 FORMATS = {family.name: family for family in _FAMILIES}
 
@@ -62,6 +64,6 @@ def _unknown(name: object) -> EmbinitError:
 
 
 __all__ = [
-    "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "QuantizationParameters", "Quantized",
-    "Rounding", "family_named", "format_named", "refuse", "register",
+    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "QuantizationParameters",
+    "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""float32: the values themselves."""
+"""float32 and float64: the values themselves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,24 @@ class Float32(Format):
         return 0
 
 
+@dataclass(frozen=True)
+class Float64(Float32):
+    """IEEE 754 binary64, little endian, where a dialect draws doubles."""
+
+    name: str = "float64"
+    bits: int = 64
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the data's elements, little endian."""
+        return np.dtype("<f8")
+
+    @property
+    def ctype(self) -> str:
+        """The C type of the data's elements."""
+        return "double"
+
+
 FAMILIES: Families = {
     Family(
         name="float32",
@@ -42,5 +60,17 @@ FAMILIES: Families = {
         one="itself",
         infinity="itself",
         nan="itself",
-    ): ("float32", Float32)
+    ): ("float32", Float32),
+    Family(
+        name="float64",
+        bits="64",
+        summary="IEEE 754 binary64: the values themselves, in dialects that draw doubles",
+        codes="none: the bits of the value, little endian",
+        grid="none: nothing is rounded",
+        draws="0",
+        zeros="zeros",
+        one="itself",
+        infinity="itself",
+        nan="itself",
+    ): ("float64", Float64),
 }

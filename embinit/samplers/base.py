@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,22 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.errors import EmbinitError, listed
 from embinit.initializers import Distribution, Shaped
+from embinit.targets import Build
 
 
 class Source(Protocol):
     """Where a sampler reads: a stream of words, and the arithmetic of the device that would.
 
     pending: a normal value that a sampler computed and did not use yet, before its mean and deviation; else NaN.
+    spare: the same, of the type in which a dialect file computes it; else None.
     """
 
     pending: float
+    spare: Any
+
+    @property
+    def build(self) -> Build:
+        """What of the device build decides bits."""
 
     @property
     def bitgen(self) -> BitGenerator:
@@ -66,6 +73,10 @@ class Sampler(ABC):
     multiply_adds: ClassVar[tuple[str, ...]] = ("separate", "fused")
     #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
     strided_run: ClassVar[int | None] = None
+
+    def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
+        """Return a distribution with what a build computes for its tensor: itself, where no build matters."""
+        return distribution
 
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError unless a generator's words are as wide as those that this sampler reads."""

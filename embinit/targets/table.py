@@ -15,10 +15,25 @@ RANDS: tuple[Rand, ...] = get_args(Rand)
 
 
 @dataclass(frozen=True)
+class Build:
+    """What of a device build decides bits: its target, multiply-add, libm and rand()."""
+
+    target: str
+    multiply_add: str
+    libm: str
+    rand: str
+
+    @property
+    def fuses_double(self) -> bool:
+        """Whether the FPU of the target fuses doubles."""
+        return target_named(self.target).fuses_double
+
+
+@dataclass(frozen=True)
 class Target:
     """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links.
 
-    emulated: whether `verify --device` can run it here.
+    emulated: whether `verify --device` can run it here. fuses_double: whether its FPU has the operation for doubles.
     """
 
     name: str
@@ -27,18 +42,19 @@ class Target:
     libm: Libm
     rand: Rand
     emulated: bool = True
+    fuses_double: bool = False
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("host", "x86-64, gcc -O2", "separate", "double", "glibc", emulated=False),
-        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", "glibc", emulated=False),
+        Target("host", "x86-64, gcc -O2", "separate", "double", "glibc", False, True),
+        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", "glibc", False, True),
         Target("cortex-m0", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
         Target("cortex-m0plus", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
         Target("cortex-m3", "Armv7-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
         Target("cortex-m4f", "Armv7E-M, FPv4-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
-        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double", "newlib"),
+        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double", "newlib", True, True),
         Target("cortex-m33", "Armv8-M Mainline, FPv5-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
     )
 }

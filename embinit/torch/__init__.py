@@ -79,8 +79,8 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
     model = Description(name, [each.layer for each in layers], seed=seed, **keys)
-    if model.dialect.startswith("torch"):
-        _refuse([*of_types(layers, model.dialect), *of_constructors(module, layers), *of_origin(layers)])
+    if str(model.dialect).startswith("torch"):
+        _refuse([*of_types(layers, str(model.dialect)), *of_constructors(module, layers), *of_origin(layers)])
         if written := rewritten(layers):
             warnings.warn(
                 f"something wrote to {listed(written[:3])} after the layer drew: if the module's own code did that, "
@@ -155,7 +155,7 @@ def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
     layers, problems = found(module)
     _refuse(problems)
     names = _matched(model, layers)
-    _refuse(of_types(layers, model.dialect))
+    _refuse(of_types(layers, str(model.dialect)))
     given, unknown = givers(layers)
     _refuse(unknown)
     values = fill(plan(model)).arrays

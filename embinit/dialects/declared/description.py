@@ -1,0 +1,136 @@
+"""What a dialect file says, read and checked key by key: expressions are text here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Scope = Literal["model", "layer", "tensor"]
+Spare = Literal["kept", "tensor", "call"]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Where words come from: a kind of generator with its parameters, how it is seeded, and where it starts again.
+
+    seed: the state, as one expression or as statements. parameters: the keys that belong to the kind alone.
+    """
+
+    kind: str
+    parameters: Mapping[str, Any]
+    seed: str | tuple[str, ...] = "seed"
+    output: str | None = None
+    word_bits: int | None = None
+    scope: Scope = "model"
+    warmup: int = 0
+
+
+@dataclass(frozen=True)
+class Values:
+    """How words become a unit value and a uniform one; type is what a buffer holds."""
+
+    words: tuple[str, ...] = ("word",)
+    unit: str | None = None
+    uniform: str | None = None
+    type: Literal["float", "double"] = "float"
+
+
+@dataclass(frozen=True)
+class NormalTransform:
+    """How unit values become normal ones.
+
+    names: computed per draw, in order. retry: the condition under which the units in redraw are drawn again, tested
+    after retry_after. values: z, and what is spare then. unit, unit_words: the unit value, where it is not that of
+    [dialect.values]. block: how many elements take their units together, element i with the one half a block behind it;
+    a tensor of fewer elements follows fewer.
+    """
+
+    words: tuple[str, ...]
+    values: tuple[str, ...]
+    result: str | None
+    names: Mapping[str, str]
+    unit: str | None = None
+    retry: str | None = None
+    retry_after: str = ""
+    redraw: tuple[str, ...] = ()
+    spare: Spare = "kept"
+    unit_words: tuple[str, ...] | None = None
+    block: int = 1
+    fewer: "NormalTransform | None" = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An initializer: names computed per tensor, in order, and one way to give elements.
+
+    way: the keys and expressions of "constant", "value", "low" and "high", or "mean" and "stddev". parameters: what a
+    model file may give, as a name, a C type and a default. bias: the rule of the bias under such a weight.
+    """
+
+    way: Mapping[str, str]
+    names: Mapping[str, str]
+    words: tuple[str, ...] | None = None
+    parameters: tuple[tuple[str, str, float | None], ...] = ()
+    bias: str | None = None
+
+
+@dataclass(frozen=True)
+class LayerRule:
+    """What a layer holds: the axes of its weight in memory and in the order of draws, its fans, the order of parts."""
+
+    weight: tuple[str, ...]
+    fan_in: str
+    fan_out: str
+    order: tuple[str, ...] = ("weight", "bias")
+    draws: tuple[str, ...] = ()
+    interleave: Literal["none", "out"] = "none"
+    initializer: str = "default"
+
+
+@dataclass(frozen=True)
+class BiasRule:
+    """The bias: its initializer (None: the weight's), its size, and whether it waits until all weights are drawn."""
+
+    initializer: str | None = None
+    size: str = "out"
+    drawn: Literal["in order", "last"] = "in order"
+
+
+@dataclass(frozen=True)
+class Description:
+    """A dialect file, all of it.
+
+    before: the default of a layer that stands right before one of these types. rehearsal: which layers are drawn once
+    before all are, in vain. source: the file, for messages. text: the tables as a file.
+    """
+
+    name: str
+    summary: str
+    stream: Stream
+    values: Values
+    normal: NormalTransform | None
+    initializers: Mapping[str, Rule]
+    bias: BiasRule
+    layers: Mapping[str, LayerRule]
+    before: Mapping[str, str]
+    rehearsal: Literal["none", "all", "all but last"]
+    source: str
+    tables: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Where:
+    """A place in a dialect file, for messages: `acme.toml: dialect.values.unit`."""
+
+    source: str
+    path: tuple[str, ...] = ("dialect",)
+
+    def __truediv__(self, key: str) -> "Where":
+        return Where(self.source, (*self.path, key))
+
+    @property
+    def key(self) -> str:
+        """The place within the file."""
+        return ".".join(self.path)
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.key}"

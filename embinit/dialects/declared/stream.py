@@ -1,0 +1,286 @@
+"""Streams of a dialect file: its kind of generator, seeded as the file says, with the output that it states."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from embinit.bitgen import RANDS, BitGenerator
+from embinit.bitgen.base import Words
+from embinit.bitgen.declared import declared
+from embinit.bitgen.steps import Steps
+from embinit.dialects.declared.description import Stream, Where
+from embinit.dialects.declared.stepping import Fill, filling
+from embinit.errors import EmbinitError
+from embinit.expressions import TYPES, Arithmetic, Bound, CType, Input, Program, define, parse_declaration, statements
+from embinit.expressions.loops import Loop, loop_of
+from embinit.expressions.routine import Routine
+
+UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
+#: What the states of built-in kinds are called, and their types, where it is not the state of one type.
+_SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64, "pcg64": UINT64, "pcg64-dxsm": UINT64}
+_XOROSHIRO = {"s0": UINT64, "s1": UINT64}
+#: How many words are drawn when a model is built, to see that they are as wide as the file says.
+PROBED = 16
+#: States from which a loop is compiled for an output: what a generator gives it at a time.
+LOOPED = 1 << 13
+_MASK = 2**64 - 1
+
+
+def word_type(bits: int) -> CType:
+    """Return the type of `word` for words of so many bits."""
+    return UINT32 if bits <= 32 else UINT64
+
+
+class Source:
+    """The generators of a dialect file."""
+
+    def __init__(self, stream: Stream, where: Where) -> None:
+        self._stream, self._where = _plain(stream), where
+        self._types = self._state_types()
+        self._wide = stream.kind in (
+            "steps",
+            "xoroshiro128+",
+            "lcg",
+            "xorshift",
+            "pcg32",
+            "pcg64",
+            "pcg64-dxsm",
+        ) and any(ctype.bits == 64 for ctype in self._types.values())
+        self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
+        self._unchecked: Fill | None = None
+        self._output: tuple[Routine, Bound, Loop | None] | None = None
+        self.fixed_bits = self._word_bits()
+
+    @property
+    def stream(self) -> Stream:
+        """What the file says of the generator."""
+        return self._stream
+
+    @property
+    def types(self) -> dict[str, CType]:
+        """The parts of the state with their types."""
+        return dict(self._types)
+
+    def seeding(self) -> Program:
+        """Return the program that computes the state from a uint32_t seed."""
+        return self._seeds[UINT32]
+
+    def stepping(self) -> Program:
+        """Return the program of one step, with the next state and the word as outputs; of kinds that have one."""
+        steps, output = _steps(self._stream)
+        where, bits = str(self._where), self.fixed_bits
+        assert bits is not None
+        state = (
+            self._types
+            if self._stream.kind in ("steps", "xoroshiro128+")
+            else {"state": _unsigned(self._types["state"])}
+        )
+        inputs = {name: Input(ctype) for name, ctype in state.items()}
+        body = [*statements(steps, where, state), define("drawn_word", output, where)]
+        return Program(body, inputs, {**state, "drawn_word": word_type(bits)})
+
+    @property
+    def seeds(self) -> range:
+        """The seeds that the file's code takes: uint32_t, or uint64_t where its state is one."""
+        return range(2**64 if self._wide else 2**32)
+
+    def word_bits(self, rand: str) -> int:
+        """Return the width of a word on a C library with that rand()."""
+        if self.fixed_bits is not None:
+            return self.fixed_bits
+        return RANDS[rand](1).word_bits
+
+    def start(self, seed: int, rand: str, layer: int = 0, tensor: int = 0) -> BitGenerator:
+        """Return the generator where the stream begins, after the words that are dropped there."""
+        state = self._seeded(seed, layer, tensor)
+        bitgen = self._made(state, rand)
+        declared = self._stream.word_bits
+        if declared is not None and bitgen.word_bits != declared:
+            what = f"rand() of {rand}" if self._stream.kind == "rand" else self._stream.kind
+            raise EmbinitError(
+                f"{self._where / 'word_bits'}: is {declared}, and {what} gives words of {bitgen.word_bits} bits"
+            )
+        if self._stream.warmup:
+            bitgen.advance(self._stream.warmup)
+        if self._stream.output is not None:
+            bitgen.copy().random_raw(PROBED)
+        return bitgen
+
+    def _state_types(self) -> dict[str, CType]:
+        stream = self._stream
+        match stream.kind:
+            case "lcg":
+                return {"state": TYPES[f"uint{stream.parameters['bits']}_t"]}
+            case "xorshift":
+                return {"state": TYPES[stream.parameters["state"]]}
+            case "xoroshiro128+":
+                return dict(_XOROSHIRO)
+            case "steps":
+                place = str(self._where / "state")
+                return {
+                    name: ctype
+                    for ctype, name in (parse_declaration(each, place) for each in stream.parameters["state"])
+                }
+        return {"state": _SEEDED[stream.kind]}
+
+    def _seed_program(self, seed: CType) -> Program:
+        stream, where = self._stream, self._where / "seed"
+        inputs = {"seed": Input(seed, "tensor")}
+        if stream.scope != "model":
+            inputs |= {"layer": Input(UINT32, "tensor"), "tensor": Input(UINT32, "tensor")}
+        if isinstance(stream.seed, str):
+            return Program([define("state", stream.seed, str(where))], inputs, dict(self._types))
+        found = statements(stream.seed, str(where), self._types)
+        assigned = {each.name for each in found}
+        for name in self._types:
+            if name not in assigned:
+                raise EmbinitError(f"{where}: must give each part of the state a value, and {name} has none")
+        return Program(found, inputs | {name: Input(c, "tensor") for name, c in self._types.items()}, dict(self._types))
+
+    def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
+        program = self._seeds[UINT32 if seed < 2**32 else UINT64]
+        given = dict.fromkeys(program.inputs, 0) | {"seed": seed}
+        if self._stream.scope != "model":
+            given |= {"layer": layer, "tensor": tensor}
+        bound = program.compile(Arithmetic()).bind(**given)
+        return {name: int(bound.scalar(name)) for name in self._types}
+
+    def _word_bits(self) -> int | None:
+        """Return the width of a word where no C library decides it, and prepare the output of a state."""
+        stream = self._stream
+        if stream.output is None:
+            fixed = {"rand": None, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64}
+            return fixed.get(stream.kind, 32)
+        if stream.kind == "steps":
+            return self._prepare_steps()
+        (ctype,) = self._types.values()
+        where = str(self._where / "output")
+        inputs = {"state": Input(ctype)}
+        program = Program([define("word", stream.output, where)], inputs, {"word": None})
+        bits = self._checked_bits(program.types["word"], where)
+        if stream.output == "state" and bits == ctype.bits and (bits in (32, 64)):
+            return bits
+        routine = Program([define("word", stream.output, where)], inputs, {"word": word_type(bits)}).compile(
+            Arithmetic()
+        )
+        self._output = routine, routine.bind(), loop_of(routine)
+        return bits
+
+    def _prepare_steps(self) -> int:
+        stream = self._stream
+        assert stream.output is not None
+        step = statements(stream.parameters["step"], str(self._where / "step"), self._types)
+        where = str(self._where / "output")
+        output = define("output", stream.output, where)
+        inputs = {name: Input(ctype) for name, ctype in self._types.items()}
+        outputs: dict[str, CType | None] = dict(self._types)
+        types = Program([*step, output], inputs, {**outputs, "output": None}).types
+        bits = self._checked_bits(types["output"], where)
+        program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
+        self._unchecked = filling(program, list(self._types), "output", str(self._where / "step"))
+        return bits
+
+    def _checked_bits(self, ctype: CType, where: str) -> int:
+        if ctype.floating:
+            raise EmbinitError(f"{where}: must be an integer, got a {ctype}")
+        return ctype.bits if self._stream.word_bits is None else self._stream.word_bits
+
+    def _made(self, state: Mapping[str, int], rand: str) -> BitGenerator:
+        """Return a generator of the file's kind in a state."""
+        kind, keys = self._stream.kind, dict(self._stream.parameters)
+        if kind == "steps":
+            assert self.fixed_bits is not None
+            return Steps(np.array([part & _MASK for part in state.values()], np.uint64), self._stepped, self.fixed_bits)
+        if kind == "rand":
+            keys["rand"] = rand
+        if self._output is not None:
+            keys |= {"output": self._words, "word_bits": self.fixed_bits}
+        seed: Any = tuple(state.values())
+        if len(seed) == 1:
+            (ctype,) = self._types.values()
+            seed = seed[0] & (1 << ctype.bits) - 1
+        try:
+            return declared(kind, seed, keys)
+        except EmbinitError as error:
+            raise EmbinitError(f"{self._where / 'seed'}: {error}") from None
+
+    def _stepped(self, words: Words, out: Words) -> None:
+        """Fill an array by steps, and see that no word is too wide."""
+        assert self._unchecked is not None
+        self._unchecked(words, out)
+        self._check_width(out)
+
+    def _words(self, states: Words) -> Words:
+        """Return what the file's output makes of states."""
+        assert self._output is not None
+        (ctype,) = self._types.values()
+        states = states.view(ctype.dtype) if states.itemsize == ctype.dtype.itemsize else states.astype(ctype.dtype)
+        routine, bound, loop = self._output
+        fixed = None if loop is None or states.size < LOOPED else bound.fixed(loop.fixed)
+        if loop is None or fixed is None:
+            words: Words = bound.evaluate(state=states)["word"]
+        else:
+            words = np.empty(states.size, routine.outputs["word"].ctype.dtype)
+            loop.run(*([states] if loop.inputs else []), *fixed, words)
+        self._check_width(words)
+        return words
+
+    def _check_width(self, words: Words) -> None:
+        assert self.fixed_bits is not None
+        if words.size and int(words.max()) >> self.fixed_bits:
+            place = self._where / "word_bits"
+            raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
+
+
+def _unsigned(ctype: CType) -> CType:
+    return TYPES[f"uint{ctype.bits}_t"]
+
+
+def _steps(stream: Stream) -> tuple[list[str], str]:
+    """Return the steps of a kind as statements, and the expression of its word."""
+    parameters, output = stream.parameters, stream.output or "state"
+    match stream.kind:
+        case "steps":
+            return list(parameters["step"]), output
+        case "lcg":
+            suffix = "ull" if parameters["bits"] == 64 else "u"
+            step = f"state = state * {parameters['multiplier']}{suffix} + {parameters['increment']}{suffix}"
+            return [step], output
+        case "xorshift":
+            ctype = TYPES[parameters["state"]]
+            right = "state" if not ctype.signed else f"({ctype})state"
+            steps = [
+                f"state = state ^ (state << {shift})" if shift > 0 else f"state = state ^ ({right} >> {-shift})"
+                for shift in parameters["shifts"]
+            ]
+            if not ctype.signed:
+                return steps, output
+            return [*steps, f"{ctype} signed_state = ({ctype})state"], re.sub(r"\bstate\b", "signed_state", output)
+        case "minstd":
+            modulus = parameters["modulus"]
+            return [f"state = (uint32_t)((uint64_t)state * {parameters['multiplier']}u % {modulus}u)"], "state"
+        case "xoroshiro128+":
+            a, b, c = parameters["rotations"]
+            return [
+                "uint64_t sum = s0 + s1",
+                "s1 = s1 ^ s0",
+                f"s0 = ((s0 << {a}) | (s0 >> {64 - a})) ^ s1 ^ (s1 << {b})",
+                f"s1 = (s1 << {c}) | (s1 >> {64 - c})",
+            ], "sum"
+    raise EmbinitError(f"{stream.kind} has no steps")
+
+
+def _plain(stream: Stream) -> Stream:
+    """Return a stream without the xorshifts that no kernel has: those are steps."""
+    if stream.kind != "xorshift":
+        return stream
+    shifts, state = stream.parameters["shifts"], stream.parameters["state"]
+    if len(shifts) <= 3 and not state.endswith("int8_t"):
+        return stream
+    bits = state.lstrip("u")
+    moves = (f"(({state})((u{bits})state << {shift}))" if shift > 0 else f"(state >> {-shift})" for shift in shifts)
+    parameters = {"state": (f"{state} state",), "step": tuple(f"state = state ^ {move}" for move in moves)}
+    return replace(stream, kind="steps", parameters=parameters, seed=(f"state = {stream.seed}",))

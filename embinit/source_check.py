@@ -1,0 +1,275 @@
+"""Source check: somebody's C, compiled and run, against the dialect file that is to describe it."""
+
+import ctypes
+import math
+import platform
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit import device
+from embinit.api import Model
+from embinit.bundle import Bundle, gather
+from embinit.dialects.declared import DeclaredDialect
+from embinit.dialects.declared.sampler import Mixed
+from embinit.errors import EmbinitError, listed
+from embinit.layers import Convolution, Linear, Weighted, layer_class
+from embinit.targets.device_error import DeviceError
+
+HOSTS = {"host": (), "x86-64-v3": ("-march=x86-64-v3",)}
+CORES = ("cortex-m0", "cortex-m4f")
+#: Models that the host and a core compare.
+ON_HOST, ON_CORE = 24, 2
+ENTRY = "check_entry"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where C and file differ: on which target, for which model, in which element."""
+
+    target: str
+    model: Model
+    buffer: str
+    index: int
+    expected: int
+    actual: int
+    digits: int
+    rule: str
+    hint: str
+
+    def __str__(self) -> str:
+        layer = self.model.layers[0]
+        assert isinstance(layer, Weighted)
+        sizes = ", ".join(f"{axis} {size}" for axis, size in layer.sizes.items())
+        bits = f"the file says 0x{self.expected:0{self.digits}x}, the C leaves 0x{self.actual:0{self.digits}x}"
+        place = f"{self.buffer}, element {self.index}, of a {layer.type} ({sizes}) with seed {self.model.seed}"
+        return f"{self.target}: {place}: {bits}; the file draws it by {self.rule}{self.hint}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was compared, and the first difference."""
+
+    compared: tuple[tuple[str, int], ...]
+    difference: Difference | None
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all elements were equal bit for bit."""
+        return self.difference is None
+
+    def __str__(self) -> str:
+        if self.difference is not None:
+            return f"{self.difference}"
+        done = "\n".join(f"{target}: {count} elements are equal, bit for bit" for target, count in self.compared)
+        return f"{done}\nthe file says what the C does"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome as plain values."""
+        return {
+            "agrees": self.agrees,
+            "compared": dict(self.compared),
+            "difference": None if self.difference is None else str(self.difference),
+        }
+
+
+def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 0) -> Check:
+    """Compile C, run it for random shapes and seeds on this machine and on emulated cores, and compare.
+
+    entry is `void entry(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)`, which seeds and
+    then fills one layer; of a convolution the sizes of its kernel follow outputs. double in place of float where the
+    file says so. seed chooses the shapes and seeds.
+    """
+    if not Path(source).is_file():
+        raise EmbinitError(f"{source}: is not a file")
+    if not re.fullmatch(r"[A-Za-z_]\w*", entry, re.ASCII):
+        raise EmbinitError(f"--entry must be a C identifier, got {entry!r}")
+    compared: list[tuple[str, int]] = []
+    for target, models, run in _runs(dialect, Path(source).resolve(), entry, random.Random(seed)):
+        elements = 0
+        for model in models:
+            bundle = gather(model.plan())
+            left = run(bundle)
+            difference = _difference(target, model, bundle, left)
+            if difference is not None:
+                return Check(tuple(compared), difference)
+            elements += sum(array.count for array in bundle.arrays)
+        compared.append((target, elements))
+    return Check(tuple(compared), None)
+
+
+def _runs(
+    dialect: DeclaredDialect, source: Path, entry: str, chosen: random.Random
+) -> Iterator[tuple[str, list[Model], Callable[[Bundle], dict[str, bytes]]]]:
+    """Yield targets with models to compare, and what runs the C for one of them."""
+    from embinit.targets.gcc_qemu import PACKAGES
+
+    for target, flags in HOSTS.items():
+        if target == "host" or _has_fma():
+            models = [_model(dialect, target, chosen, i) for i in range(ON_HOST)]
+            with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+                yield target, models, _Host(source, entry, flags, Path(scratch)).run
+    for target in CORES if all(map(shutil.which, PACKAGES)) else ():
+        models = [_model(dialect, target, chosen, i) for i in range(ON_CORE)]
+        yield target, models, partial(_on_core, source, entry)
+
+
+def _has_fma() -> bool:
+    try:
+        return platform.machine() == "x86_64" and " fma " in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
+def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number: int) -> Model:
+    """Return a model of one layer, of a random shape, with a random seed or one at the ends of its range."""
+    names = list(dialect.description.layers)
+    cls = layer_class(names[number % len(names)])
+    inputs, outputs = chosen.randint(1, 24), chosen.randint(1, 24)
+    if issubclass(cls, Linear):
+        layer: Weighted = cls(name="layer", in_features=inputs, out_features=outputs)
+    else:
+        assert issubclass(cls, Convolution)
+        kernel = [chosen.randint(1, 5) for _ in cls.kernel_axes]
+        size = kernel if len(kernel) > 1 else kernel[0]
+        layer = cls(name="layer", in_channels=inputs, out_channels=outputs, kernel_size=size)
+    seed = chosen.choice([0, 1, 2**32 - 1, *(chosen.randrange(2**32) for _ in range(5))])
+    return Model("check", [layer], seed, dialect, target)
+
+
+def _sizes(layer: Weighted) -> list[int]:
+    """Return what the entry is told of a layer: inputs, outputs, and the sizes of a kernel."""
+    if isinstance(layer, Linear):
+        return [layer.in_features, layer.out_features]
+    assert isinstance(layer, Convolution)
+    return [layer.in_channels, layer.out_channels, *(layer.sizes[axis] for axis in layer.kernel_axes)]
+
+
+def _layer(bundle: Bundle) -> Weighted:
+    (layer,) = bundle.plan.model.layers
+    assert isinstance(layer, Weighted)
+    return layer
+
+
+class _Host:
+    """Runs the C on this machine, compiled once for each number of sizes."""
+
+    def __init__(self, source: Path, entry: str, flags: Sequence[str], folder: Path) -> None:
+        self._source, self._entry, self._flags, self._folder = source, entry, flags, folder
+        self._libraries: dict[int, ctypes.CDLL] = {}
+
+    def run(self, bundle: Bundle) -> dict[str, bytes]:
+        """Return what the C leaves in the buffers of a model."""
+        sizes = _sizes(_layer(bundle))
+        if len(sizes) not in self._libraries:
+            self._libraries[len(sizes)] = self._built(len(sizes), bundle.entries[0].ctype)
+        memory = {array.name: np.full(array.data.nbytes, 0xA5, np.uint8) for array in bundle.arrays}
+        pointers = (ctypes.c_void_p(memory[f"layer.{part}"].ctypes.data) for part in ("weight", "bias"))
+        numbers = (ctypes.c_uint32 * len(sizes))(*sizes)
+        self._libraries[len(sizes)][ENTRY](*pointers, numbers, ctypes.c_uint32(bundle.plan.model.seed))
+        return {name: array.tobytes() for name, array in memory.items()}
+
+    def _built(self, count: int, ctype: str) -> ctypes.CDLL:
+        compiler = shutil.which("gcc")
+        if compiler is None:
+            raise DeviceError("gcc is not installed: apt-get install gcc")
+        wrapper, library = self._folder / f"check{count}.c", self._folder / f"check{count}.so"
+        sizes = "".join(f"sizes[{i}], " for i in range(count))
+        wrapper.write_text(
+            f'#include <stdint.h>\n#include "{self._source}"\n\n'
+            f"void {ENTRY}({ctype} *weight, {ctype} *bias, const uint32_t *sizes, uint32_t seed)\n"
+            f"{{\n    {self._entry}(weight, bias, {sizes}seed);\n}}\n",
+            encoding="utf-8",
+        )
+        command = [
+            compiler,
+            "-O2",
+            "-std=gnu11",
+            *self._flags,
+            "-shared",
+            "-fPIC",
+            str(wrapper),
+            "-lm",
+            "-o",
+            str(library),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+            raise DeviceError(f"gcc: {(lines or ['failed'])[0]}")
+        return ctypes.CDLL(str(library))
+
+
+def _on_core(source: Path, entry: str, bundle: Bundle) -> dict[str, bytes]:
+    """Return what the C leaves in the buffers on an emulated core."""
+    sizes = "".join(f"{size}u, " for size in _sizes(_layer(bundle)))
+    with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+        wrapper = Path(scratch) / "wrapper.c"
+        wrapper.write_text(
+            f'#include "{source}"\n#include "check_init.h"\n\n'
+            f"void {ENTRY}(const check_buffers *buffers, uint32_t seed)\n"
+            f"{{\n    {entry}(buffers->layer_weight, buffers->layer_bias, {sizes}seed);\n}}\n",
+            encoding="utf-8",
+        )
+        return device.run(bundle, "gcc", [wrapper], ENTRY)
+
+
+def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes]) -> Difference | None:
+    """Return the first element that differs, in the order of the draws."""
+    for entry in bundle.entries:
+        expected = entry.data.reshape(-1).view(f"u{entry.data.itemsize}")
+        actual = np.frombuffer(left[entry.name], expected.dtype)
+        different = np.flatnonzero(expected != actual)
+        if different.size:
+            i = int(different[0])
+            rule = _rule(entry.row.distribution)
+            hint = _hint(model, left)
+            return Difference(
+                target, model, entry.name, i, int(expected[i]), int(actual[i]), 2 * expected.itemsize, rule, hint
+            )
+    return None
+
+
+def _rule(distribution: object) -> str:
+    """Return the key that says an element."""
+    if not isinstance(distribution, Mixed):
+        return f"{distribution}"
+    initializer = f"dialect.initializers.{distribution.wanted.name}"
+    return {
+        "uniform": f"dialect.values.uniform, within the bounds of {initializer}",
+        "normal": f"dialect.normal, with the mean and stddev of {initializer}",
+        "constant": f"{initializer}.constant",
+        "value": f"{initializer}.value",
+    }[distribution.kind]
+
+
+def _hint(model: Model, left: dict[str, bytes]) -> str:
+    """Return what else would explain all that the C leaves."""
+    for multiply_add in ("separate", "fused", "fused-expression"):
+        if multiply_add != model.arithmetic and _agrees(replace(model, multiply_add=multiply_add), left):
+            return f'; with multiply_add = "{multiply_add}" all is equal'
+    equal = [f"{_equal(gather(model.plan()), left):.0%} of the elements are equal"]
+    return f"; {listed(equal)}"
+
+
+def _agrees(model: Model, left: dict[str, bytes]) -> bool:
+    return all(array.payload == left[array.name] for array in gather(model.plan()).arrays)
+
+
+def _equal(bundle: Bundle, left: dict[str, bytes]) -> float:
+    counts: list[NDArray[np.bool_]] = []
+    for array in bundle.arrays:
+        expected = array.data.reshape(-1).view(f"u{array.data.itemsize}")
+        counts.append(expected == np.frombuffer(left[array.name], expected.dtype))
+    both = np.concatenate(counts)
+    return math.floor(100 * float(both.mean())) / 100

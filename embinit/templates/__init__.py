@@ -1,0 +1,39 @@
+"""Templates: commented files to start from."""
+
+from importlib.resources import files
+
+from embinit.dialects import Dialect, dialect_named
+from embinit.identifiers import check_identifier
+
+_FOLDER = files("embinit.templates")
+#: What to do with a file that was written: of a model, and of a dialect.
+NEXT = {
+    False: "see what it draws: embinit plan {path}",
+    True: 'name it in a model file beside it: dialect = "{path}"',
+}
+#: Dialects without a default initializer, or whose biases need one, and what a layer says then.
+_INIT = 'weight_init = "uniform"\nlow = -0.1\nhigh = 0.1\n'
+
+
+def model_file(name: str, dialect: str) -> str:
+    """Return a commented model file of a dialect.
+
+    >>> model_file("tiny", "odt").splitlines()[1]
+    'name = "tiny"                 # of the C files that `embinit export` writes: a C identifier'
+    """
+    check_identifier("the model's name", name)
+    known = dialect_named(dialect)
+    text = (_FOLDER / "model.toml.in").read_text(encoding="utf-8")
+    init = "" if _has_default(known) else _INIT
+    quoted = f'"{name}"'
+    return text.format(name=f"{quoted:<22}", dialect=f'"{dialect}"'.ljust(19), summary=known.summary, init=init)
+
+
+def dialect_file(name: str) -> str:
+    """Return a commented dialect file: a program with its own generator, uniform weights and zero biases."""
+    check_identifier("the dialect's name", name)
+    return (_FOLDER / "dialect.toml.in").read_text(encoding="utf-8").replace("@NAME@", name)
+
+
+def _has_default(dialect: Dialect) -> bool:
+    return "default" in getattr(getattr(dialect, "description", None), "initializers", {"default": None})
