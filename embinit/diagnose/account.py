@@ -76,6 +76,7 @@ class Account:
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
+
         def initialized(row: Row) -> Row:
             initializer = changed(row)
             if initializer is None:
