@@ -185,6 +185,7 @@ class Bundle:
         model = self.plan.model
         dialect, target = dialect_named(model.dialect), target_named(model.target)
         before = dialect.start(model.seed, model.rand_family)
+        description = getattr(dialect, "description", None)
         return {
             "embinit": self.package_version,
             "spec_version": SPEC_VERSION,
@@ -196,6 +197,7 @@ class Bundle:
                 "libm": model.libm_class,
             },
             "bit_generator": type(before).__name__,
+            **({} if description is None else {"dialect": description.tables}),
             "rng_state_before": before.state,
             "rng_state_after": self.state_after,
             "byte_order": "little",

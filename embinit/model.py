@@ -195,6 +195,8 @@ def _tensor(
     """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
     try:
         dialect.sampler.check(distribution)
+        if storage.draws(parameter.shape):
+            dialect.check_stochastic()
         codes = dialect.codes and dialect.codes(distribution, storage)
         if codes is None:
             storage.check_values(distribution, parameter.shape)

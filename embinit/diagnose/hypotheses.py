@@ -73,16 +73,16 @@ def _builds(model: Description) -> Iterator[Hypothesis]:
 
 
 def _dialects(model: Description) -> Iterator[Hypothesis]:
-    kind = type(dialect_named(model.dialect).seeded(model.seed))
+    kind = type(dialect_named(model.dialect).start(model.seed, model.rand_family))
     for name, dialect in DIALECTS.items():
         possible = name != model.dialect and model.seed in dialect.seeds and model.seed != dialect.no_seed
-        if possible and type(dialect.seeded(model.seed)) is kind:
+        if possible and type(dialect.start(model.seed, model.rand_family)) is kind:
             sentence = f"The device follows {name}: {dialect.summary}."
             yield Hypothesis(Aspect.DIALECT, "dialect", sentence, model_with(dialect=name), f'dialect = "{name}"')
 
 
 def _starts(model: Description) -> Iterator[Hypothesis]:
-    start = dialect_named(model.dialect).seeded(model.seed)
+    start = dialect_named(model.dialect).start(model.seed, model.rand_family)
     if not isinstance(start, Xorshift32):
         return
     if model.seed == 0:

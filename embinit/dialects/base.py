@@ -110,6 +110,9 @@ class Dialect:
         """Return the generator where the stream starts again, for a layer and a tensor."""
         return self.start(seed, rand)
 
+    def check_stochastic(self) -> None:
+        """Raise EmbinitError unless stochastic rounding can draw from the dialect's stream: all can but some files."""
+
     def check_seed(self, seed: object) -> None:
         """Raise EmbinitError unless the dialect takes the seed."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:

@@ -1,5 +1,6 @@
 """From ten lines of C to a green verify: the README's section, its example, and the commands around dialect files."""
 
+import json
 import re
 import shlex
 import shutil
@@ -127,3 +128,19 @@ def test_a_registered_dialect_is_named(monkeypatch):
     assert out.any()
     with pytest.raises(embinit.EmbinitError, match="a name of its own"):
         embinit.register_dialect(embinit.load_dialect(EXAMPLE / "acme.toml"))
+
+
+@pytest.mark.parametrize("dialect", ["tinn", "mnn", "kann"])
+def test_stochastic_rounding_draws_from_words_of_32_bits(dialect):
+    layer = embinit.Linear(in_features=3, out_features=2, weight_format="sym8", rounding="stochastic")
+
+    with pytest.raises(embinit.EmbinitError, match="rounding stochastic draws words of 32 bits from one stream"):
+        embinit.Model("m", [layer], 7, dialect)
+
+
+def test_a_bundle_records_the_file(tmp_path):
+    assert run("export", str(EXAMPLE / "sensor.toml"), "-o", str(tmp_path / "b")).returncode == 0
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text(encoding="utf-8"))
+
+    assert manifest["dialect"]["generator"]["multiplier"] == 1664525
+    assert (tmp_path / "b" / "sensor_init.c").exists()

@@ -45,6 +45,16 @@ class DeclaredDialect(Dialect):
         """Return the generator where the stream starts again, for a layer and a tensor."""
         return self.start(seed, rand, layer, tensor)
 
+    def check_stochastic(self) -> None:
+        """Raise EmbinitError unless stochastic rounding can draw from the stream: words of 32 bits, of one stream."""
+        bits, scope = self.source.fixed_bits, self.description.stream.scope
+        if bits != 32 or scope != "model":
+            what = f'a stream a {scope} (scope = "{scope}")' if bits == 32 else "words of another width"
+            raise EmbinitError(
+                f"rounding stochastic draws words of 32 bits from one stream, and dialect {self.name} has {what}: "
+                "take another rounding"
+            )
+
     def default(self) -> Initializer:
         """Return the initializer called default, which a file may lack."""
         return self.named_initializer("default")
