@@ -311,7 +311,7 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readba
     except ValueError as error:
         raise EmbinitError(f"--cflags must be flags as in a shell, got {shown(options.cflags)}: {error}") from None
     found = device.run(bundle, toolchain, options.source, options.entry, cflags)
-    core = f"the emulated {model.target} (multiply-add {model.arithmetic})"
+    core = f"the emulated {model.target} (multiply-add {model.build.multiply_add})"
     if toolchain == "zig" and not options.source:
         return found, core
     built = " ".join([f"{options.entry or f'{model.name}_init'}, built by {toolchain}", *cflags])

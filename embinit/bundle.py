@@ -184,7 +184,7 @@ class Bundle:
         """Return what manifest.json says, but for the files."""
         model = self.plan.model
         dialect, target = dialect_named(model.dialect), target_named(model.target)
-        before = dialect.start(model.seed, model.rand_family)
+        before = dialect.start(model.seed, model.build.rand)
         description = getattr(dialect, "description", None)
         return {
             "embinit": self.package_version,
@@ -193,8 +193,8 @@ class Bundle:
             "target": {
                 "name": target.name,
                 "build": target.build,
-                "multiply_add": model.arithmetic,
-                "libm": model.libm_class,
+                "multiply_add": model.build.multiply_add,
+                "libm": model.build.libm,
             },
             "bit_generator": type(before).__name__,
             **({} if description is None else {"dialect": description.tables}),

@@ -36,7 +36,8 @@ def banner(bundle: Bundle, what: str) -> str:
     model = bundle.plan.model
     return (
         f"/* {model.name}: {what}.\n"
-        f" * dialect {model.dialect}, target {model.target} (multiply-add {model.arithmetic}), seed {model.seed};\n"
+        f" * dialect {model.dialect}, target {model.target} (multiply-add {model.build.multiply_add}), "
+        f"seed {model.seed};\n"
         f" * embinit {bundle.package_version}, spec version {SPEC_VERSION}. Generated: edit the model file instead.\n"
         " */\n"
     )
@@ -168,7 +169,7 @@ def _declared(bundle: Bundle) -> _Init:
     if model.seed >= 2**32:
         raise NoCodeError(f"no C takes a seed above 2^32 - 1, got {model.seed}; export the values alone")
     try:
-        emission = Emission(model.name, dialect_named(model.dialect), model.rand_family)  # type: ignore[arg-type]
+        emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
         body = list(_declared_body(bundle, emission))
     except EmbinitError as error:
         raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
@@ -392,7 +393,7 @@ def _rows(bundle: Bundle, slots: list[_Slot]) -> tuple[set[str], list[str], list
             continue
         row = slot.row
         try:
-            drawn.append(sampler.c_draw(row.distribution, row.size, model.arithmetic, model.libm_class))
+            drawn.append(sampler.c_draw(row.distribution, row.size, model.build))
         except EmbinitError as error:
             raise NoCodeError(f"{row.name}: {error}") from None
         if not drawn[-1].elementwise and row.format not in FLOATS:
@@ -479,7 +480,7 @@ def _integer_row(entry: Entry) -> str:
 def _generator(bundle: Bundle) -> CGenerator:
     """Return the C of the model's generator, enough for all its words."""
     model = bundle.plan.model
-    start = dialect_named(model.dialect).start(0, model.rand_family)
+    start = dialect_named(model.dialect).start(0, model.build.rand)
     found = start.c_generator(
         sum(entry.draws + entry.row.store_draws + _lost_words(bundle, entry) for entry in bundle.entries)
     )

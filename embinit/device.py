@@ -121,9 +121,10 @@ def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain
     held against what it does; gcc is what the targets were measured with, so its build differs as the device would.
     """
     model = bundle.plan.model
-    kind = next(each for each in MULTIPLY_ADDS if each != model.arithmetic)
+    said = model.build.multiply_add
+    kind = next(each for each in MULTIPLY_ADDS if each != said)
     other = gather(plan(replace(model, multiply_add=kind)))
-    as_built = verify(other, found, report.source.replace(f"multiply-add {model.arithmetic}", f"multiply-add {kind}"))
+    as_built = verify(other, found, report.source.replace(f"multiply-add {said}", f"multiply-add {kind}"))
     does = {"fused": "fuses", "separate": "does not fuse"}[kind]
     if toolchain == "zig" and as_built.equal > report.equal:
         verdict = "the code is right, but" if as_built.agrees else f"compared with multiply_add = {kind}, since"
@@ -132,7 +133,7 @@ def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain
         return other, replace(as_built, notes=(*as_built.notes, note))
     if not as_built.agrees:
         return bundle, report
-    note = f"the code is right, but this build {does} multiply-adds, and the model file says {model.arithmetic}: "
+    note = f"the code is right, but this build {does} multiply-adds, and the model file says {said}: "
     note += f'let it say multiply_add = "{kind}", or change the flags'
     return bundle, replace(report, notes=(*report.notes, note))
 
@@ -179,7 +180,7 @@ def _built(
         keep = ["firmware_main", *before, *(f"device_{array.identifier}" for array in bundle.arrays)]
         gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
         return lambda: gcc_qemu.Machine(elf, board)
-    emulation, libm = zig_unicorn.EMULATIONS[target], bundle.plan.model.libm_class if foreign else None
+    emulation, libm = zig_unicorn.EMULATIONS[target], bundle.plan.model.build.libm if foreign else None
     zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
     return lambda: zig_unicorn.Machine(elf, emulation)
 

@@ -72,13 +72,19 @@ class NoWordsError(EmbinitError):
     """A kernel's words did not come: the generator that it calls back failed."""
 
 
+#: The most names that a message lists.
+LISTED = 50
+
+
 def listed(names: Iterable[object]) -> str:
-    """Join names for an error message.
+    """Join names for an error message; of very many, the first ones.
 
     >>> listed(["fused", "separate"])
     'fused, separate'
     """
-    return ", ".join(str(name) for name in names)
+    every = [str(name) for name in names]
+    more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
+    return ", ".join(every[:LISTED]) + more
 
 
 def nearest(name: object, known: Collection[str]) -> str:

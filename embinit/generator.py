@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import Dialect, dialect_named
-from embinit.errors import EmbinitError, NoWordsError, check_known, shown
+from embinit.errors import EmbinitError, NoWordsError, shown
 from embinit.initializers import (
     Broadcast,
     Constant,
@@ -20,7 +20,7 @@ from embinit.initializers import (
     Normal,
     Uniform,
 )
-from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
+from embinit.targets import build_of
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
 PARALLEL, WAVE = 2**21, 2**20
@@ -52,19 +52,10 @@ class Generator:
         rand: str | None = None,
     ) -> None:
         self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
-        if multiply_add is not None:
-            check_known("multiply_add", multiply_add, MULTIPLY_ADDS)
-        if libm is not None:
-            check_known("libm", libm, LIBMS)
-        if rand is not None:
-            check_known("rand", rand, RANDS)
+        self.build = build_of(target, multiply_add, libm, rand)
         self.dialect = dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
-        self.target = target_named(target)
-        self.multiply_add = multiply_add or self.target.multiply_add
-        self.libm = libm or self.target.libm
-        self.rand = rand or self.target.rand
-        self.dialect.check_multiply_add(self.multiply_add)
+        self.dialect.check_multiply_add(self.build.multiply_add)
         self.drawn = 0
         self.pending = math.nan
         self.spare: Any = None
@@ -93,18 +84,11 @@ class Generator:
         [0.48004335165023804, 0.43753039836883545]
         """
         conventions = dialect_named(dialect)
-        if rand is not None:
-            check_known("rand", rand, RANDS)
         conventions.check_seed(seed)
-        bitgen = conventions.start(seed, rand or target_named(target).rand)
+        bitgen = conventions.start(seed, build_of(target, multiply_add, libm, rand).rand)
         generator = cls(bitgen, conventions, target, multiply_add, libm, rand)
         generator.seed = seed
         return generator
-
-    @property
-    def build(self) -> Build:
-        """What of the device build decides bits."""
-        return Build(self.target.name, self.multiply_add, self.libm, self.rand)
 
     def restart(self, layer: int, tensor: int) -> None:
         """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
@@ -112,7 +96,7 @@ class Generator:
             raise EmbinitError(
                 f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
             )
-        self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.rand, layer, tensor), 0
+        self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, both rounded to float32; one word per element."""

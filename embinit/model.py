@@ -12,10 +12,10 @@ from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
-from embinit.initializers import Distribution, Initializer
+from embinit.initializers import Distribution
 from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes
-from embinit.targets import LIBMS, MULTIPLY_ADDS, RANDS, Build, target_named
+from embinit.targets import Build, build_of
 
 DEFAULT_MEMORY_LIMIT = 2**30
 #: The most buffers of a model, which bounds the memory that a plan takes.
@@ -94,19 +94,13 @@ class Description:
 
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
-        dialect, _ = dialect_named(self.dialect), target_named(self.target)
+        dialect = dialect_named(self.dialect)
         dialect.check_seed(self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
-        if self.multiply_add is not None:
-            check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
-        if self.libm is not None:
-            check_known("libm", self.libm, LIBMS)
-        if self.rand is not None:
-            check_known("rand", self.rand, RANDS)
-        dialect.check_multiply_add(self.arithmetic)
-        dialect.start(self.seed, self.rand_family)
+        dialect.check_multiply_add(self.build.multiply_add)
+        dialect.start(self.seed, self.build.rand)
         self._check_memory_limit()
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
         if not layers:
@@ -127,37 +121,17 @@ class Description:
         object.__setattr__(self, "tensors", self._checked_tensors())
 
     @property
-    def arithmetic(self) -> str:
-        """What the device makes of a multiply-add: "separate" or "fused"."""
-        return self.multiply_add or target_named(self.target).multiply_add
-
-    @property
-    def libm_class(self) -> str:
-        """Which logf and cosf the device has: "double", "fdlibm" or "fdlibm-fused"."""
-        return self.libm or target_named(self.target).libm
-
-    @property
     def build(self) -> Build:
-        """What of the device build decides bits."""
-        return Build(self.target, self.arithmetic, self.libm_class, self.rand_family)
-
-    @property
-    def rand_family(self) -> str:
-        """Whose rand() the device links, such as "newlib"; only some dialects draw from it."""
-        return self.rand or target_named(self.target).rand
+        """What of the device's build decides bits: the target's, as far as the model does not say otherwise."""
+        return build_of(self.target, self.multiply_add, self.libm, self.rand)
 
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values."""
-        build = {"target": self.target, "multiply_add": self.arithmetic, "libm": self.libm_class}
+        build = {"target": self.target, "multiply_add": self.build.multiply_add, "libm": self.build.libm}
         if dialect_named(self.dialect).rand:
-            build["rand"] = self.rand_family
+            build["rand"] = self.build.rand
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
         return {"name": self.name, "dialect": str(self.dialect), **build, "seed": self.seed, "layers": layers}
-
-    def distribution(self, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-        """Return what the device draws for an initializer of a tensor with these fans."""
-        dialect = dialect_named(self.dialect)
-        return dialect.sampler.bound(dialect.distribution(initializer, fan_in, fan_out), self.build)
 
     def _check_memory_limit(self) -> None:
         limit = self.memory_limit
@@ -172,8 +146,7 @@ class Description:
                 storage = _storage(layer, parameter, dialect)
                 total += storage.nbytes(math.prod(parameter.shape))
                 self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
-                distribution = self.distribution(parameter.initializer, parameter.fan_in, parameter.fan_out)
-                tensors.append(_tensor(dialect, layer, parameter, storage, distribution))
+                tensors.append(_tensor(dialect, self.build, layer, parameter, storage))
         return _with_copies(self.layers, tensors)
 
     def _check_memory(self, name: str, total: int, before: int) -> None:
@@ -189,11 +162,10 @@ class Description:
             )
 
 
-def _tensor(
-    dialect: Dialect, layer: Layer, parameter: Parameter, storage: Storage, distribution: Distribution
-) -> Tensor:
+def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:
     """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
     try:
+        distribution = dialect.distribution_on(build, parameter.initializer, parameter.fan_in, parameter.fan_out)
         dialect.sampler.check(distribution)
         if storage.draws(parameter.shape):
             dialect.check_stochastic()

@@ -107,9 +107,8 @@ class Plan:
 
     def __str__(self) -> str:
         model = self.model
-        build = (
-            f"{model.arithmetic}, rand {model.rand_family}" if dialect_named(model.dialect).rand else model.arithmetic
-        )
+        build = model.build.multiply_add
+        build += f", rand {model.build.rand}" if dialect_named(model.dialect).rand else ""
         head = f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
         total = f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"
         unknown = [UNKNOWN] if any(None in (row.first_draw, row.draws) for row in self.rows) else []
@@ -153,7 +152,7 @@ def plan(model: Description) -> Plan:
     2 buffers, 32 bytes
     """
     dialect = dialect_named(model.dialect)
-    sampler, block = dialect.sampler, dialect.start(model.seed, model.rand_family).block
+    sampler, block = dialect.sampler, dialect.start(model.seed, model.build.rand).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     position: int | None = 0
     for action, tensor in events(model.tensors):

@@ -256,7 +256,7 @@ def _rule(distribution: object) -> str:
 def _hint(model: Model, left: dict[str, bytes]) -> str:
     """Return what else would explain all that the C leaves."""
     for multiply_add in ("separate", "fused", "fused-expression"):
-        if multiply_add != model.arithmetic and _agrees(replace(model, multiply_add=multiply_add), left):
+        if multiply_add != model.build.multiply_add and _agrees(replace(model, multiply_add=multiply_add), left):
             return f'; with multiply_add = "{multiply_add}" all is equal'
     equal = [f"{_equal(gather(model.plan()), left):.0%} of the elements are equal"]
     return f"; {listed(equal)}"

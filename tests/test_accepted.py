@@ -10,9 +10,9 @@ from hypothesis import event, given, settings
 import embinit
 from embinit import Conv1d, EmbinitError, LayerNorm, Linear, Model, initializers
 from embinit.bundle import gather
-from embinit.dialects import dialect_named
 from embinit.export import render
-from embinit.fill import fill
+from embinit.fill import fill, generator_of
+from embinit.plan import Action
 
 from random_models import models
 
@@ -50,10 +50,12 @@ def test_what_is_accepted_is_exported_and_plan_fill_and_manifest_agree(model):
         assert values.arrays[name].shape == row.shape == tuple(entry["shape"])
         drawn += entry["draws"] + row.store_draws
     assert len(payload) == sum(row.bytes for row in plan.rows)
-    after = dialect_named(model.dialect).seeded(model.seed)
+    if any(action in (Action.RESTART, Action.REHEARSE) for action, _ in plan.events):
+        return  # then draws do not add up to a place in one stream
+    after = generator_of(model, model.seed).bitgen
     after.advance(drawn)
     state = manifest["rng_state_after"]
-    found = type(after)(1)
+    found = generator_of(model, model.seed).bitgen
     found.state = state["bit_generator"] if isinstance(state, dict) else state
     assert found == after
 

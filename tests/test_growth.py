@@ -570,7 +570,7 @@ def growth_request(chance, first, second, strategy, paired, state, inits=None):
     held = [first.weight, first.bias, first.running_mean, first.running_var, second.weight, second.bias]
     made = [step.input_weight, step.output_weight, step.output_bias, step.first.weight, step.second.weight]
     asked = words_of(
-        2, dialect == "portable", state, multiply_add == "fused", LIBMS.index(g.libm),
+        2, dialect == "portable", state, multiply_add == "fused", LIBMS.index(g.build.libm),
         getattr(g.dialect.sampler, "deviation_first", 0), gain, ratio, neurons, [None, *STRATEGIES].index(strategy),
         *(INITIALIZERS.index(init) for init in inits), paired, first.bias is not None, first.running_mean is not None,
         *geometry(first, first.out_axis), *geometry(second, second.in_axis), *present(held),

@@ -104,14 +104,14 @@ def test_a_bad_file_is_refused_in_one_line_that_helps(what, write):
 def test_the_good_file_is_good(write):
     model = load(write(GOOD))
 
-    assert (model.name, model.seed, model.arithmetic) == ("m", 5, "fused")
+    assert (model.name, model.seed, model.build.multiply_add) == ("m", 5, "fused")
     assert [tensor.shape for tensor in model.tensors] == [(3, 7), (3,)]
 
 
 def test_keyword_arguments_replace_keys(write):
     model = load(write(GOOD), seed=6, target="cortex-m0")
 
-    assert (model.seed, model.target, model.arithmetic) == (6, "cortex-m0", "separate")
+    assert (model.seed, model.target, model.build.multiply_add) == (6, "cortex-m0", "separate")
 
 
 def test_a_memory_limit_can_be_raised(write):

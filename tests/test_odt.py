@@ -158,7 +158,7 @@ def bits_by_name(values):
 def test_any_model_is_that_of_the_oracle(model, dialect):
     model = embinit.Model("m", model.layers, seed=model.seed, dialect=dialect, target=model.target)
     slow, state = reference.odt_model(
-        [oracle_layer(layer) for layer in model.layers], model.seed, model.arithmetic == "fused", dialect
+        [oracle_layer(layer) for layer in model.layers], model.seed, model.build.multiply_add == "fused", dialect
     )
     values = fill(model.plan())
 

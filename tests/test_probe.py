@@ -261,7 +261,7 @@ def test_the_command_prints_what_a_model_file_takes(capsys, tmp_path):
     (tmp_path / "m.toml").write_text(GOOD.replace("[model]\n", f"[model]\n{entry}"))
 
     model = embinit.load(tmp_path / "m.toml")
-    assert (model.arithmetic, model.libm_class) == ("separate", "fdlibm")
+    assert (model.build.multiply_add, model.build.libm) == ("separate", "fdlibm")
     assert (TARGETS[model.target].multiply_add, TARGETS[model.target].libm) == ("fused", "fdlibm-fused")
 
 

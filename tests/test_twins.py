@@ -136,7 +136,7 @@ def normal_requests(chance):
         out = np.empty(n, np.float32)
         g = Generator(Xorshift32(state), dialect, target, "fused" if fused else "separate")
         g.normal(mean, stddev, out)
-        rule = [int(fused), LIBMS.index(g.target.libm), int(g.dialect.sampler.deviation_first)]
+        rule = [int(fused), LIBMS.index(g.build.libm), int(g.dialect.sampler.deviation_first)]
         yield [8, state, *rule, word_of(mean), word_of(stddev), n], [*out.view(np.uint32).tolist(), g.bitgen.state]
 
         x = chance.choice([0, 0x00800000, 0x3F800000, 0x40000000, 0x7F7FFFFF, chance.randrange(0x00800000, 0x7F800000)])

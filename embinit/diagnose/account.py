@@ -61,7 +61,7 @@ class Account:
     @classmethod
     def of(cls, model: Description) -> Self:
         """Return the account that the simulation gives of a model."""
-        return cls(model, plan(model).rows, dialect_named(model.dialect).start(model.seed, model.rand_family))
+        return cls(model, plan(model).rows, started(model, model.seed))
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced: what comes before everything else."""
@@ -76,12 +76,13 @@ class Account:
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
+        dialect = dialect_named(self.model.dialect)
 
         def initialized(row: Row) -> Row:
             initializer = changed(row)
             if initializer is None:
                 return row
-            drawn = self.model.distribution(initializer, row.fan_in, row.fan_out)
+            drawn = dialect.distribution_on(self.model.build, initializer, row.fan_in, row.fan_out)
             return replace(row, initializer=initializer, distribution=drawn)
 
         return self.with_rows(initialized)
@@ -234,3 +235,8 @@ def resolution(row: Row) -> float:
 def draws(row: Row) -> bool:
     """Return whether a buffer's values are drawn."""
     return row.same_as is None and isinstance(row.distribution, Uniform | Normal | TruncatedNormal)
+
+
+def started(model: Description, seed: int) -> BitGenerator:
+    """Return the generator of a model's device right after it seeds with a seed."""
+    return dialect_named(model.dialect).start(seed, model.build.rand)

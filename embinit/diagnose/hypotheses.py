@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from embinit import initializers as schemes
 from embinit.bitgen import BitGenerator, Xorshift32
-from embinit.diagnose.account import Account, draws
+from embinit.diagnose.account import Account, draws, started
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
     Aspect,
@@ -55,7 +55,7 @@ def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
 
 
 def _builds(model: Description) -> Iterator[Hypothesis]:
-    own = model.arithmetic, model.libm_class
+    own = model.build.multiply_add, model.build.libm
     other = "fused" if own[0] == "separate" else "separate"
     does = {"separate": "rounds product and sum separately", "fused": "fuses product and sum into one rounding"}
     yield Hypothesis(
@@ -73,16 +73,16 @@ def _builds(model: Description) -> Iterator[Hypothesis]:
 
 
 def _dialects(model: Description) -> Iterator[Hypothesis]:
-    kind = type(dialect_named(model.dialect).start(model.seed, model.rand_family))
+    kind = type(started(model, model.seed))
     for name, dialect in DIALECTS.items():
         possible = name != model.dialect and model.seed in dialect.seeds and model.seed != dialect.no_seed
-        if possible and type(dialect.start(model.seed, model.rand_family)) is kind:
+        if possible and type(dialect.start(model.seed, model.build.rand)) is kind:
             sentence = f"The device follows {name}: {dialect.summary}."
             yield Hypothesis(Aspect.DIALECT, "dialect", sentence, model_with(dialect=name), f'dialect = "{name}"')
 
 
 def _starts(model: Description) -> Iterator[Hypothesis]:
-    start = dialect_named(model.dialect).start(model.seed, model.rand_family)
+    start = started(model, model.seed)
     if not isinstance(start, Xorshift32):
         return
     if model.seed == 0:
@@ -295,4 +295,4 @@ def _counted(model: Description, i: int) -> BitGenerator:
     """Return the generator seeded with seed + i; the largest seed is followed by the smallest."""
     dialect = dialect_named(model.dialect)
     seed = model.seed + i
-    return dialect.seeded(seed if seed in dialect.seeds else seed - dialect.seeds.stop + dialect.seeds.start)
+    return started(model, seed if seed in dialect.seeds else seed - dialect.seeds.stop + dialect.seeds.start)

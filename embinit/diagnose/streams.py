@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift32
-from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
+from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, started
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import dialect_named
 from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform
@@ -149,15 +149,15 @@ def _named(start: Xorshift32, account: Account, origin: BitGenerator) -> Iterato
         yield (_moved(words, account, origin),)
         return
     model = account.model
-    seeds, states = ordinary_seeds(model.dialect, model.seed), _states(model.dialect, model.seed)
+    seeds, states = ordinary_seeds(model.dialect, model.seed), _states(model)
     if start.state in states:
         seed = states[start.state]
         yield (_seed(model, seed, seeds[seed]),)
         return
-    reached = _reached(model.dialect, model.seed, start.state)
+    reached = _reached(model, start.state)
     if reached is not None:
         seed, words = reached
-        yield _seed(model, seed, seeds[seed]), _moved(words, account, dialect_named(model.dialect).seeded(seed))
+        yield _seed(model, seed, seeds[seed]), _moved(words, account, started(model, seed))
     yield (seeded(start.state, "seed", f"The device starts from the state {start.state:#010x}.", FREE_SEED),)
 
 
@@ -171,12 +171,11 @@ def _distance(origin: int, state: int) -> int:
     return -int(behind[0]) - 1 if behind.size else 0
 
 
-@cache
-def _reached(dialect: str, seed: int, state: int) -> tuple[int, int] | None:
+def _reached(model: Description, state: int) -> tuple[int, int] | None:
     """Return a seed that something speaks for, and after how many words its stream reaches a state."""
-    for other, why in ordinary_seeds(dialect, seed).items():
+    for other, why in ordinary_seeds(model.dialect, model.seed).items():
         if why:
-            found = np.flatnonzero(dialect_named(dialect).seeded(other).random_raw(SCANNED_FORWARD) == state)
+            found = np.flatnonzero(started(model, other).random_raw(SCANNED_FORWARD) == state)
             if found.size:
                 return other, int(found[0]) + 1
     return None
@@ -232,11 +231,9 @@ def ordinary_seeds(dialect: str, seed: int) -> dict[int, str]:
     return {n: why for n, why in likely.items() if n in known.seeds and n not in (seed, known.no_seed)}
 
 
-@cache
-def _states(dialect: str, seed: int) -> dict[int, int]:
+def _states(model: Description) -> dict[int, int]:
     """Return the ordinary seed, the best reason first, of each start state."""
-    start = dialect_named(dialect).seeded
-    return {start(other).state: other for other in reversed(ordinary_seeds(dialect, seed))}
+    return {started(model, other).state: other for other in reversed(ordinary_seeds(model.dialect, model.seed))}
 
 
 # Values looked for in streams
@@ -256,7 +253,7 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
                 yield (_moved(words, account, place.origin),)
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
         if thorough or why:
-            other = dialect_named(account.model.dialect).seeded(seed).jumped(place.words)
+            other = started(account.model, seed).jumped(place.words)
             if _windows(account.drawn(other, row, sample.size), sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
 

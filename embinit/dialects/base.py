@@ -23,6 +23,7 @@ from embinit.initializers import (
 )
 from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
+from embinit.targets import Build
 
 #: Initializers that only some dialects have, and what to write in the others.
 INSTEAD = {
@@ -88,6 +89,10 @@ class Dialect:
         bitgen = RANDS[rand](seed) if self.rand else self.seeded(seed)
         self.check_words(bitgen)
         return bitgen
+
+    def distribution_on(self, build: Build, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
+        """Return what a device of that build draws for an initializer of a tensor with these fans."""
+        return self.sampler.bound(self.distribution(initializer, fan_in, fan_out), build)
 
     def check_multiply_add(self, multiply_add: str) -> None:
         """Raise EmbinitError unless the dialect's values can be computed on a build with that multiply-add."""

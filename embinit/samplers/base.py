@@ -25,19 +25,11 @@ class Source(Protocol):
 
     @property
     def build(self) -> Build:
-        """What of the device build decides bits."""
+        """What of the device's build decides bits."""
 
     @property
     def bitgen(self) -> BitGenerator:
         """The generator, which every draw moves."""
-
-    @property
-    def multiply_add(self) -> str:
-        """What the device makes of a multiply-add, such as "separate" or "fused"."""
-
-    @property
-    def libm(self) -> str:
-        """The class of the device's logf and cosf."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,7 @@ class Sampler(ABC):
         """Fill a one-dimensional array and return the number of words drawn."""
 
     @abstractmethod
-    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:
         """Return the C that fills n elements with the same bits on a build of that multiply-add and libm class."""
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:

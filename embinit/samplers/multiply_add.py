@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.initializers import Constant, Distribution, Normal, Uniform
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
-from embinit.targets import LIBMS
+from embinit.targets import LIBMS, Build
 
 SHIFT = 8
 
@@ -38,7 +38,7 @@ class MultiplyAdd(Sampler):
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
         kind, words = source.bitgen.stream
-        fused = source.multiply_add == "fused"
+        fused = source.build.multiply_add == "fused"
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
@@ -51,14 +51,14 @@ class MultiplyAdd(Sampler):
             case Normal(mean, stddev):
                 from embinit._kernels.normal import box_muller_cosine
 
-                libm = LIBMS.index(source.libm)
+                libm = LIBMS.index(source.build.libm)
                 parameters = SHIFT, libm, self.deviation_first, fused, float(mean), float(stddev)
                 return box_muller_cosine(kind, words, *parameters, out)
         raise _unknown(distribution)
 
-    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
         """Return embinit_constant, embinit_uniform or embinit_normal with their rules."""
-        fused, libm = f"EMBINIT_{multiply_add.upper()}", libm.replace("-", "_")
+        fused, libm = f"EMBINIT_{build.multiply_add.upper()}", build.libm.replace("-", "_")
         match distribution:
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))

@@ -20,6 +20,7 @@ from embinit.initializers import (
     Uniform,
 )
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.targets import Build
 
 #: normal_ computes this many elements at a time from single precision uniforms; fewer take double precision ones.
 LARGE = 16
@@ -96,7 +97,7 @@ class Torch(Sampler):
                 return drawn
         raise _unknown(distribution)
 
-    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant or one of the embinit_torch functions."""
         header = "embinit_mt19937.h"
         match distribution:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.initializers import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.targets import Build
 
 #: Offsets beyond this would not leave room for the code in an int32.
 MAX_OFFSET = 2**31 - 2**27
@@ -48,7 +49,7 @@ class ScaledInteger(Sampler):
         scaled.scaled(kind, words, code[type(distribution)], offset, float(scale), out)
         return out.size
 
-    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002 (no build matters)
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant, embinit_broadcast or one of the embinit_scaled functions."""
         if isinstance(distribution, Constant):
             return CDraw("embinit_constant", bits_of(distribution.value))

@@ -16,12 +16,17 @@ RANDS: tuple[Rand, ...] = get_args(Rand)
 
 @dataclass(frozen=True)
 class Build:
-    """What of a device build decides bits: its target, multiply-add, libm and rand()."""
+    """What of a device's build decides bits: its target, and what it makes of a multiply-add, libm and rand()."""
 
     target: str
     multiply_add: str
     libm: str
     rand: str
+
+    def __post_init__(self) -> None:
+        check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
+        check_known("libm", self.libm, LIBMS)
+        check_known("rand", self.rand, RANDS)
 
     @property
     def fuses_double(self) -> bool:
@@ -68,3 +73,14 @@ def target_named(name: str) -> Target:
     """
     check_known("target", name, TARGETS)
     return TARGETS[name]
+
+
+def build_of(target: str, multiply_add: str | None = None, libm: str | None = None, rand: str | None = None) -> Build:
+    """Return the build of a target, or one that differs from it in what is given.
+
+    >>> build_of("cortex-m4f", multiply_add="separate")
+    Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib')
+    """
+    known = target_named(target)
+    given = {"multiply_add": multiply_add, "libm": libm, "rand": rand}
+    return Build(target, **{key: getattr(known, key) if value is None else value for key, value in given.items()})

@@ -200,8 +200,8 @@ def test_rand_is_the_targets_unless_the_model_says_so(declared):
     for target, rand in (("host", None), ("cortex-m4f", None), ("host", "musl"), ("host", "avr"), ("host", "picolibc")):
         model = Model("m", [FC], seed=42, dialect="own", target=target, rand=rand)
         firsts[target, rand] = model.init()["fc.weight"][0, 0]
-        assert model.rand_family in str(model.plan())
-        assert model.as_json()["rand"] == model.rand_family
+        assert model.build.rand in str(model.plan())
+        assert model.as_json()["rand"] == model.build.rand
     expected = {
         ("host", None): embinit.GlibcRand, ("cortex-m4f", None): embinit.NewlibRand, ("host", "musl"): embinit.MuslRand,
         ("host", "avr"): embinit.AvrRand, ("host", "picolibc"): embinit.NewlibRand,

@@ -169,7 +169,7 @@ class DeclaredSampler(Sampler):
         where = Where(self._description.source) / "normal"
         return _Normals(source, normal, rounding, given, where).fill(out)
 
-    def c_draw(self, distribution: Distribution, n: int, multiply_add: str, libm: str) -> CDraw:  # noqa: ARG002
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002
         """Refuse: expressions are C of their own, which codegen writes."""
         raise EmbinitError(f"{distribution} has no function of the C library")
 
