@@ -87,14 +87,12 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
     dialect = dialect_named(model.dialect)
-    return Generator.seeded(seed, dialect, model.target, model.multiply_add, model.libm, model.rand)
+    return Generator.of(dialect.start(seed, model.build.rand), dialect, model.build, seed)
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that draws on from a bit generator."""
-    generator = Generator(bitgen, model.dialect, model.target, model.multiply_add, model.libm, model.rand)
-    generator.seed = model.seed
-    return generator
+    return Generator.of(bitgen, model.dialect, model.build, model.seed)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:

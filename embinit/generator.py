@@ -20,7 +20,7 @@ from embinit.initializers import (
     Normal,
     Uniform,
 )
-from embinit.targets import build_of
+from embinit.targets import Build, build_of
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
 PARALLEL, WAVE = 2**21, 2**20
@@ -51,9 +51,11 @@ class Generator:
         libm: str | None = None,
         rand: str | None = None,
     ) -> None:
+        self._start(bitgen, dialect, build_of(target, multiply_add, libm, rand))
+
+    def _start(self, bitgen: BitGenerator, dialect: str | Dialect, build: Build) -> None:
         self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
-        self.build = build_of(target, multiply_add, libm, rand)
-        self.dialect = dialect_named(dialect)
+        self.build, self.dialect = build, dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
         self.dialect.check_multiply_add(self.build.multiply_add)
         self.drawn = 0
@@ -85,8 +87,14 @@ class Generator:
         """
         conventions = dialect_named(dialect)
         conventions.check_seed(seed)
-        bitgen = conventions.start(seed, build_of(target, multiply_add, libm, rand).rand)
-        generator = cls(bitgen, conventions, target, multiply_add, libm, rand)
+        build = build_of(target, multiply_add, libm, rand)
+        return cls.of(conventions.start(seed, build.rand), conventions, build, seed)
+
+    @classmethod
+    def of(cls, bitgen: BitGenerator, dialect: str | Dialect, build: Build, seed: int | None = None) -> Self:
+        """Return a generator that draws for a build; seed: what its program was seeded with, if it was."""
+        generator = cls.__new__(cls)
+        generator._start(bitgen, dialect, build)
         generator.seed = seed
         return generator
 

@@ -90,6 +90,8 @@ class Description:
     memory_limit: int = DEFAULT_MEMORY_LIMIT
     #: Whether the seed was picked by the operating system, because the one given asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
+    #: What of the device's build decides bits: the target's, as far as the model does not say otherwise.
+    build: Build = field(init=False, repr=False, compare=False)
     tensors: tuple[Tensor, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -99,6 +101,7 @@ class Description:
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
+        object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand))
         dialect.check_multiply_add(self.build.multiply_add)
         dialect.start(self.seed, self.build.rand)
         self._check_memory_limit()
@@ -119,11 +122,6 @@ class Description:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
         object.__setattr__(self, "tensors", self._checked_tensors())
-
-    @property
-    def build(self) -> Build:
-        """What of the device's build decides bits: the target's, as far as the model does not say otherwise."""
-        return build_of(self.target, self.multiply_add, self.libm, self.rand)
 
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values."""
