@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
 from embinit.dialects import dialect_named
+from embinit.distributions import Constant, Declared, Uniform
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, Quantized, format_named
-from embinit.initializers import Constant, Declared, Uniform
 from embinit.plan import Action, Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION

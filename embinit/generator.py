@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Outside
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import Dialect, dialect_named
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError, NoWordsError, shown
-from embinit.initializers import (
-    Broadcast,
-    Constant,
-    Distribution,
-    Initializer,
-    Normal,
-    Uniform,
-)
+from embinit.initializers import Initializer
 from embinit.targets import Build, build_of
 
 #: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.

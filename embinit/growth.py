@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.dialects import Dialect, dialect_named
+from embinit.distributions import Constant, Distribution, Normal, Sparse, TruncNormal, Uniform, check_finite
 from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.fill import fill
 from embinit.generator import Generator
-from embinit.initializers import Constant, Distribution, Initializer, Normal, Sparse, TruncNormal, Uniform, check_finite
+from embinit.initializers import Initializer
 from embinit.layers import Layer, Norm, Stored, Weighted, check_size
 from embinit.model import Description
 from embinit.plan import plan

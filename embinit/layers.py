@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from embinit.distributions import MAX_SIZE, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
-from embinit.initializers import MAX_SIZE, Distribution, Initializer, constant, frozen
+from embinit.initializers import Initializer, constant
 
 #: NumPy before 2.0 has no array of more.
 MAX_AXES = 32

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, naming, parameters_of
+from embinit.distributions import Distribution
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
-from embinit.initializers import Distribution
 from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes
 from embinit.targets import Build, build_of

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bundle import Array, Bundle, Entry
-from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform
+from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.verify import Comparison, Report, element_bits, ulp_distance
 
 #: Charts are drawn as wide as a phone shows them, so that their letters keep their size there.

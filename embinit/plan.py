@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from embinit.dialects import dialect_named
-from embinit.initializers import Declared, Distribution
+from embinit.distributions import Declared, Distribution
 from embinit.model import Description, Tensor
 from embinit.text import table
 

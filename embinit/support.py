@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embinit.initializers import (
+from embinit.distributions import (
     FLOAT32_MAX,
     Broadcast,
     Constant,

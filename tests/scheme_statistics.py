@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from embinit.initializers import Initializer, Normal, Uniform, VarianceScaling
+from embinit.distributions import Normal, Uniform
+from embinit.initializers import Initializer, VarianceScaling
 
 #: Enough for 2 percent in a bound or deviation to fail every statistic.
 N = 2**20

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import event, given, settings
 
 import embinit
-from embinit import Conv1d, EmbinitError, LayerNorm, Linear, Model, initializers
+from embinit import Conv1d, EmbinitError, LayerNorm, Linear, Model, distributions, initializers
 from embinit.bundle import gather
 from embinit.export import render
 from embinit.fill import fill, generator_of
@@ -144,7 +144,7 @@ def test_what_only_the_drawn_values_decide_is_refused_at_the_store_by_layer_and_
 
 
 def test_a_base_is_held_as_it_is():
-    base = initializers.Broadcast([1.0, 1.0 + 2.0**-23])
+    base = distributions.Broadcast([1.0, 1.0 + 2.0**-23])
     keys = {"in_features": 3, "out_features": 2, "weight_init": base, "bias": False}
     with pytest.raises(EmbinitError, match="layer 'fc': weight: asym16 needs a zero point"):
         Model("m", [Linear(name="fc", weight_format="asym16", **keys)], seed=1, dialect="gomlx")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from test_device import HARNESS, example, firmware, glue
 
 import embinit
+import embinit.distributions
 from embinit import EmbinitError, LayerNorm, Linear, codegen, device
 from embinit.bundle import gather
 from embinit.formats import ROUNDINGS, format_named
@@ -140,7 +141,7 @@ def test_other_generators_and_distributions(dialect):
     ("dialect", "scheme"),
     [
         ("torch", embinit.initializers.kaiming_normal()),
-        ("gomlx", embinit.initializers.Broadcast([1.0, 2.0, 3.0, 4.0])),
+        ("gomlx", embinit.distributions.Broadcast([1.0, 2.0, 3.0, 4.0])),
     ],
 )
 def test_values_that_depend_on_their_place_keep_float32(dialect, scheme):

@@ -5,7 +5,7 @@ import pytest
 
 from embinit import Generator
 from embinit.dialects import DIALECTS
-from embinit.initializers import (
+from embinit.distributions import (
     Broadcast,
     Constant,
     Dirac,

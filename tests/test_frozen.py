@@ -9,7 +9,8 @@ import pytest
 import embinit
 from embinit import Conv1d, Conv2d, Conv3d, ConvTranspose2d, EmbinitError, LayerNorm, Linear, Model
 from embinit.dialects import DIALECTS
-from embinit.initializers import BY_NAME, Broadcast, Dirac, Eye, PaddedNormal, Sparse, VarianceScaling
+from embinit.distributions import Broadcast, Dirac, Eye, PaddedNormal, Sparse
+from embinit.initializers import BY_NAME, VarianceScaling
 
 CHANNELS = {"in_channels": 2, "out_channels": 4}
 #: What builds something from a list -> two lists, of which the first is also given as a tuple and an array.

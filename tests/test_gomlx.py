@@ -12,7 +12,7 @@ from embinit import Conv1d, ConvTranspose1d, EmbinitError, Generator, Linear, Mo
 from embinit.__main__ import main
 from embinit.bundle import gather
 from embinit.dialects import gomlx, kaun
-from embinit.initializers import Broadcast, Constant
+from embinit.distributions import Broadcast, Constant
 from embinit.verify import verify
 
 MATRIX = (512, 2048)  # fans 512 and 2048

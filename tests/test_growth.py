@@ -16,6 +16,7 @@ import embinit
 from embinit import Conv1d, ConvTranspose1d, EmbinitError, Generator, GroupNorm, LayerNorm, Linear, Model, Xorshift32
 from embinit.bundle import gather
 from embinit.dialects import dialect_named
+from embinit.distributions import Constant, Normal, Uniform
 from embinit.growth import (
     INITIALIZERS,
     STRATEGIES,
@@ -27,7 +28,6 @@ from embinit.growth import (
     spread,
     variance,
 )
-from embinit.initializers import Constant, Normal, Uniform
 from embinit.layers import DrawFree
 from embinit.targets import LIBMS
 

@@ -30,6 +30,7 @@ FLOORS = [
     {"formats"},
     {"support"},
     {"initializers"},
+    {"distributions"},
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
     {"clib", "files", "identifiers", "readback", "text", "threads"},

@@ -22,7 +22,8 @@ from embinit import (
 )
 from embinit.bundle import gather
 from embinit.dialects import kaun
-from embinit.initializers import Constant, VarianceScaling
+from embinit.distributions import Constant
+from embinit.initializers import VarianceScaling
 from embinit.verify import verify
 
 MODES = ("fan_in", "fan_out", "fan_avg")

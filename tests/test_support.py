@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from embinit import EmbinitError, Generator
 from embinit.dialects import DIALECTS
-from embinit.initializers import (
+from embinit.distributions import (
     FLOAT32_MAX,
     Broadcast,
     Constant,

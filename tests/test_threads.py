@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, generator, threads
-from embinit.initializers import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
+from embinit.distributions import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
 from embinit.threads import GRAIN
 
 N = 5 * GRAIN + 77

@@ -15,7 +15,8 @@ from embinit import EmbinitError, initializers
 from embinit._kernels import pytorch as kernels
 from embinit.bitgen.mt19937 import MT19937
 from embinit.dialects.pytorch import TORCH, rules
-from embinit.initializers import Constant, Dirac, Eye, Normal, TruncNormal, Uniform, VarianceScaling
+from embinit.distributions import Constant, Dirac, Eye, Normal, TruncNormal, Uniform
+from embinit.initializers import VarianceScaling
 from embinit.samplers.pytorch import Torch, sparse_zeros, truncation
 
 import reference

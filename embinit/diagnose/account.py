@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
+from embinit.distributions import Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose
 from embinit.formats import Quantized, format_named
 from embinit.formats.affine import Symmetric
 from embinit.formats.qformat import QFormat
 from embinit.generator import Generator
-from embinit.initializers import Initializer, Normal, TruncatedNormal, Uniform
+from embinit.initializers import Initializer
 from embinit.model import Description
 from embinit.plan import Action, Row, events, plan
 from embinit.store import Buffer

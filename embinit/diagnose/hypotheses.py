@@ -20,8 +20,9 @@ from embinit.diagnose.hypothesis import (
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
 from embinit.dialects import DIALECTS, dialect_named
+from embinit.distributions import Constant
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Initializer, Mode, VarianceScaling
+from embinit.initializers import Initializer, Mode, VarianceScaling
 from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.targets import LIBMS

@@ -10,7 +10,8 @@ from embinit.diagnose.account import F32, Account, Image, Place, Run, draws
 from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.dialects import dialect_named
-from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform, VarianceScaling
+from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
+from embinit.initializers import VarianceScaling
 from embinit.model import Description
 from embinit.plan import Row
 

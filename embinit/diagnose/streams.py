@@ -16,7 +16,7 @@ from embinit.bitgen import BitGenerator, Xorshift32
 from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, started
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import dialect_named
-from embinit.initializers import Distribution, Normal, TruncatedNormal, Uniform
+from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.model import Description
 from embinit.plan import Row
 

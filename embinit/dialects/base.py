@@ -7,20 +7,10 @@ from inspect import signature
 from typing import Any, ClassVar
 
 from embinit.bitgen import RANDS, BitGenerator
+from embinit.distributions import Broadcast, Dirac, Distribution, Eye, Shaped, Sparse, TruncNormal
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
-from embinit.initializers import (
-    BY_NAME,
-    Broadcast,
-    Dirac,
-    Distribution,
-    Eye,
-    Initializer,
-    Shaped,
-    Sparse,
-    TruncNormal,
-    VarianceScaling,
-)
+from embinit.initializers import BY_NAME, Initializer, VarianceScaling
 from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
 from embinit.targets import Build

@@ -6,20 +6,9 @@ from typing import Any
 
 from embinit.dialects.kaun import AXES, LAYOUTS, fans_by_axes
 from embinit.dialects.portable import PORTABLE
+from embinit.distributions import Broadcast, Constant, Normal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import (
-    Broadcast,
-    Constant,
-    Initializer,
-    Normal,
-    Uniform,
-    VarianceScaling,
-    constant,
-    normal,
-    ones,
-    uniform,
-    zeros,
-)
+from embinit.initializers import Initializer, VarianceScaling, constant, normal, ones, uniform, zeros
 
 
 def random_uniform(min: float, max: float) -> Initializer:  # noqa: A002 (GoMLX's words)

@@ -4,20 +4,9 @@ import math
 from dataclasses import replace
 
 from embinit.dialects.portable import PORTABLE
+from embinit.distributions import Constant, Normal, Uniform, check_finite
 from embinit.errors import EmbinitError, shown
-from embinit.initializers import (
-    Constant,
-    DistributionName,
-    Initializer,
-    Mode,
-    Normal,
-    Uniform,
-    VarianceScaling,
-    check_finite,
-    constant,
-    ones,
-    zeros,
-)
+from embinit.initializers import DistributionName, Initializer, Mode, VarianceScaling, constant, ones, zeros
 
 #: Channels last: the transpose of PyTorch's layouts.
 LAYOUTS = {

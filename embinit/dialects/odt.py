@@ -8,8 +8,9 @@ import numpy as np
 
 from embinit.bitgen import Xorshift32
 from embinit.dialects.base import Dialect
+from embinit.distributions import Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Initializer, Normal, Uniform, VarianceScaling
+from embinit.initializers import Initializer, VarianceScaling
 from embinit.samplers import MultiplyAdd
 
 f32 = np.float32

@@ -7,18 +7,9 @@ import numpy as np
 from embinit.bitgen import Pcg32
 from embinit.dialects.base import Dialect
 from embinit.dialects.odt import LAYOUTS, fans
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import (
-    TRUNCATED_STDDEV,
-    Broadcast,
-    Constant,
-    Distribution,
-    Initializer,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-    VarianceScaling,
-)
+from embinit.initializers import TRUNCATED_STDDEV, Initializer, VarianceScaling
 from embinit.samplers import ScaledInteger
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from embinit.dialects.portable import PORTABLE
+from embinit.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError, shown
 from embinit.formats import format_named
 from embinit.formats.qformat import QFormat
 from embinit.formats.storage import Storage
-from embinit.initializers import Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.samplers.codes import Codes, ConstantCode, InCodes, NormalCodes, UniformCodes
 
 #: A product of 51 bits, shifted so far, is 0 after rounding, and stays 0 beyond.

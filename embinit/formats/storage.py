@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embinit.distributions import Broadcast, Distribution
 from embinit.errors import check_known
 from embinit.formats import Groups, Quantized, format_named
 from embinit.formats.rounding import ROUNDINGS, Rounding
-from embinit.initializers import Broadcast, Distribution
 from embinit.support import support
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
+from embinit.distributions import Distribution, Shaped
 from embinit.errors import EmbinitError, listed
-from embinit.initializers import Distribution, Shaped
 from embinit.targets import Build
 
 

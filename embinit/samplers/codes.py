@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import Stream
+from embinit.distributions import Distribution
 from embinit.errors import EmbinitError
-from embinit.initializers import Distribution
 from embinit.samplers.base import Source
 from embinit.samplers.scaled_integer import ScaledInteger
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.distributions import Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import Constant, Distribution, Normal, Uniform
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import LIBMS, Build
 

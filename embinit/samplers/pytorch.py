@@ -7,18 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.distributions import Constant, Dirac, Distribution, Eye, Normal, PaddedNormal, Sparse, TruncNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import (
-    Constant,
-    Dirac,
-    Distribution,
-    Eye,
-    Normal,
-    PaddedNormal,
-    Sparse,
-    TruncNormal,
-    Uniform,
-)
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import Build
 

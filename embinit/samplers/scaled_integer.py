@@ -6,8 +6,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.initializers import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import Build
 

@@ -1,7 +1,6 @@
 """The table of device builds whose arithmetic was measured."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, get_args
 
 from embinit.errors import check_known

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.distributions import Constant, Uniform
 from embinit.errors import EmbinitError, check_known
 from embinit.fill import Values, fill, generator_of
-from embinit.initializers import Constant, Uniform
 from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.text import table

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Transformer, TransformerEncoder
+from embinit.distributions import Constant
 from embinit.errors import EmbinitError, listed
 from embinit.identifiers import MAX_LENGTH, check_identifier
-from embinit.initializers import Constant
 from embinit.layers import WITH_PARAMETERS, Parameter, Stored, Weighted
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Transformer
+from embinit.distributions import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.errors import listed
-from embinit.initializers import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.layers import Parameter
 from embinit.torch.modules import Found, Problem, is_drawn, is_pytorchs, writes
 

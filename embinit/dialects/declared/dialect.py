@@ -15,9 +15,10 @@ from embinit.dialects.declared.description import Description, LayerRule, Where
 from embinit.dialects.declared.recipe import UINT32
 from embinit.dialects.declared.sampler import DeclaredSampler, Wanted
 from embinit.dialects.declared.stream import Source
+from embinit.distributions import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.errors import EmbinitError, listed
 from embinit.expressions import Arithmetic, Input, Program, define
-from embinit.initializers import BY_NAME, Constant, Distribution, Initializer, Named, Normal, Uniform, check_finite
+from embinit.initializers import BY_NAME, Initializer, Named
 from embinit.layers import Convolution, Layer, Norm, Order, Parameter, Stored, Weighted
 
 #: The RAND_MAX for which a file's expressions are checked when it is read: that of most C libraries.

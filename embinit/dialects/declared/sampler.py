@@ -12,10 +12,10 @@ from embinit.bitgen import BitGenerator
 from embinit.dialects.declared.description import Description, Where
 from embinit.dialects.declared.recipe import Drawn, Kitchen, NormalRecipe, Recipe
 from embinit.dialects.declared.stream import Source as Generators
+from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
 from embinit.expressions import Arithmetic, Bound, Program
 from embinit.expressions.loops import Loop, loop_of
-from embinit.initializers import Constant, Declared, Distribution
 from embinit.samplers.base import CDraw, Sampler, Source
 from embinit.targets import MULTIPLY_ADDS, Build
 

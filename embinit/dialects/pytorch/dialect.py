@@ -13,7 +13,7 @@ from embinit.dialects.pytorch.rules import (
     seeded,
     shape_fans,
 )
-from embinit.initializers import Dirac, Eye, Sparse, TruncNormal
+from embinit.distributions import Dirac, Eye, Sparse, TruncNormal
 from embinit.samplers import Torch
 
 TORCH = Dialect(

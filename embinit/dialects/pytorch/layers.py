@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from embinit.dialects.pytorch.dialect import TORCH
 from embinit.dialects.pytorch.rules import LAYERS, distribution, inverse_root, shape_fans
+from embinit.distributions import Distribution, check_finite
 from embinit.errors import EmbinitError
-from embinit.initializers import Distribution, Initializer, check_finite, constant, xavier_normal, xavier_uniform
+from embinit.initializers import Initializer, constant, xavier_normal, xavier_uniform
 from embinit.layers import (
     DRAW_FREE,
     WITH_PARAMETERS,

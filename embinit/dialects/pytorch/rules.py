@@ -9,22 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from embinit.bitgen.mt19937 import MT19937
-from embinit.errors import EmbinitError, check_known, shown
-from embinit.initializers import (
-    BY_NAME,
+from embinit.distributions import (
     FLOAT32_MAX,
     Constant,
     Distribution,
-    Initializer,
-    Mode,
     Normal,
     PaddedNormal,
     Shaped,
     TruncNormal,
     Uniform,
-    VarianceScaling,
     check_finite,
 )
+from embinit.errors import EmbinitError, check_known, shown
+from embinit.initializers import BY_NAME, Initializer, Mode, VarianceScaling
 from embinit.layers import LSTM, Cell, Conv1d, Conv2d, Conv3d, Embedding, Layer, Parameter, Recurrent
 from embinit.samplers.pytorch import truncation
 
