@@ -9,11 +9,11 @@ import pytest
 
 import embinit
 from embinit.bitgen.xorshift import TYPES
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 from embinit.targets.zig_unicorn import EMULATIONS
 
-from answers import assert_equal, on_core, on_host
-from compilers import HOST_COMPILERS, WARNINGS
+from support.answers import assert_equal, on_core, on_host
+from support.compilers import HOST_COMPILERS, WARNINGS
 
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native"]}
 NARROW = [
