@@ -10,19 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import test_formats_c
-import test_growth
-import test_libm
-import test_mt19937_c
-import test_twins
-from test_device import example
 
 from embinit import codegen
 from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, SOURCES
 
-from support import answers
+from support import answers, libm
 from support.compilers import HOST_COMPILERS, WARNINGS
+from support.firmware import example
+from support.requests import formats, growth, mt19937
+from support.requests import twins as twin
 
 #: gcc regroups at -O0 too, while it reads; a test of that is enough.
 FLAGS = {
@@ -73,21 +70,21 @@ def agree(requests, harness, units, compiler, flags, folder):
 @compilers
 def test_logarithms_and_cosines_of_all_classes(compiler, flags, tmp_path):
     """One unit of all the C, so that the compiler sees into every multiply-add."""
-    (tmp_path / "main.c").write_text(test_libm.PROGRAM)
+    (tmp_path / "main.c").write_text(libm.PROGRAM)
     program = built(compiler, FLAGS[flags], [tmp_path / "main.c"], tmp_path)
-    for function, libm in test_libm.FUNCTIONS:
-        assert test_libm.first_difference(program, function, libm, 2**18, 63) is None
+    for function, of in libm.FUNCTIONS:
+        assert libm.first_difference(program, function, of, 2**18, 63) is None
 
 
 @builds
 @compilers
 def test_the_fills_of_pytorch(compiler, flags, tmp_path):
-    (tmp_path / "main.c").write_text(test_mt19937_c.PROGRAM + test_mt19937_c.ON_HOST)
-    program = built(compiler, FLAGS[flags], [tmp_path / "main.c", *test_mt19937_c.UNITS], tmp_path)
-    asked = list(test_mt19937_c.requests())
+    (tmp_path / "main.c").write_text(mt19937.PROGRAM + mt19937.ON_HOST)
+    program = built(compiler, FLAGS[flags], [tmp_path / "main.c", *mt19937.UNITS], tmp_path)
+    asked = list(mt19937.requests())
     stdin = b"".join(np.array([len(request), *request], np.uint32).tobytes() for request, _ in asked)
     words = subprocess.run([program], input=stdin, capture_output=True, check=True).stdout
-    expected = [[len(answer), *answer, test_mt19937_c.UNTOUCHED] for _, answer in asked]
+    expected = [[len(answer), *answer, mt19937.UNTOUCHED] for _, answer in asked]
 
     assert words == b"".join(np.array(answer, np.uint32).tobytes() for answer in expected)
 
@@ -98,12 +95,12 @@ def test_the_fills_of_pytorch(compiler, flags, tmp_path):
 @pytest.fixture(scope="module")
 def twins():
     chance = random.Random(5)
-    multiply_adds = [*test_twins.multiply_add_requests(chance), *test_twins.special_multiply_add_requests()]
+    multiply_adds = [*twin.multiply_add_requests(chance), *twin.special_multiply_add_requests()]
     made = [
         *((asked, answer) for asked, answer in multiply_adds if finite([*asked, *answer])),
-        *test_twins.distribution_requests(chance),
-        *test_twins.normal_requests(chance),
-        *test_twins.scaled_requests(chance),
+        *twin.distribution_requests(chance),
+        *twin.normal_requests(chance),
+        *twin.scaled_requests(chance),
     ]
     assert len(made) > 5000
     return made
@@ -112,7 +109,7 @@ def twins():
 @pytest.fixture(scope="module")
 def stored():
     chance = random.Random(5)
-    encoded = test_formats_c.encode_requests(chance, 600)
+    encoded = formats.encode_requests(chance, 600)
     made = [(asked, answer) for asked, answer in encoded if finite([*asked[10:], *answer[3:]]) and answer[0]]
     assert len(made) > 400
     return made
@@ -121,21 +118,21 @@ def stored():
 @builds
 @compilers
 def test_distributions(compiler, flags, twins, tmp_path):
-    agree(twins, "twins", test_twins.UNITS, compiler, flags, tmp_path)
+    agree(twins, "twins", twin.UNITS, compiler, flags, tmp_path)
 
 
 @builds
 @compilers
 def test_formats(compiler, flags, stored, tmp_path):
-    agree(stored, "formats", test_formats_c.UNITS, compiler, flags, tmp_path)
+    agree(stored, "formats", formats.UNITS, compiler, flags, tmp_path)
 
 
 @builds
 @compilers
 def test_growth_steps(compiler, flags, tmp_path):
     chance = random.Random(5)
-    made = [*test_growth.variance_requests(chance), *test_growth.growth_requests(chance)]
-    agree(made, "growth", test_growth.UNITS, compiler, flags, tmp_path)
+    made = [*growth.variance_requests(chance), *growth.growth_requests(chance)]
+    agree(made, "growth", growth.UNITS, compiler, flags, tmp_path)
 
 
 # ---- Whole models ----

@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from test_device import firmware
 
 import embinit
 from embinit import ConvTranspose1d, EmbinitError, codegen
@@ -20,6 +19,7 @@ from embinit.store import encode
 from embinit.verify import verify
 
 from support.compilers import HOST_COMPILERS, compile_program
+from support.firmware import firmware
 
 SIZES = [(4, 6, 3, 2), (6, 6, 2, 6), (6, 4, 1, 2), (9, 3, 5, 3), (8, 12, 2, 4)]
 DIALECTS = ("odt", "portable", "torch", "kaun")

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 
 import pytest
-from test_device import example
 
 import embinit
 from embinit import Linear, codegen
@@ -13,6 +12,7 @@ from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, SELFTEST, SOURCES
 
 from support.compilers import WARNINGS
+from support.firmware import example
 
 pytestmark = pytest.mark.skipif(not shutil.which("avr-gcc"), reason="needs avr-gcc")
 needs_simavr = pytest.mark.skipif(not shutil.which("simavr"), reason="needs simavr")

@@ -10,7 +10,6 @@ import pytest
 from elftools.elf.elffile import ELFFile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_device import HARNESS, example, firmware, glue
 
 import embinit
 from embinit import EmbinitError, LayerNorm, Linear, codegen, device
@@ -21,6 +20,7 @@ from embinit.verify import verify
 
 from support import strategies
 from support.compilers import HOST_COMPILERS, compile_program
+from support.firmware import HARNESS, example, firmware, glue
 
 EXAMPLES = ("quantized", "integer_only")
 CORES = ("cortex-m0", "cortex-m4f")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_libm import values
 
 from embinit.clib import C_DIRECTORY
+
+from support.libm import values
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 BLOCK = 4096

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_libm import CLASSES, KERNELS
-from test_model import GOOD
 
 import embinit
 from embinit.__main__ import main
@@ -27,6 +25,8 @@ from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
 from support import reference
 from support.compilers import HOST_COMPILERS, WARNINGS, compile_program
+from support.libm import CLASSES, KERNELS
+from support.model_files import GOOD
 
 SOURCE = (C_DIRECTORY / "probe.c").read_text()
 needs_tools = pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason=f"needs {' and '.join(PACKAGES)}")

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from test_odt import layer_of
 
 import embinit
 from embinit import EmbinitError, LayerNorm, Linear
 from embinit.bundle import gather
 
 from support import recorded
+from support.odt_layers import layer_of
 
 ROUNDINGS = {"HALF_AWAY": "half_away", "SR_HALF_AWAY": "stochastic"}
 FORMATS = {"SYM": "sym{}", "ASYM": "asym{}", "SYM_INT32": "sym_int32/{}"}

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_torch_kernels import any_init, any_layer
 
 import embinit
 from embinit import EmbinitError, Generator, codegen, device
@@ -23,6 +22,7 @@ from embinit.samplers.pytorch import truncation
 from embinit.verify import verify
 
 from support import recorded
+from support.torch_calls import any_init, any_layer
 
 ROOT = Path(__file__).parents[2]
 SIZES = {

@@ -22,6 +22,7 @@ from embinit.store import Buffer, _outermost, encode
 
 from support import recorded, reference
 from support import reference_formats as oracle
+from support.requests.formats import LIMITS
 
 F32 = np.float32
 
@@ -291,19 +292,6 @@ def test_channels_are_the_oracles(name, shape, state, data):
     scales = buffer.scale.reshape([-1 if a == axis else 1 for a in range(array.ndim)])
     decoded = np.array(codes_of(buffer), F32).reshape(shape) * scales
     assert np.array_equal(decoded, buffer.decode())
-
-
-#: Where a grid is at its limits: the largest and the smallest exponents, a block that saturates, a zero point of -1.
-LIMITS = {
-    "bfp2e8": [[3e38, 1.0], [2.0**-126, 0], [2.0**-127, 0], [6e-39, 1e-39], [5.8e-39, 1e-45], [2.0**-149]],
-    "bfp8e8": [[3e38, -3e38], [1e-36, 1e-38], [1e-44]],
-    "bfp4e2": [[29.2, -33.0, 28.0, 1.0], [100.0, -100.0]],
-    "affine8": [[1.0, 2.0, 3.0], [-2.5, 0.0, 252.5], [-1.0, -2.0]],
-    "sym26": [[0.5, -1.0], [1.0, -0.5], [1.0, -1.0]],
-    "sym_int32/31": [[1.0, -0.3], [0.0, 0.0]],
-    "asym16": [[1e6, 1e6 + 0.0625], [-3e38, 3e38], [0.3, 0.3], [-0.0, 0.0]],
-    "int8": [[1e-45], [3.4e38, -3.4e38]],
-}
 
 
 @pytest.mark.parametrize("name", LIMITS)

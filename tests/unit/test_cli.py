@@ -8,29 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_model import BAD, GOOD
 
 import embinit
 from embinit.__main__ import main
 from embinit.clib import C_DIRECTORY, SELFTEST
 from embinit.plan import Plan
 
+from support.cli import assert_refused, run
+from support.model_files import BAD, GOOD
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-def run(*words, **options):
-    command = [sys.executable, "-m", "embinit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
-def assert_refused(done, *parts):
-    """Exit 2, nothing on standard output, and one line on standard error that has all parts."""
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1
-    assert "Traceback" not in done.stderr
-    for part in parts:
-        assert part in done.stderr
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cli import assert_refused, run
 
 import embinit
 from embinit import codegen, device
@@ -24,75 +22,28 @@ from embinit.export import npz
 from embinit.targets.zig_unicorn import EMULATIONS, RAM, Machine, build
 from embinit.verify import verify
 
-ROOT = Path(__file__).parents[2]
-BUNDLE = gather(
-    embinit.Model(
-        "tiny",
-        [
-            embinit.Conv1d(name="conv1", in_channels=3, out_channels=4, kernel_size=3),
-            embinit.Linear(name="fc", in_features=5, out_features=2),
-        ],
-        seed=42,
-        target="cortex-m4f",
-    ).plan()
+from support.cli import assert_refused, run
+from support.dumps import (
+    BUFFERS,
+    BUNDLE,
+    END,
+    FIRMWARE,
+    FLOATS,
+    LINK,
+    LOGS,
+    PLACES,
+    RAW,
+    WORDS,
+    dumped,
+    intel_hex,
+    link,
+    npy,
+    one_line,
+    ram,
+    record,
 )
-BUFFERS = {entry.row.name: entry.payload for entry in BUNDLE.entries}
-RAW = b"".join(BUFFERS.values())
-WORDS = [f"{word:08x}" for word in np.frombuffer(RAW, "<u4")]
-FLOATS = np.frombuffer(RAW, "<f4")
 
-
-def dumped(tmp_path, name, content, **how):
-    path = tmp_path / name
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_dump(path, BUNDLE, **how)
-
-
-def npy(array):
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
-def record(offset, kind, data):
-    body = bytes([len(data)]) + offset.to_bytes(2, "big") + bytes([kind]) + data
-    return f":{body.hex()}{-sum(body) & 255:02x}".upper() + "\n"
-
-
-END = record(0, 1, b"")
-
-
-def intel_hex(start, data, size=16):
-    """Write data as Intel HEX with linear addresses."""
-    lines = []
-    for at in range(0, len(data), size):
-        lines.append(record(0, 4, ((start + at) >> 16).to_bytes(2, "big")))
-        lines.append(record((start + at) & 0xFFFF, 0, data[at : at + size]))
-    return "".join(lines)
-
-
-def rows(form, per_line=4):
-    """Write the words of the dump, some to a line; form takes the address and the words joined by a blank."""
-    lines = (WORDS[at : at + per_line] for at in range(0, len(WORDS), per_line))
-    return "\n".join(form(RAM + 4 * per_line * i, " ".join(line)) for i, line in enumerate(lines)) + "\n"
-
-
-LOGS = {
-    "words alone": rows(lambda at, words: words),
-    "one a line": rows(lambda at, words: words, per_line=1),
-    "capitals and 0x": rows(lambda at, words: re.sub(r"(\w+)", r"0x\1", words.upper())),
-    "OpenOCD mdw": rows(lambda at, words: f"0x{at:08x}: {words} "),
-    "J-Link mem32": rows(lambda at, words: f"{at:08X} = {words.upper()}"),
-    "gdb x/4xw": rows(lambda at, words: f"0x{at:x} <conv1_weight+{at - RAM}>:\t" + words.replace(" ", "\t0x")),
-    "gdb x/1xw": rows(lambda at, words: f"0x{at:x} <conv1_weight+{at - RAM}>:\t0x{words}", per_line=1),
-    "a C array": "{\n" + rows(lambda at, words: "  0x" + words.replace(" ", ", 0x") + ",") + "};\n",
-    "xxd -e": rows(lambda at, words: f"{at:08x}: {words}  .=..: ..=.h...4.:"),
-    "an ASCII column between bars": rows(lambda at, words: f"{at:08x}: {words} |deadbeef|"),
-    "colours": rows(lambda at, words: f"\x1b[0;32mI (1234) app: {words}\x1b[0m"),
-    "time stamps and talk": "*** Booting Zephyr OS build v3.6.0 ***\r\n[00:00:00.012,000] <inf> app: 52 words\r\n"
-    + rows(lambda at, words: f"[00:00:01.{at & 0xFFFFFF:06d},000] <inf> app: {words}\r")
-    + "done.\r\n",
-}
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("form", LOGS)
@@ -205,66 +156,6 @@ def test_a_symbol_names_the_buffer_with_the_longest_identifier_that_it_ends_with
     assert list(read_dump(tmp_path / "d.bin", bundle, symbol="my_b_fc_weight")) == ["b_fc.weight"]
 
 
-FIRMWARE = r"""
-struct pair {{ float bias[4]; }};
-int first = 1;
-float conv1_weight[36] __attribute__((section(".at_a"))) = {{1}};
-float device_conv1_bias[4] __attribute__((section(".at_b"))) = {{1}};
-float tiny_fc_weight[10] __attribute__((section(".at_c"))) = {{1}};
-float fc_bias[2] __attribute__((section(".at_d"))) = {{1}};
-static float mine_fc_bias[2] __attribute__((used, section(".at_e"))) = {{1}};
-float short_conv1_weight[35] __attribute__((section(".at_f"))) = {{1}};
-const float flash_fc_bias[2] __attribute__((used)) = {{1, 2}};
-void (*const constructors[])(void) __attribute__((used, section(".init_array"))) = {{0}};
-{extra}
-int main(void) {{ return first; }}
-"""
-LINK = """
-MEMORY { FLASH (rx) : ORIGIN = 0x08000000, LENGTH = 64K RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 64K }
-SECTIONS
-{
-    .text : { *(.text .text.*) *(.rodata .rodata.*) } > FLASH
-    .init_array : { KEEP(*(.init_array)) } > FLASH
-    .data 0x20000008 : { KEEP(*(.data .data.*)) } > RAM AT > FLASH
-    .a 0x20000020 : { KEEP(*(.at_a)) } > RAM AT > FLASH
-    .b 0x20000200 : { KEEP(*(.at_b)) } > RAM AT > FLASH
-    .c 0x20000210 : { KEEP(*(.at_c)) } > RAM AT > FLASH
-    .d 0x20000300 : { KEEP(*(.at_d)) } > RAM AT > FLASH
-    .e 0x20000400 : { KEEP(*(.at_e)) } > RAM AT > FLASH
-    .f 0x20000500 : { KEEP(*(.at_f)) } > RAM AT > FLASH
-    .bss : { *(.bss .bss.* COMMON) } > RAM
-    /DISCARD/ : { *(.ARM.exidx* .ARM.extab*) }
-}
-"""
-BEGIN, END_OF_RAM = 0x20000008, 0x20000600
-PLACES = {"conv1.weight": 0x20000020, "conv1.bias": 0x20000200, "fc.weight": 0x20000210, "fc.bias": 0x20000300}
-
-
-def link(folder, name, extra="", flags=()):
-    """Link a firmware with flash and RAM, whose buffers lie where PLACES says."""
-    (folder / f"{name}.c").write_text(FIRMWARE.format(extra=extra))
-    (folder / "link.ld").write_text(LINK)
-    command = [sys.executable, "-m", "ziglang", "cc", "-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", "-O1"]
-    command += ["-nostdlib", f"-Wl,-T,{folder / 'link.ld'}", "-Wl,--entry=main", *flags, "-o", f"{folder / name}.elf"]
-    done = subprocess.run([*command, folder / f"{name}.c"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder / f"{name}.elf"
-
-
-@pytest.fixture(scope="module")
-def elf(tmp_path_factory):
-    return link(tmp_path_factory.mktemp("firmware"), "firmware")
-
-
-def ram(begin=BEGIN, end=END_OF_RAM, **extra):
-    """Return an image of RAM with the buffers in their places, and noise elsewhere."""
-    image = bytearray(np.random.default_rng(1).bytes(END_OF_RAM - RAM))
-    for name, address in PLACES.items():
-        image[address - RAM : address - RAM + len(BUFFERS[name])] = BUFFERS[name]
-    image[0x400:0x408] = BUFFERS["fc.bias"]
-    return bytes(image[begin - RAM : end - RAM])
-
-
 def test_an_image_of_ram_begins_at_the_lowest_writable_section(elf, tmp_path):
     assert dumped(tmp_path, "ram.bin", ram(), elf=elf) == BUFFERS
     assert dumped(tmp_path, "ram.npy", npy(np.frombuffer(ram(), np.uint8)), elf=elf) == BUFFERS
@@ -373,13 +264,6 @@ def test_gcc_links_the_same_firmware(tmp_path):
     subprocess.run(words, cwd=tmp_path, check=True)
 
     assert dumped(tmp_path, "ram.bin", ram(), elf=tmp_path / "f.elf") == BUFFERS
-
-
-def one_line(error, *parts):
-    text = str(error.value)
-    assert len(text.splitlines()) == 1
-    for part in parts:
-        assert part in text
 
 
 HEX = intel_hex(RAM, RAW)

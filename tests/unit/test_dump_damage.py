@@ -4,12 +4,12 @@ import random
 import struct
 
 import pytest
-from test_dump import BUFFERS, BUNDLE, FLOATS, LOGS, RAW, intel_hex, npy
-from test_dump_forms import FORMS, core, ti_txt, uf2
 
 import embinit
 from embinit.dump import read_dump
 from embinit.export import npz
+
+from support.dumps import BUFFERS, BUNDLE, FLOATS, FORMS, LOGS, RAW, core, intel_hex, npy, ti_txt, uf2
 
 RANDOM = 0x5EED
 BINARY = {

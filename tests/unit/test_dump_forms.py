@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_dump import BEGIN, BUFFERS, BUNDLE, FLOATS, RAW, WORDS, dumped, elf, intel_hex, npy, one_line, ram  # noqa: F401
 
 import embinit
 from embinit.__main__ import main
@@ -21,6 +20,24 @@ from embinit.bundle import gather
 from embinit.dump import read_dump
 from embinit.export import safetensors
 from embinit.verify import verify
+
+from support.dumps import (
+    BEGIN,
+    BUFFERS,
+    BUNDLE,
+    FLOATS,
+    FORMS,
+    NINE,
+    RAW,
+    core,
+    dumped,
+    intel_hex,
+    npy,
+    one_line,
+    ram,
+    ti_txt,
+    uf2,
+)
 
 CODES = gather(
     embinit.Model(
@@ -126,29 +143,6 @@ def test_records_by_bincopy(form, bincopy, tmp_path):
     assert dumped(tmp_path, "d", getattr(file, form)()) == BUFFERS
 
 
-def ti_txt(pieces):
-    lines = []
-    for address, data in pieces:
-        lines.append(f"@{address:04X}")
-        lines += [data[i : i + 16].hex(" ").upper() for i in range(0, len(data), 16)]
-    return "\n".join([*lines, "q", ""])
-
-
-def uf2(address, data, size=256):
-    pieces = [data[i : i + size] for i in range(0, len(data), size)]
-    blocks = []
-    for i, piece in enumerate(pieces):
-        head = struct.pack("<8I", 0x0A324655, 0x9E5D5157, 0, address + i * size, len(piece), i, len(pieces), 0)
-        blocks.append(head + piece.ljust(476, b"\0") + struct.pack("<I", 0x0AB16F30))
-    return b"".join(blocks)
-
-
-def core(address, data, kind=4):
-    head = b"\x7fELF\1\1\1" + bytes(9)
-    head += struct.pack("<HHIIIIIHHHHHH", kind, 40, 1, 0, 52, 0, 0x5000400, 52, 32, 1, 0, 0, 0)
-    return head + struct.pack("<8I", 1, 84, address, 0, len(data), len(data), 6, 1) + data
-
-
 def test_ti_txt_and_uf2_and_a_core(tmp_path):
     assert dumped(tmp_path, "d.txt", ti_txt([(0x2000, RAW[:64]), (0x2040, RAW[64:])])) == BUFFERS
     assert dumped(tmp_path, "d", ti_txt([(0x2040, RAW[64:]), (0x2000, RAW[:64])])) == BUFFERS
@@ -157,7 +151,7 @@ def test_ti_txt_and_uf2_and_a_core(tmp_path):
         assert dumped(tmp_path, name, core(0x20000000, RAW)) == BUFFERS
 
 
-def test_records_and_cores_with_the_firmware(elf, tmp_path):  # noqa: F811
+def test_records_and_cores_with_the_firmware(elf, tmp_path):
     for content in (core(BEGIN, ram()), uf2(BEGIN, ram()), ti_txt([(BEGIN, ram())])):
         assert dumped(tmp_path, "d", content, elf=elf) == BUFFERS
         with pytest.raises(embinit.EmbinitError, match="has addresses of its own, and takes no base"):
@@ -167,7 +161,7 @@ def test_records_and_cores_with_the_firmware(elf, tmp_path):  # noqa: F811
 
 
 @pytest.mark.skipif(shutil.which("hexdump") is None, reason="hexdump is not installed")
-def test_text_with_addresses_and_the_firmware(elf, tmp_path):  # noqa: F811
+def test_text_with_addresses_and_the_firmware(elf, tmp_path):
     image = ram()
     lines = [f"0x{BEGIN + at:08x}: {image[at : at + 16].hex(' ')}" for at in range(0, len(image), 16)]
     assert dumped(tmp_path, "d.log", "\n".join(lines), elf=elf) == BUFFERS
@@ -180,74 +174,12 @@ def test_text_with_addresses_and_the_firmware(elf, tmp_path):  # noqa: F811
     assert dumped(tmp_path, "d.log", by_tool("hexdump -C raw", tmp_path, image), elf=elf) == BUFFERS
 
 
-def test_an_image_with_initial_values_is_its_own_symbols(elf, tmp_path):  # noqa: F811
+def test_an_image_with_initial_values_is_its_own_symbols(elf, tmp_path):
     """What a linker put into .data is compared; it is not what a device has computed."""
     content = elf.read_bytes()
     report = verify(BUNDLE, dumped(tmp_path, "f.elf", content), "f.elf")
     assert sum(c.equal for c in report.comparisons) < 10
     assert dumped(tmp_path, "f.elf", content)["conv1.weight"][:4] == np.float32(1).tobytes()
-
-
-def lines_of(tokens, per_line, form):
-    return "\n".join(form(i, tokens[i : i + per_line]) for i in range(0, len(tokens), per_line)) + "\n"
-
-
-NINE = [f"{value:.9g}" for value in FLOATS]
-BYTES = [f"{byte:02x}" for byte in RAW]
-DOUBLES = FLOATS.astype(float)
-
-
-def literal(value):
-    return f"{value:.9g}f" if "." in f"{value:.9g}" else f"{value:.9g}.0f"
-
-
-def halves(tokens):
-    return f"{' '.join(tokens[:8])}  {' '.join(tokens[8:])}"
-
-
-def dots(tokens):
-    return "." * len(tokens)
-
-
-FORMS = {
-    "one float a line": "\n".join(NINE),
-    "scientific": "\n".join(f"{value:.8e}" for value in FLOATS),
-    "shortest": "\n".join(map(str, FLOATS)),
-    "doubles": "\n".join(repr(float(value)) for value in FLOATS),
-    "C literals": "float w[] = {" + ", ".join(map(literal, FLOATS)) + "};",
-    "JSON": json.dumps(DOUBLES.tolist()),
-    "nested JSON": json.dumps({"w": DOUBLES[:36].reshape(4, 9).tolist(), "rest": DOUBLES[36:].tolist()}),
-    "JSON lines": json.dumps(DOUBLES.tolist(), indent=1),
-    "CSV": lines_of(NINE, 4, lambda i, t: ",".join(t)),
-    "semicolons": lines_of(NINE, 4, lambda i, t: ";".join(t)),
-    "gdb p": "$1 = {" + ", ".join(NINE[:36]) + "}\n(gdb) p b\n$2 = {" + ", ".join(NINE[36:]) + "}\n",
-    "gdb p, nested": "$1 = {{" + ", ".join(NINE[:18]) + "}, {" + ", ".join(NINE[18:]) + "}}\n",
-    "gdb p with indexes": "$1 = {" + ", ".join(f"[{i}] = {t}" for i, t in enumerate(NINE)) + "}\n",
-    "gdb x/f": lines_of(NINE, 4, lambda i, t: f"0x{0x20000000 + 4 * i:x} <w+{4 * i}>:\t" + "\t".join(t)),
-    "gdb p/x": "$1 = {" + ", ".join(f"0x{int(w, 16):x}" for w in WORDS) + "}",
-    "gdb x/xw": lines_of(WORDS, 4, lambda i, t: f"0x{0x20000000 + 4 * i:x}:\t0x" + "\t0x".join(t)),
-    "gdb x/xb": lines_of(BYTES, 8, lambda i, t: f"0x{0x20000000 + i:x} <w+{i}>:\t0x" + "\t0x".join(t)),
-    "hex floats": "\n".join(float(value).hex() for value in FLOATS),
-    "OpenOCD mdb": lines_of(BYTES, 32, lambda i, t: f"0x{0x20000000 + i:08x}: " + " ".join(t)),
-    "pyOCD read8": lines_of(BYTES, 16, lambda i, t: f"{0x20000000 + i:08x}:  {' '.join(t)}    |{dots(t)}|"),
-    "J-Link mem8": lines_of(BYTES, 16, lambda i, t: f"{0x20000000 + i:08X} = {halves(t)}  ................".upper()),
-    "probe-rs": " ".join(WORDS),
-    "U-Boot md": lines_of(WORDS, 4, lambda i, t: f"{0x20000000 + 4 * i:08x}: {' '.join(t)}    ..=....."),
-    "STM32CubeProgrammer": lines_of(WORDS, 4, lambda i, t: f"0x{0x20000000 + 4 * i:08X} : {' '.join(t).upper()}"),
-    "ESP-IDF": lines_of(BYTES, 16, lambda i, t: f"\x1b[0;32mI ({305 + i}) main: {' '.join(t)} \x1b[0m"),
-    "ESP-IDF hexdump": lines_of(
-        BYTES, 16, lambda i, t: f"I ({305 + i}) main: 0x{0x3FFB0000 + i:08x}   {' '.join(t)}  |{dots(t)}|"
-    ),
-    "Zephyr": "*** Booting Zephyr OS build 3.6.0 ***\n"
-    + lines_of(
-        BYTES, 16, lambda i, t: f"[00:00:00.{i:03d},000] <inf> init: weights\n{' ' * 33}{halves(t)} |{dots(t)}|"
-    ),
-    "an address column without a mark": lines_of(WORDS, 4, lambda i, t: f"{0x20000000 + 4 * i:08x} {' '.join(t)}"),
-    "words in lines with a label": lines_of(WORDS, 1, lambda i, t: f"w{i}=0x{t[0]}"),
-    "Arduino, bits in decimal": "\n".join(str(int(word, 16)) for word in WORDS),
-    "a Python list of bytes": str(list(RAW)),
-    "capitals": " ".join(BYTES).upper(),
-}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -441,7 +373,7 @@ def test_what_a_dump_takes_is_bounded_by_the_plan(what, tmp_path):
     content = content()
     (tmp_path / "d").write_bytes(content if isinstance(content, bytes) else content.encode())
     script = (
-        "import sys, resource, time, test_dump_forms as t, embinit\n"
+        "import sys, resource, time, support.dumps as t, embinit\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "began = time.process_time()\n"
         "try:\n    print('read' if t.read_dump(sys.argv[1], t.BUNDLE) == t.BUFFERS else 'wrong')\n"
@@ -451,7 +383,7 @@ def test_what_a_dump_takes_is_bounded_by_the_plan(what, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path / "d"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+        cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

@@ -6,8 +6,6 @@ import sys
 import time
 
 import pytest
-from test_cli import assert_refused, run
-from test_model import GOOD
 
 import embinit
 from embinit import EmbinitError, LayerNorm, Linear, Model, load
@@ -16,6 +14,9 @@ from embinit.layers import MAX_AXES
 from embinit.many import init_many, parse_seeds, seed_report
 from embinit.model import MAX_BUFFERS
 from embinit.modelfile import MAX_FILE, MAX_PARTS
+
+from support.cli import assert_refused, run
+from support.model_files import GOOD
 
 HEAD = '[model]\nname = "m"\ndialect = "torch"\nseed = 5\n[[layer]]\nname = "r"\n'
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cli import assert_refused, run
 
 import embinit
 from embinit import many
@@ -18,6 +17,7 @@ from embinit.formats import format_named
 from embinit.many import Statistics, init_many, parse_seeds, seed_report
 
 from support import strategies
+from support.cli import assert_refused, run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

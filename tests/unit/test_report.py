@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import run
 
 import embinit
 from embinit.__main__ import main
 from embinit.bundle import gather
 from embinit.report import page
 from embinit.verify import ulp_distance, verify
+
+from support.cli import run
 
 ROOT = Path(__file__).parents[2]
 HAR = ROOT / "examples" / "har_classifier.toml"

@@ -4,13 +4,14 @@ import datetime
 
 import numpy as np
 import pytest
-from test_cli import assert_refused, run
-from test_model import GOOD
 
 import embinit
 from embinit import EmbinitError, Linear, Model, load
 from embinit.dialects import DIALECTS
 from embinit.errors import SHOWN, listed, nearest, one_line, shortened, shown
+
+from support.cli import assert_refused, run
+from support.model_files import GOOD
 
 LONG = [
     "x" * 5000, "\n" * 5000, "\x1b" * 5000, 10**399, -(10**5000), 1 << 40000, list(range(5000)), [["a" * 500] * 9] * 9,
