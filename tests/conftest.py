@@ -17,7 +17,7 @@ DEVICE = Path(__file__).parent / "device"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of the folder device; a few elsewhere carry the marker themselves, beside their twin on the host."""
+    """Mark the tests of the folder device; others carry the marker themselves."""
     for item in items:
         if DEVICE in item.path.parents:
             item.add_marker("device")

@@ -55,7 +55,7 @@ def finite(words):
 
 
 def agree(requests, harness, units, compiler, flags, folder):
-    """Ask a harness of tests/c and compare, as words."""
+    """Ask a harness of tests/support/c and compare, as words."""
     program = built(compiler, FLAGS[flags], answers.sources(harness, units), folder, "-DON_HOST")
     done = subprocess.run([program], input=words_of(requests), capture_output=True, check=False)
     assert done.returncode == 0
