@@ -17,7 +17,7 @@ DEVICE = Path(__file__).parent / "device"
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests of the folder device; others carry the marker themselves."""
+    """Mark the tests of the folder device and those that take a linked firmware; others carry the marker themselves."""
     for item in items:
-        if DEVICE in item.path.parents:
+        if DEVICE in item.path.parents or "elf" in getattr(item, "fixturenames", ()):
             item.add_marker("device")

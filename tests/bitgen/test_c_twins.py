@@ -84,6 +84,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
     assert_equal(requests, on_host("bitgen", (), requests, compiler, FLAGS[flags], tmp_path))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", CORES)
 def test_on_emulated_cores(core, requests, tmp_path):
     assert core in EMULATIONS
@@ -95,6 +96,7 @@ def headers():
     return sorted(path.name for path in C_DIRECTORY.glob("embinit_*.h") if not path.with_suffix(".c").exists())
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("compiler", [c for c in ("gcc", "clang", "arm-none-eabi-gcc", "avr-gcc") if shutil.which(c)])
 def test_headers_compile_alone_in_c_and_where_int_has_16_bits(compiler, tmp_path):
     assert len(headers()) >= 9

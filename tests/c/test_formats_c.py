@@ -51,6 +51,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
         assert_equal(question, expected, got)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", CORES)
 def test_on_emulated_cores(core, requests, tmp_path):
     answers = on_core("formats", UNITS, requests["core"], core, tmp_path)
@@ -73,6 +74,7 @@ def quiet(word):
 # ---- Codes without floats ----
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3"])
 def test_codes_call_no_float_helper(core, tmp_path):
     """On a core without an FPU a float operation is a call of the compiler's runtime library."""
@@ -89,6 +91,7 @@ def float_helpers(source, core, folder):
     return undefined - {"", "__aeabi_lmul", "__aeabi_unwind_cpp_pr0"}
 
 
+@pytest.mark.device
 def test_codes_hold_no_float_instruction(tmp_path):
     """On a core with an FPU every float instruction begins with v; there is none, not even a load."""
     assert float_instructions(CODES, tmp_path) == []

@@ -78,6 +78,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, asked, tmp_path):
     assert not words
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f"])
 def test_on_emulated_cores(core, asked, tmp_path):
     (tmp_path / "main.c").write_text(PROGRAM)

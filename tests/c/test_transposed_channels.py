@@ -77,6 +77,7 @@ def test_the_output_channels_are_those_of_pytorch():
         assert scale[channel] == np.abs(values[gradient.numpy() != 0]).max() / np.float32(127)
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     ("dialect", "name", "rounding", "core"),
     [("odt", "int4", "stochastic", "cortex-m0"), ("kaun", "int8", "half_away", "cortex-m4f")],

@@ -43,6 +43,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
     assert_equal(requests, on_host("twins", UNITS, requests, compiler, FLAGS[flags], tmp_path))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", EMULATIONS)
 def test_on_emulated_cores(core, requests, tmp_path):
     assert_equal(requests, on_core("twins", UNITS, requests, core, tmp_path))

@@ -242,6 +242,7 @@ def path(tmp_path):
     return file
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
 def test_a_model_of_every_scheme_on_an_emulated_core(target, path):
     bundle = gather(embinit.load(path, target=target).plan())

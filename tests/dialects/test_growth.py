@@ -512,6 +512,7 @@ def test_the_c_twin_under_sanitizers(compiler, flags, requests, tmp_path):
     assert_equal(requests, on_host("growth", UNITS, requests, compiler, flags, tmp_path))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f"])
 def test_the_c_twin_on_emulated_cores(core, requests, tmp_path):
     some = requests[::7] + requests[-60:]

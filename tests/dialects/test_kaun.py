@@ -245,6 +245,7 @@ def every_scheme():
 SCALING = 'scale = 3.0\nmode = "fan_out"\ndistribution = "normal"'
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
 def test_a_model_of_every_scheme_on_an_emulated_core(target, tmp_path):
     bundle = gather(load(tmp_path, *every_scheme(), target=target).plan())

@@ -70,6 +70,7 @@ def test_every_compiler_and_flag_gives_the_same_bytes(compiler, flags, tmp_path)
     assert done.stdout == bundle.payload
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("optimize", ["-O0", "-O2", "-Ofast"])
 @pytest.mark.parametrize("core", EMULATIONS)
 def test_every_core_gives_the_same_bytes(core, optimize, tmp_path):
@@ -94,6 +95,7 @@ def vars_of(model):
     return {key: getattr(model, key) for key in ("name", "layers", "seed", "dialect", "target")}
 
 
+@pytest.mark.device
 def test_verify_agrees_on_every_emulated_target():
     for target in (name for name, target in TARGETS.items() if target.emulated):
         bundle = gather(every_distribution(target).plan())

@@ -99,6 +99,7 @@ def test_codes_are_those_of_the_oracle(made):
     assert bundle.state_after == stream.state
 
 
+@pytest.mark.device
 @settings(max_examples=12)
 @given(codes_models(), st.sampled_from(["cortex-m0", "cortex-m4f"]))
 def test_any_model_agrees_on_the_device(made, core):
@@ -115,6 +116,7 @@ def core(tmp_path_factory):
     return Machine(build(device.SOURCES, emulation, elf, include=[device.C_DIRECTORY]), emulation)
 
 
+@pytest.mark.device
 @settings(max_examples=300)
 @given(
     word=st.one_of(st.sampled_from(WORDS), st.integers(0, 2**32 - 1)),
@@ -130,6 +132,7 @@ def test_the_c_of_normal_codes(core, word, a, b, shift):
         assert core.call(f"embinit_scaled_{name}_code", word, a, b, shift) == kept & 0xFFFFFFFF
 
 
+@pytest.mark.device
 @given(st.one_of(st.sampled_from(WORDS), st.integers(0, 2**32 - 1)), st.integers(0, 2**31 - 1))
 def test_the_c_of_uniform_codes(core, word, bound):
     for wide in (True, False):

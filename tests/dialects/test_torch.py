@@ -82,6 +82,7 @@ def test_recorded_initializers(dialect):
         assert next_int32(generator.bitgen) == case["next_random_int32"], case
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7"])
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_chip_holds_the_bits(core, dialect):
@@ -99,6 +100,7 @@ def test_a_small_model_takes_the_small_generator():
     assert "embinit_mt19937 generator" in codegen.init_source(large)
 
 
+@pytest.mark.device
 def test_normals_of_a_model_on_the_chip_and_small_ones_are_refused():
     normal = embinit.initializers.kaiming_normal()
     layers = [embinit.Linear(in_features=5, out_features=7, bias=False, weight_init=normal)]
@@ -111,6 +113,7 @@ def test_normals_of_a_model_on_the_chip_and_small_ones_are_refused():
         device.run(bundle)
 
 
+@pytest.mark.device
 def test_ones_and_an_embedding_on_the_chip():
     ones = embinit.initializers
     layers = [

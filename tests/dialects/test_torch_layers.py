@@ -218,6 +218,7 @@ def model_with(formats, **keys):
     return embinit.Model("m", layers, **{"seed": 4, "dialect": "torch", "target": "cortex-m0", **keys})
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("formats", FORMATS)
 def test_the_chip_skips_what_is_lost_and_copies(formats):
     bundle = gather(model_with(formats).plan())
@@ -227,6 +228,7 @@ def test_the_chip_skips_what_is_lost_and_copies(formats):
     assert verify(bundle, device.run(bundle), "m0").agrees
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("dialect", ["odt", "portable", "portable-int"])
 def test_copies_in_other_dialects_on_the_chip(dialect):
     keys = {

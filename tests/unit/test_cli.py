@@ -128,6 +128,7 @@ def test_verify_a_dump(model, tmp_path):
     assert_refused(run("verify", model, "--dump", tmp_path / "short.bin"), "96 bytes", "got 95")
 
 
+@pytest.mark.device
 def test_verify_on_a_device(model):
     done = run("verify", model, "--device")
     assert done.returncode == 0

@@ -186,6 +186,7 @@ def test_one_symbol(symbol, elf, tmp_path):
     assert [c.name for c in report.comparisons] == ["fc.bias"]
 
 
+@pytest.mark.device
 def test_a_global_symbol_hides_its_local_namesake(tmp_path):
     (tmp_path / "other.c").write_text('static float fc_bias[2] __attribute__((used, section(".at_f"))) = {3};')
     elf = link(tmp_path, "namesakes", flags=[tmp_path / "other.c"])
@@ -212,6 +213,7 @@ def ran(name, folder):
     return bundle, elf, folder / "ram.bin"
 
 
+@pytest.mark.device
 def test_what_is_kept_beside_codes_comes_with_an_elf_file_and_in_an_archive(tmp_path):
     bundle, elf, image = ran("quantized", tmp_path)
     everything = {array.name: array.payload for array in bundle.arrays}
@@ -239,6 +241,7 @@ def test_what_is_kept_beside_codes_comes_with_an_elf_file_and_in_an_archive(tmp_
     assert "not compared" not in done.stdout
 
 
+@pytest.mark.device
 def test_the_firmware_that_ran(tmp_path):
     bundle, elf, image = ran("har_classifier", tmp_path)
 
@@ -255,6 +258,7 @@ def test_the_firmware_that_ran(tmp_path):
     assert buffer["equal"] < 10 < buffer["largest_ulp"]
 
 
+@pytest.mark.device
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed")
 def test_gcc_links_the_same_firmware(tmp_path):
     (tmp_path / "f.c").write_text(FIRMWARE.format(extra=""))
@@ -382,6 +386,7 @@ def test_a_base_needs_an_elf_file(tmp_path):
         dumped(tmp_path, "d.bin", RAW, base=RAM)
 
 
+@pytest.mark.device
 def test_one_buffer_under_two_symbols_is_refused(tmp_path):
     elf = link(tmp_path, "twice", extra="float conv1_bias[4] = {5};")
     with pytest.raises(embinit.EmbinitError) as error:
@@ -393,6 +398,7 @@ def test_one_buffer_under_two_symbols_is_refused(tmp_path):
     }
 
 
+@pytest.mark.device
 def test_a_stripped_elf_file_is_refused(tmp_path):
     elf = link(tmp_path, "stripped", flags=["-s"])
     with pytest.raises(

@@ -8,6 +8,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 import embinit
 from embinit import codegen, device
 from embinit.api import from_tables
@@ -33,6 +35,7 @@ def test_the_python_example_runs(monkeypatch):
     assert outcome.failed == 0, "".join(told)
 
 
+@pytest.mark.device
 def test_the_console_shows_what_is_printed():
     (block,) = blocks("console")
     shown = [part.split("\n", 1) for part in block.split("$ ")[1:]]
@@ -46,6 +49,7 @@ def test_the_console_shows_what_is_printed():
         assert done.stdout == output
 
 
+@pytest.mark.device
 def test_the_firmware_example_initializes(tmp_path):
     (block,) = blocks("c")
     bundle = gather(embinit.load(ROOT / "examples" / "har_classifier.toml").plan())
