@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from peers import rows
 
 ROWS = {row.name: row for row in rows()}

@@ -16,10 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from peers import NUMPY, Row, Work, rows
 
 import embinit
-
-from peers import NUMPY, Row, Work, rows
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SIZES = [10**3, 10**4, 10**5, 10**6, 16 * 10**6]

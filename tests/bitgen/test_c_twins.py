@@ -9,11 +9,11 @@ import pytest
 
 import embinit
 from embinit.bitgen.xorshift import TYPES
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY
 from embinit.targets.zig_unicorn import EMULATIONS
 
-from answers import assert_equal, on_core, on_host
-from compilers import HOST_COMPILERS, WARNINGS
+from support.answers import assert_equal, on_core, on_host
+from support.compilers import HOST_COMPILERS, WARNINGS
 
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native"]}
 NARROW = [
@@ -84,6 +84,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
     assert_equal(requests, on_host("bitgen", (), requests, compiler, FLAGS[flags], tmp_path))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("core", CORES)
 def test_on_emulated_cores(core, requests, tmp_path):
     assert core in EMULATIONS
@@ -95,6 +96,7 @@ def headers():
     return sorted(path.name for path in C_DIRECTORY.glob("embinit_*.h") if not path.with_suffix(".c").exists())
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("compiler", [c for c in ("gcc", "clang", "arm-none-eabi-gcc", "avr-gcc") if shutil.which(c)])
 def test_headers_compile_alone_in_c_and_where_int_has_16_bits(compiler, tmp_path):
     assert len(headers()) >= 9

@@ -177,6 +177,7 @@ def test_engines_of_this_machine(tmp_path):
     assert drawn == [int(word) for word in said]
 
 
+@pytest.mark.device
 @pytest.mark.skipif(not shutil.which("avr-gcc") or not shutil.which("simavr"), reason="needs avr-gcc and simavr")
 def test_rand_of_avr_libc(tmp_path):
     program = built(AVR, tmp_path, "avr-gcc", "-mmcu=atmega328p", "-O2", "-x", "c")
@@ -191,6 +192,7 @@ def test_rand_of_avr_libc(tmp_path):
     assert said == expected
 
 
+@pytest.mark.device
 @pytest.mark.skipif(not shutil.which("arm-none-eabi-gcc") or not shutil.which("qemu-system-arm"), reason="needs both")
 def test_rand_of_newlib(tmp_path):
     from embinit.targets.gcc_qemu import BOARDS, Machine, build

@@ -4,11 +4,12 @@ import pickle
 
 import numpy as np
 import pytest
-from bitgen.kinds import KINDS, all_classes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embinit import EmbinitError
+
+from support.bitgen_kinds import KINDS, all_classes
 
 kinds = pytest.mark.parametrize("kind", KINDS)
 #: On both sides of the runs, lanes and blocks of the kernels.

@@ -243,6 +243,7 @@ def test_a_counter_drops_the_rest_of_its_block_after_each_tensor(declared):
     assert values.generator.bitgen.state == (7, 6, 0)
 
 
+@pytest.mark.device
 def test_a_model_of_a_generator_from_outside_in_c_on_an_emulated_core(declared, monkeypatch):
     """Its rows draw through the same rules, from the header that the generator names."""
     from embinit.bundle import gather

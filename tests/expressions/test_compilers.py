@@ -4,14 +4,15 @@ import shutil
 
 import numpy as np
 import pytest
-from compiled import ARGUMENTS, PARAMETERS, UNITS, bits_of, columns, program, results_of, run, run_on_board
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from random_expressions import INPUTS, batch, text_of
 
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, Input, Program, define
 from embinit.expressions.emit import emit
+
+from support.compiled import ARGUMENTS, PARAMETERS, UNITS, bits_of, columns, program, results_of, run, run_on_board
+from support.random_expressions import INPUTS, batch, text_of
 
 SEPARATE, FUSED, WRITTEN = (Arithmetic(name) for name in ("separate", "fused", "fused-expression"))
 FUSED_X86 = Arithmetic("fused", fuses_negation=True)

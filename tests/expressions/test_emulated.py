@@ -5,12 +5,13 @@ import subprocess
 
 import numpy as np
 import pytest
-from compiled import UNITS
 
 from embinit.device import C_DIRECTORY
 from embinit.expressions import DOUBLE, FLOAT, TYPES, Arithmetic, Input, Program, define
 from embinit.expressions.emit import emit
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+
+from support.compiled import UNITS
 
 COUNT = 64
 DEFINITIONS = [

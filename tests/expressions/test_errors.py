@@ -1,10 +1,11 @@
 """What is refused, in one line that says where and why."""
 
 import pytest
-from wrong import NAMES, WRONG
 
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define, parse_declaration, statements
+
+from support.wrong_expressions import NAMES, WRONG
 
 INPUTS = {name: Input(TYPES[ctype]) for name, ctype in NAMES.items()}
 

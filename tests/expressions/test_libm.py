@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from compiled import ARGUMENTS, PARAMETERS, UNITS, columns, program, run, run_on_board
 
 from embinit.expressions import libm
 from embinit.expressions.double_libm import log_fused
+
+from support.compiled import ARGUMENTS, PARAMETERS, UNITS, columns, program, run, run_on_board
 
 CALLS = [("float", "sinf(a)"), ("float", "cosf(a)"), ("float", "logf(b)"), ("double", "log(p)"), ("double", "sin(q)"),
          ("double", "cos(q)"), ("float", "fmaf(a, b, c)")]  # fmt: skip

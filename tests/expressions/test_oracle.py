@@ -4,13 +4,14 @@ import math
 import struct
 
 import numpy as np
-import oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_expressions import INPUTS, expressions, text_of
 
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, Input, Program, define
+
+from support import expression_oracle as oracle
+from support.random_expressions import INPUTS, expressions, text_of
 
 SPECIAL = {
     "float": [0.0, -0.0, 1.0, -1.0, 0.5, math.inf, -math.inf, math.nan, 2.0**-149, 2.0**-126, 3.4028234663852886e38],

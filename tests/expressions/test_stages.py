@@ -8,14 +8,15 @@ from random import Random
 
 import numpy as np
 import pytest
-from compiled import bits_of, columns, program, results_of, run, run_on_board
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from random_expressions import any_sum, text_of
 from test_compilers import BOARDS, PLAIN
 
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define
+
+from support.compiled import bits_of, columns, program, results_of, run, run_on_board
+from support.random_expressions import any_sum, text_of
 
 
 def initializers(seed, count=60):

@@ -1,0 +1,85 @@
+"""The three classes of device libm, over all 2^24 arguments of a normal draw: kernels against the recorded tables of
+eight device builds, C twins against the kernels.
+"""
+
+import zlib
+from functools import cache
+
+import numpy as np
+import pytest
+
+from embinit._kernels.libm import cos_array, log_array
+
+from support.compilers import HOST_COMPILERS, compile_program
+from support.libm import ARGUMENTS, CLASSES, FUNCTIONS, PROGRAM, first_difference, values
+from support.recorded import VECTORS, cases, words
+
+BLOCK = 65536
+PLATFORMS = [
+    ("x86", "double"),
+    ("x86fma", "double"),
+    ("m7", "double"),
+    ("m7_nofma", "double"),
+    ("m0", "fdlibm"),
+    ("m3", "fdlibm"),
+    ("m4f", "fdlibm_fused"),
+    ("m4f_nofma", "fdlibm_fused"),
+]
+
+
+# ---- Kernels ----
+
+
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
+def test_every_block_of_the_recorded_table(function, libm):
+    recorded_on = next(name for name, its_class in PLATFORMS if its_class == libm)
+    with np.load(VECTORS / "odt" / "libm.npz") as recorded:
+        expected = recorded[f"libm_tables/{function}_block_crc32@{recorded_on}"]
+
+    computed = [zlib.crc32(values(function, libm, np.arange(k, k + BLOCK))) for k in range(0, ARGUMENTS, BLOCK)]
+
+    assert expected.tolist() == computed
+
+
+@pytest.mark.parametrize(("name", "libm"), PLATFORMS)
+def test_every_recorded_platform_belongs_to_its_class(name, libm):
+    (case,) = (case for case in cases("libm") if "seed" in case["inputs"])
+    out = np.empty(case["inputs"]["n"], np.float32)
+
+    for kernel, argument, result in ((log_array, "u1", "logf_u1"), (cos_array, "angle", "cosf_angle")):
+        kernel(CLASSES[libm], words(case, argument, name).view(np.float32), out)
+
+        assert words(case, result, name).tolist() == out.view(np.uint32).tolist()
+
+
+# ---- C twins ----
+
+FLAGS = {"-O0": ["-O0", "-march=native"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """Return a function that builds the program, once for each compiler and flags."""
+
+    @cache
+    def build(compiler, *flags):
+        folder = tmp_path_factory.mktemp("twins")
+        (folder / "main.c").write_text(PROGRAM)
+        return compile_program(compiler, [folder / "main.c"], folder / "main", *flags)
+
+    return build
+
+
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
+@pytest.mark.parametrize("flags", FLAGS)
+@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+def test_twins_on_every_argument(twins, compiler, flags, function, libm):
+    assert first_difference(twins(compiler, *FLAGS[flags]), function, libm, ARGUMENTS, 1) is None
+
+
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
+@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+def test_twins_under_sanitizers_on_every_sixteenth_argument(twins, compiler, function, libm):
+    program = twins(compiler, "-O1", *HOST_COMPILERS[compiler])
+
+    assert first_difference(program, function, libm, ARGUMENTS // 16, 16) is None

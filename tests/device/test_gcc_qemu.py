@@ -1,0 +1,426 @@
+"""The real compiler and newlib on emulated boards: generated code under every flag, and init code of the user's own."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import embinit
+from embinit import device
+from embinit.__main__ import main
+from embinit.bundle import gather
+from embinit.targets.device_error import DeviceError
+from embinit.targets.gcc_qemu import BOARDS, PACKAGES, Machine, build, command, installed
+from embinit.verify import verify
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+needs_tools = pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason=f"needs {' and '.join(PACKAGES)}")
+
+
+def har_classifier(core, **overrides):
+    return gather(embinit.load(EXAMPLES / "har_classifier.toml", target=core, **overrides).plan())
+
+
+def agrees(bundle, toolchain="gcc", source=(), entry=None, cflags=()):
+    return verify(bundle, device.run(bundle, toolchain, source, entry, cflags), toolchain).agrees
+
+
+# ---- Generated code ----
+
+
+@needs_tools
+@pytest.mark.parametrize("core", BOARDS)
+def test_generated_code_agrees_on_every_board(core):
+    assert agrees(har_classifier(core))
+
+
+@needs_tools
+@pytest.mark.parametrize("cflags", ["-O0", "-O3 -ffp-contract=fast", "-Os -flto", "-std=c99"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f"])
+def test_generated_code_agrees_under_other_flags(core, cflags):
+    assert agrees(gather(embinit.load(EXAMPLES / "starter.toml", target=core).plan()), cflags=cflags.split())
+
+
+@needs_tools
+def test_a_wrong_multiply_add_is_noticed():
+    fused, separate = (har_classifier("cortex-m4f", multiply_add=kind) for kind in ("fused", "separate"))
+
+    assert not verify(separate, device.run(fused, "gcc"), "gcc").agrees
+
+
+@pytest.mark.parametrize("toolchain", device.TOOLCHAINS)
+def test_a_target_that_no_emulator_has_is_refused(toolchain):
+    with pytest.raises(embinit.EmbinitError, match=r"target host is not an emulated device; .*cortex-m4f"):
+        device.run(har_classifier("host"), toolchain)
+
+
+def test_an_unknown_toolchain_is_refused():
+    with pytest.raises(embinit.EmbinitError, match="toolchain must be one of zig, gcc, got 'icc'"):
+        device.run(har_classifier("cortex-m0"), "icc")
+
+
+# ---- Code of the user's own ----
+
+#: As a framework writes it: no care for contraction, the limit computed again for each element.
+UNIFORM = """
+#include "har_classifier_init.h"
+float sqrtf(float x); /* of whatever libm there is */
+
+static uint32_t state = 1;
+
+static float next_float(void)
+{
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return (float)(state >> 8) * (1.0f / 16777216.0f);
+}
+
+static float uniform(float low, float high)
+{
+    return low + next_float() * (high - low);
+}
+
+static void fill(float *out, int n, int fan_in)
+{
+    for (int i = 0; i < n; i++) {
+        float limit = 0.57735026919f * sqrtf(3.0f / (float)fan_in);
+        out[i] = uniform(-limit, limit);
+    }
+}
+
+void their_init(const har_classifier_buffers *to, uint32_t seed)
+{
+    state = seed;
+    fill(to->conv1_weight, 16 * 9 * 7, 63);
+    fill(to->conv1_bias, 16, 63);
+    fill(to->conv2_weight, 32 * 16 * 5, 80);
+    fill(to->conv2_bias, 32, 80);
+    fill(to->conv3_weight, 64 * 32 * 3, 96);
+    fill(to->conv3_bias, 64, 96);
+    fill(to->fc_weight, 6 * 64, 64);
+    fill(to->fc_bias, 6, 64);
+}
+"""
+
+
+@pytest.fixture
+def uniform_init(tmp_path):
+    path = tmp_path / "their_init.c"
+    path.write_text(UNIFORM)
+    return path
+
+
+BUILDS = [  # core, flags, what they make of a multiply-add
+    ("cortex-m4f", "", "fused"),
+    ("cortex-m4f", "-Os", "fused"),
+    ("cortex-m4f", "-flto", "fused"),
+    ("cortex-m4f", "-O1", "separate"),
+    ("cortex-m4f", "-std=c11", "separate"),
+    ("cortex-m4f", "-ffp-contract=off", "separate"),
+    ("cortex-m7", "", "fused"),
+    ("cortex-m7", "-O0", "separate"),
+    ("cortex-m33", "", "fused"),
+    ("cortex-m33", "-Og", "separate"),
+    ("cortex-m0", "", "separate"),
+    ("cortex-m3", "-O3", "separate"),
+]
+
+
+@needs_tools
+@pytest.mark.parametrize(("core", "cflags", "multiply_add"), BUILDS)
+def test_the_compiler_decides_the_multiply_add_of_plain_c(core, cflags, multiply_add, uniform_init):
+    found = device.run(har_classifier(core), "gcc", [uniform_init], "their_init", cflags.split())
+
+    for kind in ("fused", "separate"):
+        report = verify(har_classifier(core, multiply_add=kind), found, core)
+        assert report.agrees == (kind == multiply_add), report
+
+
+@pytest.mark.parametrize(("core", "multiply_add"), [("cortex-m0", "separate"), ("cortex-m7", "fused")])
+def test_the_wheels_take_source_files_too(core, multiply_add, uniform_init):
+    """clang fuses on a Cortex-M7, though not on a Cortex-M4."""
+    bundle = har_classifier(core, multiply_add=multiply_add)
+
+    assert agrees(bundle, "zig", [uniform_init], "their_init")
+
+
+NORMAL = """
+#include <math.h>
+#include "embinit.h"
+#include "normal_init.h"
+
+static embinit_xorshift32 generator;
+
+static float next_float(void)
+{
+    return (float)(embinit_xorshift32_next(&generator) >> 8) * 0x1p-24f;
+}
+
+static float normal(float mean, float stddev)
+{
+    float u1 = next_float();
+    float u2 = next_float();
+    while (u1 <= 1e-7f) {
+        u1 = next_float();
+    }
+    return mean + stddev * sqrtf(-2.0f * logf(u1)) * cosf(6.2831855f * u2);
+}
+
+void normals(const normal_buffers *to, uint32_t seed)
+{
+    generator.state = seed;
+    for (int i = 0; i < 64 * 64; i++) {
+        to->fc_weight[i] = normal(0.5f, 0.02f);
+    }
+}
+"""
+
+
+@needs_tools
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33"])
+def test_normals_by_newlib_have_the_libm_class_of_the_target(core, tmp_path):
+    (tmp_path / "normals.c").write_text(NORMAL)
+    weight_init = embinit.initializers.normal(0.5, 0.02)
+    fc = embinit.Linear(name="fc", in_features=64, out_features=64, bias=False, weight_init=weight_init)
+    bundles = {core: gather(embinit.Model("normal", [fc], 42, target=core).plan()) for core in BOARDS}
+    found = device.run(bundles[core], "gcc", [tmp_path / "normals.c"], "normals")
+
+    expected = [each for each in BOARDS if bundles[each].payload == bundles[core].payload]
+    assert [each for each in BOARDS if verify(bundles[each], found, each).agrees] == expected
+    assert core in expected
+    assert len(expected) < len(BOARDS)
+
+
+SIGNATURE = "void {}(const har_classifier_buffers *buffers, uint32_t seed)"
+WRONG = {  # what is wrong -> source, entry, parts of the message
+    "no such function": (UNIFORM, "her_init", ["her_init", SIGNATURE.format("her_init")]),
+    "another signature": (
+        UNIFORM.replace("static void fill", "void fill"),
+        "fill",
+        ["their_init.c:", "conflicting types", SIGNATURE.format("fill")],
+    ),
+    "a static function": (
+        UNIFORM.replace("void their", "static void their"),
+        "their_init",
+        ["static declaration of", SIGNATURE.format("their_init")],
+    ),
+    "a syntax error": (UNIFORM.replace("state = seed;", "state = ;"), "their_init", ["their_init.c:30:", "error"]),
+    "a missing function": (UNIFORM.replace("sqrtf", "root"), "their_init", ["root"]),
+    "no identifier": (UNIFORM, "their-init", ["entry must be a C identifier", "their-init"]),
+    "a header of the C library": ("#include <signal.h>\n", "their_init", ["zig", "signal.h", "toolchain gcc"]),
+}
+REFUSED = [("zig", what) for what in WRONG] + [
+    pytest.param("gcc", what, marks=needs_tools) for what in WRONG if what != "a header of the C library"
+]
+
+
+@pytest.mark.parametrize(("toolchain", "what"), REFUSED)
+def test_source_that_cannot_be_built_is_refused(toolchain, what, tmp_path):
+    text, entry, parts = WRONG[what]
+    (tmp_path / "their_init.c").write_text(text)
+
+    with pytest.raises(embinit.EmbinitError) as refused:
+        device.run(har_classifier("cortex-m3"), toolchain, [tmp_path / "their_init.c"], entry)
+
+    message = str(refused.value)
+    assert len(message.splitlines()) == 1
+    for part in parts:
+        assert part in message
+
+
+def test_source_and_entry_go_together(tmp_path):
+    bundle = har_classifier("cortex-m3")
+    for source, entry in (([__file__], None), ([], "their_init")):
+        with pytest.raises(embinit.EmbinitError, match="source and entry need one another"):
+            device.run(bundle, "zig", source, entry)
+    with pytest.raises(embinit.EmbinitError, match=r"absent.c: is not a file"):
+        device.run(bundle, "zig", [tmp_path / "absent.c"], "their_init")
+
+
+# ---- The board ----
+
+FIRMWARE = """
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+uint32_t counter = 7;
+uint32_t buffer[3];
+static char inside[4];
+
+int absent(int x);
+int unreachable(int x);
+int unreachable(int x) { return absent(x); } /* what is not called may call what is not there */
+
+uint32_t add(uint32_t a, uint32_t b, uint32_t c, uint32_t d);
+uint32_t add(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { counter++; return a + 10 * b + 100 * c + 1000 * d; }
+uint32_t sum(void);
+uint32_t sum(void) { return buffer[0] + buffer[1] + buffer[2] + (uint32_t)inside[0]; }
+int hang(void);
+int hang(void) { for (;;) { __asm__ volatile(""); } }
+int say(void);
+int say(void) { float *heap = malloc(64); heap[5] = 1.5f; printf("heap %.1f\\n", (double)heap[5]); return 3; }
+int leave(void);
+int leave(void) { puts("groups must divide channels"); exit(1); }
+int give_up(void);
+int give_up(void) { abort(); }
+int trap(void);
+int trap(void) { __builtin_trap(); }
+int stray(void);
+int stray(void) { ((void (*)(void))(volatile uint32_t)0xf0000001u)(); return 1; }
+int dig(volatile int *x);
+int dig(volatile int *x) { volatile int y[64]; y[3] = *x + 1; return dig(y + 3) + y[2]; }
+"""
+FUNCTIONS = ["add", "sum", "hang", "say", "leave", "give_up", "trap", "stray", "dig", "counter", "buffer", "inside"]
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """Return a function that loads the firmware into a fresh board."""
+    folder = tmp_path_factory.mktemp("firmware")
+    (folder / "firmware.c").write_text(FIRMWARE)
+    board = BOARDS["cortex-m4f"]
+    elf = build(command(board), [folder / "firmware.c"], board, folder / "firmware.elf", keep=FUNCTIONS)
+    return lambda: Machine(elf, board)
+
+
+@needs_tools
+def test_arguments_results_and_memory(machine):
+    board = machine()
+
+    assert board.call("add", 1, 2, 3, 4) == 4321
+    assert board.call("add", -1) == 2**32 - 1
+    assert board.read("counter") == (9).to_bytes(4, "little")
+    board.write("buffer", b"\1\0\0\0\2\0\0\0")
+    board.write("counter", b"\5")
+    assert board.call("sum") == 3
+    assert board.read("buffer") == b"\1\0\0\0\2\0\0\0\0\0\0\0"
+    assert board.read("counter") == b"\5\0\0\0"
+    assert machine().call("sum") == 0
+
+
+@needs_tools
+def test_newlib_allocates_and_prints(machine):
+    board = machine()
+
+    assert board.call("say") == 3
+    assert board.output == b"heap 1.5\n"
+
+
+FAILURES = {
+    "hang": "hang: has not returned within 1 seconds",
+    "leave": "leave: ended before it returned: groups must divide channels",
+    "give_up": "give_up: ended before it returned",
+    "trap": r"trap: fault \(CFSR 0x00010000\), pc 0x[0-9a-f]{8} in trap\+0x0",
+    "stray": r"stray: fault .*, pc 0xf0000000 in no function, called from stray\+0x",
+    "dig": "dig: ended before it returned: qemu: fatal: Lockup",
+    "no_such": "the firmware has no symbol 'no_such'",
+}
+
+
+@needs_tools
+@pytest.mark.parametrize("function", FAILURES)
+def test_a_call_that_fails_says_how(function, machine):
+    with pytest.raises(DeviceError, match=FAILURES[function]):
+        machine().call(function, limit=1 if function == "hang" else 60)
+
+
+@needs_tools
+def test_memory_that_is_not_there_is_refused(machine):
+    board = machine()
+    with pytest.raises(DeviceError, match="after a call"):
+        board.read("counter")
+    board.call("sum")
+    with pytest.raises(DeviceError, match="add: only buffers can be read"):
+        board.read("add")
+    with pytest.raises(DeviceError, match="counter has 4 bytes, got 5"):
+        board.write("counter", bytes(5))
+
+
+@needs_tools
+def test_buffers_beyond_the_ram_are_refused(tmp_path):
+    (tmp_path / "large.c").write_text("char large[17 << 20]; int firmware_main(void) { return large[3]; }\n")
+    board = BOARDS["cortex-m33"]
+
+    with pytest.raises(DeviceError, match="the buffers do not fit into the board's 16 MB"):
+        build(command(board), [tmp_path / "large.c"], board, tmp_path / "large.elf")
+
+
+@pytest.mark.parametrize("tool", PACKAGES)
+def test_a_missing_tool_is_named_with_its_package(tool, monkeypatch):
+    monkeypatch.setenv("PATH", os.devnull)
+    with pytest.raises(DeviceError) as refused:
+        installed(tool)
+
+    assert str(refused.value) == f"{tool} is not installed: apt-get install {PACKAGES[tool]}"
+    with pytest.raises(DeviceError, match="arm-none-eabi-gcc is not installed"):
+        device.run(har_classifier("cortex-m3"), "gcc")
+
+
+# ---- The command line ----
+
+
+@pytest.fixture
+def cli(capsys):
+    """Return a function that runs `embinit verify` of the example: exit status, standard output, standard error."""
+
+    def run(*words):
+        status = main(["verify", str(EXAMPLES / "har_classifier.toml"), *map(str, words)])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@needs_tools
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 0, "built by gcc, on the emulated cortex-m4f (multiply-add fused) agrees"),
+        (["--cflags", "-O1"], 1, "built by gcc -O1, on the emulated cortex-m4f (multiply-add fused) differs"),
+        (["--device", "cortex-m0", "--toolchain", "zig"], 0, "built by zig, on the emulated cortex-m0"),
+    ],
+)
+def test_verify_a_source_file(words, status, said, cli, uniform_init):
+    found, out, err = cli("--source", uniform_init, "--entry", "their_init", *words)
+
+    assert (found, err) == (status, "")
+    assert f"their_init, {said}" in out
+
+
+@needs_tools
+def test_verify_generated_code_by_gcc(cli):
+    status, out, _ = cli("--device", "--toolchain", "gcc")
+
+    assert status == 0
+    assert "har_classifier_init, built by gcc, on the emulated cortex-m4f" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--source", __file__], "source and entry"),
+        (["--device", "--entry", "their_init"], "source and entry"),
+        (["--entry", "their_init"], "--device or --source, or a dump"),
+        (["--device", "--dump", "x.bin"], "--device or --source, or a dump"),
+        (["--source", __file__, "--entry", "x", "--dump", "x.bin"], "--device or --source, or a dump"),
+        (["--dump", "x.bin", "--toolchain", "gcc"], "--toolchain"),
+        (["--dump", "x.bin", "--cflags", "-O1"], "--cflags"),
+        (["--device", "--toolchain", "icc"], "zig, gcc"),
+        (["--device", "--cflags", "'"], "--cflags must be flags as in a shell"),
+        (["--source", "absent.c", "--entry", "their_init"], "absent.c: is not a file"),
+    ],
+)
+def test_a_bad_command_line_is_refused(words, part, cli):
+    status, out, err = cli(*words)
+
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert part in err
+
+
+def test_zig_is_the_toolchain_where_gcc_is_not(monkeypatch):
+    assert device.default_toolchain() == "zig"
+    monkeypatch.setenv("PATH", os.devnull)
+    assert device.default_toolchain(["their_init.c"]) == "zig"

@@ -1,0 +1,81 @@
+"""The self-test that a board runs: it passes on every core, says how the build multiplies and adds, and can fail."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from embinit.clib import C_DIRECTORY, SELFTEST, SOURCES
+from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
+
+from support.compilers import HOST_COMPILERS, WARNINGS
+
+PUT = f"""
+#include <stdint.h>
+#include "selftest.h"
+int test_put(int c); int run(void);
+int test_put(int c) {{ *(volatile uint32_t *){UART:#x}u = (uint32_t)c; return c; }}
+int run(void) {{ return embinit_selftest(test_put); }}
+"""
+CHECKS = SELFTEST[1].read_text().count("failures += wrong(")
+
+
+@pytest.mark.parametrize("core", EMULATIONS)
+def test_every_core_passes(core, tmp_path):
+    (tmp_path / "put.c").write_text(PUT)
+    sources = [*SOURCES, SELFTEST[1], tmp_path / "put.c"]
+    elf = build(sources, EMULATIONS[core], tmp_path / "selftest.elf", include=[C_DIRECTORY])
+    machine = Machine(elf, EMULATIONS[core])
+
+    assert machine.call("run") == 0
+    lines = machine.output.decode().splitlines()
+    assert [line[:3] for line in lines[:-1]] == ["ok "] * CHECKS
+    assert re.fullmatch(r'multiply_add = "(fused|separate)"', lines[-1])
+
+
+MAIN = """
+#include <stdio.h>
+#include "selftest.h"
+int main(void) { return embinit_selftest(putchar) != 0; }
+"""
+
+
+def on_host(folder, flags=(), sources=(*SOURCES, SELFTEST[1])):
+    (folder / "main.c").write_text(MAIN)
+    compiler = next(iter(HOST_COMPILERS)).split()
+    command = [*compiler, *WARNINGS, f"-I{C_DIRECTORY}", *flags, *sources, folder / "main.c", "-o", folder / "selftest"]
+    subprocess.run(command, check=True)
+    return subprocess.run([folder / "selftest"], capture_output=True, text=True, check=False)
+
+
+def test_a_host_passes_and_says_how_it_multiplies_and_adds(tmp_path):
+    done = on_host(tmp_path, ["-O2", "-ffp-contract=off"])
+
+    assert done.returncode == 0
+    assert done.stdout.count("ok ") == CHECKS
+    assert done.stdout.endswith('multiply_add = "separate"\n')
+
+
+BREAKS = {
+    "x << 13": "x << 12",
+    "x >> 17": "x >> 16",
+    "x << 5": "x << 6",
+    "0x003ec241u": "0x003ec243u",
+    "6364136223846793005u": "6364136223846793009u",
+    "0x1p-24f": "0x1p-25f",
+    "0xedb88320u": "0xedb88321u",
+    "rest > half": "rest >= half",
+}
+
+
+@pytest.mark.parametrize("right", BREAKS)
+def test_a_wrong_constant_is_noticed(right, tmp_path):
+    text = (C_DIRECTORY / "embinit.c").read_text()
+    assert text.count(right) == 1
+    (tmp_path / "embinit.c").write_text(text.replace(right, BREAKS[right]))
+    others = [Path(source) for source in SOURCES if source.name != "embinit.c"]
+    done = on_host(tmp_path, sources=[tmp_path / "embinit.c", *others, SELFTEST[1]])
+
+    assert done.returncode == 1
+    assert "WRONG" in done.stdout

@@ -1,0 +1,1 @@
+"""What several test files share: oracles, recorded bits, strategies, compilers, emulated cores."""

@@ -1,0 +1,316 @@
+"""The directory of compiled kernels: found again, shared by processes that start at once, and nobody else's."""
+
+import importlib
+import json
+import os
+import pkgutil
+import shutil
+import stat
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import embinit
+from embinit import Generator, Pcg32, Xorshift32, _kernels, cache, initializers
+from embinit._kernels import jit
+from embinit.export import render
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PACKAGE = Path(embinit.__file__).parent
+
+DRAW = """
+import json, sys, zlib
+import numpy as np
+from numba.core import event
+from embinit import Generator, Xorshift32
+from embinit._kernels import jit
+
+out = np.empty(5000, np.float32)
+with event.install_recorder("numba:compile") as recorder:
+    Generator(Xorshift32(42), target="cortex-m4f").uniform(-0.25, 0.5, out)
+json.dump([zlib.crc32(out), len(recorder.buffer), jit.cache_directory().as_posix()], sys.stdout)
+"""
+
+
+def start(directory, package=PACKAGE, **variables):
+    """Start a process that draws; its cache lies in directory."""
+    environment = {**os.environ, "EMBINIT_CACHE_DIR": str(directory), "PYTHONDONTWRITEBYTECODE": "1", **variables}
+    command = [sys.executable, "-c", DRAW]
+    return subprocess.Popen(command, cwd=package.parent, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    """Return what a process drew, how often it compiled, and where its cache lies."""
+    text, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    crc, compiled, directory = json.loads(text)
+    return crc, compiled, Path(directory)
+
+
+@pytest.fixture(scope="module")
+def expected():
+    out = np.empty(5000, np.float32)
+    Generator(Xorshift32(42), target="cortex-m4f").uniform(-0.25, 0.5, out)
+    return zlib.crc32(out)
+
+
+def test_eight_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
+    found = [ended(process) for process in [start(tmp_path) for _ in range(8)]]
+    crc, compiled, directory = ended(start(tmp_path))
+
+    assert {one for one, _, _ in found} == {expected} == {crc}
+    assert all(count > 0 for _, count, _ in found)
+    assert compiled == 0
+    assert {one for _, _, one in found} == {directory}
+    assert [path.name.split("-")[0] for path in directory.iterdir()] == ["uniform.from_ring"]  # and nothing else
+
+
+def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path, expected):
+    (tmp_path / "file").touch()
+    first = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
+    second = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
+
+    own = first[2].parent
+    assert own == tmp_path / f"embinit-{os.getuid()}"
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    assert first[0] == expected
+    assert first[1] > 0
+    assert second == (expected, 0, first[2])
+
+
+@pytest.mark.parametrize("kind", ["of all", "link", "file"])
+def test_a_directory_that_others_may_have_written_is_not_read(kind, tmp_path, monkeypatch):
+    own = tmp_path / f"embinit-{os.getuid()}"
+    if kind == "of all":
+        own.mkdir()
+        own.chmod(0o777)
+    elif kind == "link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        own.symlink_to(tmp_path / "elsewhere")
+    else:
+        own.touch()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    found = cache._private()
+
+    assert found.parent == tmp_path != own
+    assert found != own
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+
+
+def test_the_package_is_not_written_and_its_kernels_name_the_directory(tmp_path, expected):
+    package = tmp_path / "site" / "embinit"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in [package.parent, *package.parent.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    before = sorted(package.parent.rglob("*"))
+    crc, _, directory = ended(start(tmp_path / "cache", package))
+    assert (crc, sorted(package.parent.rglob("*"))) == (expected, before)
+    assert directory.name == jit.content_hash()
+
+    fma = package / "_kernels" / "fma.py"
+    fma.chmod(0o644)
+    fma.write_text(fma.read_text() + "# another kernel\n")
+    crc, compiled, other = ended(start(tmp_path / "cache", package))
+    assert crc == expected
+    assert compiled > 0
+    assert other.parent == directory.parent
+    assert other != directory
+    for path in [package.parent, *package.parent.rglob("*")]:
+        path.chmod(0o755)
+
+
+def test_a_full_disk_is_no_error(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    assert jit.kernel(successor)(3) == 4
+
+
+def successor(n):
+    return n + 1
+
+
+def test_without_any_place_each_process_compiles_its_own(monkeypatch):
+    def nowhere():
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setenv("EMBINIT_CACHE_DIR", "/proc/nowhere")
+    monkeypatch.setattr("tempfile.gettempdir", nowhere)
+    assert cache.directory("kernels") is None
+
+    monkeypatch.setattr(jit, "cache_directory", lambda: None)
+    assert jit.kernel(successor)(5) == 6
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "one byte": lambda content: content[:1],
+    "only a seal": lambda content: content[:32],
+    "cut": lambda content: content[: len(content) // 3],
+    "last byte lost": lambda content: content[:-1],
+    "a byte more": lambda content: content + b"\0",
+    "zeros": lambda content: bytes(len(content)),
+    "noise": lambda content: np.random.default_rng(1).bytes(len(content)),
+    "a flipped bit of the code": lambda content: flipped(content, len(content) * 3 // 4),
+    "a flipped bit of the seal": lambda content: flipped(content, 3),
+    "a pickle": lambda content: b"cposix\nabort\n(tR.",
+}
+
+
+def flipped(content, place):
+    changed = bytearray(content)
+    changed[place] ^= 4
+    return bytes(changed)
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """Have kernels of this process cached in a directory of the test's own."""
+    monkeypatch.setattr(jit, "cache_directory", lambda: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_compiled_again_and_replaced(damage, own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    whole = path.read_bytes()
+    loaded = jit.kernel(successor)
+    assert loaded(3) == 4
+    assert sum(loaded.stats.cache_hits.values()) == 1
+
+    path.write_bytes(DAMAGES[damage](whole))
+    again = jit.kernel(successor)
+    assert again(3) == 4
+    assert sum(again.stats.cache_misses.values()) == 1
+    third = jit.kernel(successor)
+    assert third(3) == 4
+    assert sum(third.stats.cache_hits.values()) == 1
+    assert [path] == list(own_cache.iterdir())
+
+
+def predecessor(n):
+    return n - 1
+
+
+def test_another_functions_machine_code_is_not_run(own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    assert jit.kernel(predecessor)(3) == 2
+    (other,) = set(own_cache.iterdir()) - {path}
+    path.write_bytes(other.read_bytes())
+
+    assert jit.kernel(successor)(3) == 4
+
+
+def test_other_sources_machine_code_is_not_run(own_cache, monkeypatch):
+    assert jit.kernel(successor)(3) == 4
+    monkeypatch.setattr(jit, "content_hash", lambda: "another")
+    again = jit.kernel(successor)
+
+    assert again(3) == 4
+    assert sum(again.stats.cache_misses.values()) == 1
+
+
+def test_a_directory_in_place_of_a_file_is_a_miss(own_cache):
+    assert jit.kernel(successor)(3) == 4
+    (path,) = own_cache.iterdir()
+    path.unlink()
+    path.mkdir()
+
+    assert jit.kernel(successor)(3) == 4
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise"])
+def test_a_process_on_a_damaged_cache_draws_the_same(damage, tmp_path, expected):
+    _, _, directory = ended(start(tmp_path))
+    files = sorted(directory.iterdir())
+    assert files
+    for path in files:
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+
+    crc, compiled, _ = ended(start(tmp_path))
+    assert crc == expected
+    assert compiled > 0
+    assert ended(start(tmp_path))[:2] == (expected, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NUMBA_DISABLE_JIT", "1"), ("NUMBA_OPT", "most"), ("NUMBA_NUM_THREADS", "0"), ("NUMBA_DISABLE_JIT", "yes")],
+)
+def test_settings_with_which_nothing_compiles_are_refused_in_one_line(name, value):
+    environment = {**os.environ, name: value}
+    command = [sys.executable, "-m", "embinit", "verify", EXAMPLES / "starter.toml", "--dump", "/dev/null"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert name in done.stderr or "threads" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NUMBA_CACHE_LOCATOR_CLASSES", "no.such.Class"), ("NUMBA_CACHE_DIR", "/proc/x"), ("NUMBA_BOUNDSCHECK", "1")],
+)
+def test_settings_that_do_not_concern_bits_change_none(name, value, tmp_path, expected):
+    crc, compiled, directory = ended(start(tmp_path, **{name: value}))
+    assert crc == expected
+    assert compiled > 0
+    assert (directory.name == jit.content_hash()) == (name != "NUMBA_BOUNDSCHECK")  # which has machine code of its own
+
+
+def kernels():
+    """Return every kernel of the package by name."""
+    names = [f"{_kernels.__name__}.{module.name}" for module in pkgutil.iter_modules(_kernels.__path__)]
+    modules = map(importlib.import_module, names)
+    return {
+        f"{module.__name__}.{name}": value
+        for module in modules
+        for name, value in vars(module).items()
+        if isinstance(value, numba.core.dispatcher.Dispatcher)
+        and isinstance(value._cache, jit._Cache)
+        and value.py_func.__module__ == module.__name__
+    }
+
+
+def draw_everything():
+    """Call every kernel by the ways that lead to it."""
+    for path in EXAMPLES.glob("*.toml"):
+        render(embinit.load(path).plan(), ["bin"])
+    layer = embinit.Linear(name="fc", in_features=9, out_features=9, weight_init=initializers.normal())
+    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma", "kaun", "gomlx"):
+        model = embinit.Model("m", [layer], dialect=dialect, seed=5)
+        list(model.init_many([5, 6], statistics=True))
+        for bitgen in (Xorshift32(5), Pcg32(5), embinit.MT19937(5)):
+            source = Generator(bitgen, dialect)
+            source.normal(0, 1, np.empty(40, np.float32))
+            source.normal(0, 1, np.empty((3, 1), np.float32))
+            source.uniform(0, 1, np.empty((3, 4, 5), np.float32)[1:])
+            source.bernoulli(0.5, 40)
+            source.shuffle([1, 2, 3])
+            source.advance(40)
+            bitgen.random_raw(3)
+            bitgen.jumped(2**40)
+    values = np.linspace(-1, 1, 64, dtype=np.float32)
+    for name in ("q7", "q15", "q31", "int8", "int4", "sym4", "sym8", "asym8", "affine8", "affine4", "bfp8e5"):
+        for rounding in ("half_away", "half_even", "truncate", "floor", "stochastic"):
+            try:
+                embinit.encode(values, name, rounding, Generator(Pcg32(1))).decode()
+            except embinit.EmbinitError:  # not every format rounds in every way
+                continue
+
+
+def test_every_kernel_has_one_signature():
+    """Two of one kernel, compiled by two processes at once, could take each other's place in Numba's cache."""
+    draw_everything()
+
+    signatures = {name: kernel.signatures for name, kernel in kernels().items()}
+    assert {name: found for name, found in signatures.items() if len(found) > 1} == {}
+    assert sum(map(len, signatures.values())) >= 18

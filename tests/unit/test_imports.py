@@ -1,0 +1,100 @@
+"""The rooms stand on floors: an import goes down, never up, and never in a circle, wherever it stands in a file."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "embinit"
+
+#: The rooms from the top down. Rooms of one floor do not import each other.
+FLOORS = [
+    {"__main__"},
+    {"embinit"},
+    {"diagnose", "page", "export", "source_check"},
+    {"device"},
+    {"codegen", "dump", "verify"},
+    {"bundle"},
+    {"api"},
+    {"growth", "many", "torch"},
+    {"store"},
+    {"fill"},
+    {"plan"},
+    {"modelfile"},
+    {"model", "generator"},
+    {"templates"},
+    {"dialects"},
+    {"layers", "samplers"},
+    {"formats"},
+    {"support"},
+    {"initializers"},
+    {"distributions"},
+    {"bitgen", "targets", "expressions"},
+    {"_kernels"},
+    {"clib", "files", "identifiers", "readback", "text", "threads"},
+    {"cache", "errors", "kinds", "process", "spec"},
+]
+FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+#: What everybody may import: it imports nothing.
+CONSTANTS = {"__version__"}
+
+
+def modules() -> dict[str, Path]:
+    """Return the modules of the package by their dotted names."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Yield the modules of the package that a file imports, wherever in it, but those for type checkers alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module in known:
+            assert node.level == 0
+            for alias in node.names:
+                if alias.name not in CONSTANTS:
+                    name = f"{node.module}.{alias.name}"
+                    yield name if name in known else node.module
+
+
+def room(module: str) -> str:
+    """Return the room in which a module stands: a file or a folder of the package."""
+    return module.split(".")[1] if "." in module else module
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_imports_go_down(module: str) -> None:
+    known = modules()
+    here = room(module)
+    for other in imported(known[module], known):
+        assert room(other) == here or FLOOR[here] < FLOOR[room(other)], (
+            f"{module} imports {other}, which is not below it"
+        )
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    known = modules()
+    try:
+        TopologicalSorter({name: set(imported(path, known)) - {name} for name, path in known.items()}).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room(module) for module in modules()} == set(FLOOR)
+
+
+def test_a_circle_and_an_upward_import_are_seen(tmp_path: Path) -> None:
+    code = "def f():\n    from embinit.plan import plan\n    import embinit.fill\n"
+    (tmp_path / "x.py").write_text(code, encoding="utf-8")
+    assert set(imported(tmp_path / "x.py", modules())) == {"embinit.plan", "embinit.fill"}

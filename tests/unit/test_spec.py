@@ -1,0 +1,45 @@
+"""SPEC.md alone suffices: no source file is normative, and its numbers are those that the C library computes with."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from support import reference_normal
+
+ROOT = Path(__file__).parents[2]
+SPEC = (ROOT / "SPEC.md").read_text(encoding="utf-8")
+HEX_FLOAT = re.compile(r"0x[01](?:\.[0-9a-f]+)?p[+-]\d+")
+
+
+def section(heading: str) -> str:
+    """Return the text of a section."""
+    return re.split(r"^## ", SPEC.partition(f"## {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_no_source_file_is_normative() -> None:
+    assert "normative" not in SPEC
+    assert not re.findall(r"embinit/(?:_kernels|dialects|samplers)/\S+\.py", SPEC)
+
+
+def test_the_table_of_the_portable_normal_is_the_one_derived() -> None:
+    with (ROOT / "SPEC_normal.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["row", "c0", "c1", "c2", "c3"]
+    assert [int(row[0]) for row in rows] == list(range(128))
+    assert [tuple(int(word, 16) for word in row[1:]) for row in rows] == reference_normal.table()
+
+
+@pytest.mark.parametrize(
+    ("file", "heading", "exact"),
+    [
+        ("embinit_libm.c", "5. libm classes", set()),
+        ("embinit_mt19937.c", "7. The torch dialects", {"0x1p-24", "0x1p-23"}),  # written 2^-24 and 2^-23
+    ],
+)
+def test_every_constant_of_the_c_library_is_stated(file: str, heading: str, exact: set[str]) -> None:
+    code = (ROOT / "embinit" / "c" / file).read_text(encoding="utf-8")
+    used = set(HEX_FLOAT.findall(re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL))) - exact
+    assert len(used) > 20
+    assert used <= set(HEX_FLOAT.findall(section(heading)))
