@@ -4,7 +4,7 @@ look at any source of embinit: what they agree on, SPEC.md says.
 
 import math
 import re
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,26 @@ spreads = st.floats(0.02, 2)  # portable refuses a spread that is small beside i
 
 def bits_of(values):
     return [spec.bits(value) for value in values]
+
+
+OTHER_GENERATORS = {
+    "newlib": (embinit.NewlibRand, spec.newlib_rand),
+    "musl": (embinit.MuslRand, spec.musl_rand),
+    "glibc": (embinit.GlibcRand, spec.glibc_rand),
+    "avr": (embinit.AvrRand, spec.avr_rand),
+    "avr-random": (embinit.AvrRandom, spec.avr_random),
+    "msvc": (embinit.MsvcRand, spec.msvc_rand),
+    "minstd": (embinit.Minstd, spec.minstd),
+    "xoroshiro128+": (embinit.Xoroshiro128Plus, spec.xoroshiro128plus),
+    "xoroshiro128+ of 2018": (
+        lambda seed: embinit.Xoroshiro128Plus(seed, (24, 16, 37)),
+        lambda seed: spec.xoroshiro128plus(seed, (24, 16, 37)),
+    ),
+    "pcg64": (lambda seed: embinit.Pcg64(seed**6), lambda seed: spec.pcg64(seed**6)),
+    "pcg64-dxsm": (embinit.Pcg64Dxsm, lambda seed: spec.pcg64(seed, dxsm=True)),
+    "philox4x32": (lambda seed: embinit.Philox4x32(seed << 32 | 5), lambda seed: spec.philox4x32(seed << 32 | 5)),
+    "threefry2x32": (embinit.Threefry2x32, spec.threefry2x32),
+}
 
 
 @st.composite
@@ -104,6 +124,33 @@ def test_words(dialect, seed):
     package, reference = BIT_GENERATORS[dialect]
     generator = reference(seed)
     assert package(seed).random_raw(1300).tolist() == [generator.word() for _ in range(1300)]
+
+
+@pytest.mark.parametrize("name", OTHER_GENERATORS)
+@given(seed=seeds)
+@settings(max_examples=10)
+def test_words_of_other_generators(name, seed):
+    package, reference = OTHER_GENERATORS[name]
+    assert package(seed).random_raw(50).tolist() == list(islice(reference(seed), 50))
+
+
+@given(
+    seed=st.integers(1, 2**16 - 1),
+    shifts=st.lists(st.integers(-15, 15).filter(bool), min_size=1, max_size=3),
+    width=st.sampled_from([16, 32, 64]),
+    is_signed=st.booleans(),
+)
+def test_words_of_xorshifts(seed, shifts, width, is_signed):
+    package = embinit.Xorshift(seed, shifts, f"{'' if is_signed else 'u'}int{width}_t")
+    assert package.random_raw(20).tolist() == list(islice(spec.xorshift(seed, shifts, width, is_signed), 20))
+
+
+def test_first_words_of_rand():
+    """Read the table of SPEC.md."""
+    table = re.search(r"\n\| newlib \| musl .*\n.*\n((?:\|.*\n){3})", TEXT)[1]
+    rows = [[int(cell) for cell in line.strip("|").split("|")] for line in table.splitlines()]
+    rand = [spec.newlib_rand, spec.musl_rand, spec.glibc_rand, spec.avr_rand, spec.avr_random, spec.msvc_rand]
+    assert [list(column) for column in zip(*rows, strict=True)] == [list(islice(words(42), 3)) for words in rand]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
