@@ -610,6 +610,47 @@ def portable_distribution(initializer: tuple, fan_in: int, fan_out: int) -> tupl
     return "normal", F(0), F(stddev)
 
 
+def half_away(value: Fraction) -> int:
+    return math.floor(abs(value) + Fraction(1, 2)) * (-1 if value < 0 else 1)
+
+
+class PortableInt:
+    """Draws codes of a format q<m>.<n>."""
+
+    def __init__(self, generator: Pcg32, m: int, n: int) -> None:
+        self.generator = generator
+        self.qmin, self.qmax = -(2 ** (m + n - 1)), 2 ** (m + n - 1) - 1
+        self.wide = m + n > 16
+        self.n = n
+
+    def code(self, x: np.float32) -> int:
+        return half_away(Fraction(float(x)) * 2**self.n)
+
+    def saturated(self, code: int) -> int:
+        return max(self.qmin, min(code, self.qmax))
+
+    def constant(self, value: np.float32, n: int) -> list[int]:
+        return [self.saturated(self.code(value))] * n
+
+    def uniform(self, low: np.float32, high: np.float32, n: int) -> list[int]:
+        assert low == -high
+        bound = min(self.code(abs(high)), self.qmax)
+        span = 2 * bound + 1
+        words = (self.generator.word() for _ in range(n))
+        return [(word * span >> 32 if self.wide else (word >> 16) * span >> 16) - bound for word in words]
+
+    def normal(self, mean: np.float32, stddev: np.float32, n: int) -> list[int]:
+        return self.around(portable_normal_code, mean, stddev, n)
+
+    def truncated_normal(self, mean: np.float32, stddev: np.float32, n: int) -> list[int]:
+        return self.around(portable_truncated_code, mean, stddev, n)
+
+    def around(self, z: Callable, mean: np.float32, stddev: np.float32, n: int) -> list[int]:
+        middle = min(self.code(mean), 2**31 - 1)
+        unit = Fraction(float(stddev)) * Fraction(2) ** (self.n - 24)
+        return [self.saturated(middle + half_away(z(self.generator.word()) * unit)) for _ in range(n)]
+
+
 # 7. The torch dialects.
 
 LOG = [
@@ -746,6 +787,45 @@ def torch_distribution(initializer: tuple, fan_in: int, fan_out: int) -> tuple:
     else:
         s = gain * math.sqrt(2 / (fan_in + fan_out))
     return ("uniform", -math.sqrt(3) * s, math.sqrt(3) * s) if kind == "uniform" else ("normal", 0.0, s)
+
+
+# 8 and 9. The kaun and gomlx dialects: their initializers are rows of portable_distribution.
+
+CHANNELS_LAST = {
+    "kaun": {
+        "default": ("variance_scaling", 1, "fan_avg", "uniform", 1),
+        "glorot_uniform": ("variance_scaling", 1, "fan_avg", "uniform", 1),
+        "glorot_normal": ("variance_scaling", 1, "fan_avg", "truncated_normal", 1),
+        "he_uniform": ("variance_scaling", 2, "fan_in", "uniform", 1),
+        "he_normal": ("variance_scaling", 2, "fan_in", "truncated_normal", 1),
+        "lecun_uniform": ("variance_scaling", 1, "fan_in", "uniform", 1),
+        "lecun_normal": ("variance_scaling", 1, "fan_in", "truncated_normal", 1),
+    },
+    "gomlx": {
+        "default": ("variance_scaling", 2, "fan_in", "normal", 1),
+        "glorot_uniform": ("variance_scaling", 1, "fan_avg", "uniform", 1),
+        "xavier_normal": ("variance_scaling", 1, "fan_avg", "normal", 1),
+    },
+}
+
+
+def channels_last_init(dialect: str, seed: int, layers: list[tuple[str, dict, bool, str]]) -> list[list[int]]:
+    """Return the bits of all buffers; a layer is (kind, sizes, has a bias, name of its weight's initializer)."""
+    draws = Portable(Pcg32(seed))
+    buffers = []
+    for kind, sizes, has_bias, initializer in layers:
+        if kind == "Linear":
+            fan_in, fan_out = sizes["in_features"], sizes["out_features"]
+            n, out = fan_in * fan_out, fan_out
+        else:
+            out, into, k, groups = (sizes[key] for key in ("out_channels", "in_channels", "kernel_size", "groups"))
+            axes = (into // groups, out) if kind == "Conv1d" else (into, out // groups)
+            fan_in, fan_out = axes[0] * k, axes[1] * k
+            n = k * axes[0] * axes[1]
+        name, *parameters = portable_distribution(CHANNELS_LAST[dialect][initializer], fan_in, fan_out)
+        buffers.append([bits(value) for value in getattr(draws, name)(*parameters, n)])
+        buffers += [[0] * out] * has_bias  # gomlx: the weight's initializer of one axis, which is zeros
+    return buffers
 
 
 # Models.

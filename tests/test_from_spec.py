@@ -163,6 +163,51 @@ def test_models(dialect, data, seed, target):
     assert buffers == spec.init(dialect, target, seed, [described for _, described in layers])
 
 
+@pytest.mark.parametrize("dialect", spec.CHANNELS_LAST)
+@given(data=st.data(), seed=st.integers(1, 2**32 - 1))
+@settings(max_examples=60)
+def test_models_with_channels_last(dialect, data, seed):
+    few = st.integers(1, 4)
+    layers, described = [], []
+    for _ in range(data.draw(st.integers(1, 3))):
+        kind, bias = data.draw(st.sampled_from(["Linear", "Conv1d", "ConvTranspose1d"])), data.draw(st.booleans())
+        name = data.draw(st.sampled_from(sorted(spec.CHANNELS_LAST[dialect])))
+        if kind == "Linear":
+            sizes = {"in_features": data.draw(few), "out_features": data.draw(few)}
+        else:
+            groups = data.draw(few)
+            sizes = {"in_channels": groups * data.draw(few), "out_channels": groups * data.draw(few), "groups": groups}
+            sizes["kernel_size"] = data.draw(few)
+        weight_init = None if name == "default" else getattr(initializers, name)()
+        layers.append(getattr(embinit, kind)(**sizes, bias=bias, weight_init=weight_init))
+        described.append((kind, sizes, bias, name))
+    model = embinit.Model("model", layers, dialect=dialect, seed=seed)
+    buffers = [buffer.view(np.uint32).ravel().tolist() for buffer in model.init().values()]
+    assert buffers == spec.channels_last_init(dialect, seed, described)
+
+
+@given(
+    seed=seeds,
+    m=st.integers(1, 9),
+    n=st.integers(1, 23),
+    drawn=st.sampled_from(["constant", "uniform", "normal", "truncated_normal"]),
+    place=st.floats(-1, 1),
+    spread=st.floats(2.0**-20, 0.99),
+)
+@settings(max_examples=200)
+def test_codes_of_portable_int(seed, m, n, drawn, place, spread):
+    made, parameters = {
+        "constant": (initializers.Constant(place), (place,)),
+        "uniform": (initializers.Uniform(-spread, spread), (-spread, spread)),
+        "normal": (initializers.Normal(place, spread), (place, spread)),
+        "truncated_normal": (initializers.TruncatedNormal(place, spread), (place, spread)),
+    }[drawn]
+    layer = embinit.Linear(in_features=5, out_features=4, weight_format=f"q{m}.{n}", bias=False, weight_init=made)
+    stored = embinit.Model("model", [layer], dialect="portable-int", seed=seed).stored()
+    reference = getattr(spec.PortableInt(spec.Pcg32(seed), m, n), drawn)(*map(spec.F, parameters), 20)
+    assert stored["linear0.weight"].data.ravel().tolist() == reference
+
+
 def state_before(word):
     generator = embinit.Xorshift32(word)
     generator.advance(-1)
@@ -184,6 +229,8 @@ ANGLES = [
     for quarter in range(5)
     for sign in (-1, 1)
 ]
+BEFORE_AN_EIGHTH = [(i << 21) + j for i in range(1, 8, 2) for j in range(-11000, 11001, 1000)]  # |y| > 0.78125
+EVERYWHERE = range(12345, 2**24, 2**16)
 COSINES = near(*(i << 21 for i in range(9)), *(round(angle / 6.2831855 * 2**24) for angle in ANGLES))
 
 
@@ -191,8 +238,8 @@ COSINES = near(*(i << 21 for i in range(9)), *(round(angle / 6.2831855 * 2**24) 
 @pytest.mark.parametrize(("dialect", "deviation"), [("odt", "first"), ("odt-2026-06", "last")])
 def test_edges_of_the_normal(target, dialect, deviation):
     """k = 0 and k = 1 are drawn again."""
-    starts = [state_before(k << 8 | 0x5A) for k in sorted(LOGARITHMS)]
-    starts += [state_before(state_before(k << 8 | 0x5A)) for k in sorted(COSINES)]
+    starts = [state_before(k << 8 | 0x5A) for k in sorted(LOGARITHMS.union(EVERYWHERE))]
+    starts += [state_before(state_before(k << 8 | 0x5A)) for k in sorted(COSINES.union(EVERYWHERE, BEFORE_AN_EIGHTH))]
     starts += [state_before(k << 8 | 7) for k in (0, 1)]
     package = np.empty(len(starts), np.float32)
     reference = []
