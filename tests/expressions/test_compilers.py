@@ -8,25 +8,13 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from embinit.errors import EmbinitError
-from embinit.expressions import TYPES, Arithmetic, Input, Program, define
+from embinit.expressions import TYPES, Input, Program, define
 from embinit.expressions.emit import emit
 
+from support.builds import BOARDS, FUSED, PLAIN, SEPARATE, WRITTEN
 from support.compiled import ARGUMENTS, PARAMETERS, UNITS, bits_of, columns, program, results_of, run, run_on_board
 from support.random_expressions import INPUTS, batch, text_of
 
-SEPARATE, FUSED, WRITTEN = (Arithmetic(name) for name in ("separate", "fused", "fused-expression"))
-FUSED_X86 = Arithmetic("fused", fuses_negation=True)
-PLAIN = {
-    "gcc": (["gcc", "-O2", "-std=gnu11", "-w"], SEPARATE),
-    "gcc-O0": (["gcc", "-O0", "-std=gnu11", "-w"], SEPARATE),
-    "gcc-fma": (["gcc", "-O2", "-std=gnu11", "-march=x86-64-v3", "-w"], FUSED_X86),
-    "clang-fma": (["clang", "-O2", "-std=gnu11", "-march=x86-64-v3", "-w"], WRITTEN),
-}
-BOARDS = {
-    "cortex-m0": Arithmetic("separate", "fdlibm"),
-    "cortex-m4f": Arithmetic("fused", "fdlibm-fused", fuses_double=False),
-    "cortex-m7": Arithmetic("fused", "double"),
-}
 OWN = [
     ["gcc", "-O0"], ["gcc", "-O1"], ["gcc", "-O2"], ["gcc", "-O3", "-march=x86-64-v3"], ["gcc", "-Ofast"],
     ["clang", "-O0"], ["clang", "-O2", "-march=x86-64-v3"], ["clang", "-O3", "-ffast-math"],

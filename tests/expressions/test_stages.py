@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from test_compilers import BOARDS, PLAIN
 
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define
 
+from support.builds import BOARDS, PLAIN
 from support.compiled import bits_of, columns, program, results_of, run, run_on_board
 from support.random_expressions import any_sum, text_of
 
