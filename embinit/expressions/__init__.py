@@ -1,9 +1,9 @@
 """C expressions: what stands between a word and a weight, as data. Parse, type, evaluate, emit C."""
 
-from embinit.expressions.program import Arithmetic, Definition, Input, Program, define, statements
+from embinit.expressions.program import Arithmetic, Definition, Program, define, statements
 from embinit.expressions.routine import Bound, Routine
 from embinit.expressions.syntax import parse_declaration
-from embinit.expressions.types import DOUBLE, FLOAT, TYPES, CType
+from embinit.expressions.types import DOUBLE, FLOAT, TYPES, CType, Input
 
 __all__ = [
     "DOUBLE",

@@ -11,9 +11,8 @@ from embinit.expressions.graph import ELEMENT, LITERAL, TENSOR, Graph, Node
 from embinit.expressions.lowering import Lowering, names_of
 from embinit.expressions.routine import Routine
 from embinit.expressions.syntax import Tree, check_name, parse, parse_statement
-from embinit.expressions.types import DOUBLE, FLOAT, UINT32, CType  # noqa: F401 (doctests)
+from embinit.expressions.types import DOUBLE, FLOAT, UINT32, CType, Input  # noqa: F401 (doctests)
 
-Stage = Literal["tensor", "element"]
 _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 
 
@@ -30,16 +29,6 @@ class Arithmetic:
     libm: Literal["double", "fdlibm", "fdlibm-fused"] = "double"
     fuses_double: bool = True
     fuses_negation: bool = False
-
-
-@dataclass(frozen=True)
-class Input:
-    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower."""
-
-    ctype: CType
-    stage: Stage = "element"
-    low: int | None = None
-    high: int | None = None
 
 
 @dataclass(frozen=True)

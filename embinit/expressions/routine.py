@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.expressions import operations
 from embinit.expressions.graph import ELEMENT, Node
-
-if TYPE_CHECKING:
-    from embinit.expressions.program import Input
+from embinit.expressions.types import Input
 
 Array = NDArray[Any]
 
@@ -24,7 +22,7 @@ BLOCK = 32768
 class Routine:
     """Outputs as operations on inputs; `bind` gives it what is known once per tensor."""
 
-    inputs: "Mapping[str, Input]"
+    inputs: Mapping[str, Input]
     outputs: Mapping[str, Node]
 
     @property

@@ -1,6 +1,7 @@
 """The arithmetic types of C as expressions know them: fixed widths, promotions, and the usual conversions."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -63,3 +64,13 @@ def common(a: CType, b: CType) -> CType:
     """
     a, b = promoted(a), promoted(b)
     return max(a, b, key=lambda each: (each.floating, each.bits, not each.signed))
+
+
+@dataclass(frozen=True)
+class Input:
+    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower."""
+
+    ctype: CType
+    stage: Literal["tensor", "element"] = "element"
+    low: int | None = None
+    high: int | None = None
