@@ -3,7 +3,7 @@
 
 /* ---- Fixed point ---- */
 
-static int32_t signed_code(uint32_t magnitude, int negative)
+static int32_t codes_signed_code(uint32_t magnitude, int negative)
 {
     if (!negative) {
         return (int32_t)magnitude;
@@ -12,7 +12,7 @@ static int32_t signed_code(uint32_t magnitude, int negative)
 }
 
 /* The magnitude of significand * 2^-places, rounded; significand < 2^24, places > 0. */
-static uint32_t rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
+static uint32_t codes_rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
 {
     if (places > 25) {
         places = 25; /* all of it is still below a half */
@@ -44,11 +44,11 @@ int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits
     uint32_t magnitude = limit;
     int fits = biased != 0xffu && places >= -8;
     if (fits) {
-        magnitude = places > 0 ? rounded(significand, places, negative, rounding) : significand << -places;
+        magnitude = places > 0 ? codes_rounded(significand, places, negative, rounding) : significand << -places;
         fits = magnitude <= limit;
     }
     *clipped += !fits;
-    return signed_code(fits ? magnitude : limit, negative);
+    return codes_signed_code(fits ? magnitude : limit, negative);
 }
 
 uint32_t embinit_q_decode(int32_t code, unsigned frac_bits)
@@ -111,12 +111,12 @@ void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out,
 /* ---- Packing ---- */
 
 /* The byte where a code begins, and the bit in it: the position in bits may not fit in size_t. */
-static size_t first_byte(size_t index, unsigned bits)
+static size_t codes_first_byte(size_t index, unsigned bits)
 {
     return index / 8 * bits + index % 8 * bits / 8;
 }
 
-static unsigned first_bit(size_t index, unsigned bits)
+static unsigned codes_first_bit(size_t index, unsigned bits)
 {
     return (unsigned)(index % 8) * bits % 8u;
 }
@@ -124,8 +124,8 @@ static unsigned first_bit(size_t index, unsigned bits)
 void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
 {
     uint32_t rest = (uint32_t)code;
-    uint8_t *byte = payload + first_byte(index, bits);
-    unsigned shift = first_bit(index, bits);
+    uint8_t *byte = payload + codes_first_byte(index, bits);
+    unsigned shift = codes_first_bit(index, bits);
     while (bits != 0) {
         unsigned count = 8u - shift < bits ? 8u - shift : bits;
         uint32_t mask = (((uint32_t)1 << count) - 1u) << shift;
@@ -137,11 +137,11 @@ void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
     }
 }
 
-static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
+static uint32_t codes_unpacked(const uint8_t *payload, size_t index, unsigned bits)
 {
     uint32_t code = 0;
-    const uint8_t *byte = payload + first_byte(index, bits);
-    unsigned shift = first_bit(index, bits);
+    const uint8_t *byte = payload + codes_first_byte(index, bits);
+    unsigned shift = codes_first_bit(index, bits);
     unsigned done = 0;
     while (done < bits) {
         unsigned count = 8u - shift < bits - done ? 8u - shift : bits - done;
@@ -156,12 +156,12 @@ static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
 
 int32_t embinit_unpack_signed(const uint8_t *payload, size_t index, unsigned bits)
 {
-    uint32_t code = unpacked(payload, index, bits);
+    uint32_t code = codes_unpacked(payload, index, bits);
     uint32_t sign = (uint32_t)1 << (bits - 1);
     return code & sign ? -(int32_t)(sign - 1u - (code & (sign - 1u))) - 1 : (int32_t)code;
 }
 
 int32_t embinit_unpack_unsigned(const uint8_t *payload, size_t index, unsigned bits)
 {
-    return (int32_t)unpacked(payload, index, bits);
+    return (int32_t)codes_unpacked(payload, index, bits);
 }

@@ -2,7 +2,7 @@
 #include "embinit_growth.h"
 
 /* A value as it was rounded: no compiler looks through the object that holds it. */
-static double rounded(double value)
+static double growth_rounded(double value)
 {
     volatile double held = value;
     return held;
@@ -15,15 +15,15 @@ double embinit_variance(const float *values, size_t n)
     }
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        sum = rounded(sum + (double)values[i]);
+        sum = growth_rounded(sum + (double)values[i]);
     }
-    double mean = rounded(sum / (double)n);
+    double mean = growth_rounded(sum / (double)n);
     double squares = 0.0;
     for (size_t i = 0; i < n; i++) {
-        double deviation = rounded((double)values[i] - mean);
-        squares = rounded(squares + rounded(deviation * deviation));
+        double deviation = growth_rounded((double)values[i] - mean);
+        squares = growth_rounded(squares + growth_rounded(deviation * deviation));
     }
-    return rounded(squares / (double)(n - 1));
+    return growth_rounded(squares / (double)(n - 1));
 }
 
 double embinit_root(double x)
@@ -57,7 +57,7 @@ double embinit_root(double x)
     return both.value;
 }
 
-static void rescale(float *values, size_t n, float factor)
+static void growth_rescale(float *values, size_t n, float factor)
 {
     for (size_t i = 0; values != 0 && i < n; i++) {
         values[i] *= factor;
@@ -71,28 +71,28 @@ static size_t weight_size(const embinit_growing *layer)
 
 static void rescale_layer(const embinit_growing *layer, float factor)
 {
-    rescale(layer->weight, weight_size(layer), factor);
-    rescale(layer->bias, (size_t)layer->outputs, factor);
-    rescale(layer->running_mean, (size_t)layer->outputs, factor);
-    rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
+    growth_rescale(layer->weight, weight_size(layer), factor);
+    growth_rescale(layer->bias, (size_t)layer->outputs, factor);
+    growth_rescale(layer->running_mean, (size_t)layer->outputs, factor);
+    growth_rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
 }
 
 /* The factor that brings a weight to variance gain^2 / fan_in; 1 where it has none. */
 static float to_variance(const embinit_growing *layer, double gain, double fan_in)
 {
     double found = embinit_variance(layer->weight, weight_size(layer));
-    return found > 0.0 ? (float)embinit_root(rounded(gain * gain) / rounded(fan_in * found)) : 1.0f;
+    return found > 0.0 ? (float)embinit_root(growth_rounded(gain * gain) / growth_rounded(fan_in * found)) : 1.0f;
 }
 
-static uint32_t parameter(const embinit_spread_parameter *how, float spread)
+static uint32_t growth_parameter(const embinit_spread_parameter *how, float spread)
 {
     return how->per_spread != 0.0f ? embinit_bits(how->per_spread * spread) : how->word;
 }
 
-static void draw(const embinit_spread *how, double spread, const embinit_source *source, float *out, size_t n)
+static void growth_draw(const embinit_spread *how, double spread, const embinit_source *source, float *out, size_t n)
 {
-    uint32_t a = parameter(&how->a, (float)spread);
-    uint32_t b = parameter(&how->b, (float)spread);
+    uint32_t a = growth_parameter(&how->a, (float)spread);
+    uint32_t b = growth_parameter(&how->b, (float)spread);
     how->draw(source, how->rule, a, b, out, n);
 }
 
@@ -127,7 +127,7 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
         if (extension == EMBINIT_ZEROS) {
             embinit_constant(source, 0, 0, 0, start, drawn);
         } else {
-            draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
+            growth_draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
         }
         for (size_t i = drawn; i < run; i++) {
             start[i] = sign * start[i - drawn];
@@ -137,11 +137,11 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
 
 static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
 {
-    double ratio2 = rounded(growth->noise_ratio * growth->noise_ratio);
+    double ratio2 = growth_rounded(growth->noise_ratio * growth->noise_ratio);
     float spread = (float)embinit_root(ratio2 * embinit_variance(values, n));
     for (size_t i = 0; i < n; i++) {
         float drawn;
-        draw(growth->normal, 1.0, source, &drawn, 1);
+        growth_draw(growth->normal, 1.0, source, &drawn, 1);
         values[i] += embinit_rounded(embinit_rounded(drawn) * spread);
     }
 }

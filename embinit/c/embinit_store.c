@@ -105,7 +105,7 @@ static uint32_t rounds_of(const embinit_storage *storage)
 }
 
 /* Whether groups make up the elements of a row. */
-static int grouped(const embinit_stored_row *stored)
+static int store_grouped(const embinit_stored_row *stored)
 {
     const embinit_storage *storage = &stored->storage;
     if (storage->family == 0) {
@@ -132,7 +132,7 @@ static uint32_t group_of(const embinit_storage *storage, uint32_t run)
 
 /* ---- Draws ---- */
 
-static float next_value(const embinit_row *row, const embinit_source *values)
+static float store_next_value(const embinit_row *row, const embinit_source *values)
 {
     float value;
     row->draw(values, row->rule, row->a, row->b, &value, 1);
@@ -140,7 +140,7 @@ static float next_value(const embinit_row *row, const embinit_source *values)
 }
 
 /* A word where rounding draws one. */
-static uint32_t next_word(const embinit_storage *storage, const embinit_source *words)
+static uint32_t store_next_word(const embinit_storage *storage, const embinit_source *words)
 {
     return storage->rounding == EMBINIT_STOCHASTIC ? words->next(words->state) : 0;
 }
@@ -155,7 +155,7 @@ static uint32_t words_for_rounding(const embinit_stored_row *stored)
 }
 
 /* Move a source to where the row behind begins. A float32 buffer is room for its values as good as any. */
-static void pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
+static void store_pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
 {
     const embinit_row *row = &stored->row;
     if (stored->storage.family == 0) {
@@ -163,7 +163,7 @@ static void pass(const embinit_stored_row *stored, const embinit_source *source,
         return;
     }
     for (uint32_t i = 0; i < row->count; i++) {
-        (void)next_value(row, source);
+        (void)store_next_value(row, source);
     }
     if (stored->storage.at_once) {
         for (uint32_t i = words_for_rounding(stored); i != 0; i--) {
@@ -183,9 +183,9 @@ static int make_grids(const embinit_stored_row *stored, const embinit_source *va
     for (uint32_t group = 0; group < storage->groups; group++) {
         embinit_range range = EMBINIT_EMPTY_RANGE;
         for (uint32_t i = 0; i < storage->run; i++) {
-            embinit_range_add(&range, next_value(&stored->row, values));
+            embinit_range_add(&range, store_next_value(&stored->row, values));
         }
-        uint32_t word = family->zero_point_bytes != 0 ? next_word(storage, words) : 0;
+        uint32_t word = family->zero_point_bytes != 0 ? store_next_word(storage, words) : 0;
         if (!family->make(grid, &range, storage, word, buffer, group)) {
             return 0;
         }
@@ -205,7 +205,7 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
     for (uint32_t i = 0; i < runs; i++) {
         float *largest = &buffer->scale[group_of(storage, i)];
         for (uint32_t j = 0; j < storage->run; j++) {
-            uint32_t magnitude = embinit_bits(next_value(&stored->row, values)) & 0x7fffffffu;
+            uint32_t magnitude = embinit_bits(store_next_value(&stored->row, values)) & 0x7fffffffu;
             if (magnitude > embinit_bits(*largest)) {
                 *largest = embinit_float(magnitude);
             }
@@ -221,7 +221,7 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
     return 1;
 }
 
-static void encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
+static void store_encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
                    const embinit_buffer *buffer, embinit_grid *grid)
 {
     const embinit_storage *storage = &stored->storage;
@@ -239,8 +239,8 @@ static void encode(const embinit_stored_row *stored, const embinit_source *value
         if (left == storage->run && storage->family->load != 0) {
             storage->family->load(grid, storage, buffer, group_of(storage, run));
         }
-        float value = next_value(&stored->row, values);
-        uint32_t word = next_word(storage, words);
+        float value = store_next_value(&stored->row, values);
+        uint32_t word = store_next_word(storage, words);
         int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
         embinit_pack(payload, (size_t)i, storage->bits, code);
     }
@@ -271,7 +271,7 @@ static int store_row(const embinit_stored_row *stored, const embinit_stream *str
     if (!made) {
         return 0;
     }
-    encode(stored, &values, &words, buffer, &grid);
+    store_encode(stored, &values, &words, buffer, &grid);
     if (storage->at_once) {
         stream->copy(stream->values, stream->ahead);
     }
@@ -286,14 +286,14 @@ size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const emb
     const embinit_source words = {stream->next, stream->state};
     int rounds_later = 0;
     for (size_t i = 0; i < row_count; i++) {
-        if (!grouped(&rows[i])) {
+        if (!store_grouped(&rows[i])) {
             return i;
         }
         rounds_later |= !rows[i].storage.at_once && words_for_rounding(&rows[i]) != 0;
     }
     stream->copy(stream->values, stream->state);
     for (size_t i = 0; rounds_later && i < row_count; i++) {
-        pass(&rows[i], &words, &buffers[i]);
+        store_pass(&rows[i], &words, &buffers[i]);
     }
     for (size_t i = 0; i < row_count; i++) {
         if (!store_row(&rows[i], stream, &buffers[i])) {
@@ -306,7 +306,7 @@ size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const emb
     return row_count;
 }
 
-static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer *buffer)
+static uint32_t store_crc32(const embinit_stored_row *stored, const embinit_buffer *buffer)
 {
     const embinit_storage *storage = &stored->storage;
     if (storage->family == 0) {
@@ -325,7 +325,7 @@ static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer 
 size_t embinit_check_stored(const embinit_stored_row *rows, size_t row_count, const embinit_buffer *buffers)
 {
     size_t i = 0;
-    while (i < row_count && crc32_of(&rows[i], &buffers[i]) == rows[i].row.crc32) {
+    while (i < row_count && store_crc32(&rows[i], &buffers[i]) == rows[i].row.crc32) {
         i++;
     }
     return i;
