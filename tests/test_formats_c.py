@@ -18,11 +18,11 @@ from embinit.store import encode
 from embinit.targets.zig_unicorn import EMULATIONS, build
 
 from answers import on_core, on_host
-from compilers import HOST_COMPILERS
+from compilers import CORE, HOST_COMPILERS
 
 F32 = np.float32
-UNITS = ("embinit", "embinit_codes", "embinit_formats")
-CODES, FORMATS = (C_DIRECTORY / f"{unit}.c" for unit in UNITS[1:])
+UNITS = (*CORE, "embinit_codes", "embinit_formats")
+CODES, FORMATS = (C_DIRECTORY / f"{unit}.c" for unit in UNITS[-2:])
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 CORES = ["cortex-m0", "cortex-m4f"]
 CORNERS = [0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 127.5, 1.0, -1.0, 1e-41, -3e38, 3e38, 0.49999997]

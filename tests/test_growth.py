@@ -32,7 +32,7 @@ from embinit.layers import DrawFree
 from embinit.targets import LIBMS
 
 from answers import assert_equal, on_core, on_host
-from compilers import HOST_COMPILERS
+from compilers import CORE, HOST_COMPILERS
 
 VECTORS = Path(__file__).parent / "vectors" / "growth"
 CASES = json.loads((VECTORS / "growth.json").read_text())["cases"]
@@ -614,7 +614,7 @@ def test_layers_that_do_not_meet_are_refused():
         grow_layers(first, second, 2, Generator(Xorshift32(1)))
 
 
-UNITS = ("embinit", "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
+UNITS = (*CORE, "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
 
 
 @pytest.mark.parametrize("flags", [["-O0"], ["-O3", "-march=native", "-ffp-contract=fast"]], ids=["-O0", "-O3"])

@@ -74,7 +74,7 @@ def test_every_recorded_platform_belongs_to_its_class(name, libm):
 FLAGS = {"-O0": ["-O0", "-march=native"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 # One unit of all the C: a compiler then sees into the multiply-adds, and could fuse whatever is not proof against it.
 PROGRAM = """
-#include "embinit.c"
+#include "embinit_fma.c"
 #include "embinit_libm.c"
 
 #include <stdio.h>

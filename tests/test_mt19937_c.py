@@ -17,7 +17,6 @@ from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 from compilers import HOST_COMPILERS, compile_program
 from test_torch_kernels import standing_before, untempered
 
-UNITS = list(dict.fromkeys([*SOURCES, C_DIRECTORY / "embinit_mt19937.c"]))
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 WORDS, SMALL, UNIFORM, SYMMETRIC, NORMAL, SMALL_SYMMETRIC, GIVEN = range(7)
 UNTOUCHED = 0xA5A5A5A5
@@ -209,7 +208,7 @@ def asked():
 def test_on_the_host_under_sanitizers(compiler, flags, asked, tmp_path):
     (tmp_path / "main.c").write_text(PROGRAM + ON_HOST)
     options = [*FLAGS[flags], *HOST_COMPILERS[compiler]]
-    program = compile_program(compiler, [tmp_path / "main.c", *UNITS], tmp_path / "twins", *options)
+    program = compile_program(compiler, [tmp_path / "main.c", *SOURCES], tmp_path / "twins", *options)
     stdin = b"".join(np.array([len(request), *request], np.uint32).tobytes() for request, _ in asked)
     done = subprocess.run([program], input=stdin, capture_output=True, check=False)
 
@@ -224,7 +223,7 @@ def test_on_the_host_under_sanitizers(compiler, flags, asked, tmp_path):
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f"])
 def test_on_emulated_cores(core, asked, tmp_path):
     (tmp_path / "main.c").write_text(PROGRAM)
-    elf = build([tmp_path / "main.c", *UNITS], EMULATIONS[core], tmp_path / "twins.elf", include=[C_DIRECTORY])
+    elf = build([tmp_path / "main.c", *SOURCES], EMULATIONS[core], tmp_path / "twins.elf", include=[C_DIRECTORY])
     machine = Machine(elf, EMULATIONS[core])
     for request, answer in asked:
         machine.write("request", np.array(request, np.uint32).tobytes())
@@ -240,7 +239,7 @@ def test_on_emulated_cores(core, asked, tmp_path):
 def test_every_argument_of_the_polynomials(compiler, angles, fixed, tmp_path):
     """All 2^24 radii at angle 0, whose cosine is 1; all 2^24 angles at the largest radius."""
     (tmp_path / "main.c").write_text(EVERY_ARGUMENT)
-    program = compile_program(compiler, [tmp_path / "main.c", *UNITS], tmp_path / "every", *FLAGS["-O3"])
+    program = compile_program(compiler, [tmp_path / "main.c", *SOURCES], tmp_path / "every", *FLAGS["-O3"])
     generator, out = MT19937(0), np.empty(624, np.float32)
     fill = normal(0.0, 1.0)
     compared = 0

@@ -16,9 +16,9 @@ from embinit.targets.zig_unicorn import EMULATIONS
 import reference
 import reference_normal
 from answers import assert_equal, on_core, on_host
-from compilers import HOST_COMPILERS
+from compilers import CORE, HOST_COMPILERS
 
-UNITS = ("embinit", "embinit_libm", "embinit_normal", "embinit_scaled")
+UNITS = (*CORE, "embinit_libm", "embinit_normal", "embinit_scaled")
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 SPECIAL = [0, 0x80000000, 1, 0x80000001, 0x7FFFFF, 0x800000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000]
 

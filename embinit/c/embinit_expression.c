@@ -109,14 +109,14 @@ float embinit_c_fmaf_fdlibm_fused(float a, float b, float c)
     return embinit_fused(a, b, c);
 }
 
+#ifdef EMBINIT_DOUBLE
+
 float embinit_c_fmaf_fdlibm(float a, float b, float c)
 {
     volatile double product = (double)a * (double)b;
     volatile double sum = product + (double)c;
     return (float)sum;
 }
-
-#if DBL_MANT_DIG == 53
 
 #define EXPR_SIGN64 ((uint64_t)1 << 63)
 #define EXPR_INFINITY64 ((uint64_t)0x7ff << 52)
@@ -321,4 +321,4 @@ double embinit_fused64_software(double a, double b, double c)
     return expr_double_of(sign | expr_rounded64(larger));
 }
 
-#endif
+#endif /* EMBINIT_DOUBLE */

@@ -2,8 +2,8 @@
  *
  * Functions of <math.h> for every argument, and what depends on the device's libm by class: double (glibc, and newlib
  * where the FPU has double precision), fdlibm (newlib without an FPU), fdlibm_fused (newlib with a float FPU). logf
- * takes no subnormal floats, the angles of cosf and sinf are below 120; other arguments give no meaningful result. So do
- * flags that flush subnormal numbers to 0, and NaN under -ffinite-math-only.
+ * takes no subnormal floats, and the angles of cosf and sinf are below 120: other arguments give no meaningful result. Nor
+ * do flags that flush subnormal numbers to 0, or NaN under -ffinite-math-only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -24,38 +24,37 @@ float embinit_c_truncf(float x);
 float embinit_c_fminf(float a, float b);
 float embinit_c_fmaxf(float a, float b);
 
-float embinit_c_logf_double(float x);
 float embinit_c_logf_fdlibm(float x);
 float embinit_c_logf_fdlibm_fused(float x);
-float embinit_c_cosf_double(float x);
 float embinit_c_cosf_fdlibm(float x);
 float embinit_c_cosf_fdlibm_fused(float x);
-float embinit_c_sinf_double(float x);
 float embinit_c_sinf_fdlibm(float x);
 float embinit_c_sinf_fdlibm_fused(float x);
 
 /* fmaf. newlib without an FPU computes it in double and rounds twice; the others round once. */
 float embinit_c_fmaf_double(float a, float b, float c);
-float embinit_c_fmaf_fdlibm(float a, float b, float c);
 float embinit_c_fmaf_fdlibm_fused(float a, float b, float c);
 
-#if DBL_MANT_DIG == 53
+#ifdef EMBINIT_DOUBLE
+float embinit_c_logf_double(float x);
+float embinit_c_cosf_double(float x);
+float embinit_c_sinf_double(float x);
+float embinit_c_fmaf_fdlibm(float a, float b, float c);
+
 double embinit_c_sqrt(double x);
 double embinit_c_fabs(double x);
-
-double embinit_c_log_double(double x);
-double embinit_c_log_fdlibm(double x);
-double embinit_c_log_fdlibm_fused(double x);
-double embinit_c_cos_double(double x);
-double embinit_c_cos_fdlibm(double x);
-double embinit_c_cos_fdlibm_fused(double x);
-double embinit_c_sin_double(double x);
-double embinit_c_sin_fdlibm(double x);
-double embinit_c_sin_fdlibm_fused(double x);
 
 /* a * b + c with one rounding: the instruction where the core has it, integer arithmetic elsewhere. */
 double embinit_fused64(double a, double b, double c);
 double embinit_fused64_software(double a, double b, double c);
+#else
+#define embinit_c_logf_double libm_double_needs_a_double_of_64_bits
+#define embinit_c_cosf_double libm_double_needs_a_double_of_64_bits
+#define embinit_c_sinf_double libm_double_needs_a_double_of_64_bits
+#define embinit_c_fmaf_fdlibm fmaf_of_newlib_needs_a_double_of_64_bits
+#define embinit_c_sqrt sqrt_needs_a_double_of_64_bits
+#define embinit_c_fabs fabs_needs_a_double_of_64_bits
+#define embinit_fused64 fma_needs_a_double_of_64_bits
 #endif
 
 #ifdef __cplusplus

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_growth.h"
 
+#ifdef EMBINIT_DOUBLE
+
 /* A value as it was rounded: no compiler looks through the object that holds it. */
 static double growth_rounded(double value)
 {
@@ -33,7 +35,8 @@ double embinit_root(double x)
     if (both.bits == 0) {
         return x;
     }
-    /* x = significand * 2^exponent, the exponent even; two bits at a time make 53 bits of the root and one to round by. */
+    /* x = significand * 2^exponent, the exponent even. Each step takes two bits of the significand, which then has 54, and
+     * gives one of the root: 27 steps, and 27 more that take zeros, make 53 bits and one to round by. trial < 2^56. */
     int32_t exponent = (int32_t)(both.bits >> 52) - 1075;
     uint64_t significand = (both.bits & 0xfffffffffffffu) | 0x10000000000000u;
     if (exponent & 1) {
@@ -52,7 +55,8 @@ double embinit_root(double x)
             root |= 1u;
         }
     }
-    /* A root half way between two doubles would have an odd square of 107 bits, more than x has: there are no ties. */
+    /* A root half way between two doubles has 54 bits, the last of them 1, and so its square has 107 or 108, the last of
+     * them 1: x has no more than 53, so there are no ties. */
     both.bits = ((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1);
     return both.value;
 }
@@ -96,7 +100,7 @@ static void growth_draw(const embinit_spread *how, double spread, const embinit_
     how->draw(source, how->rule, a, b, out, n);
 }
 
-/* The spread of an extension's distribution; without a variance to copy it is that of Kaiming. */
+/* The spread of an extension's distribution. Where there is no variance to copy, that of Kaiming. */
 static double spread_of(embinit_extension extension, double variance, double fan_in)
 {
     switch (extension) {
@@ -178,6 +182,8 @@ void embinit_grow(const embinit_growth *growth, const embinit_growing *first, co
         add_noise(growth, source, second->weight_extension, (size_t)second->outer * run);
     }
 }
+
+#endif /* EMBINIT_DOUBLE */
 
 void embinit_append(const float *values, size_t run, const float *extension, size_t extension_run, size_t outer,
                     float *grown)

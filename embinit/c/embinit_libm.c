@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_libm.h"
 
-#include "embinit.h"
-
 #define LIBM_MINUS_INFINITY 0xff800000u
 
 /* cos(y + n pi/2), n >= 0, from sin y for odd n and cos y for even n. */

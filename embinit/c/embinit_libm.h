@@ -16,8 +16,7 @@
 extern "C" {
 #endif
 
-#if DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024
-#define EMBINIT_DOUBLE 1
+#ifdef EMBINIT_DOUBLE
 float embinit_logf_double(float x);
 float embinit_cosf_double(float x);
 #else

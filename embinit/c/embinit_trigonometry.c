@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_expression.h"
+
 #include "embinit_libm.h"
 
 #define TRIG_NOT_A_NUMBER 0x7fc00000u
@@ -22,10 +23,14 @@ static float trig_log(float x, trig_function *positive)
     return bits > TRIG_INFINITY_BITS ? embinit_float(TRIG_NOT_A_NUMBER) : positive(x);
 }
 
+#ifdef EMBINIT_DOUBLE
+
 float embinit_c_logf_double(float x)
 {
     return trig_log(x, embinit_logf_double);
 }
+
+#endif /* EMBINIT_DOUBLE */
 
 float embinit_c_logf_fdlibm(float x)
 {
@@ -44,6 +49,13 @@ static int trig_is_known(float x)
     return (embinit_bits(x) & 0x7fffffffu) < TRIG_LIMIT;
 }
 
+static float trig_turned(int32_t n, float magnitude)
+{
+    return n & 2 ? -magnitude : magnitude;
+}
+
+#ifdef EMBINIT_DOUBLE
+
 /* No result lies so near to a rounding boundary of float that fusing products would move it. */
 #define TRIG_QUADRANTS 0x1.45f306dc9c883p+23 /* 2/pi * 2^24 */
 #define TRIG_HALF_PI 0x1.921fb54442d18p+0
@@ -54,11 +66,6 @@ static int trig_is_known(float x)
 #define TRIG_S3 (-0x1.555545995a603p-3)
 #define TRIG_S5 0x1.1107605230bc4p-7
 #define TRIG_S7 (-0x1.994eb3774cf24p-13)
-
-static float trig_turned(int32_t n, float magnitude)
-{
-    return n & 2 ? -magnitude : magnitude;
-}
 
 static float trig_from_double(float x, int32_t quarter)
 {
@@ -87,6 +94,8 @@ float embinit_c_cosf_double(float x)
 {
     return trig_from_double(x, 1);
 }
+
+#endif /* EMBINIT_DOUBLE */
 
 static float trig_fma(float a, float b, float c, embinit_multiply_add kind)
 {
