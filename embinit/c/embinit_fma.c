@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_fma.h"
 
-#include "embinit_float.h"
-
-float embinit_separate(float a, float b, float c)
-{
-    float product = embinit_rounded(embinit_rounded(a) * embinit_rounded(b));
-    return product + embinit_rounded(c);
-}
-
-float embinit_fused(float a, float b, float c)
-{
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF)
-    return __builtin_fmaf(embinit_rounded(a), embinit_rounded(b), embinit_rounded(c));
-#else
-    return embinit_fused_software(a, b, c);
-#endif
-}
-
 /* significand * 2^exponent. Normalized, the highest bit of the significand is bit 61, which leaves room for the carry of a
  * sum; 0 has significand 0. */
 typedef struct {

@@ -5,6 +5,8 @@
 #ifndef EMBINIT_FMA_H
 #define EMBINIT_FMA_H
 
+#include "embinit_float.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -13,13 +15,24 @@ extern "C" {
 typedef enum { EMBINIT_SEPARATE = 0, EMBINIT_FUSED = 1 } embinit_multiply_add;
 
 /* a * b + c with two roundings, under every compiler flag. */
-float embinit_separate(float a, float b, float c);
+static inline float embinit_separate(float a, float b, float c)
+{
+    float product = embinit_rounded(embinit_rounded(a) * embinit_rounded(b));
+    return product + embinit_rounded(c);
+}
 
-/* a * b + c with one rounding: the instruction where the core has it, embinit_fused_software elsewhere. */
-float embinit_fused(float a, float b, float c);
-
-/* The same in integers. (fmaf of newlib without an FPU is not correctly rounded.) */
+/* a * b + c with one rounding, in integers. (fmaf of newlib without an FPU is not correctly rounded.) */
 float embinit_fused_software(float a, float b, float c);
+
+/* The same by the instruction where the core has it. */
+static inline float embinit_fused(float a, float b, float c)
+{
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(embinit_rounded(a), embinit_rounded(b), embinit_rounded(c));
+#else
+    return embinit_fused_software(a, b, c);
+#endif
+}
 
 #ifdef __cplusplus
 }
