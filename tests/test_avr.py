@@ -121,6 +121,29 @@ def test_a_code_behind_65536_bits(tmp_path):
     assert "P" in emulated([C_DIRECTORY / "embinit_codes.c"], tmp_path, PACKED, "far_code()")
 
 
+WHOLE_NUMBERS = """
+#include "embinit_expression.h"
+static volatile uint32_t given[5] = {0x3fc00000u, 0xbfa00000u, 0x46800180u, 0x4b000001u, 0xc6800180u};
+static const uint32_t whole[5] = {0x3f800000u, 0xbf800000u, 0x46800000u, 0x4b000001u, 0xc6800000u};
+static int all_whole(void)
+{
+    for (int i = 0; i < 5; i++) {
+        if (embinit_bits(embinit_c_truncf(embinit_float(given[i]))) != whole[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+"""
+
+
+@needs_simavr
+def test_places_of_a_fraction_beyond_16(tmp_path):
+    """1.5 has 23 of them, -1.25 too; 16384.75 has 9."""
+    units = [C_DIRECTORY / f"embinit_{room}.c" for room in ("expression", "fma")]
+    assert "P" in emulated(units, tmp_path, WHOLE_NUMBERS, "all_whole()")
+
+
 # ---- Whole models ----
 
 

@@ -88,8 +88,9 @@ void embinit_bernoulli(const embinit_source *source, const embinit_uniform_rule 
 void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n)
 {
     for (size_t i = n; i-- > 1;) {
-        /* Words below the largest multiple of choices that a word can hold give each choice equally often. choices is at
-         * most 2^31, so at least half of all words are below it, and the loop ends after two words on average or fewer. */
+        /* Words below the largest multiple of choices that a word can hold give each choice equally often. choices
+         * is at most 2^31, so at least half of all words are below it, and the loop ends after two words on average
+         * or fewer. */
         uint32_t choices = (uint32_t)i + 1u;
         uint32_t limit = 0xffffffffu - 0xffffffffu % choices;
         uint32_t word = source->next(source->state);

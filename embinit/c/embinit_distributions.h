@@ -26,7 +26,8 @@ typedef void embinit_distribution(const embinit_source *source, const void *rule
 /* Every value is a. Draws nothing; b and rule are not used. */
 embinit_distribution embinit_constant;
 
-/* Fills nothing, but draws a words, a an integer, whose values are overwritten later. b, rule, out and n are not used. */
+/* Fills nothing, but draws a words, a an integer, whose values are overwritten later. b, rule, out and n are not
+ * used. */
 embinit_distribution embinit_skip;
 
 /* Element i has the bits base[i % b]. Draws nothing; a is not used, and b is an integer of at least 1. rule is an
@@ -57,8 +58,8 @@ typedef struct {
     uint8_t multiply_add; /* embinit_multiply_add */
 } embinit_uniform_rule;
 
-/* Bit i, counted from the lowest of each byte, says whether k * 2^-24 < p: one word per bit, k as above. Bits of the last
- * byte from n on keep their values. */
+/* Bit i, counted from the lowest of each byte, says whether k * 2^-24 < p: one word per bit, k as above. Bits of the
+ * last byte from n on keep their values. */
 void embinit_bernoulli(const embinit_source *source, const embinit_uniform_rule *rule, float p, uint8_t *bits, size_t n);
 
 /* Permute n <= 2^31 indices by Fisher and Yates, from the end to the start, without modulo bias. */

@@ -9,7 +9,8 @@ static int expr_is_nan(uint32_t bits)
     return (bits & ~EXPR_SIGN) > EXPR_INFINITY_BITS;
 }
 
-/* The root of significand * 4^zeros, rounded down: width bits of the significand count, two at a time. */
+/* The root of significand * 4^zeros, rounded down. Each step takes two bits of the significand, of which width
+ * count, or two zeros, and gives one bit of the root: width / 2 + zeros steps. */
 static uint64_t expr_root_of(uint64_t significand, int width, int zeros)
 {
     uint64_t rest = 0;
@@ -38,8 +39,9 @@ float embinit_c_sqrtf(float x)
     int32_t exponent = (int32_t)(bits >> 23);
     uint64_t significand = exponent == 0 ? bits : (bits & 0x7fffffu) | 0x800000u;
     exponent = (exponent == 0 ? 1 : exponent) - 150;
-    /* x = significand * 2^exponent, an even one, with 25 or 26 bits: the root has 25 bits, the last one for rounding. A
-     * root half way between two floats would have an odd square of 49 bits: there are no ties. */
+    /* x = significand * 2^exponent with an even exponent and 25 or 26 bits; doubling gets there, as x is not 0. The
+     * root has 25 bits, the last one for rounding. A root half way between two floats would be odd, and so would its
+     * square, which is significand * 2^24: there are no ties. */
     while (!(significand >> 24) || (exponent & 1)) {
         significand <<= 1;
         exponent--;
@@ -60,7 +62,7 @@ float embinit_c_truncf(float x)
     if (places <= 0) {
         return x;
     }
-    return embinit_float(places > 23 ? bits & EXPR_SIGN : bits & ~((1u << places) - 1u));
+    return embinit_float(places > 23 ? bits & EXPR_SIGN : bits & ~(((uint32_t)1 << places) - 1u));
 }
 
 static float expr_moved(float whole, float by)
@@ -157,6 +159,7 @@ double embinit_c_sqrt(double x)
         significand <<= 1;
         exponent--;
     }
+    /* As above: 53 or 54 bits make a root of 54, and there are no ties. */
     uint64_t root = expr_root_of(significand, 54, 27);
     return expr_double_of(((uint64_t)(exponent / 2 - 27 + 1075) << 52) + ((root + 1u) >> 1));
 }
@@ -193,7 +196,7 @@ static expr_wide expr_shifted_left(expr_wide x, int32_t places)
     return x;
 }
 
-/* Bits that fall off leave a 1 at the lowest place, which rounding then sees. */
+/* Bits that are lost leave a 1 in the lowest place, where rounding sees that there were some. */
 static expr_wide expr_shifted_right(expr_wide x, int32_t places)
 {
     uint64_t lost = 0;
@@ -216,6 +219,7 @@ static expr_wide expr_shifted_right(expr_wide x, int32_t places)
     return x;
 }
 
+/* By halves of 32 bits: middle and carried are at most (2^32 - 1)^2 + 2^32 - 1, which is below 2^64. */
 static expr_wide expr_product_of(uint64_t a, uint64_t b)
 {
     uint64_t a0 = a & 0xffffffffu;
@@ -259,7 +263,8 @@ static int32_t expr_exponent64(uint64_t bits)
     return (biased ? biased : 1) - 1075;
 }
 
-/* The bits of x, rounded to nearest even. */
+/* The bits of x, rounded to nearest even. x is below 2^128, so its width is at most 128; 190 places leave nothing of
+ * it but the mark that there was something. */
 static uint64_t expr_rounded64(expr_wide x)
 {
     int32_t unit = x.exponent + expr_width_of(x) - 53; /* the exponent of the last place of the result */

@@ -2,8 +2,8 @@
  *
  * Functions of <math.h> for every argument, and what depends on the device's libm by class: double (glibc, and newlib
  * where the FPU has double precision), fdlibm (newlib without an FPU), fdlibm_fused (newlib with a float FPU). logf
- * takes no subnormal floats, and the angles of cosf and sinf are below 120: other arguments give no meaningful result. Nor
- * do flags that flush subnormal numbers to 0, or NaN under -ffinite-math-only.
+ * takes no subnormal floats, and the angles of cosf and sinf are below 120: other arguments give no meaningful result.
+ * Nor do flags that flush subnormal numbers to 0, or NaN under -ffinite-math-only.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -42,15 +42,15 @@ static float format_divided(float a, float b)
     return embinit_rounded(embinit_rounded(a) / embinit_rounded(b));
 }
 
-/* ---- Rounding: x becomes a float whose integer part is the rounded value ---- */
+/* ---- Rounding: to a float whose integer part is the rounded value ---- */
 
 static float format_half_away(float x)
 {
-    /* The float below 1/2 lifts halves, and nothing below. */
+    /* Adding the float just below 1/2 lifts halves to the next integer, and nothing below them. */
     return embinit_rounded(x + (x < 0.0f ? -0x1.fffffep-2f : 0x1.fffffep-2f));
 }
 
-/* Near 2^23 a sum has no bits for fractions. */
+/* A sum from 2^23 to 2^24 has no bits for a fraction, so adding 2^23 rounds, to nearest even. */
 static float format_half_even(float x)
 {
     float anchor = x < 0.0f ? -0x1p23f : 0x1p23f;
@@ -58,6 +58,7 @@ static float format_half_even(float x)
     return x > -0x1p23f && x < 0x1p23f ? sum - anchor : x;
 }
 
+/* From 2^23 on floats are integers; below, they fit in an int32_t. */
 static float format_floored(float x)
 {
     if (!(x > -0x1p23f && x < 0x1p23f)) {
@@ -69,7 +70,7 @@ static float format_floored(float x)
 
 static float format_jittered(float x, uint32_t word)
 {
-    float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so a fused addition gives the same sum */
+    float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so fusing the product into the sum changes nothing */
     float sum = embinit_rounded(x + u);
     return embinit_rounded(sum - 0.5f);
 }
@@ -98,7 +99,7 @@ static embinit_grid format_plain_grid(float scale, int32_t low, int32_t high)
     return grid;
 }
 
-/* span / steps, or 1 for no span; return 0 where it underflows. */
+/* Set scale to span / steps, or to 1 where there is no span. Return 0 where the quotient underflows. */
 static int format_scale_of(float span, float steps, float *scale)
 {
     *scale = span == 0.0f ? 1.0f : format_divided(span, steps);
@@ -123,7 +124,7 @@ int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsig
 {
     format_extremes found;
     int32_t high = bits == 0 ? 0 : (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
-    float steps = bits == 0 ? -0.5f : (float)high; /* from 26 bits on rounded up, to 2^(bits - 1) */
+    float steps = bits == 0 ? -0.5f : (float)high; /* from 26 bits on it rounds up to 2^(bits - 1) */
     *grid = format_plain_grid(1.0f, bits == 0 ? 0 : -high - 1, (int32_t)steps);
     return format_extremes_of(range, &found) && format_scale_of(found.magnitude, steps, &grid->scale);
 }
@@ -179,6 +180,8 @@ int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned
     if (!format_scale_of(most - least, (float)high, &grid->scale)) {
         return 0;
     }
+    /* -least is at most the span, so this is at most high, and twice that where scale is subnormal: an int32_t holds
+     * it. */
     int32_t zero = (int32_t)format_rounded(format_divided(-least, grid->scale), rounding, word);
     grid->zero = zero < 0 ? 0 : zero > high ? high : zero;
     return 1;
@@ -190,7 +193,7 @@ float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits)
     return embinit_float(biased > 0 ? (uint32_t)biased << 23 : 0x400000u);
 }
 
-/* The least exponent with quotient <= 2^exponent; 0 for quotient 0, and at least -127. */
+/* The least exponent with quotient <= 2^exponent, but at least -127; 0 for a quotient of 0. */
 static int32_t format_exponent_above(float quotient)
 {
     uint32_t bits = embinit_bits(quotient);
@@ -225,6 +228,7 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
 {
     float x = embinit_rounded(format_divided(value, grid->scale) - grid->offset);
     float whole = format_rounded(x, rounding, word);
+    /* zero is not 0 in affine<b> alone, whose codes are below 2^16: nothing here leaves int32_t. */
     int32_t low = grid->low - grid->zero;
     int32_t high = grid->high - grid->zero;
     int32_t code = high;

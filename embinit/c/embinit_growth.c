@@ -35,8 +35,8 @@ double embinit_root(double x)
     if (both.bits == 0) {
         return x;
     }
-    /* x = significand * 2^exponent, the exponent even. Each step takes two bits of the significand, which then has 54, and
-     * gives one of the root: 27 steps, and 27 more that take zeros, make 53 bits and one to round by. trial < 2^56. */
+    /* x = significand * 2^exponent with an even exponent, and 53 or 54 bits. A step takes two of them and gives one
+     * of the root: 27 steps, and 27 more that take zeros, make 53 bits and one to round by. root stays below 2^54. */
     int32_t exponent = (int32_t)(both.bits >> 52) - 1075;
     uint64_t significand = (both.bits & 0xfffffffffffffu) | 0x10000000000000u;
     if (exponent & 1) {
@@ -55,8 +55,8 @@ double embinit_root(double x)
             root |= 1u;
         }
     }
-    /* A root half way between two doubles has 54 bits, the last of them 1, and so its square has 107 or 108, the last of
-     * them 1: x has no more than 53, so there are no ties. */
+    /* A root half way between two doubles would be odd here, and so would its square. But that is significand *
+     * 2^54, which is even: there are no ties. */
     both.bits = ((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1);
     return both.value;
 }
@@ -81,7 +81,7 @@ static void rescale_layer(const embinit_growing *layer, float factor)
     growth_rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
 }
 
-/* The factor that brings a weight to variance gain^2 / fan_in; 1 where it has none. */
+/* The factor that brings a weight to variance gain^2 / fan_in, or 1 where its variance is 0. */
 static float to_variance(const embinit_growing *layer, double gain, double fan_in)
 {
     double found = embinit_variance(layer->weight, weight_size(layer));
@@ -119,7 +119,8 @@ static double spread_of(embinit_extension extension, double variance, double fan
     }
 }
 
-/* Draw blocks of a tensor: of every run elements, the first `drawn`; the rest of a run repeats them with a sign. */
+/* Draw blocks of a tensor. Of paired neurons only the first half of each run is drawn; the rest repeats it with a
+ * sign. */
 static void draw_runs(const embinit_growth *growth, embinit_extension extension, double variance, double fan_in,
                       const embinit_source *source, float *out, size_t outer, size_t run, float sign)
 {

@@ -1,7 +1,7 @@
 /* embinit: growing a layer on the device. Variance transfer rescales two consecutive layers, `first` and `second`; the
  * new neurons between them are drawn, and paired ones cancel. Sums are in double and in memory's order. The promises of
- * embinit.h hold for operations in double too. Where double is not IEEE 754 binary64, as on AVR, nothing grows, and naming
- * a function that would compute in double does not compile.
+ * embinit.h hold for operations in double too. Where double is not IEEE 754 binary64, as on AVR, nothing grows, and
+ * naming a function that would compute in double does not compile.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-/* A distribution around 0, given by its spread: the bound of a uniform one, the deviation of a normal one. Each parameter is
- * the bits of the float `per_spread * spread` or, where per_spread is 0, the given word. */
+/* A distribution around 0, given by its spread: the bound of a uniform one, the deviation of a normal one. Each
+ * parameter is the bits of the float `per_spread * spread` or, where per_spread is 0, the given word. */
 typedef struct {
     float per_spread;
     uint32_t word;
@@ -63,9 +63,10 @@ typedef struct {
     uint8_t paired; /* not 0: (V, V) and (Z, -Z) */
 } embinit_growth;
 
-/* A layer and the room for its extension. The axis of the hidden neurons, first's outputs and second's inputs, splits the
- * memory of a weight into `outer` blocks with a run of `inner` elements for each neuron: [out][in][kernel] has outer 1 and
- * inner in * kernel in first, outer out and inner kernel in second. Pointers to what a layer does not have are 0. */
+/* A layer and the room for its extension. The axis of the hidden neurons, first's outputs and second's inputs,
+ * splits the memory of a weight into `outer` blocks with a run of `inner` elements for each neuron:
+ * [out][in][kernel] has outer 1 and inner in * kernel in first, outer out and inner kernel in second. Pointers to
+ * what a layer does not have are 0. */
 typedef struct {
     float *weight;
     float *weight_extension; /* [outer][new neurons][inner] */
@@ -88,7 +89,8 @@ double embinit_variance(const float *values, size_t n);
 /* Return the square root of a double that is 0 or normal and positive, rounded to nearest, computed in integers. */
 double embinit_root(double x);
 
-/* Rescale both layers in place and draw their extensions: second's, first's, and that of first's bias; then the noise. */
+/* Rescale both layers in place and draw their extensions: second's, first's, and that of first's bias; then the
+ * noise. */
 void embinit_grow(const embinit_growth *growth, const embinit_growing *first, const embinit_growing *second,
                   const embinit_source *source);
 

@@ -20,7 +20,8 @@ int32_t embinit_uniform_code32(uint32_t word, int32_t a, int32_t b, unsigned shi
     return embinit_q_uniform(word, a);
 }
 
-/* a + z * b * 2^-shift, within int32_t. */
+/* a + z * b * 2^-shift, saturated to int32_t. |z| < 2^27 and |b| < 2^24, so the product is below 2^51, and with half of
+ * 2^shift, at most 2^61, below 2^62. */
 static int32_t integer_moved(int32_t z, int32_t a, int32_t b, unsigned shift)
 {
     int64_t product = (int64_t)z * b;
@@ -44,7 +45,7 @@ int32_t embinit_scaled_truncated_normal_code(uint32_t word, int32_t a, int32_t b
 
 static void integer_fill(const embinit_integer_row *row, const embinit_source *source, uint8_t *payload)
 {
-    int32_t high = (int32_t)(((uint32_t)1 << (row->width - 1)) - 1u);
+    int32_t high = (int32_t)(((uint32_t)1 << (row->width - 1)) - 1u); /* width is at most 32 */
     int32_t low = -high - 1;
     for (size_t i = 0; i < row->count; i++) {
         int32_t code = row->a;

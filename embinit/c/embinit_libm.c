@@ -11,9 +11,9 @@ static float libm_turned(int32_t n, float magnitude)
 
 #ifdef EMBINIT_DOUBLE
 
-/* ---- double ----
- * Compilers may fuse and regroup these few sums and products: that moves no result by 5 units in the last place of a
- * double, and none lies that near to where float rounds to another value. (One cosine does, by pi/2. It is y itself.)
+/* ---- double ---- Compilers may fuse and regroup these few sums and products. That moves no result by as much as 5
+ * units in the last place of a double, and no result is so near to a value where float rounds otherwise. (One cosine
+ * is, near pi/2: it is y itself, without a sum.)
  */
 
 /* 1/c and log c; c lies in the i-th of 16 equal parts, in the bits of floats, of [0x1.66p-1, 0x1.66p0). */
@@ -51,7 +51,7 @@ float embinit_logf_double(float x)
 }
 
 #define LIBM_QUADRANTS 0x1.45f306dc9c883p+23 /* 2/pi * 2^24 */
-#define LIBM_HALF_PI 0x1.921fb54442d18p+0    /* times 0 to 4 exact */
+#define LIBM_HALF_PI 0x1.921fb54442d18p+0    /* ends in three zero bits: exact times 0 to 4 */
 #define LIBM_C2 (-0x1.ffffffd0c621cp-2)
 #define LIBM_C4 0x1.55553e1068f19p-5
 #define LIBM_C6 (-0x1.6c087e89a359dp-10)
@@ -60,7 +60,7 @@ float embinit_logf_double(float x)
 #define LIBM_S5 0x1.1107605230bc4p-7
 #define LIBM_S7 (-0x1.994eb3774cf24p-13)
 
-/* From y = x - n pi/2. */
+/* From y = x - n pi/2. x is below 2 pi, so its quadrants times 2^24 are below 2^26. */
 float embinit_cosf_double(float x)
 {
     int32_t n = ((int32_t)((double)x * LIBM_QUADRANTS) + 0x800000) >> 24;
@@ -75,9 +75,9 @@ float embinit_cosf_double(float x)
 
 #endif /* EMBINIT_DOUBLE */
 
-/* ---- fdlibm ----
- * A product that stands in a multiply_add is one that newlib's compiler fused; any other is rounded in both classes.
- * What another sum or product takes up is rounded before, lest a compiler fuse or regroup them, unless it is exact.
+/* ---- fdlibm ---- A product in a libm_fma is one that newlib's compiler fused; every other product is rounded in both
+ * classes. A value that goes into another sum or product is rounded first, lest a compiler fuse or regroup the two,
+ * unless it is exact.
  */
 
 static float libm_fma(float a, float b, float c, embinit_multiply_add kind)
@@ -86,7 +86,7 @@ static float libm_fma(float a, float b, float c, embinit_multiply_add kind)
 }
 
 #define LIBM_THIRD 0x1.555556p-2f
-#define LIBM_LN2_HIGH 0x1.62e3p-1f /* times an exponent exact */
+#define LIBM_LN2_HIGH 0x1.62e3p-1f /* 17 bits: exact times an exponent, of up to 7 */
 #define LIBM_LN2_LOW 0x1.2fefa2p-17f
 #define LIBM_L1 0x1.555556p-1f
 #define LIBM_L2 0x1.99999ap-2f
@@ -104,10 +104,11 @@ static float libm_log(float x, embinit_multiply_add kind)
         return embinit_float(LIBM_MINUS_INFINITY);
     }
     uint32_t mantissa = bits & 0x7fffffu;
-    uint32_t above = (mantissa + 0x4afb20u) & 0x800000u; /* the mantissa is over sqrt 2 */
+    uint32_t above = (mantissa + 0x4afb20u) & 0x800000u; /* not 0 where 1.mantissa exceeds sqrt 2 */
     float k = (float)((int32_t)((bits + above) >> 23) - 127);
     float f = embinit_rounded(embinit_float(mantissa | (above ^ 0x3f800000u)) - 1.0f);
-    /* log x = k LN2_HIGH - (correction - f), by three formulas: f next to 0, at an end of its range, anywhere else. */
+    /* log x = k LN2_HIGH - (correction - f), by three formulas: for f next to 0, at the ends of its range, and
+     * elsewhere. */
     if (((mantissa + 15u) & 0x7ffff0u) == 0) {
         float f2 = embinit_rounded(f * f);
         float series = embinit_rounded(f2 * libm_fma(-LIBM_THIRD, f, 0.5f, kind));
@@ -122,7 +123,7 @@ static float libm_log(float x, embinit_multiply_add kind)
     R = libm_fma(even, w, embinit_rounded(z * R), kind);
     int extreme = mantissa - 0x30a3d0u <= 0x35c288u - 0x30a3d0u;
     float factor = embinit_rounded(extreme ? f2_half + R : f - R);
-    /* For k = 0 the terms of k were left out, and the product by s takes part in one subtraction more. */
+    /* Where k is 0, fdlibm leaves out its terms, and the product by s goes into one more subtraction. */
     if (k == 0.0f) {
         return extreme ? f - libm_fma(-s, factor, f2_half, kind) : libm_fma(-s, factor, f, kind);
     }
@@ -143,7 +144,7 @@ float embinit_logf_fdlibm_fused(float x)
 }
 
 #define LIBM_TWO_OVER_PI 0x1.45f308p-1f
-/* pi/2 = A + A_REST = A + B + B_REST; A and B times 1 to 4 are exact. */
+/* pi/2 = A + A_REST = A + B + B_REST. A and B have few bits, so that their products by 1 to 4 are exact. */
 #define LIBM_A 0x1.921fp+0f
 #define LIBM_A_REST 0x1.6a8886p-17f
 #define LIBM_B 0x1.6a88p-17f
@@ -151,8 +152,9 @@ float embinit_logf_fdlibm_fused(float x)
 
 /* Return n and set y and its tail: x = y + tail + n pi/2.
  *
- * Next to pi/2 and 3 pi/2 fdlibm subtracts more of pi/2, for other patterns of bits at each. Its thresholds for n, its
- * care next to pi and 2 pi, and its third subtraction never show in a cosine below 2 pi, so they are left out.
+ * Next to pi/2 and to 3 pi/2, which it tells by different patterns of bits, fdlibm subtracts a second part of pi/2. Its
+ * thresholds for n, its care next to pi and 2 pi, and its third subtraction never show in a cosine below 2 pi, so they
+ * are left out.
  */
 static int32_t libm_reduced(float x, float *y, float *tail)
 {
@@ -184,7 +186,7 @@ float embinit_small_cosf(float y, float tail, embinit_multiply_add kind)
     float z = embinit_rounded(y * y);
     float p = libm_fma(libm_fma(libm_fma(LIBM_COS14, z, LIBM_COS12, kind), z, LIBM_COS10, kind), z, LIBM_COS8, kind);
     p = embinit_rounded(z * libm_fma(libm_fma(p, z, LIBM_COS6, kind), z, LIBM_COS4, kind));
-    /* About |y| / 4 is taken from both sides of the difference of 1 and z / 2, to lose less in it. */
+    /* 1 - z / 2 is computed as (1 - quarter) - (z / 2 - quarter), quarter being about |y| / 4, which loses less. */
     uint32_t size = embinit_bits(y) & 0x7fffffffu;
     float quarter = 0.0f;
     if (size > 0x3f480000u) {

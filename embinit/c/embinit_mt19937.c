@@ -58,7 +58,8 @@ void embinit_mt19937_small_seed(embinit_mt19937_small *generator, uint32_t seed)
     *generator = start;
 }
 
-/* The twist of a word of the seeding recurrence and the next one, which has the given index. The word becomes the next. */
+/* The twist of a word of the seeding recurrence and the next one, which has the given index. The word becomes the
+ * next. */
 static uint32_t mt19937_twisted_on(uint32_t *word, uint32_t next_index)
 {
     uint32_t before = *word;
@@ -66,9 +67,10 @@ static uint32_t mt19937_twisted_on(uint32_t *word, uint32_t next_index)
     return mt19937_twisted(before, *word);
 }
 
-/* Word k of the first block is y[k] = x[k + 397] ^ twist of x[k] and x[k + 1], x being the words of the seeding recurrence.
- * From k = 227 on y[k - 227] takes the place of x[k + 397]. It is a sum of the same kind, so put in, once for k < 454 and
- * twice for the rest, it leaves words of x alone: x[397 + k % 227], and the twists at k, k - 227 and k - 454. */
+/* Word k of the first block is y[k] = x[k + 397] ^ twist of x[k] and x[k + 1], x being the words of the seeding
+ * recurrence. From k = 227 on y[k - 227] takes the place of x[k + 397]. It is a sum of the same kind, so put in,
+ * once for k < 454 and twice for the rest, it leaves words of x alone: x[397 + k % 227], and the twists at k, k -
+ * 227 and k - 454. */
 uint32_t embinit_mt19937_small_next(embinit_mt19937_small *generator)
 {
     uint32_t k = generator->drawn;

@@ -25,8 +25,8 @@ void embinit_mt19937_seed(embinit_mt19937 *generator, uint32_t seed);
 
 uint32_t embinit_mt19937_next(embinit_mt19937 *generator);
 
-/* The first 624 words only, in 28 bytes. They are made of words of the seeding recurrence, here x: after k draws the cursors
- * hold x[k], x[k - 227], x[k - 454] and x[397 + k % 227]. */
+/* The first 624 words only, in 28 bytes. They are made of words of the seeding recurrence, here x: after k draws the
+ * cursors hold x[k], x[k - 227], x[k - 454] and x[397 + k % 227]. */
 typedef struct {
     uint32_t seed;   /* x[0] */
     uint32_t middle; /* x[397] */

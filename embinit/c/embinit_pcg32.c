@@ -18,7 +18,7 @@ uint32_t embinit_pcg32_next(embinit_pcg32 *generator)
     uint32_t shifted = (uint32_t)(((state >> 18) ^ state) >> 27);
     uint32_t rotation = (uint32_t)(state >> 59); /* the upper 5 bits, so at most 31 */
     generator->state = state * PCG32_MULTIPLIER + generator->increment;
-    return (shifted >> rotation) | (shifted << ((32u - rotation) & 31u)); /* & 31: a rotation by 0 shifts by 0, not 32 */
+    return (shifted >> rotation) | (shifted << ((32u - rotation) & 31u)); /* & 31: where rotation is 0, not by 32 */
 }
 
 void embinit_pcg32_advance(embinit_pcg32 *generator, uint64_t delta)

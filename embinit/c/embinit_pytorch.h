@@ -18,12 +18,12 @@ extern "C" {
  * only comes out where it is a. rule is an embinit_uniform_rule of shift 0. */
 embinit_distribution embinit_torch_uniform;
 
-/* tensor.uniform_(-a, a), fused, as PyTorch's layers start; a from 2^-103 to 2^126. The bits are those of the one above,
- * but a value takes a single rounding, that of a product: fast without an FPU. b and rule are not used. */
+/* tensor.uniform_(-a, a), fused, as PyTorch's layers start; a from 2^-103 to 2^126. The bits are those of the one
+ * above, but a value takes a single rounding, that of a product: fast without an FPU. b and rule are not used. */
 embinit_distribution embinit_torch_symmetric;
 
-/* tensor.normal_(a, b), fused: n words, and 16 more unless n is a multiple of 16. For fewer than 16 elements PyTorch takes
- * log1p, sin and cos in double: here these elements stay as they are and nothing is drawn. rule is not used. */
+/* tensor.normal_(a, b), fused: n words, and 16 more unless n is a multiple of 16. For fewer than 16 elements PyTorch
+ * takes log1p, sin and cos in double: here these elements stay as they are and nothing is drawn. rule is not used. */
 embinit_distribution embinit_torch_normal;
 
 /* The same, and then 0 in count elements from first on; rule is an embinit_torch_row. */

@@ -93,7 +93,7 @@ const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0,
 const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0};
 const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0};
 
-/* How many groups take turns, and how often before the next ones do. */
+/* How many groups take turns, and for how many rounds before the next ones do. */
 static uint32_t turn_of(const embinit_storage *storage)
 {
     return storage->family->turn != 0 ? storage->family->turn : storage->groups;
@@ -117,12 +117,12 @@ static int store_grouped(const embinit_stored_row *stored)
     }
     uint32_t runs = stored->row.count / storage->run;
     if (storage->groups > runs / rounds_of(storage)) {
-        return 0;
+        return 0; /* from here on groups * rounds is at most runs, so the product does not overflow */
     }
     return storage->family->rounds != 0 ? runs % (storage->groups * rounds_of(storage)) == 0 : runs == storage->groups;
 }
 
-/* The group of a run; both count from 0. */
+/* The group of a run; both count from 0. turn is at most groups, so the product here does not overflow either. */
 static uint32_t group_of(const embinit_storage *storage, uint32_t run)
 {
     uint32_t turn = turn_of(storage);
@@ -139,7 +139,7 @@ static float store_next_value(const embinit_row *row, const embinit_source *valu
     return value;
 }
 
-/* A word where rounding draws one. */
+/* A word, drawn where rounding needs one. */
 static uint32_t store_next_word(const embinit_storage *storage, const embinit_source *words)
 {
     return storage->rounding == EMBINIT_STOCHASTIC ? words->next(words->state) : 0;
@@ -154,7 +154,7 @@ static uint32_t words_for_rounding(const embinit_stored_row *stored)
     return stored->row.count + (storage->family->zero_point_bytes != 0 ? storage->groups : 0);
 }
 
-/* Move a source to where the row behind begins. A float32 buffer is room for its values as good as any. */
+/* Move a source past a row. The values of a float32 row need room, and its buffer, filled later, gives it. */
 static void store_pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
 {
     const embinit_row *row = &stored->row;
@@ -174,7 +174,7 @@ static void store_pass(const embinit_stored_row *stored, const embinit_source *s
 
 /* ---- A buffer ---- */
 
-/* The grids of groups that lie one behind the other; grid becomes that of the last. */
+/* Make the grids of groups that lie one after the other; grid becomes the one of the last. */
 static int make_grids(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
                       const embinit_buffer *buffer, embinit_grid *grid)
 {
@@ -193,7 +193,7 @@ static int make_grids(const embinit_stored_row *stored, const embinit_source *va
     return 1;
 }
 
-/* The same for groups whose runs take turns: the scales hold the largest magnitudes until all values have passed. */
+/* The same for groups whose runs take turns: the scales hold the largest magnitudes until all values were drawn. */
 static int make_channel_grids(const embinit_stored_row *stored, const embinit_source *values,
                               const embinit_buffer *buffer, embinit_grid *grid)
 {
@@ -230,7 +230,7 @@ static void store_encode(const embinit_stored_row *stored, const embinit_source 
     uint32_t run = 0;
     uint32_t left = storage->run;
     uint32_t clipped = 0;
-    payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* the bits behind the last code */
+    payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* for the bits after the last code */
     for (uint32_t i = 0; i < count; i++, left--) {
         if (left == 0) {
             run++;
@@ -246,7 +246,7 @@ static void store_encode(const embinit_stored_row *stored, const embinit_source 
     }
 }
 
-/* Fill a buffer from stream->values, which then stands behind the row. */
+/* Fill a buffer from stream->values, which moves past the row. Return 0 where there is no grid. */
 static int store_row(const embinit_stored_row *stored, const embinit_stream *stream, const embinit_buffer *buffer)
 {
     const embinit_row *row = &stored->row;

@@ -5,7 +5,7 @@
 
 #define TRIG_NOT_A_NUMBER 0x7fc00000u
 #define TRIG_INFINITY_BITS 0x7f800000u
-#define TRIG_LIMIT 0x42f00000u /* 120 */
+#define TRIG_LIMIT 0x42f00000u /* 120, which is 76.4 times pi/2 */
 
 /* ---- logf ---- */
 
@@ -56,7 +56,7 @@ static float trig_turned(int32_t n, float magnitude)
 
 #ifdef EMBINIT_DOUBLE
 
-/* No result lies so near to a rounding boundary of float that fusing products would move it. */
+/* No result is so near to a boundary of rounding to float that fusing products would move it across. */
 #define TRIG_QUADRANTS 0x1.45f306dc9c883p+23 /* 2/pi * 2^24 */
 #define TRIG_HALF_PI 0x1.921fb54442d18p+0
 #define TRIG_C2 (-0x1.ffffffd0c621cp-2)
@@ -72,6 +72,7 @@ static float trig_from_double(float x, int32_t quarter)
     if (!trig_is_known(x)) {
         return embinit_float(TRIG_NOT_A_NUMBER);
     }
+    /* At most 76.4 * 2^24 + 2^23, which is below 2^31. */
     int32_t n = ((int32_t)((double)x * TRIG_QUADRANTS) + 0x800000) >> 24;
     volatile double multiple = n * TRIG_HALF_PI;
     double y = (double)x - multiple;
@@ -123,13 +124,15 @@ static float trig_difference(float a, float b)
 #define TRIG_C 0x1.0b46p-34f
 #define TRIG_C_REST 0x1.1a6264p-54f
 
-/* How many bits x loses in high - low. */
+/* How many bits of x cancel in high - low. */
 static int32_t trig_lost(float x, float high, float low)
 {
-    return (int32_t)((embinit_bits(x) >> 23) & 0xffu) - (int32_t)((embinit_bits(trig_difference(high, low)) >> 23) & 0xffu);
+    uint32_t left = embinit_bits(trig_difference(high, low));
+    return (int32_t)((embinit_bits(x) >> 23) & 0xffu) - (int32_t)((left >> 23) & 0xffu);
 }
 
-/* One more part of pi/2 is taken from high; low becomes what of pi/2 is left, and the error of the subtraction. */
+/* Subtract one more part of pi/2, times multiple, from high. low becomes what is left to subtract: the rest of pi/2
+ * and the error of this subtraction. */
 static void trig_take(float *high, float *low, float multiple, float part, float rest, embinit_multiply_add kind)
 {
     float taken = trig_product(multiple, part);
@@ -138,7 +141,8 @@ static void trig_take(float *high, float *low, float multiple, float part, float
     *low = trig_fma(multiple, rest, -trig_difference(trig_difference(before, *high), taken), kind);
 }
 
-/* Return n and set y and its tail: x = y + tail + n pi/2, for x over pi/4. */
+/* Return n and set y and its tail: x = y + tail + n pi/2, for x from pi/4 to 120. n is from 1 to 76, and 2 or more
+ * where the table is read. */
 static int32_t trig_reduced(float x, float *y, float *tail, embinit_multiply_add kind)
 {
     static const uint32_t trig_next_to_multiples[31] = {
