@@ -3,7 +3,7 @@
 
 /* ---- Fixed point ---- */
 
-/* magnitude up to 2^31 - 1, or 2^31 where negative, which no int32_t can be negated to. */
+/* magnitude is at most 2^31 - 1, or where negative 2^31, which is not the negation of an int32_t. */
 static int32_t codes_signed(uint32_t magnitude, int negative)
 {
     if (!negative) {

@@ -4,7 +4,7 @@
 #include "embinit_float.h"
 #include "embinit_fma.h"
 
-/* k * 2^-24. k < 2^24 converts exactly, and by way of int32_t, which cores without an FPU convert faster. */
+/* k * 2^-24, exactly, since k < 2^24. Cores without an FPU convert an int32_t faster than a uint32_t. */
 static float distribution_unit(const embinit_source *source, const embinit_uniform_rule *rule)
 {
     uint32_t word = source->next(source->state);
@@ -88,9 +88,8 @@ void embinit_bernoulli(const embinit_source *source, const embinit_uniform_rule 
 void embinit_shuffle(const embinit_source *source, uint32_t *indices, size_t n)
 {
     for (size_t i = n; i-- > 1;) {
-        /* Words below the largest multiple of choices that a word can hold give each choice equally often. choices
-         * is at most 2^31, so at least half of all words are below it, and the loop ends after two words on average
-         * or fewer. */
+        /* Words below a multiple of choices give each choice equally often; limit is the largest that a word can hold.
+         * choices is at most 2^31, so half of all words or more are below it: two draws on average, or fewer. */
         uint32_t choices = (uint32_t)i + 1u;
         uint32_t limit = 0xffffffffu - 0xffffffffu % choices;
         uint32_t word = source->next(source->state);

@@ -19,8 +19,7 @@ static fma_unpacked fma_normalized(uint64_t significand, int32_t exponent)
     return x;
 }
 
-/* A float is significand * 2^exponent: the stored exponent has bias 127, the significand 23 places after its leading
- * 1. */
+/* A float is significand * 2^exponent: the stored exponent has a bias of 127, and the significand 23 places. */
 static int32_t fma_exponent(uint32_t bits)
 {
     int32_t biased = (int32_t)((bits >> 23) & 0xffu);
@@ -65,17 +64,16 @@ static uint32_t fma_rounded(uint64_t significand, int32_t exponent)
         kept = significand >> excess;
         kept += rest > half || (rest == half && (kept & 1u));
     }
-    /* The leading 1 of a normal number adds itself to the exponent, and so does the carry of a rounding up. A
-     * product is below 2^256, so unit is at most 232 and the sum below 2^32: what is too large for a float is seen
-     * here. */
+    /* The leading 1 of a normal number adds itself to the exponent, and so does the carry of a rounding up. Products are
+     * below 2^256, so unit is at most 232 and the sum below 2^32, and numbers too large for a float are seen here. */
     uint32_t bits = (uint32_t)kept + ((uint32_t)(unit + 149) << 23);
     return bits < 0x7f800000u ? bits : 0x7f800000u;
 }
 
-/* Both addends are normalized, the smaller one is shifted to the exponent of the larger one and added to it or taken
- * from it. A product has at most 48 bits and normalized 14 zeros below them, c even more: so the shift loses bits
- * only when it is by 15 places or more. Then the result has at least 61 bits, of which rounding reads the upper 24,
- * the next one and whether any other is set, and the lowest place of the shifted addend says that rightly. */
+/* Both addends are normalized; then the smaller is shifted to the exponent of the larger, and added to it or subtracted
+ * from it. A product has at most 48 bits, so at least 14 zeros below them, and c has more: only a shift by 15 places or
+ * more loses bits. The result then has at least 61 bits. Rounding reads the upper 24 and the next one, and whether any
+ * bit below those is set: the lowest is, because it is 0 in the larger and 1 in the shifted addend. */
 float embinit_fused_software(float a, float b, float c)
 {
     const uint32_t infinity = 0x7f800000u;

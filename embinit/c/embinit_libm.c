@@ -11,12 +11,14 @@ static float libm_turned(int32_t n, float magnitude)
 
 #ifdef EMBINIT_DOUBLE
 
-/* ---- double ---- Compilers may fuse and regroup these few sums and products. That moves no result by as much as 5
- * units in the last place of a double, and no result is so near to a value where float rounds otherwise. (One cosine
- * is, near pi/2: it is y itself, without a sum.)
+/* ---- double ----
+ *
+ * Compilers may fuse and regroup these few sums and products. That moves no result by as much as 5 units in the last
+ * place of a double, and no result is so near to a value where float rounds otherwise. (One cosine is, near pi/2: it is
+ * y itself, without a sum.)
  */
 
-/* 1/c and log c; c lies in the i-th of 16 equal parts, in the bits of floats, of [0x1.66p-1, 0x1.66p0). */
+/* 1/c and log c. The bits of the floats in [0x1.66p-1, 0x1.66p0) are divided into 16 equal parts; c lies in the i-th. */
 static const double LIBM_INVERSE[16] = {
     0x1.661ec79f8f3bep+0, 0x1.571ed4aaf883dp+0, 0x1.49539f0f010bp+0,  0x1.3c995b0b80385p+0,
     0x1.30d190c8864a5p+0, 0x1.25e227b0b8eap+0,  0x1.1bb4a4a1a343fp+0, 0x1.12358f08ae5bap+0,
@@ -75,9 +77,10 @@ float embinit_cosf_double(float x)
 
 #endif /* EMBINIT_DOUBLE */
 
-/* ---- fdlibm ---- A product in a libm_fma is one that newlib's compiler fused; every other product is rounded in both
- * classes. A value that goes into another sum or product is rounded first, lest a compiler fuse or regroup the two,
- * unless it is exact.
+/* ---- fdlibm ----
+ *
+ * A product in a libm_fma is one that newlib's compiler fused; every other product is rounded in both classes. A value
+ * that goes into another sum or product is rounded first, lest a compiler fuse or regroup the two, unless it is exact.
  */
 
 static float libm_fma(float a, float b, float c, embinit_multiply_add kind)
@@ -152,7 +155,7 @@ float embinit_logf_fdlibm_fused(float x)
 
 /* Return n and set y and its tail: x = y + tail + n pi/2.
  *
- * Next to pi/2 and to 3 pi/2, which it tells by different patterns of bits, fdlibm subtracts a second part of pi/2. Its
+ * Next to pi/2 and next to 3 pi/2, where it masks different bits of x, fdlibm subtracts a second part of pi/2. Its
  * thresholds for n, its care next to pi and 2 pi, and its third subtraction never show in a cosine below 2 pi, so they
  * are left out.
  */
