@@ -76,7 +76,7 @@ FUNCTIONS_ALONE = {
     "random_avr_advance rand_glibc_seed rand_glibc_times rand_glibc_advance threefry2x32_seed threefry2x32_advance "
     "splitmix64 xoroshiro128plus_seed xoroshiro128plus_image xoroshiro128plus_advance xorshift_advance",
     "two operations, inside kernels": "separate",
-    "a float seen as an integer": "bits float rounded",
+    "a float seen as an integer": "bits float rounded bits64 double",
     "NumPy in embinit/samplers": "constant broadcast ones",
     "draws that are overwritten and buffers that are copies, in embinit/fill.py": "skip copy",
     "NumPy in embinit/formats": "q_grid int_grid sym_grid sym_int32_grid bfp_grid bfp_scale",

@@ -11,6 +11,7 @@
 #define EMBINIT_EXPRESSION_H
 
 #include "embinit.h"
+#include "embinit_fma64.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -43,10 +44,6 @@ float embinit_c_fmaf_fdlibm(float a, float b, float c);
 
 double embinit_c_sqrt(double x);
 double embinit_c_fabs(double x);
-
-/* a * b + c with one rounding: the instruction where the core has it, integer arithmetic elsewhere. */
-double embinit_fused64(double a, double b, double c);
-double embinit_fused64_software(double a, double b, double c);
 #else
 #define embinit_c_logf_double libm_double_needs_a_double_of_64_bits
 #define embinit_c_cosf_double libm_double_needs_a_double_of_64_bits
@@ -54,7 +51,6 @@ double embinit_fused64_software(double a, double b, double c);
 #define embinit_c_fmaf_fdlibm fmaf_of_newlib_needs_a_double_of_64_bits
 #define embinit_c_sqrt sqrt_needs_a_double_of_64_bits
 #define embinit_c_fabs fabs_needs_a_double_of_64_bits
-#define embinit_fused64 fma_needs_a_double_of_64_bits
 #endif
 
 #ifdef __cplusplus

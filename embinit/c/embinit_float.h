@@ -45,6 +45,24 @@ static inline float embinit_rounded(float value)
     return rounded;
 }
 
+#ifdef EMBINIT_DOUBLE
+
+static inline uint64_t embinit_bits64(double value)
+{
+    union { double value; uint64_t bits; } both;
+    both.value = value;
+    return both.bits;
+}
+
+static inline double embinit_double(uint64_t bits)
+{
+    union { uint64_t bits; double value; } both;
+    both.bits = bits;
+    return both.value;
+}
+
+#endif /* EMBINIT_DOUBLE */
+
 #ifdef __cplusplus
 }
 #endif

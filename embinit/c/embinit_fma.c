@@ -64,8 +64,9 @@ static uint32_t fma_rounded(uint64_t significand, int32_t exponent)
         kept = significand >> excess;
         kept += rest > half || (rest == half && (kept & 1u));
     }
-    /* The leading 1 of a normal number adds itself to the exponent, and so does the carry of a rounding up. Products are
-     * below 2^256, so unit is at most 232 and the sum below 2^32, and numbers too large for a float are seen here. */
+    /* The leading 1 of a normal number adds itself to the exponent, and so does the carry of a rounding up. Products
+     * are below 2^256, so unit is at most 232 and the sum below 2^32, and numbers too large for a float are seen
+     * here. */
     uint32_t bits = (uint32_t)kept + ((uint32_t)(unit + 149) << 23);
     return bits < 0x7f800000u ? bits : 0x7f800000u;
 }

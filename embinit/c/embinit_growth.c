@@ -30,15 +30,14 @@ double embinit_variance(const float *values, size_t n)
 
 double embinit_root(double x)
 {
-    union { double value; uint64_t bits; } both;
-    both.value = x;
-    if (both.bits == 0) {
+    uint64_t bits = embinit_bits64(x);
+    if (bits == 0) {
         return x;
     }
     /* x = significand * 2^exponent with an even exponent, and 53 or 54 bits. A step takes two of them and gives one
      * of the root: 27 steps, and 27 more that take zeros, make 53 bits and one to round by. root stays below 2^54. */
-    int32_t exponent = (int32_t)(both.bits >> 52) - 1075;
-    uint64_t significand = (both.bits & 0xfffffffffffffu) | 0x10000000000000u;
+    int32_t exponent = (int32_t)(bits >> 52) - 1075;
+    uint64_t significand = (bits & 0xfffffffffffffu) | 0x10000000000000u;
     if (exponent & 1) {
         significand <<= 1;
         exponent--;
@@ -55,10 +54,9 @@ double embinit_root(double x)
             root |= 1u;
         }
     }
-    /* A root half way between two doubles would be odd here, and so would its square. But that is significand *
-     * 2^54, which is even: there are no ties. */
-    both.bits = ((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1);
-    return both.value;
+    /* A root half way between two doubles would be odd here, and so would its square. But that is a multiple of 2^54:
+     * there are no ties. */
+    return embinit_double(((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1));
 }
 
 static void growth_rescale(float *values, size_t n, float factor)

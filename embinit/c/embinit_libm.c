@@ -18,7 +18,8 @@ static float libm_turned(int32_t n, float magnitude)
  * y itself, without a sum.)
  */
 
-/* 1/c and log c. The bits of the floats in [0x1.66p-1, 0x1.66p0) are divided into 16 equal parts; c lies in the i-th. */
+/* 1/c and log c. The bits of the floats in [0x1.66p-1, 0x1.66p0) are divided into 16 equal parts; c lies in the
+ * i-th. */
 static const double LIBM_INVERSE[16] = {
     0x1.661ec79f8f3bep+0, 0x1.571ed4aaf883dp+0, 0x1.49539f0f010bp+0,  0x1.3c995b0b80385p+0,
     0x1.30d190c8864a5p+0, 0x1.25e227b0b8eap+0,  0x1.1bb4a4a1a343fp+0, 0x1.12358f08ae5bap+0,

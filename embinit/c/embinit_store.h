@@ -72,8 +72,9 @@ int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struc
 void embinit_load_scale(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer,
                         uint32_t group);
 
-/* How a buffer is held: in runs of elements, one for each group in turn. Both groups and run are at least 1, and their
- * product is the number of elements; with int8 and int4, where a group may have several runs, it divides that number. */
+/* How a buffer is held: in runs of elements, one for each group in turn. Both groups and run are at least 1, and
+ * their product is the number of elements; with int8 and int4, where a group may have several runs, it divides that
+ * number. */
 typedef struct embinit_storage {
     const embinit_family *family; /* 0: float32, which does not use the members below */
     uint8_t bits;                 /* of an element in memory */
