@@ -63,11 +63,15 @@ def _joined(paths: Sequence[Path], guard: str | None) -> str:
 
 
 def _body(path: Path) -> str:
-    """Return the text of a file without its includes, licence and guard."""
+    """Return the text of a file without its includes and licence, of a header with its guard only defined.
+
+    So code that goes on to include the header itself, as the library has it, gets nothing twice.
+    """
     text = _INCLUDE.sub("", path.read_text(encoding="utf-8"))
     text = text.replace(f"/* {_LICENSE} */\n", "").replace(f"\n *\n * {_LICENSE}\n */", " */")
     if path.suffix == ".h":
         guard = f"{path.stem.upper()}_H"
-        text = text.replace(f"#ifndef {guard}\n#define {guard}\n", "")
+        defined = "" if path.name == "embinit.h" else f"#define {guard}\n"
+        text = text.replace(f"#ifndef {guard}\n#define {guard}\n", defined)
         text = text[: text.rindex("#endif")]
     return re.sub(r"\n{3,}", "\n\n", text.strip())

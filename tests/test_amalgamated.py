@@ -8,11 +8,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
 import embinit
-from embinit import codegen
+from embinit import codegen, device
 from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
 from embinit.export import render
@@ -175,6 +176,37 @@ def test_a_bundle_goes_with_it(name, library, tmp_path):
     included = [set(re.findall(r'#include "(.+)"', path.read_text())) & own for path in tmp_path.glob("*.c")]
     assert set().union(*included) == {"embinit.h"}
     assert machine.call("firmware_main", plan.model.seed) == 1
+
+
+INIT = """
+{headers}
+void start(const starter_buffers *buffers, uint32_t seed);
+void start(const starter_buffers *buffers, uint32_t seed)
+{{
+    embinit_mt19937 generator;
+    embinit_normal_rule rule = {{embinit_logf_fdlibm, embinit_cosf_fdlibm, 8, EMBINIT_SEPARATE, 1}};
+    const embinit_source source = {{embinit_mt19937_source, &generator}};
+    embinit_mt19937_seed(&generator, seed);
+    embinit_normal(&source, &rule, 0, 0x3f800000u, buffers->conv_weight, 8);
+}}
+"""
+
+
+ONE, EACH = ["embinit.h"], ["embinit.h", "embinit_mt19937.h", "embinit_normal.h"]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "headers"), [(".c", ONE), (".cpp", EACH)], ids=["one header", "each header, in C++"]
+)
+def test_own_code_on_a_device_includes_either(headers, suffix, tmp_path):
+    model = embinit.load(ROOT / "examples" / "starter.toml", target="cortex-m0")
+    source = tmp_path / f"start{suffix}"
+    source.write_text(INIT.format(headers="\n".join(f'#include "{name}"' for name in headers)))
+    weights = device.run(gather(model.plan()), "zig", [source], "start")["conv.weight"]
+
+    assert np.isfinite(np.frombuffer(weights[:32], np.float32)).all()
+    assert 0xA5A5A5A5 not in np.frombuffer(weights[:32], np.uint32)
+    assert set(weights[32:]) == {0xA5}
 
 
 def test_a_models_own_header_stays():
