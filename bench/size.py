@@ -10,8 +10,9 @@ from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 import embinit
-from embinit import codegen, device
+from embinit import codegen
 from embinit.bundle import gather
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.plan import table
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
@@ -19,6 +20,9 @@ CORES = {
     "cortex-m0": ["-mcpu=cortex-m0", "-mthumb"],
     "cortex-m4f": ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"],
 }
+#: What uniform weights take, and what normal ones add to it.
+UNIFORM = ("xorshift32", "pcg32", "fma", "distributions", "model")
+NORMAL = ("libm", "normal")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "har_classifier.toml"
 
 
@@ -55,9 +59,9 @@ def stack(core: str, folder: Path) -> int:
     (folder / f"{name}_init.h").write_text(codegen.init_header(bundle))
     (folder / f"{name}_init.c").write_text(codegen.init_source(bundle))
     (folder / "firmware.c").write_text(codegen.firmware(bundle))
-    sources = [*device.SOURCES, folder / f"{name}_init.c", folder / "firmware.c"]
+    sources = [*SOURCES, folder / f"{name}_init.c", folder / "firmware.c"]
     emulation = EMULATIONS[core]
-    machine = Machine(build(sources, emulation, folder / "firmware.elf", include=[device.C_DIRECTORY]), emulation)
+    machine = Machine(build(sources, emulation, folder / "firmware.elf", include=[C_DIRECTORY]), emulation)
     if machine.call("firmware_main", 42) != 1:
         sys.exit(f"{core}: the firmware's check failed")
     return machine.stack_used()
@@ -66,12 +70,15 @@ def stack(core: str, folder: Path) -> int:
 def main() -> None:
     """Print the table."""
     cells = [("core", "unit", "text", "data", "bss")]
-    stacks = []
+    lines = []
     with tempfile.TemporaryDirectory() as scratch:
         for core in CORES:
-            cells += [(core, unit.name, *map(str, sizes(unit, core, Path(scratch)))) for unit in device.SOURCES]
-            stacks.append(f"{core}: {stack(core, Path(scratch))} bytes of stack to fill and check {EXAMPLE.stem}")
-    print("\n".join([f"{compiler('cortex-m0')[0]} -Os; bytes", *table(cells), *stacks]))
+            measured = {unit.name: sizes(unit, core, Path(scratch)) for unit in SOURCES}
+            cells += [(core, name, *map(str, size)) for name, size in measured.items()]
+            uniform, normal = (sum(measured[f"embinit_{room}.c"][0] for room in rooms) for rooms in (UNIFORM, NORMAL))
+            lines.append(f"{core}: {uniform} bytes of text for uniform weights, {normal} more for normal ones")
+            lines.append(f"{core}: {stack(core, Path(scratch))} bytes of stack to fill and check {EXAMPLE.stem}")
+    print("\n".join([f"{compiler('cortex-m0')[0]} -Os; bytes", *table(cells), *lines]))
 
 
 if __name__ == "__main__":

@@ -129,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test (default: these), safetensors"
     )
+    text = "generate C for the library of `embinit c --amalgamated`, with one header"
+    export.add_argument("--amalgamated", action="store_true", help=text)
     export.add_argument("--check", action="store_true", help="write nothing; exit 1 if DIR differs from a fresh export")
     add_json(export)
 
@@ -227,13 +229,13 @@ def _export(options: argparse.Namespace) -> int:
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
     if options.check:
-        differences = drift(plan, options.output, formats)
+        differences = drift(plan, options.output, formats, options.amalgamated)
         text = "\n".join(differences) or f"{options.output}: equals a fresh export"
         _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
     check_room(plan, Path(options.output), formats)
     bundle = gather(plan)
-    sizes = write(bundle, Path(options.output), formats)
+    sizes = write(bundle, Path(options.output), formats, options.amalgamated)
     if formats is None and f"{plan.model.name}_init.c" not in sizes:
         _note("the bundle has no init code: --format c says why no C draws these values")
     for entry in bundle.entries:

@@ -1,10 +1,12 @@
 """The C library: its files, and the whole of it as one source and one header."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
+
+from embinit import __version__
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
 #: What a firmware compiles with the generated code.
@@ -14,45 +16,62 @@ HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
 SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
 
 _INCLUDE = re.compile(r'^#include [<"]([\w.]+)[>"]\n', re.MULTILINE)
-_OWN_INCLUDE = re.compile(r'^#include "embinit\w*\.h"\n', re.MULTILINE)
-_LICENSE = "/* SPDX-License-Identifier: MIT */\n"
+_LICENSE = "SPDX-License-Identifier: MIT"
 
 
 def amalgamated() -> dict[str, bytes]:
     """Return the whole library as embinit.h and embinit.c, for projects that would rather copy two files."""
     headers = {path.name: path for path in HEADERS}
-    order = TopologicalSorter({name: sorted(headers.keys() & set(_includes(path))) for name, path in headers.items()})
-    ordered = [headers[name] for name in order.static_order()]
+    order = TopologicalSorter({name: sorted(headers.keys() & _includes(path)) for name, path in headers.items()})
+    first = "embinit.h"  # says what the library is, and declares nothing that needs the others
+    others = [headers[name] for name in order.static_order() if name != first]
     return {
-        "embinit.h": _joined("EMBINIT_H", ordered).encode(),
-        "embinit.c": (f'{_LICENSE}#include "embinit.h"\n\n' + _joined(None, SOURCES)).encode(),
+        "embinit.h": _joined([headers[first], *others], "EMBINIT_H").encode(),
+        "embinit.c": _joined(SOURCES, None).encode(),
     }
 
 
 def including_amalgamated(code: str) -> str:
     """Return C code that includes embinit.h, once, in place of all headers of the library."""
     once = iter(['#include "embinit.h"\n'])
-    return _OWN_INCLUDE.sub(lambda _: next(once, ""), code)
+    return _INCLUDE.sub(lambda found: next(once, "") if _is_own(found[1]) else found[0], code)
 
 
-def _includes(path: Path) -> list[str]:
-    return _INCLUDE.findall(path.read_text(encoding="utf-8"))
+def _is_own(name: str) -> bool:
+    return name in {path.name for path in HEADERS}
 
 
-def _joined(guard: str | None, paths: Sequence[Path]) -> str:
-    """Return the text of files, each header of C or of the library named once, at the top."""
-    system = sorted({name for path in paths for name in _includes(path) if not name.startswith("embinit")})
-    head = [f"#ifndef {guard}\n#define {guard}\n\n"] if guard else []
-    head += [f"#include <{name}>\n" for name in system]
-    return "".join([*head, *_bodies(paths), f"\n#endif /* {guard} */\n" if guard else ""])
+def _includes(path: Path) -> set[str]:
+    return set(_INCLUDE.findall(path.read_text(encoding="utf-8")))
 
 
-def _bodies(paths: Sequence[Path]) -> Iterator[str]:
-    """Yield files without their includes, licences and guards."""
-    for path in paths:
-        text = _INCLUDE.sub("", path.read_text(encoding="utf-8")).replace(_LICENSE, "")
-        if path.suffix == ".h":
-            guard = f"{path.stem.upper()}_H"
-            text = text.replace(f"#ifndef {guard}\n#define {guard}\n", "")
-            text = text[: text.rindex("#endif")]
-        yield f"\n/* ==== {path.name} ==== */\n\n{text.strip()}\n"
+def _joined(paths: Sequence[Path], guard: str | None) -> str:
+    """Return the text of files: of a header with C's own includes at its head, without a guard of a source."""
+    origin = f"/* embinit {__version__} in one source and one header, by `embinit c --amalgamated`."
+    system = sorted(name for name in set[str]().union(*map(_includes, paths)) if not _is_own(name))
+    if guard:
+        head = f"#ifndef {guard}\n#define {guard}\n\n" + "".join(f"#include <{name}>\n" for name in system)
+    else:
+        head = '#include "embinit.h"\n'
+    parts = [
+        f"{origin}\n *\n * {_LICENSE}\n */\n",
+        head,
+        *(f"\n/* ==== {path.name} ==== */\n\n{_body(path)}\n" for path in paths),
+        f"\n#endif /* {guard} */\n" if guard else "",
+    ]
+    return "".join(parts)
+
+
+def _body(path: Path) -> str:
+    """Return the text of a file without its includes and licence, of a header with its guard only defined.
+
+    So code that goes on to include the header itself, as the library has it, gets nothing twice.
+    """
+    text = _INCLUDE.sub("", path.read_text(encoding="utf-8"))
+    text = text.replace(f"/* {_LICENSE} */\n", "").replace(f"\n *\n * {_LICENSE}\n */", " */")
+    if path.suffix == ".h":
+        guard = f"{path.stem.upper()}_H"
+        defined = "" if path.name == "embinit.h" else f"#define {guard}\n"
+        text = text.replace(f"#ifndef {guard}\n#define {guard}\n", defined)
+        text = text[: text.rindex("#endif")]
+    return re.sub(r"\n{3,}", "\n\n", text.strip())

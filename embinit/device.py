@@ -13,7 +13,7 @@ import numpy as np
 
 from embinit import codegen
 from embinit.bundle import Array, Bundle, gather
-from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES, amalgamated
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.plan import plan
 from embinit.readback import Readback
@@ -40,10 +40,11 @@ def run(
     """Return what init code leaves in each buffer, and beside its codes, on the emulated core of the model's target.
 
     The code is the generated <name>_init.c with the C library; or, where they are given, C files of the user's and
-    their function `void entry(const <name>_buffers *buffers, uint32_t seed)`, which may include <name>_init.h and
-    embinit.h; what ends in .cpp, .cc or .cxx is C++. Toolchain zig is zig cc and Unicorn, with what of the C library
-    has the same bits everywhere; gcc is arm-none-eabi-gcc, newlib and QEMU. cflags follow -O2, and win. A note says
-    which buffers, or how many of their elements, the code never wrote.
+    their function `void entry(const <name>_buffers *buffers, uint32_t seed)`, which may include <name>_init.h and the
+    library's headers, or of them embinit.h alone, which here declares all; what ends in .cpp, .cc or .cxx is C++.
+    Toolchain zig is zig cc and Unicorn, with what of the C library has the same bits everywhere; gcc is
+    arm-none-eabi-gcc, newlib and QEMU. cflags follow -O2, and win. A note says which buffers, or how many of their
+    elements, the code never wrote.
 
     Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
     """
@@ -55,7 +56,8 @@ def run(
         texts = {f"{model.name}_init.h": codegen.init_header(bundle), "firmware.c": codegen.firmware(bundle, entry)}
         if entry is None:
             texts[f"{model.name}_init.c"] = codegen.init_source(bundle)
-        else:  # behind a declaration, so that another signature does not compile
+        else:  # after a declaration, so that another signature does not compile
+            texts["embinit.h"] = amalgamated()["embinit.h"].decode()
             head = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
             for i, path in enumerate(source):
                 suffix = ".cpp" if _is_cpp(path) else ".c"
@@ -173,7 +175,7 @@ def _built(
     if target not in cores:
         emulated = listed(name for name in TARGETS if name in cores)
         raise EmbinitError(f"target {target} is not an emulated device; name one with --device: {emulated}")
-    elf, include = folder / "firmware.elf", [C_DIRECTORY, folder]
+    elf, include = folder / "firmware.elf", [folder, C_DIRECTORY]
     sources = [*sources, _CONSTRUCTORS] if before else sources
     if toolchain == "gcc":
         board = gcc_qemu.BOARDS[target]

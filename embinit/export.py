@@ -14,6 +14,7 @@ import numpy as np
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
+from embinit.clib import including_amalgamated
 from embinit.errors import EmbinitError, check_known
 from embinit.files import Content, steady, write_file, write_files
 from embinit.formats import Quantized, format_named
@@ -58,17 +59,21 @@ def _name(bundle: Bundle) -> str:
     return bundle.plan.model.name
 
 
-def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> dict[str, int]:
+def export(
+    plan: Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+) -> dict[str, int]:
     """Write a plan's bundle into a directory and return its files' names and sizes; the same plan gives the same bytes.
 
     Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
     little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
     of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
-    not is removed, unless it was changed. Raises EmbinitError when the directory cannot be written, or holds another
-    model's bundle; then nothing was.
+    not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one source and
+    one header needs.
+
+    Raises EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
     """
     check_room(plan, Path(directory), formats)
-    return write(gather(plan), Path(directory), formats)
+    return write(gather(plan), Path(directory), formats, amalgamated)
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
@@ -110,7 +115,9 @@ def _text_size(row: Row) -> int:
     return int(row.bytes // width * (2 * width + 6 + comment))
 
 
-def write(bundle: Bundle, directory: Path, formats: Iterable[str] | None = None) -> dict[str, int]:
+def write(
+    bundle: Bundle, directory: Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+) -> dict[str, int]:
     """Write a bundle into a directory as `export` does."""
     chosen = _chosen(bundle, formats)
     sizes: dict[str, int] = {}
@@ -124,7 +131,7 @@ def write(bundle: Bundle, directory: Path, formats: Iterable[str] | None = None)
 
     write_files(
         directory,
-        lambda: ((name, measured(name, content)) for name, content in _files(bundle, chosen)),
+        lambda: ((name, measured(name, content)) for name, content in _files(bundle, chosen, amalgamated)),
         stale=lambda: _stale(directory, _name(bundle)),
         seal=MANIFEST,
     )
@@ -163,7 +170,9 @@ def _sum(file: IO[bytes]) -> str:
     return digest.hexdigest()
 
 
-def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> list[str]:
+def drift(
+    plan: Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+) -> list[str]:
     """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list.
 
     A bundle that is being written meanwhile is the old one or the new one.
@@ -172,7 +181,8 @@ def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = Non
     chosen = _chosen(bundle, formats)
 
     def differences() -> list[str]:
-        found = (_difference(Path(directory) / name, content) for name, content in _files(bundle, chosen))
+        files = _files(bundle, chosen, amalgamated)
+        found = (_difference(Path(directory) / name, content) for name, content in files)
         return [difference for difference in found if difference is not None]
 
     return steady(Path(directory), MANIFEST, differences)
@@ -199,10 +209,10 @@ def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
             return True
 
 
-def render(plan: Plan, formats: Iterable[str] | None = None) -> dict[str, bytes]:
+def render(plan: Plan, formats: Iterable[str] | None = None, amalgamated: bool = False) -> dict[str, bytes]:
     """Return the files of a bundle by name, the manifest last, all of them in memory."""
     bundle = gather(plan)
-    return {name: _written(content) for name, content in _files(bundle, _chosen(bundle, formats))}
+    return {name: _written(content) for name, content in _files(bundle, _chosen(bundle, formats), amalgamated)}
 
 
 def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
@@ -212,7 +222,7 @@ def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
     return chosen
 
 
-def _files(bundle: Bundle, formats: Iterable[str]) -> Iterator[tuple[str, Content]]:
+def _files(bundle: Bundle, formats: Iterable[str], amalgamated: bool = False) -> Iterator[tuple[str, Content]]:
     """Yield the names and contents of a bundle's files; the manifest comes last, with the sums of the others."""
     chosen = set(formats)
     sums: dict[str, str] = {}
@@ -227,8 +237,13 @@ def _files(bundle: Bundle, formats: Iterable[str]) -> Iterator[tuple[str, Conten
     for key in FILES:
         if key in chosen:
             for name, content in FILES[key](bundle).items():
-                yield name, summed(name, content)
+                of_one_header = amalgamated and name.endswith(".c")
+                yield name, summed(name, _including_amalgamated(content) if of_one_header else content)
     yield MANIFEST, _text(json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n")
+
+
+def _including_amalgamated(content: Content) -> Content:
+    return _text(including_amalgamated(_written(content).decode()))
 
 
 def _bytes(content: bytes) -> Content:

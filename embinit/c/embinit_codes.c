@@ -3,7 +3,8 @@
 
 /* ---- Fixed point ---- */
 
-static int32_t signed_code(uint32_t magnitude, int negative)
+/* magnitude is at most 2^31 - 1, or where negative 2^31, which is not the negation of an int32_t. */
+static int32_t codes_signed(uint32_t magnitude, int negative)
 {
     if (!negative) {
         return (int32_t)magnitude;
@@ -11,11 +12,12 @@ static int32_t signed_code(uint32_t magnitude, int negative)
     return magnitude == 0 ? 0 : -(int32_t)(magnitude - 1u) - 1;
 }
 
-/* The magnitude of significand * 2^-places, rounded; significand < 2^24, places > 0. */
-static uint32_t rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
+/* The magnitude of significand * 2^-places, rounded; significand < 2^24, places > 0. From 25 places on it is below a
+ * half, so 25 stand for all of them. */
+static uint32_t codes_rounded(uint32_t significand, int32_t places, int negative, embinit_rounding rounding)
 {
     if (places > 25) {
-        places = 25; /* all of it is still below a half */
+        places = 25;
     }
     uint32_t half = (uint32_t)1 << (places - 1);
     uint32_t rest = significand & (2u * half - 1u);
@@ -42,13 +44,15 @@ int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits
     uint32_t significand = biased == 0 ? fraction : fraction | 0x800000u;
     int32_t places = 150 - (int32_t)(biased == 0 ? 1 : biased) - (int32_t)frac_bits;
     uint32_t magnitude = limit;
+    /* Shifted to the left by 8 places, 24 bits fill 32; by 9 a normal number has at least 2^32, more than any limit.
+     * (The places of a subnormal number are positive, as frac_bits is at most 31.) */
     int fits = biased != 0xffu && places >= -8;
     if (fits) {
-        magnitude = places > 0 ? rounded(significand, places, negative, rounding) : significand << -places;
+        magnitude = places > 0 ? codes_rounded(significand, places, negative, rounding) : significand << -places;
         fits = magnitude <= limit;
     }
     *clipped += !fits;
-    return signed_code(fits ? magnitude : limit, negative);
+    return codes_signed(fits ? magnitude : limit, negative);
 }
 
 uint32_t embinit_q_decode(int32_t code, unsigned frac_bits)
@@ -71,6 +75,7 @@ uint32_t embinit_q_decode(int32_t code, unsigned frac_bits)
 
 /* ---- Uniform codes ---- */
 
+/* offset is from 0 to 2 bound: a word is below 2^32, so the upper half of its product by span is below span. */
 int32_t embinit_q_uniform(uint32_t word, int32_t bound)
 {
     uint32_t span = 2u * (uint32_t)bound + 1u;
@@ -78,6 +83,7 @@ int32_t embinit_q_uniform(uint32_t word, int32_t bound)
     return offset < (uint32_t)bound ? -(int32_t)((uint32_t)bound - offset) : (int32_t)(offset - (uint32_t)bound);
 }
 
+/* The same from 16 bits: span is at most 65535, so the product is below 2^32. */
 int32_t embinit_q_uniform16(uint32_t word, int32_t bound)
 {
     uint32_t span = 2u * (uint32_t)bound + 1u;
@@ -110,22 +116,24 @@ void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out,
 
 /* ---- Packing ---- */
 
-/* The byte where a code begins, and the bit in it: the position in bits may not fit in size_t. */
-static size_t first_byte(size_t index, unsigned bits)
+/* The byte where a code begins, and the bit in that byte. The number of the bit in the stream may not fit in size_t. */
+static size_t codes_first_byte(size_t index, unsigned bits)
 {
     return index / 8 * bits + index % 8 * bits / 8;
 }
 
-static unsigned first_bit(size_t index, unsigned bits)
+static unsigned codes_first_bit(size_t index, unsigned bits)
 {
     return (unsigned)(index % 8) * bits % 8u;
 }
 
+/* A byte at a time: each holds from 1 to 8 bits of the code, so the loops end, no shift is by more than 8 in
+ * packing, and in unpacking none by more than 31, since done < bits <= 32. */
 void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
 {
     uint32_t rest = (uint32_t)code;
-    uint8_t *byte = payload + first_byte(index, bits);
-    unsigned shift = first_bit(index, bits);
+    uint8_t *byte = payload + codes_first_byte(index, bits);
+    unsigned shift = codes_first_bit(index, bits);
     while (bits != 0) {
         unsigned count = 8u - shift < bits ? 8u - shift : bits;
         uint32_t mask = (((uint32_t)1 << count) - 1u) << shift;
@@ -137,11 +145,11 @@ void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code)
     }
 }
 
-static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
+static uint32_t codes_unpacked(const uint8_t *payload, size_t index, unsigned bits)
 {
     uint32_t code = 0;
-    const uint8_t *byte = payload + first_byte(index, bits);
-    unsigned shift = first_bit(index, bits);
+    const uint8_t *byte = payload + codes_first_byte(index, bits);
+    unsigned shift = codes_first_bit(index, bits);
     unsigned done = 0;
     while (done < bits) {
         unsigned count = 8u - shift < bits - done ? 8u - shift : bits - done;
@@ -156,12 +164,12 @@ static uint32_t unpacked(const uint8_t *payload, size_t index, unsigned bits)
 
 int32_t embinit_unpack_signed(const uint8_t *payload, size_t index, unsigned bits)
 {
-    uint32_t code = unpacked(payload, index, bits);
+    uint32_t code = codes_unpacked(payload, index, bits);
     uint32_t sign = (uint32_t)1 << (bits - 1);
     return code & sign ? -(int32_t)(sign - 1u - (code & (sign - 1u))) - 1 : (int32_t)code;
 }
 
 int32_t embinit_unpack_unsigned(const uint8_t *payload, size_t index, unsigned bits)
 {
-    return (int32_t)unpacked(payload, index, bits);
+    return (int32_t)codes_unpacked(payload, index, bits);
 }

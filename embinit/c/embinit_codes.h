@@ -13,19 +13,19 @@
 extern "C" {
 #endif
 
-/* How a number between two integers becomes one of them. STOCHASTIC draws a word. */
+/* How a number between two integers becomes one of them. EMBINIT_STOCHASTIC draws a word. */
 typedef enum {
     EMBINIT_HALF_AWAY = 0, /* to the nearest, a half away from zero */
     EMBINIT_HALF_EVEN = 1, /* to the nearest, a half to the even one */
     EMBINIT_TRUNCATE = 2,  /* towards zero */
     EMBINIT_FLOOR = 3,     /* towards minus infinity */
-    EMBINIT_STOCHASTIC = 4 /* x + u - 1/2, then as HALF_AWAY; u = (word >> 8) * 2^-24 */
+    EMBINIT_STOCHASTIC = 4 /* x + u - 1/2, where u = (word >> 8) * 2^-24, by HALF_AWAY */
 } embinit_rounding;
 
 /* ---- Fixed point: codes of 2 to 32 bits in steps of 2^-frac_bits ---- */
 
-/* Return the code of a float, given as its bits, by any rounding but EMBINIT_STOCHASTIC. What the width cannot hold
- * becomes the nearest code and adds 1 to clipped; so does NaN, as the largest code. */
+/* Return the code of a float, given as its bits, by any rounding but EMBINIT_STOCHASTIC. A value that the width
+ * cannot hold becomes the nearest code, NaN the largest one; either adds 1 to clipped. */
 int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits, embinit_rounding rounding,
                          uint32_t *clipped);
 
@@ -34,10 +34,10 @@ uint32_t embinit_q_decode(int32_t code, unsigned frac_bits);
 
 /* ---- Uniform codes from -bound to bound: one word and one multiplication each ---- */
 
-/* From all 32 bits of a word, by a 64-bit product; 0 <= bound. */
+/* From all 32 bits of a word, by a product of 64 bits; bound is not negative. */
 int32_t embinit_q_uniform(uint32_t word, int32_t bound);
 
-/* From the upper 16 bits of a word, by a 32-bit product; 0 <= bound <= 32767. */
+/* From the upper 16 bits of a word, by a product of 32 bits; bound is from 0 to 32767. */
 int32_t embinit_q_uniform16(uint32_t word, int32_t bound);
 
 /* Fill n codes: embinit_q_uniform16 for 8 and 16 bits, embinit_q_uniform for 32. */
@@ -47,13 +47,14 @@ void embinit_fill_q32(const embinit_source *source, int32_t bound, int32_t *out,
 
 /* ---- Packing: bit j of code i is bit i * bits + j of a stream whose bit k is bit k % 8 of byte k / 8 ---- */
 
-/* The bytes of n codes of 1 to 32 bits, which must fit in size_t. */
+/* How many bytes n codes of 1 to 32 bits take, a number that must fit in size_t. */
 #define EMBINIT_PACKED_BYTES(n, bits) ((size_t)(n) / 8 * (bits) + ((size_t)(n) % 8 * (bits) + 7) / 8)
 
-/* Store the low bits of a code at an index. Other bits of the payload stay: clear its last byte before its last code. */
+/* Store the low bits of a code at an index. All other bits of the payload stay as they are, so clear its last byte
+ * before you store there. */
 void embinit_pack(uint8_t *payload, size_t index, unsigned bits, int32_t code);
 
-/* Return the code at an index: two's complement, or below 2^bits, where bits is 31 at most. */
+/* Return the code at an index: two's complement of up to 32 bits, or an unsigned number of up to 31. */
 int32_t embinit_unpack_signed(const uint8_t *payload, size_t index, unsigned bits);
 int32_t embinit_unpack_unsigned(const uint8_t *payload, size_t index, unsigned bits);
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_expression.h"
 
-#define SIGN 0x80000000u
-#define INFINITY_BITS 0x7f800000u
+#define EXPR_SIGN 0x80000000u
+#define EXPR_INFINITY_BITS 0x7f800000u
 
-static int is_nan(uint32_t bits)
+static int expr_is_nan(uint32_t bits)
 {
-    return (bits & ~SIGN) > INFINITY_BITS;
+    return (bits & ~EXPR_SIGN) > EXPR_INFINITY_BITS;
 }
 
-/* The root of significand * 4^zeros, rounded down: width bits of the significand count, two at a time. */
-static uint64_t root_of(uint64_t significand, int width, int zeros)
+/* The root of significand * 4^zeros, rounded down. Each step takes two bits of the significand, of which width
+ * count, or two zeros, and gives one bit of the root: width / 2 + zeros steps. */
+static uint64_t expr_root_of(uint64_t significand, int width, int zeros)
 {
     uint64_t rest = 0;
     uint64_t root = 0;
@@ -29,28 +30,29 @@ static uint64_t root_of(uint64_t significand, int width, int zeros)
 float embinit_c_sqrtf(float x)
 {
     uint32_t bits = embinit_bits(x);
-    if ((bits & ~SIGN) == 0 || bits == INFINITY_BITS || is_nan(bits)) {
+    if ((bits & ~EXPR_SIGN) == 0 || bits == EXPR_INFINITY_BITS || expr_is_nan(bits)) {
         return x;
     }
-    if (bits & SIGN) {
+    if (bits & EXPR_SIGN) {
         return embinit_float(0x7fc00000u);
     }
     int32_t exponent = (int32_t)(bits >> 23);
     uint64_t significand = exponent == 0 ? bits : (bits & 0x7fffffu) | 0x800000u;
     exponent = (exponent == 0 ? 1 : exponent) - 150;
-    /* x = significand * 2^exponent, an even one, with 25 or 26 bits: the root has 25 bits, the last one for rounding. A
-     * root half way between two floats would have an odd square of 49 bits: there are no ties. */
+    /* x = significand * 2^exponent with an even exponent and 25 or 26 bits; doubling gets there, as x is not 0. The
+     * root has 25 bits, the last one for rounding. A root half way between two floats would be odd, and so would its
+     * square, which is significand * 2^24: there are no ties. */
     while (!(significand >> 24) || (exponent & 1)) {
         significand <<= 1;
         exponent--;
     }
-    uint32_t root = (uint32_t)root_of(significand, 26, 12);
+    uint32_t root = (uint32_t)expr_root_of(significand, 26, 12);
     return embinit_float(((uint32_t)(exponent / 2 - 12 + 150) << 23) + ((root + 1u) >> 1));
 }
 
 float embinit_c_fabsf(float x)
 {
-    return embinit_float(embinit_bits(x) & ~SIGN);
+    return embinit_float(embinit_bits(x) & ~EXPR_SIGN);
 }
 
 float embinit_c_truncf(float x)
@@ -60,10 +62,10 @@ float embinit_c_truncf(float x)
     if (places <= 0) {
         return x;
     }
-    return embinit_float(places > 23 ? bits & SIGN : bits & ~((1u << places) - 1u));
+    return embinit_float(places > 23 ? bits & EXPR_SIGN : bits & ~(((uint32_t)1 << places) - 1u));
 }
 
-static float moved(float whole, float by)
+static float expr_moved(float whole, float by)
 {
     volatile float next = whole + by;
     return next;
@@ -72,31 +74,31 @@ static float moved(float whole, float by)
 float embinit_c_floorf(float x)
 {
     float whole = embinit_c_truncf(x);
-    int below = (embinit_bits(x) & SIGN) && embinit_bits(whole) != embinit_bits(x);
-    return below ? moved(whole, -1.0f) : whole;
+    int below = (embinit_bits(x) & EXPR_SIGN) && embinit_bits(whole) != embinit_bits(x);
+    return below ? expr_moved(whole, -1.0f) : whole;
 }
 
 float embinit_c_ceilf(float x)
 {
     float whole = embinit_c_truncf(x);
-    int above = !(embinit_bits(x) & SIGN) && embinit_bits(whole) != embinit_bits(x);
-    return above ? moved(whole, 1.0f) : whole;
+    int above = !(embinit_bits(x) & EXPR_SIGN) && embinit_bits(whole) != embinit_bits(x);
+    return above ? expr_moved(whole, 1.0f) : whole;
 }
 
 float embinit_c_fminf(float a, float b)
 {
-    if (is_nan(embinit_bits(a))) {
+    if (expr_is_nan(embinit_bits(a))) {
         return b;
     }
-    return is_nan(embinit_bits(b)) || a < b ? a : b;
+    return expr_is_nan(embinit_bits(b)) || a < b ? a : b;
 }
 
 float embinit_c_fmaxf(float a, float b)
 {
-    if (is_nan(embinit_bits(a))) {
+    if (expr_is_nan(embinit_bits(a))) {
         return b;
     }
-    return is_nan(embinit_bits(b)) || a > b ? a : b;
+    return expr_is_nan(embinit_bits(b)) || a > b ? a : b;
 }
 
 float embinit_c_fmaf_double(float a, float b, float c)
@@ -109,7 +111,7 @@ float embinit_c_fmaf_fdlibm_fused(float a, float b, float c)
     return embinit_fused(a, b, c);
 }
 
-#if DBL_MANT_DIG == 53
+#ifdef EMBINIT_DOUBLE
 
 float embinit_c_fmaf_fdlibm(float a, float b, float c)
 {
@@ -118,208 +120,34 @@ float embinit_c_fmaf_fdlibm(float a, float b, float c)
     return (float)sum;
 }
 
-
-#define SIGN64 ((uint64_t)1 << 63)
-#define INFINITY64 ((uint64_t)0x7ff << 52)
-#define FRACTION64 (((uint64_t)1 << 52) - 1u)
-
-static uint64_t bits64(double value)
-{
-    union { double value; uint64_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
-static double double_of(uint64_t bits)
-{
-    union { uint64_t bits; double value; } both;
-    both.bits = bits;
-    return both.value;
-}
+#define EXPR_SIGN64 ((uint64_t)1 << 63)
+#define EXPR_INFINITY64 ((uint64_t)0x7ff << 52)
+#define EXPR_FRACTION64 (((uint64_t)1 << 52) - 1u)
 
 double embinit_c_fabs(double x)
 {
-    return double_of(bits64(x) & ~SIGN64);
+    return embinit_double(embinit_bits64(x) & ~EXPR_SIGN64);
 }
 
 double embinit_c_sqrt(double x)
 {
-    uint64_t bits = bits64(x);
-    if ((bits & ~SIGN64) == 0 || (bits & ~SIGN64) > INFINITY64 || bits == INFINITY64) {
+    uint64_t bits = embinit_bits64(x);
+    if ((bits & ~EXPR_SIGN64) == 0 || (bits & ~EXPR_SIGN64) > EXPR_INFINITY64 || bits == EXPR_INFINITY64) {
         return x;
     }
-    if (bits & SIGN64) {
-        return double_of((uint64_t)0x7ff8 << 48);
+    if (bits & EXPR_SIGN64) {
+        return embinit_double((uint64_t)0x7ff8 << 48);
     }
     int32_t exponent = (int32_t)(bits >> 52);
-    uint64_t significand = exponent == 0 ? bits : (bits & FRACTION64) | (FRACTION64 + 1u);
+    uint64_t significand = exponent == 0 ? bits : (bits & EXPR_FRACTION64) | (EXPR_FRACTION64 + 1u);
     exponent = (exponent == 0 ? 1 : exponent) - 1075;
     while (!(significand >> 52) || (exponent & 1)) {
         significand <<= 1;
         exponent--;
     }
-    uint64_t root = root_of(significand, 54, 27);
-    return double_of(((uint64_t)(exponent / 2 - 27 + 1075) << 52) + ((root + 1u) >> 1));
+    /* As above: 53 or 54 bits make a root of 54, and there are no ties. */
+    uint64_t root = expr_root_of(significand, 54, 27);
+    return embinit_double(((uint64_t)(exponent / 2 - 27 + 1075) << 52) + ((root + 1u) >> 1));
 }
 
-double embinit_fused64(double a, double b, double c)
-{
-#if defined(__FMA__) || defined(__FP_FAST_FMA) || (defined(__ARM_FEATURE_FMA) && defined(__ARM_FP) && (__ARM_FP & 8))
-    return __builtin_fma(a, b, c);
-#else
-    return embinit_fused64_software(a, b, c);
-#endif
-}
-
-/* An unsigned integer of 128 bits, times 2^exponent. */
-typedef struct {
-    uint64_t high;
-    uint64_t low;
-    int32_t exponent;
-} wide;
-
-static wide shifted_left(wide x, int32_t places)
-{
-    if (places >= 64) {
-        x.high = x.low;
-        x.low = 0;
-        places -= 64;
-        x.exponent -= 64;
-    }
-    if (places > 0) {
-        x.high = (x.high << places) | (x.low >> (64 - places));
-        x.low <<= places;
-        x.exponent -= places;
-    }
-    return x;
-}
-
-/* Bits that fall off leave a 1 at the lowest place, which rounding then sees. */
-static wide shifted_right(wide x, int32_t places)
-{
-    uint64_t lost = 0;
-    x.exponent += places;
-    if (places >= 64) {
-        lost = x.low;
-        x.low = x.high;
-        x.high = 0;
-        places -= 64;
-    }
-    if (places >= 64) {
-        lost |= x.low;
-        x.low = 0;
-    } else if (places > 0) {
-        lost |= x.low << (64 - places);
-        x.low = (x.low >> places) | (x.high << (64 - places));
-        x.high >>= places;
-    }
-    x.low |= lost != 0;
-    return x;
-}
-
-static wide product_of(uint64_t a, uint64_t b)
-{
-    uint64_t a0 = a & 0xffffffffu;
-    uint64_t a1 = a >> 32;
-    uint64_t b0 = b & 0xffffffffu;
-    uint64_t b1 = b >> 32;
-    uint64_t middle = a1 * b0 + ((a0 * b0) >> 32);
-    uint64_t carried = (middle & 0xffffffffu) + a0 * b1;
-    wide x;
-    x.high = a1 * b1 + (middle >> 32) + (carried >> 32);
-    x.low = (carried << 32) | ((a0 * b0) & 0xffffffffu);
-    x.exponent = 0;
-    return x;
-}
-
-static int32_t width_of(wide x)
-{
-    int32_t width = x.high ? 64 : 0;
-    for (uint64_t rest = x.high ? x.high : x.low; rest; rest >>= 1) {
-        width++;
-    }
-    return width;
-}
-
-static int less(wide a, wide b)
-{
-    if (a.exponent != b.exponent) {
-        return a.exponent < b.exponent;
-    }
-    return a.high < b.high || (a.high == b.high && a.low < b.low);
-}
-
-static uint64_t significand64(uint64_t bits)
-{
-    return (bits & INFINITY64) ? (bits & FRACTION64) | (FRACTION64 + 1u) : bits & FRACTION64;
-}
-
-static int32_t exponent64(uint64_t bits)
-{
-    int32_t biased = (int32_t)((bits & INFINITY64) >> 52);
-    return (biased ? biased : 1) - 1075;
-}
-
-/* The bits of x, rounded to nearest even. */
-static uint64_t rounded64(wide x)
-{
-    int32_t unit = x.exponent + width_of(x) - 53; /* the exponent of the last place of the result */
-    if (unit < -1074) {
-        unit = -1074;
-    }
-    int32_t excess = unit - 2 - x.exponent; /* two places more, for rounding */
-    x = excess > 0 ? shifted_right(x, excess > 190 ? 190 : excess) : shifted_left(x, -excess);
-    uint64_t kept = x.low >> 2;
-    kept += (x.low & 3u) > 2u || ((x.low & 3u) == 2u && (kept & 1u));
-    /* The leading 1 of a normal number adds itself to the exponent, and so does the carry of a rounding up. */
-    uint64_t bits = kept + ((uint64_t)(unit + 1074) << 52);
-    return bits < INFINITY64 ? bits : INFINITY64;
-}
-
-double embinit_fused64_software(double a, double b, double c)
-{
-    uint64_t bits_a = bits64(a);
-    uint64_t bits_b = bits64(b);
-    uint64_t bits_c = bits64(c);
-    int special = (bits_a & INFINITY64) == INFINITY64 || (bits_b & INFINITY64) == INFINITY64;
-    if (special || !(bits_a << 1) || !(bits_b << 1)) {
-        volatile double exact = a * b;
-        return exact + c;
-    }
-    if ((bits_c & INFINITY64) == INFINITY64) {
-        return c;
-    }
-    uint64_t sign = (bits_a ^ bits_b) & SIGN64;
-    wide larger = product_of(significand64(bits_a), significand64(bits_b));
-    larger.exponent = exponent64(bits_a) + exponent64(bits_b);
-    larger = shifted_left(larger, 126 - width_of(larger));
-    if (bits_c << 1) {
-        wide smaller;
-        smaller.high = 0;
-        smaller.low = significand64(bits_c);
-        smaller.exponent = exponent64(bits_c);
-        smaller = shifted_left(smaller, 126 - width_of(smaller));
-        int subtract = sign != (bits_c & SIGN64);
-        if (less(larger, smaller)) {
-            wide product = larger;
-            larger = smaller;
-            smaller = product;
-            sign = bits_c & SIGN64;
-        }
-        int32_t apart = larger.exponent - smaller.exponent;
-        smaller = shifted_right(smaller, apart > 190 ? 190 : apart);
-        if (subtract) {
-            larger.high -= smaller.high + (larger.low < smaller.low);
-            larger.low -= smaller.low;
-        } else {
-            larger.low += smaller.low;
-            larger.high += smaller.high + (larger.low < smaller.low);
-        }
-        if (!(larger.high | larger.low)) {
-            return 0.0;
-        }
-    }
-    return double_of(sign | rounded64(larger));
-}
-
-#endif
+#endif /* EMBINIT_DOUBLE */

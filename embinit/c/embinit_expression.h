@@ -9,6 +9,7 @@
 #define EMBINIT_EXPRESSION_H
 
 #include "embinit.h"
+#include "embinit_fma64.h"
 #include "embinit_trigonometry.h"
 
 #ifdef __cplusplus
@@ -27,15 +28,15 @@ float embinit_c_fmaxf(float a, float b);
 float embinit_c_fmaf_double(float a, float b, float c);
 float embinit_c_fmaf_fdlibm_fused(float a, float b, float c);
 
-#if DBL_MANT_DIG == 53
+#ifdef EMBINIT_DOUBLE
 float embinit_c_fmaf_fdlibm(float a, float b, float c);
 
 double embinit_c_sqrt(double x);
 double embinit_c_fabs(double x);
-
-/* a * b + c with one rounding: the instruction where the core has it, integer arithmetic elsewhere. */
-double embinit_fused64(double a, double b, double c);
-double embinit_fused64_software(double a, double b, double c);
+#else
+#define embinit_c_fmaf_fdlibm fmaf_of_newlib_needs_a_double_of_64_bits
+#define embinit_c_sqrt sqrt_needs_a_double_of_64_bits
+#define embinit_c_fabs fabs_needs_a_double_of_64_bits
 #endif
 
 #ifdef __cplusplus

@@ -1,64 +1,65 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_formats.h"
 
-#define SIGN 0x80000000u
-#define INFINITY_BITS 0x7f800000u
+#define FORMAT_SIGN 0x80000000u
+#define FORMAT_INFINITY_BITS 0x7f800000u
 
 /* ---- Ranges ---- */
 
 void embinit_range_add(embinit_range *range, float value)
 {
     uint32_t bits = embinit_bits(value);
-    uint32_t key = bits & SIGN ? ~bits : bits | SIGN;
+    uint32_t key = bits & FORMAT_SIGN ? ~bits : bits | FORMAT_SIGN;
     range->least = key < range->least ? key : range->least;
     range->most = key > range->most ? key : range->most;
 }
 
-static uint32_t bits_of_key(uint32_t key)
+static uint32_t format_bits_of_key(uint32_t key)
 {
-    return key & SIGN ? key & ~SIGN : ~key;
+    return key & FORMAT_SIGN ? key & ~FORMAT_SIGN : ~key;
 }
 
 typedef struct {
     float least;
     float most;
     float magnitude; /* the largest */
-} extremes;
+} format_extremes;
 
 /* Return 0 if a value is not finite. */
-static int extremes_of(const embinit_range *range, extremes *found)
+static int format_extremes_of(const embinit_range *range, format_extremes *found)
 {
-    uint32_t least = bits_of_key(range->least);
-    uint32_t most = bits_of_key(range->most);
-    uint32_t magnitude = (least & ~SIGN) > (most & ~SIGN) ? least & ~SIGN : most & ~SIGN;
+    uint32_t least = format_bits_of_key(range->least);
+    uint32_t most = format_bits_of_key(range->most);
+    uint32_t magnitude = (least & ~FORMAT_SIGN) > (most & ~FORMAT_SIGN) ? least & ~FORMAT_SIGN : most & ~FORMAT_SIGN;
     found->least = embinit_float(least);
     found->most = embinit_float(most);
     found->magnitude = embinit_float(magnitude);
-    return magnitude < INFINITY_BITS;
+    return magnitude < FORMAT_INFINITY_BITS;
 }
 
-static float divided(float a, float b)
+static float format_divided(float a, float b)
 {
     return embinit_rounded(embinit_rounded(a) / embinit_rounded(b));
 }
 
-/* ---- Rounding: x becomes a float whose integer part is the rounded value ---- */
+/* ---- Rounding: to a float whose integer part is the rounded value ---- */
 
-static float half_away(float x)
+static float format_half_away(float x)
 {
-    /* The float below 1/2 lifts halves, and nothing below. */
+    /* Adding the float just below 1/2 lifts halves to the next integer, and nothing below them. */
     return embinit_rounded(x + (x < 0.0f ? -0x1.fffffep-2f : 0x1.fffffep-2f));
 }
 
-/* Near 2^23 a sum has no bits for fractions. */
-static float half_even(float x)
+/* A sum from 2^23 to 2^24 has no bits for a fraction, so adding 2^23 rounds, to nearest even. */
+static float format_half_even(float x)
 {
     float anchor = x < 0.0f ? -0x1p23f : 0x1p23f;
     float sum = embinit_rounded(x + anchor);
     return x > -0x1p23f && x < 0x1p23f ? sum - anchor : x;
 }
 
-static float floored(float x)
+/* From 2^23 on floats are integers; below, they fit in an int32_t. */
+static float format_floored(float x)
 {
     if (!(x > -0x1p23f && x < 0x1p23f)) {
         return x;
@@ -67,24 +68,24 @@ static float floored(float x)
     return whole > x ? whole - 1.0f : whole;
 }
 
-static float jittered(float x, uint32_t word)
+static float format_jittered(float x, uint32_t word)
 {
-    float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so a fused addition gives the same sum */
+    float u = (float)(int32_t)(word >> 8) * 0x1p-24f; /* exact, so fusing the product into the sum changes nothing */
     float sum = embinit_rounded(x + u);
     return embinit_rounded(sum - 0.5f);
 }
 
-static float rounded(float x, embinit_rounding rounding, uint32_t word)
+static float format_rounded(float x, embinit_rounding rounding, uint32_t word)
 {
     switch (rounding) {
     case EMBINIT_HALF_AWAY:
-        return half_away(x);
+        return format_half_away(x);
     case EMBINIT_HALF_EVEN:
-        return half_even(x);
+        return format_half_even(x);
     case EMBINIT_FLOOR:
-        return floored(x);
+        return format_floored(x);
     case EMBINIT_STOCHASTIC:
-        return half_away(jittered(x, word));
+        return format_half_away(format_jittered(x, word));
     default:
         return x;
     }
@@ -92,45 +93,45 @@ static float rounded(float x, embinit_rounding rounding, uint32_t word)
 
 /* ---- Grids ---- */
 
-static embinit_grid plain_grid(float scale, int32_t low, int32_t high)
+static embinit_grid format_plain_grid(float scale, int32_t low, int32_t high)
 {
     embinit_grid grid = {scale, 0.0f, 0, low, high, 0};
     return grid;
 }
 
-/* span / steps, or 1 for no span; return 0 where it underflows. */
-static int scale_of(float span, float steps, float *scale)
+/* Set scale to span / steps, or to 1 where there is no span. Return 0 where the quotient underflows. */
+static int format_scale_of(float span, float steps, float *scale)
 {
-    *scale = span == 0.0f ? 1.0f : divided(span, steps);
+    *scale = span == 0.0f ? 1.0f : format_divided(span, steps);
     return *scale != 0.0f;
 }
 
 embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits)
 {
     int32_t high = (int32_t)(((uint32_t)1 << (width - 1)) - 1u);
-    return plain_grid(embinit_float((uint32_t)(127u - frac_bits) << 23), -high - 1, high);
+    return format_plain_grid(embinit_float((uint32_t)(127u - frac_bits) << 23), -high - 1, high);
 }
 
 int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
 {
-    extremes found;
+    format_extremes found;
     int32_t high = (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
-    *grid = plain_grid(1.0f, -high, high);
-    return extremes_of(range, &found) && scale_of(found.magnitude, (float)high, &grid->scale);
+    *grid = format_plain_grid(1.0f, -high, high);
+    return format_extremes_of(range, &found) && format_scale_of(found.magnitude, (float)high, &grid->scale);
 }
 
 int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
 {
-    extremes found;
+    format_extremes found;
     int32_t high = bits == 0 ? 0 : (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
-    float steps = bits == 0 ? -0.5f : (float)high; /* from 26 bits on rounded up, to 2^(bits - 1) */
-    *grid = plain_grid(1.0f, bits == 0 ? 0 : -high - 1, (int32_t)steps);
-    return extremes_of(range, &found) && scale_of(found.magnitude, steps, &grid->scale);
+    float steps = bits == 0 ? -0.5f : (float)high; /* from 26 bits on it rounds up to 2^(bits - 1) */
+    *grid = format_plain_grid(1.0f, bits == 0 ? 0 : -high - 1, (int32_t)steps);
+    return format_extremes_of(range, &found) && format_scale_of(found.magnitude, steps, &grid->scale);
 }
 
 int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
 {
-    extremes found;
+    format_extremes found;
     if (!embinit_sym_int32_grid(grid, range, bits)) {
         return 0;
     }
@@ -139,25 +140,25 @@ int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bi
         return 1;
     }
     grid->high = high;
-    (void)extremes_of(range, &found);
-    return divided(found.most, grid->scale) < (float)high; /* the float is one more than the integer */
+    (void)format_extremes_of(range, &found);
+    return format_divided(found.most, grid->scale) < (float)high; /* the float is one more than the integer */
 }
 
 int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
                       uint32_t word)
 {
-    extremes found;
+    format_extremes found;
     int32_t high = (int32_t)(((uint32_t)1 << bits) - 1u);
-    *grid = plain_grid(1.0f, 0, high);
-    if (!extremes_of(range, &found)) {
+    *grid = format_plain_grid(1.0f, 0, high);
+    if (!format_extremes_of(range, &found)) {
         return 0;
     }
     if (found.least == found.most) {
         grid->scale = found.least == 0.0f ? 1.0f : found.magnitude;
-    } else if (!scale_of(found.most - found.least, (float)high, &grid->scale)) {
+    } else if (!format_scale_of(found.most - found.least, (float)high, &grid->scale)) {
         return 0;
     }
-    float zero_point = rounded(divided(found.least, grid->scale), rounding, word);
+    float zero_point = format_rounded(format_divided(found.least, grid->scale), rounding, word);
     if (!(zero_point >= -0x1p31f && zero_point < 0x1p31f)) {
         return 0;
     }
@@ -168,18 +169,20 @@ int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned b
 int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
                         uint32_t word)
 {
-    extremes found;
+    format_extremes found;
     int32_t high = (int32_t)(((uint32_t)1 << bits) - 1u);
-    *grid = plain_grid(1.0f, 0, high);
-    if (!extremes_of(range, &found)) {
+    *grid = format_plain_grid(1.0f, 0, high);
+    if (!format_extremes_of(range, &found)) {
         return 0;
     }
     float least = found.least < 0.0f ? found.least : 0.0f;
     float most = found.most > 0.0f ? found.most : 0.0f;
-    if (!scale_of(most - least, (float)high, &grid->scale)) {
+    if (!format_scale_of(most - least, (float)high, &grid->scale)) {
         return 0;
     }
-    int32_t zero = (int32_t)rounded(divided(-least, grid->scale), rounding, word);
+    /* -least is at most the span, so this is at most high, and twice that where scale is subnormal: an int32_t holds
+     * it. */
+    int32_t zero = (int32_t)format_rounded(format_divided(-least, grid->scale), rounding, word);
     grid->zero = zero < 0 ? 0 : zero > high ? high : zero;
     return 1;
 }
@@ -190,8 +193,8 @@ float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits)
     return embinit_float(biased > 0 ? (uint32_t)biased << 23 : 0x400000u);
 }
 
-/* The least exponent with quotient <= 2^exponent; 0 for quotient 0, and at least -127. */
-static int32_t exponent_above(float quotient)
+/* The least exponent with quotient <= 2^exponent, but at least -127; 0 for a quotient of 0. */
+static int32_t format_exponent_above(float quotient)
 {
     uint32_t bits = embinit_bits(quotient);
     uint32_t fraction = bits & 0x7fffffu;
@@ -204,16 +207,16 @@ static int32_t exponent_above(float quotient)
 int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned mantissa_bits, unsigned exponent_bits,
                      uint8_t *exponent)
 {
-    extremes found;
+    format_extremes found;
     int32_t high = (int32_t)(((uint32_t)1 << (mantissa_bits - 1)) - 1u);
     int32_t bias = (1 << (exponent_bits - 1)) - 1;
     int32_t top = exponent_bits == 8 ? 254 : (1 << exponent_bits) - 1; /* 2^128 is no float */
-    if (!extremes_of(range, &found)) {
+    if (!format_extremes_of(range, &found)) {
         return 0;
     }
-    int32_t stored = exponent_above(divided(found.magnitude, (float)high)) + bias;
+    int32_t stored = format_exponent_above(format_divided(found.magnitude, (float)high)) + bias;
     *exponent = (uint8_t)(stored < 0 ? 0 : stored > top ? top : stored);
-    *grid = plain_grid(embinit_bfp_scale(*exponent, exponent_bits), -high - 1, high);
+    *grid = format_plain_grid(embinit_bfp_scale(*exponent, exponent_bits), -high - 1, high);
     grid->limited = 1;
     return 1;
 }
@@ -223,8 +226,9 @@ int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned ma
 int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
                        uint32_t *clipped)
 {
-    float x = embinit_rounded(divided(value, grid->scale) - grid->offset);
-    float whole = rounded(x, rounding, word);
+    float x = embinit_rounded(format_divided(value, grid->scale) - grid->offset);
+    float whole = format_rounded(x, rounding, word);
+    /* zero is not 0 in affine<b> alone, whose codes are below 2^16: nothing here leaves int32_t. */
     int32_t low = grid->low - grid->zero;
     int32_t high = grid->high - grid->zero;
     int32_t code = high;

@@ -1,12 +1,12 @@
-/* embinit: buffer formats, element by element: no float copy of a tensor is needed.
+/* embinit: the formats of buffers, one element at a time, so that no float copy of a tensor is needed.
  *
- * A format lays a grid over each group of a buffer. Scan a group with embinit_range_add, or know its range, make the
- * grid, then encode each value:
+ * A format lays a grid over each group of a buffer. Find the range of a group with embinit_range_add, make the grid,
+ * then encode each value:
  *
  *     code = saturate(round(value / scale - offset) + zero),  value = ((float)(code - zero) + offset) * scale
  *
- * Every operation rounds once to float. In formats with several groups all grids come before the first code: with
- * EMBINIT_STOCHASTIC each zero point draws a word, then each element does, in order.
+ * Every operation rounds once, to float. In a format with several groups all grids are made before the first code: with
+ * EMBINIT_STOCHASTIC each zero point draws a word, and then each element does, in order.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,27 +29,28 @@ typedef struct {
 
 void embinit_range_add(embinit_range *range, float value);
 
-/* A grid. To decode only, scale and what follows are enough: offset is the zero point of asym<b>, as a float; zero is
- * that of affine<b>; both are 0 elsewhere. */
+/* A grid. Decoding needs scale, offset and zero alone: offset is the zero point of asym<b>, as a float, and zero is
+ * that of affine<b>; elsewhere they are 0. */
 typedef struct {
     float scale;
     float offset;
     int32_t zero;
     int32_t low; /* the outermost codes */
     int32_t high;
-    uint8_t limited; /* bfp: what is outside low to high before it is rounded counts as clipped */
+    uint8_t limited; /* bfp: a value outside low to high before it is rounded counts as clipped */
 } embinit_grid;
 
 /* q<m>.<n>: width = m + n. */
 embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits);
 
-/* Make the grid of a group and return 1. Return 0 where the format has no code for it: a value that is not finite, a
- * scale that underflows to 0, a zero point outside int32, sym above 25 bits with a positive largest magnitude. */
+/* Make the grid of a group and return 1. Return 0 where the format has no code for its values: one that is not
+ * finite, a scale that underflows to 0, a zero point outside int32, sym above 25 bits with a positive largest
+ * magnitude. */
 int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);       /* int8, int4: bits 8, 4 */
 int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);       /* sym<b>, 1 to 31 */
 int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits); /* sym_int32/<b>, 0 to 31 */
 
-/* asym<b>, 1 to 30, and affine<b>, 1 to 16; the zero point is rounded too, with a word if stochastically. */
+/* asym<b>, 1 to 30, and affine<b>, 1 to 16. The zero point is rounded too; EMBINIT_STOCHASTIC takes the word for it. */
 int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
                       uint32_t word);
 int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, embinit_rounding rounding,
@@ -62,8 +63,8 @@ int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned ma
 /* The scale of a stored exponent. */
 float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits);
 
-/* Return the code of a value; word is one draw for EMBINIT_STOCHASTIC, else not used. A code that saturates adds 1 to
- * clipped. */
+/* Return the code of a value. word is a draw for EMBINIT_STOCHASTIC and is not used otherwise. A code that saturates
+ * adds 1 to clipped. */
 int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
                        uint32_t *clipped);
 

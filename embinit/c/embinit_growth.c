@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_growth.h"
 
+#ifdef EMBINIT_DOUBLE
+
 /* A value as it was rounded: no compiler looks through the object that holds it. */
-static double rounded(double value)
+static double growth_rounded(double value)
 {
     volatile double held = value;
     return held;
@@ -15,27 +17,27 @@ double embinit_variance(const float *values, size_t n)
     }
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        sum = rounded(sum + (double)values[i]);
+        sum = growth_rounded(sum + (double)values[i]);
     }
-    double mean = rounded(sum / (double)n);
+    double mean = growth_rounded(sum / (double)n);
     double squares = 0.0;
     for (size_t i = 0; i < n; i++) {
-        double deviation = rounded((double)values[i] - mean);
-        squares = rounded(squares + rounded(deviation * deviation));
+        double deviation = growth_rounded((double)values[i] - mean);
+        squares = growth_rounded(squares + growth_rounded(deviation * deviation));
     }
-    return rounded(squares / (double)(n - 1));
+    return growth_rounded(squares / (double)(n - 1));
 }
 
 double embinit_root(double x)
 {
-    union { double value; uint64_t bits; } both;
-    both.value = x;
-    if (both.bits == 0) {
+    uint64_t bits = embinit_bits64(x);
+    if (bits == 0) {
         return x;
     }
-    /* x = significand * 2^exponent, the exponent even; two bits at a time make 53 bits of the root and one to round by. */
-    int32_t exponent = (int32_t)(both.bits >> 52) - 1075;
-    uint64_t significand = (both.bits & 0xfffffffffffffu) | 0x10000000000000u;
+    /* x = significand * 2^exponent with an even exponent, and 53 or 54 bits. A step takes two of them and gives one
+     * of the root: 27 steps, and 27 more that take zeros, make 53 bits and one to round by. root stays below 2^54. */
+    int32_t exponent = (int32_t)(bits >> 52) - 1075;
+    uint64_t significand = (bits & 0xfffffffffffffu) | 0x10000000000000u;
     if (exponent & 1) {
         significand <<= 1;
         exponent--;
@@ -52,12 +54,12 @@ double embinit_root(double x)
             root |= 1u;
         }
     }
-    /* A root half way between two doubles would have an odd square of 107 bits, more than x has: there are no ties. */
-    both.bits = ((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1);
-    return both.value;
+    /* A root half way between two doubles would be odd here, and so would its square. But that is a multiple of 2^54:
+     * there are no ties. */
+    return embinit_double(((uint64_t)(exponent / 2 + 1048) << 52) + ((root + 1) >> 1));
 }
 
-static void rescale(float *values, size_t n, float factor)
+static void growth_rescale(float *values, size_t n, float factor)
 {
     for (size_t i = 0; values != 0 && i < n; i++) {
         values[i] *= factor;
@@ -71,32 +73,32 @@ static size_t weight_size(const embinit_growing *layer)
 
 static void rescale_layer(const embinit_growing *layer, float factor)
 {
-    rescale(layer->weight, weight_size(layer), factor);
-    rescale(layer->bias, (size_t)layer->outputs, factor);
-    rescale(layer->running_mean, (size_t)layer->outputs, factor);
-    rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
+    growth_rescale(layer->weight, weight_size(layer), factor);
+    growth_rescale(layer->bias, (size_t)layer->outputs, factor);
+    growth_rescale(layer->running_mean, (size_t)layer->outputs, factor);
+    growth_rescale(layer->running_var, (size_t)layer->outputs, embinit_rounded(factor * factor));
 }
 
-/* The factor that brings a weight to variance gain^2 / fan_in; 1 where it has none. */
+/* The factor that brings a weight to variance gain^2 / fan_in, or 1 where its variance is 0. */
 static float to_variance(const embinit_growing *layer, double gain, double fan_in)
 {
     double found = embinit_variance(layer->weight, weight_size(layer));
-    return found > 0.0 ? (float)embinit_root(rounded(gain * gain) / rounded(fan_in * found)) : 1.0f;
+    return found > 0.0 ? (float)embinit_root(growth_rounded(gain * gain) / growth_rounded(fan_in * found)) : 1.0f;
 }
 
-static uint32_t parameter(const embinit_spread_parameter *how, float spread)
+static uint32_t growth_parameter(const embinit_spread_parameter *how, float spread)
 {
     return how->per_spread != 0.0f ? embinit_bits(how->per_spread * spread) : how->word;
 }
 
-static void draw(const embinit_spread *how, double spread, const embinit_source *source, float *out, size_t n)
+static void growth_draw(const embinit_spread *how, double spread, const embinit_source *source, float *out, size_t n)
 {
-    uint32_t a = parameter(&how->a, (float)spread);
-    uint32_t b = parameter(&how->b, (float)spread);
+    uint32_t a = growth_parameter(&how->a, (float)spread);
+    uint32_t b = growth_parameter(&how->b, (float)spread);
     how->draw(source, how->rule, a, b, out, n);
 }
 
-/* The spread of an extension's distribution; without a variance to copy it is that of Kaiming. */
+/* The spread of an extension's distribution. Where there is no variance to copy, that of Kaiming. */
 static double spread_of(embinit_extension extension, double variance, double fan_in)
 {
     switch (extension) {
@@ -115,7 +117,8 @@ static double spread_of(embinit_extension extension, double variance, double fan
     }
 }
 
-/* Draw blocks of a tensor: of every run elements, the first `drawn`; the rest of a run repeats them with a sign. */
+/* Draw blocks of a tensor. Of paired neurons only the first half of each run is drawn; the rest repeats it with a
+ * sign. */
 static void draw_runs(const embinit_growth *growth, embinit_extension extension, double variance, double fan_in,
                       const embinit_source *source, float *out, size_t outer, size_t run, float sign)
 {
@@ -127,7 +130,7 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
         if (extension == EMBINIT_ZEROS) {
             embinit_constant(source, 0, 0, 0, start, drawn);
         } else {
-            draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
+            growth_draw(uniform ? growth->uniform : growth->normal, spread, source, start, drawn);
         }
         for (size_t i = drawn; i < run; i++) {
             start[i] = sign * start[i - drawn];
@@ -137,11 +140,11 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
 
 static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
 {
-    double ratio2 = rounded(growth->noise_ratio * growth->noise_ratio);
+    double ratio2 = growth_rounded(growth->noise_ratio * growth->noise_ratio);
     float spread = (float)embinit_root(ratio2 * embinit_variance(values, n));
     for (size_t i = 0; i < n; i++) {
         float drawn;
-        draw(growth->normal, 1.0, source, &drawn, 1);
+        growth_draw(growth->normal, 1.0, source, &drawn, 1);
         values[i] += embinit_rounded(embinit_rounded(drawn) * spread);
     }
 }
@@ -178,6 +181,8 @@ void embinit_grow(const embinit_growth *growth, const embinit_growing *first, co
         add_noise(growth, source, second->weight_extension, (size_t)second->outer * run);
     }
 }
+
+#endif /* EMBINIT_DOUBLE */
 
 void embinit_append(const float *values, size_t run, const float *extension, size_t extension_run, size_t outer,
                     float *grown)

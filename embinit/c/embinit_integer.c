@@ -20,8 +20,9 @@ int32_t embinit_uniform_code32(uint32_t word, int32_t a, int32_t b, unsigned shi
     return embinit_q_uniform(word, a);
 }
 
-/* a + z * b * 2^-shift, within int32_t. */
-static int32_t moved(int32_t z, int32_t a, int32_t b, unsigned shift)
+/* a + z * b * 2^-shift, saturated to int32_t. |z| < 2^27 and |b| < 2^24, so the product is below 2^51, and with half of
+ * 2^shift, at most 2^61, below 2^62. */
+static int32_t integer_moved(int32_t z, int32_t a, int32_t b, unsigned shift)
 {
     int64_t product = (int64_t)z * b;
     uint64_t half = (uint64_t)1 << (shift - 1);
@@ -32,19 +33,19 @@ static int32_t moved(int32_t z, int32_t a, int32_t b, unsigned shift)
 
 int32_t embinit_scaled_normal_code(uint32_t word, int32_t a, int32_t b, unsigned shift)
 {
-    return moved(embinit_normal_code(word), a, b, shift);
+    return integer_moved(embinit_normal_code(word), a, b, shift);
 }
 
 int32_t embinit_scaled_truncated_normal_code(uint32_t word, int32_t a, int32_t b, unsigned shift)
 {
-    return moved(embinit_truncated_normal_code(word), a, b, shift);
+    return integer_moved(embinit_truncated_normal_code(word), a, b, shift);
 }
 
 /* ---- A model ---- */
 
-static void fill(const embinit_integer_row *row, const embinit_source *source, uint8_t *payload)
+static void integer_fill(const embinit_integer_row *row, const embinit_source *source, uint8_t *payload)
 {
-    int32_t high = (int32_t)(((uint32_t)1 << (row->width - 1)) - 1u);
+    int32_t high = (int32_t)(((uint32_t)1 << (row->width - 1)) - 1u); /* width is at most 32 */
     int32_t low = -high - 1;
     for (size_t i = 0; i < row->count; i++) {
         int32_t code = row->a;
@@ -60,7 +61,7 @@ void embinit_fill_integers(const embinit_integer_row *rows, size_t row_count, co
                            void *const *buffers)
 {
     for (size_t i = 0; i < row_count; i++) {
-        fill(&rows[i], source, (uint8_t *)buffers[i]);
+        integer_fill(&rows[i], source, (uint8_t *)buffers[i]);
     }
 }
 

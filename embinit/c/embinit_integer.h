@@ -1,7 +1,7 @@
 /* embinit: a model of fixed-point buffers in integers alone, for devices without an FPU.
  *
- * No function here holds a float instruction or calls a float helper, on any core. Codes are in steps of 2^-n of
- * q<m>.<n>; the host has turned bounds, means and deviations into integers.
+ * No function here has a float instruction or calls a float helper, on any core. A code of q<m>.<n> counts steps of
+ * 2^-n; the host has turned bounds, means and deviations into integers.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -14,28 +14,28 @@
 extern "C" {
 #endif
 
-/* Return the code of a word, within int32_t. */
+/* Return the code that a word draws, saturated to int32_t. */
 typedef int32_t embinit_code(uint32_t word, int32_t a, int32_t b, unsigned shift);
 
 /* From -a to a: the upper 16 bits of the word, or all 32 of it (embinit_codes.h); b and shift are not used. */
 embinit_code embinit_uniform_code16;
 embinit_code embinit_uniform_code32;
 
-/* a + z * b * 2^-shift, the product rounded half away from zero: z = embinit_normal_code(word) or
- * embinit_truncated_normal_code(word) (embinit_scaled.h); |b| < 2^24, shift from 1 to 62. */
+/* a + z * b * 2^-shift, the product rounded half away from zero. z is embinit_normal_code(word) or
+ * embinit_truncated_normal_code(word) of embinit_scaled.h; |b| < 2^24; shift is from 1 to 62. */
 embinit_code embinit_scaled_normal_code;
 embinit_code embinit_scaled_truncated_normal_code;
 
 /* One buffer of codes. */
 typedef struct {
-    embinit_code *code; /* draws one word an element; 0: every code is a, and nothing is drawn */
+    embinit_code *code; /* draws a word for each element; 0: every code is a, and nothing is drawn */
     uint32_t count;
     int32_t a;
     int32_t b;
     uint32_t crc32; /* of the buffer's bytes after a fill from the seed of the golden vectors */
     uint8_t shift;
     uint8_t bits;  /* of an element in memory: 8, 16 or 32 */
-    uint8_t width; /* of a code, m + n: what it cannot hold becomes the nearest it can */
+    uint8_t width; /* of a code, m + n bits; a code that it cannot hold becomes the nearest it can */
 } embinit_integer_row;
 
 /* Fill buffers[i], of int8_t, int16_t or int32_t, by rows[i], in order. */

@@ -1,4 +1,4 @@
-/* embinit: congruential generators of 32 and 64 bits; a word is the state after its step.
+/* embinit: linear congruential generators of 32 and 64 bits. A word is the state after its step.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,8 +11,10 @@
 extern "C" {
 #endif
 
-/* The state delta steps of state * multiplier + increment further on, modulo 2^64 and so modulo 2^32 too: (uint64_t)-n
- * goes back by n. Brown, "Random Number Generation with Arbitrary Strides", 1994. */
+/* Return the state after delta steps of state * multiplier + increment, modulo 2^64 and so modulo 2^32 too;
+ * (uint64_t)-n goes back by n. Brown, "Random Number Generation with Arbitrary Strides", 1994: multiplier and
+ * increment become those of 2, 4, 8 ... steps, and the steps that are bits of delta are put together, in 64 turns at
+ * most. */
 static inline uint64_t embinit_lcg_moved(uint64_t state, uint64_t multiplier, uint64_t increment, uint64_t delta)
 {
     uint64_t total_multiplier = 1;

@@ -1,4 +1,4 @@
-/* embinit: multiplicative generators modulo 2^31 - 1, as std::minstd_rand0; a word is the state after its step.
+/* embinit: multiplicative generators modulo 2^31 - 1, such as std::minstd_rand0. A word is the state after its step.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,8 @@ extern "C" {
 
 #define EMBINIT_MINSTD_PRIME 0x7fffffffu
 
-/* a * b modulo 2^31 - 1, both below it. As 2^31 is 1 there, folding the 62 bits of the product twice reduces it. */
+/* a * b modulo 2^31 - 1, both below it. 2^31 is 1 there, so the bits of the product from 31 on are added to those
+ * below. The product is below 2^62, its fold at most 2^32 - 2, and the fold of that at most 2^31 - 1, which is 0. */
 static inline uint32_t embinit_minstd_product(uint32_t a, uint32_t b)
 {
     uint64_t product = (uint64_t)a * b;
@@ -22,7 +23,7 @@ static inline uint32_t embinit_minstd_product(uint32_t a, uint32_t b)
     return product == EMBINIT_MINSTD_PRIME ? 0 : (uint32_t)product;
 }
 
-/* multiplier^delta modulo 2^31 - 1. To go back by n, delta is 2^31 - 2 - n % (2^31 - 2). */
+/* multiplier^delta modulo 2^31 - 1. To go back by n, take delta = 2^31 - 2 - n % (2^31 - 2). */
 static inline uint32_t embinit_minstd_power(uint32_t multiplier, uint64_t delta)
 {
     uint32_t power = 1;
@@ -35,7 +36,7 @@ static inline uint32_t embinit_minstd_power(uint32_t multiplier, uint64_t delta)
     return power;
 }
 
-/* The residue of a word that C takes for an int32_t: 2^32 is 2 modulo 2^31 - 1. */
+/* The residue of a word seen as an int32_t. A negative one is the word less 2^32, and 2^32 is 2 modulo 2^31 - 1. */
 static inline uint32_t embinit_minstd_signed(uint32_t word)
 {
     uint32_t residue = word % EMBINIT_MINSTD_PRIME;
@@ -50,7 +51,8 @@ typedef struct {
     uint32_t multiplier;
 } embinit_minstd;
 
-/* Start as the engines of C++ do: a seed counts modulo 2^31 - 1, and 0 becomes 1. Multiplier 16807 is minstd_rand0. */
+/* Start as the engines of C++ do: the seed is taken modulo 2^31 - 1, and 0 becomes 1. minstd_rand0 has multiplier
+ * 16807. */
 static inline void embinit_minstd_seed(embinit_minstd *generator, uint32_t seed, uint32_t multiplier)
 {
     uint32_t residue = seed % EMBINIT_MINSTD_PRIME;

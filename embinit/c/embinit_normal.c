@@ -7,7 +7,8 @@ float embinit_sqrt(float x)
     if (bits == 0) {
         return x;
     }
-    /* x = significand * 2^exponent; scaled by an even power of two its root has 25 bits, the last one for rounding. */
+    /* x = significand * 2^exponent. The significand, shifted so that the exponent is even, has 49 or 50 bits and a
+     * root of 25, the last one for rounding. Each of the 25 steps decides one bit of the root. */
     int32_t exponent = (int32_t)(bits >> 23) - 150;
     uint64_t rest = (uint64_t)((bits & 0x7fffffu) | 0x800000u) << ((exponent & 1) ? 25 : 26);
     int32_t half = (exponent - ((exponent & 1) ? 25 : 26)) / 2;
@@ -20,7 +21,8 @@ float embinit_sqrt(float x)
             root >>= 1;
         }
     }
-    /* A root half way between two floats would have an odd square of 49 bits, more than x has: there are no ties. */
+    /* A root half way between two floats would be odd here, and so would its square. But that is the shifted
+     * significand, which is even: there are no ties. */
     return embinit_float(((uint32_t)(half + 150) << 23) + (((uint32_t)root + 1u) >> 1));
 }
 
@@ -34,7 +36,7 @@ void embinit_normal(const embinit_source *source, const void *rule, uint32_t a, 
         uint32_t k1 = (word >> normal->shift) & 0xffffffu;
         word = source->next(source->state);
         uint32_t k2 = (word >> normal->shift) & 0xffffffu;
-        while (k1 <= 1u) {
+        while (k1 <= 1u) { /* 0 and 1 are drawn again, once in 2^23 draws */
             word = source->next(source->state);
             k1 = (word >> normal->shift) & 0xffffffu;
         }

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* What the build links (embinit_libm.h), and in which order the framework multiplies. */
+/* What the build links (embinit_libm.h), and the order in which the framework multiplies. */
 typedef struct {
     float (*logf)(float x);
     float (*cosf)(float x);
@@ -21,10 +21,10 @@ typedef struct {
     uint8_t deviation_first; /* not 0: (stddev * radius) * cosine, else stddev * (radius * cosine) */
 } embinit_normal_rule;
 
-/* Mean a, standard deviation b: two words each, u1 and u2, and one more for each u1 of 0 or 2^-24. */
+/* Mean a, standard deviation b. A value takes two words, u1 and u2, and one more for each u1 of 0 or 2^-24. */
 embinit_distribution embinit_normal;
 
-/* The square root of a float from 2^-126 up, rounded to nearest even, in integers; 0 gives 0. */
+/* Return the square root of 0 or of a float from 2^-126 up, rounded to nearest even, computed in integers. */
 float embinit_sqrt(float x);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* embinit: PCG64 and PCG64DXSM as numpy.random has them: words of 64 bits, 128 bits of state.
+/* embinit: PCG64 and PCG64DXSM as in numpy.random: words of 64 bits from a state of 128.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -29,6 +29,7 @@ static inline embinit_uint128 embinit_uint128_sum(embinit_uint128 a, embinit_uin
     return sum;
 }
 
+/* Modulo 2^128, by halves of 32 bits. */
 static inline embinit_uint128 embinit_uint128_product(embinit_uint128 a, embinit_uint128 b)
 {
     embinit_uint128 product;
@@ -37,7 +38,7 @@ static inline embinit_uint128 embinit_uint128_product(embinit_uint128 a, embinit
     uint64_t b0 = b.low & 0xffffffffu;
     uint64_t b1 = b.low >> 32;
     uint64_t low = a0 * b0;
-    uint64_t middle = a1 * b0 + (low >> 32); /* below 2^64: (2^32 - 1)^2 + 2^32 - 1 */
+    uint64_t middle = a1 * b0 + (low >> 32); /* at most (2^32 - 1)^2 + 2^32 - 1, which is below 2^64; so is other */
     uint64_t other = a0 * b1 + (middle & 0xffffffffu);
     product.low = (other << 32) | (low & 0xffffffffu);
     product.high = a1 * b1 + (middle >> 32) + (other >> 32) + a.low * b.high + a.high * b.low;
@@ -62,7 +63,7 @@ static inline void embinit_pcg64_step(embinit_pcg64 *generator, embinit_uint128 
     generator->state = embinit_uint128_sum(product, generator->increment);
 }
 
-/* numpy.random.SeedSequence: what it makes of the words of its pool. */
+/* numpy.random.SeedSequence: how it hashes and mixes the words of its pool. */
 static inline uint32_t embinit_seed_sequence_hash(uint32_t value, uint32_t *constant, uint32_t multiplier)
 {
     value ^= *constant;
@@ -138,7 +139,8 @@ static inline uint64_t embinit_pcg64dxsm_next(embinit_pcg64 *generator)
     return high * low;
 }
 
-/* Move as if delta words had been drawn, of the generator with that multiplier. */
+/* Move as if delta words had been drawn from the generator that has this multiplier. Brown's strides, as in
+ * embinit_lcg.h. */
 static inline void embinit_pcg64_advance(embinit_pcg64 *generator, embinit_uint128 multiplier, uint64_t delta)
 {
     embinit_uint128 one = {1, 0};

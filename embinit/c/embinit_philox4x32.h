@@ -1,4 +1,4 @@
-/* embinit: Philox4x32-10: four words of a key and a counter.
+/* embinit: Philox4x32-10, which makes four words of a key and a counter.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,7 +13,7 @@ extern "C" {
 
 typedef struct {
     uint32_t key[2];
-    uint32_t counter[4]; /* of the block that comes next, the lowest word first */
+    uint32_t counter[4]; /* of the next block, the lowest word first */
     uint32_t block[4];
     uint8_t left; /* how many of its words have not been drawn */
 } embinit_philox4x32;
@@ -30,7 +30,7 @@ static inline void embinit_philox4x32_seed(embinit_philox4x32 *generator, uint64
     generator->left = 0;
 }
 
-/* Move the counter by a number of blocks. */
+/* Move the counter, of 128 bits, on by a number of blocks. A sum of 64 bits that is below an addend has carried. */
 static inline void embinit_philox4x32_skip(embinit_philox4x32 *generator, uint64_t blocks)
 {
     uint64_t low = generator->counter[0] | (uint64_t)generator->counter[1] << 32;

@@ -1,4 +1,4 @@
-/* embinit: rand() of newlib, musl, Microsoft and avr-libc, each the same on every device.
+/* embinit: rand() of newlib, musl, Microsoft and avr-libc, the same on every device.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-/* Of each: `seed` is srand, `next` is rand, `advance` moves as if delta words had been drawn, and `source` is the `next`
- * of an embinit_source. */
+/* Each has four functions: seed is srand, next is rand, advance moves as if delta words had been drawn, and source
+ * is the `next` of an embinit_source. */
 
 /* newlib, newlib-nano, picolibc 1.8: RAND_MAX 2^31 - 1. Without srand the seed is 1. */
 typedef struct {
@@ -93,14 +93,15 @@ static inline uint32_t embinit_rand_msvc_source(void *state)
     return embinit_rand_msvc_next((embinit_rand_msvc *)state);
 }
 
-/* A step of avr-libc's do_random, whose state is an int32_t: state * 16807 modulo 2^31 - 1, where 0 is 123459876. */
+/* A step of avr-libc's do_random: state * 16807 modulo 2^31 - 1, the state seen as an int32_t, and 0 as 123459876. */
 static inline uint32_t embinit_avr_step(uint32_t state)
 {
     uint32_t residue = embinit_minstd_signed(state != 0 ? state : 123459876u);
     return embinit_minstd_product(residue, 16807);
 }
 
-/* The same delta times: a seed need not be from 1 to 2^31 - 2 as every state after it is, or 0. */
+/* The same delta times. Steps lead from any seed, by way of 0 where it is a multiple of 2^31 - 1, to states from 1 to
+ * 2^31 - 2, where powers of 16807 take over: the loop ends after two steps at most. */
 static inline uint32_t embinit_avr_moved(uint32_t state, uint64_t delta)
 {
     while (delta != 0 && (state == 0 || state >= EMBINIT_MINSTD_PRIME)) {
@@ -110,7 +111,7 @@ static inline uint32_t embinit_avr_moved(uint32_t state, uint64_t delta)
     return delta == 0 ? state : embinit_minstd_product(state, embinit_minstd_power(16807, delta));
 }
 
-/* rand() of avr-libc, where int has 16 bits: RAND_MAX 32767; of a seed the low 16 bits count. Without srand it is 1. */
+/* rand() of avr-libc, where int has 16 bits: RAND_MAX 32767. The low 16 bits of a seed count. Without srand it is 1. */
 typedef struct {
     uint32_t state;
 } embinit_rand_avr;
@@ -136,7 +137,7 @@ static inline uint32_t embinit_rand_avr_source(void *state)
     return embinit_rand_avr_next((embinit_rand_avr *)state);
 }
 
-/* random() of avr-libc: RANDOM_MAX 2^31 - 1; of a seed all 32 bits count. Without srandom it is 1. */
+/* random() of avr-libc: RANDOM_MAX 2^31 - 1. All 32 bits of a seed count. Without srandom it is 1. */
 typedef struct {
     uint32_t state;
 } embinit_random_avr;

@@ -29,7 +29,7 @@ static inline uint32_t embinit_rand_glibc_next(embinit_rand_glibc *generator)
     return word >> 1;
 }
 
-/* srand; without it the seed is 1, and seed 0 is 1 too. */
+/* srand. Without it the seed is 1, and 0 counts as 1. The first 310 words are dropped. */
 static inline void embinit_rand_glibc_seed(embinit_rand_glibc *generator, uint32_t seed)
 {
     generator->words[0] = seed != 0 ? seed : 1u;
@@ -42,7 +42,8 @@ static inline void embinit_rand_glibc_seed(embinit_rand_glibc *generator, uint32
     }
 }
 
-/* a = a * b modulo x^31 - x^28 - 1, over the integers modulo 2^32. */
+/* a = a * b modulo x^31 - x^28 - 1, over the integers modulo 2^32. x^31 is x^28 + 1, so the powers from x^60 down to
+ * x^31 are replaced, the highest first, since what they add may be replaced too. */
 static inline void embinit_rand_glibc_times(uint32_t *a, const uint32_t *b)
 {
     uint32_t product[2 * EMBINIT_RAND_GLIBC_WORDS - 1] = {0};
@@ -60,7 +61,8 @@ static inline void embinit_rand_glibc_times(uint32_t *a, const uint32_t *b)
     }
 }
 
-/* Move as if delta words had been drawn: by x^delta, whose coefficients say what of the next 31 words makes one. */
+/* Move as if delta words had been drawn. The recurrence has the characteristic polynomial x^31 - x^28 - 1, so a word
+ * is the sum of the 31 words from delta before it on, times the coefficients of x^delta modulo the polynomial. */
 static inline void embinit_rand_glibc_advance(embinit_rand_glibc *generator, uint64_t delta)
 {
     uint32_t power[EMBINIT_RAND_GLIBC_WORDS] = {1};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_scaled.h"
 
-/* Cubics for the quantile of the normal distribution, in units of 2^-28, lowest power first; four segments to an octave
- * of the tail probability. Derived by bench/normal_table.py. */
-static const uint32_t CUBICS[128][4] = {
+/* Cubics for the quantile of the normal distribution, in units of 2^-28, lowest power first: four for each octave of
+ * the tail probability. bench/normal_table.py derives them. */
+static const uint32_t SCALED_CUBICS[128][4] = {
     {0x07d20546u, 0x02d35b12u, 0x001e0636u, 0x00074ce4u},
     {0x051924beu, 0x02a3382cu, 0x001136dbu, 0x00047273u},
     {0x028457d7u, 0x0289bb58u, 0x0007e23au, 0x00032fbdu},
@@ -134,21 +134,24 @@ static const uint32_t CUBICS[128][4] = {
     {0x63af2529u, 0x00503836u, 0x0004d60fu, 0x00007d61u},
 };
 
-/* The one step in float32: code -> integer + offset, to nearest even, times the scale. */
-static float scaled(int32_t code, uint32_t offset, float scale)
+/* The one step in float32: (code + offset) * scale, the sum an integer that is converted to nearest even. Codes are
+ * below 2^27 in magnitude and offsets at most 2^31 - 2^27, so the sum is an int32_t. */
+static float scaled_float(int32_t code, uint32_t offset, float scale)
 {
     return (float)(int32_t)((uint32_t)code + offset) * scale;
 }
 
-/* |z| in units of 2^-24, where P(|Z| > |z|) = v * 2^-32 and v is odd. */
-static uint32_t magnitude(uint32_t v)
+/* |z| in units of 2^-24, where P(|Z| > |z|) = v * 2^-32 and v is not 0, so that the loop ends within 31 octaves. No
+ * coefficient reaches 2^31, and s is below 2^32: a product is below 2^64, its upper half below 2^31, and z below
+ * 2^32. */
+static uint32_t scaled_magnitude(uint32_t v)
 {
     uint32_t octave = 0;
     while (!(v >> 31)) {
         v <<= 1;
         octave++;
     }
-    const uint32_t *c = CUBICS[octave * 4 + ((v >> 29) & 3u)];
+    const uint32_t *c = SCALED_CUBICS[octave * 4 + ((v >> 29) & 3u)];
     uint64_t s = ~(v << 3);
     uint64_t z = c[2] + (c[3] * s >> 32);
     z = c[1] + (z * s >> 32);
@@ -158,19 +161,19 @@ static uint32_t magnitude(uint32_t v)
 
 int32_t embinit_normal_code(uint32_t word)
 {
-    int32_t z = (int32_t)magnitude((word << 1) | 1u);
+    int32_t z = (int32_t)scaled_magnitude((word << 1) | 1u);
     return word >> 31 ? -z : z;
 }
 
-/* 2^33 times the probability that a standard normal is above 2. */
-#define BEYOND_TWO 195422145u
+/* 2^33 times the probability that a standard normal value is above 2: so v * 2^-32 below is from P(|Z| > 2) to 1. */
+#define SCALED_BEYOND_TWO 195422145u
 
 int32_t embinit_truncated_normal_code(uint32_t word)
 {
     uint64_t odd = (word << 1) | 1u;
-    uint32_t v = BEYOND_TWO + (uint32_t)(odd * (0u - BEYOND_TWO) >> 32);
-    int32_t z = (int32_t)magnitude(v);
-    z = z < 0x02000000 ? z : 0x02000000;
+    uint32_t v = SCALED_BEYOND_TWO + (uint32_t)(odd * (0u - SCALED_BEYOND_TWO) >> 32);
+    int32_t z = (int32_t)scaled_magnitude(v);
+    z = z < 0x02000000 ? z : 0x02000000; /* 2, which the cubic may miss by a little */
     return word >> 31 ? -z : z;
 }
 
@@ -179,7 +182,7 @@ void embinit_scaled_uniform(const embinit_source *source, const void *rule, uint
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled((int32_t)(word >> 8), b, embinit_float(a));
+        out[i] = scaled_float((int32_t)(word >> 8), b, embinit_float(a));
     }
 }
 
@@ -188,7 +191,7 @@ void embinit_scaled_normal(const embinit_source *source, const void *rule, uint3
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled(embinit_normal_code(word), b, embinit_float(a));
+        out[i] = scaled_float(embinit_normal_code(word), b, embinit_float(a));
     }
 }
 
@@ -198,6 +201,6 @@ void embinit_scaled_truncated_normal(const embinit_source *source, const void *r
     (void)rule;
     for (size_t i = 0; i < n; i++) {
         uint32_t word = source->next(source->state);
-        out[i] = scaled(embinit_truncated_normal_code(word), b, embinit_float(a));
+        out[i] = scaled_float(embinit_truncated_normal_code(word), b, embinit_float(a));
     }
 }

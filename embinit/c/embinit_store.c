@@ -93,7 +93,7 @@ const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0,
 const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0};
 const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0};
 
-/* How many groups take turns, and how often before the next ones do. */
+/* How many groups take turns, and for how many rounds before the next ones do. */
 static uint32_t turn_of(const embinit_storage *storage)
 {
     return storage->family->turn != 0 ? storage->family->turn : storage->groups;
@@ -105,7 +105,7 @@ static uint32_t rounds_of(const embinit_storage *storage)
 }
 
 /* Whether groups make up the elements of a row. */
-static int grouped(const embinit_stored_row *stored)
+static int store_grouped(const embinit_stored_row *stored)
 {
     const embinit_storage *storage = &stored->storage;
     if (storage->family == 0) {
@@ -117,12 +117,12 @@ static int grouped(const embinit_stored_row *stored)
     }
     uint32_t runs = stored->row.count / storage->run;
     if (storage->groups > runs / rounds_of(storage)) {
-        return 0;
+        return 0; /* from here on groups * rounds is at most runs, so the product does not overflow */
     }
     return storage->family->rounds != 0 ? runs % (storage->groups * rounds_of(storage)) == 0 : runs == storage->groups;
 }
 
-/* The group of a run; both count from 0. */
+/* The group of a run; both count from 0. turn is at most groups, so the product here does not overflow either. */
 static uint32_t group_of(const embinit_storage *storage, uint32_t run)
 {
     uint32_t turn = turn_of(storage);
@@ -132,15 +132,15 @@ static uint32_t group_of(const embinit_storage *storage, uint32_t run)
 
 /* ---- Draws ---- */
 
-static float next_value(const embinit_row *row, const embinit_source *values)
+static float store_next_value(const embinit_row *row, const embinit_source *values)
 {
     float value;
     row->draw(values, row->rule, row->a, row->b, &value, 1);
     return value;
 }
 
-/* A word where rounding draws one. */
-static uint32_t next_word(const embinit_storage *storage, const embinit_source *words)
+/* A word, drawn where rounding needs one. */
+static uint32_t store_next_word(const embinit_storage *storage, const embinit_source *words)
 {
     return storage->rounding == EMBINIT_STOCHASTIC ? words->next(words->state) : 0;
 }
@@ -154,8 +154,8 @@ static uint32_t words_for_rounding(const embinit_stored_row *stored)
     return stored->row.count + (storage->family->zero_point_bytes != 0 ? storage->groups : 0);
 }
 
-/* Move a source to where the row behind begins. A float32 buffer is room for its values as good as any. */
-static void pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
+/* Move a source past a row. The values of a float32 row need room, and its buffer, filled later, gives it. */
+static void store_pass(const embinit_stored_row *stored, const embinit_source *source, const embinit_buffer *buffer)
 {
     const embinit_row *row = &stored->row;
     if (stored->storage.family == 0) {
@@ -163,7 +163,7 @@ static void pass(const embinit_stored_row *stored, const embinit_source *source,
         return;
     }
     for (uint32_t i = 0; i < row->count; i++) {
-        (void)next_value(row, source);
+        (void)store_next_value(row, source);
     }
     if (stored->storage.at_once) {
         for (uint32_t i = words_for_rounding(stored); i != 0; i--) {
@@ -174,7 +174,7 @@ static void pass(const embinit_stored_row *stored, const embinit_source *source,
 
 /* ---- A buffer ---- */
 
-/* The grids of groups that lie one behind the other; grid becomes that of the last. */
+/* Make the grids of groups that lie one after the other; grid becomes the one of the last. */
 static int make_grids(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
                       const embinit_buffer *buffer, embinit_grid *grid)
 {
@@ -183,9 +183,9 @@ static int make_grids(const embinit_stored_row *stored, const embinit_source *va
     for (uint32_t group = 0; group < storage->groups; group++) {
         embinit_range range = EMBINIT_EMPTY_RANGE;
         for (uint32_t i = 0; i < storage->run; i++) {
-            embinit_range_add(&range, next_value(&stored->row, values));
+            embinit_range_add(&range, store_next_value(&stored->row, values));
         }
-        uint32_t word = family->zero_point_bytes != 0 ? next_word(storage, words) : 0;
+        uint32_t word = family->zero_point_bytes != 0 ? store_next_word(storage, words) : 0;
         if (!family->make(grid, &range, storage, word, buffer, group)) {
             return 0;
         }
@@ -193,7 +193,7 @@ static int make_grids(const embinit_stored_row *stored, const embinit_source *va
     return 1;
 }
 
-/* The same for groups whose runs take turns: the scales hold the largest magnitudes until all values have passed. */
+/* The same for groups whose runs take turns: the scales hold the largest magnitudes until all values were drawn. */
 static int make_channel_grids(const embinit_stored_row *stored, const embinit_source *values,
                               const embinit_buffer *buffer, embinit_grid *grid)
 {
@@ -205,7 +205,7 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
     for (uint32_t i = 0; i < runs; i++) {
         float *largest = &buffer->scale[group_of(storage, i)];
         for (uint32_t j = 0; j < storage->run; j++) {
-            uint32_t magnitude = embinit_bits(next_value(&stored->row, values)) & 0x7fffffffu;
+            uint32_t magnitude = embinit_bits(store_next_value(&stored->row, values)) & 0x7fffffffu;
             if (magnitude > embinit_bits(*largest)) {
                 *largest = embinit_float(magnitude);
             }
@@ -221,7 +221,7 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
     return 1;
 }
 
-static void encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
+static void store_encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
                    const embinit_buffer *buffer, embinit_grid *grid)
 {
     const embinit_storage *storage = &stored->storage;
@@ -230,7 +230,7 @@ static void encode(const embinit_stored_row *stored, const embinit_source *value
     uint32_t run = 0;
     uint32_t left = storage->run;
     uint32_t clipped = 0;
-    payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* the bits behind the last code */
+    payload[EMBINIT_PACKED_BYTES(count, storage->bits) - 1] = 0; /* for the bits after the last code */
     for (uint32_t i = 0; i < count; i++, left--) {
         if (left == 0) {
             run++;
@@ -239,14 +239,14 @@ static void encode(const embinit_stored_row *stored, const embinit_source *value
         if (left == storage->run && storage->family->load != 0) {
             storage->family->load(grid, storage, buffer, group_of(storage, run));
         }
-        float value = next_value(&stored->row, values);
-        uint32_t word = next_word(storage, words);
+        float value = store_next_value(&stored->row, values);
+        uint32_t word = store_next_word(storage, words);
         int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
         embinit_pack(payload, (size_t)i, storage->bits, code);
     }
 }
 
-/* Fill a buffer from stream->values, which then stands behind the row. */
+/* Fill a buffer from stream->values, which moves past the row. Return 0 where there is no grid. */
 static int store_row(const embinit_stored_row *stored, const embinit_stream *stream, const embinit_buffer *buffer)
 {
     const embinit_row *row = &stored->row;
@@ -271,7 +271,7 @@ static int store_row(const embinit_stored_row *stored, const embinit_stream *str
     if (!made) {
         return 0;
     }
-    encode(stored, &values, &words, buffer, &grid);
+    store_encode(stored, &values, &words, buffer, &grid);
     if (storage->at_once) {
         stream->copy(stream->values, stream->ahead);
     }
@@ -286,14 +286,14 @@ size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const emb
     const embinit_source words = {stream->next, stream->state};
     int rounds_later = 0;
     for (size_t i = 0; i < row_count; i++) {
-        if (!grouped(&rows[i])) {
+        if (!store_grouped(&rows[i])) {
             return i;
         }
         rounds_later |= !rows[i].storage.at_once && words_for_rounding(&rows[i]) != 0;
     }
     stream->copy(stream->values, stream->state);
     for (size_t i = 0; rounds_later && i < row_count; i++) {
-        pass(&rows[i], &words, &buffers[i]);
+        store_pass(&rows[i], &words, &buffers[i]);
     }
     for (size_t i = 0; i < row_count; i++) {
         if (!store_row(&rows[i], stream, &buffers[i])) {
@@ -306,7 +306,7 @@ size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const emb
     return row_count;
 }
 
-static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer *buffer)
+static uint32_t store_crc32(const embinit_stored_row *stored, const embinit_buffer *buffer)
 {
     const embinit_storage *storage = &stored->storage;
     if (storage->family == 0) {
@@ -325,7 +325,7 @@ static uint32_t crc32_of(const embinit_stored_row *stored, const embinit_buffer 
 size_t embinit_check_stored(const embinit_stored_row *rows, size_t row_count, const embinit_buffer *buffers)
 {
     size_t i = 0;
-    while (i < row_count && crc32_of(&rows[i], &buffers[i]) == rows[i].row.crc32) {
+    while (i < row_count && store_crc32(&rows[i], &buffers[i]) == rows[i].row.crc32) {
         i++;
     }
     return i;

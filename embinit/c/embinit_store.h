@@ -1,12 +1,12 @@
-/* embinit: a model straight into quantized buffers, without a float copy of any tensor.
+/* embinit: a model drawn straight into quantized buffers, without a float copy of any tensor.
  *
- * Each buffer's values are drawn one by one and drawn again where they are needed once more: first for the ranges of
- * its groups, where the format has any to find, then for the codes. With EMBINIT_STOCHASTIC the stream runs through
- * the values of the whole model beforehand, to where rounding begins to draw.
+ * The values of a buffer are drawn one by one, and drawn again when they are needed once more: first for the ranges of
+ * its groups, where the format has ranges to find, then for the codes. With EMBINIT_STOCHASTIC the stream first runs
+ * through the values of the whole model, to where rounding begins to draw.
  *
- * Beside the buffers a fill takes three states of the generator and a few words of stack, whatever the sizes are. What
- * a format keeps itself, for each group: sym<b>, int8 and int4 a float, sym_int32/<b> one float, asym<b> one float and
- * one int32_t, affine<b> a float and a uint16_t, bfp<m>e<e> a byte, q<m>.<n> and float32 nothing.
+ * Besides the buffers a fill takes three states of the generator and a few words of stack, whatever the sizes are. For
+ * each group sym<b>, int8 and int4 keep a float, affine<b> a float and a uint16_t, bfp<m>e<e> a byte; for the whole
+ * buffer sym_int32/<b> keeps a float, and asym<b> a float and an int32_t; q<m>.<n> and float32 keep nothing.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,7 +28,8 @@ typedef struct {
     void *ahead;
 } embinit_stream;
 
-/* A buffer in the device's memory: elements or packed payload, and what its format keeps for each group, else 0. */
+/* A buffer in the device's memory: its elements or packed payload, and what its format keeps for each group.
+ * Pointers to what it does not keep are 0. */
 typedef struct {
     void *data;
     float *scale;
@@ -36,10 +37,12 @@ typedef struct {
     uint8_t *exponents;
 } embinit_buffer;
 
-/* Formats whose grids come about in one way. The linker keeps those that a model names. Members are the library's.
+/* The formats whose grids are made in one way. The linker keeps the families that a model names. Members are
+ * private.
  *
- * make: the grid of a group from its range; word rounds a zero point. What the buffer keeps of it goes there; return 0
- * where there is no grid. load: turn the grid of one group into that of another; 0 where a buffer has one group. */
+ * make sets the grid of a group from its range, with word to round a zero point, and stores what the buffer keeps of
+ * it; it returns 0 where there is no grid. load turns the grid of one group into that of another; it is 0 where a
+ * buffer has one group. */
 struct embinit_storage;
 typedef struct {
     int (*make)(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
@@ -59,9 +62,9 @@ extern const embinit_family embinit_family_asym;      /* asym<b> */
 extern const embinit_family embinit_family_affine;    /* affine<b> */
 extern const embinit_family embinit_family_bfp;       /* bfp<m>e<e> */
 
-/* int8 and int4 where `turn` groups take turns `rounds` times, then the next `turn` groups do, and behind the last ones the
- * first again: the channels of a transposed convolution, whose inputs come group by group. turn divides groups, both are
- * from 1 up, and run * groups * rounds divides the number of elements. */
+/* int8 and int4 where `turn` groups take turns for `rounds` rounds, then the next `turn` groups do, and after the
+ * last ones the first again: the channels of a transposed convolution, whose inputs come group by group. turn and
+ * groups are at least 1, turn divides groups, and run * groups * rounds divides the number of elements. */
 #define EMBINIT_FAMILY_INT_IN_TURNS(turn, rounds) {embinit_make_int, embinit_load_scale, 1, 0, (rounds), (turn)}
 
 int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
@@ -69,29 +72,31 @@ int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struc
 void embinit_load_scale(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer,
                         uint32_t group);
 
-/* How a buffer is held: in runs of elements, of each group in turn. groups and run are from 1 up, and groups * run is the
- * number of elements; of int8 and int4, which may give a group several runs, it divides that number. */
+/* How a buffer is held: in runs of elements, one for each group in turn. Both groups and run are at least 1, and
+ * their product is the number of elements; with int8 and int4, where a group may have several runs, it divides that
+ * number. */
 typedef struct embinit_storage {
-    const embinit_family *family; /* 0: float32, and what follows is not used */
+    const embinit_family *family; /* 0: float32, which does not use the members below */
     uint8_t bits;                 /* of an element in memory */
     uint8_t width;                /* of a code: m + n of q<m>.<n>, m of bfp<m>e<e>, else the number in the name */
     uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, else 0 */
     uint8_t rounding;             /* embinit_rounding */
-    uint8_t at_once;              /* draws for rounding right after its values, not after all values; has one group */
+    uint8_t at_once;              /* not 0: rounding draws after these values, not after all values; one group */
     uint32_t groups;
     uint32_t run;
 } embinit_storage;
 
-/* A buffer of a model. The values of one that is not float32 are drawn with n = 1: its distribution must give each
- * element whatever its index. crc32 is of the payload and, continued, of scale, zero points and exponents. */
+/* A buffer of a model. Unless it is float32 its values are drawn with n = 1, so its distribution must not depend on
+ * the index of an element. crc32 is that of the payload and, continued, of scales, zero points and exponents. */
 typedef struct {
     embinit_row row;
     embinit_storage storage;
 } embinit_stored_row;
 
-/* Fill and store buffers[i] by rows[i], in order. Return row_count; or the index of a row whose format has no code for
- * its values (embinit_formats.h): then this buffer and those behind it are not what the plan says. Also the index of a
- * row whose groups do not make up its elements (embinit_storage): then no buffer is touched and nothing is drawn. */
+/* Fill and store buffers[i] by rows[i], in order, and return row_count. Return the index of a row whose format has
+ * no code for its values (embinit_formats.h): then its buffer and those after it are not what the plan says. Return
+ * the index of a row whose groups do not make up its elements (embinit_storage): then no buffer was touched and
+ * nothing was drawn. */
 size_t embinit_store(const embinit_stored_row *rows, size_t row_count, const embinit_stream *stream,
                      const embinit_buffer *buffers);
 

@@ -1,4 +1,4 @@
-/* embinit: Threefry2x32-20: two words of a key and a counter; and the stream of words that JAX draws from a key.
+/* embinit: Threefry2x32-20, which makes two words of a key and a counter, and the stream that JAX draws from a key.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -11,12 +11,13 @@
 extern "C" {
 #endif
 
+/* by is from 1 to 31. */
 static inline uint32_t embinit_rotated32(uint32_t x, uint8_t by)
 {
     return (x << by) | (x >> (32 - by));
 }
 
-/* Replace a counter of two words by what it becomes. */
+/* Replace a counter by the two words it gives. */
 static inline void embinit_threefry2x32_block(const uint32_t key[2], uint32_t counter[2])
 {
     static const uint8_t rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
@@ -35,7 +36,7 @@ static inline void embinit_threefry2x32_block(const uint32_t key[2], uint32_t co
     counter[1] = y;
 }
 
-/* JAX: word i is both words of the counter (i >> 32, i), XORed. */
+/* The stream of JAX: word i is the XOR of the two words that the counter (i >> 32, i) gives. */
 typedef struct {
     uint32_t key[2];
     uint64_t drawn;

@@ -8,19 +8,23 @@
 #ifndef EMBINIT_TRIGONOMETRY_H
 #define EMBINIT_TRIGONOMETRY_H
 
-#include "embinit.h"
+#include "embinit_fma64.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-float embinit_c_logf_double(float x);
 float embinit_c_logf_fdlibm(float x);
 float embinit_c_logf_fdlibm_fused(float x);
 
-#if DBL_MANT_DIG == 53
+#ifdef EMBINIT_DOUBLE
+float embinit_c_logf_double(float x);
 float embinit_c_cosf_double(float x);
 float embinit_c_sinf_double(float x);
+#else
+#define embinit_c_logf_double libm_double_needs_a_double_of_64_bits
+#define embinit_c_cosf_double libm_double_needs_a_double_of_64_bits
+#define embinit_c_sinf_double libm_double_needs_a_double_of_64_bits
 #endif
 float embinit_c_cosf_fdlibm(float x);
 float embinit_c_cosf_fdlibm_fused(float x);

@@ -1,4 +1,4 @@
-/* embinit: xoroshiro128+ and what KANN makes of it: words of 64 bits.
+/* embinit: xoroshiro128+, and the variant of it in KANN: words of 64 bits.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,8 +18,8 @@ typedef struct {
 
 typedef struct {
     embinit_xoroshiro128plus_state state;
-    uint8_t rotations[3]; /* of s0, the shift of s0 ^ s1, and of what becomes s1; each from 1 to 63 */
-    uint8_t kann;         /* whether s0 alone becomes s1, rotated, and not s0 ^ s1 */
+    uint8_t rotations[3]; /* that of s0, the shift of s0 ^ s1, and the rotation that gives s1; each from 1 to 63 */
+    uint8_t kann;         /* not 0: s1 is s0, rotated, instead of s0 ^ s1 */
 } embinit_xoroshiro128plus;
 
 static inline uint64_t embinit_rotated64(uint64_t x, uint8_t by)
@@ -63,7 +63,8 @@ static inline uint64_t embinit_xoroshiro128plus_next(embinit_xoroshiro128plus *g
     return word;
 }
 
-/* A map of a state, given as the images of its bits, those of s0 first, the lowest first. */
+/* Return the image of a state under a linear map, given by the images of its bits: those of s0 first, the lowest
+ * first. */
 static inline embinit_xoroshiro128plus_state embinit_xoroshiro128plus_image(
     const embinit_xoroshiro128plus_state *columns, embinit_xoroshiro128plus_state state)
 {
@@ -78,7 +79,8 @@ static inline embinit_xoroshiro128plus_state embinit_xoroshiro128plus_image(
     return image;
 }
 
-/* Move as if delta words had been drawn, through the squares of the step: 4 KB of stack. */
+/* Move as if delta words had been drawn. The maps of 1, 2, 4 ... steps are squares of each other; they take 4 KB of
+ * stack. */
 static inline void embinit_xoroshiro128plus_advance(embinit_xoroshiro128plus *generator, uint64_t delta)
 {
     embinit_xoroshiro128plus_state square[128];

@@ -1,4 +1,4 @@
-/* embinit: xorshift with any shifts, in unsigned and signed states of up to 64 bits; a word is the state after its step.
+/* embinit: xorshift with any shifts, in unsigned or signed states of up to 64 bits. A word is the state after its step.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,9 +13,9 @@ extern "C" {
 
 typedef struct {
     uint64_t state; /* never 0 */
-    int8_t shifts[3]; /* in order: positive to the left, negative to the right, 0 none */
-    uint8_t bits;
-    uint8_t is_signed; /* whether >> copies the sign */
+    int8_t shifts[3]; /* in order: positive to the left, negative to the right, 0 for none */
+    uint8_t bits;     /* of the state, 1 to 64; no shift reaches it */
+    uint8_t is_signed; /* not 0: >> copies the sign */
 } embinit_xorshift;
 
 static inline uint64_t embinit_xorshift_step(const embinit_xorshift *rule, uint64_t state)
@@ -42,8 +42,8 @@ static inline uint64_t embinit_xorshift_next(embinit_xorshift *generator)
     return generator->state;
 }
 
-/* Move as if delta words had been drawn, through the squares of the step, each the images of the bits of a state: 1 KB
- * of stack. */
+/* Move as if delta words had been drawn. The maps of 1, 2, 4 ... steps are squares of each other, each kept as the
+ * images of the bits of a state; they take 1 KB of stack. */
 static inline void embinit_xorshift_advance(embinit_xorshift *generator, uint64_t delta)
 {
     uint64_t square[64];

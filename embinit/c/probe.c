@@ -42,7 +42,7 @@ static float next_float(embinit_xorshift32 *generator)
     return (float)(embinit_xorshift32_next(generator) >> 8) * 0x1p-24f;
 }
 
-/* What follows is written as weight initialization in C is, and no more carefully. */
+/* These are written as weight initialization in C usually is, and no more carefully. */
 
 static float uniform(embinit_xorshift32 *generator, float low, float high)
 {
@@ -76,7 +76,7 @@ static const shape shapes[] = {
 
 static const char *multiply_add_of(const shape *which)
 {
-    /* Volatile, so that the compiler computes no value itself. */
+    /* Volatile, so that the compiler does not compute the values itself. */
     volatile float a = -0.3f;
     volatile float b = 0.4f;
     embinit_xorshift32 generator = {42};
@@ -141,7 +141,7 @@ static const libm_function functions[] = {
       {0x40b0f3d2u, {0x3f3ab6cfu, 0x3f3ab6d0u, 0x3f3ab6d0u}}}},
 };
 
-/* The bits of a function's result; volatile, so that the compiler computes none itself. */
+/* The bits of a function's result. The argument is volatile, so that the compiler does not compute it itself. */
 static uint32_t result_of(const libm_function *which, float argument)
 {
     volatile float x = argument;
@@ -163,7 +163,7 @@ static const char *class_of(const libm_function *which)
     return other;
 }
 
-/* Print which class a function of none is nearest to, and the known answers that it does not share. */
+/* Print which class is nearest to a function that belongs to none, and the known answers that it does not share. */
 static void put_differences(int (*put)(int), const libm_function *which)
 {
     size_t equal[CLASSES] = {0, 0, 0};

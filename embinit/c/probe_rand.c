@@ -9,7 +9,7 @@ void srand(unsigned int seed);
 
 #define RAND_WORDS 100
 
-/* The families, and the CRC-32 of the first words after srand(42), each as four bytes. */
+/* The families, and the CRC-32 of their first words after srand(42), each word as four bytes. */
 static const struct {
     const char *name;
     uint32_t crc32;

@@ -46,7 +46,7 @@ static uint32_t drawn(embinit_distribution *distribution, const void *rule, floa
     return embinit_crc32(0, values, sizeof values);
 }
 
-/* What the compiler makes of it: the volatile operands keep it from computing it itself. */
+/* What the compiler makes of a * b + c. The operands are volatile, so that it does not compute the result itself. */
 static float natural_multiply_add(void)
 {
     volatile float a = 0x1.001p0f;

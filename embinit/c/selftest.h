@@ -1,4 +1,4 @@
-/* embinit: known answers, for a board that is new or a compiler that is not trusted.
+/* embinit: known answers, for a new board or a compiler that is not trusted.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -9,8 +9,8 @@
 extern "C" {
 #endif
 
-/* Check the library's arithmetic against known answers and print a line for each through put (putchar will do), then
- * what this build makes of a * b + c where nobody says; return the number of wrong answers. */
+/* Check the library's arithmetic against known answers, print a line for each through put (putchar will do), and
+ * then what this build makes of a plain a * b + c. Return the number of wrong answers. */
 int embinit_selftest(int (*put)(int));
 
 #ifdef __cplusplus

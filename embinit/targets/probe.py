@@ -15,7 +15,7 @@ from embinit.errors import EmbinitError
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
 
-SOURCES = [C_DIRECTORY / "probe.c", C_DIRECTORY / "embinit.c"]
+SOURCES = [C_DIRECTORY / name for name in ("probe.c", "embinit_model.c", "embinit_xorshift32.c")]
 #: For what links rand(), which a firmware need not have.
 RAND = C_DIRECTORY / "probe_rand.c"
 

@@ -80,7 +80,7 @@ def test_logarithms_and_cosines_of_all_classes(compiler, flags, tmp_path):
 @compilers
 def test_the_fills_of_pytorch(compiler, flags, tmp_path):
     (tmp_path / "main.c").write_text(mt19937.PROGRAM + mt19937.ON_HOST)
-    program = built(compiler, FLAGS[flags], [tmp_path / "main.c", *mt19937.UNITS], tmp_path)
+    program = built(compiler, FLAGS[flags], [tmp_path / "main.c", *SOURCES], tmp_path)
     asked = list(mt19937.requests())
     stdin = b"".join(np.array([len(request), *request], np.uint32).tobytes() for request, _ in asked)
     words = subprocess.run([program], input=stdin, capture_output=True, check=True).stdout

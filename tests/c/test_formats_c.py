@@ -19,7 +19,7 @@ from support.requests.formats import (
     fixed_point_requests,
 )
 
-CODES, FORMATS = (C_DIRECTORY / f"{unit}.c" for unit in UNITS[1:])
+CODES, FORMATS = (C_DIRECTORY / f"{unit}.c" for unit in UNITS[-2:])
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
 CORES = ["cortex-m0", "cortex-m4f"]
 

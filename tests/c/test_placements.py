@@ -11,12 +11,12 @@ import embinit
 from embinit import Embedding, Model, Pcg32, Xorshift32, codegen, initializers
 from embinit.bitgen.base import checked_uint
 from embinit.bundle import gather
-from embinit.clib import SOURCES
+from embinit.clib import C_DIRECTORY
 from embinit.formats import format_named
 from embinit.generator import Generator
 from embinit.samplers.pytorch import Ones, fill_ones, ones_of
 
-from support.compilers import HOST_COMPILERS, compile_program
+from support.compilers import CORE, HOST_COMPILERS, compile_program
 
 compilers = pytest.mark.parametrize("compiler", HOST_COMPILERS)
 
@@ -70,7 +70,7 @@ def test_ones_in_python(rule):
 def test_ones_in_c(compiler, tmp_path):
     """Also where n ends within a block, and with sizes of 0, under sanitizers."""
     (tmp_path / "main.c").write_text(ONES)
-    program = compile_program(compiler, [tmp_path / "main.c", UNITS[0]], tmp_path / "ones", *HOST_COMPILERS[compiler])
+    program = compile_program(compiler, [tmp_path / "main.c", *UNITS], tmp_path / "ones", *HOST_COMPILERS[compiler])
     asked, expected = [], []
     for rule in [*RULES, (0, 0, 0, 0), (3, 0, 2, 1), (2, 3, 0, 0)]:
         per_group, inputs, receptive, _ = (max(number, 1) for number in rule)
@@ -114,10 +114,9 @@ int main(void)
     return !right || written != 105;
 }
 """
-#: What the library needs for the fills of PyTorch.
-UNITS = [
-    source for source in SOURCES if source.stem in ("embinit", "embinit_libm", "embinit_mt19937", "embinit_normal")
-]
+#: What the library needs besides for the fills of PyTorch.
+ROOMS = ("libm", "mt19937", "normal", "pytorch")
+UNITS = [C_DIRECTORY / f"{unit}.c" for unit in (*CORE, *(f"embinit_{room}" for room in ROOMS))]
 
 
 def tables(*rows):

@@ -18,9 +18,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("avr-gcc"), reason="needs avr-g
 needs_simavr = pytest.mark.skipif(not shutil.which("simavr"), reason="needs simavr")
 
 MCU = "atmega2560"
-#: What needs a double of 64 bits and says so.
-NEEDS_DOUBLE = C_DIRECTORY / "embinit_growth.c"
-UNITS = [source for source in (*SOURCES, *SELFTEST) if source.suffix == ".c" and source != NEEDS_DOUBLE]
+#: Without what asks the C library for rand, logf and cosf.
+UNITS = [*SOURCES, C_DIRECTORY / "selftest.c"]
 
 #: Sleeping with interrupts off ends the emulation.
 MAIN = """
@@ -68,33 +67,35 @@ def emulated(sources, folder, head, result, *flags):
     return [line.rstrip(".") for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("unit", [unit.name for unit in UNITS])
+@pytest.mark.parametrize("unit", [unit.name for unit in sorted(C_DIRECTORY.glob("*.c"))])
 @pytest.mark.parametrize("optimization", ["-O0", "-Os"])
 def test_no_warning(unit, optimization, tmp_path):
     done = compiled([C_DIRECTORY / unit], tmp_path / "unit.o", optimization, "-c")
     assert done.returncode == 0, done.stderr
 
 
-def test_growth_says_what_it_needs(tmp_path):
-    done = compiled([NEEDS_DOUBLE], tmp_path / "unit.o", "-c")
-    assert done.returncode != 0
-    assert "embinit_growth needs double to be IEEE 754 binary64" in done.stderr
+#: What computes in double: a use, and what the compiler then says.
+NEEDS_DOUBLE = {
+    "growth": "double f(const float *x) { return embinit_variance(x, 2); }",
+    "libm_double": "float (*const f)(float) = embinit_logf_double;",
+    "fmaf_of_newlib": "float f(float x) { return embinit_c_fmaf_fdlibm(x, x, x); }",
+    "sqrt": "double f(double x) { return embinit_c_sqrt(x); }",
+    "fma": "double f(double x) { return embinit_fused64(x, x, x); }",
+}
 
 
-def test_a_libm_of_double_says_what_it_needs(tmp_path):
-    (tmp_path / "model.c").write_text(
-        '#include "embinit_normal.h"\n'
-        "const embinit_normal_rule rule = {embinit_logf_double, embinit_cosf_double, 8, EMBINIT_SEPARATE, 1};\n"
-    )
-    done = compiled([tmp_path / "model.c"], tmp_path / "unit.o", "-c")
+@pytest.mark.parametrize("what", NEEDS_DOUBLE)
+def test_what_computes_in_double_says_so(what, tmp_path):
+    headers = "".join(f'#include "embinit_{name}.h"\n' for name in ("expression", "growth", "libm"))
+    (tmp_path / "use.c").write_text(headers + NEEDS_DOUBLE[what])
+    done = compiled([tmp_path / "use.c"], tmp_path / "unit.o", "-c")
     assert done.returncode != 0
-    assert "libm_double_needs_a_double_of_64_bits" in done.stderr
+    assert f"{what}_needs_a_double_of_64_bits" in done.stderr
 
 
 @needs_simavr
 def test_the_known_answers(tmp_path):
-    sources = [unit for unit in UNITS if unit.name != "probe.c"]
-    lines = emulated(sources, tmp_path, '#include "selftest.h"', "embinit_selftest(put) == 0")
+    lines = emulated(UNITS, tmp_path, '#include "selftest.h"', "embinit_selftest(put) == 0")
 
     checks = SELFTEST[1].read_text().count("failures += wrong(")
     assert sum(line.startswith("ok ") for line in lines) == checks - 1
@@ -118,6 +119,29 @@ static int far_code(void)
 def test_a_code_behind_65536_bits(tmp_path):
     """The number of its bit does not fit in size_t; that of its byte does."""
     assert "P" in emulated([C_DIRECTORY / "embinit_codes.c"], tmp_path, PACKED, "far_code()")
+
+
+WHOLE_NUMBERS = """
+#include "embinit_expression.h"
+static volatile uint32_t given[5] = {0x3fc00000u, 0xbfa00000u, 0x46800180u, 0x4b000001u, 0xc6800180u};
+static const uint32_t whole[5] = {0x3f800000u, 0xbf800000u, 0x46800000u, 0x4b000001u, 0xc6800000u};
+static int all_whole(void)
+{
+    for (int i = 0; i < 5; i++) {
+        if (embinit_bits(embinit_c_truncf(embinit_float(given[i]))) != whole[i]) {
+            return 0;
+        }
+    }
+    return 1;
+}
+"""
+
+
+@needs_simavr
+def test_places_of_a_fraction_beyond_16(tmp_path):
+    """1.5 has 23 of them, -1.25 too; 16384.75 has 9."""
+    units = [C_DIRECTORY / f"embinit_{room}.c" for room in ("expression", "fma")]
+    assert "P" in emulated(units, tmp_path, WHOLE_NUMBERS, "all_whole()")
 
 
 # ---- Whole models ----
@@ -144,7 +168,7 @@ def of_pytorch():
 @pytest.mark.parametrize("only", [[], ["-DEMBINIT_CRC_ONLY"]], ids=["arrays", "checksums"])
 def test_no_warning_of_a_bundle(only, tmp_path):
     bundle = gather(of_many_formats().plan())
-    (tmp_path / "expected_m.h").write_text(codegen.expected_header(bundle))
+    (tmp_path / "expected_m.h").write_text("".join(codegen.expected_header(bundle)))
     (tmp_path / "m_init.h").write_text(codegen.init_header(bundle))
     (tmp_path / "check_m.c").write_text(codegen.plain_check(bundle))
     done = compiled([tmp_path / "check_m.c"], tmp_path / "unit.o", "-c", "-Os", *only)
@@ -166,8 +190,7 @@ def test_a_whole_model(model, tmp_path):
     (tmp_path / f"{name}_init.h").write_text(codegen.init_header(bundle))
     (tmp_path / f"{name}_init.c").write_text(codegen.init_source(bundle))
     (tmp_path / "firmware.c").write_text(codegen.firmware(bundle))
-    sources = [source for source in SOURCES if source != NEEDS_DOUBLE]
-    sources += [tmp_path / f"{name}_init.c", tmp_path / "firmware.c"]
+    sources = [*SOURCES, tmp_path / f"{name}_init.c", tmp_path / "firmware.c"]
     result = f"firmware_main({bundle.plan.model.seed}u)"
     flags = ["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
 

@@ -255,7 +255,8 @@ def test_no_compiler_warns(compiler, tmp_path):
 
 def test_the_command_prints_what_a_model_file_takes(capsys, tmp_path):
     compiler = f"{next(iter(HOST_COMPILERS))} -O1 -ffp-contract=off -I{C_DIRECTORY}"
-    twins = " ".join([*TWINS, f"-include embinit_libm.h {C_DIRECTORY / 'embinit_libm.c'}"])
+    library = [C_DIRECTORY / f"embinit_{room}.c" for room in ("libm", "fma")]
+    twins = " ".join([*TWINS, "-include embinit_libm.h", *map(str, library)])
     assert main(["targets", "probe", "--cc", f"{compiler} {twins}"]) == 0
     entry = capsys.readouterr().out
     (tmp_path / "m.toml").write_text(GOOD.replace("[model]\n", f"[model]\n{entry}"))

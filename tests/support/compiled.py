@@ -4,7 +4,7 @@ import subprocess
 
 import numpy as np
 
-from embinit.device import C_DIRECTORY
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.expressions import TYPES
 from embinit.targets import gcc_qemu
 
@@ -12,9 +12,7 @@ from support.random_expressions import INPUTS
 
 PARAMETERS = ", ".join(f"{ctype} {name}" for name, ctype in INPUTS.items())
 ARGUMENTS = ", ".join(INPUTS)
-UNITS = [
-    C_DIRECTORY / name for name in ("embinit.c", "embinit_libm.c", "embinit_expression.c", "embinit_trigonometry.c")
-]
+UNITS = list(SOURCES)
 
 _MAIN = """
 int main(void)

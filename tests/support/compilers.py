@@ -14,6 +14,8 @@ HOST_COMPILERS = {name: SANITIZERS for name in ("gcc", "clang") if shutil.which(
     f"{sys.executable} -m ziglang cc": ["-fsanitize=undefined", "-fno-sanitize-recover=all"]
 }
 UNITS = [*SOURCES]
+#: What embinit.h declares.
+CORE = ("embinit_distributions", "embinit_fma", "embinit_model", "embinit_pcg32", "embinit_xorshift32")
 
 
 def compile_program(compiler: str, sources: list[Path], output: Path, *flags: str) -> Path:

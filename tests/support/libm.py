@@ -27,7 +27,7 @@ def values(function, libm, k):
 
 # One unit of all the C: a compiler then sees into the multiply-adds, and could fuse whatever is not proof against it.
 PROGRAM = """
-#include "embinit.c"
+#include "embinit_fma.c"
 #include "embinit_libm.c"
 
 #include <stdio.h>

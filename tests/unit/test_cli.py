@@ -155,7 +155,7 @@ def test_c_copies_and_says_how_to_compile(tmp_path):
     assert {path.name for path in copied} == {path.name for path in C_DIRECTORY.glob("*.[ch]")}
     assert {path.name for path in copied if path.parent.name == "selftest"} == {path.name for path in SELFTEST}
     assert run("c", "--includes").stdout == f"{C_DIRECTORY}\n"
-    assert f"{C_DIRECTORY / 'embinit.c'}\n" in run("c", "--sources").stdout
+    assert f"{C_DIRECTORY / 'embinit_model.c'}\n" in run("c", "--sources").stdout
     assert f"-I{C_DIRECTORY}" in run("c", "--cflags").stdout
 
 

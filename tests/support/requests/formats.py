@@ -9,8 +9,10 @@ from embinit import EmbinitError, Generator, Xorshift32
 from embinit.formats import ROUNDINGS, QuantizationParameters, format_named
 from embinit.store import encode
 
+from support.compilers import CORE
+
 F32 = np.float32
-UNITS = ("embinit", "embinit_codes", "embinit_formats")
+UNITS = (*CORE, "embinit_codes", "embinit_formats")
 CORNERS = [0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 127.5, 1.0, -1.0, 1e-41, -3e38, 3e38, 0.49999997]
 #: States whose next word gives the smallest jitters, 0 and 2^-24, and the largest.
 RARE = [Xorshift32(word).jumped(-1).state for word in (1, 0xFF, 0x100, 0x1FF, 0xFFFFFFFF)]

@@ -11,8 +11,9 @@ from embinit.samplers.scaled_integer import offset_and_scale
 from embinit.targets import LIBMS
 
 from support import reference, reference_normal
+from support.compilers import CORE
 
-UNITS = ("embinit", "embinit_libm", "embinit_normal", "embinit_scaled")
+UNITS = (*CORE, "embinit_libm", "embinit_normal", "embinit_scaled")
 SPECIAL = [0, 0x80000000, 1, 0x80000001, 0x7FFFFF, 0x800000, 0x3F800000, 0xBF800000, 0x7F7FFFFF, 0x7F800000, 0xFF800000]
 
 
