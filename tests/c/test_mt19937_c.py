@@ -95,7 +95,7 @@ def test_on_emulated_cores(core, asked, tmp_path):
 
 @pytest.mark.parametrize(
     ("compiler", "angles", "fixed"),
-    [([*HOST_COMPILERS][0], False, 0), ([*HOST_COMPILERS][-1], True, 2**24 - 1)],
+    [(next(iter(HOST_COMPILERS)), False, 0), (next(reversed(HOST_COMPILERS)), True, 2**24 - 1)],
     ids=["radii", "angles"],
 )
 def test_every_argument_of_the_polynomials(compiler, angles, fixed, tmp_path):
