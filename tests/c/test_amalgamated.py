@@ -55,6 +55,7 @@ def compiled(compiler, flags):
     assert not done.stderr
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_warning(compiler, library, tmp_path):
     command, flags = COMPILERS[compiler]
@@ -148,6 +149,7 @@ def test_the_known_answers_on_the_host(language, library, tmp_path):
     assert done.stdout.count("ok ") == CHECKS
 
 
+@pytest.mark.device
 def test_the_known_answers_on_a_core(library, tmp_path):
     (tmp_path / "put.c").write_text(PUT)
     sources = [library / "embinit.c", library / "selftest" / "selftest.c", tmp_path / "put.c"]
@@ -161,6 +163,7 @@ def test_the_known_answers_on_a_core(library, tmp_path):
 # ---- Generated C ----
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("name", ["torch_parity", "quantized", "integer_only"])
 def test_a_bundle_goes_with_it(name, library, tmp_path):
     plan = embinit.load(ROOT / "examples" / f"{name}.toml", target="cortex-m0").plan()
@@ -195,6 +198,7 @@ void start(const starter_buffers *buffers, uint32_t seed)
 ONE, EACH = ["embinit.h"], ["embinit.h", "embinit_mt19937.h", "embinit_normal.h"]
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     ("suffix", "headers"), [(".c", ONE), (".cpp", EACH)], ids=["one header", "each header, in C++"]
 )

@@ -93,8 +93,11 @@ def test_on_emulated_cores(core, asked, tmp_path):
         assert got[: len(answer) + 1] == [*answer, UNTOUCHED], request[:6]
 
 
-@pytest.mark.parametrize(("angles", "fixed"), [(False, 0), (True, 2**24 - 1)], ids=["radii", "angles"])
-@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+@pytest.mark.parametrize(
+    ("compiler", "angles", "fixed"),
+    [(next(iter(HOST_COMPILERS)), False, 0), (next(reversed(HOST_COMPILERS)), True, 2**24 - 1)],
+    ids=["radii", "angles"],
+)
 def test_every_argument_of_the_polynomials(compiler, angles, fixed, tmp_path):
     """All 2^24 radii at angle 0, whose cosine is 1; all 2^24 angles at the largest radius."""
     (tmp_path / "main.c").write_text(EVERY_ARGUMENT)

@@ -40,6 +40,7 @@ def test_it_compiles_without_a_warning(model, compiler, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
 @pytest.mark.parametrize("model", MODELS[1:4])
 def test_a_core_leaves_the_same_bits(model, target):
@@ -48,6 +49,7 @@ def test_a_core_leaves_the_same_bits(model, target):
     assert verify(bundle, device.run(bundle), target).agrees
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("dialect", ["genann", "tiny-dnn", "mnn"])
 def test_a_core_leaves_what_a_program_does(dialect):
     bundle = gather(mlp(dialect, target="cortex-m4f").plan())

@@ -40,7 +40,7 @@ def test_an_override_of_the_multiply_add_holds_on_every_core(core, multiply_add)
     assert verify(bundle, device.run(bundle), core).agrees
 
 
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(strategies.models())
 def test_any_model_agrees(model):
     bundle = gather(model.plan())

@@ -115,7 +115,7 @@ def quantized_models(draw):
     return embinit.Model("m", layers, seed=draw(strategies.seeds), target=draw(st.sampled_from(CORES)))
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(quantized_models())
 def test_any_quantized_model_agrees(model):
     bundle = gather(model.plan())

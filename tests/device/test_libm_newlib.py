@@ -1,4 +1,4 @@
-"""The kernels and the C twins against newlib's own logf and cosf on emulated boards, for one draw in sixteen."""
+"""The kernels and the C twins against newlib's own logf and cosf on emulated boards, for one draw in thirty-two."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from support.libm import values
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 BLOCK = 4096
-BLOCKS = 256
+BLOCKS = 128
 FLASH = 0
 SECURE_FLASH = 0x10000000
 BOARDS = {  # core -> class, board, address of its code, compiler flags
@@ -49,7 +49,7 @@ PROGRAM = """
 #include "embinit_libm.h"
 
 #define BLOCK 4096
-#define BLOCKS 256
+#define BLOCKS 128
 
 static void semihosting(uint32_t operation, const void *argument)
 {
@@ -79,11 +79,11 @@ static uint32_t bits_of(float value)
 static float results[BLOCK];
 static uint32_t differences;
 
-/* Call newlib and the twin for the draws 16 i + i % 16 of a block; print the CRC32 of what newlib returned. */
+/* Call newlib and the twin for the draws 32 i + i % 32 of a block; print the CRC32 of what newlib returned. */
 static void evaluate(uint32_t block, float scale, float (*newlib)(float), float (*twin)(float), char end)
 {
     for (uint32_t i = 0; i < BLOCK; i++) {
-        uint32_t k = (block * BLOCK + i) * 16 + i % 16;
+        uint32_t k = (block * BLOCK + i) * 32 + i % 32;
         float x = scale * ((float)k * 0x1p-24f);
         results[i] = newlib(x);
         differences += bits_of(results[i]) != bits_of(twin(x));
@@ -146,6 +146,6 @@ def test_newlib_kernels_and_twins_agree(tmp_path, core):
     *printed, differences = run_on_board(tmp_path, libm, board, flash, flags)
 
     i = np.arange(BLOCK * BLOCKS).reshape(BLOCKS, BLOCK)
-    expected = [[zlib.crc32(values(function, libm, k)) for function in ("logf", "cosf")] for k in i * 16 + i % 16]
+    expected = [[zlib.crc32(values(function, libm, k)) for function in ("logf", "cosf")] for k in i * 32 + i % 32]
     assert expected == np.reshape(printed, (BLOCKS, 2)).tolist()
     assert differences == 0

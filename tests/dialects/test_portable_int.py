@@ -100,7 +100,7 @@ def test_codes_are_those_of_the_oracle(made):
 
 
 @pytest.mark.device
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(codes_models(), st.sampled_from(["cortex-m0", "cortex-m4f"]))
 def test_any_model_agrees_on_the_device(made, core):
     model = model_of(*made, core)

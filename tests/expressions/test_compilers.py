@@ -20,7 +20,8 @@ OWN = [
     ["clang", "-O0"], ["clang", "-O2", "-march=x86-64-v3"], ["clang", "-O3", "-ffast-math"],
     ["gcc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
     ["clang", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-    ["cortex-m0", "-O2"], ["cortex-m4f", "-O3"], ["cortex-m7", "-O0"],
+    *(pytest.param(on_board, marks=pytest.mark.device)
+      for on_board in (["cortex-m0", "-O2"], ["cortex-m4f", "-O3"], ["cortex-m7", "-O0"])),
 ]  # fmt: skip
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SETTINGS = settings(
@@ -102,7 +103,7 @@ def check_own(trees, seed, command, folder, arithmetic):
     compared(found, tables, wanted, got)
 
 
-@pytest.mark.parametrize("build", [*PLAIN, *BOARDS])
+@pytest.mark.parametrize("build", [*PLAIN, *(pytest.param(board, marks=pytest.mark.device) for board in BOARDS)])
 @given(seed=st.integers(0, 2**32))
 @settings(SETTINGS, max_examples=1)
 def test_plain_c_gives_the_bits_of_its_build(build, tmp_path_factory, seed):

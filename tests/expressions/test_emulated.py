@@ -48,6 +48,7 @@ def source(arithmetic):
     return '#include "embinit_expression.h"\n' + emit(PROGRAM.compile(arithmetic), "e") + FIRMWARE
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     ("target", "arithmetic", "optimize"),
     [

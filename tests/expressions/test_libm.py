@@ -51,6 +51,7 @@ def different(ctype, call, libm_class, rows, words):
     return int(((got != want) & ~(np.isnan(got) & np.isnan(want))).sum())
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", CLASSES)
 def test_newlib(target, tmp_path):
     for needed in ("arm-none-eabi-gcc", "qemu-system-arm"):

@@ -60,7 +60,7 @@ def evaluated(text, table):
     return program.types["x"].name, out["x"], bound.defined(**columns)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(expressions(), st.lists(rows, min_size=1, max_size=8))
 def test_host_and_oracle_agree(tree, table):
     got = evaluated(text_of(tree), table)

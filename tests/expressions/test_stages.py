@@ -77,7 +77,7 @@ def check(cases, seed, build, folder):
     return found
 
 
-@pytest.mark.parametrize("build", ["gcc", "gcc-fma", "cortex-m4f"])
+@pytest.mark.parametrize("build", ["gcc", "gcc-fma", pytest.param("cortex-m4f", marks=pytest.mark.device)])
 @given(seed=st.integers(0, 2**32))
 @settings(deadline=None, database=None, max_examples=1, phases=[Phase.generate], derandomize=True)
 def test_gcc_fuses_across_names_and_not_across_stages(build, tmp_path_factory, seed):

@@ -59,8 +59,8 @@ def expected():
     return zlib.crc32(out)
 
 
-def test_eight_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
-    found = [ended(process) for process in [start(tmp_path) for _ in range(8)]]
+def test_four_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
+    found = [ended(process) for process in [start(tmp_path) for _ in range(4)]]
     crc, compiled, directory = ended(start(tmp_path))
 
     assert {one for one, _, _ in found} == {expected} == {crc}

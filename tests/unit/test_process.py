@@ -46,12 +46,12 @@ def test_a_signal_at_any_time_is_one_line_and_leaves_nothing(number, tmp_path):
     started = time.monotonic()
     run("export", EXAMPLE, "-o", tmp_path / "out")
     duration = time.monotonic() - started
-    for i in range(12):
+    for i in range(6):
         process = subprocess.Popen(
             [*COMMAND, "export", EXAMPLE, "-o", tmp_path / "out"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        time.sleep(duration * (0.3 + 0.07 * i))
+        time.sleep(duration * (0.3 + 0.14 * i))
         process.send_signal(number)
         _, err = process.communicate()
         assert (process.returncode, err) in ((128 + number, "embinit: interrupted\n"), (0, ""))

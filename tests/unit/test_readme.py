@@ -72,7 +72,7 @@ def test_the_model_file_is_a_model():
 
 
 def test_the_commands_name_what_exists():
-    for command in re.findall(r"`(embinit [a-z]+)", README):
+    for command in sorted(set(re.findall(r"`(embinit [a-z]+)", README))):
         words = [*command.split()[1:], "--help"]
         assert (
             subprocess.run([sys.executable, "-m", "embinit", *words], capture_output=True, check=False).returncode == 0
