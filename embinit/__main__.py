@@ -391,8 +391,9 @@ def _dialects(options: argparse.Namespace) -> int:
         text = text_of(options.dialect)
         _print(options.json, text.rstrip("\n"), tomllib.loads(text))
         return DONE
-    cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
-    rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
+    known = [DIALECTS[name] for name in DIALECTS.names()]
+    cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in known)]
+    rows = [{"name": d.name, "summary": d.summary} for d in known]
     _print(options.json, "\n".join(table(cells)), rows)
     return DONE
 
