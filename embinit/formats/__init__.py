@@ -5,7 +5,17 @@ from functools import cache
 
 from embinit.errors import EmbinitError, listed, shown
 from embinit.formats import affine, blockfloat, float32, qformat
-from embinit.formats.base import CFamily, Families, Family, Format, Groups, QuantizationParameters, Quantized, refuse
+from embinit.formats.base import (
+    CFamily,
+    Families,
+    Family,
+    Format,
+    Grid,
+    Groups,
+    QuantizationParameters,
+    Quantized,
+    refuse,
+)
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
 _FAMILIES: Families = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
@@ -64,6 +74,6 @@ def _unknown(name: object) -> EmbinitError:
 
 
 __all__ = [
-    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "QuantizationParameters",
-    "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
+    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Grid", "Groups",
+    "QuantizationParameters", "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

@@ -173,6 +173,13 @@ class Quantized(Format):
     packed: ClassVar[bool] = False
     #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
     limited: ClassVar[bool] = False
+    #: Whether a code times a scale, or times the step that the name says, is its value.
+    symmetric: ClassVar[bool] = False
+
+    @property
+    def step(self) -> float:
+        """The step between two codes where the name says it, else 0."""
+        return 0.0
 
     @property
     def dtype(self) -> np.dtype[Any]:
