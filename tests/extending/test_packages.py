@@ -23,6 +23,7 @@ seed = 42
 type = "Linear"
 in_features = 4
 out_features = 2
+weight_format = "shift8"
 """
 
 
@@ -40,14 +41,16 @@ def broken(folder, monkeypatch, value, module="raise OSError('no file\\nof that 
     monkeypatch.delitem(sys.modules, "broken_dialects", raising=False)
 
 
-def test_a_model_names_a_packages_dialect(installed):
+def test_a_model_names_a_packages_dialect_and_what_comes_with_it(installed):
     (installed / "m.toml").write_text(MODEL, encoding="utf-8")
-    command = [sys.executable, "-m", "embinit", "verify", "m.toml", "--device", "cortex-m0"]
+    with (installed / "acme" / "dialect.py").open("a", encoding="utf-8") as module:
+        module.write("\nimport acme.shift\nimport acme.target\n")
+    command = [sys.executable, "-m", "embinit", "verify", "m.toml", "--device", "esp32-c6"]
     path = {"PYTHONPATH": os.pathsep.join(map(str, (installed, document.DOCUMENT.parents[1])))}
     done = subprocess.run(command, env=os.environ | path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert "bit for bit: 10 of 10 elements are equal" in done.stdout
+    assert "bit for bit: 11 of 11 elements are equal" in done.stdout
 
 
 def test_a_package_is_imported_when_its_dialect_is_named(installed):

@@ -61,6 +61,19 @@ def test_a_format_without_c(outside):
         codegen.init_source(bundle)
 
 
+def test_a_format_whose_name_is_taken(outside):
+    import acme.shift
+
+    known = {acme.shift.SHIFT: (r"shift(\d)", acme.shift.Shift.make)}
+    formats.register(known)
+    assert formats.format_named("shift8").bits == 8
+    with pytest.raises(embinit.EmbinitError, match="format q15 must be new"):
+        formats.register({replace(acme.shift.SHIFT, name="q15"): known[acme.shift.SHIFT]})
+    formats.register({replace(acme.shift.SHIFT, name="sym<n>"): (r"sym(\d)", acme.shift.Shift.make)})
+    with pytest.raises(embinit.EmbinitError, match="format sym5 must be of one family, and is of sym<b>, sym<n>"):
+        formats.format_named("sym5")
+
+
 def test_a_format_of_floats_without_c(restored):
     class Half(formats.Format):
         dtype = np.dtype("<f2")
