@@ -284,14 +284,15 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
         )
     if options.device and options.target and options.device != options.target:
         raise EmbinitError(f"--device {options.device} is the target to simulate too, and --target must not be another")
-    if options.device:
-        check_known("--device", options.device, [name for name, target in TARGETS.items() if target.emulated])
     if not on_device and (options.entry or options.toolchain or options.cflags):
         raise EmbinitError("--entry, --toolchain and --cflags say how to build for a device, and go with no --dump")
     cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base}
     if options.dump is None and any(value is not None for value in cut.values()):
         raise EmbinitError("--elf, --symbol and --base say how to read a dump: give --dump FILE with them")
-    bundle = gather(_load(options, target=options.device or options.target).plan())
+    model = _load(options, target=options.device or options.target)  # the package of its dialect may bring the target
+    if options.device:
+        check_known("--device", options.device, [name for name, target in TARGETS.items() if target.emulated])
+    bundle = gather(model.plan())
     if on_device:
         return bundle, *_from_device(options, bundle)
     return bundle, read_dump(options.dump, bundle, **cut), options.dump
@@ -393,8 +394,9 @@ def _dialects(options: argparse.Namespace) -> int:
         text = text_of(options.dialect)
         _print(options.json, text.rstrip("\n"), tomllib.loads(text))
         return DONE
-    cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in DIALECTS.values())]
-    rows = [{"name": d.name, "summary": d.summary} for d in DIALECTS.values()]
+    known = [DIALECTS[name] for name in DIALECTS.names()]
+    cells = [("dialect", "conventions of"), *((d.name, d.summary) for d in known)]
+    rows = [{"name": d.name, "summary": d.summary} for d in known]
     _print(options.json, "\n".join(table(cells)), rows)
     return DONE
 

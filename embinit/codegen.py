@@ -4,6 +4,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
+from embinit.clib import HEADERS
 from embinit.dialects import dialect_named
 from embinit.distributions import Constant, Declared, Uniform
 from embinit.errors import EmbinitError
-from embinit.formats import FLOATS, Quantized, format_named
+from embinit.formats import FLOATS, CFamily, Quantized, format_named
 from embinit.plan import Action, Row
 from embinit.samplers import CDraw
 from embinit.spec import SPEC_VERSION
@@ -120,7 +122,7 @@ def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
 class _Init(NamedTuple):
     """What of <name>_init.c depends on how the buffers are held: lines of C."""
 
-    headers: set[str]
+    headers: set[str | Path]
     tables: list[str]
     fill: list[str]
     check: list[str]
@@ -139,7 +141,8 @@ def init_source(bundle: Bundle) -> str:
     return (
         banner(bundle, "initialization on the device")
         + f'#include "{name}_init.h"\n\n'
-        + _joined(f'#include "{header}"' for header in sorted({"embinit.h", *parts.headers}))
+        + _joined(f'#include "{name}"' for name in sorted({"embinit.h", *map(_file_name, parts.headers)}))
+        + _needed(_own_files(bundle, parts))
         + f"\n#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
         + f'#error "{name}_init.c needs spec version {SPEC_VERSION} of embinit: generate it again"\n#endif\n\n'
         + _joined(parts.tables)
@@ -148,6 +151,37 @@ def init_source(bundle: Bundle) -> str:
             for signature, lines in zip(signatures, (parts.fill, parts.check), strict=True)
         )
     )
+
+
+def own_files(bundle: Bundle) -> list[Path]:
+    """Return the C files besides the library that a model's code is built with: what its own conventions bring."""
+    return _own_files(bundle, _parts(bundle)(bundle))
+
+
+def _own_files(bundle: Bundle, parts: _Init) -> list[Path]:
+    """Return the headers that are told by a path, each with the C file of its name, where there is one."""
+    headers = sorted({header for header in parts.headers if isinstance(header, Path)})
+    taken = {path.name for path in HEADERS} | {f"{bundle.plan.model.name}_init.h"}
+    for header in headers:
+        if not header.is_file():
+            raise EmbinitError(f"{header}: is not a file, and the model's C includes it")
+        if header.name in taken:
+            raise EmbinitError(f"{header}: a header must have a name of its own, and another one is {header.name}")
+        taken.add(header.name)
+    return [path for header in headers for path in (header, header.with_suffix(".c")) if path.is_file()]
+
+
+def _needed(own: list[Path]) -> str:
+    """Return the comment that says which files a build needs besides the C library."""
+    return (
+        f"\n/* It is built with the C library of embinit and {', '.join(path.name for path in own)}. */\n"
+        if own
+        else ""
+    )
+
+
+def _file_name(header: str | Path) -> str:
+    return header if isinstance(header, str) else header.name
 
 
 def _parts(bundle: Bundle) -> Callable[[Bundle], _Init]:
@@ -368,8 +402,9 @@ def _in_integers(bundle: Bundle) -> _Init:
     header, seeded = _source(bundle)
     fill = f"embinit_fill_integers(rows, {drawn}, &source, pointers);"
     rows = [_integer_row(slot) for slot in slots if isinstance(slot, Entry)]
+    codes = {entry.row.codes.c_code.header for entry in bundle.entries if entry.row.codes is not None}
     return _Init(
-        {"embinit_integer.h", header},
+        {"embinit_integer.h", header, *codes},
         [f"static const embinit_integer_row rows[{n}] = {{", *rows, "};"],
         [*_pointers(slots, "void *const"), *seeded, fill, *_copied(bundle)],
         [*_pointers(slots, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
@@ -382,7 +417,7 @@ def _pointers(slots: list[_Slot], kind: str) -> list[str]:
     return [f"{kind} pointers[{len(slots)}] = {{", *pointers, "};"]
 
 
-def _rows(bundle: Bundle, slots: list[_Slot]) -> tuple[set[str], list[str], list[str]]:
+def _rows(bundle: Bundle, slots: list[_Slot]) -> tuple[set[str | Path], list[str], list[str]]:
     """Return the headers, the definitions of rules, and the initializer of an embinit_row for each slot."""
     model = bundle.plan.model
     sampler = dialect_named(model.dialect).sampler
@@ -432,7 +467,7 @@ def _storage(slot: _Slot) -> str:
     layout, held = format_named(row.format), row.storage
     if not isinstance(layout, Quantized):
         return "{0}"
-    family, groups = layout.c_family, held.groups(row.shape)
+    family, groups = _family(row), held.groups(row.shape)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     at_once = int(row.rounded_at_once)
     return (
@@ -446,14 +481,22 @@ def _turns(bundle: Bundle) -> Iterator[str]:
     for row in (entry.row for entry in bundle.entries):
         layout, groups = format_named(row.format), row.storage.groups(row.shape)
         if isinstance(layout, Quantized) and groups.rounds > 1:
-            turns = f"EMBINIT_FAMILY_{layout.c_family.name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
+            turns = f"EMBINIT_FAMILY_{_family(row).name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
             yield f"static const embinit_family {row.identifier}_turns = {turns};"
 
 
-def _format_headers(bundle: Bundle) -> set[str]:
+def _format_headers(bundle: Bundle) -> set[str | Path]:
     """Return the headers that declare the families of a bundle's formats."""
-    layouts = (format_named(entry.format) for entry in bundle.entries)
-    return {layout.c_family.header for layout in layouts if isinstance(layout, Quantized)}
+    return {_family(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
+
+
+def _family(row: Row) -> CFamily:
+    """Return what encodes a row in C; a format that has none is an error."""
+    layout = format_named(row.format)
+    family = layout.c_family if isinstance(layout, Quantized) else None
+    if family is None:
+        raise NoCodeError(f"{row.name}: no C encodes {row.format}; export the values alone (--format npz,h,bin)")
+    return family
 
 
 def _held(slot: _Slot) -> str:
@@ -470,11 +513,12 @@ def _held(slot: _Slot) -> str:
 def _integer_row(entry: Entry) -> str:
     """Return the initializer of an embinit_integer_row."""
     layout, codes = format_named(entry.format), entry.row.codes
-    assert isinstance(layout, Quantized)
     assert codes is not None
-    function, a, b, shift = codes.c_code
-    numbers = f"{entry.count}u, {a}, {b}, 0x{entry.crc32:08x}u, {shift}, {layout.bits}, {layout.c_family.width}"
-    return f"    {{{function}, {numbers}}}, /* {entry.identifier} */"
+    c = codes.c_code
+    numbers = (
+        f"{entry.count}u, {c.a}, {c.b}, 0x{entry.crc32:08x}u, {c.shift}, {layout.bits}, {_family(entry.row).width}"
+    )
+    return f"    {{{c.function}, {numbers}}}, /* {entry.identifier} */"
 
 
 def _generator(bundle: Bundle) -> CGenerator:
@@ -496,7 +540,7 @@ def _definition(generator: CGenerator, name: str) -> str:
     return f"{'static ' if generator.large else ''}{generator.type} {name};"
 
 
-def _source(bundle: Bundle) -> tuple[str, list[str]]:
+def _source(bundle: Bundle) -> tuple[str | Path, list[str]]:
     """Return the header and the statements of a seeded embinit_source."""
     generator = _generator(bundle)
     source = f"const embinit_source source = {{{generator.type}_source, &generator}};"

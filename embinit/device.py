@@ -39,12 +39,12 @@ def run(
 ) -> Readback:
     """Return what init code leaves in each buffer, and beside its codes, on the emulated core of the model's target.
 
-    The code is the generated <name>_init.c with the C library; or, where they are given, C files of the user's and
-    their function `void entry(const <name>_buffers *buffers, uint32_t seed)`, which may include <name>_init.h and the
-    library's headers, or of them embinit.h alone, which here declares all; what ends in .cpp, .cc or .cxx is C++.
-    Toolchain zig is zig cc and Unicorn, with what of the C library has the same bits everywhere; gcc is
-    arm-none-eabi-gcc, newlib and QEMU. cflags follow -O2, and win. A note says which buffers, or how many of their
-    elements, the code never wrote.
+    The code is the generated <name>_init.c with the C library, and with the C that generators, dialects and formats
+    from outside bring; or, where they are given, C files of the user's and their function
+    `void entry(const <name>_buffers *buffers, uint32_t seed)`. Those may include <name>_init.h and the library's
+    headers, or embinit.h alone, which here declares all; what ends in .cpp, .cc or .cxx is C++. Toolchain zig is zig cc
+    and Unicorn, with what of the C library has the same bits everywhere; gcc is arm-none-eabi-gcc, newlib and QEMU.
+    cflags follow -O2, and win. A note says which buffers, or how many of their elements, the code never wrote.
 
     Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
     """
@@ -53,9 +53,11 @@ def run(
     model = bundle.plan.model
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
         folder = Path(scratch)
+        own: list[Path] = []
         texts = {f"{model.name}_init.h": codegen.init_header(bundle), "firmware.c": codegen.firmware(bundle, entry)}
         if entry is None:
             texts[f"{model.name}_init.c"] = codegen.init_source(bundle)
+            own = codegen.own_files(bundle)
         else:  # after a declaration, so that another signature does not compile
             texts["embinit.h"] = amalgamated()["embinit.h"].decode()
             head = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
@@ -65,10 +67,12 @@ def run(
                 texts[f"source{i}{suffix}"] = f'{declared}#include "{Path(path).resolve()}"\n'
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-        sources = [*SOURCES, *(folder / name for name in texts if not name.endswith(".h"))]
+        written = [*own, *(folder / name for name in texts)]
+        sources = [*SOURCES, *(path for path in written if path.suffix != ".h")]
         before = ["embinit_construct"] if any(map(_is_cpp, source)) else []
         try:
-            load = _built(toolchain, bundle, sources, folder, cflags, entry is not None, before)
+            include = [folder, C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
+            load = _built(toolchain, bundle, sources, folder, include, cflags, entry is not None, before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
 
@@ -161,6 +165,7 @@ def _built(
     bundle: Bundle,
     sources: Sequence[Path],
     folder: Path,
+    include: Sequence[Path],
     flags: Sequence[str],
     foreign: bool,
     before: Sequence[str],
@@ -175,7 +180,7 @@ def _built(
     if target not in cores:
         emulated = listed(name for name in TARGETS if name in cores)
         raise EmbinitError(f"target {target} is not an emulated device; name one with --device: {emulated}")
-    elf, include = folder / "firmware.elf", [folder, C_DIRECTORY]
+    elf = folder / "firmware.elf"
     sources = [*sources, _CONSTRUCTORS] if before else sources
     if toolchain == "gcc":
         board = gcc_qemu.BOARDS[target]

@@ -33,6 +33,7 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     "c": lambda bundle: {
         f"{_name(bundle)}_init.h": _text(codegen.init_header(bundle)),
         f"{_name(bundle)}_init.c": _text(codegen.init_source(bundle)),
+        **{path.name: _bytes(path.read_bytes()) for path in codegen.own_files(bundle)},
     },
     "test": lambda bundle: {
         f"test_{_name(bundle)}.c": _text(codegen.unity_test(bundle)),

@@ -1,7 +1,7 @@
 """Layers: their sizes, and the tensors they own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 from embinit.distributions import MAX_SIZE, Distribution, frozen
@@ -608,6 +608,22 @@ def check_bool(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is True or False."""
     if not isinstance(value, bool):
         raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
+
+
+def register(layer: type[Stored]) -> type[Stored]:
+    """Return a layer, now known to model files by the name of its class; a name that is taken is an error."""
+    name = layer.__name__ if isinstance(layer, type) else repr(layer)
+    if not (isinstance(layer, type) and issubclass(layer, Stored) and is_dataclass(layer)):
+        raise EmbinitError(f"a layer must be a dataclass of embinit.layers.Stored to be registered, got {name}")
+    known = WITH_PARAMETERS.get(name)
+    if name in DRAW_FREE or (known is not None and _path(known) != _path(layer)):
+        raise EmbinitError(f"a layer of type {name} is known already: give yours another name")
+    WITH_PARAMETERS[name] = layer
+    return layer
+
+
+def _path(layer: type) -> str:
+    return f"{layer.__module__}.{layer.__qualname__}"
 
 
 def layer_class(layer_type: str) -> type[Layer]:

@@ -185,7 +185,7 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
 def _side_by_side(generators: Sequence[Generator]) -> Generator | None:
     """Return a generator for kernels that fill several arrays, its state that of all; None where there are none."""
     first = generators[0]
-    native = isinstance(first.bitgen, Native) and isinstance(first.dialect.sampler, SIDE_BY_SIDE)
+    native = isinstance(first.bitgen, Native) and type(first.dialect.sampler) in SIDE_BY_SIDE
     if not native or len(generators) == 1:
         return None
     together = copy(first)

@@ -1,10 +1,10 @@
 """Bit generators: streams of words with one protocol, bit for bit those of the C library.
 
 A new one is a file here that says what it is, one of _kernels that draws its words, and one of c; its name in __all__
-makes it public.
+makes it public (docs/extending.md, which also says how to bring one from outside).
 """
 
-from embinit.bitgen.base import BitGenerator, CGenerator, Native, Stream
+from embinit.bitgen.base import BitGenerator, Called, CGenerator, Native, Stream
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
 from embinit.bitgen.glibc import GlibcRand
 from embinit.bitgen.lcg import Lcg
@@ -25,6 +25,7 @@ __all__ = [
     "AvrRandom",
     "BitGenerator",
     "CGenerator",
+    "Called",
     "GlibcRand",
     "Lcg",
     "Minstd",

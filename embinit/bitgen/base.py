@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -27,11 +28,12 @@ def checked_uint(what: str, value: object, bits: int) -> int:
 class CGenerator(NamedTuple):
     """A generator in C: its type, the header that has it, and the statement that seeds `generator` from `seed`.
 
-    `<type>_source` is the function of an embinit_source. large: too large for a stack, so it is static.
+    `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
+    your own. large: too large for a stack, so it is static.
     """
 
     type: str
-    header: str
+    header: str | Path
     seed: str
     large: bool = False
 

@@ -15,8 +15,6 @@ from embinit.distributions import Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose
 from embinit.formats import Quantized, format_named
-from embinit.formats.affine import Symmetric
-from embinit.formats.qformat import QFormat
 from embinit.generator import Generator
 from embinit.initializers import Initializer
 from embinit.model import Description
@@ -189,7 +187,7 @@ class Account:
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
         if row.format != "float32":
-            if not isinstance(layout, Symmetric | QFormat):
+            if not isinstance(layout, Quantized) or not layout.symmetric:
                 return None
             data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
         values: F32 = data.reshape(row.shape)
@@ -230,7 +228,7 @@ def _movable(row: Row) -> bool:
 def resolution(row: Row) -> float:
     """Return the step between two codes of a fixed-point format; 0 for any other."""
     layout = format_named(row.format)
-    return 2.0**-layout.frac_bits if isinstance(layout, QFormat) else 0.0
+    return layout.step if isinstance(layout, Quantized) else 0.0
 
 
 def draws(row: Row) -> bool:

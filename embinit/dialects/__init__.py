@@ -31,14 +31,15 @@ def dialect_named(name: str | Dialect) -> Dialect:
     """
     if isinstance(name, Dialect):
         return name
-    check_known("dialect", name, DIALECTS)
+    if not isinstance(name, str) or name not in DIALECTS:
+        check_known("dialect", name, DIALECTS.names())
     return DIALECTS[name]
 
 
 def text_of(name: str) -> str:
     """Return a dialect as a file; one that no file says is an error that says why."""
     if name not in DIALECTS or name in program_names():
-        check_known("dialect", name, DIALECTS)
+        check_known("dialect", name, DIALECTS.names())
         return program_text(name)
     raise EmbinitError(
         f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "

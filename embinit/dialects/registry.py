@@ -1,4 +1,4 @@
-"""The dialects that a model may name: declarations in Python, files that come with embinit, and what users register."""
+"""The dialects that a model may name: declarations in Python, files that come with embinit, and what users bring."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,7 +8,10 @@ from embinit.errors import EmbinitError
 
 
 class Registry(Mapping[str, Dialect]):
-    """Dialects by name; a file is read when its dialect is first asked for."""
+    """Dialects by name; a file is read, and a package imported, when its dialect is first asked for.
+
+    Iteration is over the dialects of embinit and those that are registered; `names` also has those of packages.
+    """
 
     def __init__(self, declared: Mapping[str, Dialect]) -> None:
         self._known: dict[str, Dialect] = dict(declared)
@@ -19,6 +22,10 @@ class Registry(Mapping[str, Dialect]):
             from embinit.dialects.declared import program_dialect
 
             self._known[name] = program_dialect(name)
+        elif name not in self._known and self._is_installed(name):
+            from embinit.dialects.packages import installed_dialect
+
+            self._known[name] = installed_dialect(name)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -28,10 +35,24 @@ class Registry(Mapping[str, Dialect]):
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._known or name in self._files
+        return self._has(name) or self._is_installed(name)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all dialects, those of installed packages last; none is loaded."""
+        from embinit.dialects.packages import installed_names
+
+        return tuple(dict.fromkeys((*self, *installed_names())))
 
     def add(self, dialect: Dialect) -> None:
         """Let models name a dialect; a name that is taken is an error."""
-        if dialect.name in self and self[dialect.name] is not dialect:
+        if self._has(dialect.name) and self[dialect.name] is not dialect:
             raise EmbinitError(f"a dialect must have a name of its own to be registered, got {dialect.name!r}")
         self._known[dialect.name] = dialect
+
+    def _has(self, name: object) -> bool:
+        return name in self._known or name in self._files
+
+    def _is_installed(self, name: object) -> bool:
+        from embinit.dialects.packages import installed_names
+
+        return name in installed_names()

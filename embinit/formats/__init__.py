@@ -5,7 +5,17 @@ from functools import cache
 
 from embinit.errors import EmbinitError, listed, shown
 from embinit.formats import affine, blockfloat, float32, qformat
-from embinit.formats.base import CFamily, Families, Family, Format, Groups, QuantizationParameters, Quantized, refuse
+from embinit.formats.base import (
+    CFamily,
+    Families,
+    Family,
+    Format,
+    Grid,
+    Groups,
+    QuantizationParameters,
+    Quantized,
+    refuse,
+)
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
 _FAMILIES: Families = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
@@ -18,7 +28,7 @@ FORMATS = {family.name: family for family in _FAMILIES}
 def register(families: Families) -> None:
     """Make families of formats known by their names, to model files and everywhere else (docs/extending.md)."""
     for family in families:
-        if family.name in FORMATS:
+        if FORMATS.get(family.name, family) != family:
             raise EmbinitError(f"format {family.name} must be new, and embinit has one of that name")
     _FAMILIES.update(families)
     FORMATS.update({family.name: family for family in families})
@@ -40,11 +50,12 @@ def format_named(name: str) -> Format:
 
 @cache
 def _format_named(name: str) -> Format:
-    for pattern, make in _FAMILIES.values():
-        numbers = re.fullmatch(pattern, name, re.ASCII)
-        if numbers:
-            return make(name, *map(int, numbers.groups()))
-    raise _unknown(name)
+    family = family_named(name)
+    pattern, make = _FAMILIES[family]
+    numbers = re.fullmatch(pattern, name, re.ASCII)
+    if numbers is None:
+        raise _unknown(name)
+    return make(name, *map(int, numbers.groups()))
 
 
 def family_named(name: str) -> Family:
@@ -55,8 +66,12 @@ def family_named(name: str) -> Family:
     """
     if name in FORMATS:
         return FORMATS[name]
-    format_named(name)
-    return next(family for family, (pattern, _) in _FAMILIES.items() if re.fullmatch(pattern, name, re.ASCII))
+    found = [family for family, (pattern, _) in _FAMILIES.items() if re.fullmatch(pattern, name, re.ASCII)]
+    if not found:
+        raise _unknown(name)
+    if len(found) > 1:
+        raise EmbinitError(f"format {name} must be of one family, and is of {listed(each.name for each in found)}")
+    return found[0]
 
 
 def _unknown(name: object) -> EmbinitError:
@@ -64,6 +79,6 @@ def _unknown(name: object) -> EmbinitError:
 
 
 __all__ = [
-    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Groups", "QuantizationParameters",
-    "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
+    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Grid", "Groups",
+    "QuantizationParameters", "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ class Symmetric(Quantized):
     """
 
     steps: float
+    symmetric = True
     #: The suffix of the family in C, embinit_family_.
     family: ClassVar[str]
 

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -76,12 +77,15 @@ class Grid(NamedTuple):
 
 
 class CFamily(NamedTuple):
-    """What encodes a format in C: the suffix of its embinit_family_, two numbers that it reads, and its header."""
+    """What encodes a format in C: the suffix of its embinit_family_, two numbers that it reads, and its header.
+
+    header: a name for one of the C library, a path for one of your own.
+    """
 
     name: str
     width: int
     part: int = 0
-    header: str = "embinit_store.h"
+    header: str | Path = "embinit_store.h"
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,13 @@ class Quantized(Format):
     packed: ClassVar[bool] = False
     #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
     limited: ClassVar[bool] = False
+    #: Whether a code times a scale, or times the step that the name says, is its value.
+    symmetric: ClassVar[bool] = False
+
+    @property
+    def step(self) -> float:
+        """The step between two codes where the name says it, else 0."""
+        return 0.0
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -181,9 +192,9 @@ class Quantized(Format):
         return self.qmin < 0
 
     @property
-    @abstractmethod
-    def c_family(self) -> CFamily:
-        """What encodes the format on the device."""
+    def c_family(self) -> CFamily | None:
+        """What encodes the format on the device; None where no C does."""
+        return None
 
     def check(self, given: Support) -> None:
         """Raise EmbinitError if the format may have no code for values like these, as far as that is known."""

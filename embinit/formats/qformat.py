@@ -39,6 +39,8 @@ class QFormat(Quantized):
 
     frac_bits: int
 
+    symmetric = True
+
     @classmethod
     def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
         """Build from the numbers in a name."""
@@ -47,6 +49,11 @@ class QFormat(Quantized):
         check_width(name, "m + n", width, 2, 32)
         bits = next(bits for bits in (8, 16, 32) if width <= bits)
         return cls(name, bits, -(1 << (width - 1)), (1 << (width - 1)) - 1, frac_bits)
+
+    @property
+    def step(self) -> float:
+        """2^-n."""
+        return 2.0**-self.frac_bits
 
     @property
     def wide(self) -> bool:
@@ -69,7 +76,7 @@ class QFormat(Quantized):
 
     def grid(self, parameters: QuantizationParameters) -> Grid:  # noqa: ARG002
         """Return the one grid: steps of 2^-n."""
-        return Grid(np.array([2.0**-self.frac_bits], np.float32))
+        return Grid(np.array([self.step], np.float32))
 
     def bound_code(self, bound: float) -> int:
         """Return the code of the bound of a uniform distribution, exactly: half away from zero, saturated.

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -36,14 +37,15 @@ class Source(Protocol):
 class CDraw:
     """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header.
 
-    elementwise: whether drawing elements one by one, each with n = 1, gives the same values.
+    header: a name for one of the C library, a path for one of your own. elementwise: whether drawing elements one by
+    one, each with n = 1, gives the same values.
     """
 
     function: str
     a: int = 0
     b: int = 0
     rule: tuple[str, str] | None = None
-    header: str = "embinit.h"
+    header: str | Path = "embinit.h"
     elementwise: bool = True
 
 

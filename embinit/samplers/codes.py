@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,16 @@ from embinit.samplers.scaled_integer import ScaledInteger
 
 
 class CCode(NamedTuple):
-    """The C of a row of embinit_integer.h: its function, or 0 where every code is a, and three integers."""
+    """The C of a row of embinit_integer.h: its function, or 0 where every code is a, three integers, and its header.
+
+    header: a name for one of the C library, a path for one of your own.
+    """
 
     function: str
     a: int
     b: int = 0
     shift: int = 0
+    header: str | Path = "embinit_integer.h"
 
 
 class Codes(ABC):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from embinit.dialects.declared.dialect import DeclaredDialect
@@ -28,7 +29,7 @@ class Emission:
     name: str
     dialect: DeclaredDialect
     rand: str
-    headers: set[str] = field(default_factory=lambda: set(HEADERS))
+    headers: set[str | Path] = field(default_factory=lambda: set(HEADERS))
     lines: list[str] = field(default_factory=list)
     _drawing: dict[int, str] = field(default_factory=dict)
     _spares: dict[str, str] = field(default_factory=dict)
@@ -84,7 +85,7 @@ class Emission:
             return self.source.types
         return {"state": TYPES[f"uint{self.source.types['state'].bits}_t"]}
 
-    def _twin(self) -> tuple[str, str, str] | None:
+    def _twin(self) -> tuple[str, str | Path, str] | None:
         kind = self.source.stream.kind
         if kind == "rand":
             from embinit.bitgen import RANDS
@@ -109,7 +110,7 @@ class Emission:
             f"    step(&fixed, {arguments});", "    return word;", "}", "",
         ]  # fmt: skip
 
-    def _starting(self, twin: tuple[str, str, str] | None, warmup: int) -> None:
+    def _starting(self, twin: tuple[str, str | Path, str] | None, warmup: int) -> None:
         """Write what seeds the stream; a spare value lasts."""
         program = self.source.seeding()
         routine = program.compile(Arithmetic())

@@ -366,7 +366,9 @@ def axes_of(layer_type: str) -> tuple[str, ...]:
     return ("out", "in", *(axis if axis == "kernel" else f"kernel_{axis}" for axis in kernel))
 
 
-LAYER_TYPES = tuple(name for name, cls in WITH_PARAMETERS.items() if issubclass(cls, Convolution | Linear))
+def layer_types() -> tuple[str, ...]:
+    """Return the types of layers that a file may declare."""
+    return tuple(name for name, cls in WITH_PARAMETERS.items() if issubclass(cls, Convolution | Linear))
 
 
 def _layers(where: Where, values: Mapping[str, Any], known: tuple[str, ...]) -> dict[str, LayerRule]:
@@ -374,7 +376,7 @@ def _layers(where: Where, values: Mapping[str, Any], known: tuple[str, ...]) -> 
         raise EmbinitError(f"{where}: must have a table for each layer that the dialect has, got none")
     for name in values:
         try:
-            check_known("a layer", name, LAYER_TYPES)
+            check_known("a layer", name, layer_types())
         except EmbinitError as error:
             raise EmbinitError(f"{where}: {error}") from None
     return {name: _layer(Table(where / name, rule, KEYS["layer"]), name, known) for name, rule in values.items()}

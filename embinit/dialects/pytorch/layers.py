@@ -15,8 +15,6 @@ from embinit.distributions import Distribution, check_finite
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, constant, xavier_normal, xavier_uniform
 from embinit.layers import (
-    DRAW_FREE,
-    WITH_PARAMETERS,
     Layer,
     LayerNorm,
     Linear,
@@ -25,6 +23,7 @@ from embinit.layers import (
     check_bool,
     check_size,
 )
+from embinit.layers import register as known_to_model_files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,19 +302,12 @@ def parameters(layer: Layer) -> tuple[Parameter, ...]:
 
 def register(layer: type[Constructed]) -> type[Constructed]:
     """Make a layer known to model files, to the torch dialects and to modules of a class of its name; return it."""
-    name = layer.__name__ if isinstance(layer, type) else repr(layer)
     if not (isinstance(layer, type) and issubclass(layer, Constructed) and is_dataclass(layer)):
+        name = layer.__name__ if isinstance(layer, type) else repr(layer)
         raise EmbinitError(f"a layer must be a dataclass of embinit.torch.Constructed to be registered, got {name}")
-    known = WITH_PARAMETERS.get(name)
-    if name in DRAW_FREE or (known is not None and f"{known.__module__}.{known.__qualname__}" != _path(layer)):
-        raise EmbinitError(f"a layer of type {name} is known already: give yours another name")
-    WITH_PARAMETERS[name] = layer
-    LAYERS[name] = parameters
+    known_to_model_files(layer)
+    LAYERS[layer.__name__] = parameters
     return layer
-
-
-def _path(layer: type) -> str:
-    return f"{layer.__module__}.{layer.__qualname__}"
 
 
 for _layer in (
