@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import document
 import pytest
 
 from embinit import formats, layers, targets
@@ -11,6 +10,8 @@ from embinit.dialects import DIALECTS
 from embinit.dialects.pytorch.rules import LAYERS
 from embinit.targets.gcc_qemu import BOARDS
 from embinit.targets.zig_unicorn import EMULATIONS
+
+from support import document
 
 REGISTRIES = (
     formats.FORMATS, formats._FAMILIES, layers.WITH_PARAMETERS, LAYERS, targets.TARGETS, EMULATIONS, BOARDS,

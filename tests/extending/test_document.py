@@ -5,7 +5,6 @@ import runpy
 from dataclasses import replace
 from pathlib import Path
 
-import document
 import pytest
 
 import embinit
@@ -14,6 +13,8 @@ from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.codegen import firmware
 from embinit.export import export
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
+
+from support import document
 
 ROOT = document.DOCUMENT.parents[1]
 EXAMPLES = ("generator", "declared", "dialect", "format", "layer", "target")

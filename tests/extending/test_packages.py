@@ -5,13 +5,14 @@ import subprocess
 import sys
 import tomllib
 
-import document
 import pytest
 
 import embinit
 from embinit.__main__ import main
 from embinit.dialects import DIALECTS, packages
 from embinit.dialects.registry import Registry
+
+from support import document
 
 MODEL = """[model]
 name = "m"
