@@ -95,7 +95,7 @@ def test_stochastic_rounding_reads_and_moves_every_source(source):
 
 
 def test_threads_read_a_generator_that_kernels_call(monkeypatch):
-    monkeypatch.setattr(generator_module, "LARGE", 4096)
+    monkeypatch.setattr(generator_module, "PARALLEL", 4096)
     monkeypatch.setattr(generator_module, "WAVE", 3000)
     monkeypatch.setenv("EMBINIT_THREADS", "3")
     one, two = np.empty(50_001, np.float32), np.empty(50_001, np.float32)
@@ -178,7 +178,7 @@ def declared(monkeypatch):
 
     def declare(**fields):
         dialect = replace(ODT, name="own", **fields)
-        monkeypatch.setitem(dialects.DIALECTS, "own", dialect)
+        monkeypatch.setitem(dialects.DIALECTS._known, "own", dialect)
 
     return declare
 
@@ -250,7 +250,7 @@ def test_a_model_of_a_generator_from_outside_in_c_on_an_emulated_core(declared, 
     from embinit.device import run
 
     monkeypatch.setitem(
-        dialects.DIALECTS, "own", replace(PORTABLE, name="own", seeded=lambda seed: embinit.Lcg(seed or 9))
+        dialects.DIALECTS._known, "own", replace(PORTABLE, name="own", seeded=lambda seed: embinit.Lcg(seed or 9))
     )
     for seed in (0, 42):
         model = Model("m", [FC], seed=seed, dialect="own", target="cortex-m0")

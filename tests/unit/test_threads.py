@@ -18,7 +18,7 @@ N = 5 * GRAIN + 77
 @pytest.fixture
 def several(monkeypatch):
     """Draw small arrays by threads too; call it with their number."""
-    monkeypatch.setattr(generator, "LARGE", 2 * GRAIN)
+    monkeypatch.setattr(generator, "PARALLEL", 2 * GRAIN)
     monkeypatch.setattr(generator, "WAVE", 2 * GRAIN)
     return lambda count: monkeypatch.setenv("EMBINIT_THREADS", str(count))
 
