@@ -108,7 +108,7 @@ def at_signs(text: str) -> Memory:
         elif form == TI_TXT and line in ("q", "Q"):
             ended = True
         elif _BYTES.fullmatch(line) and all(len(group) == 2 for group in line.split()):
-            data += bytes.fromhex(line)
+            data += bytes.fromhex("".join(line.split()))
         else:
             raise EmbinitError(f"{where}: a line must be @ and an address, or bytes of 2 digits, got {line[:60]!r}")
     pieces.append((address, bytes(data)))
