@@ -100,7 +100,7 @@ class Generator:
             self.draw(distribution, out)
 
     def copy(self) -> "Generator":
-        """Return an independent generator that stands where this one does."""
+        """Return an independent generator in the state of this one."""
         other = copy(self)
         other.bitgen = self.bitgen.copy()
         return other

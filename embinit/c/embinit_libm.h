@@ -18,6 +18,8 @@ extern "C" {
 
 #if DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024
 #define EMBINIT_DOUBLE 1
+/* Does not compile under -fsingle-precision-constant, which rounds the constants of double to float. */
+typedef char embinit_constants_of_double_must_be_double[(long)16777217.0 == 16777217L ? 1 : -1];
 float embinit_logf_double(float x);
 float embinit_cosf_double(float x);
 #else

@@ -86,7 +86,7 @@ SPELLINGS = (
     _WORD,
     Spelling("groups of 4 hexadecimal digits", r"[0-9a-fA-F]{4}", 2),
     Spelling("bytes of 2 hexadecimal digits", r"[0-9a-fA-F]{2}", 1),
-    Spelling("numbers behind 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
+    Spelling("numbers after 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
     Spelling("hexadecimal numbers", r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
     Spelling(_DECIMAL, r"[+-]?(?:0|[1-9]\d{0,19})"),
 )
@@ -129,7 +129,7 @@ class _Row:
 
     @property
     def end(self) -> int:
-        """The column behind the last token."""
+        """The column after the last token."""
         places = list(_WORDS.finditer(self.line.body, self.start))
         return places[min(len(self.tokens), len(places)) - 1].end() if places else len(self.line.body)
 
@@ -261,7 +261,7 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
 
 
 def _fitted(given: _Read, arrays: Sequence[Array], size: int) -> dict[str, bytes] | None:
-    """Return the buffers that integers hold: words of a width, single bytes, or one an element."""
+    """Return the buffers that integers hold: words of a width, single bytes, or one per element."""
     spelling, count = given.spelling, given.count
     if spelling is _LONG_WORD and not _may_be_words(given):
         return None
@@ -311,7 +311,7 @@ def _digits(token: str, width: int) -> str:
 
 
 def _may_be_words(given: _Read) -> bool:
-    """Return whether tokens of 16 digits are words: side by side, or beside addresses, or behind 0x."""
+    """Return whether tokens of 16 digits are words: side by side, or beside addresses, or after 0x."""
     rows = [row for row in given.rows if row.tokens]
     return any(len(row.tokens) > 1 or row.address or row.tokens[0][:2] in ("0x", "0X") for row in rows)
 
@@ -388,7 +388,7 @@ def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
 
 
 def _rounded(token: str, value: np.float32, decimals: int) -> bool:
-    """Return whether a token of so many digits behind the point is a value's, but reads as another float32."""
+    """Return whether a token of so many decimals is a value's, but reads as another float32."""
     plain = token.rstrip("fF").lstrip("+-").replace(".", "", 1).isdigit()
     return (
         plain
