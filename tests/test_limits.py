@@ -153,7 +153,7 @@ def test_where_memory_ends_a_line_says_so(tmp_path):
         "sys.stdout = open('/dev/null', 'w')\n"
         "m.main(['export', sys.argv[3], '-o', sys.argv[2] + 'small'])\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20),) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20),) * 2)\n"
         "sys.exit(m.main(['export', sys.argv[1], '-o', sys.argv[2], '--format', 'npz']))\n"
     )
     done = subprocess.run(
@@ -168,7 +168,7 @@ def test_a_mistake_of_our_own_is_not_called_an_end_of_memory(monkeypatch):
     def fails(*_):
         raise ValueError("ours")
 
-    monkeypatch.setattr(embinit.model, "from_tables", fails)
+    monkeypatch.setattr(embinit.api, "from_tables", fails)
     from embinit.__main__ import main
 
     with pytest.raises(ValueError, match="ours"):
