@@ -75,7 +75,7 @@ class Array(ABC):
 
 @dataclass(frozen=True)
 class QuantizationArray(Array):
-    """What a buffer's format keeps beside the codes: scale, zero_point or exponents, a value a group."""
+    """What a buffer's format keeps beside the codes: scale, zero_point or exponents, one per group."""
 
     entry: "Entry"
     what: str

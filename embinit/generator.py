@@ -142,7 +142,7 @@ class Generator:
             self._draw_tensor(distribution, out)
 
     def copy(self) -> "Generator":
-        """Return an independent generator that stands where this one does."""
+        """Return an independent generator in the state of this one."""
         other = copy(self)
         other.bitgen = self.bitgen.copy()
         return other

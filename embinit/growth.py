@@ -108,7 +108,7 @@ class Growth:
 
     @property
     def state_after(self) -> Any:
-        """The generator's state behind the last draw."""
+        """The generator's state after the last draw."""
         return self.generator.state
 
 
@@ -399,7 +399,7 @@ def _initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
 
 @dataclass(frozen=True)
 class _Hidden:
-    """Where hidden neurons stand in a model: the positions of first, of second, and of the layer behind it."""
+    """Where hidden neurons are in a model: the positions of first, of second, and of the layer after it."""
 
     model: Description
     start: int
@@ -417,7 +417,7 @@ class _Hidden:
         hidden = cls(model, start, stop, later[0] if later else len(names))
         for each in model.layers[start + 1 : stop]:
             if isinstance(each, Stored) and not isinstance(each, Norm):
-                raise EmbinitError(f"layer {each.name!r}: no {each.type} may stand between two layers that grow")
+                raise EmbinitError(f"layer {each.name!r}: no {each.type} may come between two layers that grow")
         for each in (hidden.first, hidden.second):
             if each.sizes.get("groups", 1) != 1:
                 raise EmbinitError(f"layer {each.name!r}: groups must be 1 to grow, got {each.sizes['groups']}")
@@ -451,7 +451,7 @@ class _Hidden:
         return replace(self.model, layers=layers)
 
     def weights(self, arrays: Mapping[str, Floats]) -> tuple[Weights, Weights]:
-        """Return what first and second hold, each with the statistics of the batch norm behind it."""
+        """Return what first and second hold, each with the statistics of the batch norm after it."""
         return self._weights(self.start, self.stop, arrays), self._weights(self.stop, self.end, arrays)
 
     def grown(self, arrays: Mapping[str, Floats], step: Step, wider: Description) -> dict[str, Floats]:
@@ -477,7 +477,7 @@ class _Hidden:
         return Weights(weight, bias, axes.index("out"), axes.index("in"), **statistics)
 
     def _statistics(self, layer: int, end: int, arrays: Mapping[str, Floats]) -> list[str]:
-        """Return the names of the statistics of the first batch norm behind a layer."""
+        """Return the names of the statistics of the first batch norm after a layer."""
         names = [[self._name(i, what) for what in STATISTICS] for i in range(layer + 1, end)]
         return next((pair for pair in names if pair[0] in arrays), [])
 
@@ -506,7 +506,7 @@ def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
 
 
 def _padded(array: Floats, shape: tuple[int, ...], value: float) -> Floats:
-    """Return an array with a value behind its end along every axis that is longer in shape."""
+    """Return an array extended by a value at the end of every axis that is longer in shape."""
     out = np.full(shape, value, np.float32)
     out[tuple(map(slice, array.shape))] = array
     return out

@@ -155,8 +155,8 @@ class Description:
             )
         if before == MAX_BUFFERS:
             raise EmbinitError(
-                f"a model must have at most {MAX_BUFFERS} buffers, for the memory that its plan takes, and "
-                f"{name} is one more"
+                f"a model must have at most {MAX_BUFFERS} buffers, which bounds the memory of its plan; "
+                f"{name} is one too many"
             )
 
 

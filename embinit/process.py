@@ -55,7 +55,7 @@ def drop_output() -> None:
 
 
 def _open_streams() -> None:
-    """Have all three streams open, lest a file that is opened later takes their place, and printing never fail."""
+    """Open all three streams, so that no file opened later takes the place of one, and let printing never fail."""
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)

@@ -37,7 +37,7 @@ def tempered(x: np.uint32) -> np.uint32:
 
 @inlined
 def following(x: Words, i: int) -> np.uint32:
-    """Return the word N places after x[i]: the nearest that makes it stands N - M = 227 before, so whole vectors do."""
+    """Return the word N places after x[i]; no word that makes it is nearer than N - M = 227, so whole vectors do."""
     y = np.uint32(np.uint32(x[i] & np.uint32(0x80000000)) | np.uint32(x[i + 1] & np.uint32(0x7FFFFFFF)))
     odd = np.uint32(np.uint32(y & np.uint32(1)) * np.uint32(0x9908B0DF))
     return np.uint32(np.uint32(x[i + M] ^ np.uint32(y >> np.uint32(1))) ^ odd)
@@ -72,7 +72,7 @@ def mt19937_next(state: Words) -> np.uint32:
 
 @inlined
 def next_blocks(state: Words, blocks: int) -> None:
-    """Replace the block of words by the one that stands blocks >= 0 blocks after it."""
+    """Replace the block of words by the one that comes blocks >= 0 blocks after it."""
     x = np.empty(2 * N, np.uint32)
     copy(state[:N], x)
     for _ in range(blocks):

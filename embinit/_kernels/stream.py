@@ -52,7 +52,7 @@ def xorshift32_start(state: Words, words: Words) -> None:
 
 @inlined
 def xorshift32(state: Words, words: Words, count: int, primed: bool) -> None:
-    """Write count words behind the history; primed says that the history holds the last HISTORY words drawn."""
+    """Write count words after the history; primed says that the history holds the last HISTORY words drawn."""
     started = 0 if primed else min(count, SPAN)
     xorshift32_start(state, words[HISTORY : HISTORY + started])
     w = words[HISTORY - SPAN + started :]
@@ -87,7 +87,7 @@ def pcg32_store(state: Words, s: np.uint64) -> None:
 
 @inlined
 def pcg32(state: Words, words: Words, count: int) -> None:
-    """Write count words behind the history, PCG32_RUN at a time: those do not wait for each other."""
+    """Write count words after the history, PCG32_RUN at a time: those do not wait for each other."""
     s, increment = pcg32_load(state)
     for start in range(HISTORY, HISTORY + count, PCG32_RUN):
         run = words[start : min(start + PCG32_RUN, HISTORY + count)]

@@ -18,6 +18,8 @@
 /* Defined where double is IEEE 754 binary64. What needs one does not compile elsewhere, and its name there says why. */
 #if DBL_MANT_DIG == 53 && DBL_MAX_EXP == 1024
 #define EMBINIT_DOUBLE 1
+/* Does not compile under -fsingle-precision-constant, which rounds the constants of double to float. */
+typedef char embinit_constants_of_double_must_be_double[(long)16777217.0 == 16777217L ? 1 : -1];
 #endif
 
 #ifdef __cplusplus

@@ -15,7 +15,7 @@ from embinit.bundle import Array, Bundle, QuantizationArray
 from embinit.dump import arrays as array_files
 from embinit.dump import elf as elf_files
 from embinit.dump import records, text
-from embinit.dump.memory import Memory
+from embinit.dump.memory import Memory, must_have
 from embinit.errors import EmbinitError, listed
 from embinit.readback import Readback
 
@@ -23,6 +23,7 @@ _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
 #: What text without such a suffix consists of: printable ASCII, white space, and the escape of colours.
 _ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r\f\x1b"])
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKED = (*_UTF16, codecs.BOM_UTF8)
 #: Files that hold no memory as it is, by how they begin.
 FOREIGN = {
     b"\x1f\x8b\x08": "a gzip archive: unpack it first",
@@ -117,6 +118,8 @@ def _read(
 ) -> Memory | Readback:
     """Return the buffers of a file that says which are where, or the memory that it holds."""
     suffix, raw = path.suffix.lower(), Memory("raw memory", ((0, content),))
+    if not content:
+        raise EmbinitError(f"{must_have(needed)}, got 0: the file is empty")
     if elf_files.is_elf(content):
         return elf_files.segments(content)
     if records.is_uf2(content):
@@ -128,11 +131,11 @@ def _read(
         return memory if firmware is not None else Readback(memory.in_order(needed), notes)
     if array_files.names_arrays(content) or suffix in (".npz", ".safetensors"):
         return _named(path, content, needed, beside, firmware)
-    if suffix in _TEXT_SUFFIXES or content.startswith(_UTF16) or (content and not content.translate(None, _ASCII)):
-        return _of_text(content, needed, firmware is None, base is None)
     for magic, what in FOREIGN.items():
         if content.startswith(magic):
             raise EmbinitError(f"is {what}")
+    if suffix in _TEXT_SUFFIXES or content.startswith(_MARKED) or (content and not content.translate(None, _ASCII)):
+        return _of_text(content, needed, firmware is None, base is None)
     return raw
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from embinit.bundle import Array
 from embinit.errors import EmbinitError, listed
 
-#: Fewer bytes than this may stand anywhere by chance.
+#: Fewer bytes than this may turn up anywhere by chance.
 TELLING = 8
 
 

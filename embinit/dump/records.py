@@ -30,7 +30,7 @@ def recognized(text: str) -> Callable[[str], Memory] | None:
 
 
 def intel_hex(text: str) -> Memory:
-    """Return the memory that Intel HEX describes; records may stand in any order, and none may overlap another."""
+    """Return the memory that Intel HEX describes; records may come in any order, and none may overlap another."""
     pieces: Pieces = []
     upper, ended = 0, False
     for where, line in _lines(text, INTEL_HEX):
@@ -108,7 +108,7 @@ def at_signs(text: str) -> Memory:
         elif form == TI_TXT and line in ("q", "Q"):
             ended = True
         elif _BYTES.fullmatch(line) and all(len(group) == 2 for group in line.split()):
-            data += bytes.fromhex(line)
+            data += bytes.fromhex("".join(line.split()))
         else:
             raise EmbinitError(f"{where}: a line must be @ and an address, or bytes of 2 digits, got {line[:60]!r}")
     pieces.append((address, bytes(data)))
@@ -136,7 +136,7 @@ def uf2(content: bytes) -> Memory:
 
 
 def _lines(text: str, form: str) -> Iterator[tuple[str, str]]:
-    """Return the lines that are not blank, each behind where it stands."""
+    """Return the lines that are not blank, each with its place, as an error names it."""
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if line:
             yield f"line {number} of {form}", line

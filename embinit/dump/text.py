@@ -9,6 +9,7 @@ in two ways that differ is refused.
 import base64
 import binascii
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from embinit.errors import EmbinitError
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
 _STAMP = re.compile(r"^\s*(?:\[[^\[\]]*\]\s*)+(?=[^\s,\]])")
+_COUNTER = re.compile(r"\s*(0|[1-9]\d{0,8})(?:\s*[,;]\s*|\s+)(?=\S)")
 _INDEX = re.compile(r"\[\d+\]\s*[=:]")
 #: How an ASCII column begins and ends.
 _BARS = ((" |", "|"), ("\t|", "|"), ("  >", "<"))
@@ -36,8 +38,18 @@ _LABEL = re.compile(r"(?<![^\s,;{}])[A-Za-z_]\w{0,63}[:=](?=[0-9A-Fa-f]{8}(?![^\
 _DOTS = re.compile(r"\.\.\.(?=\s*[}\]])")
 _CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
 
-_FLOAT = r"[+-]?(?:(?:\d{1,64}\.\d{0,64}|\.\d{1,64}|\d{1,64})(?:[eE][+-]?\d{1,4})?|(?i:nan|inf(?:inity)?))[fF]?"
-_HEX_FLOAT = r"(?i:[+-]?0x[0-9a-f]{0,16}\.?[0-9a-f]{0,64}p[+-]?\d{1,5}f?)"
+#: No number, with the bits of its fraction where gdb shows them; infinity.
+_NOT_FINITE = r"(?i:nan(?:\(0x[0-9a-f]{1,6}\))?|inf(?:inity)?)"
+_FLOAT = rf"[+-]?(?:(?:\d{{1,64}}\.\d{{0,64}}|\.\d{{1,64}}|\d{{1,64}})(?:[eE][+-]?\d{{1,4}})?|{_NOT_FINITE})[fF]?"
+_HEX_FLOAT = (
+    r"[+-]?(?:(?i:0x(?:[0-9a-f]{1,16}\.?[0-9a-f]{0,64}|\.[0-9a-f]{1,64})p[+-]?[0-9]{1,5}f?)"
+    rf"|{_NOT_FINITE})"
+)
+#: Tokens that leave nothing out, however few their digits.
+_WHOLE = re.compile(rf"[+-]?(?:0(?:\.0?)?|{_NOT_FINITE})[fF]?")
+#: The most characters of a text, apart from those that its buffers may need, and of the image of a RAM.
+MOST, MOST_OF_IMAGE = 1 << 22, 1 << 25
+_EXACT = 'print them with "%.9g", or their bits with "%08x"'
 #: Significant decimal digits that tell every float32 from its neighbours.
 ENOUGH_DIGITS = 9
 
@@ -68,19 +80,22 @@ class Spelling:
 
 _DECIMAL = "decimal integers"
 _WORD = Spelling("words of 8 hexadecimal digits", r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?[lL]?", 4)
+_LONG_WORD = Spelling("words of 16 hexadecimal digits", r"(?:0[xX])?[0-9a-fA-F]{16}[uU]?[lL]{0,2}", 8)
 SPELLINGS = (
+    _LONG_WORD,
     _WORD,
     Spelling("groups of 4 hexadecimal digits", r"[0-9a-fA-F]{4}", 2),
     Spelling("bytes of 2 hexadecimal digits", r"[0-9a-fA-F]{2}", 1),
-    Spelling("numbers behind 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
+    Spelling("numbers after 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
     Spelling("hexadecimal numbers", r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
     Spelling(_DECIMAL, r"[+-]?(?:0|[1-9]\d{0,19})"),
 )
 #: What an image is printed in: of these the digits of a token tell its bytes.
 _IMAGE_SPELLINGS = (
+    _LONG_WORD,
     Spelling(_WORD.name, r"(?:0[xX])?[0-9a-fA-F]{8}[uU]?[lL]?", 4),
-    Spelling(SPELLINGS[1].name, r"(?:0[xX])?[0-9a-fA-F]{4}[uU]?", 2),
-    Spelling(SPELLINGS[2].name, r"(?:0[xX])?[0-9a-fA-F]{2}[uU]?", 1),
+    Spelling(SPELLINGS[2].name, r"(?:0[xX])?[0-9a-fA-F]{4}[uU]?", 2),
+    Spelling(SPELLINGS[3].name, r"(?:0[xX])?[0-9a-fA-F]{2}[uU]?", 1),
 )
 _STRING = Spelling("hexadecimal strings", r"(?:[0-9a-fA-F]{2})++")
 
@@ -114,7 +129,7 @@ class _Row:
 
     @property
     def end(self) -> int:
-        """The column behind the last token."""
+        """The column after the last token."""
         places = list(_WORDS.finditer(self.line.body, self.start))
         return places[min(len(self.tokens), len(places)) - 1].end() if places else len(self.line.body)
 
@@ -156,6 +171,7 @@ def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
 
     Raises EmbinitError that says what the text was taken for and what was counted.
     """
+    check_length(text, MOST + 256 * sum(len(array.payload) for array in arrays))
     found: dict[str, dict[str, bytes]] = {}
     counted: list[tuple[int, str, int | None]] = []
     reasons: list[str] = []
@@ -187,13 +203,24 @@ def _unfit(text: str, arrays: Sequence[Array], counted: Iterable[tuple[int, str,
     return message
 
 
+def check_length(text: str, most: int) -> None:
+    """Raise EmbinitError for a text of so many characters that reading it takes too much memory and time."""
+    if len(text) > most:
+        raise EmbinitError(
+            f"a text must have at most {most} characters, got {len(text)}: keep the part that shows the buffers, "
+            "or dump raw bytes"
+        )
+
+
 def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
     """Return the memory that a text prints in bytes or words, at the addresses beside them where it has any.
 
     Addresses that count from 0, as those of a file do, are no device's, nor are any where own_addresses is false.
     """
+    check_length(text, MOST_OF_IMAGE)
     lines = _lines(text, most)
     reads = [given for spelling in _IMAGE_SPELLINGS if (given := _rows(lines, spelling, most)).count]
+    reads = [given for given in reads if given.spelling is not _LONG_WORD or not _may_be_strings(given)]
     best = max(reads, key=lambda given: given.count * (given.spelling.width or 0), default=None)
     if best is None:
         raise EmbinitError("is a text without bytes or words in hexadecimal digits, which an ELF file needs")
@@ -221,7 +248,7 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
     most = max(size, elements)
     lines = _lines(text, most)
     hexfloats = _rows(lines, Spelling("hexadecimal floats", _HEX_FLOAT), most)
-    if hexfloats.count:
+    if any("p" in token.lower() for token in hexfloats.tokens):
         yield hexfloats.spelling.name, hexfloats.count, None, lambda: _of_floats(hexfloats, arrays, _from_hex)
         return
     floats = _rows(lines, Spelling("decimal floats", _FLOAT), most)
@@ -234,8 +261,10 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
 
 
 def _fitted(given: _Read, arrays: Sequence[Array], size: int) -> dict[str, bytes] | None:
-    """Return the buffers that integers hold: words of a width, single bytes, or one an element."""
+    """Return the buffers that integers hold: words of a width, single bytes, or one per element."""
     spelling, count = given.spelling, given.count
+    if spelling is _LONG_WORD and not _may_be_words(given):
+        return None
     elements = sum(array.count for array in arrays)
     if spelling.width is not None and count == -(-size // spelling.width):
         return cut(_joined(given), arrays)
@@ -253,22 +282,45 @@ def _joined(given: _Read) -> bytes:
     """Return tokens of one width as bytes: each a little-endian word, or in the order of memory."""
     width = given.spelling.width
     assert width is not None
-    forward = bytes.fromhex("".join(_digits(token, width) for token in given.tokens))
-    backward = np.frombuffer(forward, np.uint8).reshape(-1, width)[:, ::-1].tobytes()
+    digits = [_digits(token, width) for token in given.tokens]
+    forward = bytes.fromhex("".join(each.ljust(2 * width, "0") for each in digits))
     if width == 1:
         return forward
-    column = "".join(row.ascii for row in given.rows)
-    for data in (backward, forward):  # an ASCII column shows the bytes in the order of memory
-        shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data)
-        if column and column == shown and forward != backward:
-            return data
+    digits = [each.zfill(2 * width) for each in digits]
+    backward = np.frombuffer(bytes.fromhex("".join(digits)), np.uint8).reshape(-1, width)[:, ::-1].tobytes()
+    shown = _rows_shown(given, backward) - _rows_shown(given, forward)
     by_xxd = width == 2 and all(row.line.marked and "x" not in (row.line.address or "x") for row in given.rows)
-    return forward if by_xxd else backward
+    return forward if shown < 0 or (shown == 0 and by_xxd) else backward
+
+
+def _rows_shown(given: _Read, data: bytes) -> int:
+    """Return in how many rows the ASCII column, which has the order of memory, shows these bytes."""
+    found = at = 0
+    for row in given.rows:
+        size = (given.spelling.width or 1) * len(row.tokens)
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in data[at : at + size])
+        found += bool(row.ascii) and text.strip().startswith(row.ascii.strip())
+        at += size
+    return found
 
 
 def _digits(token: str, width: int) -> str:
+    """Return the hexadecimal digits of a token: all of a number after 0x, which may have been printed without zeros."""
     token = token.rstrip("uUlL")
-    return (token[2:] if token[:2] in ("0x", "0X") else token).zfill(2 * width)
+    return token[2:].zfill(2 * width) if token[:2] in ("0x", "0X") else token
+
+
+def _may_be_words(given: _Read) -> bool:
+    """Return whether tokens of 16 digits are words: side by side, or beside addresses, or after 0x."""
+    rows = [row for row in given.rows if row.tokens]
+    return any(len(row.tokens) > 1 or row.address or row.tokens[0][:2] in ("0x", "0X") for row in rows)
+
+
+def _may_be_strings(given: _Read) -> bool:
+    """Return whether tokens of 16 digits are strings: one a line, without a sign of who printed them."""
+    rows = [row for row in given.rows if row.tokens]
+    alone = all(len(row.tokens) == 1 or row.line.marked for row in rows)
+    return alone and not any(row.ascii or (row.address and not row.line.marked) for row in rows)
 
 
 def _of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelling) -> dict[str, bytes] | None:
@@ -302,7 +354,11 @@ def _of_floats(given: _Read, arrays: Sequence[Array], value: Callable[[str], flo
         values = np.array([value(token) for token in part])
         if array.data.dtype.kind == "f":
             with np.errstate(over="ignore"):
-                found[array.name] = values.astype("<f4").tobytes()
+                held = values.astype("<f4")
+            for i, token in enumerate(part):
+                if "(" in token:
+                    held.view("<u4")[i] = _nan_bits(token)
+            found[array.name] = held.tobytes()
         elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
             integers = _of_integers([int(x) for x in values], [array], SPELLINGS[-1])
             if integers is None:
@@ -318,16 +374,27 @@ def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
 
     Fewer are enough where a printer leaves zeros out, which shows where most are what it prints of the expected values.
     """
-    digits = max(_significant(token) for token in tokens)
-    if digits >= ENOUGH_DIGITS:
-        return
+    decimals = max(len(re.split("[eE]", token.rstrip("fF"))[0].partition(".")[2]) for token in tokens)
+    digits = max((_significant(token) for token in tokens if not _WHOLE.fullmatch(token)), default=ENOUGH_DIGITS)
     expected = [value for array in arrays for value in array.data.reshape(-1)]
-    whole = sum(token in (f"{value:.9g}", str(value)) for token, value in zip(tokens, expected, strict=True))
-    if 2 * whole < len(tokens):
+    pairs = list(zip(tokens, expected, strict=True))
+    whole = sum(token in (f"{value:.9g}", str(value)) for token, value in pairs)
+    if digits < ENOUGH_DIGITS and 2 * whole < len(tokens):
         raise EmbinitError(
-            f"floats are printed with {digits} significant digits, and {ENOUGH_DIGITS} tell a float32: print them "
-            'with "%.9g", or their bits with "%08x"'
+            f"floats are printed with {digits} significant digits, and {ENOUGH_DIGITS} tell a float32: {_EXACT}"
         )
+    if any(_rounded(token, value, decimals) for token, value in pairs):
+        raise EmbinitError(f"floats are printed with {decimals} decimals, too few for the smallest values: {_EXACT}")
+
+
+def _rounded(token: str, value: np.float32, decimals: int) -> bool:
+    """Return whether a token of so many decimals is a value's, but reads as another float32."""
+    plain = token.rstrip("fF").lstrip("+-").replace(".", "", 1).isdigit()
+    return (
+        plain
+        and np.float32(token.rstrip("fF")) != value
+        and float(token.rstrip("fF")) == float(f"{value:.{decimals}f}")
+    )
 
 
 def _significant(token: str) -> int:
@@ -341,7 +408,18 @@ def _from_decimal(token: str) -> float:
 
 
 def _from_hex(token: str) -> float:
-    return float.fromhex(token.rstrip("fF") if "p" in token.lower() else token)
+    if "p" not in token.lower():
+        return _from_decimal(token)
+    try:
+        return float.fromhex(token.rstrip("fF"))
+    except OverflowError:
+        return -math.inf if token.startswith("-") else math.inf
+
+
+def _nan_bits(token: str) -> int:
+    """Return the bits of a float32 that gdb shows as -nan(0x400000): no number, with a sign and a fraction."""
+    fraction = int(token.partition("(")[2].partition(")")[0], 16)
+    return (token.startswith("-") << 31) | 0x7F800000 | (fraction & 0x7FFFFF)
 
 
 def _integral(token: str) -> bool:
@@ -354,6 +432,8 @@ def _of_strings(text: str, lines: Sequence[_Line], arrays: Sequence[Array], size
     if any(len(token) > 8 for token in strings.tokens):
         digits = "".join(token for row in strings.rows for token in row.tokens)
         fits = len(digits) == 2 * size
+        long = _rows(lines, _LONG_WORD, 2 * size)
+        fits = fits and not (long.count == strings.count and not _may_be_strings(long))
         yield _STRING.name, len(digits) // 2, 1, lambda: cut(bytes.fromhex(digits), arrays) if fits else None
     joined = "".join(text.split())
     if len(joined) == -(-size // 3) * 4 or len(joined.rstrip("=")) == -(-size * 4 // 3):
@@ -377,7 +457,22 @@ def _lines(text: str, most: int) -> list[_Line]:
         left -= times
         return " ".join([found[1]] * times)
 
-    return [_line(line, again) for line in _flat(text).splitlines() if line and not line.isspace()]
+    lines = [_line(line, again) for line in _flat(text).splitlines() if line and not line.isspace()]
+    return _without_indexes(lines)
+
+
+def _without_indexes(lines: list[_Line]) -> list[_Line]:
+    """Return lines without a first column that counts them, from 0 or 1, perhaps anew for each buffer."""
+    found = [_COUNTER.match(line.body) for line in lines]
+    counts = [int(each[1]) for each in found if each is not None]
+    following = sum(b == a + 1 for a, b in pairwise(counts))
+    again = sum(b == counts[0] for b in counts[1:])
+    if following + again + 1 != len(counts) or following < max(3, again) or counts[0] > 1:
+        return lines
+    return [
+        line if each is None else replace(line, body=line.body[each.end() :], address=None)
+        for line, each in zip(lines, found, strict=True)
+    ]
 
 
 def _flat(text: str) -> str:
@@ -428,6 +523,7 @@ def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
                 break
     _without_addresses(given)
     _within_columns(given)
+    _with_rest(given, lines)
     _squeezed_out(given, most)
     return given
 
@@ -505,6 +601,23 @@ def _within_columns(given: _Read) -> None:
         last = rows[-1]
         words = _WORDS.finditer(last.line.body, last.start)
         last.cut(max(sum(word.end() <= right for word in words), 1))
+
+
+def _with_rest(given: _Read, lines: Sequence[_Line]) -> None:
+    """Add the bytes at the end that are too few for a group: xxd prints as many digits as there are."""
+    width = given.spelling.width
+    if width is None or width == 1 or not given.rows or not (lines[-1].marked and given.rows[-1].line.marked):
+        return
+    last = given.rows[-1]
+    if lines[-1].body != last.line.body:
+        last = _Row([], lines[-1])
+        given.rows.append(last)
+    at = last.end if last.tokens else 0
+    rest = re.compile(r" +((?:[0-9a-fA-F]{2}){1,7})(?= |$)").match(last.line.body, at)
+    missing = 2 * width - len(rest[1]) if rest else 0
+    if rest and missing > 0 and rest.start(1) - at in (1, 1 + missing):
+        last.tokens.append(rest[1])
+        last.start = last.start or rest.start(1)
 
 
 def _squeezed_out(given: _Read, most: int) -> None:

@@ -144,7 +144,7 @@ class Asymmetric(Quantized):
         return CFamily(self.family, self.bits)
 
     def draws(self, n: int, rounding: str, groups: int = 1) -> int:
-        """Return the words: one a zero point, all before the first element, then one an element."""
+        """Return the words: one per zero point, all before the first element, then one per element."""
         return groups + n if rounding == "stochastic" else 0
 
 

@@ -37,6 +37,11 @@ def dumped(tmp_path, name, content, **how):
     return read_dump(path, BUNDLE, **how)
 
 
+def by_tool(words, tmp_path, content=RAW):
+    (tmp_path / "raw").write_bytes(content)
+    return subprocess.run(words.split(), cwd=tmp_path, capture_output=True, check=True).stdout
+
+
 def npy(array):
     stream = io.BytesIO()
     np.save(stream, array)

@@ -29,6 +29,7 @@ from support.dumps import (
     FORMS,
     NINE,
     RAW,
+    by_tool,
     core,
     dumped,
     intel_hex,
@@ -51,11 +52,6 @@ INTEGERS = np.frombuffer(CODES.payload, np.int8).tolist()
 
 def needs(program):
     return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
-
-
-def by_tool(words, tmp_path, content=RAW):
-    (tmp_path / "raw").write_bytes(content)
-    return subprocess.run(words.split(), cwd=tmp_path, capture_output=True, check=True).stdout
 
 
 TOOLS = [

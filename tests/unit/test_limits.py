@@ -39,7 +39,7 @@ def refusal(path, text, **overrides):
 def test_a_recurrent_layer_of_many_layers_is_refused_before_they_are_made(kind, layers, tmp_path):
     text = HEAD + f'type = "{kind}"\ninput_size = 1\nhidden_size = 1\nnum_layers = {layers}\n'
     message = refusal(tmp_path / "m.toml", text)
-    assert f"layer 'r': a model must have at most {MAX_BUFFERS} buffers, for the memory" in message
+    assert f"layer 'r': a model must have at most {MAX_BUFFERS} buffers, which bounds the memory" in message
     wide = text.replace("hidden_size = 1", "hidden_size = 10000")
     assert "memory_limit = 1073741824" in refusal(tmp_path / "m.toml", wide)
 
@@ -47,7 +47,7 @@ def test_a_recurrent_layer_of_many_layers_is_refused_before_they_are_made(kind, 
 def test_every_buffer_counts_against_their_number():
     norm = LayerNorm(normalized_shape=1)
     assert len(Model("m", [norm] * 3, seed=1).tensors) == 6
-    with pytest.raises(EmbinitError, match=r"layer 'layernorm8192': .* layernorm8192.weight is one more"):
+    with pytest.raises(EmbinitError, match=r"layer 'layernorm8192': .* layernorm8192.weight is one too many"):
         Model("m", [norm] * (MAX_BUFFERS // 2 + 1), seed=1)
 
 
@@ -153,7 +153,7 @@ def test_where_memory_ends_a_line_says_so(tmp_path):
         "sys.stdout = open('/dev/null', 'w')\n"
         "m.main(['export', sys.argv[3], '-o', sys.argv[2] + 'small'])\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
-        "resource.setrlimit(resource.RLIMIT_AS, (used + (400 << 20),) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20),) * 2)\n"
         "sys.exit(m.main(['export', sys.argv[1], '-o', sys.argv[2], '--format', 'npz']))\n"
     )
     done = subprocess.run(
@@ -168,7 +168,7 @@ def test_a_mistake_of_our_own_is_not_called_an_end_of_memory(monkeypatch):
     def fails(*_):
         raise ValueError("ours")
 
-    monkeypatch.setattr(embinit.model, "from_tables", fails)
+    monkeypatch.setattr(embinit.api, "from_tables", fails)
     from embinit.__main__ import main
 
     with pytest.raises(ValueError, match="ours"):
