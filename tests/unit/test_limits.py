@@ -168,7 +168,7 @@ def test_a_mistake_of_our_own_is_not_called_an_end_of_memory(monkeypatch):
     def fails(*_):
         raise ValueError("ours")
 
-    monkeypatch.setattr(embinit.api, "from_tables", fails)
+    monkeypatch.setattr(embinit.api.modelfile, "fields_of", fails)
     from embinit.__main__ import main
 
     with pytest.raises(ValueError, match="ours"):

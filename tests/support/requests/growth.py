@@ -15,6 +15,8 @@ from embinit.growth import (
 )
 from embinit.targets import LIBMS
 
+from support.compilers import CORE
+
 
 def random_weights(shape, out_axis=0, in_axis=1, bias=True, seed=0, scale=0.3):
     chance = np.random.default_rng(seed)
@@ -124,4 +126,4 @@ def variance_requests(chance):
             yield words_of(1, n, values), words_of(float(variance(values)))
 
 
-UNITS = ("embinit", "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
+UNITS = (*CORE, "embinit_growth", "embinit_libm", "embinit_normal", "embinit_scaled")
