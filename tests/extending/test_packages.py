@@ -120,7 +120,7 @@ def test_two_packages_with_one_name_are_told(tmp_path, monkeypatch):
 def test_a_package_that_registers_its_dialect_itself_is_fine(tmp_path, monkeypatch, restored):
     module = (
         "from dataclasses import replace\nimport embinit\nfrom embinit.dialects import DIALECTS\n"
-        "X = replace(DIALECTS['odt'], name='broken')\nembinit.register_dialect(X)\n"
+        "embinit.register_dialect(replace(DIALECTS['odt'], name='broken'))\nX = DIALECTS['broken']\n"
     )
     broken(tmp_path, monkeypatch, "broken_dialects:X", module)
 
