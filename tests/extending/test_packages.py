@@ -10,7 +10,7 @@ import pytest
 
 import embinit
 from embinit.__main__ import main
-from embinit.dialects import DIALECTS, packages
+from embinit.dialects import DIALECTS, packages, text_of
 from embinit.dialects.registry import Registry
 
 MODEL = """[model]
@@ -125,3 +125,10 @@ def test_a_package_that_registers_its_dialect_itself_is_fine(tmp_path, monkeypat
     broken(tmp_path, monkeypatch, "broken_dialects:X", module)
 
     assert DIALECTS["broken"].name == "broken"
+
+
+def test_a_dialect_file_from_outside_is_not_printed(outside):
+    embinit.register_dialect(embinit.load_dialect("firmware.toml"))
+
+    with pytest.raises(embinit.EmbinitError, match=r"does not come with embinit: it stands in firmware\.toml"):
+        text_of("firmware")
