@@ -141,7 +141,7 @@ def init_source(bundle: Bundle) -> str:
     return (
         banner(bundle, "initialization on the device")
         + f'#include "{name}_init.h"\n\n'
-        + _joined(f'#include "{name}"' for name in sorted({"embinit.h", *map(_file_name, parts.headers)}))
+        + _joined(f'#include "{header}"' for header in sorted({"embinit.h", *map(_file_name, parts.headers)}))
         + _needed(_own_files(bundle, parts))
         + f"\n#if EMBINIT_SPEC_VERSION != {SPEC_VERSION}\n"
         + f'#error "{name}_init.c needs spec version {SPEC_VERSION} of embinit: generate it again"\n#endif\n\n'
@@ -173,11 +173,8 @@ def _own_files(bundle: Bundle, parts: _Init) -> list[Path]:
 
 def _needed(own: list[Path]) -> str:
     """Return the comment that says which files a build needs besides the C library."""
-    return (
-        f"\n/* It is built with the C library of embinit and {', '.join(path.name for path in own)}. */\n"
-        if own
-        else ""
-    )
+    names = ", ".join(path.name for path in own)
+    return f"\n/* It is built with the C library of embinit and {names}. */\n" if own else ""
 
 
 def _file_name(header: str | Path) -> str:

@@ -179,7 +179,9 @@ def _built(
     target, cores = bundle.plan.model.target, gcc_qemu.BOARDS if toolchain == "gcc" else zig_unicorn.EMULATIONS
     if target not in cores:
         emulated = listed(name for name in TARGETS if name in cores)
-        raise EmbinitError(f"target {target} is not an emulated device; name one with --device: {emulated}")
+        raise EmbinitError(
+            f"target {target} is not an emulated device; name one of toolchain {toolchain} with --device: {emulated}"
+        )
     elf = folder / "firmware.elf"
     sources = [*sources, _CONSTRUCTORS] if before else sources
     if toolchain == "gcc":

@@ -21,6 +21,7 @@ from embinit.distributions import (
     TruncNormal,
     Uniform,
 )
+from embinit.errors import EmbinitError
 
 #: No sampler gives a normal value further from its mean, in deviations: 53 bits of a uniform one reach 8.6.
 FURTHEST = 9.0
@@ -74,7 +75,7 @@ def support(distribution: Distribution) -> Support:
             return Support(_f32(low), _f32(high), least)
         case Declared():
             return Support(-1.0, 1.0, 1.0)  # whatever its expressions give: what has no code is seen when it is stored
-    raise AssertionError(distribution)
+    raise EmbinitError(f"{distribution}: nothing is known of its values, which a format has to hold; keep float32")
 
 
 def _given(values: Iterable[float]) -> Support:

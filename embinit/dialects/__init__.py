@@ -41,6 +41,8 @@ def text_of(name: str) -> str:
     if name not in DIALECTS or name in program_names():
         check_known("dialect", name, DIALECTS.names())
         return program_text(name)
+    if (description := getattr(DIALECTS[name], "description", None)) is not None:
+        raise EmbinitError(f"dialect {name} does not come with embinit: it stands in {description.source}")
     raise EmbinitError(
         f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "
         f"those that can are {listed(program_names())}"

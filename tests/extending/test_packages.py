@@ -9,7 +9,7 @@ import pytest
 
 import embinit
 from embinit.__main__ import main
-from embinit.dialects import DIALECTS, packages
+from embinit.dialects import DIALECTS, packages, text_of
 from embinit.dialects.registry import Registry
 
 from support import document
@@ -121,8 +121,15 @@ def test_two_packages_with_one_name_are_told(tmp_path, monkeypatch):
 def test_a_package_that_registers_its_dialect_itself_is_fine(tmp_path, monkeypatch, restored):
     module = (
         "from dataclasses import replace\nimport embinit\nfrom embinit.dialects import DIALECTS\n"
-        "X = replace(DIALECTS['odt'], name='broken')\nembinit.register_dialect(X)\n"
+        "embinit.register_dialect(replace(DIALECTS['odt'], name='broken'))\nX = DIALECTS['broken']\n"
     )
     broken(tmp_path, monkeypatch, "broken_dialects:X", module)
 
     assert DIALECTS["broken"].name == "broken"
+
+
+def test_a_dialect_file_from_outside_is_not_printed(outside):
+    embinit.register_dialect(embinit.load_dialect("firmware.toml"))
+
+    with pytest.raises(embinit.EmbinitError, match=r"does not come with embinit: it stands in firmware\.toml"):
+        text_of("firmware")
