@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return process.INTERRUPTED
     except Exception as error:
         if _memory_ended(error):
-            return _refused("memory ended before the work was done: take a smaller model")
+            said = f" ({error})" if str(error) else ""
+            return _refused(f"memory ended before the work was done: take a smaller model{said}")
         if isinstance(error, OSError):  # files that a command reads or writes have messages of their own
             return _refused(f"the system refuses: {error}")
         raise

@@ -14,7 +14,7 @@ import numpy as np
 from embinit import codegen
 from embinit.bundle import Array, Bundle, gather
 from embinit.clib import C_DIRECTORY, SOURCES, amalgamated
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.plan import plan
 from embinit.readback import Readback
 from embinit.targets import MULTIPLY_ADDS, TARGETS
@@ -148,7 +148,7 @@ def _check_foreign(source: Sequence[str | Path], entry: str | None) -> None:
     if bool(source) != (entry is not None):
         raise EmbinitError(f"source and entry need one another, got {listed(source) or 'no source'} and {entry!r}")
     if entry is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", entry):
-        raise EmbinitError(f"entry must be a C identifier, got {entry!r}")
+        raise EmbinitError(f"entry must be a C identifier, got {shown(entry)}")
     for path in source:
         if not Path(path).is_file():
             raise EmbinitError(f"{str(path)[:200]}: is not a file")

@@ -224,7 +224,7 @@ def factors(
         check_known("strategy", strategy, STRATEGIES)
     check_finite("gain", gain)
     if gain <= 0 or (gain != 1 and strategy not in STRATEGIES[1:]):
-        raise EmbinitError(f"gain must be positive, and 1 for strategy {strategy}, got {gain!r}")
+        raise EmbinitError(f"gain must be positive, and 1 for strategy {strategy}, got {shown(gain)}")
     if strategy is None or first.outputs == 0:
         return np.float32(1), np.float32(1)
     old, new = (n * second.receptive for n in (second.inputs, second.inputs + extension))
@@ -374,7 +374,7 @@ def _checked_options(
             raise EmbinitError(f"extension must be even for pairing {pairing}, got {extension}")
     check_finite("noise_ratio", noise_ratio)
     if noise_ratio < 0:
-        raise EmbinitError(f"noise_ratio must not be negative, got {noise_ratio!r}")
+        raise EmbinitError(f"noise_ratio must not be negative, got {shown(noise_ratio)}")
     return how
 
 

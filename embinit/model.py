@@ -222,7 +222,7 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     if name == "float32":
         name = dialect.element
     elif "float64" in (name, dialect.element) and name != dialect.element:
-        raise EmbinitError(f"its format must be {dialect.element}, which dialect {dialect} draws, got {name!r}")
+        raise EmbinitError(f"its format must be {dialect.element}, which dialect {dialect} draws, got {shown(name)}")
     group_size, out_axis, channel_groups = None, None, 1
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size

@@ -87,7 +87,7 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
         declared = dialect_of_tables(tables["dialect"], path.name, str(head.get("name", "own")))
         if given not in (None, declared.name):
             raise EmbinitError(
-                f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {given!r}"
+                f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {shown(given)}"
             )
         return declared
     if isinstance(given, str) and given.endswith(".toml"):

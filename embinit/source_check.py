@@ -22,7 +22,7 @@ from embinit.api import Model
 from embinit.bundle import Bundle, gather
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.sampler import Mixed
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.layers import Convolution, Linear, Weighted, layer_class
 from embinit.targets.device_error import DeviceError
 
@@ -93,7 +93,7 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
     if not Path(source).is_file():
         raise EmbinitError(f"{source}: is not a file")
     if not re.fullmatch(r"[A-Za-z_]\w*", entry, re.ASCII):
-        raise EmbinitError(f"--entry must be a C identifier, got {entry!r}")
+        raise EmbinitError(f"--entry must be a C identifier, got {shown(entry)}")
     compared: list[tuple[str, int]] = []
     for target, models, run in _runs(dialect, Path(source).resolve(), entry, random.Random(seed)):
         elements = 0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 
 MASK = 2**64 - 1
 #: Blocks of two words that compute at once.
@@ -88,7 +88,7 @@ class Threefry2x32(Called):
 
     def __init__(self, seed: int, counting: Counting = "jax") -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-            raise EmbinitError(f"the seed of Threefry2x32 must be an integer, got {seed!r}")
+            raise EmbinitError(f"the seed of Threefry2x32 must be an integer, got {shown(seed)}")
         self._start((0, int(seed) & 0xFFFFFFFF), counting)
 
     @classmethod

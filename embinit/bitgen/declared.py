@@ -15,7 +15,7 @@ from embinit.bitgen.rand import RANDS
 from embinit.bitgen.xoroshiro128plus import Xoroshiro128Plus
 from embinit.bitgen.xorshift import Xorshift
 from embinit.bitgen.xorshift32 import Xorshift32
-from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 
 #: What makes words of an array of states.
 Output = Callable[[Words], Words]
@@ -59,7 +59,7 @@ def rand(seed: int, *, rand: str) -> BitGenerator:
 def minstd(seed: int, *, multiplier: int = 16807, modulus: int = PRIME) -> BitGenerator:
     """Return a multiplicative generator in a state."""
     if modulus != PRIME:
-        raise EmbinitError(f"the modulus of minstd must be 2^31 - 1, {PRIME}, got {modulus!r}")
+        raise EmbinitError(f"the modulus of minstd must be 2^31 - 1, {PRIME}, got {shown(modulus)}")
     generator = Minstd(1, multiplier)
     generator.state = seed
     return generator
@@ -139,8 +139,8 @@ def declared(kind: str, seed: Any, keys: Mapping[str, Any]) -> BitGenerator:
     for key in keys:
         if key not in known:
             keys_are = f"its keys are {listed(known) or 'none'}{nearest(key, known)}"
-            raise EmbinitError(f"kind {kind} has no key {key!r}; {keys_are}")
+            raise EmbinitError(f"kind {kind} has no key {shown(key)}; {keys_are}")
     for key, required in known.items():
         if required and key not in keys:
-            raise EmbinitError(f"kind {kind} needs the key {key!r}, which is missing")
+            raise EmbinitError(f"kind {kind} needs the key {shown(key)}, which is missing")
     return KINDS[kind](seed, **keys)

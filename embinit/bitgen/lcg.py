@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from embinit.bitgen.base import CGenerator, OfStates, Words, checked_uint
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 
 def moved(state: int, multiplier: int, increment: int, delta: int, modulus: int) -> int:
@@ -101,7 +101,7 @@ class Lcg(Congruential):
         output: Callable[[Words], Words] | None = None,
     ) -> None:
         if bits not in (32, 64):
-            raise EmbinitError(f"bits of Lcg must be 32 or 64, got {bits!r}")
+            raise EmbinitError(f"bits of Lcg must be 32 or 64, got {shown(bits)}")
         self.bits = bits
         self.multiplier = checked_uint("the multiplier of Lcg", multiplier, bits)
         if self.multiplier % 2 == 0:

@@ -40,7 +40,7 @@ class Outside(BitGenerator):
         if not callable(getattr(source, "next_raw", None)) or not hasattr(source, "word_bits"):
             raise EmbinitError(
                 "bitgen must be a bit generator such as Xorshift32(42), or an object with next_raw() and word_bits, "
-                f"got {source!r}"
+                f"got {shown(source)}"
             )
         self.word_bits = checked_uint(f"word_bits of {type(source).__name__}", source.word_bits, 7)
         if not 1 <= self.word_bits <= 64:

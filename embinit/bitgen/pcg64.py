@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen.base import Called, Words, checked_uint
 from embinit.bitgen.lcg import moved
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 MASK = 2**64 - 1
 MODULUS = 2**128
@@ -50,7 +50,7 @@ class Pcg64(Called):
 
     def __init__(self, seed: int) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise EmbinitError(f"the seed of {type(self).__name__} must be an integer from 0 up, got {seed!r}")
+            raise EmbinitError(f"the seed of {type(self).__name__} must be an integer from 0 up, got {shown(seed)}")
         state0, state1, increment0, increment1 = np.random.SeedSequence(int(seed)).generate_state(4, np.uint64).tolist()
         increment = ((increment0 << 64 | increment1) << 1 | 1) % MODULUS
         state = increment + (state0 << 64 | state1)

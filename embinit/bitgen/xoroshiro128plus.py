@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit.bitgen.base import Called, Words, checked_uint
 from embinit.bitgen.linear import Jumps, lane_maps
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 #: Three rotations, and a mask of s1 in what is rotated to become s1: all of it, or in KANN nothing.
 Rotations = tuple[int, int, int, int]
@@ -54,7 +54,7 @@ def _maps(rotations: Rotations) -> tuple[Words, Words]:
 
 def _checked(rotations: Sequence[int]) -> Sequence[int]:
     if len(rotations) != 3 or not all(isinstance(r, int) and 0 < r < 64 for r in rotations):
-        raise EmbinitError(f"rotations of Xoroshiro128Plus must be three integers from 1 to 63, got {rotations!r}")
+        raise EmbinitError(f"rotations of Xoroshiro128Plus must be three integers from 1 to 63, got {shown(rotations)}")
     return rotations
 
 

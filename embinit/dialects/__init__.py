@@ -12,7 +12,7 @@ from embinit.dialects.portable_int import PORTABLE_INT
 from embinit.dialects.programs import program_names, program_text
 from embinit.dialects.pytorch import TORCH, TORCH_NOFMA
 from embinit.dialects.registry import Registry
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.layers import Layer, Norm, Parameter, Stored
 
 DIALECTS = Registry(
@@ -59,7 +59,7 @@ def load_dialect(path: str | Path) -> Dialect:
 def register_dialect(dialect: Dialect) -> None:
     """Let models and generators name a dialect, such as one that load_dialect has read."""
     if not isinstance(dialect, Dialect):
-        raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {dialect!r}")
+        raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {shown(dialect)}")
     DIALECTS.add(dialect)
 
 

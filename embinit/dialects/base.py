@@ -120,7 +120,7 @@ class Dialect:
             return given
         table = {"name": given} if isinstance(given, str) else given
         if not isinstance(table, Mapping) or "name" not in table:
-            raise EmbinitError(f"an initializer must be a name or a table with the key 'name', got {given!r}")
+            raise EmbinitError(f"an initializer must be a name or a table with the key 'name', got {shown(given)}")
         name, parameters = table["name"], {key: value for key, value in table.items() if key != "name"}
         if name == "default" and not parameters:
             return self.default()
@@ -130,11 +130,11 @@ class Dialect:
             if key not in accepted:
                 keys = listed(accepted) or "none"
                 raise EmbinitError(
-                    f"initializer {name!r} has no key {key!r}; its keys are {keys}{nearest(key, accepted)}"
+                    f"initializer {shown(name)} has no key {shown(key)}; its keys are {keys}{nearest(key, accepted)}"
                 )
         for key, parameter in accepted.items():
             if parameter.default is parameter.empty and key not in parameters:
-                raise EmbinitError(f"initializer {name!r} needs the key {key!r}, which is missing")
+                raise EmbinitError(f"initializer {shown(name)} needs the key {shown(key)}, which is missing")
         return self.named[name](**parameters)
 
     def default(self) -> Initializer:

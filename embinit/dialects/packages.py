@@ -28,7 +28,7 @@ def installed_dialect(name: str) -> Dialect:
     if not isinstance(found, Dialect):
         raise EmbinitError(f"{what} must be a Dialect, got {shown(found)} from {points[0].value}")
     if found.name != name:
-        raise EmbinitError(f"{what} must have the name of its entry point, got {found.name!r}")
+        raise EmbinitError(f"{what} must have the name of its entry point, got {shown(found.name)}")
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from embinit.dialects.base import Dialect
 from embinit.dialects.programs import program_names
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 
 class Registry(Mapping[str, Dialect]):
@@ -46,7 +46,7 @@ class Registry(Mapping[str, Dialect]):
     def add(self, dialect: Dialect) -> None:
         """Let models name a dialect; a name that is taken is an error."""
         if self._has(dialect.name) and self[dialect.name] is not dialect:
-            raise EmbinitError(f"a dialect must have a name of its own to be registered, got {dialect.name!r}")
+            raise EmbinitError(f"a dialect must have a name of its own to be registered, got {shown(dialect.name)}")
         self._known[dialect.name] = dialect
 
     def _has(self, name: object) -> bool:

@@ -16,7 +16,7 @@ from embinit.dump import arrays as array_files
 from embinit.dump import elf as elf_files
 from embinit.dump import records, text
 from embinit.dump.memory import Memory, must_have
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.readback import Readback
 
 _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
@@ -99,7 +99,7 @@ def _array_of(symbol: str, arrays: Sequence[Array]) -> Array:
     """Return the array with the longest identifier that a symbol ends with; a compiler's .suffix does not count."""
     ends = [array for array in arrays if symbol.partition(".")[0].endswith(array.identifier)]
     if not ends:
-        raise EmbinitError(f"symbol must end with one of {listed(a.identifier for a in arrays)}, got {symbol!r}")
+        raise EmbinitError(f"symbol must end with one of {listed(a.identifier for a in arrays)}, got {shown(symbol)}")
     return max(ends, key=lambda array: len(array.identifier))
 
 

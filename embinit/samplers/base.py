@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.distributions import Distribution, Shaped
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.targets import Build
 
 
@@ -84,8 +84,8 @@ class Sampler(ABC):
         """Raise EmbinitError for what a build makes of a multiply-add and this sampler does not compute."""
         if multiply_add not in self.multiply_adds:
             raise EmbinitError(
-                f"multiply_add must be one of {listed(self.multiply_adds)}, got {multiply_add!r}: only a dialect whose "
-                'values are declared as C expressions tells it from "fused", which is what gcc does'
+                f"multiply_add must be one of {listed(self.multiply_adds)}, got {shown(multiply_add)}: only a dialect "
+                'whose values are declared as C expressions tells it from "fused", which is what gcc does'
             )
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.targets.table import LIBMS, MULTIPLY_ADDS, RANDS, TARGETS, Build, Target, build_of, target_named
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ def register(target: Target, emulation: "Emulation | None" = None, board: "Board
     embinit.errors.EmbinitError: a target must have a name of its own to be registered, got 'cortex-m0'
     """
     if not isinstance(target, Target):
-        raise EmbinitError(f"a target to register must be an embinit.targets.Target, got {target!r}")
+        raise EmbinitError(f"a target to register must be an embinit.targets.Target, got {shown(target)}")
     Build(target.name, target.multiply_add, target.libm, target.rand)
     known = replace(target, emulated=emulation is not None or board is not None)
     if TARGETS.get(target.name, known) != known:
-        raise EmbinitError(f"a target must have a name of its own to be registered, got {target.name!r}")
+        raise EmbinitError(f"a target must have a name of its own to be registered, got {shown(target.name)}")
     if emulation is not None:
         from embinit.targets.zig_unicorn import EMULATIONS
 

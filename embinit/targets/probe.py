@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from embinit.clib import C_DIRECTORY
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
 
@@ -75,7 +75,7 @@ def probe(cc: str) -> Finding:
     try:
         compiler = shlex.split(cc)
     except ValueError as error:
-        raise EmbinitError(f"cc must be a compiler command, got {cc!r}: {error}") from None
+        raise EmbinitError(f"cc must be a compiler command, got {shown(cc)}: {error}") from None
     if not compiler:
         raise EmbinitError("cc must be a compiler command, got an empty one")
     board = _board(cc, _macros(compiler))

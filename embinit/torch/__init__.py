@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Constructed, copied, draw, register, settled, within
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.fill import fill
 from embinit.model import Description, Tensor
 from embinit.plan import plan
@@ -73,7 +73,7 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
     [('conv1d_0', 'Conv1d'), ('linear_2', 'Linear')]
     """
     if not isinstance(module, _torch().nn.Module):
-        raise EmbinitError(f"module must be a torch.nn.Module, got {module!r}")
+        raise EmbinitError(f"module must be a torch.nn.Module, got {shown(module)}")
     layers, problems = found(module, order)
     _refuse(problems)
     if not layers:

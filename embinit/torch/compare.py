@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.distributions import Constant, Uniform
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.fill import Values, fill, generator_of
 from embinit.model import Description
 from embinit.plan import Row, plan
@@ -91,7 +91,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
         torch.manual_seed(seed)
         module = build()
     if not isinstance(module, torch.nn.Module):
-        raise EmbinitError(f"build must return a torch.nn.Module, got {module!r}")
+        raise EmbinitError(f"build must return a torch.nn.Module, got {shown(module)}")
     layers, problems = found(module, order)
     notes = [*of_constructors(module, layers), *of_origin(layers)]
     compared = _compared(module, layers, problems, seed, dialect)

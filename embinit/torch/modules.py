@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Transformer, TransformerEncoder
 from embinit.distributions import Constant
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.identifiers import MAX_LENGTH, check_identifier
 from embinit.layers import WITH_PARAMETERS, Parameter, Stored, Weighted
 
@@ -63,7 +63,7 @@ def found(module: "Module", order: Sequence[str] = ()) -> tuple[list[Found], lis
     paths = {each.path: each for each in layers}
     for path in order:
         if path not in paths:
-            raise EmbinitError(f"order must name layers of the module, one of {listed(paths)}, got {path!r}")
+            raise EmbinitError(f"order must name layers of the module, one of {listed(paths)}, got {shown(path)}")
     if len(set(order)) != len(order):
         raise EmbinitError(f"order must name each layer once, got {listed(order)}")
     layers = [each for each in layers if each.path not in order] + [paths[path] for path in order]

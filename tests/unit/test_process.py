@@ -193,8 +193,8 @@ def test_a_full_device_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("error", "part"),
     [
-        (MemoryError("Unable to allocate 9 GiB"), "memory ran out: Unable to allocate 9 GiB"),
-        (MemoryError(), "memory ran out\n"),
+        (MemoryError("Unable to allocate 9 GiB"), "take a smaller model (Unable to allocate 9 GiB)"),
+        (MemoryError(), "take a smaller model\n"),
         (OSError(11, "Resource temporarily unavailable"), "Resource temporarily unavailable"),
     ],
 )

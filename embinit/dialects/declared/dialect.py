@@ -16,7 +16,7 @@ from embinit.dialects.declared.recipe import UINT32
 from embinit.dialects.declared.sampler import DeclaredSampler, Wanted
 from embinit.dialects.declared.stream import Source
 from embinit.distributions import Constant, Distribution, Normal, Uniform, check_finite
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shown
 from embinit.expressions import Arithmetic, Input, Program, define
 from embinit.initializers import BY_NAME, Initializer, Named
 from embinit.layers import Convolution, Layer, Norm, Order, Parameter, Stored, Weighted
@@ -217,7 +217,7 @@ def distribution(description: Description, initializer: Initializer, fan_in: int
 def _check_mean(description: Description, mean: float) -> None:
     assert description.normal is not None
     if mean != 0 and "mean" not in (description.normal.result or ""):
-        raise EmbinitError(f"the normal of dialect {description.name} has no mean: it must be 0, got {mean!r}")
+        raise EmbinitError(f"the normal of dialect {description.name} has no mean: it must be 0, got {shown(mean)}")
 
 
 def factory(name: str, parameters: tuple[tuple[str, str, float | None], ...]) -> Callable[..., Initializer]:

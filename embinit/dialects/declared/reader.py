@@ -19,7 +19,7 @@ from embinit.dialects.declared.description import (
     Where,
 )
 from embinit.dialects.declared.tables import Check, Table, expression, identifier, integer, one_of, several, text
-from embinit.errors import EmbinitError, check_known, listed
+from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 
 #: C's types of a state.
@@ -61,10 +61,12 @@ def _declarations(what: str, value: Any) -> tuple[str, ...]:
     for each in found:
         type_, _, name = each.strip().partition(" ")
         if type_ not in INTEGERS or not name.strip():
-            raise EmbinitError(f'{what} must hold declarations such as "uint32_t x" ({listed(INTEGERS)}), got {each!r}')
+            raise EmbinitError(
+                f'{what} must hold declarations such as "uint32_t x" ({listed(INTEGERS)}), got {shown(each)}'
+            )
         identifier("a name of the state", name.strip())
         if name.strip() in RESERVED_STATE | seen:
-            raise EmbinitError(f"{what} must give each part of the state a name of its own, got {name.strip()!r}")
+            raise EmbinitError(f"{what} must give each part of the state a name of its own, got {shown(name.strip())}")
         seen.add(name.strip())
     return found
 
@@ -123,7 +125,7 @@ def parse_text(content: str, source: str) -> dict[str, Any]:
         got = listed(f"[{key}]" for key in found) or "nothing"
         raise EmbinitError(f"{source}: must have one table, [dialect], and tables within it, got {got}")
     if not isinstance(found["dialect"], dict):
-        raise EmbinitError(f"{source}: dialect must be a table, got {found['dialect']!r}")
+        raise EmbinitError(f"{source}: dialect must be a table, got {shown(found['dialect'])}")
     return dict(found["dialect"])
 
 
@@ -194,14 +196,14 @@ def _merged_rule(base: Any, own: Any) -> Any:
 
 def _mapping(what: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise EmbinitError(f"{what} must be a table, got {value!r}")
+        raise EmbinitError(f"{what} must be a table, got {shown(value)}")
     return value
 
 
 def _name(what: str, value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9._+-]{0,63}", value, re.ASCII):
         allowed = "a letter, then at most 63 letters, digits, '.', '_', '+' and '-'"
-        raise EmbinitError(f"{what} must be {allowed}, got {value!r}")
+        raise EmbinitError(f"{what} must be {allowed}, got {shown(value)}")
     return value
 
 
@@ -259,7 +261,9 @@ def _own_names(
 ) -> tuple[str, ...]:
     for name in names:
         if name in RESERVED - allowed:
-            raise EmbinitError(f"{table.where / 'words'}: {name!r} has a meaning of its own and cannot name a word")
+            raise EmbinitError(
+                f"{table.where / 'words'}: {shown(name)} has a meaning of its own and cannot name a word"
+            )
     return names
 
 
@@ -278,7 +282,9 @@ def _normal(table: Table) -> NormalTransform:
     for name in redraw:
         check_known(str(table.where / "redraw"), name, words)
         if retry is not None and words.index(name) > words.index(after):
-            raise EmbinitError(f"{table.where / 'redraw'}: {name!r} is drawn only after {after}, when retry is tested")
+            raise EmbinitError(
+                f"{table.where / 'redraw'}: {shown(name)} is drawn only after {after}, when retry is tested"
+            )
     if "spare" in table.values and len(values) == 1:
         raise EmbinitError(f"{table.where / 'spare'}: needs two values, the second of which is spare, got one")
     unit_words = table.take("unit_words", tables.names, None)
@@ -331,7 +337,9 @@ def _parameter(what: str, value: Any) -> tuple[str, str, float | None]:
     number = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
     found = re.fullmatch(rf"\s*(float|double)\s+(\w+)\s*(?:=\s*({number})\s*)?", text(what, value), re.ASCII)
     if not found:
-        raise EmbinitError(f'{what} must be a parameter such as "float scale" or "float scale = 6.0", got {value!r}')
+        raise EmbinitError(
+            f'{what} must be a parameter such as "float scale" or "float scale = 6.0", got {shown(value)}'
+        )
     identifier(what, found[2])
     return found[2], found[1], None if found[3] is None else float(found[3])
 
@@ -344,7 +352,7 @@ def _check_used(table: Table, keys: tuple[str, ...], names: Mapping[str, str], u
     for name in names:
         meant = nearest(name, keys)
         if meant and not re.search(rf"\b{name}\b", everything):
-            raise EmbinitError(f"{table.where} has no key {name!r}, and nothing uses such a name{meant}")
+            raise EmbinitError(f"{table.where} has no key {shown(name)}, and nothing uses such a name{meant}")
 
 
 def _bias(table: Table, known: tuple[str, ...]) -> BiasRule:
@@ -413,7 +421,7 @@ def _layer(table: Table, name: str, known: tuple[str, ...]) -> LayerRule:
 def _axes(check: Check[tuple[str, ...]]) -> Check[tuple[str, ...]]:
     def checked(what: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or not all(isinstance(axis, str) for axis in value):
-            raise EmbinitError(f'{what} must be a list of axes such as ["out", "in"], got {value!r}')
+            raise EmbinitError(f'{what} must be a list of axes such as ["out", "in"], got {shown(value)}')
         return check(what, value)
 
     return checked

@@ -11,7 +11,7 @@ from typing import Any
 
 from embinit.dialects.declared.description import Description, NormalTransform, Rule, Where
 from embinit.dialects.declared.stream import word_type
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.expressions import DOUBLE, FLOAT, TYPES, CType, Definition, Input, Program, define
 from embinit.expressions.lowering import names_of
 from embinit.expressions.syntax import Name, Tree
@@ -117,7 +117,7 @@ class Kitchen:
         """Return the recipe of an initializer, or raise EmbinitError for what is wrong with it."""
         rule = self._rule(name)
         if rule is None:
-            raise EmbinitError(f"dialect {self._description.name} has no initializer {name!r}")
+            raise EmbinitError(f"dialect {self._description.name} has no initializer {shown(name)}")
         return self._made(name, rule)
 
     def _rule(self, name: str) -> Rule | None:

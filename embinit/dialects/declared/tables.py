@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from embinit.dialects.declared.description import Where
-from embinit.errors import EmbinitError, check_known, listed, nearest
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.identifiers import check_identifier
 
 T = TypeVar("T")
@@ -26,12 +26,14 @@ class Table:
 
     def __init__(self, where: Where, values: object, known: Collection[str] | None = None) -> None:
         if not isinstance(values, Mapping):
-            raise EmbinitError(f"{where} must be a table, got {values!r}")
+            raise EmbinitError(f"{where} must be a table, got {shown(values)}")
         self.where, self.values, self.taken = where, values, set[str]()
         for key in values if known is not None else ():
             assert known is not None
             if key not in known:
-                raise EmbinitError(f"{where} has no key {key!r}; its keys are {listed(known)}{nearest(key, known)}")
+                raise EmbinitError(
+                    f"{where} has no key {shown(key)}; its keys are {listed(known)}{nearest(key, known)}"
+                )
 
     def take(self, key: str, check: Check[T], default: U) -> T | U:
         """Return the checked value of a key, or the default where it is missing."""
@@ -40,7 +42,7 @@ class Table:
     def need(self, key: str, check: Check[T]) -> T:
         """Return the checked value of a key that must be there."""
         if key not in self.values:
-            raise EmbinitError(f"{self.where} needs the key {key!r}, which is missing")
+            raise EmbinitError(f"{self.where} needs the key {shown(key)}, which is missing")
         self.taken.add(key)
         try:
             return check("it", self.values[key])
@@ -57,13 +59,15 @@ class Table:
             if key in self.taken:
                 continue
             if not isinstance(self.values[key], str) and (meant := nearest(key, keys)):
-                raise EmbinitError(f"{self.where} has no key {key!r}; its keys are {listed(keys)}, and names{meant}")
+                raise EmbinitError(
+                    f"{self.where} has no key {shown(key)}; its keys are {listed(keys)}, and names{meant}"
+                )
             try:
                 check_identifier("a name", key)
             except EmbinitError as error:
                 raise EmbinitError(f"{self.where}: {error}") from None
             if key in reserved:
-                raise EmbinitError(f"{self.where}: {key!r} has a meaning of its own here and cannot be a name")
+                raise EmbinitError(f"{self.where}: {shown(key)} has a meaning of its own here and cannot be a name")
             found[key] = self.need(key, expression)
         if len(found) > MAX_NAMES:
             raise EmbinitError(f"{self.where} must have at most {MAX_NAMES} names, got {len(found)}")
@@ -73,14 +77,14 @@ class Table:
 def text(what: str, value: Any) -> str:
     """Return a text of one line."""
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise EmbinitError(f"{what} must be text in quotes, on one line, got {value!r}")
+        raise EmbinitError(f"{what} must be text in quotes, on one line, got {shown(value)}")
     return value
 
 
 def expression(what: str, value: Any) -> str:
     """Return an expression, not parsed."""
     if not isinstance(value, str):
-        raise EmbinitError(f'{what} must be a C expression in quotes, such as "0.1f", got {value!r}')
+        raise EmbinitError(f'{what} must be a C expression in quotes, such as "0.1f", got {shown(value)}')
     if not value.strip():
         raise EmbinitError(f"{what} must be a C expression, got nothing")
     if len(value) > MAX_TEXT:
@@ -111,7 +115,7 @@ def names(what: str, value: Any) -> tuple[str, ...]:
     found = several(identifier)(what, value)
     for i, name in enumerate(found):
         if name in found[:i]:
-            raise EmbinitError(f"{what} must name each only once, got {name!r} twice")
+            raise EmbinitError(f"{what} must name each only once, got {shown(name)} twice")
     return found
 
 
@@ -126,7 +130,7 @@ def integer(low: int, high: int) -> Check[int]:
 
     def checked(what: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise EmbinitError(f"{what} must be an integer from {low} to {high}, got {value!r}")
+            raise EmbinitError(f"{what} must be an integer from {low} to {high}, got {shown(value)}")
         return value
 
     return checked
@@ -139,7 +143,7 @@ def one_of(*allowed: Any) -> Check[Any]:
         if all(isinstance(each, str) for each in allowed):
             check_known(what, value, allowed)
         elif isinstance(value, bool) or value not in allowed:
-            raise EmbinitError(f"{what} must be one of {listed(allowed)}, got {value!r}")
+            raise EmbinitError(f"{what} must be one of {listed(allowed)}, got {shown(value)}")
         return value
 
     return checked
