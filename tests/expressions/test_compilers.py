@@ -23,8 +23,8 @@ PLAIN = {
 }
 BOARDS = {
     "cortex-m0": Arithmetic("separate", "fdlibm"),
-    "cortex-m4f": Arithmetic("fused", "fdlibm-fused", fuses_double=False),
-    "cortex-m7": Arithmetic("fused", "double"),
+    "cortex-m4f": Arithmetic("fused", "fdlibm-fused", fuses_double=False, hoists=False),
+    "cortex-m7": Arithmetic("fused", "double", hoists=False),
 }
 OWN = [
     ["gcc", "-O0"], ["gcc", "-O1"], ["gcc", "-O2"], ["gcc", "-O3", "-march=x86-64-v3"], ["gcc", "-Ofast"],

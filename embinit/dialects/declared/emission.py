@@ -34,7 +34,7 @@ class Emission:
     _spares: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rows: list[str] = []
+        self._stored = False
         self._stream()
 
     @property
@@ -78,6 +78,34 @@ class Emission:
         else:
             self._stepping(head)
         self._starting(twin, stream.warmup)
+
+    def stored(self) -> None:
+        """Write what the C library needs of a stream to store codes; each recipe gets a distribution of its own."""
+        self._stored = True
+        numbered = self.source.stream.scope != "model"
+        at = self.lines.index("} stream_state;")
+        if numbered:
+            self.lines.insert(at, "    uint32_t seed;")
+        self.lines += [
+            "static uint32_t stream_next(void *state)", "{",
+            "    return (uint32_t)next_word((stream_state *)state);", "}", "",
+            "static void stream_copy(void *to, const void *from)", "{",
+            "    *(stream_state *)to = *(const stream_state *)from;", "}", "",
+        ]  # fmt: skip
+        if numbered:
+            self._distribution("restart", ["start(stream, stream->seed, a, b);"], "rule")
+        if self.drops:
+            self._distribution("drop", ["stream->spared = 0;"], "rule", "a", "b")
+
+    def _distribution(self, name: str, body: Sequence[str], *unused: str, array: bool = False) -> None:
+        """Write an embinit_distribution that draws from the stream."""
+        voids = [f"(void){each};" for each in (*unused, *(() if array else ("out", "n")))]
+        self.lines += [
+            f"static void {name}(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,",
+            " " * (len(name) + 13) + "size_t n)", "{",
+            "    stream_state *const stream = (stream_state *)source->state;",
+            *(_INDENT + line for line in (*body, *voids)), "}", "",
+        ]  # fmt: skip
 
     def _state(self) -> dict[str, Any]:
         if self.source.stream.kind in ("steps", "xoroshiro128+"):
@@ -150,7 +178,18 @@ class Emission:
             prefix = f"rule{len(self._drawing)}"
             self._drawing[key] = prefix
             self._recipe(prefix, distribution.recipe, arithmetic(distribution.build))
+            if self._stored:
+                self._filling(prefix, rehearsed=self.dialect.description.rehearsal != "none")
         return self._drawing[key]
+
+    def _filling(self, prefix: str, *, rehearsed: bool) -> None:
+        """Write the distribution of a recipe, and what draws a values in vain."""
+        head = [f"const {prefix}_fixed *const fixed = (const {prefix}_fixed *)rule;", "size_t i;"]
+        fill = ["for (i = 0; i < n; i++) {", f"    out[i] = {prefix}_draw(stream, fixed);", "}"]
+        self._distribution(f"{prefix}_fill", [*head, *fill], "a", "b", array=True)
+        if rehearsed:
+            vain = ["for (i = 0; i < a; i++) {", f"    (void){prefix}_draw(stream, fixed);", "}"]
+            self._distribution(f"{prefix}_rehearse", [*head, *vain], "b")
 
     def _recipe(self, prefix: str, recipe: Recipe, rounding: Arithmetic) -> None:
         self.lines.append(f"/* {recipe.name} */")

@@ -268,7 +268,7 @@ def _normal(table: Table) -> NormalTransform:
     values = table.need("values", several(expression, 1, 2))
     retry = table.take("retry", expression, None)
     after = table.take("retry_after", one_of(*words), words[-1])
-    redraw = table.take("redraw", tables.names, words)
+    redraw = table.take("redraw", tables.names, words[: words.index(after) + 1])
     spare: Spare = table.take("spare", one_of("kept", "tensor", "call"), "kept")
     result = table.take("result", expression, None)
     unit = table.take("unit", expression, None)
