@@ -30,7 +30,7 @@ _EVERYWHERE = {
     "RAND_MAX",
     *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split(),
 }
-RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor", "state"}
+RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor"}
 RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
 #: What every dialect's initializers are called beside its own.
 BUILT_IN = ("zeros", "ones", "constant", "uniform", "normal")

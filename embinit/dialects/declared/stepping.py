@@ -13,7 +13,7 @@ from embinit.expressions.loops import recurrence_of
 Run = Callable[[list[int], int], list[int]]
 #: Fills an array of words by steps from a state, an array of uint64 that it moves; negative parts modulo 2^64.
 Fill = Callable[[Words, Words], None]
-#: Words from which steps are compiled.
+#: Words after which steps are compiled: drawing them in Python takes as long as that does.
 LOOPED = 1 << 16
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
@@ -24,9 +24,12 @@ def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fi
     """Return what fills arrays by a program's steps: in Python, or for long streams compiled, where it can be."""
     run, types = stepwise(program, state, word, where), [program.types[name] for name in state]
     loop = recurrence_of(program.compile(Arithmetic()), state, word)
+    drawn = 0
 
     def fill(words: Words, out: Words) -> None:
-        if loop is not None and out.size >= LOOPED:
+        nonlocal drawn
+        drawn += out.size
+        if loop is not None and drawn >= LOOPED:
             loop(words, out)
             return
         parts = [_signed(part, ctype) for part, ctype in zip(words.tolist(), types, strict=True)]
@@ -52,7 +55,7 @@ def stepwise(program: Program, state: Sequence[str], word: str, where: str) -> R
             raise EmbinitError(f"{where}: computes with integers alone, and {node.ctype} is none")
         names[node] = f"v{number}"
         if node.op == "input":
-            names[node] = node.data
+            names[node] = f"in_{node.data}"
         elif node.op == "const":
             names[node] = f"({int(node.data)})"
         else:
@@ -63,7 +66,7 @@ def stepwise(program: Program, state: Sequence[str], word: str, where: str) -> R
                 lines.append(f"u{number} = {_undefined(node, args, [wrong.get(arg) for arg in node.args], number)}")
     results = {name: names[node] for name, node in routine.outputs.items()}
     seen = [wrong[node] for node in routine.outputs.values() if node in wrong]
-    parts = ", ".join(state)
+    parts = ", ".join(f"in_{name}" for name in state)
     body = [
         "def run(state, n):",
         f"    [{parts}] = state",

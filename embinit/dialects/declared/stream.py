@@ -51,6 +51,7 @@ class Source:
         ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
         self._unchecked: Fill | None = None
+        self._widest = _MASK
         self._output: tuple[Routine, Bound, Loop | None] | None = None
         self.fixed_bits = self._word_bits()
 
@@ -167,6 +168,7 @@ class Source:
             Arithmetic()
         )
         self._output = routine, routine.bind(), loop_of(routine)
+        self._widest = routine.outputs["word"].most
         return bits
 
     def _prepare_steps(self) -> int:
@@ -180,6 +182,7 @@ class Source:
         types = Program([*step, output], inputs, {**outputs, "output": None}).types
         bits = self._checked_bits(types["output"], where)
         program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
+        self._widest = program.compile(Arithmetic()).outputs["output"].most
         self._unchecked = filling(program, list(self._types), "output", str(self._where / "step"))
         return bits
 
@@ -230,7 +233,7 @@ class Source:
 
     def _check_width(self, words: Words) -> None:
         assert self.fixed_bits is not None
-        if words.size and int(words.max()) >> self.fixed_bits:
+        if self._widest >> self.fixed_bits and words.size and int(words.max()) >> self.fixed_bits:
             place = self._where / "word_bits"
             raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
 
