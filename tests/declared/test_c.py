@@ -55,9 +55,19 @@ def test_a_core_leaves_what_a_program_does(dialect):
     assert verify(bundle, device.run(bundle), dialect).agrees
 
 
-@pytest.mark.parametrize(
-    ("dialect", "why"), [("kann", "log of double has no C"), ("cranium", "cos of double has no C")]
-)
-def test_what_has_no_c_is_refused_by_name(dialect, why):
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
+@pytest.mark.parametrize("dialect", ["kann", "cranium"])
+def test_a_core_computes_log_sin_and_cos_of_double(dialect, target):
+    bundle = gather(mlp(dialect, target=target).plan())
+
+    assert verify(bundle, device.run(bundle), dialect).agrees
+
+
+@pytest.mark.parametrize(("dialect", "keys", "why"), [
+    ("llmc", {"weight_init": embinit.initializers.normal(0.0, 0.02)}, "normal values in blocks have no C"),
+])  # fmt: skip
+def test_what_has_no_c_is_refused_by_name(dialect, keys, why):
+    model = embinit.Model("net", [embinit.Linear(in_features=8, out_features=4, bias=False, **keys)], 7, dialect)
+
     with pytest.raises(codegen.NoCodeError, match=why):
-        codegen.init_source(gather(mlp(dialect).plan()))
+        codegen.init_source(gather(model.plan()))
