@@ -13,11 +13,24 @@ from embinit.expressions import TYPES, Arithmetic, Program
 from embinit.expressions.emit import HEADERS, constant, emit
 from embinit.expressions.routine import Routine
 
-#: Kinds that come from the C library of embinit: the type, the header, and what seeds `generator` from `state`.
+#: Kinds that come from the C library of embinit: the type, the header, what seeds `generator` from `state`, what draws.
 TWINS = {
-    "mt19937": ("embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});"),
-    "pcg32": ("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);"),
-}
+    "mt19937": (
+        "embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});",
+        "embinit_mt19937_source",
+    ),
+    "pcg32": (
+        "embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);",
+        "embinit_pcg32_source",
+    ),
+    "pcg64": (
+        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});", "embinit_pcg64_next",
+    ),
+    "pcg64-dxsm": (
+        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});",
+        "embinit_pcg64dxsm_next",
+    ),
+}  # fmt: skip
 _INDENT = "    "
 
 
@@ -74,7 +87,7 @@ class Emission:
         head = f"static {word} next_word(stream_state *stream)"
         if twin:
             self.headers.add(twin[1])
-            self.lines += [head, "{", f"    return {twin[0]}_source(&stream->generator);", "}", ""]
+            self.lines += [head, "{", f"    return {twin[3]}(&stream->generator);", "}", ""]
         else:
             self._stepping(head)
         self._starting(twin, stream.warmup)
@@ -112,7 +125,7 @@ class Emission:
             return self.source.types
         return {"state": TYPES[f"uint{self.source.types['state'].bits}_t"]}
 
-    def _twin(self) -> tuple[str, str, str] | None:
+    def _twin(self) -> tuple[str, str, str, str] | None:
         kind = self.source.stream.kind
         if kind == "rand":
             from embinit.bitgen import RANDS
@@ -120,9 +133,8 @@ class Emission:
             found = RANDS[self.rand](1).c_generator(2**31)
             if found is None:
                 raise EmbinitError(f"rand() of {self.rand} has no C")
-            return found.type, found.header, f"{found.type}_seed(&stream->generator, {{state}});"
-        if kind in ("pcg64", "pcg64-dxsm"):
-            raise EmbinitError(f"generator {kind} has no C that a dialect file draws from")
+            seeded = f"{found.type}_seed(&stream->generator, {{state}});"
+            return found.type, found.header, seeded, f"{found.type}_source"
         return TWINS.get(kind)
 
     def _stepping(self, head: str) -> None:
@@ -137,7 +149,7 @@ class Emission:
             f"    step(&fixed, {arguments});", "    return word;", "}", "",
         ]  # fmt: skip
 
-    def _starting(self, twin: tuple[str, str, str] | None, warmup: int) -> None:
+    def _starting(self, twin: tuple[str, str, str, str] | None, warmup: int) -> None:
         """Write what seeds the stream; a spare value lasts."""
         program = self.source.seeding()
         routine = program.compile(Arithmetic())
