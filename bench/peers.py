@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit import MT19937, Generator, Pcg32, Xorshift32, encode
+from embinit import MT19937, Generator, Pcg32, Xorshift32, encode, load_dialect
 from embinit.clib import C_DIRECTORY, SOURCES
 
 LOW, HIGH = -0.25, 0.5
@@ -72,10 +72,16 @@ def rows() -> list[Row]:
         generator = Generator(bitgen, dialect)
         return lambda out: generator.normal(0.0, STDDEV, out)
 
+    def declared() -> Work:
+        generator = Generator.seeded(42, load_dialect(Path(__file__).with_name("declared.toml")))
+        return lambda out: generator.uniform(LOW, HIGH, out)
+
     width = HIGH - LOW
     return [
         Row("xorshift32 uniform", uniform(Xorshift32(42), "odt"),
             drawn("xorshift32_uniform", np.array([42], np.uint32), LOW, width), numpy_uniform() | torch("uniform_")),
+        Row("dialect file uniform", declared(), drawn("declared_uniform", np.array([42], np.uint32), LOW, width),
+            numpy_uniform()),
         Row("PCG32 uniform", uniform(pcg.copy(), "odt"), drawn("pcg32_uniform", pcg.words, LOW, width),
             numpy_uniform()),
         Row("MT19937 torch uniform_", uniform(mt.copy(), "torch"), drawn("mt19937_uniform", mt.words, LOW, width),

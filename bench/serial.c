@@ -32,6 +32,14 @@ void mt19937_uniform(embinit_mt19937 *generator, float low, float width, float *
     }
 }
 
+void declared_uniform(uint32_t *state, float low, float width, float *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        *state = *state * 1103515245u + 12345u;
+        out[i] = low + (float)((*state >> 16) & 0x7fffu) / 32767.0f * width;
+    }
+}
+
 void xorshift32_normal(embinit_xorshift32 *generator, float mean, float stddev, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -193,14 +193,12 @@ def _declared(bundle: Bundle) -> _Init:
     from embinit.dialects.declared.emission import Emission
 
     model = bundle.plan.model
-    if _is_stored(bundle):
-        raise NoCodeError(
-            "no C draws by a dialect file into buffers of codes: keep float32, or export the values alone"
-        )
     if model.seed >= 2**32:
         raise NoCodeError(f"no C takes a seed above 2^32 - 1, got {model.seed}; export the values alone")
     try:
         emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
+        if _is_stored(bundle):
+            return _declared_and_stored(bundle, emission)
         body = list(_declared_body(bundle, emission))
     except EmbinitError as error:
         raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
@@ -210,6 +208,62 @@ def _declared(bundle: Bundle) -> _Init:
         check.append(f"good += {crc32} == 0x{entry.crc32:08x}u;")
     check.append(f"return good == {len(bundle.entries)}u;")
     return _Init(emission.headers, emission.lines, body, check)
+
+
+def _declared_and_stored(bundle: Bundle, emission: "Emission") -> _Init:
+    """Return the C of a model with buffers of codes whose dialect is a file: rows that the C library stores."""
+    emission.stored()
+    events = [(action, row) for action, row in bundle.plan.events if action is not Action.ROUND]
+    for action, row in events:
+        if action in (Action.TURN, Action.LOSE) or row.order.axes not in (None, tuple(range(len(row.shape)))):
+            what = "in turns with another buffer" if action is Action.TURN else "in an order that is not that of memory"
+            raise NoCodeError(f"{row.name}: no C draws it {what} in a model with buffers of codes")
+    entries = {entry.name: entry for entry in bundle.entries}
+    drawn = {row.name: row for _, row in events if isinstance(row.distribution, Declared)}
+    prefixes = {name: emission.drawing(row.distribution) for name, row in drawn.items()}  # type: ignore[arg-type]
+    rows, held = list[str](), list[str]()
+
+    def add(draw: str, label: str, entry: Entry | None = None) -> None:
+        slot = _Lost(bundle.entries[0], 0) if entry is None else entry
+        crc32 = 0 if entry is None else _crc32(entry)
+        rows.append(f"    {{{{{draw}, 0x{crc32:08x}u}},\n     {_storage(slot)}}}, /* {label} */")
+        held.append(_held(slot))
+
+    for action, row in events:
+        draw = "embinit_constant, 0, {count}u, {a}, 0u"
+        if isinstance(row.distribution, Constant):
+            draw = draw.replace("{a}", f"0x{int(np.float32(row.distribution.value).view(np.uint32)):08x}u")
+        else:
+            draw = f"{prefixes[row.name]}_fill, &fixed_{row.identifier}, {{count}}u, 0u, 0u"
+        if action is Action.RESTART:
+            layer, tensor = row.order.restart or (0, 0)
+            add(f"restart, 0, 0u, {layer}u, {tensor}u", f"before {row.identifier}: the stream starts again")
+        elif action is Action.REHEARSE and row.name in drawn:
+            again = f"{prefixes[row.name]}_rehearse, &fixed_{row.identifier}, 0u, {row.size}u, 0u"
+            add(again, f"{row.identifier}, in vain")
+        elif action is Action.DRAW:
+            add(draw.format(count=row.size), row.identifier, entries[row.name])
+        if emission.drops and action in (Action.REHEARSE, Action.DRAW):
+            add("drop, 0, 0u, 0u, 0u", f"behind {row.identifier}: a spare value is lost")
+    copies = len(rows)
+    for entry in bundle.entries:
+        if entry.row.same_as:
+            add(f"embinit_constant, 0, {entry.row.size}u, 0u, 0u", entry.identifier, entry)
+    n, first = len(rows), bundle.plan.rows[0].order.restart is None
+    fixed = [f"static {prefixes[name]}_fixed fixed_{row.identifier};" for name, row in drawn.items()]
+    table = [f"static const embinit_stored_row rows[{n}] = {{", *rows, "};"]
+    kept = [f"const embinit_buffer held[{n}] = {{", *held, "};"]
+    begin = ["state.spared = 0;"] if emission.keeps else []
+    begin += ["start(&state, seed);"] if first else ["state.seed = seed;"]
+    begin += [line for row in drawn.values() for line in emission.fixing(row.distribution, f"fixed_{row.identifier}")]  # type: ignore[arg-type]
+    states = ["static stream_state state, values, ahead;"]
+    states += ["const embinit_stream stream = {stream_next, stream_copy, &state, &values, &ahead};"]
+    return _Init(
+        {*emission.headers, *_format_headers(bundle), "embinit_store.h"},
+        [*emission.lines, *fixed, *_turns(bundle), "", *table],
+        [*kept, *states, *begin, *_stored_and_copied(bundle, copies)],
+        [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
+    )
 
 
 def _declared_body(bundle: Bundle, emission: "Emission") -> Iterator[str]:

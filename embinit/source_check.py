@@ -87,15 +87,17 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
     """Compile C, run it for random shapes and seeds on this machine and on emulated cores, and compare.
 
     entry is `void entry(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)`, which seeds and
-    then fills one layer; of a convolution the sizes of its kernel follow outputs. double in place of float where the
-    file says so. seed chooses the shapes and seeds.
+    then fills one layer; of a convolution the sizes of its kernel follow outputs, and then groups where it has a
+    parameter of that name. Layers without a bias are tried, by a null pointer, where it asks whether bias is one.
+    double in place of float where the file says so. seed chooses the shapes and seeds.
     """
     if not Path(source).is_file():
         raise EmbinitError(f"{source}: is not a file")
     if not re.fullmatch(r"[A-Za-z_]\w*", entry, re.ASCII):
         raise EmbinitError(f"--entry must be a C identifier, got {shown(entry)}")
     compared: list[tuple[str, int]] = []
-    for target, models, run in _runs(dialect, Path(source).resolve(), entry, random.Random(seed)):
+    form = _form(Path(source).read_text(encoding="utf-8", errors="replace"), entry)
+    for target, models, run in _runs(dialect, Path(source).resolve(), form, random.Random(seed)):
         elements = 0
         for model in models:
             bundle = gather(model.plan())
@@ -108,20 +110,44 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
     return Check(tuple(compared), None)
 
 
+@dataclass(frozen=True)
+class _Form:
+    """What an entry takes: its name, whether groups, and whether it asks if its bias is a null pointer."""
+
+    name: str
+    groups: bool = False
+    may_lack_bias: bool = False
+
+
+def _form(text: str, entry: str) -> _Form:
+    """Return the form of an entry, as far as its text shows it.
+
+    >>> _form("void f(float *w, float *b, uint32_t in, uint32_t out, uint32_t seed) { if (b) { } }", "f")
+    _Form(name='f', groups=False, may_lack_bias=True)
+    """
+    found = re.search(rf"\b{entry}\s*\(([^()]*)\)\s*\{{", text)
+    if found is None:
+        return _Form(entry)
+    names = [re.findall(r"\w+", each)[-1:] for each in found[1].split(",")]
+    bias = names[1][0] if len(names) > 1 and names[1] else ""
+    asks = rf"(!\s*{bias}\b|\(\s*{bias}\s*\)\s*\{{|\b{bias}\s*(==|!=|&&|\?))"
+    return _Form(entry, ["groups"] in names, bool(bias) and re.search(asks, text[found.end() :]) is not None)
+
+
 def _runs(
-    dialect: DeclaredDialect, source: Path, entry: str, chosen: random.Random
+    dialect: DeclaredDialect, source: Path, form: _Form, chosen: random.Random
 ) -> Iterator[tuple[str, list[Model], Callable[[Bundle], dict[str, bytes]]]]:
     """Yield targets with models to compare, and what runs the C for one of them."""
     from embinit.targets.gcc_qemu import PACKAGES
 
     for target, flags in HOSTS.items():
         if target == "host" or _has_fma():
-            models = [_model(dialect, target, chosen, i) for i in range(ON_HOST)]
+            models = [_model(dialect, target, chosen, i, form) for i in range(ON_HOST)]
             with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
-                yield target, models, _Host(source, entry, flags, Path(scratch)).run
+                yield target, models, _Host(source, form, flags, Path(scratch)).run
     for target in CORES if all(map(shutil.which, PACKAGES)) else ():
-        models = [_model(dialect, target, chosen, i) for i in range(ON_CORE)]
-        yield target, models, partial(_on_core, source, entry)
+        models = [_model(dialect, target, chosen, i, form) for i in range(ON_CORE)]
+        yield target, models, partial(_on_core, source, form)
 
 
 def _has_fma() -> bool:
@@ -131,28 +157,32 @@ def _has_fma() -> bool:
         return False
 
 
-def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number: int) -> Model:
+def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number: int, form: _Form) -> Model:
     """Return a model of one layer, of a random shape, with a random seed or one at the ends of its range."""
+    bias = not form.may_lack_bias or number % 3 != 1
     names = list(dialect.description.layers)
     cls = layer_class(names[number % len(names)])
     inputs, outputs = chosen.randint(1, 24), chosen.randint(1, 24)
     if issubclass(cls, Linear):
-        layer: Weighted = cls(name="layer", in_features=inputs, out_features=outputs)
+        layer: Weighted = cls(name="layer", in_features=inputs, out_features=outputs, bias=bias)
     else:
         assert issubclass(cls, Convolution)
         kernel = [chosen.randint(1, 5) for _ in cls.kernel_axes]
         size = kernel if len(kernel) > 1 else kernel[0]
-        layer = cls(name="layer", in_channels=inputs, out_channels=outputs, kernel_size=size)
+        groups = chosen.choice([1, 2, 3]) if form.groups else 1
+        channels: dict[str, Any] = {"in_channels": inputs * groups, "out_channels": outputs * groups, "groups": groups}
+        layer = cls(name="layer", kernel_size=size, bias=bias, **channels)
     seed = chosen.choice([0, 1, 2**32 - 1, *(chosen.randrange(2**32) for _ in range(5))])
     return Model("check", [layer], seed, dialect, target)
 
 
-def _sizes(layer: Weighted) -> list[int]:
-    """Return what the entry is told of a layer: inputs, outputs, and the sizes of a kernel."""
+def _sizes(layer: Weighted, form: _Form) -> list[int]:
+    """Return what the entry is told of a layer: inputs, outputs, the sizes of a kernel, and groups."""
     if isinstance(layer, Linear):
-        return [layer.in_features, layer.out_features]
+        return [layer.in_features, layer.out_features, *([1] if form.groups else [])]
     assert isinstance(layer, Convolution)
-    return [layer.in_channels, layer.out_channels, *(layer.sizes[axis] for axis in layer.kernel_axes)]
+    kernel = [layer.sizes[axis] for axis in layer.kernel_axes]
+    return [layer.in_channels, layer.out_channels, *kernel, *([layer.groups] if form.groups else [])]
 
 
 def _layer(bundle: Bundle) -> Weighted:
@@ -164,17 +194,18 @@ def _layer(bundle: Bundle) -> Weighted:
 class _Host:
     """Runs the C on this machine, compiled once for each number of sizes."""
 
-    def __init__(self, source: Path, entry: str, flags: Sequence[str], folder: Path) -> None:
-        self._source, self._entry, self._flags, self._folder = source, entry, flags, folder
+    def __init__(self, source: Path, form: _Form, flags: Sequence[str], folder: Path) -> None:
+        self._source, self._form, self._flags, self._folder = source, form, flags, folder
         self._libraries: dict[int, ctypes.CDLL] = {}
 
     def run(self, bundle: Bundle) -> dict[str, bytes]:
         """Return what the C leaves in the buffers of a model."""
-        sizes = _sizes(_layer(bundle))
+        sizes = _sizes(_layer(bundle), self._form)
         if len(sizes) not in self._libraries:
             self._libraries[len(sizes)] = self._built(len(sizes), bundle.entries[0].ctype)
         memory = {array.name: np.full(array.data.nbytes, 0xA5, np.uint8) for array in bundle.arrays}
-        pointers = (ctypes.c_void_p(memory[f"layer.{part}"].ctypes.data) for part in ("weight", "bias"))
+        parts = (memory.get(f"layer.{part}") for part in ("weight", "bias"))
+        pointers = (ctypes.c_void_p(None if part is None else part.ctypes.data) for part in parts)
         numbers = (ctypes.c_uint32 * len(sizes))(*sizes)
         self._libraries[len(sizes)][ENTRY](*pointers, numbers, ctypes.c_uint32(bundle.plan.model.seed))
         return {name: array.tobytes() for name, array in memory.items()}
@@ -188,7 +219,7 @@ class _Host:
         wrapper.write_text(
             f'#include <stdint.h>\n#include "{self._source}"\n\n'
             f"void {ENTRY}({ctype} *weight, {ctype} *bias, const uint32_t *sizes, uint32_t seed)\n"
-            f"{{\n    {self._entry}(weight, bias, {sizes}seed);\n}}\n",
+            f"{{\n    {self._form.name}(weight, bias, {sizes}seed);\n}}\n",
             encoding="utf-8",
         )
         command = [
@@ -210,15 +241,17 @@ class _Host:
         return ctypes.CDLL(str(library))
 
 
-def _on_core(source: Path, entry: str, bundle: Bundle) -> dict[str, bytes]:
+def _on_core(source: Path, form: _Form, bundle: Bundle) -> dict[str, bytes]:
     """Return what the C leaves in the buffers on an emulated core."""
-    sizes = "".join(f"{size}u, " for size in _sizes(_layer(bundle)))
+    layer = _layer(bundle)
+    sizes = "".join(f"{size}u, " for size in _sizes(layer, form))
+    bias = "buffers->layer_bias" if layer.bias else "0"
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
         wrapper = Path(scratch) / "wrapper.c"
         wrapper.write_text(
             f'#include "{source}"\n#include "check_init.h"\n\n'
             f"void {ENTRY}(const check_buffers *buffers, uint32_t seed)\n"
-            f"{{\n    {entry}(buffers->layer_weight, buffers->layer_bias, {sizes}seed);\n}}\n",
+            f"{{\n    {form.name}(buffers->layer_weight, {bias}, {sizes}seed);\n}}\n",
             encoding="utf-8",
         )
         return device.run(bundle, "gcc", [wrapper], ENTRY)

@@ -43,11 +43,13 @@ def lcg(
     bits: int = 32,
     output: Output | None = None,
     word_bits: int | None = None,
+    shift: int = 0,
+    mask: int | None = None,
 ) -> BitGenerator:
     """Return a congruential generator in a state."""
     if word_bits is None:
         word_bits = bits
-    return Lcg(seed, bits, multiplier, increment, word_bits=word_bits, output=output)
+    return Lcg(seed, bits, multiplier, increment, shift, word_bits, output, mask)
 
 
 def rand(seed: int, *, rand: str) -> BitGenerator:

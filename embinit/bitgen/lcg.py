@@ -42,19 +42,21 @@ def steps(multiplier: int, bits: int) -> Words:
 
 
 class Congruential(OfStates):
-    """state = state * multiplier + increment modulo 2^bits; a word is (state >> shift) modulo 2^word_bits."""
+    """state = state * multiplier + increment modulo 2^bits; a word is (state >> shift) & mask."""
 
     bits: int
     multiplier: int
     increment: int
     shift: int = 0
+    mask: int | None = None
 
     def draw_states(self, out: Words) -> None:
         """Fill a contiguous array with the next states, or where there is no output with words."""
         from embinit._kernels import affine
 
         whole = self.output is not None
-        shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, (1 << self.word_bits) - 1)
+        word = (1 << self.word_bits) - 1 if self.mask is None else self.mask
+        shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, word)
         kernel: Callable[..., None] = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
         if self.bits == 32:
             kernel = affine.lcg32
@@ -81,8 +83,8 @@ class Lcg(Congruential):
     """A congruential generator of 32 or 64 bits: state = state * multiplier + increment, then a word of the state.
 
     The state starts as seed; the multiplier is 1 modulo 4 and the increment odd, or the period is shorter than 2^bits
-    and words do not come back where `advance` says. A word is (state >> shift) modulo 2^word_bits, or what output makes
-    of an array of states. The defaults are those of Numerical Recipes.
+    and words do not come back where `advance` says. A word is (state >> shift) modulo 2^word_bits, or & mask where that
+    is given, or what output makes of an array of states. The defaults are those of Numerical Recipes.
 
     >>> g = Lcg(1)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
@@ -99,6 +101,7 @@ class Lcg(Congruential):
         shift: int = 0,
         word_bits: int | None = None,
         output: Callable[[Words], Words] | None = None,
+        mask: int | None = None,
     ) -> None:
         if bits not in (32, 64):
             raise EmbinitError(f"bits of Lcg must be 32 or 64, got {shown(bits)}")
@@ -109,7 +112,8 @@ class Lcg(Congruential):
         self.increment = checked_uint("the increment of Lcg", increment, bits)
         self.shift = checked_uint("the shift of Lcg", shift, 6)
         self.word_bits = bits - self.shift if word_bits is None else checked_uint("word_bits of Lcg", word_bits, 7)
-        if not 1 <= self.word_bits <= 64 or (output is None and self.shift + self.word_bits > bits):
+        self.mask = None if mask is None else checked_uint("the mask of Lcg", mask, self.word_bits)
+        if not 1 <= self.word_bits <= 64 or (output is None and mask is None and self.shift + self.word_bits > bits):
             raise EmbinitError(
                 f"a word of Lcg must lie within its state of {bits} bits, got {self.word_bits} bits from {shift} on"
             )
@@ -118,7 +122,7 @@ class Lcg(Congruential):
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
         """Return embinit_lcg32, whose state is the seed, where a word is the whole state."""
-        if self.word_bits != 32 or self.bits != 32 or self.output is not None:
+        if self.word_bits != 32 or self.bits != 32 or self.shift or self.mask is not None or self.output is not None:
             return None
         state = "seed" if self.state == 0 else f"seed != 0 ? seed : {self.state}u"
         seed = f"embinit_lcg32_seed(&generator, {state}, {self.multiplier}u, {self.increment}u);"
@@ -127,4 +131,4 @@ class Lcg(Congruential):
     @property
     def parameters(self) -> tuple[object, ...]:
         """All but the seed."""
-        return self.bits, self.multiplier, self.increment, self.shift, self.word_bits, self.output
+        return self.bits, self.multiplier, self.increment, self.shift, self.word_bits, self.output, self.mask

@@ -8,6 +8,7 @@ import numpy as np
 from embinit.bitgen.base import OfStates, Words, checked_uint
 from embinit.bitgen.linear import Jumps, lane_maps
 from embinit.errors import EmbinitError, check_known
+from embinit.kinds import XORSHIFT32
 
 #: Bits of a state type in C, and whether it has a sign.
 TYPES = {
@@ -100,8 +101,11 @@ class Xorshift(OfStates):
 
     def draw_states(self, out: Words) -> None:
         """Fill a contiguous array with the next states."""
-        from embinit._kernels import lanes
+        from embinit._kernels import lanes, stream
 
+        if (self._step.shifts, self._step.bits, self._step.signed) == ((13, -17, 5), 32, False):
+            stream.raw(XORSHIFT32, self.words, out)  # has lanes of its own
+            return
         kernel: Callable[..., None] = lanes.xorshift64 if self._step.bits == 64 else lanes.xorshift32
         kernel(self.words, self._step.table, *_maps(self._step), out)
 

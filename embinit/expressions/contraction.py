@@ -13,6 +13,9 @@ from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import ELEMENT, Graph, Node
 from embinit.expressions.types import CType
 
+#: The block of what is computed before a loop.
+_BEFORE = -1
+
 
 @dataclass(eq=False)
 class _Step:
@@ -33,8 +36,13 @@ class _Schedule:
     If it stands in an expression of the elements, it is in another block than what stands in one of the tensor.
     """
 
-    def __init__(self, outer: "_Schedule | None" = None) -> None:
+    def __init__(
+        self, outer: "_Schedule | None" = None, held: frozenset[str] = frozenset(), *, hoists: bool = True
+    ) -> None:
+        self._hoists = hoists
         self.steps: list[_Step] = outer.steps if outer else []
+        self._held = held
+        self._before: dict[Node, bool] = {}
         self._outer = outer
         self._scopes: list[dict[Node, _Step]] = [{}]
         self._block = 0
@@ -48,7 +56,7 @@ class _Schedule:
                 return scope[node]
         branch = _BRANCHES.get(node.op)
         args = branch(self, node) if branch else [self.value(arg) for arg in node.args]
-        step = _Step(node, args, (node.stage, node.home, self._block))
+        step = _Step(node, args, (node.stage, node.home, _BEFORE if self._is_held(node) else self._block))
         for arg in args:
             arg.users.append(step)
         self.steps.append(step)
@@ -57,10 +65,19 @@ class _Schedule:
             self._block += 1
         return step
 
+    def _is_held(self, node: Node) -> bool:
+        """Return whether a value of the elements depends on nothing that the loop around it draws again."""
+        if not self._held or node.stage < ELEMENT:
+            return False
+        if node not in self._before:
+            drawn = [arg for arg in node.args if arg.stage == ELEMENT]
+            self._before[node] = node.data in self._held if node.op == "input" else all(map(self._is_held, drawn))
+        return self._before[node]
+
     def conditional(self, node: Node) -> list[_Step]:
-        """Return the operands of ?:. What both arms compute is computed before them."""
+        """Return the operands of ?:. What both arms compute is computed before them, where gcc hoists."""
         condition = self.value(node.args[0])
-        for shared in _both(node.args[1], node.args[2]):
+        for shared in _both(node.args[1], node.args[2]) if self._hoists else ():
             self.value(shared)
         return [condition, *(self._arm(arm) for arm in node.args[1:])]
 
@@ -96,13 +113,21 @@ def _always(node: Node, seen: set[Node]) -> list[Node]:
 
 
 def contracted(
-    graph: Graph, roots: Sequence[Node], fused: Sequence[CType], *, fuses_negation: bool = False
+    graph: Graph,
+    roots: Sequence[Node],
+    fused: Sequence[CType],
+    held: frozenset[str] = frozenset(),
+    *,
+    fuses_negation: bool = False,
+    hoists: bool = True,
 ) -> list[Node]:
     """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses.
 
+    held: the inputs that the loop around the roots leaves as they are. hoists: whether what both arms of ?: compute is
+    computed before them.
     fuses_negation: whether -(a*b + c) is one operation, -a*b - c, as on x86: it is 0 where the other is -0.
     """
-    schedule = _Schedule(_Schedule())
+    schedule = _Schedule(_Schedule(hoists=hoists), held, hoists=hoists)
     ends = [schedule.value(root) for root in roots]
     for end in ends:
         end.users.append(None)

@@ -19,7 +19,7 @@ from embinit.expressions.routine import Routine
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
 #: What the emitted code includes.
-HEADERS = ("embinit_expression.h",)
+HEADERS = ("embinit_double.h", "embinit_expression.h")
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|", "xor": "^"}
 _TRUTH = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
@@ -208,13 +208,11 @@ def _cast(node: Node, a: str) -> str:
 
 def _called(node: Node, *args: str) -> str:
     name, libm, _ = node.data
-    if node.ctype is DOUBLE and name in _BY_CLASS:
-        raise node.origin.error(f"{name} of double has no C yet: use {name}f, or export the values")
     suffix = "" if name not in _BY_CLASS else "_" + libm.replace("-", "_")
     return f"embinit_c_{name}{suffix}({', '.join(args)})"
 
 
-_BY_CLASS = frozenset({"logf", "cosf", "sinf", "log", "cos", "sin", "fmaf"})
+_BY_CLASS = frozenset({"logf", "cosf", "sinf", "log", "fmaf"})
 
 
 def _fused(node: Node, a: str, b: str, c: str) -> str:

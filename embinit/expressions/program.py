@@ -20,15 +20,17 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    Two more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
+    Three more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
     x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
-    x86-64-v3, which shows where the result is 0.
+    x86-64-v3, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need before them,
+    as it does for x86-64 and not for Arm.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
     libm: Literal["double", "fdlibm", "fdlibm-fused"] = "double"
     fuses_double: bool = True
     fuses_negation: bool = False
+    hoists: bool = True
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ class Program:
         ]
         if arithmetic.multiply_add == "fused":
             fused = (FLOAT, DOUBLE) if arithmetic.fuses_double else (FLOAT,)
-            roots = contracted(graph, roots, fused, fuses_negation=arithmetic.fuses_negation)
+            held = frozenset(name for name, each in self.inputs.items() if each.held)
+            roots = contracted(
+                graph, roots, fused, held, fuses_negation=arithmetic.fuses_negation, hoists=arithmetic.hoists
+            )
         return Routine(self.inputs, dict(zip(self.outputs, roots, strict=True)))
 
     def _lowered(self, graph: Graph, arithmetic: Arithmetic) -> dict[str, Node]:

@@ -68,9 +68,14 @@ def common(a: CType, b: CType) -> CType:
 
 @dataclass(frozen=True)
 class Input:
-    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower."""
+    """A value that a program is given: its type, when it is known, and an integer's range if it is narrower.
+
+    held: whether the loop in which the program runs leaves it as it is. gcc computes what depends on such values alone
+    before the loop, and fuses nothing across its head.
+    """
 
     ctype: CType
     stage: Literal["tensor", "element"] = "element"
     low: int | None = None
     high: int | None = None
+    held: bool = False

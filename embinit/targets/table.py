@@ -33,6 +33,11 @@ class Build:
         """Whether the FPU of the target fuses doubles."""
         return target_named(self.target).fuses_double
 
+    @property
+    def is_x86(self) -> bool:
+        """Whether gcc compiles for x86-64, where it hoists common code out of ?: and negates a multiply-add in one."""
+        return not self.target.startswith("cortex-")
+
 
 @dataclass(frozen=True)
 class Target:

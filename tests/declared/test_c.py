@@ -57,9 +57,54 @@ def test_a_core_leaves_what_a_program_does(dialect):
     assert verify(bundle, device.run(bundle), dialect).agrees
 
 
-@pytest.mark.parametrize(
-    ("dialect", "why"), [("kann", "log of double has no C"), ("cranium", "cos of double has no C")]
-)
-def test_what_has_no_c_is_refused_by_name(dialect, why):
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
+@pytest.mark.parametrize("dialect", ["kann", "cranium"])
+def test_a_core_computes_log_sin_and_cos_of_double(dialect, target):
+    bundle = gather(mlp(dialect, target=target).plan())
+
+    assert verify(bundle, device.run(bundle), dialect).agrees
+
+
+@pytest.mark.parametrize(("dialect", "keys", "why"), [
+    ("llmc", {"weight_init": embinit.initializers.normal(0.0, 0.02)}, "normal values in blocks have no C"),
+])  # fmt: skip
+def test_what_has_no_c_is_refused_by_name(dialect, keys, why):
+    model = embinit.Model("net", [embinit.Linear(in_features=8, out_features=4, bias=False, **keys)], 7, dialect)
+
     with pytest.raises(codegen.NoCodeError, match=why):
-        codegen.init_source(gather(mlp(dialect).plan()))
+        codegen.init_source(gather(model.plan()))
+
+
+PCG64 = """
+[dialect]
+name = "wide"
+[dialect.generator]
+kind = "{kind}"
+warmup = 3
+[dialect.values]
+unit = "(double)(word >> 11) * 0x1p-53"
+[dialect.initializers.default]
+value = "unit - 0.5"
+[dialect.layers.Linear]
+weight = ["out", "in"]
+fan_in = "in"
+fan_out = "out"
+"""
+
+
+@pytest.mark.parametrize("kind", ["pcg64", "pcg64-dxsm"])
+def test_a_core_draws_words_of_64_bits_as_numpy_does(kind, tmp_path):
+    path = tmp_path / "wide.toml"
+    path.write_text(PCG64.format(kind=kind), encoding="utf-8")
+    bundle = gather(mlp(embinit.load_dialect(path), target="cortex-m4f").plan())
+
+    assert verify(bundle, device.run(bundle), kind).agrees
+
+
+def test_a_seed_of_64_bits_is_refused_by_name(tmp_path):
+    path = tmp_path / "wide.toml"
+    path.write_text(PCG64.format(kind="pcg64"), encoding="utf-8")
+    layer = embinit.Linear(in_features=2, out_features=2)
+
+    with pytest.raises(codegen.NoCodeError, match=r"no C takes a seed above 2\^32 - 1, got 4294967296"):
+        codegen.init_source(gather(embinit.Model("net", [layer], 2**32, embinit.load_dialect(path)).plan()))

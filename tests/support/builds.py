@@ -12,6 +12,6 @@ PLAIN = {
 }
 BOARDS = {
     "cortex-m0": Arithmetic("separate", "fdlibm"),
-    "cortex-m4f": Arithmetic("fused", "fdlibm-fused", fuses_double=False),
-    "cortex-m7": Arithmetic("fused", "double"),
+    "cortex-m4f": Arithmetic("fused", "fdlibm-fused", fuses_double=False, hoists=False),
+    "cortex-m7": Arithmetic("fused", "double", hoists=False),
 }

@@ -14,11 +14,24 @@ from embinit.expressions import TYPES, Arithmetic, Program
 from embinit.expressions.emit import HEADERS, constant, emit
 from embinit.expressions.routine import Routine
 
-#: Kinds that come from the C library of embinit: the type, the header, and what seeds `generator` from `state`.
+#: Kinds that come from the C library of embinit: the type, the header, what seeds `generator` from `state`, what draws.
 TWINS = {
-    "mt19937": ("embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});"),
-    "pcg32": ("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);"),
-}
+    "mt19937": (
+        "embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});",
+        "embinit_mt19937_source",
+    ),
+    "pcg32": (
+        "embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);",
+        "embinit_pcg32_source",
+    ),
+    "pcg64": (
+        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});", "embinit_pcg64_next",
+    ),
+    "pcg64-dxsm": (
+        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});",
+        "embinit_pcg64dxsm_next",
+    ),
+}  # fmt: skip
 _INDENT = "    "
 
 
@@ -35,7 +48,7 @@ class Emission:
     _spares: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._rows: list[str] = []
+        self._stored = False
         self._stream()
 
     @property
@@ -75,17 +88,45 @@ class Emission:
         head = f"static {word} next_word(stream_state *stream)"
         if twin:
             self.headers.add(twin[1])
-            self.lines += [head, "{", f"    return {twin[0]}_source(&stream->generator);", "}", ""]
+            self.lines += [head, "{", f"    return {twin[3]}(&stream->generator);", "}", ""]
         else:
             self._stepping(head)
         self._starting(twin, stream.warmup)
+
+    def stored(self) -> None:
+        """Write what the C library needs of a stream to store codes; each recipe gets a distribution of its own."""
+        self._stored = True
+        numbered = self.source.stream.scope != "model"
+        at = self.lines.index("} stream_state;")
+        if numbered:
+            self.lines.insert(at, "    uint32_t seed;")
+        self.lines += [
+            "static uint32_t stream_next(void *state)", "{",
+            "    return (uint32_t)next_word((stream_state *)state);", "}", "",
+            "static void stream_copy(void *to, const void *from)", "{",
+            "    *(stream_state *)to = *(const stream_state *)from;", "}", "",
+        ]  # fmt: skip
+        if numbered:
+            self._distribution("restart", ["start(stream, stream->seed, a, b);"], "rule")
+        if self.drops:
+            self._distribution("drop", ["stream->spared = 0;"], "rule", "a", "b")
+
+    def _distribution(self, name: str, body: Sequence[str], *unused: str, array: bool = False) -> None:
+        """Write an embinit_distribution that draws from the stream."""
+        voids = [f"(void){each};" for each in (*unused, *(() if array else ("out", "n")))]
+        self.lines += [
+            f"static void {name}(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,",
+            " " * (len(name) + 13) + "size_t n)", "{",
+            "    stream_state *const stream = (stream_state *)source->state;",
+            *(_INDENT + line for line in (*body, *voids)), "}", "",
+        ]  # fmt: skip
 
     def _state(self) -> dict[str, Any]:
         if self.source.stream.kind in ("steps", "xoroshiro128+"):
             return self.source.types
         return {"state": TYPES[f"uint{self.source.types['state'].bits}_t"]}
 
-    def _twin(self) -> tuple[str, str | Path, str] | None:
+    def _twin(self) -> tuple[str, str | Path, str, str] | None:
         kind = self.source.stream.kind
         if kind == "rand":
             from embinit.bitgen import RANDS
@@ -93,9 +134,8 @@ class Emission:
             found = RANDS[self.rand](1).c_generator(2**31)
             if found is None:
                 raise EmbinitError(f"rand() of {self.rand} has no C")
-            return found.type, found.header, f"{found.type}_seed(&stream->generator, {{state}});"
-        if kind in ("pcg64", "pcg64-dxsm"):
-            raise EmbinitError(f"generator {kind} has no C that a dialect file draws from")
+            seeded = f"{found.type}_seed(&stream->generator, {{state}});"
+            return found.type, found.header, seeded, f"{found.type}_source"
         return TWINS.get(kind)
 
     def _stepping(self, head: str) -> None:
@@ -110,7 +150,7 @@ class Emission:
             f"    step(&fixed, {arguments});", "    return word;", "}", "",
         ]  # fmt: skip
 
-    def _starting(self, twin: tuple[str, str | Path, str] | None, warmup: int) -> None:
+    def _starting(self, twin: tuple[str, str | Path, str, str] | None, warmup: int) -> None:
         """Write what seeds the stream; a spare value lasts."""
         program = self.source.seeding()
         routine = program.compile(Arithmetic())
@@ -151,7 +191,18 @@ class Emission:
             prefix = f"rule{len(self._drawing)}"
             self._drawing[key] = prefix
             self._recipe(prefix, distribution.recipe, arithmetic(distribution.build))
+            if self._stored:
+                self._filling(prefix, rehearsed=self.dialect.description.rehearsal != "none")
         return self._drawing[key]
+
+    def _filling(self, prefix: str, *, rehearsed: bool) -> None:
+        """Write the distribution of a recipe, and what draws a values in vain."""
+        head = [f"const {prefix}_fixed *const fixed = (const {prefix}_fixed *)rule;", "size_t i;"]
+        fill = ["for (i = 0; i < n; i++) {", f"    out[i] = {prefix}_draw(stream, fixed);", "}"]
+        self._distribution(f"{prefix}_fill", [*head, *fill], "a", "b", array=True)
+        if rehearsed:
+            vain = ["for (i = 0; i < a; i++) {", f"    (void){prefix}_draw(stream, fixed);", "}"]
+            self._distribution(f"{prefix}_rehearse", [*head, *vain], "b")
 
     def _recipe(self, prefix: str, recipe: Recipe, rounding: Arithmetic) -> None:
         self.lines.append(f"/* {recipe.name} */")

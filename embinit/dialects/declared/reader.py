@@ -30,7 +30,7 @@ _EVERYWHERE = {
     "RAND_MAX",
     *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split(),
 }
-RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor", "state"}
+RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor"}
 RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
 #: What every dialect's initializers are called beside its own.
 BUILT_IN = ("zeros", "ones", "constant", "uniform", "normal")
@@ -272,7 +272,7 @@ def _normal(table: Table) -> NormalTransform:
     values = table.need("values", several(expression, 1, 2))
     retry = table.take("retry", expression, None)
     after = table.take("retry_after", one_of(*words), words[-1])
-    redraw = table.take("redraw", tables.names, words)
+    redraw = table.take("redraw", tables.names, words[: words.index(after) + 1])
     spare: Spare = table.take("spare", one_of("kept", "tensor", "call"), "kept")
     result = table.take("result", expression, None)
     unit = table.take("unit", expression, None)

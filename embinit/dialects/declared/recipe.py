@@ -139,7 +139,11 @@ class Kitchen:
         keys = [] if built_in else [define(key, text, str(where / key)) for key, text in rule.names.items()]
         ends = {key: define(key, text, str(where / key)) for key, text in rule.way.items() if not built_in}
         before = [*self._fixed, *keys]
-        once = [*before, *(ends[key] for key in ("low", "high", "mean", "stddev", "constant") if key in ends)]
+        last = [ends[key] for key in ("low", "high", "mean", "stddev", "constant") if key in ends]
+        once = [*before, *last]
+        if self._needed([*keys, *last]) & set(ends):  # `low = "-high"`: all in the order of the file
+            places = list(self._description.tables["initializers"][name])
+            once = [*self._fixed, *sorted([*keys, *last], key=lambda each: places.index(each.name))]
         program = Program(once, inputs, {})
         names = tuple(
             key for key in (*rule.way, *(each.name for each in keys)) if key in program.types or key in parameters
@@ -311,7 +315,8 @@ class Kitchen:
         still = [unit for unit in inside if unit in needed and unit not in redrawn]
         body = [*self._fixed, *(units[unit][0] for unit in (*redrawn, *still)), *tested, again]
         reads = {name: at for unit in (*redrawn, *still) for name, at in units[unit][1].items()}
-        given = dict.fromkeys(reads, self._word)
+        held = replace(self._word, held=True)
+        given = {name: held if unit in still else self._word for unit in (*redrawn, *still) for name in units[unit][1]}
         types = Program(body, given, {}).types
         wanted = self._needed(after)
         outside = [name for name in (*inside, *(each.name for each in tested)) if name in wanted]

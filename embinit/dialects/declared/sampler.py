@@ -84,7 +84,8 @@ def _as_json(value: Any) -> Any:
 
 def arithmetic(build: Build) -> Arithmetic:
     """Return how a build rounds, as expressions take it."""
-    return Arithmetic(build.multiply_add, build.libm, build.fuses_double)  # type: ignore[arg-type]
+    x86 = build.is_x86
+    return Arithmetic(build.multiply_add, build.libm, build.fuses_double, x86, x86)  # type: ignore[arg-type]
 
 
 class DeclaredSampler(Sampler):

@@ -13,7 +13,7 @@ from embinit.expressions.loops import recurrence_of
 Run = Callable[[list[int], int], list[int]]
 #: Fills an array of words by steps from a state, an array of uint64 that it moves; negative parts modulo 2^64.
 Fill = Callable[[Words, Words], None]
-#: Words from which steps are compiled.
+#: Words after which steps are compiled: drawing them in Python takes as long as that does.
 LOOPED = 1 << 16
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
@@ -24,9 +24,12 @@ def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fi
     """Return what fills arrays by a program's steps: in Python, or for long streams compiled, where it can be."""
     run, types = stepwise(program, state, word, where), [program.types[name] for name in state]
     loop = recurrence_of(program.compile(Arithmetic()), state, word)
+    drawn = 0
 
     def fill(words: Words, out: Words) -> None:
-        if loop is not None and out.size >= LOOPED:
+        nonlocal drawn
+        drawn += out.size
+        if loop is not None and drawn >= LOOPED:
             loop(words, out)
             return
         parts = [_signed(part, ctype) for part, ctype in zip(words.tolist(), types, strict=True)]
@@ -46,37 +49,48 @@ def stepwise(program: Program, state: Sequence[str], word: str, where: str) -> R
     Integers are Python's, wrapped to their types; C's undefined results are an EmbinitError where they occur.
     """
     routine = program.compile(Arithmetic())
-    lines, names = list[str](), dict[Node, str]()
+    lines, names, wrong = list[str](), dict[Node, str](), dict[Node, str]()
     for number, node in enumerate(routine.order):
         if node.ctype.floating:
             raise EmbinitError(f"{where}: computes with integers alone, and {node.ctype} is none")
         names[node] = f"v{number}"
         if node.op == "input":
-            names[node] = node.data
+            names[node] = f"in_{node.data}"
         elif node.op == "const":
             names[node] = f"({int(node.data)})"
         else:
-            lines.append(f"{names[node]} = {_text(node, [names[arg] for arg in node.args], number)}")
+            args = [names[arg] for arg in node.args]
+            lines.append(f"{names[node]} = {_text(node, args)}")
+            if not node.defined:
+                wrong[node] = f"u{number}"
+                lines.append(f"u{number} = {_undefined(node, args, [wrong.get(arg) for arg in node.args], number)}")
     results = {name: names[node] for name, node in routine.outputs.items()}
-    parts = ", ".join(state)
+    seen = [wrong[node] for node in routine.outputs.values() if node in wrong]
+    parts = ", ".join(f"in_{name}" for name in state)
     body = [
         "def run(state, n):",
         f"    [{parts}] = state",
         "    words = []",
         "    for _ in range(n):",
         *(f"        {line}" for line in lines),
+        *([f"        if {' or '.join(seen)}:", f"            undefined({' or '.join(seen)})"] if seen else []),
         f"        words.append({results[word]})",
         f"        [{parts}] = [{', '.join(results[name] for name in state)}]",
         f"    state[:] = [{parts}]",
         "    return words",
     ]
-    scope: dict[str, Any] = {"wrong": _wrong, "nodes": routine.order, "quotient": _quotient}
+
+    def undefined(number: int) -> None:
+        node = routine.order[number - 1]
+        raise node.origin.error(node.check[1] if node.check else "C defines no result")
+
+    scope: dict[str, Any] = {"undefined": undefined, "quotient": _quotient}
     exec("\n".join(body), scope)
     return scope["run"]  # type: ignore[no-any-return]
 
 
-def _text(node: Node, args: list[str], number: int) -> str:
-    """Return the Python of an operation."""
+def _text(node: Node, args: list[str]) -> str:
+    """Return the Python of an operation; something arbitrary where C defines no result."""
     op, ctype = node.op, node.ctype
     if op in _COMPARED:
         return f"1 if {args[0]} {_COMPARED[op]} {args[1]} else 0"
@@ -87,15 +101,44 @@ def _text(node: Node, args: list[str], number: int) -> str:
     if op == "lnot":
         return f"0 if {args[0]} else 1"
     if op in ("shl", "shr") and node.check:
-        return _wrapped(
-            ctype, f"{args[0]} {_INFIX[op]} ({args[1]} if 0 <= {args[1]} < {ctype.bits} else wrong(nodes[{number}]))"
-        )
+        return _wrapped(ctype, f"{args[0]} {_INFIX[op]} ({args[1]} & {ctype.bits - 1})")
     if op in ("div", "rem"):
-        return _wrapped(ctype, f"quotient(nodes[{number}], {args[0]}, {args[1]})")
-    exact = {"neg": f"-{args[0]}", "not": f"~{args[0]}", "cast": args[0]}.get(op) or f"{args[0]} {_INFIX[op]} {args[1]}"
+        quotient = f"quotient({args[0]}, {args[1]})"
+        return _wrapped(ctype, quotient if op == "div" else f"{args[0]} - {quotient} * {args[1]}")
+    return _wrapped(ctype, _exact(node, args))
+
+
+def _exact(node: Node, args: list[str]) -> str:
+    """Return the Python of a result before it wraps."""
+    unary = {"neg": f"-{args[0]}", "not": f"~{args[0]}", "cast": args[0]}
+    return unary.get(node.op) or f"{args[0]} {_INFIX[node.op]} {args[1]}"
+
+
+def _undefined(node: Node, args: list[str], wrong: list[str | None], number: int) -> str:
+    """Return the Python of which operation, counted from 1, leaves a result undefined; 0: none does.
+
+    What C does not evaluate counts for nothing: the other arm of ?:, and what && and || skip.
+    """
+    if node.op == "select":
+        return f"{wrong[0] or 0} or ({wrong[1] or 0} if {args[0]} else {wrong[2] or 0})"
+    if node.op in ("land", "lor"):
+        negated = "not " if node.op == "lor" else ""
+        return f"{wrong[0] or 0} or ({wrong[1] or 0} if {negated}{args[0]} else 0)"
+    found = [each for each in wrong if each]
     if node.check:
-        return f"x if {ctype.low} <= (x := {exact}) <= {ctype.high} else wrong(nodes[{number}])"
-    return _wrapped(ctype, exact)
+        found.append(f"({number + 1} if {_breaks(node, args)} else 0)")
+    return " or ".join(found)
+
+
+def _breaks(node: Node, args: list[str]) -> str:
+    """Return the Python of whether operands have no defined result."""
+    ctype = node.ctype
+    if node.op in ("shl", "shr"):
+        return f"not 0 <= {args[1]} < {ctype.bits}"
+    if node.op in ("div", "rem"):
+        lowest = f" or ({args[1]} == -1 and {args[0]} == {ctype.low})" if ctype.signed else ""
+        return f"{args[1]} == 0{lowest}"
+    return f"not {ctype.low} <= {_exact(node, args)} <= {ctype.high}"
 
 
 def _wrapped(ctype: CType, text: str) -> str:
@@ -104,14 +147,7 @@ def _wrapped(ctype: CType, text: str) -> str:
     return f"((({text}) & {2 * ctype.high + 1}) ^ {ctype.high + 1}) - {ctype.high + 1}"
 
 
-def _quotient(node: Node, a: int, b: int) -> int:
-    """Return a / b or a % b as C has them."""
-    if b == 0 or (b == -1 and a == node.ctype.low and node.ctype.signed):
-        _wrong(node)
-    magnitude = abs(a) // abs(b)
-    quotient = magnitude if (a < 0) == (b < 0) else -magnitude
-    return quotient if node.op == "div" else a - quotient * b
-
-
-def _wrong(node: Node) -> int:
-    raise node.origin.error(node.check[1] if node.check else "C defines no result")
+def _quotient(a: int, b: int) -> int:
+    """Return a / b rounded towards 0, as C has it; by 0 something arbitrary."""
+    magnitude = abs(a) // (abs(b) or 1)
+    return magnitude if (a < 0) == (b < 0) else -magnitude

@@ -15,6 +15,7 @@ from embinit.dialects.declared.description import Stream, Where
 from embinit.dialects.declared.stepping import Fill, filling
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, Bound, CType, Input, Program, define, parse_declaration, statements
+from embinit.expressions.graph import Node
 from embinit.expressions.loops import Loop, loop_of
 from embinit.expressions.routine import Routine
 
@@ -51,6 +52,8 @@ class Source:
         ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
         self._unchecked: Fill | None = None
+        self._widest = _MASK
+        self._bits_taken: tuple[int, int] | None = None
         self._output: tuple[Routine, Bound, Loop | None] | None = None
         self.fixed_bits = self._word_bits()
 
@@ -167,6 +170,9 @@ class Source:
             Arithmetic()
         )
         self._output = routine, routine.bind(), loop_of(routine)
+        self._widest = routine.outputs["word"].most
+        if stream.kind == "lcg" and not self._widest >> bits:
+            self._bits_taken = bits_taken(routine.outputs["word"])
         return bits
 
     def _prepare_steps(self) -> int:
@@ -180,6 +186,7 @@ class Source:
         types = Program([*step, output], inputs, {**outputs, "output": None}).types
         bits = self._checked_bits(types["output"], where)
         program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
+        self._widest = program.compile(Arithmetic()).outputs["output"].most
         self._unchecked = filling(program, list(self._types), "output", str(self._where / "step"))
         return bits
 
@@ -196,7 +203,10 @@ class Source:
             return Steps(np.array([part & _MASK for part in state.values()], np.uint64), self._stepped, self.fixed_bits)
         if kind == "rand":
             keys["rand"] = rand
-        if self._output is not None:
+        if self._bits_taken is not None:
+            shift, mask = self._bits_taken
+            keys |= {"shift": shift, "mask": mask, "word_bits": self.fixed_bits}
+        elif self._output is not None:
             keys |= {"output": self._words, "word_bits": self.fixed_bits}
         seed: Any = tuple(state.values())
         if len(seed) == 1:
@@ -230,9 +240,27 @@ class Source:
 
     def _check_width(self, words: Words) -> None:
         assert self.fixed_bits is not None
-        if words.size and int(words.max()) >> self.fixed_bits:
+        if self._widest >> self.fixed_bits and words.size and int(words.max()) >> self.fixed_bits:
             place = self._where / "word_bits"
             raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
+
+
+def bits_taken(node: Node) -> tuple[int, int] | None:
+    """Return the shift and the mask of an output that takes bits of the state, `(state >> 16) & 0x7fff`, or None."""
+    if node.op == "input":
+        return 0, node.most
+    inner = bits_taken(node.args[0]) if node.args else None
+    number = node.args[1].number if len(node.args) == 2 else None
+    if inner is None or node.args[0].ctype.floating or node.args[0].least < 0:
+        return None
+    shift, mask = inner
+    if node.op == "cast" and not node.ctype.floating and node.args[0].most <= node.ctype.high:
+        return inner
+    if node.op == "and" and number is not None and number >= 0:
+        return shift, mask & number
+    if node.op == "shr" and number is not None:
+        return shift + number, mask >> number
+    return None
 
 
 def _unsigned(ctype: CType) -> CType:

@@ -1,0 +1,48 @@
+"""Init programs as firmware has them: what their C leaves, and what their dialect files say, bit for bit."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.programs_built import CORES, FOLDER, HOSTS, SEEDS, names, on_core, on_host, values
+
+RECORDED = np.load(FOLDER / "words.npz")
+NAMES = names()
+
+
+def compared(name, target, found):
+    """Compare words of buffers, as they lie one behind the other, with the recorded ones."""
+    for seed, buffers in found.items():
+        words = np.concatenate(list(buffers.values()))
+        assert words.tolist() == RECORDED[f"{name}/{target}/{seed}"].tolist(), seed
+
+
+@pytest.mark.parametrize("target", [*HOSTS, *CORES])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_dialect_file_says_the_recorded_words(name, target):
+    compared(name, target, {seed: values(name, target, seed) for seed in SEEDS})
+
+
+def test_the_recordings_are_all_there():
+    assert json.loads((FOLDER / "words.json").read_text(encoding="utf-8"))["arrays"] == len(RECORDED.files)
+    assert len(RECORDED.files) == len(NAMES) * len([*HOSTS, *CORES]) * len(SEEDS)
+
+
+@pytest.mark.parametrize("target", HOSTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_gcc_leaves_the_recorded_words(name, target, tmp_path):
+    if shutil.which("gcc") is None:
+        pytest.skip("gcc is not installed")
+    if target == "x86-64-v3" and " fma " not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        pytest.skip("this CPU has no FMA")
+    compared(name, target, on_host(name, target, tmp_path))
+
+
+@pytest.mark.parametrize(("name", "target"), [(name, CORES[i % 3]) for i, name in enumerate(NAMES)])
+def test_a_core_leaves_the_recorded_words(name, target, tmp_path):
+    for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    compared(name, target, on_core(name, target, tmp_path))
