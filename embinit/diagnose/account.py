@@ -188,7 +188,7 @@ class Account:
         layout = format_named(row.format)
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
-        if row.format != "float32":
+        if row.format not in ("float32", "float64"):
             if not isinstance(layout, Symmetric | QFormat):
                 return None
             data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()

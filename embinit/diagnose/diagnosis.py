@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
+from embinit.diagnose.declaring import lines_of
 from embinit.diagnose.hypothesis import Aspect
 from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.text import table
@@ -147,7 +148,7 @@ def _explained(explanation: Explanation, head: str) -> list[str]:
 def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
     """Return the lines of the model file that reproduce a cause, each behind its table, or that there are none."""
     line = cause.hypothesis.line
-    if line is None:
+    if not cause.hypothesis.reproducible:
         return ["(no line of a model file does this)"]
     if cause.restricted:
         return ["(no line of a model file does this for some buffers alone)"]
@@ -155,7 +156,11 @@ def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
         c.hypothesis.aspect == Aspect.POSITION for c in explanation.causes
     ):
         return ["(the seed below stands for this too)"]
-    return [f"{cause.hypothesis.table} {text}" for text in line.splitlines()]
+    said = [f"{cause.hypothesis.table} {text}" for text in (line or "").splitlines()]
+    if cause.hypothesis.declares is not None:
+        for table, text in lines_of(explanation.base, cause.hypothesis.declares).items():
+            said += [table, *text.splitlines()]
+    return said
 
 
 def _summary(explanation: Explanation) -> str:
