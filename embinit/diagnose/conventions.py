@@ -8,6 +8,7 @@ is simulated.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,8 +53,8 @@ SAMPLE, LEAST = 64, 8
 STRAIGHT, NEAR = 2e-6, 2e-6
 #: The most combinations that are simulated where elements cannot be computed to the bit before.
 MOST = 16
-#: A seed that was solved for, and a limit spelled otherwise.
-FREE_SEED, SPELLED = 2, 3
+#: A seed that was solved for.
+FREE_SEED = 2
 
 
 def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
@@ -97,10 +98,11 @@ class _Fit(NamedTuple):
 
 @dataclass(frozen=True)
 class _Limits:
-    """Limits of the sample, and the hypotheses that give them, each a variant."""
+    """Limits of the sample, the hypotheses that give them, each a variant, and what they are for all weights."""
 
     low: float
     high: float
+    everywhere: tuple[float, ...]
     variants: tuple[Compound, ...]
 
 
@@ -114,6 +116,8 @@ class _Inquiry:
         self._place = run.places[row.name]
         self._step = resolution(row) if row.format not in ("float32", "float64") else 0.0
         self._exact = row.format in ("float32", "float64")
+        own = self._place.bitgen()
+        self._own = _Stream(None, None, own.random_raw(values.size), own.word_bits, self._dialect.rand)
 
     def compounds(self) -> Iterator[Compound]:
         """Return hypotheses that give the sample, or where it holds codes may give it."""
@@ -123,8 +127,9 @@ class _Inquiry:
             for fit in sorted(fits, key=lambda fit: abs(abs(fit.start) - abs(fit.slope) / 2))[:MOST]:
                 yield from self._said(fit, None, ())
             return
-        for build in self._builds():
-            found = [compound for fit in fits for compound in self._agreeing(fit, limits, build)]
+        own = (Form(self._tables["values"]["uniform"], cost=0),)
+        for forms, build in product((own, FORMS), self._builds()):
+            found = [compound for fit in fits for compound in self._agreeing(fit, limits, forms, build)]
             yield from found
             if found:
                 return
@@ -132,9 +137,8 @@ class _Inquiry:
     # Streams
 
     def _streams(self, limits: Sequence[_Limits]) -> Iterator[_Stream]:
-        model, n, at = self._base, self._values.size, self._place.words
-        own = self._place.bitgen()
-        yield _Stream(None, None, own.random_raw(n), own.word_bits, self._dialect.rand)
+        model, at = self._base, self._place.words
+        yield self._own
         highs = self._likely(limits)
         if not at:
             found = shifts_from(self._state(), self._values, highs)
@@ -169,7 +173,8 @@ class _Inquiry:
                 drawn = bitgen.random_raw(self._values.size)
             except EmbinitError:
                 continue
-            yield _Stream(words, seed, drawn, bitgen.word_bits, words.rand is not None)
+            if bitgen.word_bits != self._own.bits or not np.array_equal(drawn, self._own.drawn):
+                yield _Stream(words, seed, drawn, bitgen.word_bits, words.rand is not None)
 
     # Unit values
 
@@ -201,27 +206,35 @@ class _Inquiry:
 
     def _limits(self) -> Iterator[_Limits]:
         """Return the limits of the plan and those that formulas give this buffer; none where it has no limits."""
-        shown = dict(self._row.distribution.shown) if isinstance(self._row.distribution, Mixed) else {}
-        if "low" not in shown or "high" not in shown:
+        rows = plan(self._base).rows
+        own = self._limits_in(rows, ((), *_zero_biases(self._base)))
+        if own is None:
             return
-        yield _Limits(float(shown["low"]), float(shown["high"]), ((), *_zero_biases(self._base)))
+        yield own
         for hypothesis in _fans(self._base):
-            limits = self._limits_of(hypothesis)
-            if limits:
-                yield _Limits(*limits, ((hypothesis,),))
+            assert hypothesis.declares is not None
+            try:
+                limits = self._limits_in(plan(declared(self._base, hypothesis.declares)).rows, ((hypothesis,),))
+            except EmbinitError:
+                continue
+            if limits is not None:
+                yield limits
+        fans = [(row.fan_in, row.fan_out) for row in rows if row.name.endswith(".weight")]
         for formula in formulas():
-            limit = _limit(formula.text, self._base.build, self._row.fan_in, self._row.fan_out)
-            yield _Limits(-limit, limit, tuple((each,) for each in _formula(self._base, formula)))
+            limit, *everywhere = (
+                _limit(formula.text, self._base.build, *each) for each in ((self._row.fan_in, self._row.fan_out), *fans)
+            )
+            variants = tuple((each,) for each in _formula(self._base, formula))
+            yield _Limits(-limit, limit, tuple(everywhere), variants)
 
-    def _limits_of(self, hypothesis: Hypothesis) -> tuple[float, float] | None:
-        assert hypothesis.declares is not None
-        try:
-            rows = plan(declared(self._base, hypothesis.declares)).rows
-        except EmbinitError:
+    def _limits_in(self, rows: Sequence[Row], variants: tuple[Compound, ...]) -> _Limits | None:
+        """Return the limits that rows have; None where they have none."""
+        bounds = {row.name: _bounds(row) for row in rows}
+        found = bounds[self._row.name]
+        if found is None:
             return None
-        row = next(row for row in rows if row.name == self._row.name)
-        shown = dict(row.distribution.shown) if isinstance(row.distribution, Mixed) else {}
-        return (float(shown["low"]), float(shown["high"])) if {"low", "high"} <= shown.keys() else None
+        everywhere = tuple(each[1] for name, each in bounds.items() if name.endswith(".weight") and each is not None)
+        return _Limits(*found, everywhere, variants)
 
     # To the bit
 
@@ -230,37 +243,27 @@ class _Inquiry:
         yield own
         yield replace(own, multiply_add="separate" if own.multiply_add != "separate" else "fused")
 
-    def _agreeing(self, fit: _Fit, limits: Sequence[_Limits], build: Build) -> Iterator[Compound]:
+    def _agreeing(
+        self, fit: _Fit, limits: Sequence[_Limits], forms: Sequence[Form], build: Build
+    ) -> Iterator[Compound]:
         """Return what gives the sample bit for bit."""
         seen = set()
         for each in limits:
-            if (each.low, each.high) in seen:
+            if each.everywhere in seen:
                 continue
-            forms = list(self._forms(fit, each))
             for form in forms:
+                if not _fitting(form, fit, each):
+                    continue
                 text = form.text.format(numerator=fit.unit.numerator, divisor=fit.unit.divisor)
-                given = _elements(fit.unit.text, text, fit.stream.bits,
-                                  fit.stream.is_rand, build, each.low, each.high, fit.stream.drawn)
+                given = _elements(
+                    fit.unit.text, text, fit.stream.bits, fit.stream.is_rand, build, each.low, each.high,
+                    fit.stream.drawn,
+                )  # fmt: skip
                 if given is not None and np.array_equal(given, self._values):
-                    seen.add((each.low, each.high))
+                    seen.add(each.everywhere)
                     for variant in each.variants:
                         yield from self._said(fit, None if form.cost == 0 else replace(form, text=text), variant, build)
                     break
-
-    def _forms(self, fit: _Fit, limits: _Limits) -> Iterator[Form]:
-        """Return how unit values become elements, as far as limits fit the line; that of the dialect first."""
-        own = self._tables["values"]["uniform"]
-        span, slack = limits.high - limits.low, NEAR * (limits.high - limits.low)
-        for form in (Form(own, cost=0), *FORMS):
-            if form.signed != fit.unit.signed and form.cost:
-                continue
-            if form.signed:
-                close = abs(fit.start) < slack and abs(fit.slope - limits.high) < slack
-            else:
-                start, slope = (limits.low, span) if "high - unit" not in form.text else (limits.high, -span)
-                close = abs(fit.start - start) < slack and abs(fit.slope - slope) < slack
-            if close and ("{divisor}" not in form.text or fit.unit.divisor):
-                yield form
 
     # Hypotheses
 
@@ -302,6 +305,12 @@ class _Inquiry:
             yield tuple(compound)
 
 
+def _bounds(row: Row) -> tuple[float, float] | None:
+    """Return the limits between which a row's elements are drawn."""
+    shown = dict(row.distribution.shown) if isinstance(row.distribution, Mixed) else {}
+    return (float(shown["low"]), float(shown["high"])) if {"low", "high"} <= shown.keys() else None
+
+
 def _declared(
     aspect: Aspect,
     name: str,
@@ -313,6 +322,16 @@ def _declared(
 ) -> Hypothesis:
     change = declares(overlay, **(model or {}))
     return Hypothesis(aspect, name, sentence, change, line, cost, declares=overlay)
+
+
+def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
+    """Return whether a form of elements between limits gives about the line of a fit."""
+    if form.cost and (form.signed != fit.unit.signed or ("{divisor}" in form.text and not fit.unit.divisor)):
+        return False
+    low, high = limits.low, limits.high
+    slack = NEAR * (high - low)
+    start, slope = (0.0, high) if form.signed else (high, low - high) if form.mirrored else (low, high - low)
+    return abs(fit.start - start) < slack and abs(fit.slope - slope) < slack
 
 
 # What is compiled once
@@ -438,9 +457,8 @@ def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple
 
 def _formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
     rules = {name: {"limit": formula.text, "low": "-limit", "high": "limit"} for name in _weights(model)}
-    odd = formula.power != 0.5 or formula.factor == formula.square**0.5
     for whose, overlay in _variants(model, rules):
-        yield _declared(Aspect.FORMULA, "limit", f"{whose}: {formula.says}.", overlay, 1 if odd else SPELLED)
+        yield _declared(Aspect.FORMULA, "limit", f"{whose}: {formula.says}.", overlay, formula.cost)
 
 
 def _fans(model: Description) -> Iterator[Hypothesis]:

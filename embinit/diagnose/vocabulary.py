@@ -205,10 +205,14 @@ def _remainders(modulus: int) -> Iterator[Unit]:
 
 @dataclass(frozen=True)
 class Form:
-    """How a unit value becomes an element between low and high; text may use {numerator} and {divisor} of the unit."""
+    """How a unit value becomes an element between low and high; text may use {numerator} and {divisor} of the unit.
+
+    signed: of a unit between -1 and 1. mirrored: unit 0 is high.
+    """
 
     text: str
     signed: bool = False
+    mirrored: bool = False
     cost: int = 2
 
 
@@ -221,7 +225,7 @@ FORMS = (
     Form("low + {numerator} / ({divisor} / (high - low))"),
     Form("low + (high - low) * {numerator} / {divisor}"),
     Form("low * (1.0f - unit) + high * unit"),
-    Form("high - unit * (high - low)"),
+    Form("high - unit * (high - low)", mirrored=True),
     Form("unit * high", signed=True, cost=1),
 )
 
@@ -231,50 +235,45 @@ FORMS = (
 
 @dataclass(frozen=True)
 class Formula:
-    """A limit as C computes it from the fans, and about what it is: (square / fan) ** power * factor."""
+    """A limit as C computes it from the fans."""
 
     text: str
     says: str
-    square: float
-    fan: str
-    power: float
-    factor: float = 1.0
     cost: int = 1
 
-    def about(self, fan_in: int, fan_out: int) -> float:
-        """Return the limit in Python's arithmetic."""
-        fan = {"fan_in": fan_in, "fan_out": fan_out}.get(self.fan, fan_in + fan_out)
-        return float((self.square / fan) ** self.power * self.factor)
+
+#: What it takes to believe in a scheme that has a name of its own, and in another spelling of one.
+SCHEME, SPELLED = 3, 2
 
 
 @lru_cache
 def formulas() -> tuple[Formula, ...]:
     """Return the limits that init code computes."""
-    return tuple(_formulas())
+    return tuple(sorted(_formulas(), key=lambda formula: formula.cost != SCHEME))
 
 
 def _formulas() -> Iterator[Formula]:
     for fan in ("fan_in", "fan_out", "fan_in + fan_out"):
         n, many = f"(float)({fan})", f"({fan})" if "+" in fan else fan
         for square in (6, 3, 2, 1):
-            for text in (
-                f"sqrtf({square}.0f / {n})",
-                f"sqrtf({square}.0f) / sqrtf({n})",
-                f"(float)sqrt({square}.0 / (double)({fan}))",
-                f"1.0f / sqrtf({n} / {square}.0f)",
+            for cost, text in (
+                (SCHEME, f"sqrtf({square}.0f / {n})"),
+                (SPELLED, f"sqrtf({square}.0f) / sqrtf({n})"),
+                (SPELLED, f"(float)sqrt({square}.0 / (double)({fan}))"),
+                (SPELLED, f"1.0f / sqrtf({n} / {square}.0f)"),
             ):
-                yield Formula(text, f"the limit is sqrt({square} / {many}), computed as {text}", square, fan, 0.5)
+                yield Formula(text, f"the limit is sqrt({square} / {many}), computed as {text}", cost)
             without = f"the limit is {square} / {many}: it is computed without the square root"
-            yield Formula(f"{square}.0f / {n}", without, square, fan, 1.0)
+            yield Formula(f"{square}.0f / {n}", without)
             if square > 1:
                 outside = f"the limit is {square} / sqrt({fan}): sqrt({square}) times as wide as sqrt({square} / {many})"
-                yield Formula(f"{square}.0f / sqrtf({n})", outside, square, fan, 0.5, square**0.5)
-        for gain, value in (("0.57735026919f", 3**-0.5), ("1.41421356237f", 2**0.5), ("1.0f", 1.0)):
-            for text in (
-                f"{gain} * sqrtf(3.0f) / sqrtf({n})",
-                f"{gain} * (sqrtf(3.0f) / sqrtf({n}))",
-                f"{gain} * sqrtf(3.0f / {n})",
-                f"sqrtf(3.0f) * ({gain} / sqrtf({n}))",
-                f"sqrtf(3.0f) * {gain} / sqrtf({n})",
+                yield Formula(f"{square}.0f / sqrtf({n})", outside)
+        for gain in ("0.57735026919f", "1.41421356237f", "1.0f"):
+            for cost, text in (
+                (SCHEME, f"{gain} * sqrtf(3.0f / {n})"),
+                (SPELLED, f"{gain} * sqrtf(3.0f) / sqrtf({n})"),
+                (SPELLED, f"{gain} * (sqrtf(3.0f) / sqrtf({n}))"),
+                (SPELLED, f"sqrtf(3.0f) * ({gain} / sqrtf({n}))"),
+                (SPELLED, f"sqrtf(3.0f) * {gain} / sqrtf({n})"),
             ):
-                yield Formula(text, f"the limit is {text}", 3.0, fan, 0.5, value)
+                yield Formula(text, f"the limit is {text}", cost)
