@@ -71,8 +71,10 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
         mixed = rows[row.name].distribution
         values = run.account.observed(row, dump[row.name])
         if isinstance(mixed, Mixed) and mixed.kind in ("uniform", "value") and row.size >= LEAST and values is not None:
+            if not np.isfinite(values[:SAMPLE]).all():
+                return
             sample = values[:SAMPLE].astype(np.float64)
-            if np.isfinite(sample).all() and np.ptp(sample) > 0:
+            if np.ptp(sample) > 0:
                 yield from _Inquiry(run, base, rows[row.name], sample).compounds()
                 return
 
@@ -181,8 +183,10 @@ class _Inquiry:
     def _fits(self, streams: Iterable[_Stream]) -> list[_Fit]:
         """Return the words and unit values on which the elements lie on a straight line."""
         groups: dict[tuple[int, bool], list[_Stream]] = {}
+        order: dict[int, int] = {}
         for stream in streams:
             groups.setdefault((stream.bits, stream.is_rand), []).append(stream)
+            order[id(stream)] = len(order)
         found = []
         for (bits, is_rand), group in groups.items():
             flat = np.concatenate([stream.drawn for stream in group])
@@ -192,7 +196,7 @@ class _Inquiry:
                     continue
                 for i, start, slope in _lines(given.reshape(len(group), -1), self._values, self._step):
                     found.append(_Fit(group[i], unit, start, slope))
-        return sorted(found, key=lambda fit: fit.stream.words is not None)
+        return sorted(found, key=lambda fit: order[id(fit.stream)])
 
     def _units(self, bits: int, is_rand: bool) -> list[Unit]:
         """Return the unit values of words, that of the dialect first."""
@@ -211,12 +215,11 @@ class _Inquiry:
         if own is None:
             return
         yield own
-        for hypothesis in _fans(self._base):
-            assert hypothesis.declares is not None
-            try:
-                limits = self._limits_in(plan(declared(self._base, hypothesis.declares)).rows, ((hypothesis,),))
-            except EmbinitError:
-                continue
+        exchanged = list(_fans(self._base))
+        if exchanged:
+            assert exchanged[0].declares is not None
+            rows_exchanged = plan(declared(self._base, exchanged[0].declares)).rows
+            limits = self._limits_in(rows_exchanged, tuple((each,) for each in exchanged))
             if limits is not None:
                 yield limits
         fans = [(row.fan_in, row.fan_out) for row in rows if row.name.endswith(".weight")]
@@ -480,4 +483,4 @@ def _exchanged(text: Any) -> Any:
 def _zero_biases(model: Description) -> Iterator[Compound]:
     if any(each.part == "bias" for each in model.tensors):
         overlay = {"bias": {"initializer": "zeros"}}
-        yield (_declared(Aspect.FORMULA, "bias", "The biases are 0 and draw nothing.", overlay),)
+        yield (_declared(Aspect.BIAS, "bias", "The biases are 0 and draw nothing.", overlay),)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,10 @@ def shifts_from(state: int, values: F64, highs: Iterable[float]) -> list[tuple[i
     for unit in _units(values, highs, 6):
         low, high = (np.uint32(min(max((unit[0] + d) * 2**32, 0), MASK)) for d in (-NEAR, NEAR))
         for i in order[np.searchsorted(ordered, low) : np.searchsorted(ordered, high, side="right")]:
-            step = Step(tuple(moves[i].tolist()), "uint32_t")
+            shifts = tuple(moves[i].tolist())
+            if any(a * b > 0 and abs(a) < abs(b) for a, b in pairwise(shifts)):
+                continue  # two shifts of one direction commute
+            step = Step(shifts, "uint32_t")
             at = state
             for wanted in unit:
                 at = step(at)

@@ -8,7 +8,7 @@ import numpy as np
 F32 = np.float32
 M32, M64 = 2**32 - 1, 2**64 - 1
 SEED = 42
-LAYERS = (("first", 12, 9), ("second", 9, 7))
+LAYERS = (("first", 14, 9), ("second", 9, 7))
 MODEL = {
     "model": {"name": "m", "dialect": "odt", "target": "host", "seed": SEED},
     "layer": [{"name": name, "type": "Linear", "in_features": i, "out_features": o} for name, i, o in LAYERS],
