@@ -20,6 +20,7 @@ from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
 from embinit.diagnose.solving import shifts_from, states_of, seeds_of_rand
 from embinit.diagnose.vocabulary import (
     FORMS,
+    OUTPUTS,
     Form,
     Formula,
     Unit,
@@ -141,6 +142,8 @@ class _Inquiry:
     def _streams(self, limits: Sequence[_Limits]) -> Iterator[_Stream]:
         model, at = self._base, self._place.words
         yield self._own
+        if not at:
+            yield from self._reseeded(self._likely(limits))
         highs = self._likely(limits)
         if not at:
             found = shifts_from(self._state(), self._values, highs)
@@ -153,6 +156,22 @@ class _Inquiry:
             if words.lcg is not None and not at:
                 seeds += states_of(words.lcg, self._values, highs)
             yield from self._drawn(words, list(dict.fromkeys(seeds)))
+
+    def _reseeded(self, highs: Sequence[float]) -> Iterator[_Stream]:
+        """Return the dialect's own words from other seeds, as far as its generator is one that is solved for."""
+        stream, seeds = self._dialect.description.stream, list[int]()
+        if stream.kind == "rand":
+            seeds += seeds_of_rand(self._base.build.rand, self._values)
+        elif stream.kind == "lcg":
+            known = {output: (shift, bits) for output, shift, bits in OUTPUTS}
+            keys, output = stream.parameters, stream.output or "state"
+            if keys["bits"] == 32 and output in known and keys["multiplier"] % 2:
+                seeds += states_of((keys["multiplier"], keys["increment"], *known[output]), self._values, highs)
+        for seed in seeds:
+            if seed != self._base.seed and seed in self._dialect.seeds:
+                bitgen = self._dialect.start(seed, self._base.build.rand)
+                drawn = bitgen.random_raw(self._values.size)
+                yield _Stream(None, seed, drawn, bitgen.word_bits, self._dialect.rand)
 
     def _likely(self, limits: Sequence[_Limits]) -> list[float]:
         """Return the limits that the largest element leaves likely, those that are nearly the same once."""
@@ -283,6 +302,7 @@ class _Inquiry:
         compound: list[Hypothesis] = []
         words = fit.stream.words
         cost = form.cost if form is not None else 1
+        seed = fit.stream.seed
         if words is not None:
             overlay = {"generator": dict(words.keys), **overlay}
             sentence = " ".join(f"{text}." for text in (f"The words are those of {words.says}", "; ".join(says)) if text)
@@ -290,13 +310,11 @@ class _Inquiry:
             if words.rand is not None and words.rand != self._base.build.rand:
                 rand, line = {"rand": words.rand}, f'rand = "{words.rand}"'
             compound.append(_declared(Aspect.GENERATOR, "generator", sentence, overlay, cost, rand, line))
-            if fit.stream.seed != self._base.seed:
-                seed = fit.stream.seed
-                assert seed is not None
-                says_seed = f"The device seeds it with {seed}; the model says {self._base.seed}."
-                compound.append(seeded(seed, "seed", says_seed, 1 if seed in (0, 1) else FREE_SEED))
         elif overlay:
             compound.append(_declared(Aspect.VALUES, "unit value", f"{'; '.join(says)}.", overlay, cost))
+        if seed is not None and seed != self._base.seed:
+            sentence = f"The device seeds with {seed}; the model says {self._base.seed}."
+            compound.append(seeded(seed, "seed", sentence, 1 if seed in (0, 1) else FREE_SEED))
         if build is not None and build != self._base.build:
             sentence = f"The device's build has multiply_add {build.multiply_add}."
             line = f'multiply_add = "{build.multiply_add}"'
