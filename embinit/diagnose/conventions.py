@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from embinit.diagnose.account import Image, Run, resolution
 from embinit.diagnose.declaring import Tables, declared, declares, tables_of
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
-from embinit.diagnose.solving import shifts_from, states_of, seeds_of_rand
+from embinit.diagnose.solving import seeds_of_rand, shifts_from, states_of
 from embinit.diagnose.vocabulary import (
     FORMS,
     OUTPUTS,
@@ -31,10 +31,9 @@ from embinit.diagnose.vocabulary import (
     written,
     xorshift,
 )
-from embinit.dialects import dialect_named
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.description import Where
-from embinit.dialects.declared.reader import merged, stream_of
+from embinit.dialects.declared.reader import stream_of
 from embinit.dialects.declared.sampler import Mixed, arithmetic
 from embinit.dialects.declared.stream import Source, word_type
 from embinit.errors import EmbinitError
@@ -305,7 +304,8 @@ class _Inquiry:
         seed = fit.stream.seed
         if words is not None:
             overlay = {"generator": dict(words.keys), **overlay}
-            sentence = " ".join(f"{text}." for text in (f"The words are those of {words.says}", "; ".join(says)) if text)
+            texts = (f"The words are those of {words.says}", "; ".join(says))
+            sentence = " ".join(f"{text}." for text in texts if text)
             rand, line = {}, None
             if words.rand is not None and words.rand != self._base.build.rand:
                 rand, line = {"rand": words.rand}, f'rand = "{words.rand}"'
@@ -458,7 +458,7 @@ def _weights(model: Description) -> list[str]:
 
 
 def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
-    """Return whose limits other rules change, and the tables that say so: of weights alone, of biases too, without them."""
+    """Return whose limits other rules change and the tables that say so: weights', biases' too, weights' without biases."""
     dialect = model.dialect
     assert isinstance(dialect, DeclaredDialect)
     if not any(each.part == "bias" for each in model.tensors):
@@ -486,7 +486,8 @@ def _fans(model: Description) -> Iterator[Hypothesis]:
     """Return the exchange of fan_in and fan_out in what weights are drawn by."""
     assert isinstance(model.dialect, DeclaredDialect)
     tables = model.dialect.description.tables["initializers"]
-    rules = {name: {key: _exchanged(value) for key, value in tables[name].items()} for name in _weights(model) if name in tables}
+    found = {name: tables[name] for name in _weights(model) if name in tables}
+    rules = {name: {key: _exchanged(value) for key, value in rule.items()} for name, rule in found.items()}
     rules = {name: rule for name, rule in rules.items() if rule != tables[name]}
     for whose, overlay in _variants(model, rules) if rules else ():
         yield _declared(Aspect.FORMULA, "fan", f"{whose} are drawn with fan_out for fan_in.", overlay)

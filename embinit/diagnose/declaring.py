@@ -47,7 +47,9 @@ def declared(model: Description, overlay: Tables, **changes: Any) -> Description
         raise EmbinitError(f"dialect {model.dialect} cannot be said as a file")
     own = dialect_named(model.dialect)
     dialect = dialect_of_tables(merged(tables, overlay), "the device", own.name)
-    layers = model.layers if isinstance(own, DeclaredDialect) else [_said(layer, own, dialect) for layer in model.layers]
+    layers = model.layers
+    if not isinstance(own, DeclaredDialect):
+        layers = [_said(layer, own, dialect) for layer in layers]
     return replace(model, layers=layers, dialect=dialect, **changes)
 
 

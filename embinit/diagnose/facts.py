@@ -121,7 +121,10 @@ def _grid(values: F64) -> float | None:
 
 
 def _recurrence(values: F64) -> int | None:
-    """Return the length of the linear recurrence over GF(2) that signs obey (Berlekamp and Massey); None without one."""
+    """Return how many bits the linear recurrence over GF(2) has that signs obey; None without one.
+
+    Massey, "Shift-Register Synthesis and BCH Decoding", 1969.
+    """
     bits = (values[: 2 * LONGEST + SPARE] < 0).tolist()
     current, previous, length, since = 1, 1, 0, 1
     history = 0

@@ -1,9 +1,9 @@
 """Streams: recover from a dump where in which stream its values were drawn.
 
 The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and a xorshift is
-linear over GF(2). So the signs of some forty consecutive values (of a state of 64 bits, 72) are equations that leave one
-state, whatever the limit,
-the rounding and the libm. Few values, and values of other generators, are looked for in likely streams instead.
+linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are equations that leave
+one state, whatever the limit, the rounding and the libm. Few values, and values of other generators, are looked for in
+likely streams instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +28,8 @@ Bools = NDArray[np.bool_]
 
 #: Equations beyond the bits of a state that leave no second state but by one chance in 2^8, and the most that are used.
 SPARE, PLENTY = 8, 128
+#: How many bits of a state signs may leave open, where a xorshift has not the full period.
+FREE_BITS = 6
 #: How far from the planned place a state is looked for, in words.
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same where every word has to become a value first, and from other seeds.
@@ -93,14 +95,23 @@ def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
     signs, before = _signs(row.distribution, values[:PLENTY]), run.places[row.name].bitgen()
     family = _family(before)
     assert family is not None
-    known = values[:PLENTY] != 0 if row.format not in ("float32", "float64") else np.ones(signs.size, np.bool_)  # code 0 has no sign
+    known = np.ones(signs.size, np.bool_)
+    if row.format not in ("float32", "float64"):
+        known = values[:PLENTY] != 0  # code 0 has no sign
     own = run.account.drawn(before, row, signs.size)
     rule = _sign_rule(before, _signs(row.distribution, own))
     if rule is None:
         return None
     stride, bits, inverted = rule
     equations = np.array(_equations(family, stride, bits), np.uint64)[: signs.size][known]
-    return _solved(equations.tolist(), (signs ^ inverted)[known].tolist(), family.bits)
+    states = _solutions(equations.tolist(), (signs ^ inverted)[known].tolist(), family.bits)
+    if len(states) < 2:
+        return states[0] if states else None
+
+    def agreeing(state: int) -> int:
+        return int(np.count_nonzero(run.account.drawn(family.at(state), row, signs.size) == values[: signs.size]))
+
+    return max((state for state in states if state), key=agreeing)
 
 
 def _signs(distribution: Distribution, values: F32) -> Bools:
@@ -146,11 +157,13 @@ def _equations(family: _Family, stride: int, bits: tuple[int, ...]) -> tuple[int
     return tuple((columns << np.arange(family.bits, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
 
 
-def _solved(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> int | None:
-    """Solve for some bits over GF(2), by elimination; None where equations contradict or leave a choice.
+def _solutions(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> list[int]:
+    """Solve for some bits over GF(2), by elimination; none where equations contradict or leave much of a choice.
 
-    >>> _solved([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
-    1
+    >>> _solutions([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
+    [1]
+    >>> _solutions([1 << i for i in range(1, 32)], [True, *30 * [False]])
+    [2, 3]
     """
     pivots: dict[int, int] = {}
     for equation, sign in zip(equations, signs, strict=True):
@@ -162,14 +175,17 @@ def _solved(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> 
                 break
             row ^= pivots[top]
         if row == 1 << bits:
-            return None
-    if len(pivots) < bits:
-        return None
-    state = 0
+            return []
+    if len(pivots) < bits - FREE_BITS:
+        return []
+    states = [0]
     for bit in range(bits):
-        row = pivots[bit]
-        state |= ((row >> bits ^ (row & state).bit_count()) & 1) << bit
-    return state
+        if bit in pivots:
+            row = pivots[bit]
+            states = [state | ((row >> bits ^ (row & state).bit_count()) & 1) << bit for state in states]
+        else:
+            states = [state | value << bit for state in states for value in (0, 1)]
+    return states
 
 
 # What to call a start

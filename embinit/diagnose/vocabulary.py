@@ -266,7 +266,8 @@ def _formulas() -> Iterator[Formula]:
             without = f"the limit is {square} / {many}: it is computed without the square root"
             yield Formula(f"{square}.0f / {n}", without)
             if square > 1:
-                outside = f"the limit is {square} / sqrt({fan}): sqrt({square}) times as wide as sqrt({square} / {many})"
+                times = f"sqrt({square}) times as wide as sqrt({square} / {many})"
+                outside = f"the limit is {square} / sqrt({fan}): {times}"
                 yield Formula(f"{square}.0f / sqrtf({n})", outside)
         for gain in ("0.57735026919f", "1.41421356237f", "1.0f"):
             for cost, text in (

@@ -3,15 +3,14 @@
 import time
 import tomllib
 
+import device
 import numpy as np
 import pytest
+from device import F32, MODEL, SEED, Device, glibc, lcg, newlib, over, top24, xorshift
 
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-
-import device
-from device import F32, MODEL, SEED, Device, glibc, lcg, newlib, over, top24, xorshift
 
 
 def tables_with(explanation):
@@ -56,7 +55,7 @@ UNITS = {
     ">> 9 and 2^-23": ("(word >> 9), divided by 8388608", lambda w: (w >> 9).astype(F32) * F32(2**-23)),
     "/ 4294967296.0f": ("4294967296.0f", over(4294967296.0)),
     "/ (float)UINT32_MAX": ("UINT32_MAX", over(np.uint32(0xFFFFFFFF))),
-    "/ 4294967295.0": ("4294967295 in double", lambda w: (w / 4294967295.0)),
+    "/ 4294967295.0": ("4294967295 in double", lambda w: w / 4294967295.0),
     "/ 16777215": ("divided by 16777215", lambda w: (w >> 8).astype(F32) / F32(16777215)),
     ">> 16 / 65536": ("(word >> 16), divided by 65536", lambda w: (w >> 16).astype(F32) / F32(65536)),
     ">> 16 / 65535": ("(word >> 16), divided by 65535", lambda w: (w >> 16).astype(F32) / F32(65535)),

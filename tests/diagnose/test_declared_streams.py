@@ -2,15 +2,14 @@
 
 from itertools import islice
 
+import device
 import numpy as np
 import pytest
+from device import F32, LAYERS, SEED, Device, glibc, lcg, newlib, over, top24, xorshift
 
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-
-import device
-from device import F32, LAYERS, SEED, Device, glibc, lcg, newlib, over, top24, xorshift
 
 NUMERICAL_RECIPES = {
     "kind": "lcg", "bits": 32, "multiplier": 1664525, "increment": 1013904223, "output": "state", "word_bits": 32,

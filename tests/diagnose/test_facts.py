@@ -4,12 +4,11 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from device import F32, MODEL, Device, top24, xorshift
 
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-
-from device import F32, MODEL, Device, top24, xorshift
 
 BUNDLE = gather(from_tables(MODEL, {}).plan())
 SIZES = {name: len(held) // 4 for name, held in Device().memory().items()}

@@ -206,6 +206,7 @@ def _name(what: str, value: Any) -> str:
 
 
 def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
+    """Return what a [dialect.generator] table says."""
     kind = Table(where, values).need("kind", one_of(*KINDS))
     own = KINDS[kind]
     table = Table(where, values, (*KEYS["generator"], *own))
