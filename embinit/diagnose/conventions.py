@@ -458,7 +458,7 @@ def _weights(model: Description) -> list[str]:
 
 
 def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
-    """Return whose limits other rules change and the tables that say so: weights', biases' too, weights' without biases."""
+    """Return whose limits other rules change, and the tables that say so."""
     dialect = model.dialect
     assert isinstance(dialect, DeclaredDialect)
     if not any(each.part == "bias" for each in model.tensors):
