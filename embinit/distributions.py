@@ -240,6 +240,8 @@ class Declared(ABC):
 
     #: How elements come about: "constant", "uniform", "normal" or "value".
     kind: str
+    #: The value below and above which as many elements lie.
+    middle: float = 0.0
 
     @abstractmethod
     def as_json(self) -> dict[str, Any]:

@@ -85,9 +85,10 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
         from embinit.dialects.declared import dialect_of_tables
 
         declared = dialect_of_tables(tables["dialect"], path.name, str(head.get("name", "own")))
-        if given not in (None, declared.name):
+        if given not in (None, declared.name, tables["dialect"].get("based_on")):
             raise EmbinitError(
-                f"dialect must be {declared.name!r}, as [dialect] declares it, or be left out, got {shown(given)}"
+                f"dialect must be {shown(declared.name)}, as [dialect] declares it, or what that is based on, or be "
+                f"left out, got {shown(given)}"
             )
         return declared
     if isinstance(given, str) and given.endswith(".toml"):

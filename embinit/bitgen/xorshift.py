@@ -89,6 +89,16 @@ class Xorshift(OfStates):
         self.state = seed
 
     @property
+    def shifts(self) -> tuple[int, ...]:
+        """The shifts, positive to the left."""
+        return self._step.shifts
+
+    @property
+    def state_type(self) -> str:
+        """The type of the state in C."""
+        return f"{'' if self._step.signed else 'u'}int{self._step.bits}_t"
+
+    @property
     def state(self) -> int:
         """The state, which is also the last word drawn."""
         return int(self.words[0])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
-from embinit.distributions import Normal, TruncatedNormal, Uniform
+from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose
 from embinit.formats import Quantized, format_named
@@ -93,7 +93,7 @@ class Account:
     def drawn(self, bitgen: BitGenerator, row: Row, n: int) -> F32:
         """Return the first n values that a buffer draws from a copy of bitgen, or that the codes stand for."""
         values = self._drawn(self.generator(bitgen), row, (n,))
-        return values if values.dtype == np.float32 else (values * resolution(row)).astype(np.float32)
+        return values if row.codes is None else (values * resolution(row)).astype(np.float32)
 
     def run(self) -> "Run":
         """Do what the account says. Raises EmbinitError where it cannot have been so."""
@@ -186,7 +186,7 @@ class Account:
         layout = format_named(row.format)
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
-        if row.format != "float32":
+        if row.format not in ("float32", "float64"):
             if not isinstance(layout, Quantized) or not layout.symmetric:
                 return None
             data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
@@ -233,7 +233,10 @@ def resolution(row: Row) -> float:
 
 def draws(row: Row) -> bool:
     """Return whether a buffer's values are drawn."""
-    return row.same_as is None and isinstance(row.distribution, Uniform | Normal | TruncatedNormal)
+    drawn = row.distribution
+    if isinstance(drawn, Declared):
+        return row.same_as is None and drawn.kind != "constant"
+    return row.same_as is None and isinstance(drawn, Uniform | Normal | TruncatedNormal)
 
 
 def started(model: Description, seed: int) -> BitGenerator:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
+from embinit.diagnose.declaring import lines_of
+from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.hypothesis import Aspect
 from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.text import table
@@ -15,14 +17,20 @@ from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 NOTHING = "nothing explains it: no known mistake does, alone or with another"
 #: A stray write hits at most so many elements that follow one another, and so small a share of a buffer.
 STRAY, SHARE = 16, 8
+#: How many facts are printed.
+MOST_FACTS = 20
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest."""
+    """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest.
+
+    facts: what wrong buffers show where nothing explains them.
+    """
 
     report: Report
     explanations: tuple[Explanation, ...]
+    facts: tuple[Fact, ...] = ()
 
     @property
     def explained(self) -> bool:
@@ -36,6 +44,7 @@ class Diagnosis:
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
         lines += _explained(exact[0], "explained, every bit:") if exact else [NOTHING, *_differing(self.report)]
+        lines += [f"  {fact.buffer}, {fact.name}: {fact.sentence}" for fact in self.facts[:MOST_FACTS]]
         for explanation in exact[1:]:
             lines += ["", *_explained(explanation, "or, as exactly:")]
         if near:
@@ -63,6 +72,7 @@ class Diagnosis:
             }
         for buffer in values["buffers"]:
             buffer["share"] = buffer["equal"] / buffer["elements"]
+        values["facts"] = [fact.as_json() for fact in self.facts]
         values["explanations"] = [_as_json(explanation, total) for explanation in self.explanations]
         return values
 
@@ -74,7 +84,11 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
         return Diagnosis(report, ())
     ordered = {c.name: dump[c.name] for c in report.comparisons}
     itemsizes = {array.name: array.data.itemsize for array in bundle.arrays}
-    return Diagnosis(report, tuple(Search(bundle.plan.model, ordered, itemsizes).explanations()))
+    explanations = tuple(Search(bundle.plan.model, ordered, itemsizes).explanations())
+    if any(explanation.exact for explanation in explanations):
+        return Diagnosis(report, explanations)
+    wrong = [c.name for c in report.comparisons if c.first is not None]
+    return Diagnosis(report, explanations, facts([r for r in bundle.plan.rows if r.name in ordered], ordered, wrong))
 
 
 def _differing(report: Report) -> list[str]:
@@ -147,7 +161,7 @@ def _explained(explanation: Explanation, head: str) -> list[str]:
 def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
     """Return the lines of the model file that reproduce a cause, each behind its table, or that there are none."""
     line = cause.hypothesis.line
-    if line is None:
+    if not cause.hypothesis.reproducible:
         return ["(no line of a model file does this)"]
     if cause.restricted:
         return ["(no line of a model file does this for some buffers alone)"]
@@ -155,7 +169,11 @@ def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
         c.hypothesis.aspect == Aspect.POSITION for c in explanation.causes
     ):
         return ["(the seed below stands for this too)"]
-    return [f"{cause.hypothesis.table} {text}" for text in line.splitlines()]
+    said = [f"{cause.hypothesis.table} {text}" for text in (line or "").splitlines()]
+    if cause.hypothesis.declares is not None:
+        for table, text in lines_of(explanation.base, cause.hypothesis.declares).items():
+            said += [table, *text.splitlines()]
+    return said
 
 
 def _summary(explanation: Explanation) -> str:

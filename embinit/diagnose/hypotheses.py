@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from embinit import initializers as schemes
-from embinit.bitgen import BitGenerator, Xorshift32
+from embinit.bitgen import RANDS, BitGenerator, Xorshift32
 from embinit.diagnose.account import Account, draws, started
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
@@ -38,6 +38,7 @@ def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
     """Return the mistakes that need no look at the dump; normals: whether normal values are worth a try."""
     planned = plan(model).rows
     yield from _builds(model)
+    yield from _rands(model)
     yield from _dialects(model)
     yield from _starts(model)
     yield from _schemes(model, normals)
@@ -70,6 +71,19 @@ def _builds(model: Description) -> Iterator[Hypothesis]:
             yield Hypothesis(
                 Aspect.BUILD, "libm and multiply-add", f"{sentence}, and its build {does[other]}.",
                 model_with(libm=libm, multiply_add=other), f'{line}\nmultiply_add = "{other}"', 2,
+            )  # fmt: skip
+
+
+def _rands(model: Description) -> Iterator[Hypothesis]:
+    """Return whose rand() the device may link instead, where the dialect draws from it."""
+    if not dialect_named(model.dialect).rand:
+        return
+    own = RANDS[model.build.rand](model.seed)
+    for name, rand in RANDS.items():
+        if rand(model.seed) != own:
+            yield Hypothesis(
+                Aspect.BUILD, "rand", f"The device's rand() is that of {name}.", model_with(rand=name),
+                f'rand = "{name}"',
             )  # fmt: skip
 
 

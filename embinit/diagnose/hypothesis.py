@@ -1,7 +1,7 @@
 """Hypothesis: one mistake that a device may have made, and how it changes the account of what the device did."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
 from typing import Any
 
@@ -16,6 +16,9 @@ class Aspect(IntEnum):
     """What a hypothesis is about, in the order in which it takes effect; one aspect takes one hypothesis at a time."""
 
     DIALECT = auto()
+    GENERATOR = auto()
+    VALUES = auto()
+    FORMULA = auto()
     BUILD = auto()
     SEED = auto()
     INITIALIZER = auto()
@@ -44,7 +47,8 @@ class Hypothesis:
 
     line: what the model file must say to reproduce it, or None where it cannot. cost: how much it asks one to believe;
     a parameter that the dump itself supplied costs more. buffers: the only ones it speaks of, all if empty. change
-    raises EmbinitError where the mistake is not possible.
+    raises EmbinitError where the mistake is not possible. declares: the keys of a dialect file that reproduce it, where
+    it is a change of those.
     """
 
     aspect: Aspect
@@ -54,11 +58,17 @@ class Hypothesis:
     line: str | None = None
     cost: int = 1
     buffers: tuple[str, ...] = ()
+    declares: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def table(self) -> str:
         """The table of the model file to which the line belongs."""
         return "[[layer]]" if self.aspect in OF_LAYERS else "[model]"
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether lines of a model file reproduce it."""
+        return self.line is not None or self.declares is not None
 
 
 def model_with(**changes: Any) -> Change:

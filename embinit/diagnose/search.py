@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -10,16 +11,23 @@ from numpy.typing import NDArray
 
 from embinit.diagnose.account import Account, Image, draws
 from embinit.diagnose.contents import contents
+from embinit.diagnose.conventions import conventions
+from embinit.diagnose.declaring import base_of, lines_of
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.scales import scales
 from embinit.diagnose.streams import starts
+from embinit.dialects.declared.reader import merged
 from embinit.errors import EmbinitError
 from embinit.model import Description
 from embinit.plan import Row
 
 #: Whatever explains a dump at this cost or less, it is not worth while to look for two mistakes.
 ENOUGH = (2, 0)
+#: At this cost or less, nor to look for another generator, another unit value or another limit.
+CERTAIN = (1, 0)
+#: What is not found by chance: a generator or a unit value that gives every bit.
+DECLARED = frozenset({Aspect.GENERATOR, Aspect.VALUES})
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Cause:
 class Explanation:
     """Causes, the bytes that follow from them, and which buffers of the dump those are, bit for bit.
 
-    equal: elements that are equal. exact: whether all are.
+    equal: elements that are equal. exact: whether all are. base: the dialect on which declared changes are based.
     """
 
     causes: tuple[Cause, ...]
@@ -66,6 +74,7 @@ class Explanation:
     reproduces: tuple[str, ...]
     equal: int
     exact: bool
+    base: str | None = None
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -75,14 +84,18 @@ class Explanation:
     @property
     def lines(self) -> dict[str, str]:
         """The lines of the model file, by table, that reproduce all of it; empty where no lines do."""
-        if any(cause.restricted or cause.hypothesis.line is None for cause in self.causes):
+        if any(cause.restricted or not cause.hypothesis.reproducible for cause in self.causes):
             return {}
         found = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
         if Aspect.POSITION in found:  # its seed is that of the state reached
             found.pop(Aspect.SEED, None)
         lines: dict[str, str] = {}
         for hypothesis in found.values():
-            lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
+            if hypothesis.line is not None:
+                lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
+        overlays = [hypothesis.declares for hypothesis in found.values() if hypothesis.declares is not None]
+        if overlays:
+            lines |= lines_of(self.base, reduce(merged, overlays))
         keys = [(table, line.split(" = ")[0]) for table, text in lines.items() for line in text.splitlines()]
         return lines if len(set(keys)) == len(keys) else {}  # two causes of one key: no line says both
 
@@ -107,8 +120,14 @@ class Search:
         singles = [self._planned, *self._candidates([(h,) for h in self._ordinary()])]
         singles += self._candidates(self._derived(self._planned, thorough=True))
         found = list(self._exact_singles(singles))
+        declared: list[Candidate] = []
+        if not found or min(explanation.cost for explanation in found) > CERTAIN:
+            declared = self._candidates(self._declared())
+            found = [*self._exact_singles([self._planned, *declared]), *found]
+        singles += declared
         others = singles[1:]
-        if not found or min(explanation.cost for explanation in found) > ENOUGH:
+        told = any(h.aspect in DECLARED for explanation in found for h in _hypotheses(explanation))
+        if not told and (not found or min(explanation.cost for explanation in found) > ENOUGH):
             pairs = []
             for pair in self._pairs(singles[1:]):
                 pairs.append(pair)
@@ -147,6 +166,11 @@ class Search:
             contents(run, self._dump, wrong),
         )
         return [compound for found in suggested for compound in found]
+
+    def _declared(self) -> list[tuple[Hypothesis, ...]]:
+        """Return which other conventions of a dialect file the first wrong buffer suggests."""
+        run = self._account.run()
+        return list(conventions(run, self._dump, [row for row in self._rows if row.name not in self._planned.exact]))
 
     def _changed(self, hypotheses: tuple[Hypothesis, ...]) -> Account:
         if not hypotheses:
@@ -243,7 +267,12 @@ class Search:
             names = tuple(name for name, candidate in chosen.items() if hypothesis in candidate.hypotheses)
             causes.append(Cause(hypothesis, hypothesis.buffers or (() if len(names) == len(chosen) else names)))
         equal = sum(candidate.equal[name] for name, candidate in chosen.items())
-        return Explanation(tuple(causes), image, reproduces, equal, len(reproduces) == len(self._dump))
+        exact, base = len(reproduces) == len(self._dump), base_of(self._model.dialect)
+        return Explanation(tuple(causes), image, reproduces, equal, exact, base)
+
+
+def _hypotheses(explanation: Explanation) -> list[Hypothesis]:
+    return [cause.hypothesis for cause in explanation.causes]
 
 
 def _first_exact(names: Iterable[str], *choice: Candidate) -> dict[str, Candidate]:

@@ -1,29 +1,35 @@
 """Streams: recover from a dump where in which stream its values were drawn.
 
-The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and xorshift32 is
-linear over GF(2). So the signs of some forty consecutive values are equations that leave one state, whatever the limit,
-the rounding and the libm. Few values, and values of other generators, are looked for in likely streams instead.
+The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and a xorshift is
+linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are equations that leave
+one state, whatever the limit, the rounding and the libm. Few values, and values of other generators, are looked for in
+likely streams instead.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator, Xorshift32
+from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
+from embinit.bitgen.base import Words
+from embinit.bitgen.declared import xorshift
 from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, started
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
-from embinit.dialects import dialect_named
-from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
+from embinit.dialects import Dialect, dialect_named
+from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
+from embinit.errors import EmbinitError
 from embinit.model import Description
 from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
 
-#: Equations that leave no second state but by one chance in 2^8, and how many are used where there are more.
-ENOUGH, PLENTY = 40, 128
+#: Equations beyond the bits of a state that leave no second state but by one chance in 2^8, and the most that are used.
+SPARE, PLENTY = 8, 128
+#: How many bits of a state signs may leave open, where a xorshift has not the full period.
+FREE_BITS = 6
 #: How far from the planned place a state is looked for, in words.
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same where every word has to become a value first, and from other seeds.
@@ -37,23 +43,48 @@ FREE_SEED = 2
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Return the seeds and positions that wrong buffers were drawn from; thorough: each buffer's, and rarer seeds."""
     drawn = [row for row in wrong if draws(row) and run.places[row.name].origin.words.any()]
-    linear = [row for row in drawn if row.size >= ENOUGH and isinstance(run.places[row.name].origin, Xorshift32)]
+    families = {row.name: _family(run.places[row.name].origin) for row in drawn}
+    linear = [row for row in drawn if (family := families[row.name]) and row.size >= family.bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
         state = _state_before(run, row, dump[row.name])
         if state:
-            start = Xorshift32(state).jumped(-place.words)
+            start = place.origin.copy()
+            start.state = state
+            start.advance(-place.words)
             if start != place.origin and start.state not in seen:
                 seen.add(start.state)
                 yield from _named(start, run.account, place.origin)
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
-        if values is not None and row.size > 1 and (row.format == "float32" or resolution(row)):
+        if values is not None and row.size > 1 and (row.format in ("float32", "float64") or resolution(row)):
             yield from _scanned(run, row, values, thorough)
 
 
-# The state of xorshift32 from signs
+# The state of a xorshift from signs
+
+
+@dataclass(frozen=True)
+class _Family:
+    """All xorshifts of one step: what their words are is linear in the state."""
+
+    shifts: tuple[int, ...]
+    state: str
+    bits: int
+
+    def at(self, state: int) -> BitGenerator:
+        """Return the generator in a state."""
+        return xorshift(state, shifts=self.shifts, state=self.state)
+
+
+def _family(bitgen: BitGenerator) -> _Family | None:
+    """Return the family of a generator; None where its words are not the states of a xorshift."""
+    if isinstance(bitgen, Xorshift32):
+        return _Family((13, -17, 5), "uint32_t", 32)
+    if isinstance(bitgen, Xorshift) and bitgen.output is None:
+        return _Family(bitgen.shifts, bitgen.state_type, bitgen.word_bits)
+    return None
 
 
 def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
@@ -62,14 +93,25 @@ def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
     if values is None:
         return None
     signs, before = _signs(row.distribution, values[:PLENTY]), run.places[row.name].bitgen()
-    known = values[:PLENTY] != 0 if row.format != "float32" else np.ones(signs.size, np.bool_)  # code 0 has no sign
+    family = _family(before)
+    assert family is not None
+    known = np.ones(signs.size, np.bool_)
+    if row.format not in ("float32", "float64"):
+        known = values[:PLENTY] != 0  # code 0 has no sign
     own = run.account.drawn(before, row, signs.size)
     rule = _sign_rule(before, _signs(row.distribution, own))
     if rule is None:
         return None
     stride, bits, inverted = rule
-    equations = np.array(_equations(stride, bits), np.uint64)[: signs.size][known]
-    return _solved(equations.tolist(), (signs ^ inverted)[known].tolist())
+    equations = np.array(_equations(family, stride, bits), np.uint64)[: signs.size][known]
+    states = _solutions(equations.tolist(), (signs ^ inverted)[known].tolist(), family.bits)
+    if len(states) < 2:
+        return states[0] if states else None
+
+    def agreeing(state: int) -> int:
+        return int(np.count_nonzero(run.account.drawn(family.at(state), row, signs.size) == values[: signs.size]))
+
+    return max((state for state in states if state), key=agreeing)
 
 
 def _signs(distribution: Distribution, values: F32) -> Bools:
@@ -79,6 +121,8 @@ def _signs(distribution: Distribution, values: F32) -> Bools:
             middle = np.float32((low + high) / 2)
         case Normal(mean, _) | TruncatedNormal(mean, _):
             middle = np.float32(mean)
+        case Declared():
+            middle = np.float32(distribution.middle)
         case _:
             raise AssertionError(distribution)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -88,9 +132,9 @@ def _signs(distribution: Distribution, values: F32) -> Bools:
 
 def _sign_rule(bitgen: BitGenerator, signs: Bools) -> tuple[int, tuple[int, ...], bool] | None:
     """Return how signs hang on words: words a value, the bits of the last one that are added, whether inverted."""
-    words = bitgen.random_raw(2 * signs.size)
+    words, top = bitgen.random_raw(2 * signs.size), bitgen.word_bits - 1
     for stride in (1, 2):
-        for bits in ((31,), (31, 30), (23,)):
+        for bits in ((top,), (top, top - 1), (23,)):
             sums = _sum_of_bits(words[stride - 1 :: stride][: signs.size], bits)
             for inverted in (True, False):
                 if np.array_equal(sums ^ inverted, signs):
@@ -98,53 +142,60 @@ def _sign_rule(bitgen: BitGenerator, signs: Bools) -> tuple[int, tuple[int, ...]
     return None
 
 
-def _sum_of_bits(words: NDArray[np.uint32], bits: tuple[int, ...]) -> Bools:
+def _sum_of_bits(words: Words, bits: tuple[int, ...]) -> Bools:
     sums = np.zeros(words.size, np.bool_)
     for bit in bits:
-        sums ^= (words >> np.uint32(bit) & np.uint32(1)).astype(np.bool_)
+        sums ^= (words >> words.dtype.type(bit) & words.dtype.type(1)).astype(np.bool_)
     return sums
 
 
 @cache
-def _equations(stride: int, bits: tuple[int, ...]) -> tuple[int, ...]:
+def _equations(family: _Family, stride: int, bits: tuple[int, ...]) -> tuple[int, ...]:
     """Return, for each value, which bits of the state before it add up to its sign: those whose own stream sets it."""
-    alone = [Xorshift32(1 << i).random_raw(stride * PLENTY)[stride - 1 :: stride] for i in range(32)]
+    alone = [family.at(1 << i).random_raw(stride * PLENTY)[stride - 1 :: stride] for i in range(family.bits)]
     columns = np.array([_sum_of_bits(words, bits) for words in alone], np.uint64)
-    return tuple((columns << np.arange(32, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
+    return tuple((columns << np.arange(family.bits, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
 
 
-def _solved(equations: Sequence[int], signs: Sequence[bool]) -> int | None:
-    """Solve for 32 bits over GF(2), by elimination; None where equations contradict or leave a choice.
+def _solutions(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> list[int]:
+    """Solve for some bits over GF(2), by elimination; none where equations contradict or leave much of a choice.
 
-    >>> _solved([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
-    1
+    >>> _solutions([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
+    [1]
+    >>> _solutions([1 << i for i in range(1, 32)], [True, *30 * [False]])
+    [2, 3]
     """
     pivots: dict[int, int] = {}
     for equation, sign in zip(equations, signs, strict=True):
-        row = equation | int(sign) << 32
-        while low := row & 0xFFFFFFFF:
+        row = equation | int(sign) << bits
+        while low := row & (1 << bits) - 1:
             top = low.bit_length() - 1
             if top not in pivots:
                 pivots[top] = row
                 break
             row ^= pivots[top]
-        if row == 1 << 32:
-            return None
-    if len(pivots) < 32:
-        return None
-    state = 0
-    for bit in range(32):
-        row = pivots[bit]
-        state |= ((row >> 32 ^ (row & state).bit_count()) & 1) << bit
-    return state
+        if row == 1 << bits:
+            return []
+    if len(pivots) < bits - FREE_BITS:
+        return []
+    states = [0]
+    for bit in range(bits):
+        if bit in pivots:
+            row = pivots[bit]
+            states = [state | ((row >> bits ^ (row & state).bit_count()) & 1) << bit for state in states]
+        else:
+            states = [state | value << bit for state in states for value in (0, 1)]
+    return states
 
 
 # What to call a start
 
 
-def _named(start: Xorshift32, account: Account, origin: BitGenerator) -> Iterator[tuple[Hypothesis, ...]]:
+def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Iterator[tuple[Hypothesis, ...]]:
     """Return a start state as a position in the stream, an ordinary seed, both, or just the seed that it is."""
-    words = _distance(origin.state, start.state)
+    family = _family(start)
+    assert family is not None
+    words = _distance(family, origin.state, start.state)
     if words:
         yield (_moved(words, account, origin),)
         return
@@ -162,12 +213,12 @@ def _named(start: Xorshift32, account: Account, origin: BitGenerator) -> Iterato
 
 
 @cache
-def _distance(origin: int, state: int) -> int:
+def _distance(family: _Family, origin: int, state: int) -> int:
     """Return how many words after an origin a state comes, a negative number before it, 0 for neither."""
-    ahead = np.flatnonzero(Xorshift32(origin).random_raw(FORWARD) == state)
+    ahead = np.flatnonzero(family.at(origin).random_raw(FORWARD) == state)
     if ahead.size:
         return int(ahead[0]) + 1
-    behind = np.flatnonzero(Xorshift32(state).random_raw(BACKWARD) == origin)
+    behind = np.flatnonzero(family.at(state).random_raw(BACKWARD) == origin)
     return -int(behind[0]) - 1 if behind.size else 0
 
 
@@ -184,17 +235,33 @@ def _reached(model: Description, state: int) -> tuple[int, int] | None:
 def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
     """Return the hypothesis that the stream stands some words further on, or further back."""
     if words > 0:
-        shuffling = account.generator(origin)
-        shuffling.shuffle(np.arange(words + 1))
-        shuffled = f", as a shuffle of {words + 1} indices does" if shuffling.drawn == words >= TELLING else ""
+        shuffled = f", as a shuffle of {words + 1} indices does" if _shuffles(account, origin, words) else ""
         sentence = f"{words} word{'s were' if words > 1 else ' was'} drawn from the stream before{shuffled}."
     else:
         sentence = f"The stream stands {-words} word{'s' if words < -1 else ''} further back: so many fewer were drawn."
     return Hypothesis(
         Aspect.POSITION, "stream position", sentence,
         lambda account: replace(account, start=account.start.jumped(words)),
-        f"seed = {origin.jumped(words).state}" if isinstance(origin, Xorshift32) else None,
+        _line(account.model, origin.jumped(words)),
     )  # fmt: skip
+
+
+def _shuffles(account: Account, origin: BitGenerator, words: int) -> bool:
+    """Return whether a shuffle draws so many words; some dialects have none."""
+    shuffling = account.generator(origin)
+    try:
+        shuffling.shuffle(np.arange(words + 1))
+    except EmbinitError:
+        return False
+    return shuffling.drawn == words >= TELLING
+
+
+def _line(model: Description, bitgen: BitGenerator) -> str | None:
+    """Return the key of the seed that starts in a generator's state, where that is the state itself."""
+    seed, dialect = bitgen.state, dialect_named(model.dialect)
+    if not isinstance(seed, int) or seed not in dialect.seeds or seed == dialect.no_seed:
+        return None
+    return f"seed = {seed}" if started(model, seed) == bitgen else None
 
 
 def _seed(model: Description, seed: int, why: str) -> Hypothesis:
@@ -212,7 +279,7 @@ WELL_KNOWN = (
 
 
 @cache
-def ordinary_seeds(dialect: str, seed: int) -> dict[int, str]:
+def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
     """Return the seeds that a device may have been given by mistake, and what speaks for the better ones."""
     known = dialect_named(dialect)
     word = seed & 0xFFFFFFFF
@@ -225,7 +292,7 @@ def ordinary_seeds(dialect: str, seed: int) -> dict[int, str]:
         word & 0xFF: "its low 8 bits",
         word ^ 0xFFFFFFFF: "its complement",
     }
-    if isinstance(known.seeded(seed), Xorshift32):
+    if known.rand or isinstance(known.seeded(seed), Xorshift32):
         named[1] = UNSEEDED
     likely = {**named, **{n: "" for n in range(1001) if n not in named}}
     return {n: why for n, why in likely.items() if n in known.seeds and n not in (seed, known.no_seed)}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from support.programs_built import CORES, FOLDER, HOSTS, SEEDS, names, on_core, on_host, values
 
 RECORDED = np.load(FOLDER / "words.npz")

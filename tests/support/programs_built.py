@@ -9,7 +9,7 @@ import numpy as np
 import embinit
 from embinit.targets import gcc_qemu
 
-FOLDER = Path(__file__).parent / "programs"
+FOLDER = Path(__file__).parents[1] / "declared" / "programs"
 SEEDS = (1, 0x9E3779B9)
 HOSTS = {"host": [], "x86-64-v3": ["-march=x86-64-v3"]}
 CORES = ("cortex-m0", "cortex-m4f", "cortex-m7")

@@ -149,7 +149,7 @@ def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases
     description = Description(
         name=name,
         summary=table.take("summary", text, f"declared in {Path(source).name}"),
-        stream=_stream(where / "generator", table.need("generator", _mapping)),
+        stream=stream_of(where / "generator", table.need("generator", _mapping)),
         values=_values(Table(where / "values", table.take("values", _mapping, _NONE), KEYS["values"])),
         normal=_normal(Table(where / "normal", table.values["normal"])) if "normal" in table.values else None,
         initializers=initializers,
@@ -207,7 +207,8 @@ def _name(what: str, value: Any) -> str:
     return value
 
 
-def _stream(where: Where, values: Mapping[str, Any]) -> Stream:
+def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
+    """Return what a [dialect.generator] table says."""
     kind = Table(where, values).need("kind", one_of(*KINDS))
     own = KINDS[kind]
     table = Table(where, values, (*KEYS["generator"], *own))

@@ -61,6 +61,14 @@ class Mixed(Declared):
         """How elements come about."""
         return self.recipe.kind
 
+    @property
+    def middle(self) -> float:  # type: ignore[override]
+        """The value below and above which as many elements lie, as far as the limits or the mean say it; else 0."""
+        values = {name: float(value) for name, value in self.shown}
+        if {"low", "high"} <= values.keys():
+            return (values["low"] + values["high"]) / 2
+        return values.get("mean", 0.0)
+
     def as_json(self) -> dict[str, Any]:
         """Return its name and its exact parameters, with their bits."""
         values = {name: _as_json(value) for name, value in self.shown}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from programs_built import CORES, FOLDER, HOSTS, names, on_core, on_host
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from support.programs_built import CORES, FOLDER, HOSTS, names, on_core, on_host
 
 
 def main():

@@ -1,0 +1,505 @@
+"""Conventions: recover from a dump which generator, which unit value and which limits a device has instead.
+
+An element is a + b * unit, whatever the limits are, so a short run of elements tells at once which words and which unit
+values it can come from. Those that remain are computed to the bit, with the limits that fit, and only what then agrees
+is simulated.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.diagnose.account import Image, Run, resolution
+from embinit.diagnose.declaring import Tables, declared, declares, tables_of
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
+from embinit.diagnose.solving import seeds_of_rand, shifts_from, states_of
+from embinit.diagnose.vocabulary import (
+    FORMS,
+    OUTPUTS,
+    Form,
+    Formula,
+    Unit,
+    Words,
+    formulas,
+    generators,
+    units,
+    written,
+    xorshift,
+)
+from embinit.dialects.declared import DeclaredDialect
+from embinit.dialects.declared.description import Where
+from embinit.dialects.declared.reader import stream_of
+from embinit.dialects.declared.sampler import Mixed, arithmetic
+from embinit.dialects.declared.stream import Source, word_type
+from embinit.errors import EmbinitError
+from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Input, Program, define
+from embinit.initializers import Named
+from embinit.model import Description
+from embinit.plan import Row, plan
+from embinit.targets import Build
+
+F64 = NDArray[np.float64]
+Array = NDArray[Any]
+Compound = tuple[Hypothesis, ...]
+
+#: How many elements are looked at, and the fewest that say something.
+SAMPLE, LEAST = 64, 8
+#: How far elements may lie off a straight line through their unit values, of its slope; limits, of themselves.
+STRAIGHT, NEAR = 2e-6, 2e-6
+#: The most combinations that are simulated where elements cannot be computed to the bit before.
+MOST = 16
+#: A seed that was solved for.
+FREE_SEED = 2
+
+
+def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
+    """Return the generators, unit values and limits that the first wrong buffer of some size was drawn with."""
+    model = run.account.model
+    if tables_of(model.dialect) is None:
+        return
+    try:
+        base = declared(model, {})
+    except EmbinitError:
+        return
+    rows = {row.name: row for row in plan(base).rows}
+    for row in wrong:
+        mixed = rows[row.name].distribution
+        values = run.account.observed(row, dump[row.name])
+        if isinstance(mixed, Mixed) and mixed.kind in ("uniform", "value") and row.size >= LEAST and values is not None:
+            if not np.isfinite(values[:SAMPLE]).all():
+                return
+            sample = values[:SAMPLE].astype(np.float64)
+            if np.ptp(sample) > 0:
+                yield from _Inquiry(run, base, rows[row.name], sample).compounds()
+                return
+
+
+class _Stream(NamedTuple):
+    """A generator from a seed on, the words of the sample, and the hypotheses of both."""
+
+    words: Words | None
+    seed: int | None
+    drawn: Array
+    bits: int
+    is_rand: bool
+
+
+class _Fit(NamedTuple):
+    """A straight line through elements: the value of unit 0, and the slope."""
+
+    stream: _Stream
+    unit: Unit
+    start: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Limits of the sample, the hypotheses that give them, each a variant, and what they are for all weights."""
+
+    low: float
+    high: float
+    everywhere: tuple[float, ...]
+    variants: tuple[Compound, ...]
+
+
+class _Inquiry:
+    """What is asked about one buffer: base, the model with its dialect as a file; values, its first elements."""
+
+    def __init__(self, run: Run, base: Description, row: Row, values: F64) -> None:
+        self._run, self._base, self._row, self._values = run, base, row, values
+        assert isinstance(base.dialect, DeclaredDialect)
+        self._tables, self._dialect = base.dialect.description.tables, base.dialect
+        self._place = run.places[row.name]
+        self._step = resolution(row) if row.format not in ("float32", "float64") else 0.0
+        self._exact = row.format in ("float32", "float64")
+        own = self._place.bitgen()
+        self._own = _Stream(None, None, own.random_raw(values.size), own.word_bits, self._dialect.rand)
+
+    def compounds(self) -> Iterator[Compound]:
+        """Return hypotheses that give the sample, or where it holds codes may give it."""
+        limits = list(self._limits())
+        fits = self._fits(self._streams(limits))
+        if not self._exact or not limits:
+            for fit in sorted(fits, key=lambda fit: abs(abs(fit.start) - abs(fit.slope) / 2))[:MOST]:
+                yield from self._said(fit, None, ())
+            return
+        own = (Form(self._tables["values"]["uniform"], cost=0),)
+        for forms, build in product((own, FORMS), self._builds()):
+            found = [compound for fit in fits for compound in self._agreeing(fit, limits, forms, build)]
+            yield from found
+            if found:
+                return
+
+    # Streams
+
+    def _streams(self, limits: Sequence[_Limits]) -> Iterator[_Stream]:
+        model, at = self._base, self._place.words
+        yield self._own
+        if not at:
+            yield from self._reseeded(self._likely(limits))
+        highs = self._likely(limits)
+        if not at:
+            found = shifts_from(self._state(), self._values, highs)
+            for shifts in found:
+                yield from self._drawn(Words(xorshift(shifts), f"xorshift with shifts {written(shifts)}"), [model.seed])
+        for words in _generators():
+            seeds = [model.seed, *(seed for seed in (1, 0) if seed != model.seed)]
+            if words.rand is not None and not at:
+                seeds += seeds_of_rand(words.rand, self._values)
+            if words.lcg is not None and not at:
+                seeds += states_of(words.lcg, self._values, highs)
+            yield from self._drawn(words, list(dict.fromkeys(seeds)))
+
+    def _reseeded(self, highs: Sequence[float]) -> Iterator[_Stream]:
+        """Return the dialect's own words from other seeds, as far as its generator is one that is solved for."""
+        stream, seeds = self._dialect.description.stream, list[int]()
+        if stream.kind == "rand":
+            seeds += seeds_of_rand(self._base.build.rand, self._values)
+        elif stream.kind == "lcg":
+            known = {output: (shift, bits) for output, shift, bits in OUTPUTS}
+            keys, output = stream.parameters, stream.output or "state"
+            if keys["bits"] == 32 and output in known and keys["multiplier"] % 2:
+                seeds += states_of((keys["multiplier"], keys["increment"], *known[output]), self._values, highs)
+        for seed in seeds:
+            if seed != self._base.seed and seed in self._dialect.seeds:
+                bitgen = self._dialect.start(seed, self._base.build.rand)
+                drawn = bitgen.random_raw(self._values.size)
+                yield _Stream(None, seed, drawn, bitgen.word_bits, self._dialect.rand)
+
+    def _likely(self, limits: Sequence[_Limits]) -> list[float]:
+        """Return the limits that the largest element leaves likely, those that are nearly the same once."""
+        peak, n = float(np.abs(self._values).max()), self._values.size
+        found = {f"{each.high:.5g}": each.high for each in reversed(limits)}
+        return [high for high in found.values() if peak <= high * (1 + NEAR) and peak >= high * 0.001 ** (1 / n)]
+
+    def _state(self) -> int:
+        """Return the state from which an xorshift of 32 bits starts."""
+        return self._base.seed & 0xFFFFFFFF or 0xFFFFFFFF
+
+    def _drawn(self, words: Words, seeds: Iterable[int]) -> Iterator[_Stream]:
+        source, rand = _source(words), words.rand or self._base.build.rand
+        for seed in seeds:
+            if seed not in source.seeds:
+                continue
+            try:
+                bitgen = source.start(seed, rand)
+                bitgen.advance(self._place.words)
+                drawn = bitgen.random_raw(self._values.size)
+            except EmbinitError:
+                continue
+            if bitgen.word_bits != self._own.bits or not np.array_equal(drawn, self._own.drawn):
+                yield _Stream(words, seed, drawn, bitgen.word_bits, words.rand is not None)
+
+    # Unit values
+
+    def _fits(self, streams: Iterable[_Stream]) -> list[_Fit]:
+        """Return the words and unit values on which the elements lie on a straight line."""
+        groups: dict[tuple[int, bool], list[_Stream]] = {}
+        order: dict[int, int] = {}
+        for stream in streams:
+            groups.setdefault((stream.bits, stream.is_rand), []).append(stream)
+            order[id(stream)] = len(order)
+        found = []
+        for (bits, is_rand), group in groups.items():
+            flat = np.concatenate([stream.drawn for stream in group])
+            for unit in self._units(bits, is_rand):
+                given = _unit_values(unit.text, bits, is_rand, flat)
+                if given is None:
+                    continue
+                for i, start, slope in _lines(given.reshape(len(group), -1), self._values, self._step):
+                    found.append(_Fit(group[i], unit, start, slope))
+        return sorted(found, key=lambda fit: order[id(fit.stream)])
+
+    def _units(self, bits: int, is_rand: bool) -> list[Unit]:
+        """Return the unit values of words, that of the dialect first."""
+        own = self._tables.get("values", {}).get("unit")
+        known = units(bits, is_rand)
+        if own is None or self._tables["values"].get("words", ["word"]) != ["word"]:
+            return list(known)
+        return [Unit(own, "", "as before"), *(unit for unit in known if unit.text != own)]
+
+    # Limits
+
+    def _limits(self) -> Iterator[_Limits]:
+        """Return the limits of the plan and those that formulas give this buffer; none where it has no limits."""
+        rows = plan(self._base).rows
+        own = self._limits_in(rows, ((), *_zero_biases(self._base)))
+        if own is None:
+            return
+        yield own
+        exchanged = list(_fans(self._base))
+        if exchanged:
+            assert exchanged[0].declares is not None
+            rows_exchanged = plan(declared(self._base, exchanged[0].declares)).rows
+            limits = self._limits_in(rows_exchanged, tuple((each,) for each in exchanged))
+            if limits is not None:
+                yield limits
+        fans = [(row.fan_in, row.fan_out) for row in rows if row.name.endswith(".weight")]
+        for formula in formulas():
+            limit, *everywhere = (
+                _limit(formula.text, self._base.build, *each) for each in ((self._row.fan_in, self._row.fan_out), *fans)
+            )
+            variants = tuple((each,) for each in _formula(self._base, formula))
+            yield _Limits(-limit, limit, tuple(everywhere), variants)
+
+    def _limits_in(self, rows: Sequence[Row], variants: tuple[Compound, ...]) -> _Limits | None:
+        """Return the limits that rows have; None where they have none."""
+        bounds = {row.name: _bounds(row) for row in rows}
+        found = bounds[self._row.name]
+        if found is None:
+            return None
+        everywhere = tuple(each[1] for name, each in bounds.items() if name.endswith(".weight") and each is not None)
+        return _Limits(*found, everywhere, variants)
+
+    # To the bit
+
+    def _builds(self) -> Iterator[Build]:
+        own = self._base.build
+        yield own
+        yield replace(own, multiply_add="separate" if own.multiply_add != "separate" else "fused")
+
+    def _agreeing(
+        self, fit: _Fit, limits: Sequence[_Limits], forms: Sequence[Form], build: Build
+    ) -> Iterator[Compound]:
+        """Return what gives the sample bit for bit."""
+        seen = set()
+        for each in limits:
+            if each.everywhere in seen:
+                continue
+            for form in forms:
+                if not _fitting(form, fit, each):
+                    continue
+                text = form.text.format(numerator=fit.unit.numerator, divisor=fit.unit.divisor)
+                given = _elements(
+                    fit.unit.text, text, fit.stream.bits, fit.stream.is_rand, build, each.low, each.high,
+                    fit.stream.drawn,
+                )  # fmt: skip
+                if given is not None and np.array_equal(given, self._values):
+                    seen.add(each.everywhere)
+                    for variant in each.variants:
+                        yield from self._said(fit, None if form.cost == 0 else replace(form, text=text), variant, build)
+                    break
+
+    # Hypotheses
+
+    def _said(self, fit: _Fit, form: Form | None, variant: Compound, build: Build | None = None) -> Iterator[Compound]:
+        values: dict[str, Any] = {}
+        says = []
+        if fit.unit.divisor:
+            values["unit"] = fit.unit.text
+            says.append(f"The unit value is {fit.unit.says}")
+        if form is not None:
+            values["uniform"] = form.text
+            says.append(f"an element is {form.text}" if says else f"An element is {form.text}")
+        overlay: dict[str, Any] = {"values": values} if values else {}
+        compound: list[Hypothesis] = []
+        words = fit.stream.words
+        cost = form.cost if form is not None else 1
+        seed = fit.stream.seed
+        if words is not None:
+            overlay = {"generator": dict(words.keys), **overlay}
+            texts = (f"The words are those of {words.says}", "; ".join(says))
+            sentence = " ".join(f"{text}." for text in texts if text)
+            rand, line = {}, None
+            if words.rand is not None and words.rand != self._base.build.rand:
+                rand, line = {"rand": words.rand}, f'rand = "{words.rand}"'
+            compound.append(_declared(Aspect.GENERATOR, "generator", sentence, overlay, cost, rand, line))
+        elif overlay:
+            compound.append(_declared(Aspect.VALUES, "unit value", f"{'; '.join(says)}.", overlay, cost))
+        if seed is not None and seed != self._base.seed:
+            sentence = f"The device seeds with {seed}; the model says {self._base.seed}."
+            compound.append(seeded(seed, "seed", sentence, 1 if seed in (0, 1) else FREE_SEED))
+        if build is not None and build != self._base.build:
+            sentence = f"The device's build has multiply_add {build.multiply_add}."
+            line = f'multiply_add = "{build.multiply_add}"'
+            compound.append(
+                Hypothesis(Aspect.BUILD, "multiply-add", sentence, model_with(multiply_add=build.multiply_add), line)
+            )
+        compound += variant
+        if compound:
+            yield tuple(compound)
+
+
+def _bounds(row: Row) -> tuple[float, float] | None:
+    """Return the limits between which a row's elements are drawn."""
+    shown = dict(row.distribution.shown) if isinstance(row.distribution, Mixed) else {}
+    return (float(shown["low"]), float(shown["high"])) if {"low", "high"} <= shown.keys() else None
+
+
+def _declared(
+    aspect: Aspect,
+    name: str,
+    sentence: str,
+    overlay: Tables,
+    cost: int = 1,
+    model: Mapping[str, Any] | None = None,
+    line: str | None = None,
+) -> Hypothesis:
+    change = declares(overlay, **(model or {}))
+    return Hypothesis(aspect, name, sentence, change, line, cost, declares=overlay)
+
+
+def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
+    """Return whether a form of elements between limits gives about the line of a fit."""
+    if form.cost and (form.signed != fit.unit.signed or ("{divisor}" in form.text and not fit.unit.divisor)):
+        return False
+    low, high = limits.low, limits.high
+    slack = NEAR * (high - low)
+    start, slope = (0.0, high) if form.signed else (high, low - high) if form.mirrored else (low, high - low)
+    return abs(fit.start - start) < slack and abs(fit.slope - slope) < slack
+
+
+# What is compiled once
+
+
+@lru_cache
+def _generators() -> tuple[Words, ...]:
+    return tuple(generators())
+
+
+_SOURCES: dict[int, Source] = {}
+
+
+def _source(words: Words) -> Source:
+    """Return the generators of a file with such words."""
+    key = id(words) if words in _generators() else 0
+    if key and key in _SOURCES:
+        return _SOURCES[key]
+    where = Where("the device") / "generator"
+    source = Source(stream_of(where, words.keys), where)
+    if key:
+        _SOURCES[key] = source
+    return source
+
+
+@lru_cache(maxsize=4096)
+def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Program | None:
+    """Return the program from a word to its unit value, or to an element; None where C does not allow it."""
+    inputs = {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
+    fixed = [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
+    try:
+        if element is None:
+            return Program([*fixed, define("unit", unit, "unit")], inputs, {"unit": DOUBLE})
+        inputs |= {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
+        body = [*fixed, define("unit", unit, "unit"), define("element", element, "uniform")]
+        return Program(body, inputs, {"element": FLOAT})
+    except EmbinitError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _routine(program: Program, rounding: Arithmetic) -> Any:
+    return program.compile(rounding)
+
+
+def _unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
+    program = _program(unit, None, bits, is_rand)
+    if program is None:
+        return None
+    try:
+        values: F64 = _routine(program, Arithmetic()).bind().evaluate(word=words)["unit"]
+    except EmbinitError:
+        return None
+    return values
+
+
+def _elements(
+    unit: str, element: str, bits: int, is_rand: bool, build: Build, low: float, high: float, words: Array
+) -> Array | None:
+    program = _program(unit, element, bits, is_rand)
+    if program is None:
+        return None
+    bound = _routine(program, arithmetic(build)).bind(low=np.float32(low), high=np.float32(high))
+    try:
+        values: Array = bound.evaluate(word=words)["element"]
+    except EmbinitError:
+        return None
+    return values
+
+
+@lru_cache(maxsize=4096)
+def _limit(text: str, build: Build, fan_in: int, fan_out: int) -> float:
+    routine = _fans_routine(text, arithmetic(build))
+    given = {name: value for name, value in (("fan_in", fan_in), ("fan_out", fan_out)) if name in routine.inputs}
+    return float(routine.bind(**given).scalar("limit"))
+
+
+@lru_cache(maxsize=512)
+def _fans_routine(text: str, rounding: Arithmetic) -> Any:
+    fans = {name: Input(word_type(32), "tensor") for name in ("fan_in", "fan_out")}
+    return Program([define("limit", text, "limit")], fans, {"limit": FLOAT}).compile(rounding)
+
+
+def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, float]]:
+    """Return the rows of unit values of which the values are a straight line, with its start and its slope."""
+    with np.errstate(all="ignore"):
+        means = given.mean(axis=1)
+        centred, wanted = given - means[:, None], values - values.mean()
+        slopes = (centred @ wanted) / (centred**2).sum(axis=1)
+        rest = np.abs(wanted - slopes[:, None] * centred).max(axis=1)
+        good = rest <= STRAIGHT * np.abs(slopes) * np.maximum(np.ptp(given, axis=1), 1e-3) + step
+    for i in np.flatnonzero(good & (np.abs(slopes) > 1e-30)):
+        yield int(i), float(values.mean() - slopes[i] * means[i]), float(slopes[i])
+
+
+# Limits as changes of initializers
+
+
+def _weights(model: Description) -> list[str]:
+    """Return the names of the initializers that weights have."""
+    found = [each.initializer for each in model.tensors if each.part == "weight"]
+    return list(dict.fromkeys(each.name for each in found if isinstance(each, Named)))
+
+
+def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
+    """Return whose limits other rules change, and the tables that say so."""
+    dialect = model.dialect
+    assert isinstance(dialect, DeclaredDialect)
+    if not any(each.part == "bias" for each in model.tensors):
+        yield "The weights", {"initializers": dict(rules)}
+        return
+    own = dialect.description.bias.initializer
+    kept = own if own is not None else next(iter(rules), "default")
+    tables = dialect.description.tables["initializers"]
+    if kept in rules and kept in tables:
+        former = {"initializers": {**rules, "former": dict(tables[kept])}, "bias": {"initializer": "former"}}
+        yield "The weights", former
+        yield "Weights and biases", {"initializers": dict(rules)}
+    else:
+        yield "The weights", {"initializers": dict(rules)}
+    yield "The biases are 0, and the weights", {"initializers": dict(rules), "bias": {"initializer": "zeros"}}
+
+
+def _formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
+    rules = {name: {"limit": formula.text, "low": "-limit", "high": "limit"} for name in _weights(model)}
+    for whose, overlay in _variants(model, rules):
+        yield _declared(Aspect.FORMULA, "limit", f"{whose}: {formula.says}.", overlay, formula.cost)
+
+
+def _fans(model: Description) -> Iterator[Hypothesis]:
+    """Return the exchange of fan_in and fan_out in what weights are drawn by."""
+    assert isinstance(model.dialect, DeclaredDialect)
+    tables = model.dialect.description.tables["initializers"]
+    found = {name: tables[name] for name in _weights(model) if name in tables}
+    rules = {name: {key: _exchanged(value) for key, value in rule.items()} for name, rule in found.items()}
+    rules = {name: rule for name, rule in rules.items() if rule != tables[name]}
+    for whose, overlay in _variants(model, rules) if rules else ():
+        yield _declared(Aspect.FORMULA, "fan", f"{whose} are drawn with fan_out for fan_in.", overlay)
+
+
+def _exchanged(text: Any) -> Any:
+    if not isinstance(text, str):
+        return text
+    return text.replace("fan_in", "fan_\0").replace("fan_out", "fan_in").replace("fan_\0", "fan_out")
+
+
+def _zero_biases(model: Description) -> Iterator[Compound]:
+    if any(each.part == "bias" for each in model.tensors):
+        overlay = {"bias": {"initializer": "zeros"}}
+        yield (_declared(Aspect.BIAS, "bias", "The biases are 0 and draw nothing.", overlay),)

@@ -1,0 +1,115 @@
+"""Solving: seeds and shifts of generators, from the first elements that they gave."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen import RANDS
+from embinit.bitgen.xorshift import Step
+
+F64 = NDArray[np.float64]
+U32 = NDArray[np.uint32]
+
+#: How near a unit value must be, as elements and limits of 24 bits give it.
+NEAR = 1e-6
+#: Seeds that people give, and those that 12 bits of an ADC give.
+SEEDS = 1 << 12
+PATTERNS = tuple(signs for signs in product((1, -1), repeat=3) if len(set(signs)) == 2)
+MASK = 2**32 - 1
+
+
+def _units(values: F64, highs: Iterable[float], n: int) -> list[F64]:
+    """Return the first unit values, for each limit that they could have."""
+    found: list[F64] = []
+    for high in highs:
+        if high > 0:
+            unit = (values[:n] + high) / (2 * high)
+            if (unit >= -NEAR).all() and (unit <= 1 + NEAR).all():
+                found.append(unit)
+    return found
+
+
+@lru_cache(maxsize=8)
+def _first_words(state: int) -> tuple[U32, NDArray[np.int8]]:
+    """Return the first words of all xorshifts of three shifts from a state, and those shifts."""
+    shifts = np.arange(1, 32, dtype=np.uint32)
+    words, moves = [], []
+    for signs in PATTERNS:
+        x = np.array([state], np.uint32)
+        for sign in signs:
+            x = x[..., None]
+            x = x ^ (x << shifts if sign > 0 else x >> shifts)
+            x = x.reshape(-1)
+        words.append(x)
+        moves.append(np.array(list(product(*[range(sign, 32 * sign, sign) for sign in signs])), np.int8))
+    return np.concatenate(words), np.concatenate(moves)
+
+
+def shifts_from(state: int, values: F64, highs: Iterable[float]) -> list[tuple[int, ...]]:
+    """Return the shifts of the xorshifts of 32 bits that give elements from a state on, under one of some limits."""
+    words, moves = _first_words(state)
+    order = np.argsort(words)
+    ordered = words[order]
+    found = []
+    for unit in _units(values, highs, 6):
+        low, high = (np.uint32(min(max((unit[0] + d) * 2**32, 0), MASK)) for d in (-NEAR, NEAR))
+        for i in order[np.searchsorted(ordered, low) : np.searchsorted(ordered, high, side="right")]:
+            shifts = tuple(moves[i].tolist())
+            if any(a * b > 0 and abs(a) < abs(b) for a, b in pairwise(shifts)):
+                continue  # two shifts of one direction commute
+            step = Step(shifts, "uint32_t")
+            at = state
+            for wanted in unit:
+                at = step(at)
+                if abs(at / 2**32 - wanted) > NEAR:
+                    break
+            else:
+                found.append(step.shifts)
+    return list(dict.fromkeys(found))
+
+
+def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float]) -> list[int]:
+    """Return the states before the first word of a congruential generator modulo 2^32.
+
+    lcg: multiplier, increment, and the shift and the bits of a word within the state.
+    """
+    multiplier, increment, shift, bits = lcg
+    found: list[int] = []
+    inverse = pow(multiplier, -1, 2**32)
+    for unit in _units(values, highs, 6):
+        low, high = (min(max(int((unit[0] + d) * 2**bits), 0), 2**bits - 1) for d in (-NEAR, NEAR))
+        words = np.arange(max(low - 1, 0), min(high + 2, 2**bits), dtype=np.uint64)
+        if words.size << 32 - bits > 1 << 22:
+            continue
+        above = np.arange(1 << 32 - shift - bits, dtype=np.uint64) << np.uint64(shift + bits)
+        below = np.arange(1 << shift, dtype=np.uint64)
+        first = (above[:, None, None] | words[None, :, None] << np.uint64(shift) | below[None, None, :]).reshape(-1)
+        state = first
+        for wanted in unit[1:]:
+            state = state * np.uint64(multiplier) + np.uint64(increment) & np.uint64(MASK)
+            word = state >> np.uint64(shift) & np.uint64(2**bits - 1)
+            near = np.abs(word / 2.0**bits - wanted) < NEAR + 2.0 ** (1 - bits)
+            first, state = first[near], state[near]
+        found += [(int(x) - increment) * inverse & MASK for x in first[:4]]
+    return found
+
+
+@lru_cache
+def _rand_words(rand: str) -> tuple[NDArray[Any], int]:
+    words = np.array([RANDS[rand](seed).random_raw(4) for seed in range(SEEDS)])
+    return words, RANDS[rand](1).word_bits
+
+
+def seeds_of_rand(rand: str, values: F64) -> Sequence[int]:
+    """Return the small seeds from which rand() gives elements, whatever their limits, where words are whole."""
+    words, _ = _rand_words(rand)
+    with np.errstate(all="ignore"):
+        taken = words.astype(np.float64)
+        shape = (values[2:4] - values[0]) / (values[1] - values[0])
+        given = (taken[:, 2:4] - taken[:, :1]) / (taken[:, 1:2] - taken[:, :1])
+        near = (np.abs(given - shape) < 1e-4 * (1 + np.abs(shape))).all(axis=1)
+    return [int(seed) for seed in np.flatnonzero(near)[:8]]
