@@ -2,4 +2,15 @@
 
 import importlib.util
 
-collect_ignore = [] if importlib.util.find_spec("torch") else ["embinit/torch"]
+import pytest
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+collect_ignore = [] if HAS_TORCH else ["embinit/torch"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the examples of docstrings that import PyTorch, if it is not installed."""
+    for item in items:
+        examples = item.dtest.examples if isinstance(item, pytest.DoctestItem) and item.dtest else []
+        if not HAS_TORCH and any("import torch" in example.source for example in examples):
+            item.add_marker(pytest.mark.skip(reason="needs the extra torch"))

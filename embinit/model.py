@@ -1,4 +1,4 @@
-"""Description: layers, dialect, target and seed as pure data, validated when built."""
+"""Description: layers, dialect, target and seed as pure data, validated when it is built."""
 
 import math
 import secrets
@@ -124,7 +124,15 @@ class Description:
         object.__setattr__(self, "tensors", self._checked_tensors())
 
     def as_json(self) -> dict[str, Any]:
-        """Return what identifies the model as plain values."""
+        """Return what identifies the model as plain values, as reports and manifests carry it.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> embinit.Model("tiny", [fc], seed=42).as_json()["layers"]
+        [{'name': 'fc', 'type': 'Linear'}]
+        """
         build = {"target": self.target, "multiply_add": self.build.multiply_add, "libm": self.build.libm}
         if dialect_named(self.dialect).rand:
             build["rand"] = self.build.rand
