@@ -1,4 +1,4 @@
-"""The dialects that a model may name: declarations in Python, files that come with embinit, and what users register."""
+"""The dialects that a model may name: written in Python, read from files that come with embinit, or registered by users."""
 
 from collections.abc import Iterator, Mapping
 
@@ -31,7 +31,7 @@ class Registry(Mapping[str, Dialect]):
         return name in self._known or name in self._files
 
     def add(self, dialect: Dialect) -> None:
-        """Let models name a dialect; a name that is taken is an error."""
+        """Let models name a dialect; if the name is taken, EmbinitError."""
         if dialect.name in self and self[dialect.name] is not dialect:
             raise EmbinitError(f"a dialect must have a name of its own to be registered, got {dialect.name!r}")
         self._known[dialect.name] = dialect
