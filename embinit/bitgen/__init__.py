@@ -1,7 +1,7 @@
 """Bit generators: streams of words with one protocol, bit for bit those of the C library.
 
-A new one is a file here that says what it is, one of _kernels that draws its words, and one of c; its name in __all__
-makes it public.
+To add one, write a file here that says what it is, one in _kernels that draws its words, and one in c. Its name in
+__all__ makes it public.
 """
 
 from embinit.bitgen.base import BitGenerator, CGenerator, Native, Stream

@@ -1,4 +1,4 @@
-"""The dialects that a model may name: written in Python, read from files that come with embinit, or registered by users."""
+"""The dialects that a model may name: written in Python, read from files of embinit, or registered by users."""
 
 from collections.abc import Iterator, Mapping
 
