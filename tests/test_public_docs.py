@@ -71,7 +71,7 @@ PROPERTIES = {
     for name, value in vars(cls).items()
     if not name.startswith("_") and isinstance(value, property)
 }
-SECTION = re.compile(r"^(Parameters|Attributes|Returns|Yields|Raises)\n-+\n", re.MULTILINE)
+SECTION = re.compile(r"^(Parameters|Attributes|Returns|Yields|Raises|Examples)\n-+\n", re.MULTILINE)
 
 
 def sections(doc):
@@ -80,11 +80,11 @@ def sections(doc):
     return {"": parts[0]} | dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def documented(doc):
-    """Return the names in the Parameters, or Attributes, of a docstring."""
+def documented(doc, *, record=False):
+    """Return the names in the Parameters of a docstring or, of a record that nobody builds, in its Attributes."""
     found = sections(doc)
-    text = found.get("Parameters", "") + found.get("Attributes", "")
-    heads = re.findall(r"^([*\w][\w, *]*)$", text.split("\n>>>")[0], re.MULTILINE)
+    text = found.get("Parameters") or (found.get("Attributes", "") if record else "")
+    heads = re.findall(r"^([*\w][\w, *]*)$", text, re.MULTILINE)
     return [name.strip().lstrip("*") for head in heads for name in head.split(",")]
 
 
@@ -94,10 +94,9 @@ def parameters(function):
 
 
 def has_summary(doc):
+    """Whether a docstring begins with a sentence."""
     summary = inspect.cleandoc(doc or "").split("\n\n")[0]
-    return bool(re.match(r"[A-Z`\d]|[a-z]\w*[\d(]|(rand|random|numpy|xorshift|xoroshiro|std|init)\b", summary)) and (
-        summary.rstrip().endswith(".")
-    )
+    return summary.endswith(".") and len(summary.split()) > 1
 
 
 def base_method(cls, name):
@@ -152,7 +151,7 @@ DESCRIBED = [
 
 @pytest.mark.parametrize("cls", DESCRIBED, ids=lambda cls: CLASSES[cls])
 def test_a_class_says_what_it_takes(cls):
-    found = documented(cls.__doc__)
+    found = documented(cls.__doc__, record=is_dataclass(cls))
     if is_dataclass(cls):
         every = {f.name for f in fields(cls) if f.init}
         inherited = every - set(own_parameters(cls))
