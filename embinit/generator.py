@@ -16,7 +16,8 @@ from embinit.errors import EmbinitError, NoWordsError, shown
 from embinit.initializers import Initializer
 from embinit.targets import Build, build_of
 
-#: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
+#: From how many elements several threads draw an array, and how many elements a thread draws at most that may have to
+#: be drawn again.
 PARALLEL, WAVE = 2**21, 2**20
 
 

@@ -32,10 +32,10 @@ HowDrawn = str | Initializer
 STRATEGIES = ("default_vt", "vt_constraint_old_shape", "vt_constraint_new_shape")
 #: Initializers as GroMo names them; any other name is one of the model's dialect.
 INITIALIZERS = ("copy_uniform", "copy_normal", "kaiming", "kaiming_normal", "zeros", "lecun_normal")
-#: What stands in for an initializer that copies a variance, where there is none to copy.
+#: What replaces an initializer that copies a variance if there is no variance to copy.
 WITHOUT_VARIANCE = {"copy_uniform": "kaiming", "copy_normal": "kaiming_normal"}
 PAIRINGS = ("vv_z_negz",)
-#: What a batch norm has seen of the layer before it, in the buffers of a device.
+#: A batch norm's statistics of the layer before it, in the buffers of a device.
 STATISTICS = ("running_mean", "running_var")
 
 

@@ -503,14 +503,14 @@ def lecun_normal() -> Initializer:
     return VarianceScaling(1.0, "fan_in", "truncated_normal")
 
 
-#: Names that frameworks have and that no dialect can: why, and what to use instead.
+#: Names that frameworks have and no dialect can have: why, and what to use instead.
 WITHOUT_BITS = dict.fromkeys(
     ("orthogonal", "orthogonal_", "delta_orthogonal", "Orthogonal"),
     "orthogonal has no bits of its own: a framework takes the QR decomposition of the LAPACK that it was built with; "
     "use xavier_uniform, xavier_normal or kaiming_normal",
 )
 
-#: The names a model file may write as weight_init, beside "default".
+#: The names that a model file may write as weight_init, besides "default".
 BY_NAME = {
     factory.__name__: factory
     for factory in (

@@ -10,7 +10,7 @@ from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer, constant
 
-#: NumPy before 2.0 has no array of more.
+#: Arrays of NumPy before 2.0 cannot have more.
 MAX_AXES = 32
 
 
@@ -30,7 +30,7 @@ class Order:
     rehearsed: bool = False
 
 
-#: Draws that follow memory and go on from those before.
+#: Draws that follow memory and continue after the buffer before.
 IN_MEMORY = Order()
 
 
@@ -70,7 +70,7 @@ class Layer:
         layer.
     """
 
-    #: Keys that may stand in a model file because a framework has them, and that move no bit.
+    #: Keys that a model file may have because a framework does, and that change no bit.
     without_effect: ClassVar[frozenset[str]] = frozenset()
     name: str = ""
 

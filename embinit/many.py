@@ -28,11 +28,11 @@ from embinit.store import store
 from embinit.text import table
 from embinit.threads import each, thread_count
 
-#: Elements of a batch: a few megabytes, which stay in the cache while they are measured.
+#: Elements of a batch: about a megabyte, which stays in the cache while it is measured.
 BATCH = 2**18
-#: About the memory that a report needs for each seed.
+#: Roughly how many bytes a report needs for each seed.
 SEED_BYTES = 300
-#: The samplers whose kernels fill several arrays from as many generators where an element takes one word.
+#: The samplers whose kernels fill several arrays from several generators if an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 
 

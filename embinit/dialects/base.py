@@ -44,34 +44,34 @@ class Dialect:
     seeded: Callable[[int], BitGenerator]
     sampler: Sampler
     weight: Initializer
-    #: None where a bias follows the initializer of its weight.
+    #: None if a bias has the initializer of its weight.
     bias: Initializer | None
     layouts: Mapping[str, tuple[str, ...]]
-    #: The fans of a layer; None where `shape_fans` says them.
+    #: The fans of a layer; None if `shape_fans` gives them.
     fans: Callable[[str, Mapping[str, int]], tuple[int, int]] | None
-    #: The initializer of a layer's weight, from what its model file says.
+    #: The initializer of a layer's weight, from the one in the model file.
     layer_weight: Callable[[Initializer], Initializer]
     #: An initializer and the fans of its tensor -> a distribution whose parameters are exact float32 values.
     distribution: Callable[[Initializer, int, int], Distribution]
     #: Whether it draws from rand() of the target's C library, seeded with srand(seed); `seeded` is not used then.
     rand: bool = False
-    #: The initializers of a model file, beside "default": a name -> what builds one from its parameters.
+    #: The initializers of a model file besides "default": a name -> the function that builds one from its parameters.
     named: Mapping[str, Callable[..., Initializer]] = field(default_factory=lambda: BY_NAME)
     #: What an initializer means for a tensor of a shape.
     by_shape: Callable[[Initializer, tuple[int, ...]], Initializer] = lambda initializer, _: initializer
-    #: The fans of a tensor of a shape, where shapes say them.
+    #: The fans of a tensor of a shape, if shapes decide them.
     shape_fans: Callable[[Initializer, tuple[int, ...]], tuple[int, int]] | None = None
-    #: Whether an initializer may name the axes that fans are read off.
+    #: Whether an initializer may name the axes that count inputs and outputs.
     names_axes: bool = False
     #: The seed that asks for a random one.
     no_seed: int | None = None
-    #: Whether creating a layer draws its default values, also where others follow.
+    #: Whether creating a layer draws its default values, even if others replace them.
     construction_draws: bool = False
     #: Which initializers of INSTEAD the dialect has.
     own: tuple[type[Initializer], ...] = ()
-    #: Layers that belong to this framework: a type -> what tells the parameters of such a layer, in their order.
+    #: Layers that belong to this framework: a type -> the function that lists a layer's parameters in order.
     layers: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = field(default_factory=dict)
-    #: How a buffer draws its codes, where its device has no floats.
+    #: How a buffer draws its codes if its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
 
     def start(self, seed: int, rand: str) -> BitGenerator:
@@ -159,7 +159,7 @@ class Dialect:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
 
-    #: What an element of a buffer is before it is stored: "float32" or "float64", which is the default format then.
+    #: The type of an element before it is stored: "float32" or "float64", which is then also the default format.
     element: str = "float32"
 
     def __str__(self) -> str:
