@@ -1,4 +1,4 @@
-"""The C library: its files, and the whole of it as one source and one header."""
+"""The C library: its files, and all of it as one source and one header."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,10 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
-#: What a firmware compiles with the generated code.
+#: The sources that a firmware compiles with the generated code.
 SOURCES = tuple(sorted(C_DIRECTORY.glob("embinit*.c")))
 HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
-#: Known answers for a new board, and for a new compiler; no part of a firmware.
+#: Known answers for a new board and for a new compiler; not part of a firmware.
 SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
 
 _INCLUDE = re.compile(r'^#include [<"]([\w.]+)[>"]\n', re.MULTILINE)
@@ -30,7 +30,7 @@ def amalgamated() -> dict[str, bytes]:
 
 
 def including_amalgamated(code: str) -> str:
-    """Return C code that includes embinit.h, once, in place of all headers of the library."""
+    """Return C code that includes embinit.h once, in place of all headers of the library."""
     once = iter(['#include "embinit.h"\n'])
     return _OWN_INCLUDE.sub(lambda _: next(once, ""), code)
 
@@ -40,7 +40,7 @@ def _includes(path: Path) -> list[str]:
 
 
 def _joined(guard: str | None, paths: Sequence[Path]) -> str:
-    """Return the text of files, each header of C or of the library named once, at the top."""
+    """Return the text of files joined, with each header of C or of the library included once, at the top."""
     system = sorted({name for path in paths for name in _includes(path) if not name.startswith("embinit")})
     head = [f"#ifndef {guard}\n#define {guard}\n\n"] if guard else []
     head += [f"#include <{name}>\n" for name in system]

@@ -1,4 +1,4 @@
-"""Export: write a bundle, whole or not at all, and tell an old one from what would be written now."""
+"""Export: write a bundle, whole or not at all, and compare an old one with what would be written now."""
 
 import hashlib
 import io
@@ -39,14 +39,14 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     },
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
 }
-#: Bytes of a file that are compared at once.
+#: How many bytes of a file are compared at once.
 _PIECE = 1 << 20
-#: What a model without C of its own lacks.
+#: The formats that a model whose values have no C lacks.
 CODE = ("c", "test")
 
 
 def default_formats(bundle: Bundle) -> list[str]:
-    """Return what is written unless told otherwise: all that needs no extra, without C where no C draws the values."""
+    """Return the default formats: all that need no extra, without C if the values cannot be drawn in C."""
     try:
         codegen.init_source(bundle)
     except codegen.NoCodeError:
@@ -63,16 +63,16 @@ def export(plan: Plan, directory: str | Path, formats: Iterable[str] | None = No
 
     Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
     little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
-    of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
-    not is removed, unless it was changed. Raises EmbinitError when the directory cannot be written, or holds another
-    model's bundle; then nothing was.
+    of that name; manifest.json comes with any of them. An old bundle is replaced: files that only the old one had are
+    removed, unless they were changed. Raises EmbinitError, and writes nothing, if the directory cannot be written or
+    holds another model's bundle.
     """
     check_room(plan, Path(directory), formats)
     return write(gather(plan), Path(directory), formats)
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
-    """Raise EmbinitError where a file of a bundle exceeds the memory limit, or all of them what is free on the disk."""
+    """Raise EmbinitError if a file of a bundle exceeds the memory limit, or all files together the free disk space."""
     buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
     sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
     chosen = set(FILES).difference(["safetensors"]) if formats is None else set(formats)
@@ -93,7 +93,7 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
 
 
 def _free(directory: Path) -> int | None:
-    """Return the bytes that are free where a directory is or will be; None where the file system does not say."""
+    """Return how many bytes are free where a directory is or will be; None if the file system does not say."""
     existing = next((path for path in (directory, *directory.absolute().parents) if path.is_dir()), Path())
     try:
         usage = shutil.disk_usage(existing)
@@ -103,7 +103,9 @@ def _free(directory: Path) -> int | None:
 
 
 def _text_size(row: Row) -> int:
-    """Return about how many bytes of a golden header a buffer takes: `0x3f800000u, ` and `1.23456789e-10 ` a float."""
+    """Return roughly how many bytes a buffer takes in a golden header: `0x3f800000u, ` and `1.23456789e-10
+    ` per float.
+    """
     layout = format_named(row.format)
     width = 1 if isinstance(layout, Quantized) and layout.packed else np.dtype(layout.dtype).itemsize
     comment = 17.5 if row.format == "float32" else 0
@@ -132,7 +134,7 @@ def write(bundle: Bundle, directory: Path, formats: Iterable[str] | None = None)
 
 
 def _stale(directory: Path, name: str) -> list[str]:
-    """Return the files that a directory's manifest vouches for; EmbinitError where they are another model's."""
+    """Return the files that a directory's manifest vouches for, or raise EmbinitError if they are another model's."""
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         other, sums = str(manifest["model"]["name"]), dict(manifest["files"])
@@ -146,7 +148,7 @@ def _stale(directory: Path, name: str) -> list[str]:
 
 
 def _holds(path: Path, digest: str) -> bool:
-    """Whether a file is there with the content that a SHA-256 stands for."""
+    """Whether a file exists whose content has a given SHA-256."""
     try:
         with path.open("rb") as file:
             return _sum(file) == digest
@@ -164,9 +166,8 @@ def _sum(file: IO[bytes]) -> str:
 
 
 def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = None) -> list[str]:
-    """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list.
-
-    A bundle that is being written meanwhile is the old one or the new one.
+    """Return how a directory's bundle differs from what `export` would write: an empty list if it does not. If a bundle
+    is written meanwhile, all of the old one or all of the new one is read.
     """
     bundle = gather(plan)
     chosen = _chosen(bundle, formats)
@@ -179,7 +180,7 @@ def drift(plan: Plan, directory: str | Path, formats: Iterable[str] | None = Non
 
 
 def _difference(path: Path, content: Content) -> str | None:
-    """Return how a file differs from what its content would be, or None."""
+    """Return how a file differs from what its content should be, or None."""
     with tempfile.TemporaryFile() as expected:
         content(expected)
         expected.seek(0)
@@ -200,7 +201,7 @@ def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
 
 
 def render(plan: Plan, formats: Iterable[str] | None = None) -> dict[str, bytes]:
-    """Return the files of a bundle by name, the manifest last, all of them in memory."""
+    """Return all files of a bundle in memory, by name; the manifest comes last."""
     bundle = gather(plan)
     return {name: _written(content) for name, content in _files(bundle, _chosen(bundle, formats))}
 
@@ -213,7 +214,7 @@ def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
 
 
 def _files(bundle: Bundle, formats: Iterable[str]) -> Iterator[tuple[str, Content]]:
-    """Yield the names and contents of a bundle's files; the manifest comes last, with the sums of the others."""
+    """Yield the names and contents of a bundle's files; the manifest comes last, with the checksums of the others."""
     chosen = set(formats)
     sums: dict[str, str] = {}
 
@@ -257,7 +258,7 @@ def _write_npz(bundle: Bundle, file: IO[bytes]) -> None:
             head = io.BytesIO()
             np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array.data))
             member = zipfile.ZipInfo(f"{array.name}.npy")
-            member.file_size = head.tell() + array.data.nbytes  # says whether the archive needs sizes of 64 bits
+            member.file_size = head.tell() + array.data.nbytes  # decides whether the archive needs 64-bit sizes
             with archive.open(member, "w") as stream:
                 stream.write(head.getvalue())
                 stream.write(array.view)
@@ -275,7 +276,7 @@ def safetensors(bundle: Bundle) -> bytes:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet; one that is stays, and is an error."""
+    """Write a new file, or raise EmbinitError if it exists already."""
     if path.exists():
         raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
     write_file(path, text.encode())
