@@ -1,8 +1,9 @@
-"""Streams: recover from a dump where in which stream its values were drawn.
+"""Streams: recover from a dump from which stream, and where in it, its values were drawn.
 
-The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and xorshift32 is
-linear over GF(2). So the signs of some forty consecutive values are equations that leave one state, whatever the limit,
-the rounding and the libm. Few values, and values of other generators, are looked for in likely streams instead.
+The sign of a value is one bit of the word that it was drawn from, or the sum of two bits for a normal value, and
+xorshift32 is linear over GF(2). So the signs of some forty consecutive values are equations with one state as their
+solution, whatever the limit, the rounding and the libm. Fewer values, and values of other generators, are searched for
+in likely streams instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,20 +23,22 @@ from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
 
-#: Equations that leave no second state but by one chance in 2^8, and how many are used where there are more.
+#: How many equations leave a second state with a chance of only 1 in 2^8, and how many are used if there are more.
 ENOUGH, PLENTY = 40, 128
-#: How far from the planned place a state is looked for, in words.
+#: How many words from the planned place a state is searched for.
 FORWARD, BACKWARD = 2**20, 2**16
-#: The same where every word has to become a value first, and from other seeds.
+#: The same if every word has to become a value first, and from other seeds.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
-#: From how many words on it is worth saying that a shuffle draws as many.
+#: From how many words on it is worth mentioning that a shuffle draws as many.
 TELLING = 8
-#: A seed that nothing speaks for but the dump.
+#: The cost of a seed for which only the dump speaks.
 FREE_SEED = 2
 
 
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the seeds and positions that wrong buffers were drawn from; thorough: each buffer's, and rarer seeds."""
+    """Return the seeds and positions that wrong buffers were drawn from; thorough: for each buffer, and with rarer
+    seeds.
+    """
     drawn = [row for row in wrong if draws(row) and run.places[row.name].origin.words.any()]
     linear = [row for row in drawn if row.size >= ENOUGH and isinstance(run.places[row.name].origin, Xorshift32)]
     seen: set[int] = set()
@@ -57,7 +60,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
 
 
 def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
-    """Return the state before a buffer; None where no state fits the signs of its values."""
+    """Return the state before a buffer; None if no state fits the signs of its values."""
     values = run.account.observed(row, payload)
     if values is None:
         return None
@@ -73,7 +76,7 @@ def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
 
 
 def _signs(distribution: Distribution, values: F32) -> Bools:
-    """Return which values lie below the middle of their distribution; -0 counts as below 0."""
+    """Return which values are below the middle of their distribution; -0 counts as below 0."""
     match distribution:
         case Uniform(low, high):
             middle = np.float32((low + high) / 2)
@@ -87,7 +90,9 @@ def _signs(distribution: Distribution, values: F32) -> Bools:
 
 
 def _sign_rule(bitgen: BitGenerator, signs: Bools) -> tuple[int, tuple[int, ...], bool] | None:
-    """Return how signs hang on words: words a value, the bits of the last one that are added, whether inverted."""
+    """Return how the sign of a value depends on the words drawn for it: how many words it takes, which bits of the last
+    word decide, and whether the result is inverted.
+    """
     words = bitgen.random_raw(2 * signs.size)
     for stride in (1, 2):
         for bits in ((31,), (31, 30), (23,)):
@@ -107,14 +112,14 @@ def _sum_of_bits(words: NDArray[np.uint32], bits: tuple[int, ...]) -> Bools:
 
 @cache
 def _equations(stride: int, bits: tuple[int, ...]) -> tuple[int, ...]:
-    """Return, for each value, which bits of the state before it add up to its sign: those whose own stream sets it."""
+    """Return, for each value, which bits of the first state add up to its sign: those whose own stream sets it."""
     alone = [Xorshift32(1 << i).random_raw(stride * PLENTY)[stride - 1 :: stride] for i in range(32)]
     columns = np.array([_sum_of_bits(words, bits) for words in alone], np.uint64)
     return tuple((columns << np.arange(32, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
 
 
 def _solved(equations: Sequence[int], signs: Sequence[bool]) -> int | None:
-    """Solve for 32 bits over GF(2), by elimination; None where equations contradict or leave a choice.
+    """Return the solution for 32 bits over GF(2), by elimination; None if there is none, or more than one.
 
     >>> _solved([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
     1
@@ -143,7 +148,9 @@ def _solved(equations: Sequence[int], signs: Sequence[bool]) -> int | None:
 
 
 def _named(start: Xorshift32, account: Account, origin: BitGenerator) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return a start state as a position in the stream, an ordinary seed, both, or just the seed that it is."""
+    """Return what a start state may be called: a position in the stream, a common seed, both, or just the seed that it
+    is.
+    """
     words = _distance(origin.state, start.state)
     if words:
         yield (_moved(words, account, origin),)
@@ -163,7 +170,7 @@ def _named(start: Xorshift32, account: Account, origin: BitGenerator) -> Iterato
 
 @cache
 def _distance(origin: int, state: int) -> int:
-    """Return how many words after an origin a state comes, a negative number before it, 0 for neither."""
+    """Return how many words after an origin a state comes; negative if it comes before, 0 for neither."""
     ahead = np.flatnonzero(Xorshift32(origin).random_raw(FORWARD) == state)
     if ahead.size:
         return int(ahead[0]) + 1
@@ -172,7 +179,7 @@ def _distance(origin: int, state: int) -> int:
 
 
 def _reached(model: Description, state: int) -> tuple[int, int] | None:
-    """Return a seed that something speaks for, and after how many words its stream reaches a state."""
+    """Return a plausible seed, and after how many words its stream reaches a state."""
     for other, why in ordinary_seeds(model.dialect, model.seed).items():
         if why:
             found = np.flatnonzero(started(model, other).random_raw(SCANNED_FORWARD) == state)
@@ -182,7 +189,7 @@ def _reached(model: Description, state: int) -> tuple[int, int] | None:
 
 
 def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
-    """Return the hypothesis that the stream stands some words further on, or further back."""
+    """Return the hypothesis that the stream is some words further on, or further back."""
     if words > 0:
         shuffling = account.generator(origin)
         shuffling.shuffle(np.arange(words + 1))
@@ -213,7 +220,7 @@ WELL_KNOWN = (
 
 @cache
 def ordinary_seeds(dialect: str, seed: int) -> dict[int, str]:
-    """Return the seeds that a device may have been given by mistake, and what speaks for the better ones."""
+    """Return the seeds that a device may have been given by mistake, and what speaks for each of the better ones."""
     known = dialect_named(dialect)
     word = seed & 0xFFFFFFFF
     named = {
@@ -232,7 +239,7 @@ def ordinary_seeds(dialect: str, seed: int) -> dict[int, str]:
 
 
 def _states(model: Description) -> dict[int, int]:
-    """Return the ordinary seed, the best reason first, of each start state."""
+    """Return the common seed of each start state, the best reason first."""
     return {started(model, other).state: other for other in reversed(ordinary_seeds(model.dialect, model.seed))}
 
 
@@ -240,7 +247,7 @@ def _states(model: Description) -> dict[int, int]:
 
 
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values elsewhere in its own stream, and at its place in those of other seeds."""
+    """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
     stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
@@ -259,7 +266,7 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
 
 
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
-    """Return where in a stream a sample lies, to within what short literals, or codes of a step, can do."""
+    """Return where in a stream a sample is, within the errors that short literals, or codes with a step, can cause."""
     tolerance = 0.01 * float(np.max(np.abs(stream))) + step
     found = np.arange(stream.size - sample.size + 1)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -1,4 +1,4 @@
-"""Records: files that say of each piece of memory where it belongs: Intel HEX, S-records, TI-TXT, Verilog, UF2."""
+"""Records: files that give an address for each piece of memory: Intel HEX, S-records, TI-TXT, Verilog and UF2."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _BYTES = re.compile(r"(?:[0-9a-fA-F]{2}\s*)+")
 
 
 def recognized(text: str) -> Callable[[str], Memory] | None:
-    """Return the reader of a text of records; None where it is none."""
+    """Return the reader for a text of records; None if the text is none."""
     head = text.lstrip()[:600]
     if head.startswith(":"):
         return intel_hex
@@ -30,7 +30,7 @@ def recognized(text: str) -> Callable[[str], Memory] | None:
 
 
 def intel_hex(text: str) -> Memory:
-    """Return the memory that Intel HEX describes; records may stand in any order, and none may overlap another."""
+    """Return the memory that Intel HEX describes; records may be in any order, and none may overlap another."""
     pieces: Pieces = []
     upper, ended = 0, False
     for where, line in _lines(text, INTEL_HEX):
@@ -57,7 +57,7 @@ def intel_hex(text: str) -> Memory:
 
 
 def _hex_record(line: str, where: str) -> tuple[int, int, bytes]:
-    """Return the offset, the type and the data of a record whose checksum is right."""
+    """Return the offset, the type and the data of a record, after checking its checksum."""
     if not _HEX_RECORD.fullmatch(line):
         raise EmbinitError(f"{where}: a record must be a colon and at least 5 pairs of digits, got {line[:60]!r}")
     record = bytes.fromhex(line[1:])
@@ -116,7 +116,7 @@ def at_signs(text: str) -> Memory:
 
 
 def is_uf2(content: bytes) -> bool:
-    """Return whether a file begins with a block of UF2."""
+    """Return whether a file begins with a UF2 block."""
     return content[:8] == b"UF2\nWQ]\x9e"
 
 
@@ -130,13 +130,13 @@ def uf2(content: bytes) -> Memory:
         flags, address, size = (int.from_bytes(block[i : i + 4], "little") for i in (8, 12, 16))
         if size > 476:
             raise EmbinitError(f"block {at // 512} of UF2: must have at most 476 bytes of data, got {size}")
-        if not flags & 1:  # "not main flash": no memory of the device's
+        if not flags & 1:  # "not main flash": not the device's memory
             pieces.append((address, block[32 : 32 + size]))
     return Memory(UF2, joined(UF2, pieces), addressed=True)
 
 
 def _lines(text: str, form: str) -> Iterator[tuple[str, str]]:
-    """Return the lines that are not blank, each behind where it stands."""
+    """Return the lines that are not blank, each with its place for messages."""
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
         if line:
             yield f"line {number} of {form}", line
