@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 DIALECTS = ("torch", "torch-nofma")
-#: How many words behind the planned ones are looked at, and how many values are drawn for that at most.
+#: How many words after the planned ones are searched, and how many values are drawn for that at most.
 AHEAD, MOST_VALUES = 20_000, 2**26
 
 
@@ -166,7 +166,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
     return Comparison(seed, dialect, tuple(compared), tuple(note.sentence for note in notes))
 
 
-#: Reasons that the values tell.
+#: Reasons that the values show.
 _STREAM = ("order", "drawn before", "drawn again")
 
 

@@ -13,7 +13,8 @@ from embinit.expressions import TYPES, Arithmetic, Program
 from embinit.expressions.emit import HEADERS, constant, emit
 from embinit.expressions.routine import Routine
 
-#: Kinds that come from the C library of embinit: the type, the header, and what seeds `generator` from `state`.
+#: Kinds that come from embinit's C library: the type, the header, and the statement that seeds `generator` from
+#: `state`.
 TWINS = {
     "mt19937": ("embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});"),
     "pcg32": ("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);"),
@@ -23,7 +24,7 @@ _INDENT = "    "
 
 @dataclass
 class Emission:
-    """C as it is written: headers, definitions, and a function that draws an element for each recipe."""
+    """C while it is written: headers, definitions, and for each recipe a function that draws an element."""
 
     name: str
     dialect: DeclaredDialect
@@ -110,7 +111,7 @@ class Emission:
         ]  # fmt: skip
 
     def _starting(self, twin: tuple[str, str, str] | None, warmup: int) -> None:
-        """Write what seeds the stream; a spare value lasts."""
+        """Write the function that seeds the stream; a spare value stays."""
         program = self.source.seeding()
         routine = program.compile(Arithmetic())
         self.lines += [emit(routine, "seeding"), ""]
@@ -144,7 +145,7 @@ class Emission:
         return None
 
     def drawing(self, distribution: Mixed) -> str:
-        """Write, once for each recipe, the function that draws an element, and return the prefix of its names."""
+        """Write the function that draws an element, once for each recipe, and return the prefix of its names."""
         key = id(distribution.recipe)
         if key not in self._drawing:
             prefix = f"rule{len(self._drawing)}"
@@ -177,7 +178,7 @@ class Emission:
         return [f"const {word} w_{name} = next_word(stream);" for name in words]
 
     def _call(self, name: str, program: Program, rounding: Arithmetic, given: dict[str, str]) -> list[str]:
-        """Return the call of a program of an element, whose result is `value`."""
+        """Return the call of an element's program, whose result is `value`."""
         routine = program.compile(rounding)
         member = name.rpartition("_")[2]
         if routine.outputs["element"].stage < 2:
@@ -271,7 +272,7 @@ class Emission:
         self.lines += [head, "{", *(_INDENT + line for line in draw), "}", ""]
 
     def fixing(self, distribution: Mixed, name: str) -> list[str]:
-        """Return statements that compute, into a variable, what a tensor's elements share."""
+        """Return statements that compute into a variable what all elements of a tensor share."""
         prefix, recipe = self.drawing(distribution), distribution.recipe
         given = given_of(recipe, distribution.wanted)
         programs = {"element": recipe.element.program} if recipe.element else {}
