@@ -16,7 +16,7 @@ N, M = 624, 397
 
 @kernel
 def seed(value: int, state: Words) -> None:
-    """Write the state that init_genrand of 2002 makes of a value below 2^32; no word is drawn, none is left."""
+    """Write the state that init_genrand of 2002 makes of a value below 2^32; the first draw makes a new block."""
     state[0] = np.uint32(value)
     for i in range(1, N):
         x = state[i - 1]
@@ -28,7 +28,7 @@ def seed(value: int, state: Words) -> None:
 
 @inlined
 def tempered(x: np.uint32) -> np.uint32:
-    """Return what a word of the recurrence becomes when it is drawn."""
+    """Return the word that is drawn for a word of the recurrence."""
     x = np.uint32(x ^ np.uint32(x >> np.uint32(11)))
     x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(7)) & np.uint32(0x9D2C5680)))
     x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(15)) & np.uint32(0xEFC60000)))
@@ -37,7 +37,9 @@ def tempered(x: np.uint32) -> np.uint32:
 
 @inlined
 def following(x: Words, i: int) -> np.uint32:
-    """Return the word N places after x[i]: the nearest that makes it stands N - M = 227 before, so whole vectors do."""
+    """Return the word N places after x[i]: the nearest word that it depends on is N - M = 227 places before it, so
+    whole vectors can be computed.
+    """
     y = np.uint32(np.uint32(x[i] & np.uint32(0x80000000)) | np.uint32(x[i + 1] & np.uint32(0x7FFFFFFF)))
     odd = np.uint32(np.uint32(y & np.uint32(1)) * np.uint32(0x9908B0DF))
     return np.uint32(np.uint32(x[i + M] ^ np.uint32(y >> np.uint32(1))) ^ odd)
@@ -72,7 +74,7 @@ def mt19937_next(state: Words) -> np.uint32:
 
 @inlined
 def next_blocks(state: Words, blocks: int) -> None:
-    """Replace the block of words by the one that stands blocks >= 0 blocks after it."""
+    """Replace the block of words by the one that comes blocks >= 0 blocks later."""
     x = np.empty(2 * N, np.uint32)
     copy(state[:N], x)
     for _ in range(blocks):
@@ -84,7 +86,7 @@ def next_blocks(state: Words, blocks: int) -> None:
 
 @kernel
 def skip_blocks(state: Words, blocks: int) -> None:
-    """Do that from Python."""
+    """Do the same, called from Python."""
     next_blocks(state, blocks)
 
 

@@ -30,7 +30,7 @@ def normal(stddev: float = 0.01) -> Initializer:
 def variance_scaling(
     scale: float, mode: Mode, distribution: DistributionName, in_axis: int = AXES[0], out_axis: int = AXES[1]
 ) -> Initializer:
-    """Return the initializer of mean 0 and variance scale / n, where n is fan_in, fan_out or their average, taken from the shape."""
+    """Return mean 0 and variance scale / n, where n is fan_in, fan_out or their average, of the tensor's shape."""
     return VarianceScaling(scale, mode, distribution, axes=(in_axis, out_axis))
 
 

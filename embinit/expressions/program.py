@@ -21,9 +21,9 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    Two more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
+    Two more things matter only under `fused`. fuses_double: whether the FPU fuses double as well as float, as on
     x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
-    x86-64-v3, which shows where the result is 0.
+    x86-64-v3, which matters if the result is 0.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
@@ -44,8 +44,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Definition:
-    """`name = expression`, from a key of a file (`where`). ctype: the type it is converted to, None for its own.
-
+    """`name = expression`, from a key of a file (`where`). ctype: the type that it is converted to, None for its own.
     replaces: whether the name is a variable that gets a new value.
     """
 
@@ -91,9 +90,9 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
 class Program:
     """Definitions in order, each of which may use the inputs and the names before it.
 
-    A program is what a compiler sees as one stretch of code: it looks through its names, so that a name that stands for
-    a product can be fused into a sum that uses it. Whatever enters as an input is opaque. So code is cut into programs
-    where a compiler cannot look through: at a loop that draws again, and between a value and its kept spare.
+    A program is what a compiler sees as one piece of code: it looks through names, so a name for a product can be fused
+    into a sum that uses it. Inputs are opaque. So code is cut into programs where a compiler cannot look through: at a
+    loop that draws again, and between a value and its spare.
 
     outputs: the names whose values are wanted, and the types they are stored in (None: their own).
 
@@ -131,7 +130,7 @@ class Program:
             raise EmbinitError(f"{missing[0]} is not defined")
 
     def literal(self, name: str) -> int | float | None:
-        """Return the value of a name that nothing at run time changes, None of any other."""
+        """Return the value of a name that nothing at run time changes; None for any other name."""
         value = self._lowered(Graph("double"), Arithmetic())[name].number
         return None if value is None else value
 

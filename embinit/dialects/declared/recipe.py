@@ -1,7 +1,7 @@
 """Recipes: what an initializer of a dialect file computes, as programs that a compiler sees in one piece.
 
-A value that is not normal is one program from its words to the element. A normal value is cut into programs where a compiler
-cannot look through: at the loop that draws again, and between a value and its spare.
+A value that is not normal is one program from its words to the element. A normal value is cut where a compiler cannot
+look through: at the loop that draws again, and between a value and its spare.
 """
 
 from collections.abc import Iterable, Mapping
