@@ -176,7 +176,7 @@ class Generator:
         """
         if self.seed is None:
             raise EmbinitError(
-                f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
+                f"dialect {self.dialect} starts its stream again: make its generator with Generator.seeded"
             )
         self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
 

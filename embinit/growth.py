@@ -584,7 +584,7 @@ class _Hidden:
         hidden = cls(model, start, stop, later[0] if later else len(names))
         for each in model.layers[start + 1 : stop]:
             if isinstance(each, Stored) and not isinstance(each, Norm):
-                raise EmbinitError(f"layer {each.name!r}: no {each.type} may stand between two layers that grow")
+                raise EmbinitError(f"layer {each.name!r}: no {each.type} may come between two layers that grow")
         for each in (hidden.first, hidden.second):
             if each.sizes.get("groups", 1) != 1:
                 raise EmbinitError(f"layer {each.name!r}: groups must be 1 to grow, got {each.sizes['groups']}")

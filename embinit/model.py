@@ -207,7 +207,7 @@ def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[
     originals = before[layer.same_as]
     ours, theirs = ([(each.part, each.shape, each.storage) for each in held] for held in (tensors, originals))
     if ours != theirs:
-        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same as that")
+        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same layer")
     return [
         replace(tensor, same_as=original.same_as or original.name, lost=())
         for tensor, original in zip(tensors, originals, strict=True)

@@ -69,7 +69,7 @@ def text_of(name: str) -> str:
         check_known("dialect", name, DIALECTS)
         return program_text(name)
     raise EmbinitError(
-        f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "
+        f"dialect {name} cannot be written as a file: its values come from kernels, not from expressions of one word; "
         f"those that can are {listed(program_names())}"
     )
 

@@ -16,7 +16,7 @@ FORMATS = {family.name: family for family in _FAMILIES}
 
 
 def register(families: Families) -> None:
-    r"""Make families of formats known by their names, to model files and everywhere else (docs/extending.md).
+    """Make families of formats known by their names, to model files and everywhere else (docs/extending.md).
 
     Parameters
     ----------
@@ -30,11 +30,9 @@ def register(families: Families) -> None:
 
     Examples
     --------
-    >>> try:
-    ...     register({family_named("sym5"): ("sym(\\d+)", affine.Sym.build)})
-    ... except EmbinitError as error:
-    ...     print(error)
-    format sym<b> must be new, and embinit has one of that name
+    >>> register({family_named("sym5"): ("sym5", lambda name: format_named(name))})
+    Traceback (most recent call last):
+    embinit.errors.EmbinitError: format sym<b> must be new, and embinit has one of that name
     """
     for family in families:
         if family.name in FORMATS:

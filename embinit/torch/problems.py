@@ -44,7 +44,7 @@ def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
             continue
         reason = "the device's float32 values would be rounded"
         if dialect.startswith("torch"):
-            reason = "PyTorch draws other values for that dtype, or rounded float32 values, and nothing tells which"
+            reason = "PyTorch draws other values for that dtype, or rounded float32 values, and it is unclear which"
         yield Problem(
             name, "dtype",
             f"parameter {name!r} must be float32, got dtype {dtype}: {reason}; build the module in float32, fill it, "
@@ -96,8 +96,8 @@ def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
             problems.append(
                 Problem(
                     names[-1], "shared",
-                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which "
-                    "layer gave it: fill the module before its layers share it",
+                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and it is unclear which "
+                    "layer drew it: fill the module before its layers share it",
                 )
             )  # fmt: skip
     return given, problems

@@ -128,7 +128,7 @@ def _gain(gain: float | None, nonlinearity: str | None, a: float | None) -> floa
         return calculate_gain("leaky_relu" if nonlinearity is None else nonlinearity, slope)
     if nonlinearity is not None or a is not None:
         raise EmbinitError(
-            f"gain = {shown(gain)} must not stand with nonlinearity or a, which give a gain too: keep one"
+            f"gain = {shown(gain)} must not be combined with nonlinearity or a, which give a gain too: keep one"
         )
     return gain
 
