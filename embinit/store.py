@@ -91,7 +91,8 @@ def encode(
     Parameters
     ----------
     array
-        The values, as float32 of any shape; other real numbers are rounded to float32 first.
+        The values, as float32 of any shape; other real numbers are rounded to float32 first, except for the format
+        "float64".
     format
         The name of the format, such as "q7", "sym4" or "int8" (`embinit formats` lists them).
     rounding
@@ -99,7 +100,7 @@ def encode(
     generator
         The `Generator` that stochastic rounding draws from, and moves.
     group_size
-        How many consecutive elements share a scale (formats sym, asym, affine, bfp); None for the whole array.
+        How many consecutive elements share a scale (formats sym, affine, bfp); None for the whole array.
     channel_axis
         The axis whose channels have a scale each (formats int8, int4); None for one scale.
     channel_groups

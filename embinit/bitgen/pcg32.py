@@ -24,7 +24,7 @@ class Pcg32(Native):
     seed
         From 0 to 2^64 - 1; it enters as in pcg32_srandom_r.
     stream
-        From 0 to 2^63 - 1: different streams do not overlap.
+        Which of the 2^63 sequences to draw, from 0 to 2^63 - 1.
 
     Raises
     ------
