@@ -1,4 +1,4 @@
-"""The command line: every command reads a model file and prints or writes one thing."""
+"""The command line: most commands read a model file and print or write one thing."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ _WHY = "why: `embinit diagnose`, with the same arguments, looks for the mistake 
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the command line in one line."""
+    """Reports what is wrong with the command line in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(shortened(message, 200))}; see {self.prog} --help\n")
@@ -55,20 +55,20 @@ def _refused(why: str) -> int:
 
 
 def _memory_ended(error: BaseException | None) -> bool:
-    """Return whether a MemoryError is behind an error; what closes a file that memory ended under may hide it."""
+    """Return whether a MemoryError caused an error; closing the file that was being written may raise another one."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__
     return error is not None
 
 
 def _note(text: str) -> None:
-    """Print a line on standard error; where nobody reads it, the command goes on without."""
+    """Print a line on standard error; if nobody reads it, the command goes on without it."""
     with suppress(OSError):
         print(one_line(f"embinit: {text}"), file=sys.stderr)
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
-    """Join --cflags and its value, which argparse would take for an option, as it begins with a dash."""
+    """Join --cflags and its value, which argparse would take for an option because it begins with a dash."""
     words = list(arguments)
     if "--cflags" in words[:-1]:
         i = words.index("--cflags")
@@ -207,7 +207,7 @@ def _print(as_json: bool, text: object, values: object) -> None:
 
 
 def _say(text: object) -> None:
-    """Print to standard output; where nobody reads on, as after `| head`, the command goes on without."""
+    """Print to standard output; if nobody reads it, as after `| head`, the command goes on without it."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -272,7 +272,7 @@ def _diagnose(options: argparse.Namespace) -> int:
 
 
 def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Readback, str]":
-    """Return what is simulated, what a device or a dump holds, and what that is."""
+    """Return what is simulated, what a device or a dump holds, and the name of that source."""
     from embinit.bundle import gather
     from embinit.dump import read_dump
     from embinit.targets import TARGETS
@@ -306,7 +306,7 @@ def _toolchain(options: argparse.Namespace) -> str:
 
 
 def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readback, str]":
-    """Return the buffers of an emulated device, and what it is."""
+    """Return the buffers of an emulated device, and the device's name."""
     from embinit import device
 
     model, toolchain = bundle.plan.model, _toolchain(options)
@@ -458,7 +458,7 @@ def _formats(options: argparse.Namespace) -> int:
 
 
 def program() -> NoReturn:
-    """Be the process of the command line."""
+    """Run the command line as this process."""
     process.run(main)
 
 

@@ -1,4 +1,4 @@
-"""What people import: a model with all that can be done with it."""
+"""What people import: a model, and everything that can be done with one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -23,13 +23,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Model(Description):
-    """A network as its device initializes it, and all that embinit says of it.
+    """A network as its device initializes it: build one to learn which bits the init code leaves in every buffer.
 
-    Parameters: name, a C identifier; layers in construction order; dialect and target by name; seed, in the dialect's
-    range; multiply_add, "separate" or "fused", libm, "double", "fdlibm" or "fdlibm-fused", and rand, such as "newlib",
-    where the build differs from the target's; memory_limit, the bytes that all buffers together may take. Everything is
-    checked here, and an EmbinitError names layer, rule and value.
+    Everything is checked here, so that whatever cannot be simulated exactly is refused before anything is drawn.
 
+    Parameters
+    ----------
+    name
+        The model's name: a C identifier, which generated files and functions carry.
+    layers
+        The layers, such as `Linear`, in the order in which the device constructs them.
+    seed
+        What the device seeds its generator with: an integer in the dialect's range. In a dialect that has such a seed,
+        0 asks for a random one.
+    dialect
+        The framework whose conventions the device follows: a name such as "odt" or "torch" (`embinit dialects` lists
+        them), or a dialect that `load_dialect` returned.
+    target
+        The device build: a name such as "cortex-m4f" (`embinit targets` lists them).
+    multiply_add
+        What the compiler makes of a * b + c, if not what the target says: "separate", "fused" or "fused-expression".
+    libm
+        The class of the C library's logf and cosf, if not the target's: "double", "fdlibm" or "fdlibm-fused".
+    rand
+        Whose rand() the firmware links, if not the target's: a name such as "newlib".
+    memory_limit
+        The most bytes that all buffers together may take; 1 GiB by default.
+
+    Raises
+    ------
+    EmbinitError
+        If any of this is out of range, unknown, or cannot be simulated exactly; the message names layer, rule and
+        value.
+
+    Examples
+    --------
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
     >>> model = embinit.Model("tiny", [fc], dialect="odt", target="cortex-m4f", seed=42)
@@ -39,18 +67,67 @@ class Model(Description):
 
     @classmethod
     def from_torch(cls, module: "Module", seed: int, name: str = "module", **keys: Any) -> Self:
-        """Return the model of a torch.nn.Module; see embinit.torch.model_of (extra `torch`)."""
+        """Return the model of a torch.nn.Module, to see what a device would draw for it (extra `torch`).
+
+        Parameters
+        ----------
+        module
+            The module; each of its submodules with parameters becomes a layer.
+        seed
+            What the device seeds its generator with.
+        name
+            The model's name.
+        **keys
+            Other parameters of `Model`, such as dialect and target, and order as in `embinit.torch.init_`.
+
+        Raises
+        ------
+        EmbinitError
+            If PyTorch is missing, or the module has parameters that embinit cannot draw as PyTorch does.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> import torch
+        >>> model = embinit.Model.from_torch(torch.nn.Linear(2, 1), seed=42)
+        >>> model.init()["linear.weight"].tolist()
+        [[-0.7033677697181702, 0.2267153263092041]]
+        """
         from embinit.torch import model_of
 
         return cls.of(model_of(module, seed, name, **keys))
 
     @classmethod
     def of(cls, description: Description) -> Self:
-        """Return the model of a description."""
+        """Return the model of a description, to call `plan`, `init` and `stored` on what embinit.torch.model_of
+        returned.
+
+        Parameters
+        ----------
+        description
+            Layers, dialect, target and seed, as data.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> model = embinit.Model("tiny", [fc], seed=42)
+        >>> embinit.Model.of(model) == model
+        True
+        """
         return cls(**{f.name: getattr(description, f.name) for f in fields(description) if f.init})
 
     def plan(self) -> Plan:
-        """Return the plan: one row per buffer, printable."""
+        """Return the plan: one row per buffer that says what is drawn for it, from which words, before anything is
+        drawn.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
+        >>> [(row.name, row.first_draw, row.draws) for row in embinit.Model("tiny", [fc], seed=1).plan().rows]
+        [('fc.weight', 0, 6), ('fc.bias', 6, 2)]
+        """
         return self._plan
 
     @cached_property
@@ -58,17 +135,46 @@ class Model(Description):
         return plan(self)
 
     def init(self, out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, NDArray[Any]]:
-        """Return what the device's init code draws for each buffer, by buffer name: float32 values.
+        """Return the values that the device's init code draws, by buffer name, each array in the buffer's shape.
 
-        A buffer of float32 holds just that; `stored` rounds to other formats. In dialect portable-int they are codes.
+        These are float32 values before they are rounded to the buffer's format (float64 in dialects that draw doubles,
+        and int64 codes in portable-int): `stored` returns what the buffers hold in the end.
 
-        out: arrays to fill instead of new ones, by buffer name, as an earlier call returned them.
+        Parameters
+        ----------
+        out
+            Arrays to fill instead of new ones, by buffer name, as an earlier call returned them.
+
+        Raises
+        ------
+        EmbinitError
+            If an array of out has another shape or type than its buffer, or memory runs out.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> values = embinit.Model("tiny", [fc], seed=42).init()
+        >>> values["fc.weight"].view("uint32").tolist()
+        [[3207860201, 1047013392]]
         """
         return fill(self.plan(), out).arrays
 
     def stored(self) -> dict[str, Buffer]:
-        """Return what the device's init code leaves in each buffer, in its format: codes, scales, zero points.
+        """Return what the device's init code leaves in each buffer, in its format: codes, scales and zero points.
 
+        Returns
+        -------
+        dict
+            A `Buffer` for each buffer name.
+
+        Raises
+        ------
+        EmbinitError
+            If a format cannot hold the values that were drawn; the message says which.
+
+        Examples
+        --------
         >>> import embinit
         >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1, weight_format="q7")
         >>> embinit.Model("tiny", [fc], seed=42).stored()["fc.weight"].data.tolist()
@@ -83,16 +189,66 @@ class Model(Description):
         client: "Client | None" = None,
         progress: bool = False,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each seed with what `init` returns for it, or with statistics; see embinit.many.init_many."""
+        """Yield each seed with what `init` returns for it, or with statistics of it: the way to compare many seeds
+        fast.
+
+        Parameters
+        ----------
+        seeds
+            The seeds, each in the dialect's range.
+        statistics
+            Whether to yield embinit.many.Statistics of each stored buffer instead of its values.
+        client
+            A dask.distributed Client, whose workers then do the drawing; by default threads of this process do.
+        progress
+            Whether to show a line on stderr, if that is a terminal.
+
+        Yields
+        ------
+        tuple
+            The seed, and a dict by buffer name.
+
+        Raises
+        ------
+        EmbinitError
+            For a seed that the dialect does not take, or that asks for a random one.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> model = embinit.Model("tiny", [fc], seed=0)
+        >>> [(seed, values["fc.bias"].tolist()) for seed, values in model.init_many([42, 43])]
+        [(42, [-0.550189733505249]), (43, [0.00921487808227539])]
+        """
         from embinit.many import init_many
 
         return init_many(self, seeds, statistics, client, progress)
 
 
 def load(path: str | Path, **overrides: Any) -> Model:
-    """Read a model file (TOML) and build its Model; keyword arguments replace keys of its [model] table.
+    r"""Read a model file (TOML) and return its Model.
 
-    Raises EmbinitError, with the file's name, for anything that is not a valid model.
+    Parameters
+    ----------
+    path
+        The model file.
+    **overrides
+        Keys of its [model] table to replace, such as seed=7 or target="host".
+
+    Raises
+    ------
+    EmbinitError
+        If the file cannot be read or is not a valid model; the message begins with the file's name.
+
+    Examples
+    --------
+    >>> import embinit, pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.toml"
+    >>> layer = '[[layer]]\nname = "fc"\ntype = "Linear"\nin_features = 2\nout_features = 1'
+    >>> _ = path.write_text(f'[model]\nname = "tiny"\ndialect = "odt"\ntarget = "host"\nseed = 1\n{layer}\n')
+    >>> embinit.load(path, seed=42).init()["fc.bias"].tolist()
+    [-0.550189733505249]
     """
     try:
         return Model(**modelfile.fields_of(modelfile.read(path), overrides, path))
@@ -101,5 +257,5 @@ def load(path: str | Path, **overrides: Any) -> Model:
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Model:
-    """Build a Model from the tables of a model file."""
+    """Return the Model that the tables of a model file describe; overrides replace keys of its [model] table."""
     return Model(**modelfile.fields_of(tables, overrides))

@@ -1,4 +1,4 @@
-"""Bundle: everything that an export writes of a model, gathered once."""
+"""Bundle: everything that an export writes about a model, gathered once."""
 
 import hashlib
 import zlib
@@ -19,12 +19,12 @@ from embinit.targets import target_named
 
 
 class Array(ABC):
-    """An array in the device's memory: a buffer, or what the device keeps beside its codes."""
+    """An array in the device's memory: a buffer, or what the device keeps besides its codes."""
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """`<layer>.<part>`, and for what is kept beside codes `<layer>.<part>.scale` and the like."""
+        """`<layer>.<part>`; for what is kept besides codes, `<layer>.<part>.scale` and the like."""
 
     @property
     @abstractmethod
@@ -34,7 +34,7 @@ class Array(ABC):
     @property
     @abstractmethod
     def format(self) -> str:
-        """How elements are held."""
+        """How elements are stored."""
 
     @property
     @abstractmethod
@@ -59,7 +59,7 @@ class Array(ABC):
 
     @property
     def view(self) -> memoryview:
-        """The bytes in the device's memory, without a copy of them."""
+        """The bytes in the device's memory, without copying them."""
         return np.ascontiguousarray(self.data).reshape(-1).data.cast("B")
 
     @property
@@ -104,7 +104,7 @@ class QuantizationArray(Array):
 
 @dataclass(frozen=True)
 class Entry(Array):
-    """One buffer of a bundle: its plan row, its bytes, and where they lie in <name>.bin."""
+    """One buffer of a bundle: its plan row, its bytes, and where they are in <name>.bin."""
 
     row: Row
     buffer: Buffer
@@ -135,13 +135,13 @@ class Entry(Array):
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
-        """What the device keeps beside the codes: scale, zero_point, exponents, as far as the format has them."""
+        """What the device keeps besides the codes: those of scale, zero_point and exponents that the format has."""
         found = {name: getattr(self.buffer, name) for name in ("scale", "zero_point", "exponents")}
         return {name: values for name, values in found.items() if values is not None}
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """The buffer, and what the device keeps beside its codes."""
+        """The buffer, and what the device keeps besides its codes."""
         return (self, *(QuantizationArray(self, what, values) for what, values in self.parameters.items()))
 
     def as_json(self) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class Entry(Array):
 
 @dataclass(frozen=True)
 class Bundle:
-    """The buffers of a model with all that says where they come from."""
+    """The buffers of a model, and everything that says where they come from."""
 
     plan: Plan
     entries: tuple[Entry, ...]
@@ -172,7 +172,7 @@ class Bundle:
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        """All arrays in the device's memory: each buffer, and then what is kept beside its codes."""
+        """All arrays in the device's memory: each buffer, and then what is kept besides its codes."""
         return tuple(array for entry in self.entries for array in entry.arrays)
 
     @property
@@ -181,7 +181,7 @@ class Bundle:
         return b"".join(entry.payload for entry in self.entries)
 
     def manifest(self) -> dict[str, Any]:
-        """Return what manifest.json says, but for the files."""
+        """Return what manifest.json says, apart from the files."""
         model = self.plan.model
         dialect, target = dialect_named(model.dialect), target_named(model.target)
         before = dialect.start(model.seed, model.build.rand)
@@ -206,7 +206,7 @@ class Bundle:
 
 
 def gather(plan: Plan) -> Bundle:
-    """Fill and store a plan, and gather the result."""
+    """Return the bundle of a plan: fill it, store it, and gather the result."""
     values = fill(plan)
     stored = store(values)
     entries, offset = [], 0

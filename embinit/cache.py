@@ -1,4 +1,4 @@
-"""Cache: one root for everything that is kept only to save time, and the same fallback for all of it."""
+"""Cache: one root, with one fallback, for everything that is kept only to save time."""
 
 import atexit
 import os
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def directory(name: str) -> Path | None:
-    """Return a directory of the cache, which exists and can be written; None where no place for one can be.
+    """Return a directory of the cache that exists and can be written; None if there is no place for one.
 
-    It lies in EMBINIT_CACHE_DIR, XDG_CACHE_HOME or ~/.cache. Where that cannot be written, as in a container without a
-    home, it lies in this user's own directory among the temporary files, so that the next process finds it again.
+    It is in EMBINIT_CACHE_DIR, XDG_CACHE_HOME or ~/.cache. If that cannot be written, as in a container without a home,
+    it is in this user's own directory among the temporary files, where the next process finds it again.
     """
     root = os.environ.get("EMBINIT_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
@@ -27,14 +27,16 @@ def directory(name: str) -> Path | None:
 
 
 def _writable(path: Path) -> Path:
-    """Return a directory, made where it is missing; OSError where it cannot be written."""
+    """Return a directory, created if it is missing; raise OSError if it cannot be written."""
     path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=path):
         return path
 
 
 def _private() -> Path:
-    """Return a directory among the temporary files that no other user can write: machine code is read from it."""
+    """Return a directory among the temporary files that no other user can write to, since machine code is
+    read from it.
+    """
     temporary = Path(tempfile.gettempdir())
     user = os.getuid() if hasattr(os, "getuid") else "cache"
     own = temporary / f"embinit-{user}"

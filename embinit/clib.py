@@ -1,4 +1,4 @@
-"""The C library: its files, and the whole of it as one source and one header."""
+"""The C library: its files, and all of it as one source and one header."""
 
 import re
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from pathlib import Path
 from embinit import __version__
 
 C_DIRECTORY = Path(str(files("embinit"))) / "c"
-#: What a firmware compiles with the generated code.
+#: The sources that a firmware compiles with the generated code.
 SOURCES = tuple(sorted(C_DIRECTORY.glob("embinit*.c")))
 HEADERS = tuple(sorted(C_DIRECTORY.glob("embinit*.h")))
-#: Known answers for a new board, and for a new compiler; no part of a firmware.
+#: Known answers for a new board and for a new compiler; not part of a firmware.
 SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "probe.h", "probe.c", "probe_rand.c"))
 
 _INCLUDE = re.compile(r'^#include [<"]([\w.]+)[>"]\n', re.MULTILINE)
@@ -32,7 +32,7 @@ def amalgamated() -> dict[str, bytes]:
 
 
 def including_amalgamated(code: str) -> str:
-    """Return C code that includes embinit.h, once, in place of all headers of the library."""
+    """Return C code that includes embinit.h once, in place of all headers of the library."""
     once = iter(['#include "embinit.h"\n'])
     return _INCLUDE.sub(lambda found: next(once, "") if _is_own(found[1]) else found[0], code)
 

@@ -24,17 +24,17 @@ from embinit.spec import SPEC_VERSION
 if TYPE_CHECKING:
     from embinit.dialects.declared.emission import Emission
 
-#: Elements whose text is held at once.
+#: How many elements' text is held at once.
 _PIECE = 1 << 14
 _UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
 
 
 class NoCodeError(EmbinitError):
-    """A model whose values no C draws."""
+    """The model's values cannot be drawn in C."""
 
 
 def banner(bundle: Bundle, what: str) -> str:
-    """Return the comment at the head of a generated file: what it is, and of which model, target and seed."""
+    """Return the comment at the top of a generated file: what it is, and for which model, target and seed."""
     model = bundle.plan.model
     return (
         f"/* {model.name}: {what}.\n"
@@ -46,7 +46,9 @@ def banner(bundle: Bundle, what: str) -> str:
 
 
 def expected_header(bundle: Bundle) -> Iterator[str]:
-    """Yield expected_<name>.h in pieces: the bits of every buffer, or with EMBINIT_CRC_ONLY defined its CRC32 alone."""
+    """Yield expected_<name>.h in pieces: the bits of every buffer or, if EMBINIT_CRC_ONLY is defined, only
+    its CRC-32.
+    """
     name = bundle.plan.model.name
     guard = f"EXPECTED_{name.upper()}_H"
     arrays = bundle.arrays
@@ -75,13 +77,13 @@ def expected_header(bundle: Bundle) -> Iterator[str]:
 
 
 def _described(array: Array) -> str:
-    """Return the shape of an array and, of a buffer of codes, its format."""
+    """Return the shape of an array and, for a buffer of codes, its format."""
     coded = isinstance(array, Entry) and array.format not in FLOATS
     return f"{array.comment}: {array.format}" if coded else array.comment
 
 
 def _array_lines(data: NDArray[np.generic], per_line: int = 4) -> Iterator[str]:
-    """Yield lines of an initializer: bits in hexadecimal, and the float in a comment where it is one."""
+    """Yield lines of an initializer: bits in hexadecimal and, for floats, the value in a comment."""
     digits = 2 * data.itemsize
     bits = data.view(f"u{data.itemsize}").ravel().tolist()
     values = data.ravel().tolist() if data.dtype == np.float32 else None
@@ -110,7 +112,7 @@ def init_header(bundle: Bundle) -> str:
 
 
 def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
-    """Name each rule by the function that reads it, and the second and later ones of a function by a number too."""
+    """Name each rule after the function that reads it; from the second rule of a function on, with a number."""
     names: dict[tuple[str, str], str] = {}
     for draw in drawn:
         if draw.rule is not None and draw.rule not in names:
@@ -120,7 +122,7 @@ def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
 
 
 class _Init(NamedTuple):
-    """What of <name>_init.c depends on how the buffers are held: lines of C."""
+    """The parts of <name>_init.c that depend on how the buffers are stored, as lines of C."""
 
     headers: set[str | Path]
     tables: list[str]
@@ -129,7 +131,7 @@ class _Init(NamedTuple):
 
 
 def init_source(bundle: Bundle) -> str:
-    """Return <name>_init.c: the plan as a const table and the two functions of the header."""
+    """Return <name>_init.c: the plan as a const table, and the two functions of the header."""
     name = bundle.plan.model.name
     if not bundle.entries:
         raise NoCodeError(f"model {name!r} has no buffers, and so no C: give it a layer with parameters")
@@ -182,14 +184,16 @@ def _file_name(header: str | Path) -> str:
 
 
 def _parts(bundle: Bundle) -> Callable[[Bundle], _Init]:
-    """Return what writes the C of a model: of expressions, in integers, with buffers of codes, or of floats alone."""
+    """Return the function that writes the C of a model: from expressions, in integers, with codes, or in
+    floats alone.
+    """
     if any(isinstance(entry.row.distribution, Declared) for entry in bundle.entries):
         return _declared
     return _in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats
 
 
 def _declared(bundle: Bundle) -> _Init:
-    """Return the C of a model whose dialect is a file: functions of its expressions, and loops over its buffers."""
+    """Return the C of a model whose dialect is a file: functions for its expressions, and loops over its buffers."""
     from embinit.dialects.declared.emission import Emission
 
     model = bundle.plan.model
@@ -304,7 +308,7 @@ def _declared_body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
 
 
 def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:
-    """Yield loops over a buffer in the order of its draws, all but the outermost ones, and what stores an element."""
+    """Yield loops over a buffer in the order of its draws, except the outermost ones, and what stores an element."""
     axes = row.order.axes or tuple(range(len(row.shape)))
     strides = [math.prod(row.shape[axis + 1 :]) for axis in range(len(row.shape))]
     if axes == tuple(range(len(axes))) and not outer:
@@ -333,12 +337,12 @@ def _has_codes(bundle: Bundle) -> bool:
 
 
 def _is_stored(bundle: Bundle) -> bool:
-    """Whether the device encodes values, of some buffer at least."""
+    """Whether the device encodes the values of at least one buffer."""
     return not _has_codes(bundle) and any(entry.format not in FLOATS for entry in bundle.entries)
 
 
 def _result(bundle: Bundle) -> tuple[str, str]:
-    """Return the type of what <name>_init returns, and a sentence on it."""
+    """Return the result type of <name>_init, and a sentence about it."""
     if not _is_stored(bundle):
         return "void", ""
     return "int", " Return 1,\n * or 0 where a format has no code for the values: buffers from there on are of no use."
@@ -355,7 +359,7 @@ _Slot = Entry | _Lost
 
 
 def _slots(bundle: Bundle) -> list[_Slot]:
-    """Return what each row of the table stands for: the draws in their order, and then the copies."""
+    """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries = {entry.name: entry for entry in bundle.entries}
     drawn: list[_Slot] = []
     for action, row in bundle.plan.events:
@@ -399,7 +403,7 @@ def _copied(bundle: Bundle) -> list[str]:
 
 
 def _in_floats(bundle: Bundle) -> _Init:
-    """Return the C of a model whose buffers are all of float32."""
+    """Return the C of a model whose buffers are all float32."""
     slots = _slots(bundle)
     n, drawn = len(slots), _filled(slots)
     headers, rules, rows = _rows(bundle, slots)
@@ -438,7 +442,7 @@ def _stored(bundle: Bundle) -> _Init:
 
 
 def _stored_and_copied(bundle: Bundle, drawn: int) -> list[str]:
-    """Return the statements that store the buffers which are drawn, and copy the others."""
+    """Return the statements that store the drawn buffers and copy the others."""
     store = f"embinit_store(rows, {drawn}, &stream, held)"
     copies = _copied(bundle)
     if not copies:
@@ -503,7 +507,7 @@ def _size(slot: _Slot) -> int:
 
 
 def _crc32(slot: _Slot) -> int:
-    """Return the CRC-32 of a buffer and, continued, of what is kept beside its codes."""
+    """Return the CRC-32 of a buffer, continued over what is kept besides its codes."""
     crc32 = 0
     for array in () if isinstance(slot, _Lost) else slot.arrays:
         crc32 = zlib.crc32(array.view, crc32)
@@ -528,7 +532,7 @@ def _storage(slot: _Slot) -> str:
 
 
 def _turns(bundle: Bundle) -> Iterator[str]:
-    """Yield the definitions of families whose groups do not all take turns."""
+    """Yield the definitions of families for buffers whose groups do not all take turns."""
     for row in (entry.row for entry in bundle.entries):
         layout, groups = format_named(row.format), row.storage.groups(row.shape)
         if isinstance(layout, Quantized) and groups.rounds > 1:
@@ -573,7 +577,7 @@ def _integer_row(entry: Entry) -> str:
 
 
 def _generator(bundle: Bundle) -> CGenerator:
-    """Return the C of the model's generator, enough for all its words."""
+    """Return the C of the model's generator, one that can give all the words that are drawn."""
     model = bundle.plan.model
     start = dialect_named(model.dialect).start(0, model.build.rand)
     found = start.c_generator(
@@ -599,7 +603,7 @@ def _source(bundle: Bundle) -> tuple[str | Path, list[str]]:
 
 
 def unity_test(bundle: Bundle) -> str:
-    """Return test_<name>.c for Unity: one test per buffer, exact bits or, with EMBINIT_CRC_ONLY, CRC32s."""
+    """Return test_<name>.c for Unity: one test per buffer, on exact bits or, with EMBINIT_CRC_ONLY, on CRC-32s."""
     name = bundle.plan.model.name
     tests = []
     for array in bundle.arrays:
@@ -627,7 +631,7 @@ def unity_test(bundle: Bundle) -> str:
 
 
 def plain_check(bundle: Bundle) -> str:
-    """Return check_<name>.c: the same without a framework, printing through a putchar that the caller brings."""
+    """Return check_<name>.c: the same without a framework, which prints through the caller's putchar."""
     name = bundle.plan.model.name
     arrays, checksums = [], []
     for array in bundle.arrays:
@@ -646,9 +650,8 @@ def plain_check(bundle: Bundle) -> str:
 
 
 def firmware(bundle: Bundle, init: str | None = None) -> str:
-    """Return the C of a firmware that fills buffers named device_<layer>_<part> when firmware_main is called.
-
-    init: a function that fills them instead of the generated one; what it leaves is not checked.
+    """Return the C of a firmware that fills buffers named device_<layer>_<part> when firmware_main is called. init: a
+    function that fills them instead of the generated one; its result is not checked.
     """
     name = bundle.plan.model.name
     call, result = (f"{name}_init", f"{name}_check(&buffers)") if init is None else (init, "1")
@@ -666,7 +669,7 @@ def firmware(bundle: Bundle, init: str | None = None) -> str:
 
 
 def init_signature(bundle: Bundle, init: str) -> str:
-    """Return what a function must be to stand for <name>_init."""
+    """Return the declaration of a function that can replace <name>_init."""
     return f"void {init}(const {bundle.plan.model.name}_buffers *buffers, uint32_t seed)"
 
 

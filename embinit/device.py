@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from embinit.targets import gcc_qemu, zig_unicorn
 
 TOOLCHAINS = ("zig", "gcc")
-#: What buffers hold before init code runs.
+#: The bytes that buffers hold before init code runs.
 FILLS = (0xA5, 0x5A)
 _CONSTRUCTORS = Path(str(files("embinit"))) / "targets" / "constructors.c"
 
@@ -37,7 +37,7 @@ def run(
     entry: str | None = None,
     cflags: Sequence[str] = (),
 ) -> Readback:
-    """Return what init code leaves in each buffer, and beside its codes, on the emulated core of the model's target.
+    """Return what init code leaves in each buffer, and besides its codes, on the emulated core of the model's target.
 
     The code is the generated <name>_init.c with the C library, and with the C that generators, dialects and formats
     from outside bring; or, where they are given, C files of the user's and their function
@@ -88,18 +88,18 @@ def run(
         found = left(FILLS[0])
         if not any(_filled(each, found[each.name], FILLS[0]) for each in bundle.arrays):
             return Readback(found)
-        again = left(FILLS[1])  # code may write what was there before, but not what is there now too
+        again = left(FILLS[1])  # code may have written what was there already, so another fill tells
         return Readback(found, list(_unwritten(bundle, found, again)))
 
 
 def _filled(array: Array, held: bytes, fill: int) -> int:
-    """Return how many elements of an array are nothing but a fill."""
+    """Return how many elements of an array still are the fill."""
     elements = np.frombuffer(held, np.uint8).reshape(array.count, -1)
     return int((elements == fill).all(axis=1).sum())
 
 
 def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, bytes]) -> Iterator[str]:
-    """Return what is to be told of arrays whose elements are still the fill, whichever it was."""
+    """Return the notes about arrays with elements that still are the fill, whichever fill it was."""
     for array in bundle.arrays:
         elements = [np.frombuffer(held[array.name], np.uint8).reshape(array.count, -1) for held in (found, again)]
         kept = [(each == fill).all(axis=1) for each, fill in zip(elements, FILLS, strict=True)]
@@ -111,9 +111,8 @@ def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, b
 
 
 def default_toolchain(source: Sequence[str | Path] = ()) -> str:
-    """Return zig for generated code; for C files of the user's gcc, as targets were measured with it, where it is.
-
-    Generated code has the same bits by any compiler, which code of the user's need not have.
+    """Return zig for generated code, and for the user's own C files gcc, with which the targets were measured, if it is
+    installed. Generated code has the same bits with any compiler; the user's own need not.
     """
     from embinit.targets.gcc_qemu import PACKAGES
 
@@ -121,10 +120,11 @@ def default_toolchain(source: Sequence[str | Path] = ()) -> str:
 
 
 def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:
-    """Return what code that differs is to be held against, and the report, where the other arithmetic fits better.
+    """Return the bundle to compare code that differs with, and the report, if the other arithmetic fits better.
 
-    That is what its compiler makes of a multiply-add. The zig toolchain's says nothing of the device's, so its code is
-    held against what it does; gcc is what the targets were measured with, so its build differs as the device would.
+    The arithmetic is what a compiler makes of a multiply-add. That of the zig toolchain says nothing about the device's
+    compiler, so its code is compared with what zig does. The targets were measured with gcc, so a difference in gcc's
+    build is one that the device has too.
     """
     model = bundle.plan.model
     said = model.build.multiply_add
@@ -170,9 +170,8 @@ def _built(
     foreign: bool,
     before: Sequence[str],
 ) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine]":
-    """Build a firmware in a folder; return what loads it into a new core of a bundle's target.
-
-    foreign: whether there is code of a user's, which may call the C library. before: functions to call first.
+    """Build a firmware in a folder and return the function that loads it into a new core of a bundle's target. foreign:
+    whether it includes the user's own code, which may call the C library. before: functions to call first.
     """
     from embinit.targets import gcc_qemu, zig_unicorn
 
@@ -195,7 +194,7 @@ def _built(
 
 
 def _explained(error: DeviceError, bundle: Bundle, entry: str | None) -> DeviceError:
-    """Add to a compiler's or linker's error what the entry must be, or which toolchain has the header."""
+    """Add to a compiler's or linker's error how the entry must be declared, or which toolchain has the header."""
     about = rf"(undefined (reference to|symbol:?)|conflicting types for|static declaration of) [`'\"]?{entry}\b"
     if entry is not None and re.search(about, str(error)):
         return DeviceError(f"{error}; the entry must be: {codegen.init_signature(bundle, entry)}")

@@ -1,6 +1,6 @@
-"""Distributions as data: what a buffer's values are drawn from, with parameters as the dialect computed them.
+"""Distributions as data: what a buffer's values are drawn from, with the parameters that the dialect computed.
 
-Those of PyTorch that look at the shape of their tensor are Shaped; a dialect adds the shape.
+Distributions of PyTorch's that depend on the shape of their tensor are Shaped; a dialect adds the shape.
 """
 
 import math
@@ -14,12 +14,12 @@ import numpy as np
 from embinit.errors import EmbinitError, shown
 
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
-#: The most elements along an axis.
+#: The most elements that an axis may have.
 MAX_SIZE = 2**31 - 1
 
 
 def check_finite(what: str, value: object) -> float:
-    """Return a real number, of whatever type, as a float; one that float32 cannot hold, rounded, is an error."""
+    """Return a real number of any type as a float, or raise EmbinitError if it is out of float32's range."""
     try:
         number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:
@@ -30,13 +30,13 @@ def check_finite(what: str, value: object) -> float:
 
 
 def set_finite(initializer: object, *names: str) -> None:
-    """Make floats of parameters of a frozen initializer, each a finite float32 when rounded."""
+    """Turn parameters of a frozen initializer into floats, each in float32's range."""
     for name in names:
         object.__setattr__(initializer, name, check_finite(name, getattr(initializer, name)))
 
 
 def frozen(value: Any, levels: int = 64) -> Any:
-    """Return lists and arrays, nested ones too, as tuples: nobody can change those later. No array has more levels.
+    """Return lists and arrays, also nested ones, as tuples, which nobody can change later. levels: how deep to go.
 
     >>> frozen([[1, 2], np.array([3, 4])])
     ((1, 2), (3, 4))
@@ -50,7 +50,7 @@ def frozen(value: Any, levels: int = 64) -> Any:
 
 @dataclass(frozen=True)
 class Finite:
-    """Parameters that float32 can hold, rounded."""
+    """A distribution whose parameters are all in float32's range."""
 
     def __post_init__(self) -> None:
         set_finite(self, *(parameter.name for parameter in fields(self)))
@@ -58,7 +58,7 @@ class Finite:
 
 @dataclass(frozen=True)
 class Constant(Finite):
-    """Every element is one value; no draw."""
+    """The same value for every element; nothing is drawn."""
 
     value: float
 
@@ -68,7 +68,7 @@ class Constant(Finite):
 
 @dataclass(frozen=True)
 class Uniform(Finite):
-    """Uniform between low and high; low may be the larger one, as after a negative gain."""
+    """Uniform between low and high; low may be the larger one, as with a negative gain."""
 
     low: float
     high: float
@@ -101,7 +101,7 @@ class TruncatedNormal(Finite):
 
 @dataclass(frozen=True)
 class TruncNormal(Finite):
-    """Normal, drawn anew where it lies outside low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
+    """Normal, drawn again until it lies from low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
 
     mean: float
     stddev: float
@@ -123,7 +123,7 @@ class TruncNormal(Finite):
 
 @dataclass(frozen=True)
 class Shaped:
-    """What depends on the shape of its tensor, which a dialect adds to it; None before."""
+    """A distribution that depends on the shape of its tensor; None until a dialect adds it."""
 
     shape: tuple[int, ...] | None = field(default=None, kw_only=True)
 
@@ -133,7 +133,7 @@ class Shaped:
 
 @dataclass(frozen=True)
 class Sparse(Shaped):
-    """Normal with mean 0, and then 0 in a fraction of each column, the sparsity; which rows are drawn for each."""
+    """Normal with mean 0, then 0 in a fraction of each column, the sparsity; the rows are drawn for each column."""
 
     sparsity: float
     stddev: float
@@ -153,7 +153,7 @@ class Sparse(Shaped):
 
 @dataclass(frozen=True)
 class Eye(Shaped):
-    """1 on the diagonal of a matrix and 0 elsewhere; no draw."""
+    """1 on the diagonal of a matrix and 0 elsewhere; nothing is drawn."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,7 +165,7 @@ class Eye(Shaped):
 
 @dataclass(frozen=True)
 class Dirac(Shaped):
-    """The weight of a convolution that passes on, in each of its groups, input i as output i; no draw."""
+    """The weight of a convolution that, in each of its groups, passes input i on as output i; nothing is drawn."""
 
     groups: int = 1
 
@@ -183,7 +183,7 @@ class Dirac(Shaped):
 
 @dataclass(frozen=True)
 class PaddedNormal(Shaped):
-    """Normal, and then 0 in the row padding_idx, as of an embedding."""
+    """Normal, then 0 in the row padding_idx, as in an embedding."""
 
     mean: float
     stddev: float
@@ -209,7 +209,7 @@ def _check_matrix(initializer: Shaped) -> None:
 
 @dataclass(frozen=True)
 class Broadcast:
-    """The values of base, nested tuples of one shape, repeated over the axes that a tensor has before it; no draw."""
+    """The values of base (nested tuples), repeated over the axes that a tensor has before base's; nothing is drawn."""
 
     base: Any
 
@@ -238,7 +238,7 @@ class Broadcast:
 class Declared(ABC):
     """A distribution that a dialect file declares; see embinit.dialects.declared."""
 
-    #: How elements come about: "constant", "uniform", "normal" or "value".
+    #: How elements are computed: "constant", "uniform", "normal" or "value".
     kind: str
     #: The value below and above which as many elements lie.
     middle: float = 0.0

@@ -12,8 +12,10 @@ SHOWN = 60
 class EmbinitError(ValueError):
     r"""Input that embinit cannot use: the message says what is wrong, what is allowed and what was received.
 
-    As text it is one line: what a terminal would not print as a character, such as a line break, is escaped.
+    As text it is one line: characters that a terminal would not print, such as line breaks, are escaped.
 
+    Examples
+    --------
     >>> print(EmbinitError("no layer a\n\x1b[31m"))
     no layer a\n\x1b[31m
     """
@@ -23,12 +25,12 @@ class EmbinitError(ValueError):
 
 
 def one_line(text: str) -> str:
-    """Return a text with escapes for all that a terminal would not print as a character."""
+    """Return a text in which everything that a terminal would not print as a character is escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def shortened(text: str, most: int = SHOWN) -> str:
-    """Return a text that may be long without its middle.
+    """Return a text, without its middle if it has more characters than a message should show.
 
     >>> shortened(30 * "abc")
     'abcabcabcabcabcabcabcabcabca...bcabcabcabcabcabcabcabcabcabc'
@@ -38,7 +40,7 @@ def shortened(text: str, most: int = SHOWN) -> str:
 
 
 class _Repr(Repr):
-    """Shows a few elements of a few levels; what has no short form is cut."""
+    """Shows the first elements of the first levels, and cuts whatever has no short form."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +62,7 @@ _REPR = _Repr()
 
 
 def shown(value: object) -> str:
-    """Return a value as messages show it: as Python writes it, but never long, whatever it is.
+    """Return a value as messages show it: as Python writes it, but always short.
 
     >>> shown("odt"), shown(2**70), shown(10**400)
     ("'odt'", '1180591620717411303424', 'an integer of about 401 digits')
@@ -69,7 +71,7 @@ def shown(value: object) -> str:
 
 
 class NoWordsError(EmbinitError):
-    """A kernel's words did not come: the generator that it calls back failed."""
+    """The generator that a kernel calls back failed to give words."""
 
 
 #: The most names that a message lists.
@@ -77,7 +79,7 @@ LISTED = 50
 
 
 def listed(names: Iterable[object]) -> str:
-    """Join names for an error message; of very many, the first ones.
+    """Return names joined for an error message; of very many names only the first.
 
     >>> listed(["fused", "separate"])
     'fused, separate'
@@ -88,7 +90,7 @@ def listed(names: Iterable[object]) -> str:
 
 
 def nearest(name: object, known: Collection[str]) -> str:
-    """Return what a person may have meant, as the end of an error message; nothing where no known name is near.
+    """Return the end of an error message that suggests what was meant; empty if no known name is similar.
 
     >>> nearest("in_feature", ["in_features", "out_features"])
     '; did you mean in_features?'
@@ -101,7 +103,7 @@ def nearest(name: object, known: Collection[str]) -> str:
 
 
 def check_known(what: str, name: object, known: Collection[str]) -> None:
-    """Raise EmbinitError, with the known names, unless name is one of them.
+    """Raise EmbinitError, listing the known names, unless name is one of them.
 
     >>> check_known("mode", "fan", ["fan_in", "fan_out"])
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Export: write a bundle, whole or not at all, and tell an old one from what would be written now."""
+"""Export: write a bundle, whole or not at all, and compare an old one with what would be written now."""
 
 import hashlib
 import io
@@ -41,14 +41,14 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     },
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
 }
-#: Bytes of a file that are compared at once.
+#: How many bytes of a file are compared at once.
 _PIECE = 1 << 20
-#: What a model without C of its own lacks.
+#: The formats that a model whose values have no C lacks.
 CODE = ("c", "test")
 
 
 def default_formats(bundle: Bundle) -> list[str]:
-    """Return what is written unless told otherwise: all that needs no extra, without C where no C draws the values."""
+    """Return the default formats: all that need no extra, without C if the values cannot be drawn in C."""
     try:
         codegen.init_source(bundle)
     except codegen.NoCodeError:
@@ -78,7 +78,7 @@ def export(
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
-    """Raise EmbinitError where a file of a bundle exceeds the memory limit, or all of them what is free on the disk."""
+    """Raise EmbinitError if a file of a bundle exceeds the memory limit, or all files together the free disk space."""
     buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
     sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
     chosen = set(FILES).difference(["safetensors"]) if formats is None else set(formats)
@@ -99,7 +99,7 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
 
 
 def _free(directory: Path) -> int | None:
-    """Return the bytes that are free where a directory is or will be; None where the file system does not say."""
+    """Return how many bytes are free where a directory is or will be; None if the file system does not say."""
     existing = next((path for path in (directory, *directory.absolute().parents) if path.is_dir()), Path())
     try:
         usage = shutil.disk_usage(existing)
@@ -109,7 +109,9 @@ def _free(directory: Path) -> int | None:
 
 
 def _text_size(row: Row) -> int:
-    """Return about how many bytes of a golden header a buffer takes: `0x3f800000u, ` and `1.23456789e-10 ` a float."""
+    """Return roughly how many bytes a buffer takes in a golden header: `0x3f800000u, ` and `1.23456789e-10
+    ` per float.
+    """
     layout = format_named(row.format)
     width = 1 if isinstance(layout, Quantized) and layout.packed else np.dtype(layout.dtype).itemsize
     comment = 17.5 if row.format == "float32" else 0
@@ -140,7 +142,7 @@ def write(
 
 
 def _stale(directory: Path, name: str) -> list[str]:
-    """Return the files that a directory's manifest vouches for; EmbinitError where they are another model's."""
+    """Return the files that a directory's manifest vouches for, or raise EmbinitError if they are another model's."""
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         other, sums = str(manifest["model"]["name"]), dict(manifest["files"])
@@ -154,7 +156,7 @@ def _stale(directory: Path, name: str) -> list[str]:
 
 
 def _holds(path: Path, digest: str) -> bool:
-    """Whether a file is there with the content that a SHA-256 stands for."""
+    """Whether a file exists whose content has a given SHA-256."""
     try:
         with path.open("rb") as file:
             return _sum(file) == digest
@@ -190,7 +192,7 @@ def drift(
 
 
 def _difference(path: Path, content: Content) -> str | None:
-    """Return how a file differs from what its content would be, or None."""
+    """Return how a file differs from what its content should be, or None."""
     with tempfile.TemporaryFile() as expected:
         content(expected)
         expected.seek(0)
@@ -273,7 +275,7 @@ def _write_npz(bundle: Bundle, file: IO[bytes]) -> None:
             head = io.BytesIO()
             np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array.data))
             member = zipfile.ZipInfo(f"{array.name}.npy")
-            member.file_size = head.tell() + array.data.nbytes  # says whether the archive needs sizes of 64 bits
+            member.file_size = head.tell() + array.data.nbytes  # decides whether the archive needs 64-bit sizes
             with archive.open(member, "w") as stream:
                 stream.write(head.getvalue())
                 stream.write(array.view)
@@ -291,7 +293,7 @@ def safetensors(bundle: Bundle) -> bytes:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that is not there yet; one that is stays, and is an error."""
+    """Write a new file, or raise EmbinitError if it exists already."""
     if path.exists():
         raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
     write_file(path, text.encode())

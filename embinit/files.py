@@ -1,7 +1,7 @@
-"""Files: written whole or not at all, by any number of processes at once, and also if one of them is killed.
+"""Files: written whole or not at all, even by several processes at once, and even if one of them is killed.
 
-What is to become a file or directory NAME is first written to `.NAME.embinit` beside it. Whoever writes NAME holds the
-lock in there, so that anything else in it was left by a process that was killed, and is removed.
+What will become a file or directory NAME is first written to `.NAME.embinit` next to it. Whoever writes NAME holds the
+lock in that directory, so anything else in it was left by a process that was killed, and is removed.
 """
 
 import ctypes
@@ -17,12 +17,12 @@ from typing import IO, TypeVar
 
 from embinit.errors import EmbinitError
 
-#: Writes a file's content into a binary file that can be sought and read.
+#: Writes a file's content to a binary file that allows seeking and reading.
 Content = Callable[[IO[bytes]], object]
 
 Result = TypeVar("Result")
 
-#: Errors by which a directory's parent refuses what the directory itself may allow.
+#: Errors with which a directory's parent may refuse what the directory itself allows.
 _NOT_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV, errno.EBUSY)
 
 
@@ -47,19 +47,20 @@ def write_files(
     stale: Callable[[], Collection[str]] = tuple,
     seal: str | None = None,
 ) -> None:
-    """Write files into a directory, all or none; the directory is made if it is not there.
+    """Write files into a directory, all or none; the directory is created if it does not exist.
 
-    A new directory appears by one rename, and one that holds nothing but what is written is exchanged for the new one
-    in one step, where the system can do so. Into any other one files are moved one by one.
+    A new directory appears by one rename. If an existing one holds nothing but the files that are written, it is
+    exchanged for the new one in one step if the system can do that. Into any other directory files are moved one by
+    one.
 
     Parameters
     ----------
     files
         Returns the names and contents, in the order in which they are to be written.
     stale
-        Returns the names of files that the new ones make void; called when no other process can write the directory.
+        Returns the names of old files to remove; called when no other process can write to the directory.
     seal
-        The file that vouches for the others: where files are moved one by one, it goes first and comes last.
+        The file that vouches for the others: if files are moved one by one, it is removed first and written last.
     """
     with _explained(directory):
         target = directory.resolve()
@@ -76,7 +77,7 @@ def write_files(
 
 
 def steady(directory: Path, seal: str, read: Callable[[], Result]) -> Result:
-    """Return what reading a directory gives while `write_files` does not change it: all of it old, or all new."""
+    """Return what reading a directory gives while `write_files` does not change it: all of it old, or all of it new."""
     target = directory.resolve()
     locks = [place / _stage_name(target.name) / "lock" for place in (target.parent, target)]
     while True:
@@ -104,7 +105,7 @@ def _write_from(
     stale: Callable[[], Collection[str]],
     seal: str | None,
 ) -> None:
-    """Write files into a directory by way of a stage in place."""
+    """Write files into a directory through a stage in place."""
     with _stage(place, target.name) as stage:
         void, new = stale(), stage / "new"
         new.mkdir()
@@ -117,7 +118,7 @@ def _write_from(
         elif place == target or not _may_be_exchanged(new, target, names) or not _exchanged(new, target):
             _move_one_by_one(stage, target, void, seal)
         else:
-            for name in _names(new) - names:  # what came while the directories changed places
+            for name in _names(new) - names:  # files that were added during the exchange
                 (new / name).rename(target / name)
 
 
@@ -126,7 +127,7 @@ def _names(directory: Path) -> set[str]:
 
 
 def _may_be_exchanged(new: Path, directory: Path, names: Collection[str]) -> bool:
-    """Whether a directory is like a new one, holds no file but these, and is not where this process works."""
+    """Whether a directory has a new one's owner, holds only these files, and is not the working directory."""
     ours, found = new.stat(), directory.stat()
     if (found.st_uid, found.st_gid) != (ours.st_uid, ours.st_gid) or not os.access(directory, os.W_OK):
         return False
@@ -137,7 +138,7 @@ def _may_be_exchanged(new: Path, directory: Path, names: Collection[str]) -> boo
 
 
 def _exchanged(new: Path, directory: Path) -> bool:
-    """Let two directories change places in one step; False where the system cannot."""
+    """Exchange two directories in one step; return False if the system cannot."""
     if os.name != "posix":
         return False
     system = ctypes.CDLL(None)
@@ -154,7 +155,7 @@ def _exchanged(new: Path, directory: Path) -> bool:
 
 
 def _move_one_by_one(stage: Path, target: Path, void: Collection[str], seal: str | None) -> None:
-    """Move the new files of a stage into a directory, and what they replace out of it; an error undoes all of it."""
+    """Move a stage's new files into a directory, and what they replace out of it; an error undoes everything."""
     new, old = stage / "new", stage / "old"
     names = _names(new)
     replaced = sorted(name for name in names.union(void) if os.path.lexists(target / name))
@@ -180,12 +181,12 @@ def _move_one_by_one(stage: Path, target: Path, void: Collection[str], seal: str
 
 
 def _stage_name(name: str) -> str:
-    return f".{name[:50]}.embinit"  # short enough for a file system that takes the name itself
+    return f".{name[:50]}.embinit"  # short enough for any file system that allows the name itself
 
 
 @contextmanager
 def _stage(place: Path, name: str) -> Iterator[Path]:
-    """Yield an empty directory in place to which what becomes `name` is written, while no other process does so."""
+    """Yield an empty directory in place for what will become `name`, which no other process uses meanwhile."""
     stage = place / _stage_name(name)
     lock = _taken(stage)
     try:
@@ -193,7 +194,7 @@ def _stage(place: Path, name: str) -> Iterator[Path]:
         yield stage
     finally:
         _clear(stage)
-        if os.name != "posix":  # where an open file cannot be removed
+        if os.name != "posix":  # there an open file cannot be removed
             os.close(lock)
         with suppress(OSError):  # another process may be waiting for it
             (stage / "lock").unlink()
@@ -208,7 +209,7 @@ def _clear(stage: Path) -> None:
 
 
 def _taken(stage: Path) -> int:
-    """Return the open lock of a stage, made where it is missing, once this process holds it."""
+    """Return the open lock of a stage once this process holds it; create both if they are missing."""
     while True:
         stage.mkdir(exist_ok=True)
         try:
@@ -230,7 +231,7 @@ def _taken(stage: Path) -> int:
 
 @contextmanager
 def _writers_waiting(path: Path) -> Iterator[bool]:
-    """Share the lock of a stage, so that no process writes from it; False where there is none, as nobody does."""
+    """Share the lock of a stage, so that no process writes from it; yield False if there is none."""
     while True:
         try:
             lock = os.open(path, os.O_RDONLY)
@@ -247,7 +248,7 @@ def _writers_waiting(path: Path) -> Iterator[bool]:
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Whether an open file is still the one of that path."""
+    """Whether an open file is still the file at that path."""
     try:
         return os.path.samestat(os.fstat(file), path.stat())
     except OSError:
@@ -255,7 +256,7 @@ def _is_at(file: int, path: Path) -> bool:
 
 
 def _wait_for(lock: int, *, shared: bool) -> None:
-    """Wait until an open file is locked; a file system without locks lets everyone go on."""
+    """Wait until an open file is locked; on a file system without locks, return at once."""
     if sys.platform == "win32":
         import msvcrt
 

@@ -1,4 +1,4 @@
-"""Fill: run a plan's draws, in order, and say where in the stream each buffer lay."""
+"""Fill: run a plan's draws, in order, and note where in the stream each buffer was drawn."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ CODES = np.dtype(np.int64)
 
 @dataclass(frozen=True)
 class Values:
-    """What the device's init code draws: an array per buffer, of float32 or codes, and where in the stream it lay.
+    """What the device's init code draws: one array per buffer, of float32 or codes, and where in the stream it was
+    drawn.
 
     first_draw and draws count words per buffer. rounding holds, for each buffer whose rounding draws, the generator
-    from which it does; generator is the one after all of that.
+    that it draws from; generator is the one after everything.
     """
 
     plan: Plan
@@ -36,14 +37,12 @@ class Values:
 
     @property
     def state_after(self) -> Any:
-        """The generator's state when all is drawn."""
+        """The generator's state after everything is drawn."""
         return self.generator.state
 
 
 def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | None = None) -> Values:
-    """Execute a plan, into the arrays of out if given, one of each buffer's shape and type.
-
-    seed: in place of the model's.
+    """Return what a plan's draws give. out: arrays to fill instead of new ones. seed: instead of the model's.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -91,12 +90,12 @@ def generator_of(model: Description, seed: int) -> Generator:
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
-    """Return a generator of a model's dialect and build that draws on from a bit generator."""
+    """Return a generator of a model's dialect and build that continues from a bit generator."""
     return Generator.of(bitgen, model.dialect, model.build, model.seed)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:
-    """Return the array for a buffer's values, or on a device without floats its codes: a new one, or that of out."""
+    """Return the array for a buffer's values (codes, on a device without floats): a new one, or that of out."""
     dtype = np.dtype(element) if row.codes is None else CODES
     if out is None:
         try:
@@ -130,7 +129,7 @@ def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
 
 
 def draw_turn(generator: Generator, row: Row, array: NDArray[Any], turn: int) -> None:
-    """Draw one turn of a buffer: all that has one index along the slowest axis of its draws."""
+    """Draw one turn of a buffer: all elements with one index along the slowest axis of its draws."""
     in_order = array if row.order.axes is None else array.transpose(row.order.axes)
     drawn = np.empty(in_order.shape[1:], array.dtype)
     generator.draw(row.distribution, drawn)

@@ -16,17 +16,46 @@ from embinit.errors import EmbinitError, NoWordsError, shown
 from embinit.initializers import Initializer
 from embinit.targets import Build, build_of
 
-#: From how many elements on several threads draw an array, and how many a thread draws at most that may all be in vain.
+#: From how many elements several threads draw an array, and how many elements a thread draws at most that may have to
+#: be drawn again.
 PARALLEL, WAVE = 2**21, 2**20
 
 
 class Generator:
-    """Draws float32 values from a bit generator as a device's code does, all from its one stream.
+    """Draws float32 values from a bit generator as a device's code does, one array after another from one stream.
 
-    Parameters: bitgen, moved by every draw; dialect and target by name; multiply_add, "separate" or "fused", and libm,
-    "double", "fdlibm" or "fdlibm-fused", where the build differs from the target's. `drawn` counts the words drawn so
-    far; `state` is all that decides what is drawn next.
+    Use it where there is no model: for a single array, a shuffled order of samples, a dropout mask.
 
+    Parameters
+    ----------
+    bitgen
+        The bit generator, such as `Xorshift32`, which every draw moves; or an object of your own with next_raw(), which
+        returns the next word, and word_bits.
+    dialect
+        The framework whose rules turn words into values: a name, or what `load_dialect` returned.
+    target
+        The device build whose arithmetic is used: a name.
+    multiply_add
+        What the compiler makes of a * b + c, if not what the target says: "separate", "fused" or "fused-expression".
+    libm
+        The class of the C library's logf and cosf, if not the target's: "double", "fdlibm" or "fdlibm-fused".
+    rand
+        Whose rand() the firmware links, if not the target's.
+
+    Attributes
+    ----------
+    drawn
+        How many words have been drawn.
+    state
+        Everything that decides what is drawn next.
+
+    Raises
+    ------
+    EmbinitError
+        If a name is unknown, or the dialect cannot read the words of the bit generator.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> from embinit import Generator, Xorshift32
     >>> out = np.empty(3, np.float32)
@@ -68,10 +97,23 @@ class Generator:
         libm: str | None = None,
         rand: str | None = None,
     ) -> Self:
-        """Return the generator of a program of a dialect right after it seeds.
+        """Return the generator of a program of a dialect right after it seeds, where `Generator` takes a stream under
+        way.
 
-        rand: whose rand() the program links, such as "newlib", where it is not that of the target.
+        Parameters
+        ----------
+        seed
+            What the program seeds with: an integer in the dialect's range.
+        dialect, target, multiply_add, libm, rand
+            As in `Generator`.
 
+        Raises
+        ------
+        EmbinitError
+            If a name is unknown, or the dialect does not take the seed.
+
+        Examples
+        --------
         >>> import numpy as np
         >>> from embinit import Generator
         >>> out = np.empty(2, np.float32)
@@ -86,26 +128,108 @@ class Generator:
 
     @classmethod
     def of(cls, bitgen: BitGenerator, dialect: str | Dialect, build: Build, seed: int | None = None) -> Self:
-        """Return a generator that draws for a build; seed: what its program was seeded with, if it was."""
+        """Return a generator that draws for a build, which has been checked already.
+
+        Parameters
+        ----------
+        bitgen, dialect
+            As in `Generator`.
+        build
+            The device's arithmetic, as embinit.targets.build_of returns it.
+        seed
+            What the program was seeded with, if it was.
+
+        Examples
+        --------
+        >>> from embinit import Generator, Xorshift32
+        >>> from embinit.targets import build_of
+        >>> Generator.of(Xorshift32(42), "odt", build_of("cortex-m4f")).build.multiply_add
+        'fused'
+        """
         generator = cls.__new__(cls)
         generator._start(bitgen, dialect, build)
         generator.seed = seed
         return generator
 
     def restart(self, layer: int, tensor: int) -> None:
-        """Start the stream again, for a layer and a tensor: the generator must have been seeded."""
+        """Start the stream again for a layer and a tensor, as programs do that seed once per layer or tensor.
+
+        Parameters
+        ----------
+        layer, tensor
+            Their numbers, from 0.
+
+        Raises
+        ------
+        EmbinitError
+            If the generator was not made by `seeded`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embinit import Generator
+        >>> g, out = Generator.seeded(42, "tinn"), np.empty(2, np.float32)
+        >>> g.fill("default", out)
+        >>> g.restart(0, 0)
+        >>> g.drawn
+        0
+        """
         if self.seed is None:
             raise EmbinitError(
-                f"dialect {self.dialect} starts its stream again: make its generator by Generator.seeded"
+                f"dialect {self.dialect} starts its stream again: make its generator with Generator.seeded"
             )
         self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
-        """Fill out with values between low and high, both rounded to float32; one word per element."""
+        """Fill out with values between low and high, one word each.
+
+        Parameters
+        ----------
+        low, high
+            The bounds, which are rounded to float32.
+        out
+            A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
+
+        Raises
+        ------
+        EmbinitError
+            If a bound is not a finite float32 number, or out is another kind of array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embinit import Generator, Xorshift32
+        >>> out = np.empty(2, np.float32)
+        >>> Generator(Xorshift32(42)).uniform(-1, 1, out)
+        >>> out.tolist()
+        [-0.994712233543396, 0.32062387466430664]
+        """
         self._draw_tensor(self.dialect.distribution(Uniform(low, high), 1, 1), out)
 
     def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
-        """Fill out with normal values, mean and stddev rounded to float32; how many words it takes the dialect says."""
+        """Fill out with normal values; how many words that takes depends on the dialect.
+
+        Parameters
+        ----------
+        mean, stddev
+            The mean and the standard deviation, which are rounded to float32.
+        out
+            A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
+
+        Raises
+        ------
+        EmbinitError
+            If a parameter is not a finite float32 number, or out is another kind of array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embinit import Generator, Xorshift32
+        >>> out = np.empty(2, np.float32)
+        >>> Generator(Xorshift32(42), target="cortex-m4f").normal(0, 1, out)
+        >>> out.view(np.uint32).tolist()
+        [3219887070, 1067248274]
+        """
         self._draw_tensor(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
 
     def fill(
@@ -115,13 +239,26 @@ class Generator:
         fan_in: int | None = None,
         fan_out: int | None = None,
     ) -> None:
-        """Fill out by an initializer; one that scales variance needs the fans where the dialect does not say them.
+        """Fill out by an initializer, as a layer's init code would.
 
-        initializer: what weight_init of a model file may be too, a name that the dialect knows or a table such as
-        {"name": "uniform", "low": -0.1, "high": 0.1}.
+        Parameters
+        ----------
+        initializer
+            An initializer, a name that the dialect knows, or a table such as {"name": "uniform", "low": -0.1, "high":
+            0.1}: whatever weight_init of a model file may be.
+        out
+            A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
+        fan_in, fan_out
+            The fans, which an initializer that scales variance needs. Dialects torch, kaun and gomlx read them off the
+            shape of out if they are not given.
 
-        torch, kaun and gomlx read fans off the shape of out, any other dialect raises EmbinitError without them.
+        Raises
+        ------
+        EmbinitError
+            If the dialect does not have the initializer, fans are missing, or out is another kind of array.
 
+        Examples
+        --------
         >>> import numpy as np
         >>> from embinit import Generator, Pcg32, initializers
         >>> out = np.empty((3, 2), np.float32)
@@ -148,8 +285,22 @@ class Generator:
         return other
 
     def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
-        """Draw n booleans that are true with probability p, one word each.
+        """Return booleans that are true with a probability, one word each: a dropout mask.
 
+        Parameters
+        ----------
+        p
+            The probability, from 0 to 1.
+        n
+            How many to draw.
+
+        Raises
+        ------
+        EmbinitError
+            If p is no probability or n no number of elements.
+
+        Examples
+        --------
         >>> from embinit import Generator, Xorshift32
         >>> Generator(Xorshift32(42)).bernoulli(0.5, 4).tolist()
         [True, False, True, False]
@@ -161,8 +312,16 @@ class Generator:
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
-        """Permute a list or a one-dimensional array in place, drawing at least len - 1 words.
+        """Permute a list or a one-dimensional array in place, drawing at least len - 1 words: the order of training
+        samples.
 
+        Parameters
+        ----------
+        indices
+            What to permute.
+
+        Examples
+        --------
         >>> from embinit import Generator, Xorshift32
         >>> order = list(range(6))
         >>> Generator(Xorshift32(42)).shuffle(order)
@@ -180,8 +339,8 @@ class Generator:
     def state(self) -> Any:
         """The state of the bit generator: assign it to another generator to continue there.
 
-        Where a normal value is pending, as in dialect torch after an odd number of normal values fewer than 16, that is
-        part of it: {"bit_generator": state, "pending_normal": value}, the value before its mean and deviation.
+        If a normal value is pending, as in dialect torch after an odd number of normal values below 16, the state
+        includes it: {"bit_generator": state, "pending_normal": value}, the value before mean and deviation are applied.
         """
         if math.isnan(self.pending):
             return self.bitgen.state
@@ -197,24 +356,75 @@ class Generator:
         self.bitgen.state, self.pending = state, pending
 
     def advance(self, n: int) -> None:
-        """Move to the word n further on, to draw on from there: a pending normal value is dropped."""
+        """Move n words forward, to draw on from there; a pending normal value is dropped.
+
+        Parameters
+        ----------
+        n
+            How many words to skip; a negative number moves back.
+
+        Examples
+        --------
+        >>> from embinit import Generator, Xorshift32
+        >>> g = Generator(Xorshift32(42))
+        >>> g.advance(2)
+        >>> g.bernoulli(0.5, 2).tolist()
+        [True, False]
+        """
         self.spend(n)
         self.pending = math.nan
 
     def spend(self, n: int) -> None:
-        """Let n words go to another use, such as rounding; a pending normal value stays."""
+        """Count n words as used by something else, such as rounding; a pending normal value stays.
+
+        Parameters
+        ----------
+        n
+            How many words were used.
+
+        Examples
+        --------
+        >>> from embinit import Generator, Xorshift32
+        >>> g = Generator(Xorshift32(42))
+        >>> g.spend(2)
+        >>> g.drawn
+        2
+        """
         self.bitgen.advance(n)
         self.drawn += n
 
     def _draw_tensor(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
-        """Fill out as a tensor of its own, for which some dialects start their stream again."""
+        """Fill out as a tensor in its own right: some dialects start their stream again for each."""
         if self.dialect.restarts:
             self.restart(0, self._tensors)
         self._tensors += 1
         self.draw(distribution, out)
 
     def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
-        """Fill out from a distribution whose parameters are float32 values already: the row of a plan."""
+        """Fill out from a distribution whose parameters are exact already, as those in the rows of a plan are.
+
+        Parameters
+        ----------
+        distribution
+            What to draw.
+        out
+            A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
+
+        Raises
+        ------
+        EmbinitError
+            If out is another kind of array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embinit import Generator, Xorshift32
+        >>> from embinit.distributions import Uniform
+        >>> out = np.empty(2, np.float32)
+        >>> Generator(Xorshift32(42)).draw(Uniform(-0.5, 0.5), out)
+        >>> out.tolist()
+        [-0.497356116771698, 0.16031193733215332]
+        """
         values, sampler = _flat(out, self.dialect.element), self.dialect.sampler
         stride = sampler.stride(distribution, values.size) if values.size >= PARALLEL and self.bitgen.jumps else 0
         if stride:
@@ -224,16 +434,17 @@ class Generator:
         self.drawn += self.bitgen.align()
 
     def _count(self, draw: Callable[..., int], *arguments: object) -> None:
-        """Let a sampler draw and count its words; what kept a generator from giving them is raised as it was."""
+        """Let a sampler draw, and count its words; an error of the bit generator's own is raised as it was."""
         try:
             self.drawn += draw(self, *arguments)
         except NoWordsError as error:
             raise self.bitgen.failure or error from None
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
-        """Fill values, one part a thread: each begins where the stream does for it if no word is rejected before.
+        """Fill values, one part per thread: each starts where the stream is at that place if no word was rejected
+        before.
 
-        What stands behind a rejected word is drawn once more, and so at most WAVE elements a thread at a time.
+        Everything after a rejected word is drawn again, so a thread draws at most WAVE elements at a time.
         """
         from embinit.threads import each, parts, thread_count
 
@@ -255,7 +466,7 @@ class Generator:
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
-    """Fill an integer or bool array with the values that an initializer gives, truncated, or with zeros."""
+    """Fill an integer or bool array with an initializer's values, truncated; one that draws gives zeros."""
     given = {Constant: "value", Broadcast: "base"}.get(type(initializer))
     values = np.asarray(getattr(initializer, given) if given else 0)
     whole = values if out.dtype.kind == "b" else np.trunc(values)

@@ -1,8 +1,9 @@
-"""Growth: variance transfer and neuron pairing, as a device does them that widens a layer between two trainings.
+"""Growth: variance transfer and neuron pairing, for devices that widen a layer between two trainings.
 
 Two consecutive layers, `first` and `second`, share the hidden neurons: first's outputs are second's inputs. One step
-rescales what exists, draws weights for the new neurons and, when pairing, makes them cancel (SPEC.md, section "growth";
-Yuan et al., "Accelerated Training via Incrementally Growing Neural Networks", 2023).
+rescales the existing weights, draws weights for the new neurons and, when pairing, makes them cancel (SPEC.md, section
+"growth"; Yuan et al., "Accelerated Training via Incrementally Growing Neural Networks using Variance Transfer and
+Learning Rate Adaptation", 2023).
 """
 
 import math
@@ -31,16 +32,34 @@ HowDrawn = str | Initializer
 STRATEGIES = ("default_vt", "vt_constraint_old_shape", "vt_constraint_new_shape")
 #: Initializers as GroMo names them; any other name is one of the model's dialect.
 INITIALIZERS = ("copy_uniform", "copy_normal", "kaiming", "kaiming_normal", "zeros", "lecun_normal")
-#: What stands in for an initializer that copies a variance, where there is none to copy.
+#: What replaces an initializer that copies a variance if there is no variance to copy.
 WITHOUT_VARIANCE = {"copy_uniform": "kaiming", "copy_normal": "kaiming_normal"}
 PAIRINGS = ("vv_z_negz",)
-#: What a batch norm has seen of the layer before it, in the buffers of a device.
+#: A batch norm's statistics of the layer before it, in the buffers of a device.
 STATISTICS = ("running_mean", "running_var")
 
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What a layer holds: its weight and bias, the weight's axes of outputs and inputs, a batch norm's statistics."""
+    """What a layer holds when it grows: weight and bias, and the statistics of the batch norm after it.
+
+    Parameters
+    ----------
+    weight
+        The weight: float32, of any rank from 2 up.
+    bias
+        The bias, one float32 per output, or None.
+    out_axis, in_axis
+        Which axes of the weight count outputs and inputs.
+    running_mean, running_var
+        What a batch norm after the layer has seen, one float32 per output, or None.
+
+    Examples
+    --------
+    >>> layer = Weights(np.zeros((2, 3, 5), np.float32))
+    >>> layer.outputs, layer.inputs, layer.receptive
+    (2, 3, 5)
+    """
 
     weight: Floats
     bias: Floats | None = None
@@ -65,7 +84,18 @@ class Weights:
         return math.prod(n for axis, n in enumerate(self.weight.shape) if axis not in (self.out_axis, self.in_axis))
 
     def rescaled(self, factor: np.float32) -> "Weights":
-        """Return the layer with its outputs scaled by a factor, and so what a batch norm has seen of them."""
+        """Return the layer with its outputs scaled by a factor, the batch norm's statistics included.
+
+        Parameters
+        ----------
+        factor
+            What every output is multiplied by.
+
+        Examples
+        --------
+        >>> Weights(np.ones((1, 2), np.float32)).rescaled(np.float32(0.5)).weight.tolist()
+        [[0.5, 0.5]]
+        """
         return replace(
             self,
             weight=self.weight * factor,
@@ -77,9 +107,24 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """Two layers that have grown, the factors that rescaled them, and what was drawn for the new neurons.
+    """What `grow_layers` returns: two layers that have grown, and how.
 
-    The extensions stand at the end of first's outputs and of second's inputs.
+    Attributes
+    ----------
+    first, second
+        The layers; new neurons are the last of first's outputs and of second's inputs.
+    alpha, beta
+        The factors by which first and second were rescaled.
+    input_weight, output_weight, output_bias
+        What was drawn for the new neurons: the inputs of second, the outputs of first and their bias, or None.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = Weights(np.ones((2, 2), np.float32))
+    >>> step = grow_layers(layer, layer, 2, embinit.Generator(embinit.Xorshift32(42)), initializer="kaiming")
+    >>> step.first.weight.shape, step.beta
+    ((4, 2), np.float32(0.70710677))
     """
 
     first: Weights
@@ -93,10 +138,29 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """A model that has grown: the wider Model and its buffers, like those of `model.init()`.
+    """What `grow` returns: the wider model and its buffers, and how they came about.
 
-    alpha and beta are the factors of the two layers; extensions is what was drawn, by the buffer that it extends.
-    generator stands behind the last draw: the next step goes on with it.
+    Attributes
+    ----------
+    model
+        The description of the wider model.
+    values
+        Its buffers by name, as `Model.init` returns them.
+    alpha, beta
+        The factors by which the two layers were rescaled.
+    extensions
+        What was drawn, by the name of the buffer that it extends.
+    generator
+        The generator after the last draw: give it to the next step.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layers = [embinit.Linear(name=name, in_features=2, out_features=2) for name in ("fc1", "fc2")]
+    >>> model = embinit.Model("net", layers, seed=1)
+    >>> grown = grow(model, model.init(), "fc1", 1)
+    >>> grown.model.layers[0].out_features, grown.state_after
+    (3, 891394312)
     """
 
     model: Description
@@ -124,16 +188,43 @@ def grow(
     gain: float = 1.0,
     generator: Generator | None = None,
 ) -> Growth:
-    """Add neurons to a layer, and inputs for them to the next layer that has weights.
+    """Return a model that has more neurons in one layer, and as many more inputs in the next layer that has weights.
 
-    values: the device's buffers by name as they are when it grows; running_mean and running_var of a batch norm may be
-    among them. strategy: how existing weights are rescaled; None leaves them. initializer: of the new weights, a
-    name of INITIALIZERS, one of the dialect's, or an Initializer, which gets the fans of the grown layer; two of them
-    are those of second's inputs and of first's outputs. pairing: "vv_z_negz" makes new neurons cancel in pairs,
-    but for normal noise of noise_ratio times the deviation of second's new weights. gain: the vt_constraint ones aim at
-    variance gain^2 / fan_in. generator: the stream to draw from, as an earlier step left it; by default the
-    model's own, behind its init. Raises EmbinitError for what the model or the values do not allow.
+    Use it to know what a device holds after it has grown its network, whatever it had learned before.
 
+    Parameters
+    ----------
+    model
+        The model before it grows.
+    values
+        The device's buffers by name, as they are when it grows: float32, in the model's shapes. They may include
+        running_mean and running_var of a batch norm.
+    layer
+        The name of the layer whose outputs are the hidden neurons.
+    extension
+        How many neurons to add.
+    strategy
+        How existing weights are rescaled: "default_vt", "vt_constraint_old_shape" or "vt_constraint_new_shape"; None
+        leaves them as they are.
+    initializer
+        What new weights are drawn from: a name of INITIALIZERS or of the dialect, or an initializer, which gets the
+        fans of the grown layer. Two of them are for second's inputs and for first's outputs.
+    pairing
+        "vv_z_negz" makes new neurons cancel in pairs, apart from the noise; None draws all of them.
+    noise_ratio
+        The standard deviation of the noise on second's new weights, as a fraction of theirs.
+    gain
+        The vt_constraint strategies aim at variance gain^2 / fan_in; 1 for all others.
+    generator
+        The stream to draw from, as an earlier step left it; by default the model's own after its init code.
+
+    Raises
+    ------
+    EmbinitError
+        If model, values or parameters do not allow this; the message names layer, rule and value.
+
+    Examples
+    --------
     >>> import embinit
     >>> fc1 = embinit.Linear(name="fc1", in_features=3, out_features=2)
     >>> fc2 = embinit.Linear(name="fc2", in_features=2, out_features=1)
@@ -170,9 +261,32 @@ def grow_layers(
     noise_ratio: float = 0.001,
     gain: float = 1.0,
 ) -> Step:
-    """Do one step on the arrays of two layers, of any rank; the parameters are those of `grow`.
+    """Return one step of growth on the arrays of two layers of any rank, for networks that are no Model.
 
-    Draws second's extension, first's, and that of first's bias; then the noise.
+    It draws second's extension, first's extension, the extension of first's bias, and then the noise.
+
+    Parameters
+    ----------
+    first, second
+        The layers: first's outputs are second's inputs.
+    extension
+        How many neurons to add.
+    generator
+        The stream to draw from.
+    strategy, initializer, pairing, noise_ratio, gain
+        As in `grow`.
+
+    Raises
+    ------
+    EmbinitError
+        If the layers do not fit each other, or a parameter is unknown or out of range.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = Weights(np.array([[1, -1], [-1, 1]], np.float32))
+    >>> grow_layers(layer, layer, 1, embinit.Generator(embinit.Xorshift32(42))).input_weight.tolist()
+    [[-1.6243582963943481], [0.5235764980316162]]
     """
     dialect = generator.dialect
     input_init, output_init = _checked_options(dialect, extension, initializer, pairing, noise_ratio)
@@ -214,6 +328,24 @@ def factors(
 ) -> tuple[np.float32, np.float32]:
     """Return alpha and beta, by which a strategy rescales first and second before their hidden neurons grow.
 
+    Parameters
+    ----------
+    first, second
+        The layers before they grow.
+    extension
+        How many neurons will be added.
+    strategy
+        As in `grow`; None gives 1 and 1.
+    gain
+        The vt_constraint strategies aim at variance gain^2 / fan_in.
+
+    Raises
+    ------
+    EmbinitError
+        If the strategy is unknown, the gain is not positive, or a factor is not a finite float32 number.
+
+    Examples
+    --------
     >>> w = np.array([[1, -1], [-1, 1]], np.float32)
     >>> factors(Weights(w), Weights(w), 2, "default_vt")
     (np.float32(1.0), np.float32(0.70710677))
@@ -236,7 +368,7 @@ def factors(
 
 
 def _to_variance(gain: float, fan_in: int, weight: Floats) -> np.float32:
-    """Return the factor that brings weights to variance gain^2 / fan_in; 1 where they have none."""
+    """Return the factor that brings weights to variance gain^2 / fan_in; 1 if their variance is 0."""
     found = variance(weight)
     factor = math.sqrt(gain * gain / (fan_in * found)) if found else 1.0
     check_finite("a factor of growth", factor)
@@ -244,8 +376,24 @@ def _to_variance(gain: float, fan_in: int, weight: Floats) -> np.float32:
 
 
 def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribution:
-    """Return the distribution of new weights, from existing ones or, where those have no variance, from the fan.
+    """Return the distribution that new weights are drawn from.
 
+    Parameters
+    ----------
+    initializer
+        A name of INITIALIZERS. Those that copy a variance take it from reference.
+    reference
+        The existing weights (float32), or None. Without any variance in them the fan decides.
+    fan_in
+        The fan of the grown layer.
+
+    Raises
+    ------
+    EmbinitError
+        If the name is unknown, or the existing weights are not finite.
+
+    Examples
+    --------
     >>> spread("kaiming", None, 6)
     Uniform(low=-1.0, high=1.0)
     >>> spread("copy_normal", np.array([1, -1, 1, -1, 1], np.float32), 6)
@@ -272,8 +420,20 @@ def _symmetric(bound: float) -> Uniform:
 
 
 def variance(values: Floats) -> float:
-    """Return the unbiased variance in float64, summed in memory's order; 0 of fewer than 2 values.
+    """Return the unbiased variance in float64, summed in the order of memory, as a device sums it.
 
+    Parameters
+    ----------
+    values
+        float32 values of any shape; fewer than 2 have variance 0.
+
+    Raises
+    ------
+    EmbinitError
+        If a value is not finite.
+
+    Examples
+    --------
     >>> variance(np.array([[1, 2], [3, 4]], np.float32))
     1.6666666666666667
     """
@@ -288,8 +448,15 @@ def variance(values: Floats) -> float:
 
 
 def behind_init(model: Description) -> Generator:
-    """Return the generator of a model's device when its init code is done.
+    """Return the generator of a model's device after its init code, from which a first step of growth draws.
 
+    Parameters
+    ----------
+    model
+        The model.
+
+    Examples
+    --------
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
     >>> behind_init(embinit.Model("tiny", [fc], seed=1)).drawn
@@ -302,8 +469,8 @@ def behind_init(model: Description) -> Generator:
 class _Extension:
     """How a tensor of new weights is drawn.
 
-    mirror, 1 or -1: only the first half along an axis is drawn, and the second half repeats it with that sign.
-    run: how many elements are drawn at a time.
+    mirror, 1 or -1: only the first half along the axis is drawn, and the second half repeats it with that sign. run:
+    how many elements are drawn at a time.
     """
 
     distribution: Distribution
@@ -323,7 +490,7 @@ class _Extension:
         fans: tuple[int, int],
         mirror: float | None,
     ) -> "_Extension":
-        """Return the extension of a reference; what the dialect cannot draw is an error."""
+        """Return the extension of a reference, or raise EmbinitError if the dialect cannot draw it."""
         fresh = shape if mirror is None else (*shape[:axis], shape[axis] // 2, *shape[axis + 1 :])
         given = spread(init, reference, fans[0]) if isinstance(init, str) else init
         distribution, run = dialect.distribution(*dialect.meaning(given, fresh, fans)), math.prod(fresh)
@@ -337,7 +504,7 @@ class _Extension:
         return cls(distribution, shape, axis, mirror, run)
 
     def drawn(self, generator: Generator) -> Floats:
-        """Draw the tensor."""
+        """Return the tensor, drawn."""
         out = np.empty(self.shape, np.float32)
         fresh = out if self.mirror is None else np.split(out, 2, self.axis)[0]
         flat = np.empty(fresh.size, np.float32)
@@ -379,7 +546,7 @@ def _checked_options(
 
 
 def _initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
-    """Return a name of INITIALIZERS as it is, and what another name stands for in a dialect."""
+    """Return a name of INITIALIZERS as it is, and for any other name the dialect's initializer."""
     if isinstance(given, Initializer):
         return given
     if not isinstance(given, str):
@@ -408,7 +575,7 @@ class _Hidden:
 
     @classmethod
     def of(cls, model: Description, layer: str) -> "_Hidden":
-        """Find a layer and the next one with weights; both must be of one group, and fit."""
+        """Find a layer and the next one with weights, or raise EmbinitError if they cannot grow together."""
         names = [each.name for each in model.layers]
         weighted = [i for i, each in enumerate(model.layers) if isinstance(each, Weighted)]
         check_known("layer", layer, [names[i] for i in weighted[:-1]])
@@ -486,13 +653,13 @@ class _Hidden:
 
 
 def _resized(layer: Weighted, sizes: tuple[str, str], extension: int) -> Layer:
-    """Return a layer whose size, under the one of two names that it has, is larger."""
+    """Return a layer whose size, under the one of the two names that it has, is larger."""
     name = next(name for name in sizes if hasattr(layer, name))
     return replace(layer, **{name: getattr(layer, name) + extension})
 
 
 def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
-    """Return a norm of more neurons: the one size of its shape that is theirs is larger."""
+    """Return a norm of more neurons: of the sizes in its shape, the one that counts them is larger."""
     name = next(name for name in ("num_channels", "num_features", "normalized_shape") if hasattr(norm, name))
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]
@@ -513,7 +680,7 @@ def _padded(array: Floats, shape: tuple[int, ...], value: float) -> Floats:
 
 
 def _checked(model: Description, values: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return the values of a model's buffers in its order, then the statistics; each must be there and fit."""
+    """Return a model's buffers in its order, then the statistics, after checking type and shape of each."""
     shapes = {tensor.name: tensor.shape for tensor in model.tensors}
     allowed = [f"{layer.name}.{what}" for layer in model.layers for what in STATISTICS]
     for name in values:

@@ -1,4 +1,4 @@
-"""Names that reach generated C: identifiers that no compiler, C or C++, reserves."""
+"""Names that appear in generated C: identifiers that neither C nor C++ reserves."""
 
 import re
 
@@ -20,7 +20,7 @@ MAX_LENGTH = 40
 
 
 def check_identifier(what: str, name: object) -> None:
-    """Raise EmbinitError unless name can stand in generated C.
+    """Raise EmbinitError if a name cannot be used in generated C.
 
     >>> check_identifier("name", "conv1")
     >>> check_identifier("name", "while")

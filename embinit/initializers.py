@@ -1,6 +1,6 @@
-"""Initializers as data: `variance_scaling` is the one truth, the named schemes are one line over it.
+"""Initializers as data: `variance_scaling` is the one truth, and each named scheme is one line over it.
 
-An initializer says what a tensor should hold; a dialect turns it, with the fans of the tensor, into a distribution with
+An initializer says what a tensor should hold. A dialect turns it, with the fans of the tensor, into a distribution with
 exact parameters. A distribution is an initializer too.
 """
 
@@ -29,9 +29,30 @@ DistributionName = Literal["uniform", "normal", "truncated_normal"]
 
 @dataclass(frozen=True)
 class VarianceScaling:
-    """Zero mean and variance gain^2 * scale / n, where n is the fan that mode names.
+    """Values of mean 0 and variance gain^2 * scale / n, where n is the fan that mode names.
 
-    axes: the in and the out axis of the tensor, negative ones from its end, where a dialect reads fans off shapes.
+    Parameters
+    ----------
+    scale
+        A number from 0 up.
+    mode
+        "fan_in", "fan_out" or "fan_avg", the average of both.
+    distribution
+        "uniform", "normal" or "truncated_normal".
+    gain
+        What the standard deviation is multiplied by.
+    axes
+        The in and the out axis of the tensor, negative ones from its end, for dialects that read fans off shapes.
+
+    Raises
+    ------
+    EmbinitError
+        If a number is not a finite float32 number, scale is negative, or a name is unknown.
+
+    Examples
+    --------
+    >>> print(VarianceScaling(2.0, "fan_in", "uniform"))
+    variance_scaling(2, fan_in, uniform, gain=1)
     """
 
     scale: float
@@ -60,7 +81,20 @@ class VarianceScaling:
 
 @dataclass(frozen=True)
 class Named:
-    """An initializer that a dialect file declares, with the values of its parameters in the order of the file."""
+    """An initializer that a dialect file declares, with the values of its parameters in the order of the file.
+
+    Parameters
+    ----------
+    name
+        Its name in the file.
+    parameters
+        The values of its parameters.
+
+    Examples
+    --------
+    >>> print(Named("scaled", (0.5,)))
+    scaled(0.5)
+    """
 
     name: str
     parameters: tuple[float, ...] = ()
@@ -77,8 +111,20 @@ TRUNCATED_STDDEV = 0.87962566103423978
 
 
 def constant(value: float) -> Initializer:
-    """Every element is value, rounded to float32.
+    """Return the initializer that sets every element to one value.
 
+    Parameters
+    ----------
+    value
+        The value, which is rounded to float32.
+
+    Raises
+    ------
+    EmbinitError
+        If value is not a finite float32 number.
+
+    Examples
+    --------
     >>> constant(0.5)
     Constant(value=0.5)
     """
@@ -86,8 +132,10 @@ def constant(value: float) -> Initializer:
 
 
 def zeros() -> Initializer:
-    """Every element is 0.
+    """Return the initializer that sets every element to 0.
 
+    Examples
+    --------
     >>> zeros()
     Constant(value=0.0)
     """
@@ -95,8 +143,10 @@ def zeros() -> Initializer:
 
 
 def ones() -> Initializer:
-    """Every element is 1.
+    """Return the initializer that sets every element to 1.
 
+    Examples
+    --------
     >>> ones()
     Constant(value=1.0)
     """
@@ -104,8 +154,20 @@ def ones() -> Initializer:
 
 
 def uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
-    """Draw from U(low, high), whatever the fans.
+    """Return the initializer that draws from U(low, high), whatever the fans.
 
+    Parameters
+    ----------
+    low, high
+        The bounds.
+
+    Raises
+    ------
+    EmbinitError
+        If a bound is not a finite float32 number.
+
+    Examples
+    --------
     >>> uniform(-0.1, 0.1)
     Uniform(low=-0.1, high=0.1)
     """
@@ -113,8 +175,20 @@ def uniform(low: float = 0.0, high: float = 1.0) -> Initializer:
 
 
 def normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
-    """Draw from N(mean, stddev^2), whatever the fans.
+    """Return the initializer that draws from N(mean, stddev^2), whatever the fans.
 
+    Parameters
+    ----------
+    mean, stddev
+        The mean and the standard deviation.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is not a finite float32 number.
+
+    Examples
+    --------
     >>> normal(0.0, 0.02)
     Normal(mean=0.0, stddev=0.02)
     """
@@ -122,8 +196,20 @@ def normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
 
 
 def truncated_normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
-    """Draw mean + stddev * z, z standard normal truncated to [-2, 2], whatever the fans.
+    """Return the initializer that draws mean + stddev * z, where z is a standard normal truncated to [-2, 2].
 
+    Parameters
+    ----------
+    mean, stddev
+        The mean, and the standard deviation before truncation.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is not a finite float32 number.
+
+    Examples
+    --------
     >>> truncated_normal(0.0, 0.02)
     TruncatedNormal(mean=0.0, stddev=0.02)
     """
@@ -131,8 +217,24 @@ def truncated_normal(mean: float = 0.0, stddev: float = 1.0) -> Initializer:
 
 
 def trunc_normal(mean: float = 0.0, stddev: float = 1.0, low: float = -2.0, high: float = 2.0) -> Initializer:
-    """Draw from N(mean, stddev^2) anew until a value lies from low to high, as PyTorch does; dialect torch has it.
+    """Return PyTorch's truncated normal: values of N(mean, stddev^2), drawn again until they lie from low to high.
 
+    Only dialect torch has it; see torch.nn.init.trunc_normal_.
+
+    Parameters
+    ----------
+    mean, stddev
+        The mean, and the standard deviation before truncation.
+    low, high
+        The limits.
+
+    Raises
+    ------
+    EmbinitError
+        If a number is not a finite float32 number, stddev is not positive, or low exceeds high.
+
+    Examples
+    --------
     >>> trunc_normal(stddev=0.02)
     TruncNormal(mean=0.0, stddev=0.02, low=-2.0, high=2.0)
     """
@@ -140,8 +242,25 @@ def trunc_normal(mean: float = 0.0, stddev: float = 1.0, low: float = -2.0, high
 
 
 def sparse(sparsity: float, stddev: float = 0.01) -> Initializer:
-    """Draw a matrix from N(0, stddev^2) and set a fraction of each column to 0, as PyTorch does; dialect torch has it.
+    """Return PyTorch's sparse matrix: values of N(0, stddev^2), with a fraction of each column set to 0.
 
+    Only dialect torch has it; see torch.nn.init.sparse_ and Martens, "Deep Learning via Hessian-free Optimization",
+    2010.
+
+    Parameters
+    ----------
+    sparsity
+        The fraction of each column that is 0, from 0 to 1.
+    stddev
+        The standard deviation of the others.
+
+    Raises
+    ------
+    EmbinitError
+        If sparsity is not from 0 to 1, or stddev is negative.
+
+    Examples
+    --------
     >>> print(sparse(0.9))
     sparse(0.9, 0.01)
     """
@@ -149,8 +268,12 @@ def sparse(sparsity: float, stddev: float = 0.01) -> Initializer:
 
 
 def eye() -> Initializer:
-    """Give a matrix 1 on its diagonal and 0 elsewhere; dialect torch has it.
+    """Return the initializer of an identity matrix: 1 on the diagonal and 0 elsewhere.
 
+    Only dialect torch has it; see torch.nn.init.eye_.
+
+    Examples
+    --------
     >>> print(eye())
     eye
     """
@@ -158,8 +281,22 @@ def eye() -> Initializer:
 
 
 def dirac(groups: int = 1) -> Initializer:
-    """Let a convolution pass its inputs on, in each of its groups; dialect torch has it.
+    """Return the initializer of a convolution that passes its inputs on unchanged, in each of its groups.
 
+    Only dialect torch has it; see torch.nn.init.dirac_.
+
+    Parameters
+    ----------
+    groups
+        The number of groups.
+
+    Raises
+    ------
+    EmbinitError
+        If groups is not a positive integer.
+
+    Examples
+    --------
     >>> print(dirac(groups=2))
     dirac(2)
     """
@@ -169,8 +306,26 @@ def dirac(groups: int = 1) -> Initializer:
 def variance_scaling(
     scale: float = 1.0, mode: Mode = "fan_in", distribution: DistributionName = "truncated_normal", gain: float = 1.0
 ) -> Initializer:
-    """Zero mean, variance gain^2 * scale / n with n = fan_in, fan_out or their average.
+    """Return the initializer with mean 0 and variance gain^2 * scale / n, of which all named schemes are cases.
 
+    Parameters
+    ----------
+    scale
+        A number from 0 up.
+    mode
+        Which fan n is: "fan_in", "fan_out" or "fan_avg", the average of both.
+    distribution
+        "uniform", "normal" or "truncated_normal".
+    gain
+        What the standard deviation is multiplied by.
+
+    Raises
+    ------
+    EmbinitError
+        If a number is not a finite float32 number, scale is negative, or a name is unknown.
+
+    Examples
+    --------
     >>> variance_scaling(2.0, "fan_in", "uniform") == he_uniform()
     True
     """
@@ -178,8 +333,24 @@ def variance_scaling(
 
 
 def kaiming_uniform(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Initializer:
-    """U(-L, L) with L = gain * sqrt(3 / fan): He et al., 2015, in PyTorch's words.
+    """Return U(-L, L) with L = gain * sqrt(3 / fan), as PyTorch parametrizes it.
 
+    He et al., "Delving Deep into Rectifiers", 2015.
+
+    Parameters
+    ----------
+    gain
+        The gain of the nonlinearity after the layer.
+    mode
+        Which fan: "fan_in", "fan_out" or "fan_avg".
+
+    Raises
+    ------
+    EmbinitError
+        If gain is not a finite float32 number, or mode is unknown.
+
+    Examples
+    --------
     >>> kaiming_uniform(gain=1.0)
     VarianceScaling(scale=1.0, mode='fan_in', distribution='uniform', gain=1.0, axes=None)
     """
@@ -187,8 +358,24 @@ def kaiming_uniform(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Init
 
 
 def kaiming_normal(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Initializer:
-    """N(0, gain^2 / fan): He et al., 2015, in PyTorch's words.
+    """Return N(0, gain^2 / fan), as PyTorch parametrizes it.
 
+    He et al., "Delving Deep into Rectifiers", 2015.
+
+    Parameters
+    ----------
+    gain
+        The gain of the nonlinearity after the layer.
+    mode
+        Which fan: "fan_in", "fan_out" or "fan_avg".
+
+    Raises
+    ------
+    EmbinitError
+        If gain is not a finite float32 number, or mode is unknown.
+
+    Examples
+    --------
     >>> kaiming_normal(gain=1.0).distribution
     'normal'
     """
@@ -196,8 +383,22 @@ def kaiming_normal(gain: float = math.sqrt(2.0), mode: Mode = "fan_in") -> Initi
 
 
 def xavier_uniform(gain: float = 1.0) -> Initializer:
-    """U(-L, L) with L = gain * sqrt(6 / (fan_in + fan_out)): Glorot and Bengio, 2010.
+    """Return U(-L, L) with L = gain * sqrt(6 / (fan_in + fan_out)).
 
+    Glorot and Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010.
+
+    Parameters
+    ----------
+    gain
+        The gain of the nonlinearity after the layer.
+
+    Raises
+    ------
+    EmbinitError
+        If gain is not a finite float32 number.
+
+    Examples
+    --------
     >>> xavier_uniform().mode
     'fan_avg'
     """
@@ -205,8 +406,22 @@ def xavier_uniform(gain: float = 1.0) -> Initializer:
 
 
 def xavier_normal(gain: float = 1.0) -> Initializer:
-    """N(0, gain^2 * 2 / (fan_in + fan_out)): Glorot and Bengio, 2010.
+    """Return N(0, gain^2 * 2 / (fan_in + fan_out)).
 
+    Glorot and Bengio, "Understanding the Difficulty of Training Deep Feedforward Neural Networks", 2010.
+
+    Parameters
+    ----------
+    gain
+        The gain of the nonlinearity after the layer.
+
+    Raises
+    ------
+    EmbinitError
+        If gain is not a finite float32 number.
+
+    Examples
+    --------
     >>> xavier_normal(gain=2.0).gain
     2.0
     """
@@ -214,8 +429,10 @@ def xavier_normal(gain: float = 1.0) -> Initializer:
 
 
 def glorot_uniform() -> Initializer:
-    """Xavier uniform with gain 1, under its other name.
+    """Return xavier_uniform with gain 1, under the name that Keras and JAX use.
 
+    Examples
+    --------
     >>> glorot_uniform() == xavier_uniform()
     True
     """
@@ -223,8 +440,11 @@ def glorot_uniform() -> Initializer:
 
 
 def glorot_normal() -> Initializer:
-    """N(0, 2 / (fan_in + fan_out)) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+    """Return N(0, 2 / (fan_in + fan_out)), truncated at two standard deviations and rescaled, as in Keras, JAX and
+    Kaun.
 
+    Examples
+    --------
     >>> glorot_normal().distribution
     'truncated_normal'
     """
@@ -232,8 +452,12 @@ def glorot_normal() -> Initializer:
 
 
 def he_uniform() -> Initializer:
-    """U(-L, L) with L = sqrt(6 / fan_in): He et al., 2015.
+    """Return U(-L, L) with L = sqrt(6 / fan_in).
 
+    He et al., "Delving Deep into Rectifiers", 2015.
+
+    Examples
+    --------
     >>> he_uniform().scale
     2.0
     """
@@ -241,8 +465,12 @@ def he_uniform() -> Initializer:
 
 
 def he_normal() -> Initializer:
-    """N(0, 2 / fan_in) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+    """Return N(0, 2 / fan_in), truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
 
+    He et al., "Delving Deep into Rectifiers", 2015.
+
+    Examples
+    --------
     >>> he_normal().distribution
     'truncated_normal'
     """
@@ -250,8 +478,12 @@ def he_normal() -> Initializer:
 
 
 def lecun_uniform() -> Initializer:
-    """U(-L, L) with L = sqrt(3 / fan_in): LeCun et al., 1998.
+    """Return U(-L, L) with L = sqrt(3 / fan_in).
 
+    LeCun et al., "Efficient BackProp", 1998.
+
+    Examples
+    --------
     >>> lecun_uniform() == kaiming_uniform(gain=1.0)
     True
     """
@@ -259,22 +491,26 @@ def lecun_uniform() -> Initializer:
 
 
 def lecun_normal() -> Initializer:
-    """N(0, 1 / fan_in) truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
+    """Return N(0, 1 / fan_in), truncated at two standard deviations and rescaled, as in Keras, JAX and Kaun.
 
+    LeCun et al., "Efficient BackProp", 1998.
+
+    Examples
+    --------
     >>> lecun_normal().distribution
     'truncated_normal'
     """
     return VarianceScaling(1.0, "fan_in", "truncated_normal")
 
 
-#: Names that frameworks have and that no dialect can: why, and what to use instead.
+#: Names that frameworks have and no dialect can have: why, and what to use instead.
 WITHOUT_BITS = dict.fromkeys(
     ("orthogonal", "orthogonal_", "delta_orthogonal", "Orthogonal"),
     "orthogonal has no bits of its own: a framework takes the QR decomposition of the LAPACK that it was built with; "
     "use xavier_uniform, xavier_normal or kaiming_normal",
 )
 
-#: The names a model file may write as weight_init, beside "default".
+#: The names that a model file may write as weight_init, besides "default".
 BY_NAME = {
     factory.__name__: factory
     for factory in (

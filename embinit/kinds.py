@@ -1,6 +1,6 @@
-"""What kernels tell streams of words apart by: the one list of them, for kernels and for the host without Numba."""
+"""The kinds of streams that kernels can draw from: one list for the kernels and for the host, without Numba."""
 
-#: Generators that every distribution kernel holds.
+#: Generators that every distribution kernel contains.
 XORSHIFT32, PCG32, MT19937 = 0, 1, 2
 #: Any other generator: the state is the address of a function that gives its words, and how many have been drawn.
 CALLED = 3

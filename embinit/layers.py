@@ -10,17 +10,18 @@ from embinit.formats import ROUNDINGS, format_named
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer, constant
 
-#: NumPy before 2.0 has no array of more.
+#: Arrays of NumPy before 2.0 cannot have more.
 MAX_AXES = 32
 
 
 @dataclass(frozen=True)
 class Order:
-    """How the draws of a buffer go: along which axes, slowest first; in how many turns; and where the stream begins.
+    """How a buffer is drawn: along which axes, in how many turns, and where its stream begins.
 
-    axes: None where draws follow memory. turns: buffers of one layer with more than one turn take turns, as where each
-    neuron draws its bias and then its row. restart: the numbers of the layer and of the tensor, where the stream starts
-    again for this one. rehearsed: whether it is drawn once before all others, in vain.
+    axes: the axes along which it is drawn, the slowest first; None if draws follow memory. turns: buffers of one layer
+    with more than one turn take turns, as when each neuron draws its bias and then its row. restart: the numbers of the
+    layer and of the tensor if the stream starts again for this buffer. rehearsed: whether it is drawn once before all
+    others, and those values are dropped.
     """
 
     axes: tuple[int, ...] | None = None
@@ -29,16 +30,16 @@ class Order:
     rehearsed: bool = False
 
 
-#: Draws that follow memory and go on from those before.
+#: Draws that follow memory and continue after the buffer before.
 IN_MEMORY = Order()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """What a layer holds in one buffer: which part of it, such as "weight" or "bias_ih_l0", axes, shape, initializer.
+    """What a layer holds in one buffer: the part, such as "weight" or "bias_ih_l0", its axes, shape and initializer.
 
-    fan_in and fan_out are those of the weight; 1 where no initializer looks at them. lost: what is drawn just before
-    and overwritten later, distributions with their numbers of values. same_as: the part of which this one is a copy,
+    fan_in and fan_out are those of the weight; 1 if no initializer looks at them. lost: what is drawn just before and
+    overwritten later, as distributions with their numbers of values. same_as: the part of which this one is a copy,
     without a draw.
     """
 
@@ -55,9 +56,21 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """What all layers have: a name, unique in the model and a C identifier; empty means the type and the position."""
+    """What all layers have.
 
-    #: Keys that may stand in a model file because a framework has them, and that move no bit.
+    Parameters
+    ----------
+    name
+        A C identifier, unique in the model; "" stands for the type and the position, such as linear0.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
+
+    #: Keys that a model file may have because a framework does, and that change no bit.
     without_effect: ClassVar[frozenset[str]] = frozenset()
     name: str = ""
 
@@ -84,9 +97,24 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class Stored(Layer):
-    """A layer with buffers, and how they are held.
+    """A layer with buffers, and the formats that hold them.
 
-    same_as: the earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
+    The other parameters are those of `Layer`.
+
+    Parameters
+    ----------
+    weight_format, bias_format
+        The names of the formats, "float32" by default (`embinit formats` lists them).
+    rounding
+        "half_away", "half_even", "truncate", "floor" or "stochastic".
+    same_as
+        The name of an earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
     """
 
     weight_format: str = "float32"
@@ -108,9 +136,26 @@ class Stored(Layer):
 class Weighted(Stored):
     """A layer with a weight and, unless bias is False, a bias.
 
-    bias_init: the initializer of the bias, where it is not the one that the dialect gives it.
-    group_size: consecutive elements of the weight that share a scale. per_channel: whether each output channel of the
-    weight has its own scale, in the formats int8 and int4.
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    bias
+        Whether there is a bias.
+    weight_init
+        The initializer of the weight; None for the dialect's default.
+    bias_init
+        The initializer of the bias; None for what the dialect gives it.
+    group_size
+        How many consecutive elements of the weight share a scale; None for all of them.
+    per_channel
+        Whether each output channel of the weight has its own scale, in the formats int8 and int4.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
     """
 
     bias: bool = True
@@ -132,7 +177,7 @@ class Weighted(Stored):
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """The size of each named axis of the weight, and groups."""
+        """The size of each named axis of the weight, and the number of groups."""
         raise AssertionError(self)
 
     @property
@@ -145,8 +190,25 @@ class Weighted(Stored):
 class Linear(Weighted):
     """A fully connected layer.
 
-    >>> Linear(in_features=64, out_features=6).sizes
-    {'out': 6, 'in': 64}
+    The other parameters are those of `Weighted`.
+
+    Parameters
+    ----------
+    in_features, out_features
+        The numbers of inputs and outputs.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Linear(name="layer", in_features=2, out_features=1)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [[-0.7033677697181702, 0.2267153263092041]]
     """
 
     in_features: int
@@ -154,7 +216,7 @@ class Linear(Weighted):
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """The weight's axes: out and in."""
+        """The sizes of the weight's axes, out and in."""
         return {"out": self.out_features, "in": self.in_features}
 
     @property
@@ -165,7 +227,25 @@ class Linear(Weighted):
 
 @dataclass(frozen=True, kw_only=True)
 class Convolution(Weighted):
-    """What all convolutions share; kernel_size is one number for all axes of the kernel, or one for each."""
+    """What all convolutions have.
+
+    The other parameters are those of `Weighted`.
+
+    Parameters
+    ----------
+    in_channels, out_channels
+        The numbers of channels.
+    kernel_size
+        One number for all axes of the kernel, or one for each.
+    groups
+        The number of groups, which divides both numbers of channels.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
 
     without_effect = frozenset({"stride", "padding", "padding_mode", "output_padding", "dilation"})
     #: The kernel's axes, the outermost first.
@@ -190,7 +270,10 @@ class Convolution(Weighted):
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """The weight's axes: out and in, one of them per group; then the kernel's; and groups."""
+        """The sizes of the weight's axes, and the number of groups.
+
+        Of out and in, one counts channels per group; then come the kernel's axes.
+        """
         outputs, inputs, kernel = self.out_channels, self.in_channels, self.kernel_size
         if self.transposed:
             outputs //= self.groups
@@ -214,8 +297,20 @@ class Convolution(Weighted):
 class Conv1d(Convolution):
     """A one-dimensional convolution; each group of outputs sees in_channels / groups inputs.
 
-    >>> Conv1d(in_channels=8, out_channels=16, kernel_size=5, groups=2).sizes
-    {'out': 16, 'in': 4, 'kernel': 5, 'groups': 2}
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Conv1d(name="layer", in_channels=1, out_channels=1, kernel_size=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [[[-0.7033677697181702, 0.2267153263092041]]]
     """
 
     kernel_axes = ("kernel",)
@@ -225,8 +320,20 @@ class Conv1d(Convolution):
 class Conv2d(Convolution):
     """A two-dimensional convolution.
 
-    >>> Conv2d(in_channels=8, out_channels=16, kernel_size=[5, 3]).sizes
-    {'out': 16, 'in': 8, 'height': 5, 'width': 3, 'groups': 1}
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Conv2d(name="layer", in_channels=1, out_channels=1, kernel_size=[1, 2])
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[[[0.5406103730201721, 0.5869042277336121]]]]
     """
 
     kernel_axes = ("height", "width")
@@ -236,8 +343,20 @@ class Conv2d(Convolution):
 class Conv3d(Convolution):
     """A three-dimensional convolution.
 
-    >>> Conv3d(in_channels=8, out_channels=16, kernel_size=3).sizes
-    {'out': 16, 'in': 8, 'depth': 3, 'height': 3, 'width': 3, 'groups': 1}
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Conv3d(name="layer", in_channels=1, out_channels=1, kernel_size=[1, 1, 2])
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[[[[0.5406103730201721, 0.5869042277336121]]]]]
     """
 
     kernel_axes = ("depth", "height", "width")
@@ -247,8 +366,20 @@ class Conv3d(Convolution):
 class ConvTranspose1d(Convolution):
     """A transposed one-dimensional convolution; each group of inputs reaches out_channels / groups outputs.
 
-    >>> ConvTranspose1d(in_channels=8, out_channels=16, kernel_size=5, groups=2).sizes
-    {'out': 8, 'in': 8, 'kernel': 5, 'groups': 2}
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.ConvTranspose1d(name="layer", in_channels=1, out_channels=1, kernel_size=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [[[-0.7033677697181702, 0.2267153263092041]]]
     """
 
     kernel_axes = Conv1d.kernel_axes
@@ -257,7 +388,23 @@ class ConvTranspose1d(Convolution):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose2d(Convolution):
-    """A transposed two-dimensional convolution."""
+    """A transposed two-dimensional convolution.
+
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.ConvTranspose2d(name="layer", in_channels=1, out_channels=1, kernel_size=[1, 2])
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[[[0.5406103730201721, 0.5869042277336121]]]]
+    """
 
     kernel_axes = Conv2d.kernel_axes
     transposed = True
@@ -265,7 +412,23 @@ class ConvTranspose2d(Convolution):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvTranspose3d(Convolution):
-    """A transposed three-dimensional convolution."""
+    """A transposed three-dimensional convolution.
+
+    Its parameters are those of `Convolution`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.ConvTranspose3d(name="layer", in_channels=1, out_channels=1, kernel_size=[1, 1, 2])
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[[[[0.5406103730201721, 0.5869042277336121]]]]]
+    """
 
     kernel_axes = Conv3d.kernel_axes
     transposed = True
@@ -273,7 +436,30 @@ class ConvTranspose3d(Convolution):
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Stored):
-    """A table of vectors, one a row; that of padding_idx, which may count from the end, is 0."""
+    """A table of vectors, one per row.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim
+        The numbers of rows and columns.
+    padding_idx
+        The row that is 0, which may count from the end; None if there is no such row.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Embedding(name="layer", num_embeddings=2, embedding_dim=1, padding_idx=0)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[0.0], [0.12880940735340118]]
+    """
 
     without_effect = frozenset({"max_norm", "norm_type", "scale_grad_by_freq", "sparse"})
     num_embeddings: int
@@ -289,14 +475,46 @@ class Embedding(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddingBag(Embedding):
-    """A table of vectors that are summed up or averaged."""
+    """A table of vectors of which sums or averages are taken.
+
+    Its parameters are those of `Embedding`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.EmbeddingBag(name="layer", num_embeddings=2, embedding_dim=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[0.33669036626815796], [0.12880940735340118]]
+    """
 
     without_effect = Embedding.without_effect | {"mode", "include_last_offset"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell(Stored):
-    """What recurrent cells share; gates is the number of their weights' blocks of hidden_size rows."""
+    """What recurrent cells have in common; `gates` is the number of blocks of hidden_size rows in their weights.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    input_size, hidden_size
+        The numbers of inputs and of hidden values.
+    bias
+        Whether there are biases.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
 
     without_effect = frozenset({"nonlinearity"})
     gates: ClassVar[int]
@@ -311,28 +529,92 @@ class Cell(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class RNNCell(Cell):
-    """A step of a plain recurrent layer."""
+    """One step of a plain recurrent layer.
+
+    Its parameters are those of `Cell`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.RNNCell(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih"].tolist()
+    [[0.7645385265350342]]
+    """
 
     gates = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class GRUCell(Cell):
-    """A step of a gated recurrent unit."""
+    """One step of a gated recurrent unit.
+
+    Its parameters are those of `Cell`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.GRUCell(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih"].tolist()
+    [[0.7645385265350342], [0.8300079107284546], [-0.23427248001098633]]
+    """
 
     gates = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMCell(Cell):
-    """A step of a long short-term memory."""
+    """One step of a long short-term memory.
+
+    Its parameters are those of `Cell`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.LSTMCell(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih"].tolist()
+    [[0.7645385265350342], [0.8300079107284546], [-0.23427248001098633], [0.9186112880706787]]
+    """
 
     gates = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recurrent(Cell):
-    """What recurrent layers share: num_layers cells one after the other, twice as many if bidirectional."""
+    """What recurrent layers have in common: num_layers cells one after another, twice as many if bidirectional.
+
+    The other parameters are those of `Cell`.
+
+    Parameters
+    ----------
+    num_layers
+        The number of layers.
+    bidirectional
+        Whether each layer also has a cell that runs backwards.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
 
     without_effect = frozenset({"nonlinearity", "batch_first", "dropout"})
     num_layers: int = 1
@@ -345,21 +627,74 @@ class Recurrent(Cell):
 
 @dataclass(frozen=True, kw_only=True)
 class RNN(Recurrent):
-    """A plain recurrent layer."""
+    """A plain recurrent layer.
+
+    Its parameters are those of `Recurrent`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.RNN(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih_l0"].tolist()
+    [[0.7645385265350342]]
+    """
 
     gates = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class GRU(Recurrent):
-    """Gated recurrent units."""
+    """A layer of gated recurrent units.
+
+    Its parameters are those of `Recurrent`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.GRU(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih_l0"].tolist()
+    [[0.7645385265350342], [0.8300079107284546], [-0.23427248001098633]]
+    """
 
     gates = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class LSTM(Recurrent):
-    """Long short-term memory; proj_size, unless 0, is the size to which its state is projected."""
+    """A layer of long short-term memory.
+
+    The other parameters are those of `Recurrent`.
+
+    Parameters
+    ----------
+    proj_size
+        The size to which the state is projected; 0 for no projection.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.LSTM(name="layer", input_size=1, hidden_size=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight_ih_l0"].tolist()
+    [[0.7645385265350342], [0.8300079107284546], [-0.23427248001098633], [0.9186112880706787]]
+    """
 
     gates = 4
     proj_size: int = 0
@@ -377,13 +712,13 @@ class Norm(Stored):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Weight and bias, which no dialect sees otherwise, and running statistics."""
+        """The weight, the bias and running statistics: no dialect has other rules for them."""
         axes = tuple(f"axis{i}" for i in range(len(self.shape)))
         return tuple(Parameter(part, axes, self.shape, constant(value)) for part, value in self.parts.items())
 
     @property
     def parts(self) -> Mapping[str, float]:
-        """The parts of the layer, and the value of each."""
+        """The parts of the layer, and the value that fills each."""
         raise AssertionError(self)
 
     @property
@@ -394,10 +729,29 @@ class Norm(Stored):
 
 @dataclass(frozen=True, kw_only=True)
 class RMSNorm(Norm):
-    """Normalization by the root mean square over the last axes, with a weight unless elementwise_affine is False.
+    """Normalization by the root mean square over the last axes.
 
-    >>> RMSNorm(normalized_shape=16).parts
-    {'weight': 1.0}
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    normalized_shape
+        The sizes of those axes: one number, or a list.
+    elementwise_affine
+        Whether there is a weight.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.RMSNorm(name="layer", normalized_shape=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
     """
 
     without_effect = frozenset({"eps"})
@@ -426,10 +780,27 @@ class RMSNorm(Norm):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerNorm(RMSNorm):
-    """Layer normalization over the last axes; without a bias if bias is False, with neither if not elementwise_affine.
+    """Layer normalization over the last axes.
 
-    >>> LayerNorm(normalized_shape=[16, 1000]).shape
-    (16, 1000)
+    The other parameters are those of `RMSNorm`.
+
+    Parameters
+    ----------
+    bias
+        Whether there is a bias besides the weight.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.LayerNorm(name="layer", normalized_shape=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
     """
 
     bias: bool = True
@@ -446,7 +817,21 @@ class LayerNorm(RMSNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class ChannelNorm(Norm):
-    """A normalization by channels; without weight and bias if affine is False."""
+    """A normalization by channels.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    affine
+        Whether there are a weight and a bias.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
 
     affine: bool = True
 
@@ -464,8 +849,25 @@ class ChannelNorm(Norm):
 class GroupNorm(ChannelNorm):
     """Group normalization.
 
-    >>> GroupNorm(num_groups=4, num_channels=16).shape
-    (16,)
+    The other parameters are those of `ChannelNorm`.
+
+    Parameters
+    ----------
+    num_groups, num_channels
+        The number of groups, and that of channels, which it divides.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.GroupNorm(name="layer", num_groups=1, num_channels=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
     """
 
     without_effect = frozenset({"eps"})
@@ -485,10 +887,29 @@ class GroupNorm(ChannelNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm1d(ChannelNorm):
-    """Batch normalization; its statistics are buffers of the device if track_running_stats says so, in float32.
+    """Batch normalization.
 
-    >>> BatchNorm1d(num_features=16, track_running_stats=True).parts
-    {'weight': 1.0, 'bias': 0.0, 'running_mean': 0.0, 'running_var': 1.0}
+    The other parameters are those of `ChannelNorm`.
+
+    Parameters
+    ----------
+    num_features
+        The number of channels.
+    track_running_stats
+        Whether the device has buffers for running statistics, which are float32.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.BatchNorm1d(name="layer", num_features=2, track_running_stats=True)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.running_var"].tolist()
+    [1.0, 1.0]
     """
 
     without_effect = frozenset({"eps", "momentum"})
@@ -512,27 +933,92 @@ class BatchNorm1d(ChannelNorm):
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm2d(BatchNorm1d):
-    """Batch normalization of images."""
+    """Batch normalization of images.
+
+    Its parameters are those of `BatchNorm1d`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.BatchNorm2d(name="layer", num_features=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class BatchNorm3d(BatchNorm1d):
-    """Batch normalization of volumes."""
+    """Batch normalization of volumes.
+
+    Its parameters are those of `BatchNorm1d`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.BatchNorm3d(name="layer", num_features=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyncBatchNorm(BatchNorm1d):
-    """Batch normalization over the processes that train a model."""
+    """Batch normalization over all processes that train a model.
+
+    Its parameters are those of `BatchNorm1d`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.SyncBatchNorm(name="layer", num_features=2)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
+    """
 
     without_effect = BatchNorm1d.without_effect | {"process_group"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceNorm1d(BatchNorm1d):
-    """Normalization of each instance; it has a weight and a bias only if affine is True.
+    """Normalization of each instance.
 
-    >>> InstanceNorm1d(num_features=16).parts
-    {}
+    The other parameters are those of `BatchNorm1d`.
+
+    Parameters
+    ----------
+    affine
+        Whether there are a weight and a bias; by default there are none.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.InstanceNorm1d(name="layer", num_features=2, affine=True)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
     """
 
     affine: bool = False
@@ -540,17 +1026,49 @@ class InstanceNorm1d(BatchNorm1d):
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceNorm2d(InstanceNorm1d):
-    """Normalization of each image."""
+    """Normalization of each image.
+
+    Its parameters are those of `InstanceNorm1d`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.InstanceNorm2d(name="layer", num_features=2, affine=True)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceNorm3d(InstanceNorm1d):
-    """Normalization of each volume."""
+    """Normalization of each volume.
+
+    Its parameters are those of `InstanceNorm1d`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.InstanceNorm3d(name="layer", num_features=2, affine=True)
+    >>> embinit.Model("m", [layer], seed=42).init()["layer.weight"].tolist()
+    [1.0, 1.0]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawFree(Layer):
-    """A layer without parameters: it stands in the model and draws nothing.
+    """A layer without parameters: it has a place in the model and draws nothing.
 
     >>> DrawFree(kind="ReLU").type
     'ReLU'
@@ -627,7 +1145,7 @@ def _path(layer: type) -> str:
 
 
 def layer_class(layer_type: str) -> type[Layer]:
-    """Return the class of a layer type; an unknown one is an error that lists the known ones.
+    """Return the class of a layer type, or raise EmbinitError with the known types.
 
     >>> layer_class("Linear").__name__
     'Linear'

@@ -28,26 +28,28 @@ from embinit.store import store
 from embinit.text import table
 from embinit.threads import each, thread_count
 
-#: Elements of a batch: a few megabytes, which stay in the cache while they are measured.
+#: Elements of a batch: about a megabyte, which stays in the cache while it is measured.
 BATCH = 2**18
-#: About the memory that a report needs for each seed.
+#: Roughly how many bytes a report needs for each seed.
 SEED_BYTES = 300
-#: The samplers whose kernels fill several arrays from as many generators where an element takes one word.
+#: The samplers whose kernels fill several arrays from several generators if an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 
 
 class Client(Protocol):
-    """What is needed of a dask.distributed.Client."""
+    """What is used of a dask.distributed.Client."""
 
     def nthreads(self) -> dict[str, int]:
         """Return the number of threads of each worker."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any, pure: bool) -> Any:
-        """Return a future of what a worker makes of a call."""
+        """Return a future of what a call gives on a worker."""
 
 
 class Statistics(NamedTuple):
-    """What one buffer holds: float32 values, or those that its codes stand for; clipped counts codes that saturated."""
+    """Statistics of what one buffer holds: float32 values, or the values of its codes; clipped counts codes that
+    saturated.
+    """
 
     minimum: float
     maximum: float
@@ -64,12 +66,35 @@ def init_many(
     client: Client | None = None,
     progress: bool = False,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield each seed with what `model.init()` returns for it, or with the Statistics of each buffer.
+    """Yield each seed with what `Model.init` returns for it, or with the Statistics of each buffer.
 
-    Memory holds a few batches of about a million bytes, or of one seed where that takes more, whatever the number of
-    seeds. client: a dask.distributed Client, whose workers then draw. progress: show a line on stderr if it is a
-    terminal.
+    Memory holds a few batches of about a million bytes, or of one seed if that is larger, however many seeds there are.
 
+    Parameters
+    ----------
+    model
+        The model; its own seed is not used.
+    seeds
+        The seeds, each in the dialect's range.
+    statistics
+        Whether to yield Statistics of each stored buffer instead of its values.
+    client
+        A dask.distributed Client, whose workers then do the drawing; by default threads of this process do.
+    progress
+        Whether to show a line on stderr, if that is a terminal.
+
+    Yields
+    ------
+    tuple
+        The seed, and a dict by buffer name.
+
+    Raises
+    ------
+    EmbinitError
+        For a seed that the dialect does not take, or that asks for a random one.
+
+    Examples
+    --------
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
     >>> model = embinit.Model("tiny", [fc], seed=0)
@@ -115,7 +140,7 @@ Results = Iterator[tuple[list[int], list[dict[str, Any]]]]
 
 
 def _here(work: Work, plan: Plan, batches: Iterator[list[int]]) -> Results:
-    """Work off batches on the threads of this process; a buffer that is large enough to be split is alone in one."""
+    """Process batches on the threads of this process; a buffer that is split among threads gets a batch of its own."""
     while group := list(islice(batches, 1)):
         if len(group[0]) > 1:
             group += islice(batches, thread_count() - 1)
@@ -123,7 +148,7 @@ def _here(work: Work, plan: Plan, batches: Iterator[list[int]]) -> Results:
 
 
 def _there(work: Work, plan: Plan, batches: Iterator[list[int]], client: Client) -> Results:
-    """Work off batches on the workers of a Dask cluster, two for each of their threads under way."""
+    """Process batches on the workers of a Dask cluster, two at a time for each of their threads."""
     most = 2 * sum(client.nthreads().values())
     under_way: deque[Any] = deque()
     for batch in batches:
@@ -155,7 +180,7 @@ def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
 
 
 def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
-    """Return the values of all seeds, an array per buffer; its first axis is the seed."""
+    """Return the values of all seeds, one array per buffer; its first axis is the seed."""
     if any(row.order != IN_MEMORY for row in plan.rows):
         filled = [fill(plan, seed=seed).arrays for seed in seeds]
         return {row.name: np.stack([arrays[row.name] for arrays in filled]) for row in plan.rows}
@@ -183,7 +208,7 @@ def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
 
 
 def _side_by_side(generators: Sequence[Generator]) -> Generator | None:
-    """Return a generator for kernels that fill several arrays, its state that of all; None where there are none."""
+    """Return one generator with the states of all, for kernels that fill several arrays; None if no kernel does."""
     first = generators[0]
     native = isinstance(first.bitgen, Native) and type(first.dialect.sampler) in SIDE_BY_SIDE
     if not native or len(generators) == 1:
@@ -209,7 +234,7 @@ def _statistics(stack: NDArray[np.float32], clipped: Sequence[int]) -> list[Stat
 
 
 class _Line:
-    """A line on stderr that says how far the work is; nothing where nobody looks."""
+    """A line on stderr that shows progress; nothing is shown if stderr is no terminal."""
 
     def __init__(self, name: str, seeds: Iterable[int]) -> None:
         self._name, self._done = name, 0
@@ -232,9 +257,10 @@ class _Line:
 
 @dataclass
 class Extremes:
-    """Of one buffer, the seeds with the smallest and largest values and deviations, and those that ruin it.
+    """The seeds that give one buffer its smallest and largest values and deviations, and the seeds that ruin it.
 
-    dead: every value is 0 though they are drawn. saturated: codes were clipped; the seeds with their number.
+    dead: seeds with which every value is 0 although values are drawn. saturated: seeds with which codes were clipped,
+    and how many.
     """
 
     lowest: tuple[float, int]
@@ -247,7 +273,7 @@ class Extremes:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a sweep over seeds of a model found; duplicates are groups of seeds that start from one state."""
+    """What a sweep over the seeds of a model found; duplicates are groups of seeds that start from the same state."""
 
     model: Description
     count: int
@@ -284,8 +310,26 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 
 def sweep(model: Description, seeds: Iterable[int], progress: bool = False) -> Sweep:
-    """Draw a model from each seed and say which seeds are the same, extreme, dead or saturated.
+    """Return a report on many seeds of a model: which are the same, extreme, dead or saturated.
 
+    Use it before a seed is built into firmware: a bad one costs a training run.
+
+    Parameters
+    ----------
+    model
+        The model; its own seed is not used.
+    seeds
+        The seeds, each in the dialect's range.
+    progress
+        Whether to show a line on stderr, if that is a terminal.
+
+    Raises
+    ------
+    EmbinitError
+        If there are no seeds, more than memory_limit allows, or one that the dialect does not take.
+
+    Examples
+    --------
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
     >>> report = sweep(embinit.Model("tiny", [fc], seed=0), [0, 1, 0xFFFFFFFF])
@@ -329,7 +373,7 @@ def _value(pair: tuple[float, int]) -> float:
 
 
 class Seeds(Sequence[int]):
-    """The numbers of several ranges, one range after the other, of which memory holds only the ends."""
+    """The numbers of several ranges, one range after the other; only the ends of the ranges are in memory."""
 
     def __init__(self, parts: Sequence[range]) -> None:
         self.parts = parts
@@ -345,8 +389,20 @@ class Seeds(Sequence[int]):
 
 
 def parse_seeds(text: str) -> Sequence[int]:
-    """Return the seeds of a list of numbers and ranges.
+    """Return the seeds that a text lists as numbers and ranges.
 
+    Parameters
+    ----------
+    text
+        Numbers and ranges, with commas between them.
+
+    Raises
+    ------
+    EmbinitError
+        If the text is anything else, or a range ends before it begins.
+
+    Examples
+    --------
     >>> parse_seeds("0-999")
     range(0, 1000)
     >>> list(parse_seeds("3,7-9"))

@@ -1,4 +1,4 @@
-"""Description: layers, dialect, target and seed as pure data, validated when built."""
+"""Description: layers, dialect, target and seed as pure data, validated when it is built."""
 
 import math
 import secrets
@@ -18,15 +18,15 @@ from embinit.samplers import Codes
 from embinit.targets import Build, build_of
 
 DEFAULT_MEMORY_LIMIT = 2**30
-#: The most buffers of a model, which bounds the memory that a plan takes.
+#: The most buffers that a model may have, so that the memory of its plan is bounded.
 MAX_BUFFERS = 2**14
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor(Parameter):
-    """One buffer: a parameter, the layer that it belongs to, what is drawn for it, and how it is held.
+    """One buffer: a parameter, the layer that it belongs to, what is drawn for it, and how it is stored.
 
-    codes says how the device draws the distribution where it has no floats.
+    codes says how the device draws the distribution if it has no floats.
     """
 
     layer: Layer
@@ -41,7 +41,7 @@ class Tensor(Parameter):
 
     @property
     def place(self) -> str:
-        """The layer and the part of it, as errors name a buffer."""
+        """The layer and its part, as error messages name a buffer."""
         return f"layer {self.layer.name!r}: {self.part}"
 
     @property
@@ -61,17 +61,17 @@ class Tensor(Parameter):
 
     @property
     def bytes(self) -> int:
-        """The bytes of its payload in the device's memory."""
+        """How many bytes its payload takes in the device's memory."""
         return self.storage.nbytes(self.size)
 
     @property
     def store_draws(self) -> int:
-        """The words that stochastic rounding draws for it."""
+        """How many words stochastic rounding draws for it."""
         return 0 if self.same_as else self.storage.draws(self.shape)
 
     @property
     def rounded_at_once(self) -> bool:
-        """Whether its rounding draws as soon as it is filled, as in a norm's factory, and not after all are filled."""
+        """Whether it is rounded as soon as it is filled, as in a norm's factory, not after all are filled."""
         return isinstance(self.layer, Norm) and self.store_draws > 0
 
 
@@ -88,9 +88,9 @@ class Description:
     libm: str | None = None
     rand: str | None = None
     memory_limit: int = DEFAULT_MEMORY_LIMIT
-    #: Whether the seed was picked by the operating system, because the one given asks for that.
+    #: Whether the operating system picked the seed, because the given one asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
-    #: What of the device's build decides bits: the target's, as far as the model does not say otherwise.
+    #: What decides bits in the device's build: the target's, unless the model says otherwise.
     build: Build = field(init=False, repr=False, compare=False)
     tensors: tuple[Tensor, ...] = field(init=False, repr=False)
 
@@ -124,7 +124,15 @@ class Description:
         object.__setattr__(self, "tensors", self._checked_tensors())
 
     def as_json(self) -> dict[str, Any]:
-        """Return what identifies the model as plain values."""
+        """Return what identifies the model as plain values, as reports and manifests carry it.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> embinit.Model("tiny", [fc], seed=42).as_json()["layers"]
+        [{'name': 'fc', 'type': 'Linear'}]
+        """
         build = {"target": self.target, "multiply_add": self.build.multiply_add, "libm": self.build.libm}
         if dialect_named(self.dialect).rand:
             build["rand"] = self.build.rand
@@ -137,7 +145,7 @@ class Description:
             raise EmbinitError(f"memory_limit must be a number of bytes from 1 to {sys.maxsize}, got {shown(limit)}")
 
     def _checked_tensors(self) -> tuple[Tensor, ...]:
-        """Return the buffers; one that takes too much, or that cannot be filled and stored, is an error."""
+        """Return the buffers, or raise EmbinitError for one that is too large or cannot be filled and stored."""
         dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
         for layer, parameter in parameters_of(dialect, self.layers):
             with naming(layer):
@@ -161,7 +169,7 @@ class Description:
 
 
 def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:
-    """Return the buffer of a layer's parameter; whoever draws and stores its values is asked whether they can."""
+    """Return the buffer of a layer's parameter, after asking sampler and format whether they can draw and store it."""
     try:
         distribution = dialect.distribution_on(build, parameter.initializer, parameter.fan_in, parameter.fan_out)
         dialect.sampler.check(distribution)
@@ -178,7 +186,7 @@ def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, 
 
 
 def _with_copies(layers: Sequence[Layer], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return the buffers of a model, those of a layer that is the same as another one as copies."""
+    """Return the buffers of a model; those of a layer that is the same as another one are copies."""
     held: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
     for tensor in tensors:
         held[tensor.layer.name].append(tensor)
@@ -199,7 +207,7 @@ def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[
     originals = before[layer.same_as]
     ours, theirs = ([(each.part, each.shape, each.storage) for each in held] for held in (tensors, originals))
     if ours != theirs:
-        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same as that")
+        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same layer")
     return [
         replace(tensor, same_as=original.same_as or original.name, lost=())
         for tensor, original in zip(tensors, originals, strict=True)
@@ -207,7 +215,7 @@ def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[
 
 
 def _format(layer: Stored, part: str) -> str:
-    """Return the format of a part: running statistics are float32, what is called a bias has the format of biases."""
+    """Return the format of a part: running statistics are float32, and every kind of bias has the format of biases."""
     name = part.rpartition(".")[2]
     if name.startswith("running_"):
         return "float32"
@@ -215,7 +223,7 @@ def _format(layer: Stored, part: str) -> str:
 
 
 def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
-    """Return how a layer holds a parameter."""
+    """Return how a layer stores a parameter."""
     assert isinstance(layer, Stored)
     weight = parameter.part == "weight"
     name = _format(layer, parameter.part)

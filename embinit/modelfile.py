@@ -15,17 +15,14 @@ from embinit.initializers import WITHOUT_BITS
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
 
-#: The most bytes of a model file.
+#: The most bytes that a model file may have.
 MAX_FILE = 2**21
-#: The most parts of a dotted key: the parser's memory grows with their square.
+#: The most parts that a dotted key may have: the parser's memory grows with their square.
 MAX_PARTS = 32
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Return the tables of a model file.
-
-    Raises EmbinitError for a file that cannot be read or is not TOML.
-    """
+    """Return the tables of a model file, or raise EmbinitError if it cannot be read or is not TOML."""
     return _parsed(_text(path))
 
 
@@ -60,9 +57,8 @@ def _parsed(text: str) -> dict[str, Any]:
 def fields_of(
     tables: Mapping[str, Any], overrides: Mapping[str, Any], path: str | Path = "the model file"
 ) -> dict[str, Any]:
-    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model].
-
-    path: the file, beside which a dialect file is looked for.
+    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model]. path:
+    the file; a dialect file is looked for in its directory.
     """
     _check_keys("a model file", tables, ["model", "layer", "dialect"], ["model"])
     if not tables.get("layer"):
@@ -79,7 +75,7 @@ def fields_of(
 
 
 def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> Dialect | str:
-    """Return the dialect that a model file names, or declares in a table, or that stands in a file beside it."""
+    """Return the dialect that a model file names, declares in a table, or takes from a file next to it."""
     given = head.get("dialect")
     if "dialect" in tables and not isinstance(given, Dialect):
         from embinit.dialects.declared import dialect_of_tables
@@ -98,7 +94,9 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
 
 
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
-    """Build a Layer from one [[layer]] table; position counts from 0 and names a nameless layer in errors."""
+    """Return the Layer of one [[layer]] table; position counts from 0, and identifies a layer without a
+    name in errors.
+    """
     keys = dict(table)
     label = shown(keys["name"]) if "name" in keys else f"number {position + 1}"
     try:
@@ -118,9 +116,8 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
 
 
 def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
-    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer.
-
-    A key of the layer, such as groups, is also that parameter of the initializer.
+    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer. A key of the layer,
+    such as groups, also counts as that parameter of the initializer.
     """
     name = keys.pop("weight_init", "default")
     if "bias_init" in keys:

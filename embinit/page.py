@@ -1,4 +1,4 @@
-"""Report page: what a verification found, as one HTML file without scripts, network or time of day."""
+"""Report page: what a verification found, as one HTML file without scripts, network access or timestamps."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,17 +14,17 @@ from embinit.bundle import Array, Bundle, Entry
 from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.verify import Comparison, Report, element_bits, ulp_distance
 
-#: Charts are drawn as wide as a phone shows them, so that their letters keep their size there.
+#: Charts are as wide as a phone's screen, so that their letters keep their size there.
 WIDTH = 340
-BINS = 41  # odd, so that a constant stands in the middle of one
+BINS = 41  # odd, so that a constant is in the middle of one
 HEAT_ROWS, HEAT_COLUMNS = 32, 96
 
 
 def page(bundle: Bundle, device: Mapping[str, bytes], report: Report) -> bytes:
     """Return the page of a report on a device's buffers; the same report gives the same bytes.
 
-    It shows the verdict and what was compared; a histogram of ULP distances; and for each buffer the counts, the first
-    mismatch, where in the tensor the mismatches lie, and how the values are distributed within their bounds.
+    It shows the verdict and what was compared, a histogram of ULP distances, and for each buffer the counts, the first
+    mismatch, where in the tensor the mismatches are, and how the values are distributed within their bounds.
     """
     arrays = {array.name: array for array in bundle.arrays}
     compared = [(arrays[c.name], device[c.name], c) for c in report.comparisons]
@@ -41,7 +41,7 @@ def page(bundle: Bundle, device: Mapping[str, bytes], report: Report) -> bytes:
         "made": escape(f"embinit {manifest['embinit']}, spec version {manifest['spec_version']}"),
     }
     template = (files("embinit") / "page.html.in").read_text(encoding="utf-8")
-    # The name of a dump may hold bytes that are no UTF-8.
+    # The name of a dump may contain bytes that are not UTF-8.
     return re.sub(r"@([a-z]+)@", lambda place: parts[place[1]], template).encode("utf-8", "backslashreplace")
 
 
@@ -74,7 +74,7 @@ def _summary(manifest: Mapping[str, Any], report: Report) -> str:
 
 
 def _table(compared: Sequence[tuple[Array, Comparison]]) -> str:
-    """Return the counts of all buffers; on a phone each cell brings its column's name with it."""
+    """Return the counts of all buffers; on a phone each cell shows its column's name."""
     columns = ("Buffer", "Shape", "Format", "Elements", "Equal", "Largest ULP distance", "First mismatch")
     numbers = columns[3:6]
 
@@ -105,7 +105,7 @@ def _distances(compared: Sequence[tuple[Array, bytes]]) -> NDArray[np.int64]:
 
 
 def _ulps(distances: NDArray[np.int64]) -> str:
-    """Draw a histogram of ULP distances: a bar for each power of two, for zeros of either sign, and for NaN."""
+    """Draw a histogram of ULP distances: one bar per power of two, one for zeros of the other sign, and one for NaN."""
     if not distances.size:
         return '<p class="note">None differs.</p>'
     names = ["NaN", "±0", "1", "2", *(f"{2**k // 2 + 1}–{2**k}" for k in range(2, 14))]
@@ -139,7 +139,7 @@ _LEGEND = (
 
 
 def _card(entry: Entry, payload: bytes, comparison: Comparison) -> str:
-    """Show one buffer: where its mismatches lie, and how its values are distributed."""
+    """Show one buffer: where its mismatches are, and how its values are distributed."""
     row = entry.row
     if comparison.first is None:
         where = "<p>No element differs.</p>"
@@ -151,7 +151,7 @@ def _card(entry: Entry, payload: bytes, comparison: Comparison) -> str:
 
 
 def _mismatches(entry: Entry, payload: bytes) -> str:
-    """Draw where in the tensor the elements lie that differ: its first axis downwards, the others to the right."""
+    """Draw where in the tensor elements differ: its first axis downwards, the others to the right."""
     different = element_bits(entry, entry.payload) != element_bits(entry, payload)
     axes, shape = entry.row.axes, entry.row.shape
     if entry.count != entry.row.size:
@@ -182,14 +182,14 @@ def _cells(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _runs(cells: NDArray[np.bool_]) -> str:
-    """Return the path that covers a grid's true cells, a rectangle for each run in a row."""
+    """Return the path that covers a grid's true cells, with one rectangle per run in a row."""
     edges = np.diff(np.pad(cells.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
     return "".join(f"M{x} {y}h{end - x}v1h{x - end}z" for (y, x), (_, end) in zip(starts, ends, strict=True))
 
 
 def _values(entry: Entry, payload: bytes) -> str:
-    """Draw how the device's values are distributed, beside the simulation's where they differ."""
+    """Draw how the device's values are distributed, and the simulation's too if they differ."""
     device, simulation = (_decoded(entry, data) for data in (payload, entry.payload))
     edges, marks, note = _axis(entry.row.distribution, simulation)
     bars, outline = (np.histogram(values, edges)[0] for values in (device, simulation))
@@ -218,13 +218,13 @@ def _values(entry: Entry, payload: bytes) -> str:
 
 
 def _decoded(entry: Entry, payload: bytes) -> NDArray[np.float32]:
-    """Return the values of a buffer, with the simulation's scale and the like where it has codes."""
+    """Return the values of a buffer; codes are decoded with the simulation's scales."""
     data = np.frombuffer(payload, entry.data.dtype).reshape(entry.data.shape)
     return replace(entry.buffer, data=data).decode().reshape(-1)
 
 
 def _axis(distribution: Distribution, simulation: NDArray[np.float32]) -> tuple[NDArray[np.float64], list[float], str]:
-    """Return the edges of the bins to draw values in, the marks among them, and what these are."""
+    """Return the edges of the histogram's bins, the values to mark, and what these are."""
     match distribution:
         case Uniform(low, high) if low != high:
             low, high = min(low, high), max(low, high)
@@ -244,7 +244,7 @@ def _axis(distribution: Distribution, simulation: NDArray[np.float32]) -> tuple[
 
 
 def _edges(low: float, high: float, beyond: int = 2) -> NDArray[np.float64]:
-    """Return the edges of equal bins from low to high, which the last one holds too, and some beyond either."""
+    """Return the edges of equal bins from low to high, which the last bin includes, and of some bins beyond both."""
     inner = BINS - 2 * beyond
     edges: NDArray[np.float64] = low + (high - low) / inner * np.arange(-beyond, inner + beyond + 1, dtype=np.float64)
     edges[beyond + inner] = np.nextafter(high, np.inf)

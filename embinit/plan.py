@@ -1,4 +1,4 @@
-"""Plan: what will be drawn, in which order, with which parameters; executing it makes no decisions."""
+"""Plan: what will be drawn, in which order, and with which parameters; executing it takes no decisions."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -20,8 +20,8 @@ UNKNOWN = "?: known when it is drawn"
 class Row(Tensor):
     """A buffer and its place in the stream.
 
-    first_draw and draws count the words of its values, store_first_draw those before it is rounded. They are None where
-    rejection makes them depend on the data.
+    first_draw counts the words before its values, draws the words of its values, store_first_draw the words before it
+    is rounded. They are None if rejection makes them depend on the data.
     """
 
     first_draw: int | None
@@ -32,9 +32,9 @@ class Row(Tensor):
 class Action(Enum):
     """What a device does with one buffer.
 
-    RESTART: seed the stream anew for it. REHEARSE: draw its values in vain. LOSE: draw what is overwritten later. DRAW
-    its values, or one TURN of them, where it takes turns with other buffers of its layer. COPY another buffer. ROUND
-    its values to its format.
+    RESTART: seed the stream again for it. REHEARSE: draw its values and drop them. LOSE: draw what is overwritten
+    later. DRAW: draw its values. TURN: draw one turn of them, if it takes turns with other buffers of its layer. COPY:
+    copy another buffer. ROUND: round its values to its format.
     """
 
     LOSE = auto()
@@ -52,10 +52,10 @@ Events = Iterator[tuple[Action, T]]
 
 
 def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
-    """Yield all that a device does with its buffers, in order: whatever draws words walks this list.
+    """Yield everything that a device does with its buffers, in order: whatever draws words follows this list.
 
-    All values are drawn first and then rounded, but a buffer that is `rounded_at_once` is rounded as soon as it is
-    drawn. rounded: the buffers in the order in which they are rounded, where it is not that of their draws.
+    All values are drawn first and then rounded, except that a buffer that is `rounded_at_once` is rounded as soon as it
+    is drawn. rounded: the buffers in the order in which they are rounded, if that is not the order of their draws.
     """
     for tensor in drawn:
         if tensor.order.rehearsed:
@@ -87,7 +87,7 @@ def _restarted(tensor: T) -> Events[T]:
 
 
 def _together(tensors: Sequence[T]) -> Iterator[list[T]]:
-    """Yield the tensors that are drawn together: those of a layer that take turns, and any other alone."""
+    """Yield the tensors that are drawn together: those of a layer if they take turns, any other alone."""
     for (turns, _), group in groupby(tensors, lambda tensor: (tensor.order.turns, tensor.layer.name)):
         together = list(group)
         yield from [together] if turns > 1 else ([tensor] for tensor in together)
@@ -115,7 +115,7 @@ class Plan:
         return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), *unknown, total])
 
     def as_json(self) -> dict[str, Any]:
-        """Return the plan as plain values; float32 parameters also as bits in hexadecimal."""
+        """Return the plan as plain values, with float32 parameters also as bits in hexadecimal."""
         return {"model": self.model.as_json(), "buffers": [row_as_json(row) for row in self.rows]}
 
     def _fill_cells(self) -> list[tuple[str, ...]]:
@@ -129,7 +129,7 @@ class Plan:
         return cells
 
     def _store_cells(self) -> list[tuple[str, ...]]:
-        """Return the draws of stochastic rounding, or nothing where there are none."""
+        """Return the draws of stochastic rounding; an empty list if there are none."""
         rows = [row for row in self.rows if row.store_draws]
         cells = [(row.name, str(row.storage), _count(row.store_first_draw), str(row.store_draws)) for row in rows]
         return [("rounded", "format", "first draw", "draws"), *cells] if rows else []
@@ -173,7 +173,7 @@ def plan(model: Description) -> Plan:
         places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count
         if action in (Action.DRAW, Action.TURN, Action.REHEARSE) and position is not None:
-            position += -position % block  # what is left of a block that was begun is dropped
+            position += -position % block  # the rest of a block that was begun is dropped
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
 
 
@@ -210,7 +210,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
 
 
 def _distribution(distribution: Distribution) -> dict[str, Any]:
-    """Return a distribution's kind and parameters: numbers with their float32 bits, sizes as they are."""
+    """Return a distribution's kind and parameters: numbers with their float32 bits, sizes alone."""
     if isinstance(distribution, Declared):
         return distribution.as_json()
     bits = np.vectorize("0x{:08x}".format)

@@ -1,6 +1,5 @@
-"""The process of the command line: what signals and broken streams do to it. Imported before all else of the package.
-
-A program that only imports embinit keeps its own signals and streams.
+"""The process of the command line: what signals and broken streams do to it. This module is imported before all others
+of the package. A program that only imports embinit keeps its own signals and streams.
 """
 
 import atexit
@@ -21,9 +20,8 @@ _received: list[int] = []
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Run the command line and end the process with its exit status, or 128 + n where signal n ended it.
-
-    The process ends without Python's own finalization, in which a signal would kill it.
+    """Run the command line and end the process with its exit status, or with 128 + n if signal n ended it. The process
+    ends without Python's own finalization, during which a signal would kill it.
     """
     _open_streams()
     _handle(_raise)
@@ -37,18 +35,18 @@ def run(main: Callable[[], int]) -> NoReturn:
     finally:
         _handle(_leave)
     if _received:
-        if status != INTERRUPTED:  # else main has said so
+        if status != INTERRUPTED:  # otherwise main has reported it
             print("embinit: interrupted", file=sys.stderr)
         status = 128 + _received[0]
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):  # main has said what there is to say about it
+        with suppress(OSError, ValueError):  # main has reported it
             stream.flush()
     os._exit(status)
 
 
 def drop_output() -> None:
-    """Let nothing more that is printed be written: nobody reads it, or it cannot be."""
+    """Discard whatever is printed from now on: nobody reads it, or it cannot be written."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
@@ -68,14 +66,14 @@ def _open_streams() -> None:
 
 
 def _handle(handler: Callable[[int, "FrameType | None"], object]) -> None:
-    """Set the handler of the signals that stop a process, but of one that its parent has it ignore."""
+    """Set the handler of the signals that stop a process, except those that its parent made it ignore."""
     for number in _STOPS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def _raise(number: int, _frame: "FrameType | None") -> NoReturn:
-    """Stop what is being done so that it cleans up after itself."""
+    """Interrupt what is being done, so that it cleans up after itself."""
     _received.append(number)
     raise KeyboardInterrupt
 
@@ -88,7 +86,7 @@ def _leave(number: int, _frame: "FrameType | None") -> NoReturn:
 
 
 def _leave_if_ignored(unraisable: "sys.UnraisableHookArgs") -> None:
-    """End the process where Python would ignore an interrupt, as in a destructor."""
+    """End the process if Python would ignore an interrupt, as in a destructor."""
     if unraisable.exc_type is KeyboardInterrupt:
         _leave(_received[0] if _received else signal.SIGINT, None)
     sys.__unraisablehook__(unraisable)

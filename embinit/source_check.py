@@ -1,4 +1,4 @@
-"""Source check: somebody's C, compiled and run, against the dialect file that is to describe it."""
+"""Source check: a user's C, compiled and run, against the dialect file that should describe it."""
 
 import ctypes
 import math
@@ -35,7 +35,7 @@ ENTRY = "check_entry"
 
 @dataclass(frozen=True)
 class Difference:
-    """Where C and file differ: on which target, for which model, in which element."""
+    """Where C and file differ: on which target, for which model, and in which element."""
 
     target: str
     model: Model
@@ -84,7 +84,7 @@ class Check:
 
 
 def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 0) -> Check:
-    """Compile C, run it for random shapes and seeds on this machine and on emulated cores, and compare.
+    """Compile C, run it for random shapes and seeds on this machine and on emulated cores, and return how it compares.
 
     entry is `void entry(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)`, which seeds and
     then fills one layer; of a convolution the sizes of its kernel follow outputs, and then groups where it has a
@@ -137,7 +137,7 @@ def _form(text: str, entry: str) -> _Form:
 def _runs(
     dialect: DeclaredDialect, source: Path, form: _Form, chosen: random.Random
 ) -> Iterator[tuple[str, list[Model], Callable[[Bundle], dict[str, bytes]]]]:
-    """Yield targets with models to compare, and what runs the C for one of them."""
+    """Yield targets with models to compare, and the function that runs the C for one of them."""
     from embinit.targets.gcc_qemu import PACKAGES
 
     for target, flags in HOSTS.items():
@@ -274,7 +274,7 @@ def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes
 
 
 def _rule(distribution: object) -> str:
-    """Return the key that says an element."""
+    """Return the key of the dialect file that decides an element."""
     if not isinstance(distribution, Mixed):
         return f"{distribution}"
     initializer = f"dialect.initializers.{distribution.wanted.name}"
@@ -287,7 +287,7 @@ def _rule(distribution: object) -> str:
 
 
 def _hint(model: Model, left: dict[str, bytes]) -> str:
-    """Return what else would explain all that the C leaves."""
+    """Return which other setting would explain everything that the C leaves."""
     for multiply_add in ("separate", "fused", "fused-expression"):
         if multiply_add != model.build.multiply_add and _agrees(replace(model, multiply_add=multiply_add), left):
             return f'; with multiply_add = "{multiply_add}" all is equal'

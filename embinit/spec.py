@@ -1,3 +1,3 @@
-"""The version of SPEC.md: it moves when the bits of a released dialect do."""
+"""The version of SPEC.md: it changes when the bits of a released dialect do."""
 
 SPEC_VERSION = 1

@@ -1,4 +1,4 @@
-"""Store: from float32 values to the bytes that the device keeps; the only room that rounds and saturates."""
+"""Store: from float32 values to the bytes that the device keeps. Only here are values rounded and saturated."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,12 +17,31 @@ from embinit.plan import Row
 
 @dataclass(frozen=True, eq=False)
 class Buffer:
-    """A buffer as it lies in the device's memory: its format and its elements or packed payload, little endian.
+    """A buffer as it is in the device's memory: its format, and its elements or packed payload, little endian.
 
-    data: the values, or codes, in the array's shape; packed codes as a flat uint8 payload. scale, zero_point and
-    exponents hold one value a group, in order, and are None where the format has none. clipped counts the elements
-    that saturated. channel_axis is the axis whose channels are the groups, or None; channel_groups is 1 but where the
-    axis before it falls into parts that have channels of their own.
+    Parameters
+    ----------
+    format
+        The name of the format.
+    data
+        The values or codes in the array's shape; packed codes are a flat uint8 payload.
+    shape
+        The shape of the array.
+    scale, zero_point, exponents
+        What the device keeps besides the codes: one value per group, in order; None if the format has no such thing.
+    clipped
+        How many elements saturated.
+    channel_axis
+        The axis whose channels are the groups, or None.
+    channel_groups
+        How many equal parts the axis before channel_axis has, each with channels of its own; usually 1.
+
+    Examples
+    --------
+    >>> import embinit, numpy as np
+    >>> buffer = embinit.encode(np.array([0.5, -0.25, 1.0], np.float32), "q7")
+    >>> buffer.format, buffer.data.tolist(), buffer.clipped
+    ('q7', [64, -32, 127], 1)
     """
 
     format: str
@@ -36,8 +55,10 @@ class Buffer:
     channel_groups: int = 1
 
     def decode(self) -> NDArray[np.float32]:
-        """Return the values that the codes stand for, as the device computes them.
+        """Return the float32 values that the codes stand for, as the device computes them from codes and scales.
 
+        Examples
+        --------
         >>> encode(np.array([0.5, -0.123], np.float32), "q7").decode().tolist()
         [0.5, -0.125]
         """
@@ -65,15 +86,35 @@ def encode(
     channel_axis: int | None = None,
     channel_groups: int = 1,
 ) -> Buffer:
-    """Encode values as a device's code does.
+    """Return the Buffer that a device's code makes of float32 values: use it to check a quantizer of your own.
 
-    array: float32; wider numbers are rounded to float32 first. rounding: half_away, half_even, truncate, floor, or
-    stochastic, which draws from generator and moves it on. group_size: consecutive elements that share a scale (sym,
-    affine, bfp). channel_axis: the axis whose channels have a scale each (int8, int4). channel_groups: into how many
-    parts the axis before it falls, each with channels of its own, as the inputs of a transposed convolution do. Raises
-    EmbinitError for what the format cannot hold and where the C code would exit or be undefined; the generator then
-    stays where it was.
+    Parameters
+    ----------
+    array
+        The values, as float32 of any shape; other real numbers are rounded to float32 first, except for the format
+        "float64".
+    format
+        The name of the format, such as "q7", "sym4" or "int8" (`embinit formats` lists them).
+    rounding
+        "half_away", "half_even", "truncate", "floor", or "stochastic", which draws one word per element from generator.
+    generator
+        The `Generator` that stochastic rounding draws from, and moves.
+    group_size
+        How many consecutive elements share a scale (formats sym, affine, bfp); None for the whole array.
+    channel_axis
+        The axis whose channels have a scale each (formats int8, int4); None for one scale.
+    channel_groups
+        How many equal parts the axis before channel_axis has, each with channels of its own, as the inputs of a grouped
+        transposed convolution do.
 
+    Raises
+    ------
+    EmbinitError
+        If the format cannot hold the values, or if the C code would exit or its behaviour is undefined. The generator
+        then keeps its state.
+
+    Examples
+    --------
     >>> import embinit
     >>> buffer = encode(np.array([0.5, -0.25, 1.0], np.float32), "sym4")
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
@@ -85,7 +126,7 @@ def encode(
 
 
 def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
-    """Encode values, which the buffer then holds itself where its format is float32."""
+    """Encode values; a float32 buffer holds the array itself, without a copy."""
     layout = format_named(held.format)
     mode = Rounding(held.rounding, generator)
     if held.format == "float64":
@@ -103,7 +144,7 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
 
 
 def store(values: Values) -> dict[str, Buffer]:
-    """Return what the device's init code leaves in each buffer, by its name; a copy holds what its original does."""
+    """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do."""
     buffers: dict[str, Buffer] = {}
     for row in values.plan.rows:
         buffers[row.name] = _held(values, row) if row.same_as is None else buffers[row.same_as]
@@ -111,7 +152,7 @@ def store(values: Values) -> dict[str, Buffer]:
 
 
 def _held(values: Values, row: Row) -> Buffer:
-    """Return the buffer that holds a row's values; one of float32 holds them itself."""
+    """Return the buffer that holds a row's values; a float32 buffer holds the array itself."""
     array, held = values.arrays[row.name], row.storage
     if row.codes is not None:
         return saturated(array, held.format)
@@ -131,7 +172,7 @@ def saturated(codes: NDArray[Any], name: str) -> Buffer:
 
 
 def _float32(array: Any) -> NDArray[np.float32]:
-    """Return an array that kernels can read, with at least one element."""
+    """Return the array as kernels can read it: float32 and contiguous, with at least one element."""
     given = np.asarray(array)
     if given.dtype == np.float32 and given.size and given.flags.carray:
         return given
@@ -166,7 +207,7 @@ def _codes(
 
 @cache
 def _outermost(qmin: int, qmax: int) -> tuple[np.float32, np.float32]:
-    """Return the outermost float32 whose integer parts lie within qmin to qmax."""
+    """Return the smallest and the largest float32 whose integer part lies within qmin to qmax."""
     below, above = np.float32(qmin - 1), np.float32(qmax + 1)
     below = below if int(below) < qmin else np.nextafter(below, np.float32(-np.inf))
     above = above if int(above) > qmax else np.nextafter(above, np.float32(np.inf))

@@ -1,4 +1,4 @@
-"""Support: what values a distribution can give, as far as that is known before a word is drawn."""
+"""Support: which values a distribution can give, as far as that is known before any word is drawn."""
 
 import math
 from collections.abc import Iterable
@@ -23,14 +23,13 @@ from embinit.distributions import (
 )
 from embinit.errors import EmbinitError
 
-#: No sampler gives a normal value further from its mean, in deviations: 53 bits of a uniform one reach 8.6.
+#: No normal value is further from its mean, in standard deviations: 53 bits of a uniform value reach 8.6.
 FURTHEST = 9.0
 
 
 class Support(NamedTuple):
-    """Every value lies from low to high, which may be infinite, and is 0 or at least `least` in magnitude.
-
-    undefined: whether NaN may be among the values.
+    """Every value is from low to high, which may be infinite, and is 0 or at least `least` in magnitude. undefined:
+    whether NaN may be among the values.
     """
 
     low: float
@@ -45,10 +44,10 @@ class Support(NamedTuple):
 
 
 def support(distribution: Distribution) -> Support:
-    """Return what any sampler of embinit may give, so that a format can say beforehand whether it holds it.
+    """Return the values that any sampler may give, so that a format can say beforehand whether it can hold them.
 
-    Values cancel at worst where a draw is near the mean or a bound: what then remains is a multiple of the last bits of
-    both, of 24 bits each, or of 53 in PyTorch's small normal.
+    Values cancel most if a draw is near the mean or a bound: the remainder is then a multiple of the last bit of both,
+    which have 24 bits each, or 53 in PyTorch's small normal.
 
     >>> support(Uniform(-0.5, 0.25)) == Support(-0.5, 0.25, 0.5 * 2.0**-50)
     True

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def table(cells: Sequence[tuple[str, ...]]) -> list[str]:
-    """Align rows of cells in columns: numbers to the right, words to the left.
+    """Return rows of cells aligned in columns: numbers to the right, words to the left.
 
     >>> table([("name", "n"), ("a", "10")])
     ['name   n', 'a     10']

@@ -1,4 +1,4 @@
-"""Threads: work that lets go of the interpreter, over the cores that this process may use."""
+"""Threads: work that releases the interpreter, spread over the cores that this process may use."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from embinit.errors import EmbinitError, shown
 
-#: Elements of which each part of an array has a multiple: whole vectors, blocks, and bytes of packed codes.
+#: Each part of an array is a multiple of so many elements: whole vectors, blocks, and bytes of packed codes.
 GRAIN = 4096
 
 Item = TypeVar("Item")
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 def thread_count() -> int:
-    """Return how many threads may draw at once: EMBINIT_THREADS, else one for each core of this process.
+    """Return how many threads may draw at once: EMBINIT_THREADS, else one per core that this process may use.
 
     >>> thread_count() >= 1
     True
@@ -30,7 +30,7 @@ def thread_count() -> int:
 
 
 def parts(n: int) -> list[slice]:
-    """Return a part of n elements for each thread; every one but the last is a multiple of GRAIN long.
+    """Return one part of n elements per thread; the length of each but the last is a multiple of GRAIN.
 
     >>> sum(part.stop - part.start for part in parts(10**6))
     1000000
@@ -40,7 +40,8 @@ def parts(n: int) -> list[slice]:
 
 
 def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return what work makes of each item, the first in this thread; all have ended when it returns or raises.
+    """Return the results of work for each item, the first done in this thread; when it returns or raises, all have
+    ended.
 
     >>> each(abs, [-1, -2, 3])
     [1, 2, 3]
@@ -58,4 +59,4 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child inherits the pool without its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child inherits the pool without its threads

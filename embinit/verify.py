@@ -12,7 +12,7 @@ from embinit.errors import EmbinitError, listed
 from embinit.readback import Readback
 from embinit.text import table
 
-#: How many arrays that were not compared a verdict names.
+#: How many of the arrays that were not compared a verdict names.
 NAMED = 6
 
 
@@ -42,9 +42,9 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One buffer compared: how many elements, how many equal, the first that is not, and how far the farthest is off.
+    """One buffer compared: how many elements it has, how many are equal, the first mismatch, and the largest distance.
 
-    largest_ulp: over the elements that differ; None where there is none, or its elements are not float32, or are NaN.
+    largest_ulp: over the elements that differ; None if none does, or if they are not float32, or NaN.
     last: the flat index of the last element that differs.
     """
 
@@ -58,9 +58,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """What a verification found; `agrees` when every bit of every buffer is equal.
-
-    not_compared: the arrays of the bundle that the device did not give. notes: what else is to be told of the bytes.
+    """What a verification found; it `agrees` if every bit of every buffer is equal. not_compared: the arrays of the
+    bundle that the device did not give. notes: what else there is to say about the bytes.
     """
 
     source: str
@@ -94,7 +93,7 @@ class Report:
 
     @property
     def remarks(self) -> list[str]:
-        """What the verdict has to say besides: what was not compared, and the notes."""
+        """What else the verdict says: what was not compared, and the notes."""
         left = self.not_compared
         names = listed(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
         return [*([f"not compared: {names}"] if left else []), *self.notes]
@@ -118,10 +117,11 @@ class Report:
 
 
 def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
-    """Compare the bytes of some or all buffers, by name, with a bundle's; source says in the report whose they are.
+    """Return how the bytes of some or all buffers, by name, compare with a bundle's; source names the device in the
+    report.
 
-    What is kept beside codes has names too, such as `fc.weight.scale`. Raises EmbinitError for no buffer, for one that
-    the bundle lacks, and for one of another size.
+    What is kept besides codes has names too, such as `fc.weight.scale`. Raises EmbinitError if there is no buffer, or
+    one that the bundle does not have, or one of another size.
     """
     known = {array.name: array for array in bundle.arrays}
     if not device or not device.keys() <= known.keys():
@@ -140,7 +140,7 @@ def element_bits(array: Array, payload: bytes) -> NDArray[Any]:
 
 
 def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """Return how many float32 apart two arrays of float32 bits are; -1 where one is NaN, 0 from -0 to 0.
+    """Return how many float32 apart the elements of two arrays of bits are; -1 if one is NaN, and 0 from -0 to 0.
 
     >>> bits = np.array([1.0, 0.0, np.inf, np.nan], np.float32).view(np.uint32)
     >>> ulp_distance(bits, bits ^ np.uint32(2**31 + 1)).tolist()

@@ -1,4 +1,4 @@
-"""Congruential generators, RUN words at a time that do not wait for each other.
+"""Congruential generators, computed RUN words at a time that do not depend on each other.
 
 i steps lead from a state s to s + A_i (next(s) - s), where A_i is the sum of the first i powers of the multiplier;
 without an increment they lead to s * multiplier^i. The tables of A_i and of powers come from the caller.
@@ -62,7 +62,7 @@ def lcg64_wide(state: U64, multiplier: int, increment: int, steps: U64, shift: i
 
 @kernel
 def minstd(state: U32, powers: U32, mask: int, out: U32) -> None:
-    """Fill out with s & mask of the states s that follow, modulo 2^31 - 1; powers holds those from 0 to RUN.
+    """Fill out with s & mask of the states s that follow, modulo 2^31 - 1; powers holds the powers from 0 to RUN.
 
     A state is from 1 to 2^31 - 2. As 2^31 is 1 modulo 2^31 - 1, folding a product of 62 bits twice reduces it.
     """

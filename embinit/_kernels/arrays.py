@@ -1,4 +1,4 @@
-"""Copies of arrays, as loops: Numba's own take seconds to compile, most of it for the text of an error."""
+"""Copies of arrays as loops: Numba's own copy takes seconds to compile, mostly for the text of an error."""
 
 from typing import Any
 

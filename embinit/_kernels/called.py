@@ -1,8 +1,8 @@
 """Words from outside the kernels: from a function whose address and position are the state.
 
 The state is uint32[4], low halves first: the address of a C function `int fill(uint64_t position, uint32_t *words,
-int64_t count)`, which writes the words from a position of the stream on and returns 0, and the words drawn so far. So a
-kernel that goes back to a state draws the same words once more.
+int64_t count)`, which writes the words from a position of the stream on and returns 0, and the number of words drawn so
+far. So a kernel that goes back to a state draws the same words again.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Counter-based generators: a word is a function of a key and its place, so all of them compute at once."""
+"""Counter-based generators: a word is a function of a key and its place, so all words can be computed at once."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from embinit._kernels.jit import inlined, kernel
 U32 = NDArray[np.uint32]
 
 
-#: Blocks of four words that take a round together; their words stay in the first-level cache.
+#: How many blocks of four words go through a round together; their words stay in the first-level cache.
 RUN = 512
 
 
@@ -74,7 +74,7 @@ def threefry(k0: np.uint32, k1: np.uint32, x: np.uint32, y: np.uint32) -> tuple[
 
 @kernel
 def threefry2x32(k0: int, k1: int, x: U32, y: U32) -> None:
-    """Replace counters, one word of each in x and one in y, by what they become."""
+    """Replace counters, one word of each in x and one in y, by threefry2x32-20 of them."""
     key0, key1 = np.uint32(k0), np.uint32(k1)
     for i in range(x.size):
         x[i], y[i] = threefry(key0, key1, x[i], y[i])
@@ -82,7 +82,7 @@ def threefry2x32(k0: int, k1: int, x: U32, y: U32) -> None:
 
 @kernel
 def threefry2x32_jax(k0: int, k1: int, first: np.uint64, out: U32) -> None:
-    """Fill out with the words from one on: both words of threefry2x32 of the word's number, XORed."""
+    """Fill out with the words from a first number on: both words of threefry2x32 of the number, XORed."""
     key0, key1 = np.uint32(k0), np.uint32(k1)
     for i in range(out.size):
         number = first + np.uint64(i)

@@ -1,4 +1,4 @@
-"""Fused multiply-add for kernels: `a * b + c` with a single rounding, also where the CPU has no such instruction."""
+"""Fused multiply-add for kernels: `a * b + c` with a single rounding, even if the CPU has no such instruction."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,9 @@ from numba.extending import intrinsic
 
 
 def _fma(scalar: Any) -> Callable[..., Any]:
-    """Return `llvm.fma` on one type. An operand of another is a typing error: to convert it would round twice."""
+    """Return `llvm.fma` on one type. An operand of another type is a typing error, because converting it would round
+    twice.
+    """
 
     @intrinsic
     def fma(_typing_context: Any, a: Any, b: Any, c: Any) -> Any:

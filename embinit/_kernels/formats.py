@@ -1,4 +1,4 @@
-"""Buffer formats: from float32 to codes to bytes and back, block by block, each stage one plain loop."""
+"""Buffer formats: from float32 to codes to bytes and back, block by block, with one plain loop per stage."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +18,12 @@ FLOOR = 3
 STOCHASTIC = 4
 NO_MODE = "no rounding has this mode"
 
-#: Elements that pass through all stages together: what lies between them stays in the first-level cache.
+#: How many elements pass through all stages together: intermediate results stay in the first-level cache.
 STEP = 1024
 
-#: The float32 below 1/2: added away from zero it lifts the halves, and nothing below them, to the next integer.
+#: The float32 just below 1/2: added away from zero, it lifts halves, and nothing below a half, to the next integer.
 BELOW_HALF = np.float32(0.49999997)
-#: Without its sign, the bits of a float32 order magnitudes, infinity and NaN last.
+#: Without their sign, the bits of float32 are ordered like magnitudes, with infinity and NaN last.
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 FRACTION = np.uint32(0x7FFFFF)
 
@@ -47,13 +47,13 @@ def absmax(values: Floats, run: int, out: Words) -> None:
 
 @inlined
 def ordered(bits: np.int32) -> np.int32:
-    """Return an integer that sorts as the float32 of these bits does; applied once more it gives the bits back."""
+    """Return an integer that sorts like the float32 with these bits; applied again, it gives the bits back."""
     return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
 @kernel
 def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
-    """Write the smallest and the largest value of each group to low and high; -0 is below +0, NaN outermost."""
+    """Write the smallest and the largest value of each group to low and high; -0 is below +0, and NaN is outermost."""
     bits, lows, highs, group = values.view(np.int32), low.view(np.int32), high.view(np.int32), 0
     lows[:] = np.int32(0x7FFFFFFF)
     highs[:] = np.int32(-1)
@@ -85,7 +85,7 @@ def jittered(x: np.float32, word: np.uint32) -> np.float32:
 
 @kernel
 def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
-    """Round values in place to integers; the stochastic mode draws a word for each."""
+    """Round values in place to integers; the stochastic mode draws one word each."""
     if not HALF_AWAY <= mode <= STOCHASTIC:
         raise ValueError(NO_MODE)
     words = new_words()
@@ -114,11 +114,11 @@ def saturated(
     x: np.float32, rounded: np.float32, low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32],
     last: np.int32,
 ) -> tuple[np.int32, np.int32]:  # fmt: skip
-    """Return the integer part of rounded, or the outermost code nearest to it, and 1 where that clips, else 0.
+    """Return the integer part of rounded, or the nearest of the outermost codes, and 1 if the code is clipped, else 0.
 
-    It clips outside low to high, and where x, before it was rounded, is outside the limits.
+    A code is clipped if the rounded value lies outside [low, high], or if x was outside the limits before rounding.
     """
-    kept = rounded if rounded < high else high  # in this order NaN becomes high, and counts
+    kept = rounded if rounded < high else high  # in this order NaN becomes high, and is counted
     kept = kept if kept > low else low
     code = last if rounded > high else np.int32(kept)
     return code, np.int32((rounded != kept) | (x < limits[0]) | (x > limits[1]))
@@ -129,7 +129,7 @@ def encode_step(
     mode: int, words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
     limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
 ) -> np.int32:  # fmt: skip
-    """Write the codes of values, each with its scale and offset; return how many clip."""
+    """Write the codes of values, each with its scale and offset; return how many were clipped."""
     clipped = np.int32(0)
     if mode == HALF_AWAY:
         for i in range(values.size):
@@ -163,7 +163,7 @@ def encode_step(
 
 @inlined
 def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> np.int32:
-    """Add its zero to each code and saturate; return how many clip."""
+    """Add its zero to each code and saturate; return how many were clipped."""
     clipped = np.int32(0)
     for i in range(codes.size):
         shifted = np.int32(codes[i] + zero[i])
@@ -176,7 +176,7 @@ def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> np
 
 @inlined
 def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np.generic]) -> None:
-    """Give each element from start on the value of its group, where groups have one and it may have changed."""
+    """Give each element from start on the value of its group, if groups have values that may have changed."""
     if per_group.size == 0 or (per_group.size == 1 and start > 0):
         return
     group, left, done = start // run % per_group.size, run - start % run, 0
@@ -191,7 +191,9 @@ def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np
 def encode_plain(
     values: Floats, scale: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
 ) -> np.int32:
-    """Encode in one loop what most buffers are: one scale, half away from zero, 8 or 16 bits; return how many clip."""
+    """Encode the most common kind of buffer in one loop: one scale, half away from zero, 8 or 16 bits. Return how many
+    codes were clipped.
+    """
     clipped = np.int32(0)
     for i in range(values.size):
         x = half_away(np.float32(values[i] / scale))
@@ -206,7 +208,7 @@ def encode_plain(
 def encode_fixed(
     values: Floats, factor: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
 ) -> np.int32:
-    """Do the same for a scale that is a power of two: the product with its inverse is the quotient, bit for bit."""
+    """Do the same for a scale that is a power of two: multiplying by its inverse gives the quotient, bit for bit."""
     clipped = np.int32(0)
     for i in range(values.size):
         x = half_away(np.float32(values[i] * factor))
@@ -222,11 +224,11 @@ def encode(
     mode: int, kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
     low: np.float32, high: np.float32, first: int, last: int, limited: bool, bits: int, out: Bytes,
 ) -> int:  # fmt: skip
-    """Encode values into out, bits a code; return how many codes were clipped.
+    """Encode values into out with so many bits per code; return how many codes were clipped.
 
     code = round(v / scale - offset) + zero, saturated to first..last; element i has the grid i // run % scale.size.
-    offset and zero are empty where a format has none. low and high are the outermost float32 whose integer parts lie
-    within first to last. limited: a quotient outside first to last counts as clipped even where rounding brings it in.
+    offset and zero are empty if a format has none. low and high are the outermost float32 whose integer parts lie
+    within first to last. limited: a quotient outside first to last counts as clipped even if rounding brings it inside.
     """
     if mode == HALF_AWAY and bits in (8, 16) and scale.size == 1 and not (offset.size or zero.size or limited):
         fixed, factor = scale.view(np.uint32)[0] & FRACTION == 0, np.float32(np.float32(1) / scale[0])
@@ -240,7 +242,7 @@ def encode(
             return int(encode_fixed(values, factor, low, high, halves))
         return int(encode_plain(values, scale[0], low, high, halves))
     limits = (np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf))
-    if zero.size:  # saturates once the zero is added
+    if zero.size:  # saturates after the zero is added
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
     words, codes = new_words(), np.empty(STEP, np.int32)
     scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
@@ -283,7 +285,7 @@ def decode(
 
 @inlined
 def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
-    """Pack the low bits of codes from the start of out; zeros fill up the last byte."""
+    """Pack the low bits of codes from the start of out; the last byte is filled up with zeros."""
     if bits == 8:
         for i in range(codes.size):
             out[i] = np.uint8(codes[i])
@@ -356,7 +358,8 @@ def unpack(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
 
 @kernel
 def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, out: Bytes) -> None:
-    """Fill out, bits a code, with codes from -bound to bound: one word each, one multiplication, no float.
+    """Fill out, with so many bits per code, with codes from -bound to bound: one word and one multiplication each, no
+    float.
 
     wide takes all 32 bits of a word and a 64-bit product; the other variant takes the upper 16 and 32 bits.
     """

@@ -1,4 +1,4 @@
-"""Normal codes of fixed-point buffers, in integers alone: one word, two multiplications and no float each."""
+"""Normal codes of fixed-point buffers in integers alone: one word and two multiplications each, no float."""
 
 import numpy as np
 from numpy.typing import NDArray

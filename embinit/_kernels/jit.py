@@ -27,21 +27,21 @@ try:
         from numba.core.serialize import dumps
 except (RuntimeWarning, ValueError) as error:  # a variable NUMBA_... has a value that Numba does not understand
     raise EmbinitError(f"Numba does not start: {str(error).partition(chr(10))[0]}") from None
-if getattr(numba.config, "DISABLE_JIT", 0):  # in plain Python a kernel would have other bits
+if getattr(numba.config, "DISABLE_JIT", 0):  # in plain Python, kernels would give other bits
     raise EmbinitError("NUMBA_DISABLE_JIT is set, and embinit needs its kernels compiled: unset it")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: What of Numba's settings (NUMBA_OPT and so on) changes machine code.
+#: The settings of Numba (NUMBA_OPT and so on) that change machine code.
 _SETTINGS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX", "LOOP_VECTORIZE", "SLP_VECTORIZE")
 
 
 @cache
 def content_hash() -> str:
-    """Return a hash of what machine code depends on: this folder's sources, the compiler, and the CPU.
+    """Return a hash of everything that machine code depends on: this folder's sources, the compiler and the CPU.
 
-    A changed kernel therefore never meets the machine code of an older one, also when the change lies in a function
-    that it calls; nor do two machines that share a home directory meet.
+    So a changed kernel never uses the machine code of an older one, even if the change is in a function that it calls,
+    and two machines that share a home directory do not use each other's.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     content = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources))
@@ -54,15 +54,15 @@ def content_hash() -> str:
 
 @cache
 def cache_directory() -> Path | None:
-    """Return the directory of compiled kernels; None where there is none, and each process compiles its own."""
+    """Return the directory of compiled kernels; None if there is none, so that each process compiles its own."""
     return directory(content_hash())
 
 
 class _Cache(NumbaCache):
-    """Machine code of one function on disk, a file for each signature.
+    """Machine code of one function on disk, with one file per signature.
 
-    Each file begins with the SHA-256 of its name and content. One that does not match, as it was cut or changed, or is
-    another function's, is as good as none: the function is compiled again, and the file replaced.
+    Each file begins with the SHA-256 of its name and content. If that does not match, because the file was cut,
+    changed, or is another function's, the function is compiled again and the file replaced.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -88,7 +88,7 @@ class _Cache(NumbaCache):
         return CompileResult._rebuild(target_context, *pickle.loads(code))
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled function; where that fails, the next process takes the time again."""
+        """Keep a compiled function; if that fails, the next process has to compile it again."""
         path = self._path(sig, data.codegen)
         if path is not None and not data.library.has_dynamic_globals:
             code = dumps(data._reduce())
@@ -102,7 +102,7 @@ class _Cache(NumbaCache):
         """Do nothing: the cache is always on."""
 
     def flush(self) -> None:
-        """Do nothing: what is compiled again replaces its file."""
+        """Do nothing: a function that is compiled again replaces its file."""
 
     def _path(self, sig: Any, codegen: Any) -> Path | None:
         key = hashlib.sha256(repr((sig, codegen.magic_tuple())).encode()).hexdigest()[:16]
@@ -111,7 +111,7 @@ class _Cache(NumbaCache):
 
 
 def _seal(path: Path, code: bytes) -> bytes:
-    """Return what the file of machine code begins with: no other file's seal, and no other content's."""
+    """Return the bytes at the start of a file of machine code, which fit no other file and no other content."""
     return hashlib.sha256(f"{content_hash()}/{path.name}\0".encode() + code).digest()
 
 
@@ -120,12 +120,12 @@ def _compiled(function: Function) -> Any:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a function at its first call, without the GIL and without fast math; keep the machine code on disk."""
+    """Return a function that is compiled at its first call, without the GIL and fast math, and kept on disk."""
     compiled = _compiled(function)
     compiled._cache = _Cache(function)
     return cast("Function", compiled)
 
 
 def inlined(function: Function) -> Function:
-    """Compile a function that only kernels call: it is part of their machine code."""
+    """Return a function for kernels only, compiled as part of their machine code."""
     return cast("Function", _compiled(function))

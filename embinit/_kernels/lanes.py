@@ -1,8 +1,9 @@
-"""Generators that are linear over GF(2), in LANES parts of a stream at once.
+"""Generators that are linear over GF(2), computed in LANES parts of a stream at once.
 
-Each lane steps on serially through LENGTH states. They stand in rows, a state of each lane, so a state is the step of
-the one LANES places before it and whole vectors compute at once; then they are put in order. Where a lane goes on is a
-linear map of where it ended, given as its columns: the images of the bits of a state, the lowest first.
+Each lane steps serially through LENGTH states. States are arranged in rows with one state of each lane, so a state is
+the step of the one LANES places before it, and whole vectors are computed at once; then the states are put in order.
+Where a lane continues is a linear map of where it ended, given as its columns: the images of the bits of a state, the
+lowest first.
 """
 
 from typing import Any
@@ -15,10 +16,10 @@ from embinit._kernels.jit import inlined, kernel
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 
-#: An odd number of cache lines, so that a column does not fall on a few sets of the cache.
+#: An odd number of cache lines, so that a column does not map to only a few sets of the cache.
 LANES, LENGTH = 72, 128
 BLOCK = LANES * LENGTH
-#: From how many words on the lanes are worth their start.
+#: From how many words on starting the lanes is worth the time.
 ENOUGH = 2048
 
 
@@ -32,7 +33,7 @@ def _moved32(
     sign: np.uint32,
     signs: np.uint32,
 ) -> np.uint32:
-    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    """Return x ^ x << left masked by lefts, or x ^ x >> right masked by rights, with signs filled in."""
     copies = np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> sign)) & signs)
     return np.uint32(
         x
@@ -66,7 +67,7 @@ def _image32(x: np.uint32, columns: U32) -> np.uint32:
 
 @inlined
 def _in_order32(rows: U32, out: U32) -> int:
-    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    """Fill the start of out with a block, or as much of it as fits; return how much that is."""
     count = min(BLOCK, out.size)
     for lane in range(-(-count // LENGTH)):
         one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
@@ -77,9 +78,8 @@ def _in_order32(rows: U32, out: U32) -> int:
 
 @kernel
 def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32) -> None:
-    """Fill out with the states that follow.
-
-    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
+    """Fill out with the states that follow. table: the numbers of a step. next_lane: the map of LENGTH steps.
+    next_block: the map of LENGTH * (LANES - 1) steps.
     """
     t = table
     s = (
@@ -115,7 +115,7 @@ def _moved64(
     sign: np.uint64,
     signs: np.uint64,
 ) -> np.uint64:
-    """Return x ^ x << left, where lefts keeps the bits, or x ^ x >> right, where rights and signs do."""
+    """Return x ^ x << left masked by lefts, or x ^ x >> right masked by rights, with signs filled in."""
     copies = np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> sign)) & signs)
     return np.uint64(
         x
@@ -149,7 +149,7 @@ def _image64(x: np.uint64, columns: U64) -> np.uint64:
 
 @inlined
 def _in_order64(rows: U64, out: U64) -> int:
-    """Fill the start of out with a block, or as much of it as out takes; return how much that is."""
+    """Fill the start of out with a block, or as much of it as fits; return how much that is."""
     count = min(BLOCK, out.size)
     for lane in range(-(-count // LENGTH)):
         one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
@@ -160,9 +160,8 @@ def _in_order64(rows: U64, out: U64) -> int:
 
 @kernel
 def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
-    """Fill out with the states that follow.
-
-    table: what a step takes. next_lane: the map of LENGTH steps. next_block: that of LENGTH * (LANES - 1) steps.
+    """Fill out with the states that follow. table: the numbers of a step. next_lane: the map of LENGTH steps.
+    next_block: the map of LENGTH * (LANES - 1) steps.
     """
     t = table
     s = (

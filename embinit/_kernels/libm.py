@@ -1,8 +1,8 @@
-"""The logf and cosf of three classes of device libm: the same bits for every argument that a normal draw can have.
+"""The logf and cosf of three classes of device libm, with the same bits for every argument of a normal draw.
 
 * `double`: glibc, and newlib where the FPU has double precision. A table and polynomials in float64, rounded once.
 * `fdlibm`: newlib without an FPU. float32 throughout, every product rounded.
-* `fdlibm_fused`: newlib with a float32 FPU. The same, but with those products fused that newlib's compiler fused.
+* `fdlibm_fused`: newlib with a float32 FPU. The same, but with the products fused that newlib's compiler fused.
 
 log_* take normal float32 from 2^-24 to 1, and 0 (-inf); cos_* take angles from 0 to 2 pi, 2 pi excluded. The constants
 are those of newlib 3.3.0. Its branches are selections here, so that a loop over these functions becomes vector code.
@@ -26,9 +26,8 @@ def _doubles(hexadecimals: str) -> NDArray[np.float64]:
     return np.array([float.fromhex(each) for each in hexadecimals.split()])
 
 
-# ---- double ----
-# No result lies so near to a rounding boundary of float32 that fusing products would move it: each library and compiler
-# fuses others, and all give the same bits.
+# ---- double ---- No result is so close to a rounding boundary of float32 that fusing products would change it:
+# libraries and compilers fuse different products, and all give the same bits.
 
 # 1/c and log c; c lies in the i-th of 16 equal parts, in float32 bits, of [0x1.66p-1, 0x1.66p0).
 _INVERSE = _doubles("""
@@ -64,7 +63,7 @@ def log_double(x: np.float32) -> np.float32:
 
 
 _QUADRANTS = float.fromhex("0x1.45f306dc9c883p+23")  # 2/pi * 2^24
-_HALF_PI = float.fromhex("0x1.921fb54442d18p+0")  # times 0 to 4 exact
+_HALF_PI = float.fromhex("0x1.921fb54442d18p+0")  # its product with 0 to 4 is exact
 _C2 = float.fromhex("-0x1.ffffffd0c621cp-2")
 _C4 = float.fromhex("0x1.55553e1068f19p-5")
 _C6 = float.fromhex("-0x1.6c087e89a359dp-10")
@@ -95,13 +94,13 @@ def _turned(n: np.int32, cosine: np.float32, sine: np.float32) -> np.float32:
 
 
 # ---- fdlibm ----
-# A product that stands in a multiply-add is one that newlib's compiler fused; any other is rounded in both classes.
+# A product inside a multiply-add is one that newlib's compiler fused; any other is rounded in both classes.
 
 _ONE = np.float32(1)
 _TWO = np.float32(2)
 _HALF = np.float32(0.5)
 _THIRD = _single("0x1.555556p-2")
-_LN2_HIGH = _single("0x1.62e3p-1")  # times an exponent exact
+_LN2_HIGH = _single("0x1.62e3p-1")  # its product with an exponent is exact
 _LN2_LOW = _single("0x1.2fefa2p-17")
 _L1 = _single("0x1.555556p-1")
 _L2 = _single("0x1.99999ap-2")
@@ -122,7 +121,7 @@ def _log(x: np.float32, fused: bool) -> np.float32:
     """Return log x = k ln 2 + f - f^2/2 + s (f^2/2 + R(s^2)), where x = 2^k (1 + f) and s = f / (2 + f)."""
     bits = np.float32(x).view(np.uint32)
     mantissa = np.uint32(bits & np.uint32(0x7FFFFF))
-    above = np.uint32(np.uint32(mantissa + np.uint32(0x4AFB20)) & np.uint32(0x800000))  # the mantissa is over sqrt 2
+    above = np.uint32(np.uint32(mantissa + np.uint32(0x4AFB20)) & np.uint32(0x800000))  # the mantissa exceeds sqrt 2
     k = np.float32(np.int32(np.int32(np.uint32(bits + above) >> np.uint32(23)) - np.int32(127)))
     f = np.uint32(mantissa | np.uint32(above ^ np.uint32(0x3F800000))).view(np.float32) - _ONE
     f2_half = f * _HALF * f
@@ -141,7 +140,7 @@ def _log(x: np.float32, fused: bool) -> np.float32:
     correction = series if next_to_zero else (halved if extreme else direct)
     y = k * _LN2_HIGH - (correction - f)
     if fused:
-        # For k = 0 the terms of k are left out, and the product by s takes part in one subtraction more.
+        # For k = 0 the terms of k are left out, and the product with s is part of one more subtraction.
         halved_alone = f - _multiply_add(-s, f2_half + R, f2_half, fused)
         direct_alone = _multiply_add(-s, f - R, f, fused)
         alone = halved_alone if extreme else direct_alone
@@ -151,13 +150,13 @@ def _log(x: np.float32, fused: bool) -> np.float32:
 
 @inlined
 def log_fdlibm(x: np.float32) -> np.float32:
-    """Return log x, every product rounded."""
+    """Return log x with every product rounded."""
     return _log(x, False)
 
 
 @inlined
 def log_fdlibm_fused(x: np.float32) -> np.float32:
-    """Return log x, products fused."""
+    """Return log x with products fused."""
     return _log(x, True)
 
 
@@ -173,8 +172,8 @@ _B_REST = _single("0x1.0b461p-34")
 def _reduced(x: np.float32) -> tuple[np.int32, np.float32, np.float32]:
     """Return n, y and a tail: x = y + tail + n pi/2.
 
-    Next to pi/2 and 3 pi/2 fdlibm subtracts more of pi/2, for other patterns of bits at each. Its thresholds for n, its
-    care next to pi and 2 pi, and its third subtraction never show in a cosine below 2 pi, so they are left out.
+    Near pi/2 and 3 pi/2 fdlibm subtracts more of pi/2, for different bit patterns at each. Its thresholds for n, its
+    care near pi and 2 pi, and its third subtraction never change a cosine below 2 pi, so they are left out.
     """
     n = np.int32(x * _TWO_OVER_PI + _HALF)
     multiple = np.float32(n)
@@ -204,7 +203,7 @@ def _small_cos(y: np.float32, tail: np.float32, fused: bool) -> np.float32:
     z = y * y
     p = _multiply_add(_multiply_add(_multiply_add(_COS14, z, _COS12, fused), z, _COS10, fused), z, _COS8, fused)
     p = z * _multiply_add(_multiply_add(p, z, _COS6, fused), z, _COS4, fused)
-    # About |y| / 4 is taken from both sides of the difference of 1 and z / 2, to lose less in it.
+    # About |y| / 4 is subtracted from both sides of the difference of 1 and z / 2, so that it loses fewer bits.
     size = np.uint32(np.float32(y).view(np.uint32) & np.uint32(0x7FFFFFFF))
     quarter = np.uint32(size - np.uint32(0x01000000)).view(np.float32)
     quarter = np.float32(0.28125) if size > np.uint32(0x3F480000) else quarter
@@ -238,13 +237,13 @@ def _cos(x: np.float32, fused: bool) -> np.float32:
 
 @inlined
 def cos_fdlibm(x: np.float32) -> np.float32:
-    """Return cos x, every product rounded."""
+    """Return cos x with every product rounded."""
     return _cos(x, False)
 
 
 @inlined
 def cos_fdlibm_fused(x: np.float32) -> np.float32:
-    """Return cos x, products fused."""
+    """Return cos x with products fused."""
     return _cos(x, True)
 
 
@@ -253,7 +252,7 @@ def cos_fdlibm_fused(x: np.float32) -> np.float32:
 
 @kernel
 def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code where x and out do not overlap."""
+    """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in range(x.size):
             out[i] = log_double(x[i])
@@ -269,7 +268,7 @@ def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32])
 
 @kernel
 def cos_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code where x and out do not overlap."""
+    """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in range(x.size):
             out[i] = cos_double(x[i])

@@ -16,7 +16,7 @@ N, M = 624, 397
 
 @kernel
 def seed(value: int, state: Words) -> None:
-    """Write the state that init_genrand of 2002 makes of a value below 2^32; no word is drawn, none is left."""
+    """Write the state that init_genrand of 2002 makes of a value below 2^32; the first draw makes a new block."""
     state[0] = np.uint32(value)
     for i in range(1, N):
         x = state[i - 1]
@@ -28,7 +28,7 @@ def seed(value: int, state: Words) -> None:
 
 @inlined
 def tempered(x: np.uint32) -> np.uint32:
-    """Return what a word of the recurrence becomes when it is drawn."""
+    """Return the word that is drawn for a word of the recurrence."""
     x = np.uint32(x ^ np.uint32(x >> np.uint32(11)))
     x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(7)) & np.uint32(0x9D2C5680)))
     x = np.uint32(x ^ np.uint32(np.uint32(x << np.uint32(15)) & np.uint32(0xEFC60000)))
@@ -84,7 +84,7 @@ def next_blocks(state: Words, blocks: int) -> None:
 
 @kernel
 def skip_blocks(state: Words, blocks: int) -> None:
-    """Do that from Python."""
+    """Do the same, called from Python."""
     next_blocks(state, blocks)
 
 

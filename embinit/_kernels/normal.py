@@ -1,4 +1,4 @@
-"""From words to normal float32 values by Box-Muller, with the libm of a device."""
+"""Normal float32 values from words, by Box-Muller with the libm of a device."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,7 @@ def box_muller_cosine(
     """Fill out (float32) with normal values; mean and stddev are rounded to float32. Return the words drawn.
 
     An element takes two words, u1 and u2, and one more for each u1 that is too small. Whole blocks are computed as if
-    none were; a block in which one is, is drawn again from its start, one value at a time.
+    none were too small; a block in which one is gets drawn again from its start, one value at a time.
     """
     half = BLOCK // 2
     shift32, mean32, stddev32 = np.uint32(shift), np.float32(mean), np.float32(stddev)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-#: Coefficients in units of 2^-28, lowest power first; four segments to an octave of the tail probability.
+#: Coefficients in units of 2^-28, lowest power first; each octave of the tail probability has four segments.
 CUBICS = np.array(
     [
         [0x07D20546, 0x02D35B12, 0x001E0636, 0x00074CE4],

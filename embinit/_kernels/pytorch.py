@@ -1,11 +1,11 @@
-"""PyTorch's random fills of float32 tensors on the CPU, of 2.12 and later: uniform_, normal_ and what is made of them.
+"""PyTorch's random fills of float32 tensors on the CPU, from 2.12 on: uniform_, normal_ and what is built on them.
 
-`fused` names the build of its kernels: the one for CPUs with AVX2 or AVX-512, whose products are fused and whose large
-normal fills take polynomials, or the `default` one, which rounds every product and takes glibc's logf, sinf and cosf.
+`fused` names the build of its kernels: the one for CPUs with AVX2 or AVX-512, which fuses products and uses polynomials
+in large normal fills, or the `default` one, which rounds every product and uses glibc's logf, sinf and cosf.
 
-A normal fill of fewer than 16 elements makes two values at a time, and one may be left over for the next such fill. It
-is `pending`, NaN for none: kernels take it and return it. Those that cannot tell the number of words beforehand return
-that too.
+A normal fill of fewer than 16 elements makes two values at a time, and one may be left over for the next such fill.
+That value is `pending`, NaN for none: kernels take it and return it. Kernels whose number of words is not known
+beforehand return that too.
 """
 
 import math
@@ -20,7 +20,7 @@ from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, next_word,
 
 Floats = NDArray[np.float32]
 
-#: Elements from which on a normal fill is a large one, and of one block of it.
+#: From how many elements on a normal fill is a large one, and how many elements a block of it has.
 LARGE = 16
 
 _UNIT32 = np.float32(2.0**-24)
@@ -131,7 +131,7 @@ _MINUS_TWO = np.float32(-2)
 
 @inlined
 def sin_double(x: np.float32) -> np.float32:
-    """Return glibc's sinf: its cosf, three quarter turns on."""
+    """Return glibc's sinf: its cosf, three quarter turns further."""
     n = np.int32(np.int32(np.int32(np.float64(x) * libm._QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
     y = np.float64(x) - np.float64(n) * libm._HALF_PI
     y2 = y * y
@@ -144,7 +144,7 @@ def sin_double(x: np.float32) -> np.float32:
 
 @inlined
 def polynomial_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
-    """Return two standard normal values of two uniform ones, by the polynomials."""
+    """Return two standard normal values made from two uniform values by the polynomials."""
     radius = np.float32(np.sqrt(_MINUS_TWO * log(_ONE - d1)))
     sine, cosine = sincos(_TWO_PI32 * d2)
     return radius * cosine, radius * sine
@@ -152,7 +152,7 @@ def polynomial_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.floa
 
 @inlined
 def glibc_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
-    """Return two standard normal values of two uniform ones, by glibc."""
+    """Return two standard normal values made from two uniform values by glibc."""
     radius = np.float32(np.sqrt(_MINUS_TWO * libm.log_double(_ONE - d1)))
     angle = np.float32(np.float64(d2) * _TWO_PI64)
     return radius * libm.cos_double(angle), radius * sin_double(angle)
@@ -162,9 +162,8 @@ def glibc_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
 def transform(
     fused: bool, drawn: Words, mean: np.float32, std: np.float32, first: Floats, second: Floats, out: Floats
 ) -> None:
-    """Make normal values of words, in blocks of 16: eight for the radii, then eight for the angles.
-
-    first and second hold the two halves of all blocks side by side, so that whole vectors go through the arithmetic.
+    """Turn words into normal values in blocks of 16: eight words for the radii, then eight for the angles. first and
+    second hold the two halves of all blocks side by side, so that the arithmetic works on whole vectors.
     """
     half = out.size // 2
     for block in range(0, half, 8):
@@ -187,7 +186,9 @@ def transform(
 
 @inlined
 def large_normal(kind: int, state: Words, fused: bool, mean: np.float32, std: np.float32, out: Floats) -> None:
-    """Fill out, LARGE elements or more; an incomplete last block is made up by its predecessors and drawn anew."""
+    """Fill out, LARGE elements or more; if the last block is incomplete, it borrows elements from the block before it,
+    and all of it is drawn again.
+    """
     words = new_words()
     first, second = np.empty(BLOCK // 2, np.float32), np.empty(BLOCK // 2, np.float32)
     for start in range(0, out.size, BLOCK):
@@ -206,7 +207,9 @@ def large_normal(kind: int, state: Words, fused: bool, mean: np.float32, std: np
 def small_normal(
     kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
-    """Fill out (float32), of any size, by Box-Muller in float64; return what is pending, and the words drawn."""
+    """Fill out (float32), of any size, by Box-Muller in float64; return the pending value, and how many words were
+    drawn.
+    """
     drawn = 0
     for i in range(out.size):
         z = pending
@@ -227,7 +230,7 @@ def small_normal(
 def normal(
     kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
-    """Fill out (float32); mean and std are float64. Return what is pending, and the words drawn."""
+    """Fill out (float32); mean and std are float64. Return the pending value, and how many words were drawn."""
     if out.size < LARGE:
         return small_normal(kind, state, fused, mean, std, pending, out)
     large_normal(kind, state, fused, np.float32(mean), np.float32(std), out)
@@ -251,11 +254,11 @@ def trunc_normal(
     pending: float,
     out: Floats,
 ) -> tuple[float, int]:
-    """Fill out (float32) with normal values from low to high; return what is pending, and the words drawn.
+    """Fill out (float32) with normal values from low to high; return the pending value, and how many words were drawn.
 
-    Where redraws, whole normal fills replace the elements that lie outside. Else whole uniform fills do so for those
-    whose logarithm of another uniform value exceeds that of the density, peak being its largest between low and high.
-    All parameters are float64: samplers.torch.truncation tells redraws and peak.
+    If redraws, whole normal fills replace the elements that are outside. Otherwise whole uniform fills replace elements
+    for which the logarithm of another uniform value exceeds that of the density, whose largest value between low and
+    high is peak. All parameters are float64; samplers.pytorch computes redraws and peak.
     """
     mean32, std32, low32, high32 = np.float32(mean), np.float32(std), np.float32(low), np.float32(high)
     peak32 = np.float32(peak)
@@ -306,7 +309,8 @@ def sparse(
 ) -> tuple[float, int]:
     """Fill out (float32, rows by columns) with normal values, then set `zeros` elements of each column to 0.
 
-    A permutation of the rows for each column tells which. Return what is pending, and the words drawn.
+    A permutation of the rows, drawn for each column, decides which. Return the pending value, and how many words were
+    drawn.
     """
     rows, columns = out.shape
     pending, drawn = normal(kind, state, fused, 0.0, std, pending, out.reshape(-1))

@@ -1,4 +1,4 @@
-"""Values as an integer times a scale: no libm, no float addition, one word of the stream each."""
+"""Values that are an integer times a scale: no libm, no float addition, one word of the stream each."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, st
 UNIFORM, NORMAL, TRUNCATED_NORMAL = 0, 1, 2
 
 _C0, _C1, _C2, _C3 = (np.ascontiguousarray(column) for column in CUBICS.T)
-#: 2^33 times the probability that a standard normal is above 2.
+#: 2^33 times the probability that a standard normal value is above 2.
 _BEYOND_TWO = np.uint32(195422145)
 _TWO = np.int32(2 << 24)
 
@@ -60,9 +60,8 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
 
 @kernel
 def scaled(kind: int, state: Words, shape: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
-    """Fill out with float32(code + offset) * scale; shape says which code, UNIFORM, NORMAL or TRUNCATED_NORMAL.
-
-    offset is an int32, scale a float32. Where state holds several generators, each fills an equal part of out.
+    """Fill out with float32(code + offset) * scale, where shape selects the code: UNIFORM, NORMAL or TRUNCATED_NORMAL.
+    offset is an int32, scale a float32. If state holds several generators, each fills an equal part of out.
     """
     size = state_size(kind)
     part = out.size // (state.size // size)

@@ -1,11 +1,11 @@
-"""What a buffer holds, in five numbers."""
+"""Five numbers that describe what a buffer holds."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.jit import kernel
 
-#: Sums kept side by side: vectors add to them at once, in an order that does not depend on the machine.
+#: How many sums are kept side by side, for vectors: the order of additions does not depend on the machine.
 LANES = 64
 
 

@@ -1,4 +1,4 @@
-"""Words of the bit generators, in blocks: every distribution kernel reads the stream through `refill`."""
+"""Words of the bit generators in blocks: every distribution kernel reads the stream through `refill`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,15 @@ PCG32_MULTIPLIER = np.uint64(6364136223846793005)
 PCG32_RUN = 512
 PCG32_STEPS = np.append(np.uint64(0), np.cumsum(PCG32_MULTIPLIER ** np.arange(PCG32_RUN, dtype=np.uint64)))
 
-#: Words that one refill gives at most; the block and what is made of it stay in the first-level cache.
+#: How many words one refill gives at most; the block and its results stay in the first-level cache.
 BLOCK = 8192
-#: Words before a block that hold the end of the block before it: SPAN or more, and whole cache lines.
+#: How many words before a block hold the end of the previous block: SPAN or more, in whole cache lines.
 HISTORY = 704
 #: z^682 + z^375 + z^241 + z^123 + 1 is a multiple of xorshift32's characteristic polynomial P(z): a word is the XOR of
-#: four of the SPAN words before it, none nearer than 307, so whole vectors compute at once.
+#: four of the SPAN words before it, none nearer than 307, so whole vectors can be computed at once.
 SPAN = 682
-#: P(z)^4 = P(z^4): a word is also the XOR of ten of the START words before it, none nearer than 44, which is still
-#: whole vectors. So only START words, and arrays up to that size, wait for each other.
+#: P(z)^4 = P(z^4): a word is also the XOR of ten of the START words before it, none nearer than 44, which still allows
+#: whole vectors. So only START words, and arrays up to that size, depend on each other.
 START = 128
 
 
@@ -39,7 +39,7 @@ def xorshift32_step(x: np.uint32) -> np.uint32:
 
 @inlined
 def xorshift32_start(state: Words, words: Words) -> None:
-    """Fill words, what the recurrence over SPAN goes on from: the first START one by one."""
+    """Fill the words from which the recurrence over SPAN continues: the first START of them one by one."""
     x = state[0]
     for i in range(min(words.size, START)):
         x = xorshift32_step(x)
@@ -100,7 +100,7 @@ def pcg32(state: Words, words: Words, count: int) -> None:
 
 @inlined
 def next_word(kind: int, state: Words) -> np.uint32:
-    """Draw one word: for algorithms that cannot know how many they need."""
+    """Draw one word, for algorithms that do not know how many they need."""
     if kind == XORSHIFT32:
         x = xorshift32_step(state[0])
         state[0] = x
@@ -118,7 +118,7 @@ def next_word(kind: int, state: Words) -> np.uint32:
 
 @inlined
 def state_size(kind: int) -> int:
-    """Return the words that one generator's state takes; kernels that say so work on several, one after the other."""
+    """Return how many words one generator's state has; kernels that say so process several, one after another."""
     if kind == XORSHIFT32:
         return 1
     if kind == PCG32:

@@ -1,7 +1,7 @@
-"""The sinf and cosf of three classes of device libm, for every angle below 120 and of either sign.
+"""The sinf and cosf of three classes of device libm, for every angle below 120 of either sign.
 
-`libm.py` has the same functions for the angles of a normal draw, as vector code; here are the branches of newlib 3.3.0
-and of glibc, which other angles take.
+`libm.py` has the same functions for the angles of a normal draw, as vector code. Here are the branches of newlib 3.3.0
+and of glibc for all other angles.
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ _NEXT_TO_MULTIPLES = _MULTIPLES.view(np.uint32) & np.uint32(0xFFFFFF00)
 
 @inlined
 def _from_double(x: np.float32, quarter: np.int32) -> np.float32:
-    """Return sin(x + quarter pi/2) as glibc does, and newlib where the FPU has double precision: it fuses."""
+    """Return sin(x + quarter pi/2) as glibc does, and newlib if the FPU has double precision: both fuse."""
     n = np.int32(np.int32(np.int32(np.float64(x) * _QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
     y = fma64(np.float64(-n), np.float64(_HALF_PI), np.float64(x))
     n = np.int32(n + quarter)
@@ -116,7 +116,7 @@ def _sin_below(x: np.float32, fused: bool) -> np.float32:
 
 @inlined
 def _fdlibm(x: np.float32, quarter: np.int32, fused: bool) -> np.float32:
-    """Return sin(x + quarter pi/2) as newlib does where the FPU has no double precision."""
+    """Return sin(x + quarter pi/2) as newlib does if the FPU has no double precision."""
     size = np.float32(abs(x))
     if np.float32(size).view(np.uint32) <= np.uint32(0x3F490FD8):
         n, y, tail = quarter, x, np.float32(0)
@@ -133,7 +133,7 @@ def _fdlibm(x: np.float32, quarter: np.int32, fused: bool) -> np.float32:
 
 @kernel
 def sine_array(libm_class: int, quarter: int, fused: bool, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """Fill out with sin(x + quarter pi/2): the sinf (0) or the cosf (1) of a class, fused that of fdlibm_fused."""
+    """Fill out with sin(x + quarter pi/2): the sinf (quarter 0) or cosf (1) of a class; fused is for fdlibm_fused."""
     turn = np.int32(quarter)
     if libm_class == DOUBLE:
         for i in range(x.size):

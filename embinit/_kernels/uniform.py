@@ -1,4 +1,4 @@
-"""From words to uniform float32 values."""
+"""Uniform float32 values from words."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +10,20 @@ from embinit.kinds import XORSHIFT32
 
 Floats = NDArray[np.float32]
 
-#: The bits of a shifted word that become a float32 exactly.
+#: The bits of a shifted word that fit a float32 exactly.
 LOW_24 = np.uint32(0xFFFFFF)
 UNIT = np.float32(2.0**-24)
 
-#: z^3261 + z^2663 + z^368 + 1 is a multiple of xorshift32's characteristic polynomial: a word is the XOR of the ones
-#: RING, RING - NEAR and RING - FAR words before it. So a ring of RING words, which stays in the first-level cache,
-#: advances in place.
+#: z^3261 + z^2663 + z^368 + 1 is a multiple of xorshift32's characteristic polynomial: a word is the XOR of the words
+#: RING, RING - NEAR and RING - FAR places before it. So a ring of RING words, which stays in the first-level cache, can
+#: advance in place.
 RING, NEAR, FAR = 3261, 368, 2663
 
 
 @inlined
 def bits_24(word: np.uint32, shift: np.uint32) -> np.uint32:
     """Return (word >> shift) & 0xffffff, for a shift below 32."""
-    return np.uint32(word >> np.uint32(shift & np.uint32(31))) & LOW_24  # the & 31 keeps vectors from 64-bit lanes
+    return np.uint32(word >> np.uint32(shift & np.uint32(31))) & LOW_24  # the & 31 avoids vectors with 64-bit lanes
 
 
 @inlined
@@ -35,7 +35,7 @@ def _value(word: np.uint32, shift: np.uint32, fused: bool, low: np.float32, widt
 
 @inlined
 def _values(words: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: Floats) -> None:
-    """Fill out, an element of each word."""
+    """Fill out with one element per word."""
     for i in range(out.size):
         out[i] = _value(words[i], shift, fused, low, width)
 
@@ -43,8 +43,8 @@ def _values(words: Words, shift: np.uint32, fused: bool, low: np.float32, width:
 def uniform(kind: int, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
     """Fill out with low + (high - low) * k * 2^-24, k = (word >> shift) & 0xffffff: one word per element.
 
-    low, high and their difference are rounded to float32; the multiply-add rounds once when fused, twice when not.
-    Where state holds several generators, each fills an equal part of out.
+    low, high and their difference are rounded to float32; the multiply-add rounds once if fused, else twice. If state
+    holds several generators, each fills an equal part of out.
     """
     if kind == XORSHIFT32:
         from_ring(state, shift, fused, low, high, out)
@@ -69,7 +69,7 @@ def from_blocks(kind: int, state: Words, shift: int, fused: bool, low: float, hi
 
 @kernel
 def from_ring(state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
-    """Fill out from xorshift32: a ring of its words first, which then goes round in place."""
+    """Fill out from xorshift32: first a ring of its words, which then advances in place."""
     part = out.size // state.size
     for i in range(state.size):
         _from_ring(state[i : i + 1], shift, fused, low, high, out[i * part : (i + 1) * part])
@@ -77,12 +77,9 @@ def from_ring(state: Words, shift: int, fused: bool, low: float, high: float, ou
 
 @inlined
 def _from_ring(state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
-    """Fill out from one generator.
-
-    Words and values come in one loop, which is three times as fast as two loops are.
-    """
+    """Fill out from one generator. Words and values are made in one loop, which is three times as fast as two loops."""
     low32, width, shift32 = np.float32(low), np.float32(np.float32(high) - np.float32(low)), np.uint32(shift)
-    words = np.empty(HISTORY + RING, np.uint32)  # made here, LLVM knows that it does not overlap out
+    words = np.empty(HISTORY + RING, np.uint32)  # allocated here, so that LLVM knows that it does not overlap out
     count = min(out.size, RING)
     xorshift32(state, words, count, False)
     ring = words[HISTORY:]

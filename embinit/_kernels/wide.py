@@ -1,6 +1,5 @@
-"""PCG64 in 128 bits, RUN words at a time that do not wait for each other; a number is its low half, then its high.
-
-As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); steps holds A_0 to A_RUN.
+"""PCG64 in 128 bits, RUN words at a time that do not depend on each other; a number is its low half, then its high
+half. As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); steps holds A_0 to A_RUN.
 """
 
 from typing import Any
@@ -60,9 +59,8 @@ def _output(kind: int, low: np.uint64, high: np.uint64) -> np.uint64:
 
 @kernel
 def pcg64(state: U64, multiplier: U64, steps: U64, kind: int, after: int, out: U64) -> None:
-    """Fill out with the next words; after: 1 where a word is made of the state after its step, 0 of that before.
-
-    state: the state and the increment, two words each.
+    """Fill out with the next words; after: 1 if a word is made from the state after its step, 0 from the state before
+    it. state: the state and the increment, two words each.
     """
     low, high = state[0], state[1]
     for start in range(0, out.size, RUN):

@@ -1,4 +1,4 @@
-"""What every bit generator can do, stated over its words of state."""
+"""What every bit generator can do, in terms of its words of state."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Words = NDArray[np.unsignedinteger[Any]]
 
 
 def checked_uint(what: str, value: object, bits: int) -> int:
-    """Return value as an int of the given width, or raise EmbinitError with its range."""
+    """Return value as an int, or raise EmbinitError with the allowed range if it does not fit the width."""
     number = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
     if not 0 <= number < 1 << bits:
         raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
@@ -26,7 +26,7 @@ def checked_uint(what: str, value: object, bits: int) -> int:
 
 
 class CGenerator(NamedTuple):
-    """A generator in C: its type, the header that has it, and the statement that seeds `generator` from `seed`.
+    """A generator in C: its type, the header that declares it, and the statement that seeds `generator` from `seed`.
 
     `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
     your own. large: too large for a stack, so it is static.
@@ -39,11 +39,19 @@ class CGenerator(NamedTuple):
 
 
 class BitGenerator(ABC):
-    """A stream of words that can be read, moved and copied.
+    """A stream of words that can be read, moved and copied: the class from which every bit generator is derived.
 
-    word_bits: the width of a word; the words of wider ones than 32 bits are uint64, all others uint32. block: how many
-    words a counter gives at a time; 1 for a sequential generator. The state lives in `words`, an array that kernels
-    update in place; two generators are equal when they are of one kind and will give the same words.
+    Its state is in `words`, an array that kernels update in place. Two generators are equal if they are of one kind and
+    will give the same words.
+
+    Attributes
+    ----------
+    word_bits
+        The width of a word. Words of up to 32 bits are uint32, wider ones uint64.
+    block
+        How many words a counter gives at a time; 1 for a sequential generator.
+    jumps
+        Whether it can be jumped, so that threads may draw parts of its stream.
     """
 
     word_bits: int = 32
@@ -58,14 +66,50 @@ class BitGenerator(ABC):
         return self.block > 1
 
     def random_raw(self, n: int) -> Words:
-        """Draw n words; any split of n into several calls gives the same words."""
+        """Return the next words as an array; any split into several calls gives the same words.
+
+        Parameters
+        ----------
+        n
+            How many.
+
+        Raises
+        ------
+        EmbinitError
+            If n is not an integer from 0 up.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> Xorshift32(42).random_raw(2).tolist()
+        [11355432, 2836018348]
+        """
         out: Words = np.empty(checked_uint("n", n, 63), np.uint32 if self.word_bits <= 32 else np.uint64)
         self.draw(out)
         return out
 
     @abstractmethod
     def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next words: uint32 up to 32 bits, uint64 beyond."""
+        """Fill an array with the next words.
+
+        Parameters
+        ----------
+        out
+            A contiguous array: uint32 for words of up to 32 bits, else uint64.
+
+        Raises
+        ------
+        EmbinitError
+            If a generator from outside embinit gives something that is no word.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> out = np.empty(2, np.uint32)
+        >>> Xorshift32(42).draw(out)
+        >>> out.tolist()
+        [11355432, 2836018348]
+        """
 
     @property
     @abstractmethod
@@ -74,32 +118,100 @@ class BitGenerator(ABC):
 
     @property
     def failure(self) -> BaseException | None:
-        """What kept it from giving words to a kernel that ended with NoWordsError."""
+        """The exception that ended a kernel with NoWordsError, or None."""
         return None
 
     @abstractmethod
     def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn; a negative delta moves back. O(log delta)."""
+        """Move in place as if words had been drawn, in time O(log delta) if the generator can be jumped.
+
+        Parameters
+        ----------
+        delta
+            How many words; a negative number moves back.
+
+        Raises
+        ------
+        EmbinitError
+            If the generator cannot go back as far.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> g = Xorshift32(42)
+        >>> g.advance(1)
+        >>> g.random_raw(1).tolist()
+        [2836018348]
+        """
 
     def align(self) -> int:
-        """Drop what is left of a block, as a framework does that draws each tensor from whole ones; return its size."""
+        """Drop the rest of a block that has been begun and return how many words that are: each tensor starts a new
+        block.
+
+        Examples
+        --------
+        >>> from embinit import Philox4x32
+        >>> g = Philox4x32(0)
+        >>> _ = g.random_raw(3)
+        >>> g.align()
+        1
+        """
         return 0
 
     def jumped(self, delta: int) -> Self:
-        """Return a new generator that stands delta words further on; this one stays."""
+        """Return a new generator that is some words further on; this one stays where it is.
+
+        Parameters
+        ----------
+        delta
+            How many words; a negative number goes back.
+
+        Raises
+        ------
+        EmbinitError
+            If the generator cannot go back as far.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> Xorshift32(42).jumped(1).random_raw(1).tolist()
+        [2836018348]
+        """
         other = self.copy()
         other.advance(delta)
         return other
 
     def copy(self) -> Self:
-        """Return an independent generator in the same state."""
+        """Return an independent generator in the same state, to look ahead without moving this one.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> g = Xorshift32(42)
+        >>> g.copy().random_raw(1).tolist() == g.random_raw(1).tolist()
+        True
+        """
         other = object.__new__(type(self))
         vars(other).update(vars(self))
         other.words = self.words.copy()
         return other
 
     def move_to(self, other: Self) -> None:
-        """Take over the state of another generator of this kind."""
+        """Take over the state of another generator of this kind.
+
+        Parameters
+        ----------
+        other
+            That generator, which stays as it is.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift32
+        >>> g = Xorshift32(42)
+        >>> g.move_to(Xorshift32(7))
+        >>> g.state
+        7
+        """
         self.words[:] = other.words
 
     @property
@@ -112,16 +224,25 @@ class BitGenerator(ABC):
     def state(self, state: Any) -> None: ...
 
     def c_generator(self, words: int) -> CGenerator | None:
-        """Return the C that draws that many words from a seed as this generator does, which started from seed 0.
+        """Return the C of this generator, as started from seed 0, for generated code; None if there is none.
 
-        None where there is none.
+        Parameters
+        ----------
+        words
+            How many words the code will draw: a smaller generator may do for few.
+
+        Examples
+        --------
+        >>> from embinit import Pcg32
+        >>> Pcg32(0).c_generator(10).seed
+        'embinit_pcg32_seed(&generator, seed, 0);'
         """
         del words
         return None
 
     @property
     def parameters(self) -> tuple[object, ...]:
-        """What tells it from other generators of its kind, besides the state."""
+        """What distinguishes it from other generators of its kind, besides the state."""
         return ()
 
     def __eq__(self, other: object) -> bool:
@@ -136,7 +257,7 @@ class BitGenerator(ABC):
 
 
 class Native(BitGenerator):
-    """A generator that every distribution kernel holds; kind is its number there."""
+    """A generator that every distribution kernel knows; `kind` is its number there."""
 
     kind: ClassVar[int]
     words: NDArray[np.uint32]
@@ -154,9 +275,9 @@ class Native(BitGenerator):
 
 
 class Called(BitGenerator):
-    """A generator that distribution kernels call back for a block of words.
+    """A generator that distribution kernels call back for blocks of words.
 
-    What a kernel has drawn moves the state when it is looked at next.
+    What a kernel has drawn moves the state when the state is next looked at.
     """
 
     _words: Words
@@ -183,7 +304,7 @@ class Called(BitGenerator):
 
     @property
     def failure(self) -> BaseException | None:
-        """The exception that its words ended with."""
+        """The exception that ended its words, or None."""
         return None if self._reader is None else self._reader.failure
 
     def __getstate__(self) -> dict[str, Any]:
@@ -191,9 +312,9 @@ class Called(BitGenerator):
 
 
 class OfStates(Called):
-    """A generator whose words are made of its states: whole, or by an output of the caller's.
+    """A generator whose words are made from its states: each the whole state, or what the caller's output makes of it.
 
-    output: what makes words of an array of states; only their lowest word_bits count.
+    output: what makes words from an array of states; only their lowest word_bits count.
     """
 
     output: Callable[[Words], Words] | None = None
@@ -212,7 +333,21 @@ class OfStates(Called):
 
     @abstractmethod
     def draw_states(self, out: Words) -> None:
-        """Fill a contiguous array with the next states, or where there is no output with words."""
+        """Fill an array with the next states or, if there is no output, with words.
+
+        Parameters
+        ----------
+        out
+            A contiguous array of the states' type.
+
+        Examples
+        --------
+        >>> from embinit import Xorshift
+        >>> out = np.empty(1, np.uint64)
+        >>> Xorshift(1).draw_states(out)
+        >>> out.tolist()
+        [1082269761]
+        """
 
 
 class Stream(Protocol):

@@ -14,11 +14,24 @@ RUN = 4096
 
 
 class Philox4x32(Called):
-    """Philox4x32-10: four words a block, of a 64-bit key and a 128-bit counter; XLA's generator, and CUDA's.
+    """Philox4x32-10, the generator of XLA and of CUDA: four words per block, from a 64-bit key and a 128-bit counter.
 
-    The seed is the key, its low word first, and the counter starts at 0. Salmon, Moraes, Dror and Shaw, "Parallel
-    Random Numbers: As Easy as 1, 2, 3", 2011.
+    Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", 2011.
 
+    Parameters
+    ----------
+    seed
+        The key, from 0 to 2^64 - 1; its low word comes first.
+    counter
+        The counter of the first block, from 0 to 2^128 - 1.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range.
+
+    Examples
+    --------
     >>> [f"{word:08x}" for word in Philox4x32(0).random_raw(4)]
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
@@ -31,7 +44,7 @@ class Philox4x32(Called):
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """The 64-bit key, the 128-bit counter of the block that comes, and how many of its words have been drawn."""
+        """The 64-bit key, the 128-bit counter of the next block, and how many of that block's words have been drawn."""
         key, low, high, drawn = self.words.tolist()
         return key, high << 64 | low, drawn
 
@@ -76,12 +89,25 @@ COUNTINGS: tuple[Counting, ...] = ("jax", "blocks", "pairs")
 
 
 class Threefry2x32(Called):
-    """Threefry2x32-20 as JAX counts: word i is both halves of threefry(key, (i >> 32, i)), XORed.
+    """Threefry2x32-20, the generator of JAX: a word is a function of a 64-bit key and its number.
 
-    The seed is that of jax.random.key: the key is (0, seed modulo 2^32), and a negative seed counts too. counting
-    "blocks" draws both words of each counter i, its low word first, as Random123 does; "pairs" both words of the
-    counters (2i, 2i + 1), as raven's Nx does. Salmon, Moraes, Dror and Shaw, 2011.
+    Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", 2011.
 
+    Parameters
+    ----------
+    seed
+        The seed of jax.random.key, any integer: the key is (0, seed modulo 2^32).
+    counting
+        "jax": word i is both halves of threefry(key, (i >> 32, i)), XORed. "blocks": both words of each counter i, the
+        low word first, as in Random123. "pairs": both words of the counters (2i, 2i + 1), as in raven's Nx.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is no integer, or counting is unknown.
+
+    Examples
+    --------
     >>> [f"{word:08x}" for word in Threefry2x32(0, counting="blocks").random_raw(2)]
     ['6b200159', '99ba4efe']
     """
@@ -93,7 +119,25 @@ class Threefry2x32(Called):
 
     @classmethod
     def keyed(cls, key: tuple[int, int], counting: Counting = "jax") -> Self:
-        """Return the generator of a key of two uint32 words, at its first word."""
+        """Return the generator of a key, before its first word: for keys that were split or folded.
+
+        Parameters
+        ----------
+        key
+            Two uint32 words.
+        counting
+            As in `Threefry2x32`.
+
+        Raises
+        ------
+        EmbinitError
+            If a word of the key is out of range, or counting is unknown.
+
+        Examples
+        --------
+        >>> Threefry2x32.keyed((0, 7)) == Threefry2x32(7)
+        True
+        """
         generator = object.__new__(cls)
         generator._start(key, counting)
         return generator
@@ -135,7 +179,7 @@ class Threefry2x32(Called):
         self.advance(out.size)
 
     def _counters(self, blocks: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-        """Return the words of the counters of blocks."""
+        """Return the two words of each block's counter."""
         if self.counting == "pairs":
             low = (2 * blocks).astype(np.uint32)
             return low, low + np.uint32(1)
@@ -170,7 +214,7 @@ class Threefry2x32(Called):
 def threefry2x32(
     key: tuple[int, int], x: NDArray[np.uint32], y: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return threefry2x32-20 of counters, one word of each in x and one in y: keys are split and folded with it.
+    """Return threefry2x32-20 of counters, each a word in x and one in y: keys are split and folded with it.
 
     >>> [hex(words[0]) for words in threefry2x32((0, 0), np.zeros(1, np.uint32), np.zeros(1, np.uint32))]
     ['0x6b200159', '0x99ba4efe']

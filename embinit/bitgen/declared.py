@@ -53,7 +53,7 @@ def lcg(
 
 
 def rand(seed: int, *, rand: str) -> BitGenerator:
-    """Return the rand() of a C library after srand(seed); a target says whose."""
+    """Return the rand() of a C library after srand(seed); the target says which library."""
     check_known("rand", rand, RANDS)
     return RANDS[rand](seed)
 
@@ -68,12 +68,12 @@ def minstd(seed: int, *, multiplier: int = 16807, modulus: int = PRIME) -> BitGe
 
 
 def pcg32(seed: int, *, stream: int = 0) -> BitGenerator:
-    """Return PCG32 after pcg32_srandom(seed, stream); of a stream the low 63 bits count, as in its C."""
+    """Return PCG32 after pcg32_srandom(seed, stream); only the low 63 bits of stream count, as in its C."""
     return Pcg32(seed, stream & 2**63 - 1)
 
 
 def xoroshiro128plus(seed: tuple[int, int], *, rotations: Sequence[int] | None = None) -> BitGenerator:
-    """Return xoroshiro128+ in the state s0, s1; without rotations with KANN's step."""
+    """Return xoroshiro128+ in the state (s0, s1); without rotations, with KANN's step."""
     generator = Xoroshiro128Plus(rotations=rotations)
     generator.state = seed
     return generator
@@ -121,7 +121,7 @@ KINDS: Mapping[str, Callable[..., BitGenerator]] = {
 
 
 def keys_of(kind: str) -> Mapping[str, bool]:
-    """Return the keys of a kind besides its seed, and whether each must be there.
+    """Return the keys of a kind besides its seed, and whether each is required.
 
     >>> keys_of("pcg32")
     {'stream': False}

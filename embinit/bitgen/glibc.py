@@ -13,7 +13,7 @@ DEGREE, NEAR, DROPPED = 31, 3, 310
 def power_of_x(exponent: int) -> NDArray[np.uint32]:
     """Return x^exponent modulo x^31 - x^28 - 1 over the integers modulo 2^32, the lowest coefficient first.
 
-    As x (x^30 - x^27) is 1, the exponent may be negative.
+    The exponent may be negative, because x (x^30 - x^27) is 1.
 
     >>> power_of_x(-1).nonzero()[0].tolist()
     [27, 30]
@@ -42,10 +42,23 @@ def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]
 
 
 class GlibcRand(Called):
-    """rand() of glibc, which is its random() of type 3. RAND_MAX is 2^31 - 1.
+    """rand() of glibc, which is its random() of type 3; RAND_MAX is 2^31 - 1.
 
-    r[n] = r[n - 3] + r[n - 31] modulo 2^32, and a word is r[n] >> 1. Seeds 0 and 1 give one stream.
+    r[n] = r[n - 3] + r[n - 31] modulo 2^32, and a word is r[n] >> 1.
 
+    Parameters
+    ----------
+    seed
+        What srand() is called with, from 0 to 2^32 - 1. 0 and 1 give the same stream; 1 is that of a program without
+        srand.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> GlibcRand(1).random_raw(3).tolist()
     [1804289383, 846930886, 1681692777]
     >>> GlibcRand(7).jumped(10**18).jumped(-(10**18)) == GlibcRand(7)

@@ -1,4 +1,4 @@
-"""Linear congruential generators modulo 2^32 and 2^64, with an output of their own."""
+"""Linear congruential generators modulo 2^32 and 2^64, with any output."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -30,7 +30,7 @@ def moved(state: int, multiplier: int, increment: int, delta: int, modulus: int)
 
 @lru_cache
 def steps(multiplier: int, bits: int) -> Words:
-    """Return A_0 to A_RUN, the sums of the first powers of a multiplier, as _kernels.affine takes them."""
+    """Return A_0 to A_RUN, the sums of the first powers of a multiplier, which _kernels.affine needs."""
     from embinit._kernels.affine import RUN
 
     dtype = np.uint32 if bits == 32 else np.uint64
@@ -51,7 +51,7 @@ class Congruential(OfStates):
     mask: int | None = None
 
     def draw_states(self, out: Words) -> None:
-        """Fill a contiguous array with the next states, or where there is no output with words."""
+        """Fill a contiguous array with the next states or, if there is no output, with words."""
         from embinit._kernels import affine
 
         whole = self.output is not None
@@ -80,12 +80,34 @@ class Congruential(OfStates):
 
 
 class Lcg(Congruential):
-    """A congruential generator of 32 or 64 bits: state = state * multiplier + increment, then a word of the state.
+    """A congruential generator of 32 or 64 bits: state = state * multiplier + increment, then a word made from the
+    state.
 
     The state starts as seed; the multiplier is 1 modulo 4 and the increment odd, or the period is shorter than 2^bits
     and words do not come back where `advance` says. A word is (state >> shift) modulo 2^word_bits, or & mask where that
     is given, or what output makes of an array of states. The defaults are those of Numerical Recipes.
 
+    Parameters
+    ----------
+    seed
+        The first state, from 0 to 2^bits - 1.
+    bits
+        The width of the state, 32 or 64.
+    multiplier, increment
+        Below 2^bits, the multiplier odd. Unless the multiplier is 1 modulo 4 and the increment odd, the period is
+        shorter than 2^bits and words do not come back where `advance` says.
+    shift, word_bits
+        A word is (state >> shift) modulo 2^word_bits; by default word_bits is bits - shift.
+    output
+        A function from an array of states to an array of words, instead of that.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range, or a word does not lie within the state.
+
+    Examples
+    --------
     >>> g = Lcg(1)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
     ['3c88596c', '5e8885db', '8116017e']

@@ -1,4 +1,4 @@
-"""Jumps of generators that are linear over GF(2): a state is an int, a map the images of its bits, lowest first."""
+"""Jumps of generators that are linear over GF(2): a state is an int; a map is the images of its bits, lowest first."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,7 +11,7 @@ Columns = tuple[int, ...]
 
 
 def image(columns: Columns, state: int) -> int:
-    """Return a linear map of a state.
+    """Return what a linear map makes of a state.
 
     >>> image((2, 1), 0b01)
     2
@@ -25,7 +25,7 @@ def image(columns: Columns, state: int) -> int:
 
 
 def inverse(columns: Columns) -> Columns:
-    """Return the map that undoes another one; EmbinitError where two states become one.
+    """Return the map that undoes another one, or raise EmbinitError if two states lead to the same one.
 
     >>> inverse((0b11, 0b10))
     (3, 2)
@@ -52,7 +52,7 @@ def inverse(columns: Columns) -> Columns:
 
 
 class Jumps:
-    """The powers of a step, made when they are needed: each the square of the one before."""
+    """The powers of a step: each is the square of the one before, computed when it is needed."""
 
     def __init__(self, step: Callable[[int], int], bits: int) -> None:
         self._forward = [tuple(step(1 << bit) for bit in range(bits))]
@@ -88,7 +88,7 @@ class Jumps:
 
 
 def lane_maps(jumps: Jumps, bits: int, words: int) -> tuple[Words, Words]:
-    """Return the two maps that _kernels.lanes takes: a column is that many words of up to bits, the lowest first."""
+    """Return the two maps that _kernels.lanes needs: a column is so many words of up to bits, the lowest first."""
     from embinit._kernels.lanes import LANES, LENGTH
 
     return _as_words(jumps.columns(LENGTH), bits, words), _as_words(jumps.columns(LENGTH * (LANES - 1)), bits, words)

@@ -14,7 +14,7 @@ PRIME = 2**31 - 1
 
 @lru_cache
 def powers(multiplier: int) -> NDArray[np.uint32]:
-    """Return the powers of a multiplier modulo 2^31 - 1 that _kernels.affine takes."""
+    """Return the powers of a multiplier modulo 2^31 - 1 that _kernels.affine needs."""
     from embinit._kernels.affine import RUN
 
     return np.array([pow(multiplier, i, PRIME) for i in range(RUN + 1)], np.uint32)
@@ -23,9 +23,23 @@ def powers(multiplier: int) -> NDArray[np.uint32]:
 class Minstd(Called):
     """std::minstd_rand0, which is std::default_random_engine of libstdc++: state = state * 16807 modulo 2^31 - 1.
 
-    A word is the new state, from 1 to 2^31 - 2. The seed counts modulo 2^31 - 1, and 0 becomes 1, as in C++. Multiplier
-    48271 is std::minstd_rand. Park and Miller, "Random Number Generators: Good Ones Are Hard to Find", 1988.
+    A word is the new state, from 1 to 2^31 - 2. Park and Miller, "Random Number Generators: Good Ones Are Hard to
+    Find", 1988.
 
+    Parameters
+    ----------
+    seed
+        From 0 to 2^32 - 1. It counts modulo 2^31 - 1, and 0 becomes 1, as in C++.
+    multiplier
+        From 1 to 2^31 - 2; 48271 is std::minstd_rand.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range.
+
+    Examples
+    --------
     >>> Minstd(1).random_raw(10000)[-1]
     np.uint32(1043618065)
     """
@@ -61,7 +75,7 @@ class Minstd(Called):
         self.words = np.array([self.state * pow(self.multiplier, delta, PRIME) % PRIME], np.uint32)
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
-        """Return embinit_minstd, of multiplier 16807."""
+        """Return embinit_minstd, with this multiplier."""
         seed = f"embinit_minstd_seed(&generator, seed, {self.multiplier}u);"
         return CGenerator("embinit_minstd", "embinit_minstd.h", seed)
 

@@ -63,13 +63,24 @@ def power_of_z(exponent: int) -> int:
 
 
 class MT19937(Native):
-    """MT19937: 624 words of state, period 2^19937 - 1.
+    """MT19937, the Mersenne Twister: 624 words of state, period 2^19937 - 1; the generator of PyTorch and std::mt19937.
 
     Matsumoto and Nishimura, "Mersenne Twister: A 623-Dimensionally Equidistributed Uniform Pseudo-Random Number
-    Generator", ACM Transactions on Modeling and Computer Simulation 8 (1), 1998. Seed (0 to 2^32 - 1) enters as in
-    their init_genrand of 2002, so the words are those of C++'s std::mt19937 and of PyTorch. They are the same on
-    every machine and in every release.
+    Generator", ACM Transactions on Modeling and Computer Simulation 8 (1), 1998. The words are the same on every
+    machine and in every release.
 
+    Parameters
+    ----------
+    seed
+        From 0 to 2^32 - 1; it enters as in the authors' init_genrand of 2002.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> g = MT19937(42)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
     ['5fe1dc66', 'cbea3db3', 'f362035c']
@@ -109,7 +120,7 @@ class MT19937(Native):
         self.words = np.array([*values, position], np.uint32)
 
     def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn: at once within 2^26 words, by a polynomial beyond and back.
+        """Move in place as if delta words had been drawn: directly within 2^26 words, else by a polynomial.
 
         Haramoto et al., "Efficient Jump Ahead for F2-Linear Random Number Generators", 2008.
         """
@@ -124,7 +135,7 @@ class MT19937(Native):
         self.words[N] = position - blocks * N
 
     def c_generator(self, words: int) -> CGenerator:
-        """Return embinit_mt19937, or where it gives enough words embinit_mt19937_small."""
+        """Return embinit_mt19937, or embinit_mt19937_small if that gives enough words."""
         name = "embinit_mt19937_small" if words <= SMALL else "embinit_mt19937"
         return CGenerator(name, "embinit_mt19937.h", f"{name}_seed(&generator, seed);", large=True)
 

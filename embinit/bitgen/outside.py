@@ -11,7 +11,7 @@ from embinit.errors import EmbinitError, shown
 
 
 class _Block:
-    """Words that have been drawn, and those drawn after them: what no reader stands before any more is forgotten."""
+    """Words that have been drawn, and the block after them; blocks before every reader's place are forgotten."""
 
     def __init__(self, words: Words) -> None:
         self.words = words
@@ -19,11 +19,23 @@ class _Block:
 
 
 class Outside(BitGenerator):
-    """Reads an object with `next_raw()`, which returns the next word, and `word_bits`: slow, and right.
+    """Reads a generator of your own, so that every distribution can draw from it: slow, and right.
 
-    Copies read the same words, as the object is asked for each once; so no word is drawn before it is needed. It moves
-    forward only, by drawing.
+    Copies read the same words, because each word is asked for once, when it is needed. Readers move forward only, by
+    drawing.
 
+    Parameters
+    ----------
+    source
+        An object with next_raw(), which returns the next word as an int, and word_bits, the width of a word.
+
+    Raises
+    ------
+    EmbinitError
+        If it is no such object, or word_bits is not from 1 to 64.
+
+    Examples
+    --------
     >>> class Counter:
     ...     word_bits = 32
     ...     word = 0
@@ -64,7 +76,7 @@ class Outside(BitGenerator):
             filled, self._place = filled + words.size, self._place + words.size
 
     def _following(self, n: int) -> _Block:
-        """Return the block after the current one, with n new words where it is the last."""
+        """Return the block after the current one; if the current one is the last, draw n words for it."""
         if self._block.next is None:
             name = f"a word of {type(self._source).__name__}"
             words = [checked_uint(name, self._source.next_raw(), self.word_bits) for _ in range(n)]
@@ -103,7 +115,7 @@ class Outside(BitGenerator):
         return other
 
     def move_to(self, other: Self) -> None:
-        """Stand where another reader does."""
+        """Go to where another reader of the same object is."""
         other._settle()
         self._reader, self._block, self._place = None, other._block, other._place
 

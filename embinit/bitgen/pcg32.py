@@ -1,4 +1,4 @@
-"""PCG32 (XSH-RR 64/32) with selectable stream, as in O'Neill's pcg_basic."""
+"""PCG32 (XSH-RR 64/32) with a selectable stream, as in O'Neill's pcg_basic."""
 
 from operator import index
 from typing import ClassVar
@@ -17,9 +17,22 @@ class Pcg32(Native):
     """PCG32 XSH-RR 64/32: 64 bits of state, an odd increment per stream, period 2^64.
 
     O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms for Random Number Generation",
-    2014. Seed (0 to 2^64 - 1) and stream (0 to 2^63 - 1) enter as in pcg32_srandom_r. The words are the same on every
-    machine and in every release.
+    2014. The words are the same on every machine and in every release.
 
+    Parameters
+    ----------
+    seed
+        From 0 to 2^64 - 1; it enters as in pcg32_srandom_r.
+    stream
+        Which of the 2^63 sequences to draw, from 0 to 2^63 - 1.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range.
+
+    Examples
+    --------
     >>> g = Pcg32(42, 54)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
     ['a15c02b7', '7b47f409', 'ba1d3330']

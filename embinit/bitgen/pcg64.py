@@ -1,4 +1,4 @@
-"""PCG64 and PCG64DXSM as NumPy has them: 128 bits of state, 64-bit words."""
+"""PCG64 and PCG64DXSM as in NumPy: 128 bits of state, 64-bit words."""
 
 from functools import lru_cache
 from typing import ClassVar
@@ -16,13 +16,13 @@ MULTIPLIER = 2549297995355413924 << 64 | 4865540595714422341
 
 
 def halves(*values: int) -> NDArray[np.uint64]:
-    """Return 128-bit numbers as words, each its low half first."""
+    """Return 128-bit numbers as 64-bit words, the low half of each first."""
     return np.array([half for value in values for half in (value & MASK, value >> 64)], np.uint64)
 
 
 @lru_cache
 def steps(multiplier: int) -> NDArray[np.uint64]:
-    """Return the sums of the first powers of a multiplier that _kernels.wide takes."""
+    """Return the sums of the first powers of a multiplier, which _kernels.wide needs."""
     from embinit._kernels.wide import RUN
 
     total, power, sums = 0, 1, [0]
@@ -33,10 +33,22 @@ def steps(multiplier: int) -> NDArray[np.uint64]:
 
 
 class Pcg64(Called):
-    """numpy.random.PCG64, which numpy.random.default_rng has: PCG XSL-RR 128/64. Any seed from 0 up.
+    """numpy.random.PCG64, the generator of numpy.random.default_rng: PCG XSL-RR 128/64, with 64-bit words.
 
-    The seed enters through numpy.random.SeedSequence. A word is made of the state after its step.
+    A word is made from the state after its step.
 
+    Parameters
+    ----------
+    seed
+        Any integer from 0 up; it enters through numpy.random.SeedSequence.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is no such integer.
+
+    Examples
+    --------
     >>> g = Pcg64(42)
     >>> bool((g.random_raw(1000) == np.random.PCG64(42).random_raw(1000)).all())
     True
@@ -86,10 +98,22 @@ class Pcg64(Called):
 
 
 class Pcg64Dxsm(Pcg64):
-    """numpy.random.PCG64DXSM: a cheaper step and a stronger output, of the state before its step. Any seed from 0 up.
+    """numpy.random.PCG64DXSM: a cheaper step than PCG64's, and a stronger output, made from the state before its step.
 
-    It is seeded as PCG64 is, by the step of that one.
+    It is seeded as PCG64 is, with the step of that generator.
 
+    Parameters
+    ----------
+    seed
+        Any integer from 0 up; it enters through numpy.random.SeedSequence.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is no such integer.
+
+    Examples
+    --------
     >>> g = Pcg64Dxsm(42)
     >>> bool((g.random_raw(1000) == np.random.PCG64DXSM(42).random_raw(1000)).all())
     True

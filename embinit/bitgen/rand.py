@@ -1,4 +1,4 @@
-"""rand() of the C libraries that devices have, each with its srand() and its RAND_MAX, which is 2^word_bits - 1."""
+"""rand() of the C libraries that devices use, each with its srand() and its RAND_MAX, which is 2^word_bits - 1."""
 
 from collections.abc import Callable, Mapping
 
@@ -28,11 +28,23 @@ class _Rand(Congruential):
 
 
 class NewlibRand(_Rand):
-    """rand() of newlib, newlib-nano and picolibc 1.8: the toolchains of Cortex-M. RAND_MAX is 2^31 - 1.
+    """rand() of newlib, newlib-nano and picolibc 1.8, which Cortex-M toolchains link; RAND_MAX is 2^31 - 1.
 
-    state = state * 6364136223846793005 + 1 modulo 2^64; a word is (state >> 32) & 0x7fffffff; srand(seed) makes the
-    seed the state. Without srand it is 1. Seed 0 gives 0 first.
+    state = state * 6364136223846793005 + 1 modulo 2^64, and a word is (state >> 32) & 0x7fffffff. With seed 0 the first
+    word is 0.
 
+    Parameters
+    ----------
+    seed
+        What srand() is called with, from 0 to 2^32 - 1: the first state. 1 is that of a program without srand.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> NewlibRand(42).random_raw(3).tolist()
     [2104627054, 2013331137, 258660947]
     """
@@ -43,10 +55,23 @@ class NewlibRand(_Rand):
 
 
 class MuslRand(_Rand):
-    """rand() of musl: newlib's orbit with another shift and seed. RAND_MAX is 2^31 - 1.
+    """rand() of musl: the states of newlib's, with another shift and another seeding; RAND_MAX is 2^31 - 1.
 
-    A word is state >> 33; srand(seed) sets the state to (seed - 1) modulo 2^32. Without srand it is 0.
+    A word is state >> 33.
 
+    Parameters
+    ----------
+    seed
+        What srand() is called with, from 0 to 2^32 - 1: the first state is (seed - 1) modulo 2^32. 1 is that of a
+        program without srand.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> MuslRand(43).state == NewlibRand(42).state
     True
     """
@@ -61,8 +86,20 @@ class MuslRand(_Rand):
 
 
 class MsvcRand(_Rand):
-    """rand() of Microsoft's C runtime: 15 bits of state = state * 214013 + 2531011 modulo 2^32. RAND_MAX is 32767.
+    """rand() of Microsoft's C runtime: 15 bits of state = state * 214013 + 2531011 modulo 2^32; RAND_MAX is 32767.
 
+    Parameters
+    ----------
+    seed
+        What srand() is called with, from 0 to 2^32 - 1.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> MsvcRand(1).random_raw(3).tolist()
     [41, 18467, 6334]
     """
@@ -73,7 +110,7 @@ class MsvcRand(_Rand):
 
 
 class _Avr(Called):
-    """avr-libc's do_random: state = state * 16807 modulo 2^31 - 1 in int32_t, where 0 becomes 123459876."""
+    """do_random of avr-libc: state = state * 16807 modulo 2^31 - 1 in int32_t, where 0 becomes 123459876."""
 
     name: str
 
@@ -132,8 +169,20 @@ class _Avr(Called):
 
 
 class AvrRand(_Avr):
-    """rand() of avr-libc, where int has 16 bits: RAND_MAX is 32767, and of a seed only the low 16 bits count.
+    """rand() of avr-libc, where int has 16 bits: RAND_MAX is 32767.
 
+    Parameters
+    ----------
+    seed
+        What srand() is called with, from 0 to 2^32 - 1; only its low 16 bits count.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> AvrRand(65536 + 42) == AvrRand(42)
     True
     """
@@ -147,8 +196,21 @@ class AvrRand(_Avr):
 
 
 class AvrRandom(_Avr):
-    """random() of avr-libc: the steps of its rand(), all 31 bits, from all 32 bits of a seed. Arduino's random() too.
+    """random() of avr-libc, and so of Arduino: the steps of its rand(), with all 31 bits of a word and all 32 of a
+    seed.
 
+    Parameters
+    ----------
+    seed
+        What srandom() is called with, from 0 to 2^32 - 1.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
     >>> AvrRandom(1).random_raw(2).tolist()
     [16807, 282475249]
     """

@@ -1,4 +1,4 @@
-"""Reader: how distribution kernels draw from a generator that they do not hold."""
+"""Reader: how distribution kernels draw from a generator that they do not know."""
 
 import ctypes
 from typing import Any
@@ -11,9 +11,9 @@ _FILL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_uint64, ctypes.c_uint64, ctype
 
 
 class Reader:
-    """Gives the words of a generator from any position on; `stream` is what a kernel takes, and counts what it draws.
+    """Gives the words of a generator from any position on; `stream` is what a kernel draws from, and counts its words.
 
-    failure: the exception of a generator that could not give a word, which ends the kernel with a ValueError.
+    failure: the exception of a generator that could not give a word; it ends the kernel.
     """
 
     def __init__(self, start: Any) -> None:

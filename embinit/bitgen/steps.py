@@ -1,4 +1,4 @@
-"""Steps: a generator whose step is a function, as somebody's own C is."""
+"""Steps: a generator whose step is any function, such as one made from a user's C."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,10 @@ BLOCK = 2**16
 
 
 class Steps(Called):
-    """Draws by a function that fills an array from a state, and moves the state: `fill(state, out)`.
+    """Draws by a function that fills an array from a state and moves the state: `fill(state, out)`.
 
-    state: the first state, an array of unsigned integers of the function's own. Nothing is known of the step, so
-    `advance` draws and drops, and does not go back; a buffer is drawn by one thread.
+    state: the first state, an array of unsigned integers in whatever layout the function uses. Nothing is known of the
+    step, so `advance` draws and drops words, and cannot go back; one thread draws a buffer.
 
     >>> def count(state, out):
     ...     out[:] = np.arange(1, out.size + 1) + state[0]

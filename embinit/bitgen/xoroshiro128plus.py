@@ -1,4 +1,4 @@
-"""xoroshiro128+ of Blackman and Vigna, and what KANN makes of it."""
+"""xoroshiro128+ of Blackman and Vigna, and KANN's variant of it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,7 +19,7 @@ UNSEEDED = 0x50F5647D2380309D, 0x91FFA96FC4C62CCE
 
 
 def splitmix64(x: int) -> int:
-    """Return the output of splitmix64 from a state, to which it first adds its constant.
+    """Return the output of splitmix64 for a state, to which it adds its constant first.
 
     >>> hex(splitmix64(0))
     '0xe220a8397b1dcdaf'
@@ -59,12 +59,26 @@ def _checked(rotations: Sequence[int]) -> Sequence[int]:
 
 
 class Xoroshiro128Plus(Called):
-    """xoroshiro128+: 64-bit words, s0 + s1 of a state of two; with rotations (24, 16, 37) that of 2018.
+    """xoroshiro128+: 64-bit words, each the sum of the two halves of a 128-bit state.
 
-    Seed (0 to 2^64 - 1) enters as in KANN's kann_srand: s0 is splitmix64 of the seed, s1 that of s0. Without a seed the
-    state is KANN's before kann_srand. Without rotations the step is KANN's too: those of 2016, (55, 14, 36), but s1
-    becomes the rotated s0 alone, not s0 ^ s1.
+    Blackman and Vigna, "Scrambled Linear Pseudorandom Number Generators", 2018.
 
+    Parameters
+    ----------
+    seed
+        From 0 to 2^64 - 1; it enters as in KANN's kann_srand: s0 is splitmix64 of the seed, s1 that of s0. None is
+        KANN's state before kann_srand.
+    rotations
+        Three integers from 1 to 63, (24, 16, 37) in the authors' version of 2018. None is KANN's step: (55, 14, 36),
+        where s1 becomes the rotated s0 alone, not s0 ^ s1.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range.
+
+    Examples
+    --------
     >>> [f"{word:016x}" for word in Xoroshiro128Plus().random_raw(2)]
     ['e2f50dece8465d6b', '74e918466e19641d']
     """

@@ -42,7 +42,7 @@ class Step:
         return state
 
     def _moves(self) -> list[int]:
-        """Return what _kernels.lanes takes for three shifts: distances and masks."""
+        """Return what _kernels.lanes needs of three shifts: distances and masks."""
         mask, moves = (1 << self.bits) - 1, []
         for shift in self.shifts:
             signs = mask & ~(mask >> -shift) if self.signed and shift < 0 else 0
@@ -61,13 +61,30 @@ def _maps(step: Step) -> tuple[Words, Words]:
 
 
 class Xorshift(OfStates):
-    """Marsaglia's xorshift: one to three shifts in order, positive to the left, negative to the right.
+    """Marsaglia's xorshift with one to three shifts: a word is the new state, or made from it by an output.
 
-    state: the type of the state in C, where >> of a signed one copies the sign. A seed is a state, and must not be 0,
-    which the generator never leaves. A word is the new state, or what output makes of an array of states, word_bits of
-    it.
-    Xorshift(seed) is xorshift64 (13, 7, 17).
+    Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003.
 
+    Parameters
+    ----------
+    seed
+        The first state, which must not be 0: the generator never leaves 0.
+    shifts
+        The shifts in order: a positive number shifts left, a negative one right. The default is xorshift64.
+    state
+        The type of the state in C, such as "uint64_t"; >> of a signed type copies the sign.
+    word_bits
+        The width of a word; by default that of the state.
+    output
+        A function from an array of states to an array of words.
+
+    Raises
+    ------
+    EmbinitError
+        If one of them is out of range.
+
+    Examples
+    --------
     >>> [f"{word:016x}" for word in Xorshift(1).random_raw(2)]
     ['0000000040822041', '100041060c011441']
     >>> Xorshift(42, (13, -17, 5), "uint32_t").random_raw(1)[0] == 0x00AD4528
@@ -120,7 +137,7 @@ class Xorshift(OfStates):
         kernel(self.words, self._step.table, *_maps(self._step), out)
 
     def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn; back only where no two states lead to one."""
+        """Move in place as if delta words had been drawn; back only if no two states lead to the same one."""
         self.words = np.array([self._step.jumps.moved(self.state, delta)], self.words.dtype)
 
     @property

@@ -16,7 +16,7 @@ CHARACTERISTIC = sum(1 << i for i in (32, 21, 20, 19, 18, 17, 15, 14, 9, 6, 0))
 
 
 def step(state: int) -> int:
-    """Return the state that follows a state; it is also the word drawn.
+    """Return the state after a state; it is also the word drawn.
 
     >>> step(1)
     270369
@@ -44,12 +44,23 @@ def power_of_z(exponent: int) -> int:
 
 
 class Xorshift32(Native):
-    """xorshift32 (13, 17, 5): one uint32 of state, period 2^32 - 1, every word drawn is the new state.
+    """xorshift32 (13, 17, 5), the generator of OnDeviceTraining: one uint32 of state, which is also the word drawn.
 
-    Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. The words are the same on every machine
-    and in every release. Raises EmbinitError for state 0, which xorshift never leaves: the rule that turns a seed 0
-    into a state belongs to a dialect.
+    Its period is 2^32 - 1. Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003. The words are the
+    same on every machine and in every release.
 
+    Parameters
+    ----------
+    state
+        The first state, from 1 to 2^32 - 1. The rule that turns a seed 0 into a state belongs to a dialect.
+
+    Raises
+    ------
+    EmbinitError
+        If state is out of range, or 0, which xorshift never leaves.
+
+    Examples
+    --------
     >>> g = Xorshift32(42)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
     ['00ad4528', 'a90a34ac', '1c67af03']

@@ -1,4 +1,4 @@
-"""Account: one way in which a device may have come by its bytes, and the bytes that follow from it."""
+"""Account: one way in which a device may have produced its bytes, and the bytes that follow from it."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -28,9 +28,8 @@ Image = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Transform:
-    """What becomes of a buffer's values between draw and memory, and the way back where there is one.
-
-    moves: whether elements change places once they are in memory, so that codes move and their scales do not.
+    """What happens to a buffer's values between draw and memory, and the way back if there is one. moves: whether
+    elements change places after they are in memory, so that codes move and their scales do not.
     """
 
     do: Callable[[Row, NDArray[Any]], NDArray[Any]]
@@ -40,11 +39,11 @@ class Transform:
 
 @dataclass(frozen=True)
 class Account:
-    """What a device is supposed to have done.
+    """What a device is assumed to have done.
 
     rows: the buffers in the order in which they are drawn. start: the generator before the first draw. restarts: the
-    generators from which it goes on before some buffers. transforms: what then happens to the values. encoder: what
-    makes codes of them. content: what happens to the bytes in memory.
+    generators with which it continues at some buffers. transforms: what then happens to the values. encoder: what turns
+    them into codes. content: what happens to the bytes in memory.
     """
 
     model: Description
@@ -59,15 +58,15 @@ class Account:
 
     @classmethod
     def of(cls, model: Description) -> Self:
-        """Return the account that the simulation gives of a model."""
+        """Return the account of a model that does what the simulation does."""
         return cls(model, plan(model).rows, started(model, model.seed))
 
     def with_model(self, **changes: Any) -> "Account":
-        """Return the account of the model with some of its fields replaced: what comes before everything else."""
+        """Return the account of the model with some of its fields replaced, which comes before all other changes."""
         return Account.of(replace(self.model, **changes))
 
     def with_rows(self, changed: Callable[[Row], Row]) -> Self:
-        """Return an account in which the buffers are drawn or held otherwise."""
+        """Return an account in which the buffers are drawn or stored in another way."""
         codes, rows = dialect_named(self.model.dialect).codes, tuple(changed(row) for row in self.rows)
         if codes is not None:
             rows = tuple(replace(row, codes=codes(row.distribution, row.storage)) for row in rows)
@@ -91,12 +90,12 @@ class Account:
         return going_on(self.model, bitgen.copy())
 
     def drawn(self, bitgen: BitGenerator, row: Row, n: int) -> F32:
-        """Return the first n values that a buffer draws from a copy of bitgen, or that the codes stand for."""
+        """Return the first n values that a buffer draws from a copy of bitgen, or the values of its codes."""
         values = self._drawn(self.generator(bitgen), row, (n,))
         return values if row.codes is None else (values * resolution(row)).astype(np.float32)
 
     def run(self) -> "Run":
-        """Do what the account says. Raises EmbinitError where it cannot have been so."""
+        """Return the outcome of the account, or raise EmbinitError if it is impossible."""
         generator, origin = self.generator(self.start), self.start
         arrays: dict[str, F32] = {}
         drawn: dict[str, F32] = {}
@@ -179,9 +178,8 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn.
-
-        Of codes those that they stand for with scale 1; None where that says nothing of their sign.
+        """Return the values of a buffer in the order in which they were drawn. Codes are decoded with scale 1; None if
+        that does not show their sign.
         """
         layout = format_named(row.format)
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
@@ -198,7 +196,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Place:
-    """Where in the stream a buffer lies: how many words after which generator, and how many words it takes."""
+    """Where in the stream a buffer is drawn: how many words after which generator, and how many words it takes."""
 
     origin: BitGenerator
     words: int
@@ -211,7 +209,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of an account: the bytes of buffers, those kept beside codes, and each buffer's place in the stream."""
+    """What an account leads to: the bytes of buffers, those kept besides codes, and each buffer's place in
+    the stream.
+    """
 
     account: Account
     image: Image
@@ -220,7 +220,7 @@ class Run:
 
 
 def _movable(row: Row) -> bool:
-    """Return whether a buffer holds a code an element, each in bytes of its own."""
+    """Return whether a buffer holds one code per element, each in bytes of its own."""
     layout = format_named(row.format)
     return isinstance(layout, Quantized) and not layout.packed
 
@@ -240,5 +240,5 @@ def draws(row: Row) -> bool:
 
 
 def started(model: Description, seed: int) -> BitGenerator:
-    """Return the generator of a model's device right after it seeds with a seed."""
+    """Return the generator of a model's device right after it is seeded."""
     return dialect_named(model.dialect).start(seed, model.build.rand)

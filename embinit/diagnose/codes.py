@@ -1,4 +1,4 @@
-"""Mistakes between values and codes: formats, rounding, scales, zero points, channels, the order of bits."""
+"""Mistakes between values and codes: formats, rounding, scales, zero points, channels and the order of bits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from embinit.plan import Row
 
 
 def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    """Return the mistakes that values may meet on the way to codes."""
+    """Return the mistakes that can happen between values and codes."""
     held = list(dict.fromkeys(row.storage for row in planned if draws(row)))
     layouts = [format_named(storage.format) for storage in held]
     yield from _groups(planned)
@@ -146,7 +146,7 @@ def _formats(planned: Sequence[Row], held: Sequence[Storage]) -> Iterator[Hypoth
 
 
 def _alike(old: str) -> list[str]:
-    """Return the formats whose elements take as many bits."""
+    """Return the other formats whose elements take as many bits."""
     bits = format_named(old).bits
     fixed = [f"q{bits - 1}", *(f"q{m}.{bits - m}" for m in (2, 3))]
     scaled = [f"int{bits}", f"sym{bits}", f"asym{bits}", f"affine{bits}", *(f"sym_int32/{b}" for b in (8, 12, 16))]

@@ -1,4 +1,4 @@
-"""Contents: what a buffer may hold instead of its values: a fill, another buffer's bytes, a part of its own."""
+"""Contents: what a buffer may hold instead of its values: a fill, another buffer's bytes, or only a part of its own."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from embinit.plan import Row
 #: Words that debuggers and allocators leave in memory, and the usual NaN.
 WORDS = tuple(word.to_bytes(4, "little") for word in (0xDEADBEEF, 0xFEEDFACE, 0xBAADF00D, 0xCAFEBABE, 0x7FC00000))
 REASONS = {b"\0": "never written, or cleared later", b"\xff": "never written, or read from erased flash"}
-#: Fewer bytes than this may be another buffer's by chance.
+#: Fewer bytes than this may equal another buffer's by chance.
 TELLING = 8
 
 
 def contents(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return what the wrong buffers hold instead, taken together for each kind of content."""
+    """Return what the wrong buffers hold instead, one hypothesis for each kind of content."""
     fills: dict[bytes, list[str]] = {}
     copies: dict[str, _Copy] = {}
     parts: dict[str, _Part] = {}
@@ -32,7 +32,10 @@ def contents(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypo
         else:
             continue
         del left[name]
-    for name, held in left.items():  # a few bytes prove nothing alone, but go with what another buffer holds
+    for (
+        name,
+        held,
+    ) in left.items():  # a few bytes alone prove nothing, but count together with what another buffer holds
         again = next((copy for copy in copies.values() if copy.of(memory.data, len(held)) == held), None)
         if again is not None:
             copies[name] = again
@@ -70,14 +73,14 @@ def _filled(fill: bytes, names: Sequence[str]) -> Hypothesis:
 
 @dataclass(frozen=True)
 class _Copy:
-    """Bytes from somewhere in the memory of all buffers on; period: over and over after so many."""
+    """Bytes from a place in the memory of all buffers on; period: after how many bytes they repeat."""
 
     text: str
     offset: int
     period: int | None = None
 
     def of(self, memory: bytes, size: int) -> bytes:
-        """Return the bytes that a buffer of some size gets."""
+        """Return the bytes that a buffer of a size gets."""
         return _repeated(memory[self.offset :][: self.period], size)
 
 
@@ -95,7 +98,7 @@ class _Memory:
         return cls(b"".join(image.values()), dict(zip(image, starts, strict=False)), image)
 
     def copy(self, name: str, held: bytes) -> _Copy | None:
-        """Return where the bytes that a buffer holds stand in memory, or which buffer it repeats."""
+        """Return where in memory the bytes that a buffer holds come from, or which buffer it repeats."""
         if len(held) < TELLING:
             return None
         offset = self.data.find(held)
@@ -133,7 +136,9 @@ class _Part:
 
 
 def _part(held: bytes, expected: bytes) -> _Part | None:
-    """Return how far a buffer is as expected before one byte fills it to the end, in words and at least one of each."""
+    """Return how far a buffer is as expected before one byte fills it to the end, in words, with at least one word of
+    each.
+    """
     fill = held[-1:]
     filled_from = -(-len(held.rstrip(fill)) // 4) * 4
     if 4 <= filled_from <= len(held) - 4 and held[:filled_from] == expected[:filled_from]:

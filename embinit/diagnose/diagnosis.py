@@ -1,4 +1,4 @@
-"""Diagnosis: what a dump differs in, and what explains it, in words and as plain values."""
+"""Diagnosis: where a dump differs, and what explains that, in words and as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
 NOTHING = "nothing explains it: no known mistake does, alone or with another"
-#: A stray write hits at most so many elements that follow one another, and so small a share of a buffer.
+#: A stray write hits at most so many consecutive elements, and at most such a fraction of a buffer.
 STRAY, SHARE = 16, 8
 #: How many facts are printed.
 MOST_FACTS = 20
@@ -78,7 +78,7 @@ class Diagnosis:
 
 
 def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosis:
-    """Explain the bytes of some or all buffers, by name; source says in the report whose they are."""
+    """Return what explains the bytes of some or all buffers, by name; source names the device in the report."""
     report = verify(bundle, dump, source)
     if report.agrees:
         return Diagnosis(report, ())
@@ -92,7 +92,7 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
 
 
 def _differing(report: Report) -> list[str]:
-    """Return where elements differ that a stray write may have hit: few, close together, and in one buffer."""
+    """Return where elements differ if a stray write may have hit them: few, close together, and in one buffer."""
     wrong = [c for c in report.comparisons if c.first is not None]
     if len(wrong) != 1:
         return []
@@ -121,7 +121,7 @@ def _ulps(mismatch: Mismatch) -> int | None:
 
 
 def _both(mismatch: Mismatch, bits: int) -> dict[str, Any]:
-    """Return bits in hexadecimal and as what they stand for; JSON has no NaN and no infinity."""
+    """Return bits in hexadecimal and as the value that they stand for; JSON has no NaN and no infinity."""
     value: float | int = bits
     if mismatch.is_float:
         value = float(np.uint32(bits).view(np.float32) if mismatch.digits == 8 else np.uint64(bits).view(np.float64))
@@ -145,7 +145,7 @@ def _buffers(report: Report) -> list[str]:
 
 
 def _share(equal: int, elements: int) -> str:
-    """Return a percentage that says 100 only for all."""
+    """Return a percentage that is 100 only if all are equal."""
     return f"{min(100 * equal / elements, 99.9 if equal < elements else 100):5.1f} %"
 
 
@@ -159,7 +159,7 @@ def _explained(explanation: Explanation, head: str) -> list[str]:
 
 
 def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
-    """Return the lines of the model file that reproduce a cause, each behind its table, or that there are none."""
+    """Return the lines of the model file that reproduce a cause, each after its table, or that there are none."""
     line = cause.hypothesis.line
     if not cause.hypothesis.reproducible:
         return ["(no line of a model file does this)"]

@@ -1,4 +1,4 @@
-"""Encoders: other ways in which a device may make codes of a buffer's values, in NumPy."""
+"""Encoders: other ways in which a device may turn a buffer's values into codes, in NumPy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from embinit.plan import Row
 from embinit.store import Buffer, encode, saturated
 
 F32 = NDArray[np.float32]
-Floats = NDArray[Any]  # of float32 or float64, as the device computes
+Floats = NDArray[Any]  # float32 or float64, as the device computes
 Encoder = Callable[[Row, F32, Generator], Buffer]
 
 
@@ -31,11 +31,10 @@ def as_planned(row: Row, values: F32, generator: Generator) -> Buffer:
 
 @dataclass(frozen=True)
 class Scaling:
-    """How a device comes from values to quotients, and what it does with a zero point; as planned by default.
+    """How a device gets from values to quotients, and what it does with a zero point; as planned by default.
 
-    scale: from the span of a group's values and the steps that it takes. quotient: of values and their scales.
-    added: whether the zero point is added where it should be subtracted, and the other way round. stored: what is kept
-    of it.
+    scale: from the span of a group's values and the number of steps. quotient: from values and their scales. added:
+    whether the zero point is added instead of subtracted, and the other way round. stored: how it is kept.
     """
 
     scale: Callable[[F32, np.float32], Floats] = lambda span, steps: span / steps
@@ -44,7 +43,7 @@ class Scaling:
     stored: Callable[[NDArray[Any]], NDArray[Any]] = lambda zero_point: zero_point
 
     def __call__(self, row: Row, values: F32, generator: Generator) -> Buffer:
-        """Encode values; formats without a scale are encoded as planned."""
+        """Return the encoded values; formats without a scale are encoded as planned."""
         layout = format_named(row.format)
         if row.codes is not None or not isinstance(layout, Symmetric | Asymmetric):
             return as_planned(row, values, generator)
@@ -67,7 +66,7 @@ class Scaling:
     def _asymmetric(
         self, layout: Asymmetric, values: F32, ends: tuple[F32, F32], of: NDArray[np.intp], mode: str, words: Generator
     ) -> tuple[Floats, Floats, NDArray[Any]]:
-        """Return codes before they saturate, scales, and what is kept of the zero points."""
+        """Return codes before they saturate, scales, and the zero points that are kept."""
         low, high = ends
         sign = -1 if self.added else 1
         if layout.zero_point_is_code:
@@ -94,7 +93,9 @@ def _each(best: np.ufunc, values: F32, of: NDArray[np.intp]) -> F32:
 
 
 def _rounded(quotients: Floats, mode: str, generator: Generator) -> Floats:
-    """Round to integers in the precision given, drawing a word each where that is stochastic, as ever in float32."""
+    """Return values rounded to integers in their precision; stochastic rounding draws a word each, and is always
+    float32.
+    """
     match mode:
         case "half_even":
             return np.rint(quotients)
@@ -122,7 +123,7 @@ def _buffer(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: Q
 
 
 def to_high_bits_first(payload: bytes, bits: int, n: int) -> bytes:
-    """Return packed codes with the bits of each in the opposite order, from a byte's high end on."""
+    """Return packed codes with the bits of each reversed, filling bytes from the high end."""
     stream = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")[: n * bits]
     return np.packbits(stream.reshape(n, bits)[:, ::-1].reshape(-1), bitorder="big").tobytes()
 

@@ -1,4 +1,4 @@
-"""Hypotheses: the ordinary mistakes, each a short declaration of what the device did differently."""
+"""Hypotheses: the common mistakes, each a short declaration of what the device did differently."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ from embinit.targets import LIBMS
 Scheme = Callable[[VarianceScaling], VarianceScaling]
 Order = Callable[[Sequence[Row]], list[Row]]
 
-#: How far a layer may have moved that draws too early or too late, in layers that draw.
+#: By how many layers that draw a layer may have moved if it draws too early or too late.
 NEIGHBOURS = 4
 
 
 def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
-    """Return the mistakes that need no look at the dump; normals: whether normal values are worth a try."""
+    """Return the mistakes that do not depend on the dump; normals: whether normal values are worth trying."""
     planned = plan(model).rows
     yield from _builds(model)
     yield from _rands(model)
@@ -148,7 +148,7 @@ def _always(scheme: VarianceScaling) -> Scheme:
 
 
 def with_gain(gain: float) -> Scheme:
-    """Return what gives an initializer another gain, all else as it is."""
+    """Return the function that gives an initializer another gain and changes nothing else."""
     return lambda scheme: replace(scheme, scale=1.0, gain=gain)
 
 
@@ -181,14 +181,14 @@ def layer_of(row: Row) -> str:
 
 
 def _scaled(model: Description, aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
-    """Return two hypotheses about what scales variance: of the weights, and of weights and biases."""
+    """Return two hypotheses about initializers that scale variance: of the weights, and of weights and biases."""
     line = weight_line(model, scheme)
     yield Hypothesis(aspect, name, f"The weights are {text}.", scaled_parts(scheme, ".weight"), line)
     yield Hypothesis(aspect, name, f"Weights and biases are {text}.", scaled_parts(scheme, ".weight", ".bias"))
 
 
 def scaled_parts(scheme: Scheme, *parts: str) -> Change:
-    """Return the change of what scales variance in the buffers whose names end so."""
+    """Return the change to initializers that scale variance in the buffers whose names have an ending."""
 
     def changed(row: Row) -> Initializer | None:
         scales = isinstance(row.initializer, VarianceScaling) and row.name.endswith(parts)
@@ -198,7 +198,7 @@ def scaled_parts(scheme: Scheme, *parts: str) -> Change:
 
 
 def weight_line(model: Description, scheme: Scheme) -> str | None:
-    """Return the keys that give every layer its changed initializer; None where no one text does."""
+    """Return the keys that give every layer its changed initializer; None if no single text does."""
     dialect = dialect_named(model.dialect)
     weights = [tensor.initializer for tensor in model.tensors if tensor.part == "weight"]
     after = {scheme(initializer) for initializer in weights if isinstance(initializer, VarianceScaling)}
@@ -222,7 +222,7 @@ def weight_line(model: Description, scheme: Scheme) -> str | None:
 
 
 def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
-    """Return what a factory builds from keys; None where it has others, or refuses to build."""
+    """Return what a factory builds from keys; None if it has other keys, or refuses these."""
     try:
         return factory and factory(**keys)
     except (TypeError, EmbinitError):
@@ -263,7 +263,7 @@ def _moved_before(name: str, other: str) -> Order:
 
 
 def _moved_behind(name: str, other: str) -> Order:
-    """Return the order in which a layer draws right behind another."""
+    """Return the order in which a layer draws right after another."""
     return lambda rows: _put(rows, name, other, behind=True)
 
 

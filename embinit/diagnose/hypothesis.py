@@ -43,7 +43,7 @@ OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.GRO
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A mistake: its name, what it says of the device, how it changes an account.
+    """A mistake: its name, what it says about the device, and how it changes an account.
 
     line: what the model file must say to reproduce it, or None where it cannot. cost: how much it asks one to believe;
     a parameter that the dump itself supplied costs more. buffers: the only ones it speaks of, all if empty. change
@@ -87,15 +87,15 @@ def transform(added: Transform) -> Change:
 
 
 def initializers(changed: Callable[[Row], Initializer | None]) -> Change:
-    """Return the change of some buffers' initializers; None leaves a buffer as it is."""
+    """Return the change to some buffers' initializers; None leaves a buffer as it is."""
     return lambda account: account.with_initializers(changed)
 
 
 def rows(changed: Callable[[Row], Row]) -> Change:
-    """Return the change of every row."""
+    """Return the change to every row."""
     return lambda account: account.with_rows(changed)
 
 
 def seeded(seed: int, name: str, sentence: str, cost: int = 1) -> Hypothesis:
-    """Return the hypothesis that the generator was seeded otherwise."""
+    """Return the hypothesis that the generator was seeded in another way."""
     return Hypothesis(Aspect.SEED, name, sentence, model_with(seed=seed), f"seed = {seed}", cost)

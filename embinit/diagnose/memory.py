@@ -1,4 +1,4 @@
-"""Mistakes between draw and memory: layouts, literals, byte order."""
+"""Mistakes between draw and memory: layouts, literals and byte order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from embinit.plan import Row
 
 
 def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    """Return the mistakes that values may meet after they are drawn."""
+    """Return the mistakes that can happen to values after they are drawn."""
     yield from _layouts(planned)
     yield from _literals()
     sentence = "The bytes of every element are in big-endian order."
@@ -67,7 +67,7 @@ class _Layout:
         return np.ascontiguousarray(permuted.transpose(np.argsort(order)))
 
 
-#: 24 significant bits times the 28 of 5^12 are exact in float64, so that rounding to decimals is what printf does.
+#: 24 significant bits times the 28 of 5^12 are exact in float64, so rounding to decimals gives what printf prints.
 MAX_DECIMALS = 12
 
 

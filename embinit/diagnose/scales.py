@@ -1,4 +1,4 @@
-"""Scales: recover from a dump the limits and standard deviations of its buffers, and the gain behind them."""
+"""Scales: recover from a dump the limits and standard deviations of its buffers, and the gain that explains them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,14 +15,14 @@ from embinit.initializers import VarianceScaling
 from embinit.model import Description
 from embinit.plan import Row
 
-#: A gain that nothing speaks for but the dump, one limit for all buffers, and a limit for each buffer.
+#: The costs of a gain for which only the dump speaks, of one limit for all buffers, and of a limit for each buffer.
 FREE_GAIN, FREE_LIMIT, FREE_LIMITS = 2, 2, 3
 #: Buffers of fewer values say too little about their limit.
 ENOUGH = 8
 
 
 def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the gains and limits of wrong buffers whose draws are those of the account."""
+    """Return hypotheses about gains and limits, for wrong buffers whose draws are those of the account."""
     account = run.account
     found: dict[str, Row] = {}  # rows with the distribution that the dump shows
     for row in wrong:
@@ -43,7 +43,7 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
 
 
 def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distribution | None:
-    """Return the distribution around 0 that makes a buffer's draws its values, bit for bit; None if there is none."""
+    """Return the distribution around 0 that turns a buffer's draws into its values, bit for bit; None if none does."""
     unit = _rescaled(row.distribution, 1.0)
     if unit is None or not place.origin.words.any():
         return None
@@ -77,7 +77,7 @@ def _rescaled(distribution: Distribution, scale: float) -> Distribution | None:
 
 
 def _with(account: Account, row: Row, gain: float) -> Distribution | None:
-    """Return what a gain makes of a buffer's distribution; None where it has no gain."""
+    """Return a buffer's distribution with another gain; None if it has no gain."""
     if not isinstance(row.initializer, VarianceScaling):
         return None
     return dialect_named(account.model.dialect).distribution(with_gain(gain)(row.initializer), row.fan_in, row.fan_out)
@@ -110,7 +110,7 @@ def _width(distribution: Distribution) -> float:
 
 
 def _gain(model: Description, gain: float, given: Sequence[Row]) -> Hypothesis:
-    """Return the hypothesis that weights, biases or both have a gain, as the rows do that it gives their values."""
+    """Return the hypothesis that weights, biases or both have a gain that reproduces the values of these rows."""
     parts = tuple(part for part in (".weight", ".bias") if any(row.name.endswith(part) for row in given))
     whose = "Weights and biases" if len(parts) > 1 else "The weights" if parts == (".weight",) else "The biases"
     line = weight_line(model, with_gain(gain)) if parts == (".weight",) else None

@@ -22,7 +22,7 @@ from embinit.errors import EmbinitError
 from embinit.model import Description
 from embinit.plan import Row
 
-#: Whatever explains a dump at this cost or less, it is not worth while to look for two mistakes.
+#: Once one mistake explains the dump at this cost or less, pairs of mistakes are not tried.
 ENOUGH = (2, 0)
 #: At this cost or less, nor to look for another generator, another unit value or another limit.
 CERTAIN = (1, 0)
@@ -32,10 +32,10 @@ DECLARED = frozenset({Aspect.GENERATOR, Aspect.VALUES})
 
 @dataclass(frozen=True)
 class Candidate:
-    """Hypotheses taken together, and what comes of them.
+    """Hypotheses taken together, and what they lead to.
 
-    equal: how many elements of each buffer are as in the dump. exact: the buffers that are so in every bit. apart: how
-    far float32 values are off, all together.
+    equal: how many elements of each buffer are as in the dump. exact: the buffers that are as in the dump in every bit.
+    apart: the sum of the distances of float32 values.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -45,20 +45,20 @@ class Candidate:
 
     @property
     def cost(self) -> int:
-        """How much evidence they take."""
+        """How unlikely they are together."""
         return sum(hypothesis.cost for hypothesis in self.hypotheses)
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A hypothesis as a part of an explanation; buffers: the only ones it holds for, all if empty."""
+    """A hypothesis as part of an explanation; buffers: the only ones it applies to, all if empty."""
 
     hypothesis: Hypothesis
     buffers: tuple[str, ...]
 
     @property
     def restricted(self) -> bool:
-        """Whether it holds for fewer buffers than it speaks of."""
+        """Whether it applies to fewer buffers than the hypothesis is about."""
         return self.buffers != self.hypothesis.buffers
 
 
@@ -78,7 +78,7 @@ class Explanation:
 
     @property
     def cost(self) -> tuple[int, int]:
-        """What it asks one to believe: free parameters and the number of causes first, then exceptions."""
+        """How unlikely it is: free parameters and the number of causes first, then exceptions."""
         return sum(cause.hypothesis.cost for cause in self.causes), sum(cause.restricted for cause in self.causes)
 
     @property
@@ -87,7 +87,7 @@ class Explanation:
         if any(cause.restricted or not cause.hypothesis.reproducible for cause in self.causes):
             return {}
         found = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
-        if Aspect.POSITION in found:  # its seed is that of the state reached
+        if Aspect.POSITION in found:  # its seed is that of the state that was reached
             found.pop(Aspect.SEED, None)
         lines: dict[str, str] = {}
         for hypothesis in found.values():
@@ -97,7 +97,7 @@ class Explanation:
         if overlays:
             lines |= lines_of(self.base, reduce(merged, overlays))
         keys = [(table, line.split(" = ")[0]) for table, text in lines.items() for line in text.splitlines()]
-        return lines if len(set(keys)) == len(keys) else {}  # two causes of one key: no line says both
+        return lines if len(set(keys)) == len(keys) else {}  # two causes share a key: no line can say both
 
 
 class Search:
@@ -116,7 +116,7 @@ class Search:
         self._model = model
 
     def explanations(self, most: int = 5) -> list[Explanation]:
-        """Return the simplest explanations that are exact, then the nearest of the others; most: how many of each."""
+        """Return the simplest exact explanations, then the nearest of the others; most: how many of each."""
         singles = [self._planned, *self._candidates([(h,) for h in self._ordinary()])]
         singles += self._candidates(self._derived(self._planned, thorough=True))
         found = list(self._exact_singles(singles))
@@ -137,7 +137,9 @@ class Search:
             others += pairs
         found.sort(key=lambda explanation: explanation.cost)
         simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
-        least = 0 if found else sum(self._planned.equal.values())  # what is right without a mistake is no news
+        least = (
+            0 if found else sum(self._planned.equal.values())
+        )  # a buffer that is right without a mistake needs no explanation
         others = [c for c in others if len(c.exact) < len(self._dump) and sum(c.equal.values()) >= least]
         others = [c for c in others if any(c.equal.values()) or not found]
         others.sort(key=lambda c: (-sum(c.equal.values()), len(c.hypotheses), c.apart))
@@ -147,7 +149,9 @@ class Search:
         return ordinary(self._model, any(self._heavy_tails(row) for row in self._rows))
 
     def _heavy_tails(self, row: Row) -> bool:
-        """Return whether values look normal: beyond what uniform ones reach, sqrt(3) deviations, but not far beyond."""
+        """Return whether values look normal: they exceed sqrt(3) deviations, which uniform values cannot, but not by
+        far.
+        """
         if row.format != "float32" or not draws(row) or row.size < 24:
             return False
         held, planned = (np.frombuffer(image[row.name], np.float32) for image in (self._dump, self._image))
@@ -157,7 +161,7 @@ class Search:
         return bool(2 * deviation < peak < 8 * deviation and peak < 32 * np.abs(planned).max())
 
     def _derived(self, candidate: Candidate, thorough: bool) -> list[tuple[Hypothesis, ...]]:
-        """Return what the buffers suggest that a candidate gets wrong."""
+        """Return the hypotheses that the buffers suggest which a candidate gets wrong."""
         run = self._changed(candidate.hypotheses).run()
         wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
         suggested = (
@@ -183,7 +187,7 @@ class Search:
         return self._accounts[only]
 
     def _tried(self, *hypotheses: Hypothesis) -> Candidate | None:
-        """Return a candidate, or None where it cannot be, or gives what an earlier one gave and is not the dump."""
+        """Return a candidate, or None if it is impossible, or gives what an earlier one gave and not the dump."""
         ordered = tuple(sorted(hypotheses, key=lambda hypothesis: hypothesis.aspect))
         try:
             image = self._memory(ordered)
@@ -195,17 +199,17 @@ class Search:
         if fingerprint in self._seen and exact != self._dump.keys():
             return None
         self._seen.add(fingerprint)
-        apart = self._apart(image) if len(ordered) == 1 else 0.0  # it orders single mistakes that get nothing right
+        apart = self._apart(image) if len(ordered) == 1 else 0.0  # it ranks single mistakes that get nothing right
         return Candidate(ordered, equal, exact, apart)
 
     def _memory(self, hypotheses: tuple[Hypothesis, ...]) -> Image:
-        """Return what hypotheses leave in the arrays of the dump; nothing where they have no such array."""
+        """Return what hypotheses leave in the arrays of the dump; empty bytes for an array that they do not have."""
         run = self._changed(hypotheses).run()
         held = {**run.image, **run.beside}
         return {name: held.get(name, b"") for name in self._dump}
 
     def _apart(self, image: Image) -> float:
-        """Return the sum of the absolute differences of float32 values; infinite where they do not compare."""
+        """Return the sum of the absolute differences of float32 values; infinite if they cannot be compared."""
         total = 0.0
         for row in self._rows:
             if row.format == "float32" and len(image[row.name]) == len(self._dump[row.name]):
@@ -218,7 +222,7 @@ class Search:
         return [candidate for compound in compounds if (candidate := self._tried(*compound)) is not None]
 
     def _pairs(self, singles: list[Candidate]) -> Iterator[Candidate]:
-        """Return candidates of two hypotheses: one and what the dump then suggests, or two of those alone."""
+        """Return candidates of two hypotheses: one with what the dump then suggests, or two of the single ones."""
         alone = [candidate for candidate in singles if len(candidate.hypotheses) == 1]
         for one in alone:
             yield from self._candidates(
@@ -231,7 +235,7 @@ class Search:
                 yield from self._candidates([one.hypotheses + other.hypotheses])
 
     def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
-        """Return what explains the dump by one candidate, or by one where the plan fails."""
+        """Return explanations by one candidate, for all buffers or for those that the plan gets wrong."""
         planned, names = singles[0], self._dump.keys()
         for candidate in singles[1:]:
             if candidate.exact == names:
@@ -240,7 +244,7 @@ class Search:
                 yield self._explanation(_first_exact(names, planned, candidate))
 
     def _exact_pairs(self, singles: list[Candidate], pairs: list[Candidate]) -> Iterator[Explanation]:
-        """Return what explains the dump by two hypotheses, each for all buffers or for some of them."""
+        """Return explanations by two hypotheses, each for all buffers or for some of them."""
         planned, names = singles[0], self._dump.keys()
         alone = {candidate.hypotheses: candidate for candidate in singles[1:]}
         both = {candidate.hypotheses: candidate for candidate in pairs}
@@ -257,7 +261,7 @@ class Search:
                 yield self._explanation(_first_exact(names, *choice))
 
     def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
-        """Put together what each buffer's candidate gives, and compare all its bytes."""
+        """Return an explanation from each buffer's candidate, with all its bytes compared."""
         images = {candidate.hypotheses: self._memory(candidate.hypotheses) for candidate in chosen.values()}
         image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
         reproduces = tuple(name for name, held in self._dump.items() if image[name] == held)
@@ -276,12 +280,12 @@ def _hypotheses(explanation: Explanation) -> list[Hypothesis]:
 
 
 def _first_exact(names: Iterable[str], *choice: Candidate) -> dict[str, Candidate]:
-    """Return for each buffer the first candidate that has it exact."""
+    """Return for each buffer the first candidate that gives it exactly."""
     return {name: next(candidate for candidate in choice if name in candidate.exact) for name in names}
 
 
 def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
-    """Return explanations without those that say what an earlier one says, or add causes to it."""
+    """Return explanations without those that repeat an earlier one, or add causes to it."""
     kept: list[Explanation] = []
     for explanation in explanations:
         mine = {(cause.hypothesis.name, cause.buffers) for cause in explanation.causes}
@@ -291,5 +295,5 @@ def _distinct(explanations: Iterable[Explanation]) -> list[Explanation]:
 
 
 def _equal(given: bytes, held: NDArray[Any]) -> int:
-    """Return how many elements are equal: none where their number is not."""
+    """Return how many elements are equal; none if the number of elements differs."""
     return int(np.count_nonzero(np.frombuffer(given, held.dtype) == held)) if len(given) == held.nbytes else 0

@@ -1,4 +1,4 @@
-"""Streams: recover from a dump where in which stream its values were drawn.
+"""Streams: recover from a dump from which stream, and where in it, its values were drawn.
 
 The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and a xorshift is
 linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are equations that leave
@@ -32,16 +32,18 @@ SPARE, PLENTY = 8, 128
 FREE_BITS = 6
 #: How far from the planned place a state is looked for, in words.
 FORWARD, BACKWARD = 2**20, 2**16
-#: The same where every word has to become a value first, and from other seeds.
+#: The same if every word has to become a value first, and from other seeds.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
-#: From how many words on it is worth saying that a shuffle draws as many.
+#: From how many words on it is worth mentioning that a shuffle draws as many.
 TELLING = 8
-#: A seed that nothing speaks for but the dump.
+#: The cost of a seed for which only the dump speaks.
 FREE_SEED = 2
 
 
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the seeds and positions that wrong buffers were drawn from; thorough: each buffer's, and rarer seeds."""
+    """Return the seeds and positions that wrong buffers were drawn from; thorough: for each buffer, and with rarer
+    seeds.
+    """
     drawn = [row for row in wrong if draws(row) and run.places[row.name].origin.words.any()]
     families = {row.name: _family(run.places[row.name].origin) for row in drawn}
     linear = [row for row in drawn if (family := families[row.name]) and row.size >= family.bits + SPARE]
@@ -88,7 +90,7 @@ def _family(bitgen: BitGenerator) -> _Family | None:
 
 
 def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
-    """Return the state before a buffer; None where no state fits the signs of its values."""
+    """Return the state before a buffer; None if no state fits the signs of its values."""
     values = run.account.observed(row, payload)
     if values is None:
         return None
@@ -115,7 +117,7 @@ def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
 
 
 def _signs(distribution: Distribution, values: F32) -> Bools:
-    """Return which values lie below the middle of their distribution; -0 counts as below 0."""
+    """Return which values are below the middle of their distribution; -0 counts as below 0."""
     match distribution:
         case Uniform(low, high):
             middle = np.float32((low + high) / 2)
@@ -223,7 +225,7 @@ def _distance(family: _Family, origin: int, state: int) -> int:
 
 
 def _reached(model: Description, state: int) -> tuple[int, int] | None:
-    """Return a seed that something speaks for, and after how many words its stream reaches a state."""
+    """Return a plausible seed, and after how many words its stream reaches a state."""
     for other, why in ordinary_seeds(model.dialect, model.seed).items():
         if why:
             found = np.flatnonzero(started(model, other).random_raw(SCANNED_FORWARD) == state)
@@ -233,7 +235,7 @@ def _reached(model: Description, state: int) -> tuple[int, int] | None:
 
 
 def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
-    """Return the hypothesis that the stream stands some words further on, or further back."""
+    """Return the hypothesis that the stream is some words further on, or further back."""
     if words > 0:
         shuffled = f", as a shuffle of {words + 1} indices does" if _shuffles(account, origin, words) else ""
         sentence = f"{words} word{'s were' if words > 1 else ' was'} drawn from the stream before{shuffled}."
@@ -299,7 +301,7 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
 
 
 def _states(model: Description) -> dict[int, int]:
-    """Return the ordinary seed, the best reason first, of each start state."""
+    """Return the common seed of each start state, the best reason first."""
     return {started(model, other).state: other for other in reversed(ordinary_seeds(model.dialect, model.seed))}
 
 
@@ -307,7 +309,7 @@ def _states(model: Description) -> dict[int, int]:
 
 
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values elsewhere in its own stream, and at its place in those of other seeds."""
+    """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
     stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
@@ -326,7 +328,7 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
 
 
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
-    """Return where in a stream a sample lies, to within what short literals, or codes of a step, can do."""
+    """Return where in a stream a sample is, within the errors that short literals, or codes with a step, can cause."""
     tolerance = 0.01 * float(np.max(np.abs(stream))) + step
     found = np.arange(stream.size - sample.size + 1)
     with np.errstate(invalid="ignore", over="ignore"):

@@ -24,8 +24,20 @@ DIALECTS = Registry(
 
 
 def dialect_named(name: str | Dialect) -> Dialect:
-    """Return a dialect; an unknown name is an error that lists the known ones, and a dialect is itself.
+    """Return a dialect by its name; a dialect is returned as it is.
 
+    Parameters
+    ----------
+    name
+        A name such as "odt", or a dialect.
+
+    Raises
+    ------
+    EmbinitError
+        If the name is unknown; the message lists the known ones.
+
+    Examples
+    --------
     >>> dialect_named("odt").summary
     'OnDeviceTraining from 2026-07-13'
     """
@@ -37,34 +49,93 @@ def dialect_named(name: str | Dialect) -> Dialect:
 
 
 def text_of(name: str) -> str:
-    """Return a dialect as a file; one that no file says is an error that says why."""
+    """Return a dialect as the text of a dialect file, to start one of your own from.
+
+    Parameters
+    ----------
+    name
+        The name of a dialect that comes as a file.
+
+    Raises
+    ------
+    EmbinitError
+        If the name is unknown, or no file can describe the dialect.
+
+    Examples
+    --------
+    >>> text_of("tinn").splitlines()[0]
+    '# Tinn: wbrand. Both weight matrices, then one bias for each layer, not for each neuron.'
+    """
     if name not in DIALECTS or name in program_names():
         check_known("dialect", name, DIALECTS.names())
         return program_text(name)
     if (description := getattr(DIALECTS[name], "description", None)) is not None:
         raise EmbinitError(f"dialect {name} does not come with embinit: it stands in {description.source}")
     raise EmbinitError(
-        f"dialect {name} cannot be said as a file: its values come from kernels, not from expressions of one word; "
+        f"dialect {name} cannot be written as a file: its values come from kernels, not from expressions of one word; "
         f"those that can are {listed(program_names())}"
     )
 
 
 def load_dialect(path: str | Path) -> Dialect:
-    """Read a dialect file and return its dialect; an EmbinitError names the file, the key, the column and the rule."""
+    """Read a dialect file and return its dialect: the way to simulate init code of your own.
+
+    Parameters
+    ----------
+    path
+        The dialect file (TOML): `embinit new NAME --declare` writes one to start from.
+
+    Raises
+    ------
+    EmbinitError
+        If the file cannot be read or breaks a rule; the message names the file, the key, the column and the rule.
+
+    Examples
+    --------
+    >>> import embinit, pathlib, tempfile
+    >>> from embinit.dialects import text_of
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.toml"
+    >>> _ = path.write_text(text_of("tinn"))
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> embinit.Model("tiny", [fc], seed=42, dialect=embinit.load_dialect(path)).init()["fc.weight"].tolist()
+    [[-0.46653005480766296, -0.17003577947616577]]
+    """
     from embinit.dialects import declared
 
     return declared.load_dialect(path)
 
 
 def register_dialect(dialect: Dialect) -> None:
-    """Let models and generators name a dialect, such as one that load_dialect has read."""
+    """Let models and generators use a dialect by its name.
+
+    Parameters
+    ----------
+    dialect
+        The dialect, such as one that `load_dialect` returned.
+
+    Raises
+    ------
+    EmbinitError
+        If it is no dialect, or another dialect has its name.
+
+    Examples
+    --------
+    >>> import embinit, pathlib, tempfile
+    >>> from embinit.dialects import text_of
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "mine.toml"
+    >>> _ = path.write_text(text_of("tinn").replace('"tinn"', '"mine"', 1))
+    >>> embinit.register_dialect(embinit.load_dialect(path))
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> embinit.Model("tiny", [fc], seed=42, dialect="mine").init()["fc.weight"].tolist()
+    [[-0.46653005480766296, -0.17003577947616577]]
+    """
     if not isinstance(dialect, Dialect):
         raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {shown(dialect)}")
     DIALECTS.add(dialect)
 
 
 def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
-    """Yield what all layers hold in a dialect; one that it has not is an error that lists the dialects with one."""
+    """Yield what all layers hold in a dialect, or raise EmbinitError for a layer that the dialect does not have."""
     for layer in layers:
         if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
             others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))

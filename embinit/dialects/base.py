@@ -27,7 +27,7 @@ INSTEAD = {
 
 @contextmanager
 def naming(layer: Layer) -> Iterator[None]:
-    """Name a layer in what goes wrong within."""
+    """Put a layer's name in front of the message of an error that is raised within."""
     try:
         yield
     except EmbinitError as error:
@@ -44,38 +44,38 @@ class Dialect:
     seeded: Callable[[int], BitGenerator]
     sampler: Sampler
     weight: Initializer
-    #: None where a bias follows the initializer of its weight.
+    #: None if a bias has the initializer of its weight.
     bias: Initializer | None
     layouts: Mapping[str, tuple[str, ...]]
-    #: The fans of a layer; None where `shape_fans` says them.
+    #: The fans of a layer; None if `shape_fans` gives them.
     fans: Callable[[str, Mapping[str, int]], tuple[int, int]] | None
-    #: The initializer of a layer's weight, from what its model file says.
+    #: The initializer of a layer's weight, from the one in the model file.
     layer_weight: Callable[[Initializer], Initializer]
     #: An initializer and the fans of its tensor -> a distribution whose parameters are exact float32 values.
     distribution: Callable[[Initializer, int, int], Distribution]
     #: Whether it draws from rand() of the target's C library, seeded with srand(seed); `seeded` is not used then.
     rand: bool = False
-    #: The initializers of a model file, beside "default": a name -> what builds one from its parameters.
+    #: The initializers of a model file besides "default": a name -> the function that builds one from its parameters.
     named: Mapping[str, Callable[..., Initializer]] = field(default_factory=lambda: BY_NAME)
     #: What an initializer means for a tensor of a shape.
     by_shape: Callable[[Initializer, tuple[int, ...]], Initializer] = lambda initializer, _: initializer
-    #: The fans of a tensor of a shape, where shapes say them.
+    #: The fans of a tensor of a shape, if shapes decide them.
     shape_fans: Callable[[Initializer, tuple[int, ...]], tuple[int, int]] | None = None
-    #: Whether an initializer may name the axes that fans are read off.
+    #: Whether an initializer may name the axes that count inputs and outputs.
     names_axes: bool = False
     #: The seed that asks for a random one.
     no_seed: int | None = None
-    #: Whether creating a layer draws its default values, also where others follow.
+    #: Whether creating a layer draws its default values, even if others replace them.
     construction_draws: bool = False
     #: Which initializers of INSTEAD the dialect has.
     own: tuple[type[Initializer], ...] = ()
-    #: Layers that belong to this framework: a type -> what tells the parameters of such a layer, in their order.
+    #: Layers that belong to this framework: a type -> the function that lists a layer's parameters in order.
     layers: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = field(default_factory=dict)
-    #: How a buffer draws its codes, where its device has no floats.
+    #: How a buffer draws its codes if its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
 
     def start(self, seed: int, rand: str) -> BitGenerator:
-        """Return the generator of a program right after it seeds, on a C library with that rand()."""
+        """Return the generator of a program right after it seeds, if its C library has that rand()."""
         bitgen = RANDS[rand](seed) if self.rand else self.seeded(seed)
         self.check_words(bitgen)
         return bitgen
@@ -85,14 +85,14 @@ class Dialect:
         return self.sampler.bound(self.distribution(initializer, fan_in, fan_out), build)
 
     def check_multiply_add(self, multiply_add: str) -> None:
-        """Raise EmbinitError unless the dialect's values can be computed on a build with that multiply-add."""
+        """Raise EmbinitError if the dialect's values cannot be computed on a build with that multiply-add."""
         try:
             self.sampler.check_multiply_add(multiply_add)
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
 
     def check_words(self, bitgen: BitGenerator) -> None:
-        """Raise EmbinitError unless the dialect can read the words of a generator."""
+        """Raise EmbinitError if the dialect cannot read the words of a generator."""
         try:
             self.sampler.check_words(bitgen)
         except EmbinitError as error:
@@ -106,16 +106,16 @@ class Dialect:
         return self.start(seed, rand)
 
     def check_stochastic(self) -> None:
-        """Raise EmbinitError unless stochastic rounding can draw from the dialect's stream: all can but some files."""
+        """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream, as in some dialect files."""
 
     def check_seed(self, seed: object) -> None:
-        """Raise EmbinitError unless the dialect takes the seed."""
+        """Raise EmbinitError if the dialect does not take the seed."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
             allowed = f"an integer from {self.seeds[0]} to {self.seeds[-1]}"
             raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {shown(seed)}")
 
     def initializer(self, given: Any) -> Initializer:
-        """Return an initializer, also from its name, or from a table {name, parameters}, as a model file has it."""
+        """Return the initializer that a name, or a table {name, parameters} of a model file, means here."""
         if isinstance(given, Initializer):
             return given
         table = {"name": given} if isinstance(given, str) else given
@@ -148,7 +148,7 @@ class Dialect:
     def meaning(
         self, initializer: Initializer, shape: tuple[int, ...], fans: tuple[int, int] | None
     ) -> tuple[Initializer, int, int]:
-        """Return what an initializer means for a tensor of a shape, and its fans: the given ones, else the shape's."""
+        """Return what an initializer means for a tensor of a shape, and the fans: the given ones, else the shape's."""
         if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
             raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
         if isinstance(initializer, VarianceScaling) and initializer.axes is not None and not self.names_axes:
@@ -159,7 +159,7 @@ class Dialect:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
 
-    #: What an element of a buffer is before it is stored: "float32" or "float64", which is the default format then.
+    #: The type of an element before it is stored: "float32" or "float64", which is then also the default format.
     element: str = "float32"
 
     def __str__(self) -> str:
@@ -178,11 +178,11 @@ class Dialect:
                 yield layer, parameter
 
     def has(self, layer_type: str) -> bool:
-        """Whether the dialect says what a layer that draws holds."""
+        """Whether the dialect knows the parameters of layers of a type."""
         return layer_type in self.layouts or layer_type in self.layers
 
     def parameters(self, layer: Layer) -> Iterable[Parameter]:
-        """Return what a layer holds, in the order in which it is filled; of many parameters, one after the other."""
+        """Return what a layer holds, in the order in which it is filled; if there is much of it, as an iterator."""
         if isinstance(layer, Norm):
             return layer.parameters
         if not isinstance(layer, Stored):
@@ -205,7 +205,7 @@ class Dialect:
 
 
 class _Sizes(dict[str, int]):
-    """The sizes of a layer, for fans: those that count on another kernel than the layer has are an error."""
+    """The sizes of a layer, for fans; asking for an axis that the layer's kernel does not have is an error."""
 
     def __init__(self, dialect: str, layer: Weighted) -> None:
         super().__init__(layer.sizes)

@@ -12,42 +12,42 @@ from embinit.initializers import Initializer, VarianceScaling, constant, normal,
 
 
 def random_uniform(min: float, max: float) -> Initializer:  # noqa: A002 (GoMLX's words)
-    """U(min, max)."""
+    """Return U(min, max)."""
     return Uniform(min, max)
 
 
 def random_normal(stddev: float) -> Initializer:
-    """N(0, stddev^2)."""
+    """Return N(0, stddev^2)."""
     return Normal(0.0, stddev)
 
 
 def glorot_uniform() -> Initializer:
-    """U(-L, L) with L = sqrt(3 / ((fan_in + fan_out) / 2))."""
+    """Return U(-L, L) with L = sqrt(3 / ((fan_in + fan_out) / 2))."""
     return VarianceScaling(1.0, "fan_avg", "uniform")
 
 
 def xavier_uniform() -> Initializer:
-    """U(-L, L) with L = sqrt(6 / (fan_in + fan_out)), which is Glorot's."""
+    """Return U(-L, L) with L = sqrt(6 / (fan_in + fan_out)), which is Glorot's."""
     return VarianceScaling(1.0, "fan_avg", "uniform")
 
 
 def xavier_normal() -> Initializer:
-    """N(0, 2 / (fan_in + fan_out)), not truncated."""
+    """Return N(0, 2 / (fan_in + fan_out)), not truncated."""
     return VarianceScaling(1.0, "fan_avg", "normal")
 
 
 def he() -> Initializer:
-    """N(0, 2 / fan_in), not truncated."""
+    """Return N(0, 2 / fan_in), not truncated."""
     return VarianceScaling(2.0, "fan_in", "normal")
 
 
 def broadcast_tensor_to_shape(base: Any) -> Initializer:
-    """Repeat base, a number or nested lists, over the axes that a tensor has before it."""
+    """Return base (a number or nested lists) repeated over the axes that a tensor has before base's."""
     return Broadcast(base)
 
 
 def shape_fans(_: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Read the fans off the last two axes of a shape; each is at least 1.
+    """Return the fans of a shape, from its last two axes; each is at least 1.
 
     >>> shape_fans(he(), (7, 3, 5))
     (21, 35)
@@ -57,7 +57,7 @@ def shape_fans(_: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
-    """Give zeros for scaled variance up to rank 1, and let a base be repeated if it is a suffix of the shape."""
+    """Return zeros for scaled variance up to rank 1, and a base as it is if its shape ends the tensor's."""
     if isinstance(initializer, VarianceScaling) and len(shape) <= 1:
         return Constant(0.0)
     if not isinstance(initializer, Broadcast):
@@ -78,7 +78,7 @@ NAMED: dict[str, Callable[..., Initializer]] = {
     "xavier_normal": xavier_normal,
     "he": he,
     "broadcast_tensor_to_shape": broadcast_tensor_to_shape,
-    # What model files of every dialect call the same.
+    # Names that all dialects share.
     "zeros": zeros,
     "ones": ones,
     "constant": constant,

@@ -18,54 +18,54 @@ AXES = (-2, -1)
 
 
 def uniform(scale: float = 0.01) -> Initializer:
-    """U(0, scale)."""
+    """Return U(0, scale)."""
     return Uniform(0.0, _not_negative("scale", scale))
 
 
 def normal(stddev: float = 0.01) -> Initializer:
-    """N(0, stddev^2)."""
+    """Return N(0, stddev^2)."""
     return Normal(0.0, _not_negative("stddev", stddev))
 
 
 def variance_scaling(
     scale: float, mode: Mode, distribution: DistributionName, in_axis: int = AXES[0], out_axis: int = AXES[1]
 ) -> Initializer:
-    """Zero mean, variance scale / n with n = fan_in, fan_out or their average, read off the shape."""
+    """Return mean 0 and variance scale / n, where n is fan_in, fan_out or their average, of the tensor's shape."""
     return VarianceScaling(scale, mode, distribution, axes=(in_axis, out_axis))
 
 
 def glorot_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """U(-L, L) with L = sqrt(6 / (fan_in + fan_out))."""
+    """Return U(-L, L) with L = sqrt(6 / (fan_in + fan_out))."""
     return variance_scaling(1.0, "fan_avg", "uniform", in_axis, out_axis)
 
 
 def glorot_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """N(0, 2 / (fan_in + fan_out)), truncated."""
+    """Return N(0, 2 / (fan_in + fan_out)), truncated."""
     return variance_scaling(1.0, "fan_avg", "truncated_normal", in_axis, out_axis)
 
 
 def he_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """U(-L, L) with L = sqrt(6 / fan_in)."""
+    """Return U(-L, L) with L = sqrt(6 / fan_in)."""
     return variance_scaling(2.0, "fan_in", "uniform", in_axis, out_axis)
 
 
 def he_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """N(0, 2 / fan_in), truncated."""
+    """Return N(0, 2 / fan_in), truncated."""
     return variance_scaling(2.0, "fan_in", "truncated_normal", in_axis, out_axis)
 
 
 def lecun_uniform(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """U(-L, L) with L = sqrt(3 / fan_in)."""
+    """Return U(-L, L) with L = sqrt(3 / fan_in)."""
     return variance_scaling(1.0, "fan_in", "uniform", in_axis, out_axis)
 
 
 def lecun_normal(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
-    """N(0, 1 / fan_in), truncated."""
+    """Return N(0, 1 / fan_in), truncated."""
     return variance_scaling(1.0, "fan_in", "truncated_normal", in_axis, out_axis)
 
 
 def fans_by_axes(shape: tuple[int, ...], in_axis: int, out_axis: int) -> tuple[int, int]:
-    """Return (fan_in, fan_out): the size of an axis times the receptive field, the product of all but the two axes.
+    """Return (fan_in, fan_out): the size of each axis times the receptive field, the product of all other axes.
 
     >>> fans_by_axes((5, 9, 16), -2, -1)
     (45, 80)
@@ -79,7 +79,7 @@ def fans_by_axes(shape: tuple[int, ...], in_axis: int, out_axis: int) -> tuple[i
 
 
 def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Read the fans off a shape by the initializer's axes; those that scale variance need positive ones."""
+    """Return the fans of a shape by the initializer's axes; one that scales variance needs positive fans."""
     if not isinstance(initializer, VarianceScaling):
         return fans_by_axes(shape, *AXES)
     fan_in, fan_out = fans_by_axes(shape, *(initializer.axes or AXES))
@@ -90,7 +90,7 @@ def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, i
 
 
 def _axis(what: str, axis: int, rank: int) -> int:
-    """Return an axis as one that counts from the start."""
+    """Return an axis counted from the start."""
     if not -rank <= axis < rank:
         raise EmbinitError(f"{what} must be from {-rank} to {rank - 1} for a tensor of rank {rank}, got {axis}")
     return axis % rank

@@ -17,7 +17,7 @@ f32 = np.float32
 
 #: PyTorch's default layer initialization, kaiming_uniform with a = sqrt(5), has this gain: sqrt(1/3).
 DEFAULT = VarianceScaling(1.0, "fan_in", "uniform", gain=0.57735026919)
-#: What a layer's gain 0 stands for.
+#: What a layer's gain 0 means.
 SCHEME_GAIN = {"fan_in": 1.41421356237, "fan_out": 1.41421356237, "fan_avg": 1.0}
 
 LAYOUTS = {
@@ -28,7 +28,7 @@ LAYOUTS = {
 
 
 def fans(layer_type: str, sizes: Mapping[str, int]) -> tuple[int, int]:
-    """Return (fan_in, fan_out); a transposed convolution takes its fan_in from the output side, as PyTorch does."""
+    """Return (fan_in, fan_out); a transposed convolution takes its fan_in from the output side, as in PyTorch."""
     kernel = sizes.get("kernel", 1)
     if layer_type == "ConvTranspose1d":
         return sizes["out"] * kernel, sizes["in"] * kernel
@@ -36,21 +36,21 @@ def fans(layer_type: str, sizes: Mapping[str, int]) -> tuple[int, int]:
 
 
 def layer_weight(initializer: Initializer) -> Initializer:
-    """Give a layer's gain 0 or -0, as a float32, the meaning it has in a layer factory: the gain of the scheme."""
+    """Return a layer's initializer, in which a gain that is 0 or -0 as a float32 means the scheme's own gain."""
     if isinstance(initializer, VarianceScaling) and f32(initializer.gain) == 0:
         return replace(initializer, gain=SCHEME_GAIN[initializer.mode])
     return initializer
 
 
 def no_choice(initializer: Initializer) -> Initializer:
-    """Refuse what the layer factories before 2026-06-26 could not be told."""
+    """Raise EmbinitError for initializers that layer factories before 2026-06-26 did not offer."""
     if initializer is not EARLY_WEIGHT:
         raise EmbinitError('weight_init must be "default" in dialect odt-2026-04: its layer factories give no choice')
     return initializer
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Follow the float32 arithmetic of src/arithmetic/Distributions.c, one rounding an operation."""
+    """Return what src/arithmetic/Distributions.c computes in float32, with one rounding per operation."""
     match initializer:
         case Constant(value):
             return Constant(float(f32(value)))

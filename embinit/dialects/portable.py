@@ -1,4 +1,4 @@
-"""embinit's own conventions, for firmware that can choose: the same bits on every device, normals included."""
+"""embinit's own conventions, for firmware that can choose: the same bits on every device, normal values included."""
 
 import math
 
@@ -14,13 +14,13 @@ from embinit.samplers import ScaledInteger
 
 
 def f32(value: float) -> float:
-    """Round to float32."""
+    """Return a number rounded to float32."""
     with np.errstate(over="ignore"):
         return float(np.float32(value))
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Compute bounds and deviations in float64 and round them to float32 once."""
+    """Return bounds and deviations computed in float64 and rounded to float32 once."""
     match initializer:
         case Constant(value):
             return Constant(f32(value))
@@ -44,7 +44,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
     return TruncatedNormal(0.0, f32(stddev / TRUNCATED_STDDEV))
 
 
-#: What PyTorch calls its default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+#: PyTorch's default: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
 DEFAULT = VarianceScaling(1 / 3, "fan_in", "uniform")
 
 PORTABLE = Dialect(

@@ -11,12 +11,12 @@ from embinit.formats.qformat import QFormat
 from embinit.formats.storage import Storage
 from embinit.samplers.codes import Codes, ConstantCode, InCodes, NormalCodes, UniformCodes
 
-#: A product of 51 bits, shifted so far, is 0 after rounding, and stays 0 beyond.
+#: A product of 51 bits, shifted this far or further, is 0 after rounding.
 MAX_SHIFT = 62
 
 
 def codes(distribution: Distribution, storage: Storage) -> Codes:
-    """Return how a buffer draws its codes; one that floats would be needed for is an error.
+    """Return how a buffer draws its codes, or raise EmbinitError if that needs floats.
 
     >>> from embinit.initializers import Uniform
     >>> str(codes(Uniform(-0.1, 0.1), Storage("q15")))
@@ -44,7 +44,7 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
 
 
 def _code(layout: QFormat, distribution: Distribution, value: float) -> int:
-    """Return value * 2^n, exact and then rounded half away from zero; beyond the format's range by a step at most."""
+    """Return the exact value * 2^n, rounded half away from zero; at most one step outside the format's range."""
     steps = Fraction(value) * 2**layout.frac_bits
     if abs(steps) > -layout.qmin:
         largest = -layout.qmin / 2**layout.frac_bits
@@ -54,9 +54,8 @@ def _code(layout: QFormat, distribution: Distribution, value: float) -> int:
 
 
 def _multiplier_and_shift(layout: QFormat, stddev: float) -> tuple[int, int]:
-    """Return multiplier and shift: multiplier * 2^-shift is stddev in steps of the format, in units of 2^-24, exactly.
-
-    A deviation so small that every product rounds to 0 keeps its multiplier with MAX_SHIFT.
+    """Return multiplier and shift: multiplier * 2^-shift is exactly stddev, in steps of the format times 2^-24. A
+    deviation so small that every product rounds to 0 keeps its multiplier and gets MAX_SHIFT.
     """
     numerator, denominator = (Fraction(stddev) * 2**layout.frac_bits / 2**24).as_integer_ratio()
     shift = denominator.bit_length() - 1

@@ -1,9 +1,9 @@
-"""Dump: the bytes of each buffer, cut from what comes off a real board.
+"""Dump: the bytes of each buffer, cut from what was read off a real board.
 
-A file is recognized by what it holds; of its name counts that `.bin` is raw memory wherever it has the right size.
+A file is recognized by its content. Its name matters only in that `.bin` is raw memory if it has the right size.
 
 * Memory: raw bytes, or records with addresses (`records`), or the segments of an ELF file (`elf`).
-* Arrays by the buffers' names, or one of all elements: `.npz`, `.safetensors`, `.npy` (`arrays`).
+* Arrays by the buffers' names, or one array of all elements: `.npz`, `.safetensors`, `.npy` (`arrays`).
 * Text: bytes, words, integers and floats as debuggers, hex dumpers and serial logs print them (`text`).
 """
 
@@ -20,7 +20,7 @@ from embinit.errors import EmbinitError, listed, shown
 from embinit.readback import Readback
 
 _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
-#: What text without such a suffix consists of: printable ASCII, white space, and the escape of colours.
+#: The characters of text without such a suffix: printable ASCII, white space, and the escape of colours.
 _ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r\f\x1b"])
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKED = (*_UTF16, codecs.BOM_UTF8)
@@ -43,22 +43,22 @@ FOREIGN = {
     b"\xcf\xfa\xed\xfe": "a Mach-O file",
     b"!<arch>": "an archive of object files",
 }
-#: The most that is read of a file, but for models that have more.
+#: How many bytes of a file are read at most, unless the model has more.
 MOST = 1 << 30
 
 
 def read_dump(
     path: str | Path, bundle: Bundle, elf: str | Path | None = None, symbol: str | None = None, base: int | None = None
 ) -> Readback:
-    """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds beside codes.
+    """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds besides codes.
 
     Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
-    With one it is a stretch of memory that begins at base, and the ELF file says where in it each buffer lies: at the
-    symbol `<layer>_<part>`, `device_<layer>_<part>` or `<model>_<layer>_<part>`. base is by default the address of the
-    ELF file's lowest writable section (.data, .bss and the like); a file with addresses of its own takes none. A symbol
+    With one it is a stretch of memory that begins at base, and the ELF file says where each buffer is: at the symbol
+    `<layer>_<part>`, `device_<layer>_<part>` or `<model>_<layer>_<part>`. base is by default the address of the ELF
+    file's lowest writable section (.data, .bss and the like); a file with addresses of its own takes no base. A symbol
     picks the one buffer whose identifier it ends with; without an ELF file the dump is then that buffer alone.
 
-    Raises EmbinitError, in one line, for what cannot be read and for what does not fit to the byte.
+    Raises EmbinitError if the dump cannot be read, or does not fit to the byte.
     """
     needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
     beside = [array for array in bundle.arrays if symbol is None and isinstance(array, QuantizationArray)]
@@ -96,7 +96,7 @@ def _content(path: str | Path, most: int) -> bytes:
 
 
 def _array_of(symbol: str, arrays: Sequence[Array]) -> Array:
-    """Return the array with the longest identifier that a symbol ends with; a compiler's .suffix does not count."""
+    """Return the array whose identifier is the longest that a symbol ends with; a compiler's .suffix does not count."""
     ends = [array for array in arrays if symbol.partition(".")[0].endswith(array.identifier)]
     if not ends:
         raise EmbinitError(f"symbol must end with one of {listed(a.identifier for a in arrays)}, got {shown(symbol)}")
@@ -104,7 +104,7 @@ def _array_of(symbol: str, arrays: Sequence[Array]) -> Array:
 
 
 def _symbols(array: Array, model: str) -> list[str]:
-    """Return the symbols under which a firmware may keep a buffer."""
+    """Return the symbols that a buffer may have in a firmware."""
     return [array.identifier, f"device_{array.identifier}", f"{model}_{array.identifier}"]
 
 
@@ -116,7 +116,7 @@ def _read(
     firmware: elf_files.Firmware | None,
     base: int | None,
 ) -> Memory | Readback:
-    """Return the buffers of a file that says which are where, or the memory that it holds."""
+    """Return the buffers of a file that names them, or the memory that a file holds."""
     suffix, raw = path.suffix.lower(), Memory("raw memory", ((0, content),))
     if not content:
         raise EmbinitError(f"{must_have(needed)}, got 0: the file is empty")
@@ -160,7 +160,9 @@ def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addres
 
 
 def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware) -> Memory:
-    """Return memory with the device's addresses: its own, or from a base, or from the firmware's RAM on."""
+    """Return memory with the device's addresses: its own, or counted from base or from the start of the
+    firmware's RAM.
+    """
     if memory.addressed:
         if base is not None:
             raise EmbinitError(f"{memory.form} has addresses of its own, and takes no base, got {base:#x}")

@@ -1,6 +1,5 @@
-"""Arrays: files that name or shape what they hold: .npy, .npz and .safetensors.
-
-Sizes are checked against the plan before anything is unpacked, whatever a header announces.
+"""Arrays: files with names or shapes: .npy, .npz and .safetensors. Sizes are checked against the plan before anything
+is unpacked, whatever a header announces.
 """
 
 import io
@@ -19,12 +18,12 @@ from embinit.dump.memory import Memory, cut, must_have
 from embinit.errors import EmbinitError, listed
 
 NPY_MAGIC, ZIP_MAGICS = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
-#: The most bytes of an element in any type that is taken, and of an .npy file's header.
+#: The most bytes of an element of any accepted type, and of an .npy file's header.
 WIDEST, HEADER = 8, 1 << 14
 
 
 def npy(content: bytes, arrays: Sequence[Array]) -> tuple[Memory, list[str]]:
-    """Return the bytes of an .npy file as memory, and what its shape has to be told."""
+    """Return the bytes of an .npy file as memory, and a note about its shape."""
     array = _array(content)
     notes = _shape_notes(array, arrays[0]) if len(arrays) == 1 else []
     return Memory(".npy", ((0, as_held(array, arrays)),)), notes
@@ -33,9 +32,8 @@ def npy(content: bytes, arrays: Sequence[Array]) -> tuple[Memory, list[str]]:
 def named(
     path: Path, content: bytes, needed: Sequence[Array], beside: Sequence[Array]
 ) -> tuple[dict[str, bytes], list[str]]:
-    """Return the bytes of the arrays that an .npz or .safetensors file names, and what is to be told; it may name more.
-
-    needed: the arrays that must be there. beside: those that are read where they are there.
+    """Return the bytes of the arrays that an .npz or .safetensors file names, and notes; it may name other arrays too.
+    needed: the arrays that must exist. beside: those that are read if they exist.
     """
     as_tensors = is_safetensors(content) or path.suffix.lower() == ".safetensors"
     form, names, load = _safetensors(path) if as_tensors else _npz(content)
@@ -54,20 +52,19 @@ def named(
 
 
 def names_arrays(content: bytes) -> bool:
-    """Return whether a file begins as one that names its arrays does."""
+    """Return whether a file begins like one that names its arrays."""
     return content.startswith(ZIP_MAGICS) or is_safetensors(content)
 
 
 def is_safetensors(content: bytes) -> bool:
-    """Return whether a file begins as safetensors does: the length of a JSON object, and the object."""
+    """Return whether a file begins like safetensors: the length of a JSON object, then the object."""
     length = int.from_bytes(content[:8], "little")
     return 2 <= length <= len(content) - 8 and content[8:9] == b"{" and content[8 : 8 + length].rstrip()[-1:] == b"}"
 
 
 def as_held(given: NDArray[Any], arrays: Sequence[Array]) -> bytes:
-    """Return the bytes of an array of elements, of their bits, or of bytes, little endian and in C order.
-
-    Wider floats and integers are taken where they hold the elements exactly.
+    """Return the bytes of an array of elements, of their bits, or of bytes, little endian and in C order. Wider floats
+    and integers are accepted if they hold the elements exactly.
     """
     dtype = given.dtype.newbyteorder("<")
     held = {array.data.dtype.newbyteorder("<") for array in arrays}
@@ -96,7 +93,7 @@ def _exactly(exact: NDArray[Any], given: NDArray[Any]) -> bool:
 
 
 def _shape_notes(given: NDArray[Any], array: Array) -> list[str]:
-    """Return that an array has another shape than its buffer; a flat array has none to compare."""
+    """Return a note if an array has another shape than its buffer; a flat array has no shape to compare."""
     shapes = [tuple(size for size in shape if size != 1) for shape in (given.shape, array.data.shape)]
     if given.ndim < 2 or shapes[0] == shapes[1] or given.nbytes != given.dtype.itemsize * array.count:
         return []
@@ -104,7 +101,7 @@ def _shape_notes(given: NDArray[Any], array: Array) -> list[str]:
 
 
 def _array(content: bytes) -> NDArray[Any]:
-    """Return the array of an .npy file without taking more memory than the file has."""
+    """Return the array of an .npy file without using more memory than the file has bytes."""
     stream = io.BytesIO(content)
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:

@@ -14,12 +14,12 @@ CORE, IMAGE = "an ELF core", "an ELF image"
 
 
 def is_elf(content: bytes) -> bool:
-    """Return whether a file begins as an ELF file does."""
+    """Return whether a file begins like an ELF file."""
     return content[:4] == b"\x7fELF" and content[4:5] in (b"\1", b"\2") and content[5:6] in (b"\1", b"\2")
 
 
 def segments(content: bytes) -> Memory:
-    """Return the memory that an ELF file holds: of a core what the device's RAM held, of an image what is loaded."""
+    """Return the memory that an ELF file holds: a core's RAM, or what an image loads."""
     elf = _parsed(content)
     try:
         kind = elf["e_type"]
@@ -27,7 +27,7 @@ def segments(content: bytes) -> Memory:
         ends = [segment["p_offset"] + segment["p_filesz"] for segment in loaded]
         whole = max([sum(segment["p_filesz"] for segment in loaded), *ends]) <= len(content)
         pieces = [(segment["p_vaddr"], segment.data()) for segment in loaded] if whole else []
-    except Exception:  # pyelftools raises whatever a damaged file leads it to
+    except Exception:  # pyelftools raises all kinds of exceptions for damaged files
         raise EmbinitError("is not an ELF file that can be read") from None
     if not whole:
         raise EmbinitError("is an ELF file whose segments have more bytes than the file: it is cut off")
@@ -39,7 +39,7 @@ def segments(content: bytes) -> Memory:
 
 @dataclass(frozen=True)
 class Firmware:
-    """What an ELF file says of a firmware's data: addresses and sizes by symbol, and where its RAM begins."""
+    """What an ELF file says about a firmware's data: addresses and sizes by symbol, and where its RAM begins."""
 
     path: str | Path
     symbols: dict[str, set[tuple[int, int]]]
@@ -47,17 +47,17 @@ class Firmware:
 
     @classmethod
     def read(cls, path: str | Path, content: bytes) -> "Firmware":
-        """Read an ELF file; of symbols with one name the global one counts."""
+        """Read an ELF file; a global symbol takes precedence over local ones of the same name."""
         try:
             elf = _parsed(content)
             return cls(path, _data_symbols(elf), _lowest_writable(elf))
         except EmbinitError as error:
             raise EmbinitError(f"{path}: {error}") from None
-        except Exception:  # pyelftools raises whatever a damaged file leads it to
+        except Exception:  # pyelftools raises all kinds of exceptions for damaged files
             raise EmbinitError(f"{path}: is not an ELF file that can be read") from None
 
     def address(self, array: Array, names: Sequence[str]) -> int:
-        """Return where a buffer lies that is known under one of several symbols."""
+        """Return where the buffer is that has one of several symbols."""
         found = {place: name for name in names for place in sorted(self.symbols.get(name, ()))}
         if len(found) != 1:
             places = listed(f"{name} at {address:#010x}" for (address, _), name in found.items()) or "none"
@@ -76,12 +76,12 @@ def _parsed(content: bytes) -> Any:
         raise EmbinitError("an ELF file needs pyelftools: install it with: pip install 'embinit[device]'") from None
     try:
         return ELFFile(io.BytesIO(content))
-    except Exception:  # pyelftools raises whatever a damaged file leads it to
+    except Exception:  # pyelftools raises all kinds of exceptions for damaged files
         raise EmbinitError("is not an ELF file that can be read") from None
 
 
 def _data_symbols(elf: Any) -> dict[str, set[tuple[int, int]]]:
-    """Return the places, address and size, of each symbol of data; a global one hides its local namesakes."""
+    """Return the places (address and size) of each data symbol; a global one hides local ones of the same name."""
     table = elf.get_section_by_name(".symtab")
     symbols: dict[bool, dict[str, set[tuple[int, int]]]] = {True: {}, False: {}}
     for symbol in table.iter_symbols() if table is not None else ():
@@ -92,7 +92,7 @@ def _data_symbols(elf: Any) -> dict[str, set[tuple[int, int]]]:
 
 
 def _lowest_writable(elf: Any) -> int | None:
-    """Return the lowest address of data that a program can write to; .init_array and its kin may lie in flash."""
+    """Return the lowest address of writable data; .init_array and similar sections may be in flash."""
     writable = 0x3  # SHF_WRITE and SHF_ALLOC
     return min(
         (

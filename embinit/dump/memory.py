@@ -15,9 +15,9 @@ TELLING = 8
 class Memory:
     """Runs of bytes without gaps, in the order of their addresses.
 
-    form: what kind of file they come from, as an error names it. addressed: whether the addresses are the device's;
-    else the first byte is at 0. unit: the bytes in which the file counts, so that the last unit may reach beyond the
-    buffers.
+    form: the kind of file they come from, as an error names it. addressed: whether the addresses are the device's;
+    otherwise the first byte is at 0. unit: how many bytes the file counts as one, so that the last unit may extend
+    beyond the buffers.
     """
 
     form: str
@@ -46,7 +46,7 @@ class Memory:
         )
 
     def whole(self) -> bytes:
-        """Return all bytes; a gap is an error."""
+        """Return all bytes, or raise EmbinitError if there is a gap."""
         for (start, data), (following, _) in pairwise(self.runs):
             gap = f"{start + len(data):#010x} to {following:#010x}"
             raise EmbinitError(
@@ -55,7 +55,7 @@ class Memory:
         return b"".join(data for _, data in self.runs)
 
     def in_order(self, arrays: Sequence[Array]) -> dict[str, bytes]:
-        """Cut memory that holds all buffers one after the other."""
+        """Return the buffers of memory that holds all of them one after the other."""
         expected = sum(len(array.payload) for array in arrays)
         data = self.whole()
         if len(data) not in (expected, -(-expected // self.unit) * self.unit):
@@ -64,7 +64,7 @@ class Memory:
 
 
 def cut(data: bytes, arrays: Sequence[Array]) -> dict[str, bytes]:
-    """Return the bytes of buffers that lie one after the other."""
+    """Return the bytes of buffers that follow one another."""
     found, at = {}, 0
     for array in arrays:
         size = len(array.payload)
@@ -74,14 +74,14 @@ def cut(data: bytes, arrays: Sequence[Array]) -> dict[str, bytes]:
 
 
 def must_have(arrays: Sequence[Array]) -> str:
-    """Return how many bytes a dump must have: the beginning of an error."""
+    """Return how many bytes a dump must have, as the beginning of an error message."""
     names = [array.name for array in arrays]
     what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}, in the order of `embinit plan`"
     return f"a dump must have {sum(len(array.payload) for array in arrays)} bytes ({what})"
 
 
 def _why(data: bytes, arrays: Sequence[Array], expected: int) -> str:
-    """Return what may have happened to bytes that are too many, as the end of an error."""
+    """Return why there may be too many bytes, as the end of an error message."""
     if len(data) > expected and len(data.replace(b"\r\n", b"\n")) == expected:
         return ": each byte 0a has a 0d before it, as a transfer in text mode leaves it; transfer the file as binary"
     if len(data) > expected:
@@ -98,7 +98,7 @@ def _short(texts: Sequence[str], most: int = 4) -> list[str]:
 
 
 def joined(form: str, pieces: Iterable[tuple[int, bytes]]) -> tuple[tuple[int, bytes], ...]:
-    """Return the runs that addressed pieces make up, in whatever order; none may overlap another."""
+    """Return the runs that addressed pieces in any order make up; none may overlap another."""
     return tuple(_joined(form, sorted((address, data) for address, data in pieces if data)))
 
 

@@ -1,4 +1,4 @@
-"""Records: files that say of each piece of memory where it belongs: Intel HEX, S-records, TI-TXT, Verilog, UF2."""
+"""Records: files that give an address for each piece of memory: Intel HEX, S-records, TI-TXT, Verilog and UF2."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ _BYTES = re.compile(r"(?:[0-9a-fA-F]{2}\s*)+")
 
 
 def recognized(text: str) -> Callable[[str], Memory] | None:
-    """Return the reader of a text of records; None where it is none."""
+    """Return the reader for a text of records; None if the text is none."""
     head = text.lstrip()[:600]
     if head.startswith(":"):
         return intel_hex
@@ -57,7 +57,7 @@ def intel_hex(text: str) -> Memory:
 
 
 def _hex_record(line: str, where: str) -> tuple[int, int, bytes]:
-    """Return the offset, the type and the data of a record whose checksum is right."""
+    """Return the offset, the type and the data of a record, after checking its checksum."""
     if not _HEX_RECORD.fullmatch(line):
         raise EmbinitError(f"{where}: a record must be a colon and at least 5 pairs of digits, got {line[:60]!r}")
     record = bytes.fromhex(line[1:])
@@ -116,7 +116,7 @@ def at_signs(text: str) -> Memory:
 
 
 def is_uf2(content: bytes) -> bool:
-    """Return whether a file begins with a block of UF2."""
+    """Return whether a file begins with a UF2 block."""
     return content[:8] == b"UF2\nWQ]\x9e"
 
 
@@ -130,7 +130,7 @@ def uf2(content: bytes) -> Memory:
         flags, address, size = (int.from_bytes(block[i : i + 4], "little") for i in (8, 12, 16))
         if size > 476:
             raise EmbinitError(f"block {at // 512} of UF2: must have at most 476 bytes of data, got {size}")
-        if not flags & 1:  # "not main flash": no memory of the device's
+        if not flags & 1:  # "not main flash": not the device's memory
             pieces.append((address, block[32 : 32 + size]))
     return Memory(UF2, joined(UF2, pieces), addressed=True)
 

@@ -1,9 +1,9 @@
-"""Text: what debuggers, hex dumpers and serial logs print, read by what its tokens are and how many the plan needs.
+"""Text: what debuggers, hex dumpers and serial logs print, read by its tokens and by how many the plan needs.
 
-A reading takes tokens of one spelling, such as 0x9a or 3dcccccd. Of a line counts its longest unbroken run of such
-tokens, the later of two equally long ones: labels, time stamps and an ASCII column are passed over, and a column of
-addresses is told by its steps. A reading fits if it gives all elements or bytes of the buffers and no more; what fits
-in two ways that differ is refused.
+A reading takes tokens of one spelling, such as 0x9a or 3dcccccd. In each line only the longest unbroken run of such
+tokens counts, the later of two equally long ones: labels, time stamps and an ASCII column are skipped, and a column of
+addresses is recognized by its steps. A reading fits if it gives all elements or bytes of the buffers and no more. A
+text that fits in two ways that differ is refused.
 """
 
 import base64
@@ -56,9 +56,8 @@ ENOUGH_DIGITS = 9
 
 @dataclass(frozen=True)
 class Spelling:
-    """A kind of token: its name in plural, its pattern, and the number that a token stands for.
-
-    width: the bytes of a token where its digits tell.
+    """A kind of token: its plural name, its pattern, and the number that a token stands for. width: the bytes of a
+    token, if its digits show them.
     """
 
     name: str
@@ -90,7 +89,7 @@ SPELLINGS = (
     Spelling("hexadecimal numbers", r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
     Spelling(_DECIMAL, r"[+-]?(?:0|[1-9]\d{0,19})"),
 )
-#: What an image is printed in: of these the digits of a token tell its bytes.
+#: The spellings of memory images: their digits show how many bytes a token has.
 _IMAGE_SPELLINGS = (
     _LONG_WORD,
     Spelling(_WORD.name, r"(?:0[xX])?[0-9a-fA-F]{8}[uU]?[lL]?", 4),
@@ -102,10 +101,10 @@ _STRING = Spelling("hexadecimal strings", r"(?:[0-9a-fA-F]{2})++")
 
 @dataclass(frozen=True)
 class _Line:
-    """A line without what is no data by its form: colours, prompt, time stamps, ASCII column, address.
+    """A line without whatever its form shows to be no data: colours, prompt, time stamps, ASCII column, address.
 
-    marked: whether a colon or the like shows that the address is one. star: whether it stands for lines left out.
-    braced: whether it has braces, as a debugger puts them around an array or a structure.
+    marked: whether a colon or the like shows that the address is one. star: whether the line stands for lines left out.
+    braced: whether it has braces, which debuggers put around arrays and structures.
     """
 
     body: str
@@ -118,9 +117,8 @@ class _Line:
 
 @dataclass
 class _Row:
-    """The run of a line: its tokens, and what stands around them.
-
-    line: where the run was found, and start: at which of its columns.
+    """The run of a line: its tokens, and what is around them. line and start: the line and the column where it was
+    found.
     """
 
     tokens: list[str]
@@ -134,12 +132,12 @@ class _Row:
         return places[min(len(self.tokens), len(places)) - 1].end() if places else len(self.line.body)
 
     def cut(self, count: int) -> None:
-        """Keep the first tokens only."""
+        """Keep only the first tokens."""
         del self.tokens[count:]
 
     @property
     def address(self) -> str | None:
-        """The address in front, where one is; not where it is the first token itself."""
+        """The address before the tokens, if there is one and it is not the first token itself."""
         if self.line.marked or self.start > 0:
             return self.line.address
         return None
@@ -152,7 +150,7 @@ class _Row:
 
 @dataclass
 class _Read:
-    """What a spelling makes of a text: its rows, and how many tokens they have."""
+    """A text read in one spelling: its rows, and how many tokens they have."""
 
     spelling: Spelling
     rows: list[_Row] = field(default_factory=list)
@@ -167,9 +165,8 @@ class _Read:
 
 
 def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
-    """Return the buffers that a text holds one after the other.
-
-    Raises EmbinitError that says what the text was taken for and what was counted.
+    """Return the buffers that a text holds one after the other. The EmbinitError says what the text was taken for and
+    what was counted.
     """
     check_length(text, MOST + 256 * sum(len(array.payload) for array in arrays))
     found: dict[str, dict[str, bytes]] = {}
@@ -213,9 +210,8 @@ def check_length(text: str, most: int) -> None:
 
 
 def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
-    """Return the memory that a text prints in bytes or words, at the addresses beside them where it has any.
-
-    Addresses that count from 0, as those of a file do, are no device's, nor are any where own_addresses is false.
+    """Return the memory that a text prints in bytes or words, at the addresses next to them if there are any. Addresses
+    that count from 0, like those of a file, are not the device's; none are if own_addresses is false.
     """
     check_length(text, MOST_OF_IMAGE)
     lines = _lines(text, most)
@@ -238,12 +234,12 @@ def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
     return Memory(form, joined(form, pieces), addressed=places[0] != 0, unit=width)
 
 
-#: What is counted, how many, the bytes of each where its digits tell, and the buffers if they fit.
+#: What is counted, how many there are, the bytes of each if its digits show them, and the buffers if they fit.
 Reading = tuple[str, int, int | None, Callable[[], dict[str, bytes] | None]]
 
 
 def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
-    """Return each way to read a text."""
+    """Return every way to read a text."""
     size, elements = sum(len(a.payload) for a in arrays), sum(a.count for a in arrays)
     most = max(size, elements)
     lines = _lines(text, most)
@@ -279,7 +275,7 @@ def _fitted(given: _Read, arrays: Sequence[Array], size: int) -> dict[str, bytes
 
 
 def _joined(given: _Read) -> bytes:
-    """Return tokens of one width as bytes: each a little-endian word, or in the order of memory."""
+    """Return tokens of one width as bytes: as little-endian words, or in the order of memory."""
     width = given.spelling.width
     assert width is not None
     digits = [_digits(token, width) for token in given.tokens]
@@ -370,9 +366,8 @@ def _of_floats(given: _Read, arrays: Sequence[Array], value: Callable[[str], flo
 
 
 def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
-    """Raise EmbinitError where decimals have too few digits to tell a float32 from its neighbours.
-
-    Fewer are enough where a printer leaves zeros out, which shows where most are what it prints of the expected values.
+    """Raise EmbinitError if decimals have too few digits to distinguish a float32 from its neighbours. Fewer are enough
+    if the printer leaves out zeros, as it does if most decimals are what it prints for the expected values.
     """
     decimals = max(len(re.split("[eE]", token.rstrip("fF"))[0].partition(".")[2]) for token in tokens)
     digits = max((_significant(token) for token in tokens if not _WHOLE.fullmatch(token)), default=ENOUGH_DIGITS)
@@ -427,7 +422,7 @@ def _integral(token: str) -> bool:
 
 
 def _of_strings(text: str, lines: Sequence[_Line], arrays: Sequence[Array], size: int) -> Iterator[Reading]:
-    """Return text that is bytes all through: long strings of hexadecimal digits, or base64."""
+    """Return the bytes of a text that is nothing but bytes: long strings of hexadecimal digits, or base64."""
     strings = _rows(lines, _STRING, 2 * size)
     if any(len(token) > 8 for token in strings.tokens):
         digits = "".join(token for row in strings.rows for token in row.tokens)
@@ -449,7 +444,7 @@ def _of_strings(text: str, lines: Sequence[_Line], arrays: Sequence[Array], size
 
 
 def _lines(text: str, most: int) -> list[_Line]:
-    left = 4 * most + 64  # what repeats may add to the text
+    left = 4 * most + 64  # how many bytes repeated lines may add to the text
 
     def again(found: re.Match[str]) -> str:
         nonlocal left
@@ -476,7 +471,7 @@ def _without_indexes(lines: list[_Line]) -> list[_Line]:
 
 
 def _flat(text: str) -> str:
-    """Return the numbers of a JSON document in its order, on one line; any other text as it is."""
+    """Return the numbers of a JSON document in its order, on one line; return any other text as it is."""
     if text.lstrip()[:1] not in ("[", "{"):
         return text
     leaves: list[str] = []
@@ -511,7 +506,7 @@ def _line(line: str, again: Callable[[re.Match[str]], str]) -> _Line:
 
 
 def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
-    """Return the rows of a text in a spelling; what is more than enough is not kept."""
+    """Return the rows of a text in a spelling; more tokens than could fit are not kept."""
     given = _Read(spelling)
     count = 0
     for line in lines:
@@ -529,9 +524,8 @@ def _rows(lines: Sequence[_Line], spelling: Spelling, most: int) -> _Read:
 
 
 def _row(line: _Line, spelling: Spelling) -> _Row | None:
-    """Return the longest run of a line, the later of two equally long ones; None where it has none.
-
-    In braces all runs count: the names of a structure's members part them.
+    """Return the longest run of a line, the later of two equally long ones; None if it has none. Within braces all runs
+    count, because the names of a structure's members separate them.
     """
     if line.star:
         return _Row([], line)
@@ -556,7 +550,7 @@ def _without_ascii(line: str) -> tuple[str, str]:
 
 
 def _without_addresses(given: _Read) -> None:
-    """Take away first tokens that count up by what the rest of their lines hold: a column of addresses."""
+    """Remove first tokens that count up by the size of the rest of their lines: a column of addresses."""
     width = given.spelling.width
     rows = [row for row in given.rows if row.tokens]
     if width != 4 or len(rows) < 3 or any(row.address is not None or len(row.tokens) < 2 for row in rows):
@@ -570,9 +564,8 @@ def _without_addresses(given: _Read) -> None:
 
 
 def _within_columns(given: _Read) -> None:
-    """Hold tokens against the bytes that the addresses count.
-
-    Tokens beyond them are of an ASCII column. Where all lines count another width, the spelling is not theirs.
+    """Compare tokens with the bytes that the addresses count. Tokens beyond them belong to an ASCII column. If all
+    lines count another width, they are in another spelling.
     """
     width = given.spelling.width
     if width is None:
@@ -590,7 +583,7 @@ def _within_columns(given: _Read) -> None:
     counted = [(row, round(each * len(row.tokens)) // width) for row, each in steps]
     exact = sum(count == len(row.tokens) for row, count in counted)
     even = len({count for _, count in counted}) == 1 and all(row.line.marked for row, _ in counted)
-    if 2 * exact < len(steps) and not even:  # they are no addresses, but numbers of lines or times
+    if 2 * exact < len(steps) and not even:  # they are not addresses, but line numbers or times
         return
     right = None
     for row, count in counted:
@@ -621,7 +614,7 @@ def _with_rest(given: _Read, lines: Sequence[_Line]) -> None:
 
 
 def _squeezed_out(given: _Read, most: int) -> None:
-    """Put the lines back for which a star stands: the one above it again, up to the address below it."""
+    """Restore the lines that a star stands for: the line above it again, up to the address below it."""
     stars = [i for i, row in enumerate(given.rows) if row.line.star]
     width = given.spelling.width
     if not stars:
@@ -643,7 +636,7 @@ def _squeezed_out(given: _Read, most: int) -> None:
 
 
 def _places(rows: Sequence[_Row], width: int) -> list[int | None]:
-    """Return the addresses of rows, in the base in which the most of them count the bytes of their rows."""
+    """Return the addresses of rows, in the base in which most of them count the bytes of their rows."""
 
     def in_base(base: int) -> list[int | None]:
         return [_number(row.address, base) for row in rows]

@@ -1,4 +1,4 @@
-"""C expressions: what stands between a word and a weight, as data. Parse, type, evaluate, emit C."""
+"""C expressions as data: the arithmetic between a word and a weight. Parse, type, evaluate, emit C."""
 
 from embinit.expressions.program import Arithmetic, Definition, Program, define, statements
 from embinit.expressions.routine import Bound, Routine

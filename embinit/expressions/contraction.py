@@ -1,9 +1,9 @@
-"""What gcc fuses: products into the sums that use them, over all expressions that it sees as one piece of code.
+"""What gcc fuses: products into the sums that use them, across all expressions that it sees as one piece of code.
 
-gcc looks at one product after the other, in the order in which they are computed. A product becomes part of its sums
-if every use of it is one operand of a + or - (or a unary minus whose only use is one), in the same basic block. So a
-product is not fused where it is needed for anything else, where both operands are that product, or where something
-branches in between; and of two products in one sum the first one is.
+gcc looks at one product after the other, in the order in which they are computed. A product becomes part of its sums if
+every use of it is one operand of a + or - (or a unary minus whose only use is one), in the same basic block. So a
+product is not fused if it is needed for anything else, if both operands are that product, or if there is a branch in
+between; of two products in one sum the first is fused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,8 +32,9 @@ class _Step:
 class _Schedule:
     """The order in which steps are computed: operands from left to right, each value once where it is available.
 
-    What no element changes has a schedule of its own, `outer`: it is computed once per tensor, before all elements.
-    If it stands in an expression of the elements, it is in another block than what stands in one of the tensor.
+    Values that no element changes have a schedule of their own, `outer`: they are computed once per tensor, before all
+    elements. If such a value is part of an element's expression, it is in another block than values of the tensor's
+    expressions.
     """
 
     def __init__(
@@ -104,7 +105,7 @@ def _both(a: Node, b: Node) -> Iterator[Node]:
 
 
 def _always(node: Node, seen: set[Node]) -> list[Node]:
-    """Return the nodes that computing one computes in any case, operands first."""
+    """Return the nodes that computing a node always computes, operands first."""
     if node in seen:
         return []
     seen.add(node)
@@ -143,7 +144,7 @@ def contracted(
 
 
 def _fuse(product: _Step) -> None:
-    """Make a product part of the sums that use it, if all its uses are such sums."""
+    """Fuse a product into the sums that use it, if all its uses are such sums."""
     sums: list[tuple[_Step, _Step, bool]] = []  # the sum, its operand, whether that is the product negated
     for user in product.users:
         negated = user is not None and user.node.op == "neg" and len(user.users) == 1 and user.block == product.block
@@ -176,7 +177,7 @@ def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
 
 
 def _negated(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node | None:
-    """Return the negation of a multiply-add that nothing else uses as a multiply-add."""
+    """Return a negated multiply-add, which nothing else uses, as one multiply-add."""
     if step.node.op != "neg" or len(step.args[0].users) > 1 or step.args[0].block != step.block:
         return None
     x = done[step.args[0]]

@@ -34,7 +34,7 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
 def log_fdlibm(x: Doubles) -> Doubles:
-    """Return log x as newlib does where the FPU has no double precision."""
+    """Return log x as newlib does if the FPU has no double precision."""
     subnormal = x < 2.0**-1022
     high, bits = _split(np.where(subnormal, x * 2.0**54, x))
     mantissa = high & 0xFFFFF
@@ -68,7 +68,7 @@ def _fma(a: Any, b: Any, c: Any) -> Doubles:
 
 
 def log_fused(x: Doubles) -> Doubles:
-    """Return log x as glibc does on a CPU that fuses, and newlib where the FPU has double precision."""
+    """Return log x as glibc does on a CPU that fuses, and newlib if the FPU has double precision."""
     return _of_specials(x, np.where((x >= 1 - 2.0**-4) & (x < 1 + 265 * 2.0**-12), _log_near_1(x), _log_by_table(x)))
 
 
@@ -138,7 +138,7 @@ def _reduced(x: Doubles) -> tuple[NDArray[np.int64], Doubles, Doubles]:
 
 
 def sine(x: Doubles, quarter: int) -> Doubles:
-    """Return sin(x + quarter pi/2) as newlib does; glibc's differs in the last bit of one result in thirty."""
+    """Return sin(x + quarter pi/2) as newlib does; glibc's differs in the last bit of one in thirty results."""
     n, y, tail = _reduced(np.abs(x))
     negative = x < 0
     n, y, tail = np.where(negative, -n, n) + quarter, np.where(negative, -y, y), np.where(negative, -tail, tail)

@@ -2,13 +2,13 @@
 
 Every float operation is one statement whose result is a volatile object, so that no compiler fuses, reorders or narrows
 it; constants are volatile too, because -ffast-math computes with them in advance. Integer operations are written so
-that nothing is undefined for any operands: where C defines no result the host refuses, and here something arbitrary
-comes out. A pair of functions comes of one routine:
+that nothing is undefined for any operands: if C defines no result, the host refuses and the emitted code gives an
+arbitrary one. A routine becomes a pair of functions:
 
     static void NAME_fix(NAME_fixed *fixed, ...);        once per tensor, from the inputs of a tensor
     static void NAME(const NAME_fixed *fixed, ...);      once per element
 
-The second writes the outputs; those that are the same for all elements are members of the struct.
+The second writes the outputs; outputs that are the same for all elements are members of the struct.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def constant(ctype: CType, value: int | float) -> str:
 
 
 def emit(routine: Routine, name: str) -> str:
-    """Return the C of a routine, as static functions that begin with a name."""
+    """Return the C of a routine, as static functions whose names begin with a prefix."""
     return _Emission(routine, name).text()
 
 
@@ -61,7 +61,7 @@ class _Emission:
         self._doubles = any(node.ctype is DOUBLE for node in order)
 
     def _needed(self) -> list[Node]:
-        """Return the operations that the code computes: without those of which only decided comparisons are made."""
+        """Return the operations that the code computes, without those that only decided comparisons use."""
         needed = set(self._routine.outputs.values())
         for node in reversed(self._routine.order):
             if node in needed and (node.op not in _TRUTH or _decided(node) is None):
@@ -69,7 +69,7 @@ class _Emission:
         return [node for node in self._routine.order if node in needed]
 
     def _crossing(self) -> list[Node]:
-        """Return what is computed per tensor and used per element, or an output."""
+        """Return the values that are computed per tensor and either used per element or outputs."""
         used = {arg for node in self._element for arg in node.args} | set(self._routine.outputs.values())
         return [node for node in self._fixed if node in used]
 
@@ -139,7 +139,7 @@ class _Emission:
 
 
 def _decided(node: Node) -> int | None:
-    """Return a comparison of integers that their ranges decide: compilers warn of it."""
+    """Return the result of a comparison that the integers' ranges decide, since compilers warn about those."""
     a, b = node.args
     if a.ctype.floating:
         return None
@@ -167,7 +167,7 @@ def _signed_infix(node: Node, a: str, b: str) -> str:
 
 
 def _divided(node: Node, a: str, b: str) -> str:
-    """Return a quotient or a remainder that is also something where C defines none."""
+    """Return a quotient or a remainder that is also defined, arbitrarily, if C defines none."""
     operator = _INFIX[node.op]
     dividend, divisor = node.args
     if not node.check:

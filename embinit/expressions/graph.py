@@ -1,8 +1,8 @@
-"""Typed operations, each value once: what expressions are lowered to, simplified as every C compiler may.
+"""Typed operations, with each value only once: what expressions are lowered to, simplified as any C compiler may.
 
-Equal subexpressions are one node. Simplifications keep every bit: what is known when it is built is computed then,
-a division by a power of two is a product, x * 1 is x, signs move out of products and sums, and a double operation on
-floats whose result is rounded to float is a float operation.
+Equal subexpressions are one node. Simplifications keep every bit: constants are computed in advance, a division by a
+power of two is a product, x * 1 is x, signs move out of products and sums, and a double operation on floats whose
+result is rounded to float is a float operation.
 """
 
 import math
@@ -19,7 +19,7 @@ from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.operations import COMPARISONS, Check
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
-#: Limits on one program: operations, and operations that wait for each other, through names too.
+#: Limits on one program: the number of operations, and how deep they are nested, also through names.
 MOST_NODES, DEEPEST = 20_000, 400
 
 #: When a value is known: when the dialect is read, once per tensor, or once per element.
@@ -36,7 +36,7 @@ class Origin:
     column: int
 
     def error(self, rule: str) -> EmbinitError:
-        """Return the error of a rule that is broken here."""
+        """Return the error for a rule that is broken here."""
         return EmbinitError(f"{self.where}, column {self.column}: {rule}")
 
 
@@ -44,9 +44,9 @@ class Origin:
 class Node:
     """One operation.
 
-    data: the value of a constant, the name of an input, (name, libm class, number) of a call, the two signs of an fma.
-    home: the stage of the expression that it stands in, which is a later one than its own if no element changes it.
-    least, most: the range of an integer's values. check: tells operands that C defines no result for.
+    data: the value of a constant, the name of an input, (name, libm class, number) of a call, or the two signs of an
+    fma. home: the stage of the expression that contains it, which may be later than its own stage. least, most: the
+    range of an integer's values. check: finds operands for which C defines no result.
     """
 
     op: str
@@ -63,7 +63,7 @@ class Node:
 
     @cached_property
     def defined(self) -> bool:
-        """Whether C defines the value for all inputs, so that it may be left out where it changes nothing."""
+        """Whether C defines the value for all inputs, so that it may be left out if it changes nothing."""
         return self.check is None and all(arg.defined for arg in self.args)
 
     @property
@@ -78,12 +78,12 @@ class Node:
 
     @property
     def number(self) -> Any:
-        """The value of a constant, None of anything else."""
+        """The value of a constant; None for anything else."""
         return self.data if self.op == "const" else None
 
 
 class Graph:
-    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the expression at hand."""
+    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the current expression."""
 
     def __init__(self, libm: str) -> None:
         self.libm = libm
@@ -92,12 +92,12 @@ class Graph:
         self.home = LITERAL
 
     def next_call(self) -> int:
-        """Return a number that no other call has, which keeps equal calls apart."""
+        """Return a number that no other call has, so that equal calls stay distinct."""
         self._calls += 1
         return self._calls
 
     def constant(self, ctype: CType, value: int | float) -> Node:
-        """Return a constant, whose value its type has exactly."""
+        """Return a constant, whose value its type can hold exactly."""
         key: Any = ("const", ctype, float(value).hex() if ctype.floating else int(value))
         if key not in self._nodes:
             whole = 0 if ctype.floating else int(value)
@@ -106,7 +106,7 @@ class Graph:
         return self._nodes[key]
 
     def input(self, ctype: CType, name: str, stage: int, low: int | None = None, high: int | None = None) -> Node:
-        """Return a value that the caller supplies, in a range that is narrower than its type's where it is given."""
+        """Return a value that the caller supplies, in the given range or that of its type."""
         key = ("input", name)
         if key not in self._nodes:
             least = 0 if ctype.floating else ctype.low if low is None else low
@@ -117,14 +117,14 @@ class Graph:
     def node(
         self, op: str, ctype: CType, args: tuple[Node, ...], origin: Origin, data: Any = None, stage: int = LITERAL
     ) -> Node:
-        """Return the node of an operation on converted operands, or one that is the same in every bit."""
+        """Return the node of an operation on converted operands, or a simpler node with the same bits."""
         if op == "call" and data[0] in ("fabsf", "fabs") and args[0].op == "mul" and len(set(args[0].args)) == 1:
             return args[0]  # a square has no sign
         simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 
     def rebuilt(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """Return the same operation on other operands, as it is."""
+        """Return the same operation on other operands, not simplified."""
         return self._made(node.op, node.ctype, args, node.origin, node.data, node.stage)
 
     def _made(
@@ -206,7 +206,7 @@ class Graph:
         return None
 
     def _narrowed(self, x: Node) -> Node | None:
-        """Return the float that a double was, None where it was none."""
+        """Return the float that a double was converted from; None if it was not."""
         if x.op == "cast" and x.args[0].ctype is FLOAT:
             return x.args[0]
         if x.op == "const" and abs(x.data) < 2.0**128 and float(np.float32(x.data)) == x.data:
@@ -240,7 +240,7 @@ class Graph:
         return None
 
     def _scaled(self, ctype: CType, x: Node, factor: float, origin: Origin) -> Node | None:
-        """Return x * factor where that is no product."""
+        """Return x * factor if it is simpler than a product, else None."""
         if factor == 1:
             return x
         return self.node("neg", ctype, (x,), origin) if factor == -1 else None
@@ -253,7 +253,7 @@ def _exact_inverse(ctype: CType, x: float) -> bool:
 
 
 def nearest_value(ctype: CType, value: Fraction) -> float | None:
-    """Return a number rounded to a floating type, ties to even; None where it is out of range.
+    """Return a number rounded to a floating type, ties to even; None if it is out of range.
 
     >>> nearest_value(FLOAT, Fraction(1, 3)).hex()
     '0x1.5555560000000p-2'
@@ -273,7 +273,7 @@ def nearest_value(ctype: CType, value: Fraction) -> float | None:
 
 
 def _range(op: str, ctype: CType, args: tuple[Node, ...]) -> tuple[int, int]:
-    """Return the range of an integer result before it wraps; (0, 0) of a float."""
+    """Return the range of an integer result before it wraps; (0, 0) for a float."""
     if ctype.floating:
         return 0, 0
     if op in COMPARISONS or op in ("lnot", "land", "lor"):

@@ -1,4 +1,4 @@
-"""logf and its relatives as three classes of device libm compute them, and the fused multiply-add, on NumPy arrays."""
+"""logf and related functions as three classes of device libm compute them, and the fused multiply-add, on arrays."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ _NORMAL = np.float32(2.0**-126)
 
 
 def _dense(x: Array, shape: tuple[int, ...]) -> Array:
-    """Return x in a shape as the kernels take it, writable and without gaps."""
+    """Return x in a shape as the kernels need it, writable and contiguous."""
     if x.shape == shape and x.flags.c_contiguous and x.flags.writeable:
         return x
     return np.full(shape, x[0]) if x.size == 1 else np.array(np.broadcast_to(x, shape))
@@ -32,14 +32,14 @@ def fma(single: bool, a: Array, b: Array, c: Array) -> Array:
 
 
 def fmaf(libm_class: str, a: Array, b: Array, c: Array) -> Array:
-    """Return the fmaf of a class: newlib without an FPU adds in double and so rounds twice."""
+    """Return the fmaf of a class: newlib without an FPU adds in double, and so rounds twice."""
     if libm_class == "fdlibm":
         return (a.astype(np.float64) * b + c).astype(np.float32)
     return fma(True, a, b, c)
 
 
 def evaluate(name: str, libm_class: str, x: Array) -> Array:
-    """Return a function of a class for x; outside the domain that `check` states the result is arbitrary."""
+    """Return a function of a class for x; outside the domain that `check` states, the result is arbitrary."""
     if name == "log":
         return (double_libm.log_fused if libm_class == "double" else double_libm.log_fdlibm)(x)
     if name in ("sin", "cos"):
@@ -62,7 +62,7 @@ def _log_of_specials(x: Array, out: Array) -> Array:
 
 
 def check(name: str) -> tuple[Callable[..., Array], str] | None:
-    """Return how to tell arguments outside a function's domain, and the rule they break."""
+    """Return a test for arguments outside a function's domain, and the rule that they break."""
     if name == "logf":
         return lambda x: (x > 0) & (x < _NORMAL), "logf of a subnormal number is not known"
     if name in ("sinf", "cosf", "sin", "cos"):

@@ -1,4 +1,4 @@
-"""A lowered program as one compiled loop over its elements, for arrays that are large enough to be worth a compiler."""
+"""A lowered program as one compiled loop over its elements, for arrays large enough to be worth compiling for."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -27,10 +27,7 @@ class Loop(NamedTuple):
 
 
 def loop_of(routine: Routine) -> Loop | None:
-    """Return the loop of a routine with one output; None where an operation needs more than a loop.
-
-    That is one whose result C may leave undefined, or that a libm computes.
-    """
+    """Return the loop of a routine with one output; None if C may leave a result undefined, or a libm computes one."""
     (root,) = routine.outputs.values()
     order = routine.order
     fixed = tuple(node for node in order if node.stage < ELEMENT and _used(node, order, root))
@@ -55,7 +52,7 @@ def loop_of(routine: Routine) -> Loop | None:
 
 
 def recurrence_of(routine: Routine, state: Sequence[str], word: str) -> Callable[[Array, Array], None] | None:
-    """Return a loop that runs a routine again and again: its outputs named in state are its inputs then.
+    """Return a loop that runs a routine repeatedly: its outputs named in state are its next inputs.
 
     It takes the state as uint64 (negative numbers modulo 2^64), which it moves, and the words to fill. None where an
     operation needs more than a loop.
@@ -90,7 +87,7 @@ def _used(node: Node, order: Sequence[Node], root: Node) -> bool:
 
 
 def _text(node: Node, args: list[str]) -> str | None:
-    """Return the Python of an operation, in whose type its result is at once; None where there is none."""
+    """Return the Python of an operation, with a result that has its type at once; None if there is none."""
     op, kind = node.op, f"np.{node.ctype.dtype.name}"
     if op in _COMPARED:
         return f"np.int32({args[0]} {_COMPARED[op]} {args[1]})"

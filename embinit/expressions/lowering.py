@@ -20,7 +20,7 @@ _Factors = tuple[Node, Node]
 
 @dataclass(frozen=True)
 class Value:
-    """An operand: its node, and its factors where it is written as a product that is not known in advance."""
+    """An operand: its node, and its factors if it is written as a product that is not known in advance."""
 
     node: Node
     factors: _Factors | None = None
@@ -34,8 +34,8 @@ class Value:
 class Lowering:
     """Lowers the trees of one file's key.
 
-    names: what the expression may use. fuse_written: a product that is written as an operand of + or - is fused.
-    stage: when the expression is evaluated, which is where a function that branches belongs.
+    names: what the expression may use. fuse_written: whether a product written as an operand of + or - is fused. stage:
+    when the expression is evaluated, which is also the stage of a function that branches.
     """
 
     def __init__(self, graph: Graph, names: Mapping[str, Node], where: str, stage: int, *, fuse_written: bool) -> None:
@@ -56,7 +56,7 @@ class Lowering:
         return self._value(tree).node
 
     def converted(self, node: Node, ctype: CType, column: int) -> Node:
-        """Return a value as a type has it."""
+        """Return a value converted to a type."""
         return self._graph.node("cast", ctype, (node,), Origin(self._where, column))
 
     def _value(self, tree: Tree) -> Value:

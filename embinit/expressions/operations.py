@@ -43,9 +43,8 @@ _EXACT: dict[str, Callable[..., Array]] = {
 
 
 def apply(op: str, ctype: CType, data: Any, args: Sequence[Array]) -> Array:
-    """Return the result of an operation, as an array of its type.
-
-    Where C leaves the result undefined it is arbitrary; the caller asks `undefined`, and silences NumPy's warnings.
+    """Return the result of an operation, as an array of its type. If C leaves the result undefined, it is arbitrary;
+    callers ask `undefined`, and silence NumPy's warnings.
     """
     if op in _BINARY:
         if op in ("shl", "shr"):
@@ -62,7 +61,7 @@ def apply(op: str, ctype: CType, data: Any, args: Sequence[Array]) -> Array:
 
 def _converted(x: Array, ctype: CType) -> Array:
     if x.dtype.kind == "f" and not ctype.floating:
-        # In range by way of the widest type of the same sign: a fraction above -1 becomes an unsigned 0.
+        # Convert through the widest type of the same sign: a fraction above -1 becomes an unsigned 0.
         return x.astype(np.int64 if ctype.signed or ctype.bits < 64 else np.uint64).astype(ctype.dtype)
     return x.astype(ctype.dtype)
 
@@ -114,9 +113,8 @@ Check = tuple[Callable[..., Array], str]
 
 
 def check(op: str, ctype: CType, data: Any, args: Sequence[Any], least: int, most: int) -> Check | None:
-    """Return how to tell operands without a defined result, and the rule they break; None where no operand is.
-
-    args have a type and, for integers, the range they lie in; least and most is the exact range of the result.
+    """Return a test for operands without a defined result, and the rule that they break; None if there are none. args
+    have a type and, for integers, a range; least and most are the exact range of the result.
     """
     if op in ("add", "sub", "mul", "neg") and not ctype.floating and ctype.signed:
         overflows = least < ctype.low or most > ctype.high
@@ -162,7 +160,7 @@ def _sub_overflows(a: Array, b: Array) -> Any:
 
 
 def _mul_overflows(a: Array, b: Array) -> Any:
-    # Overflow moves the product by a multiple of 2^bits, far more than float64 loses.
+    # Overflow changes the product by a multiple of 2^bits, far more than float64 loses.
     exact = a.astype(np.float64) * b.astype(np.float64)
     return np.abs(exact - (a * b).astype(np.float64)) > 2.0 ** (8 * a.dtype.itemsize - 2)
 

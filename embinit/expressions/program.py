@@ -35,8 +35,7 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Definition:
-    """`name = expression`, from a key of a file (`where`). ctype: the type it is converted to, None for its own.
-
+    """`name = expression`, from a key of a file (`where`). ctype: the type that it is converted to, None for its own.
     replaces: whether the name is a variable that gets a new value.
     """
 
@@ -82,9 +81,9 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
 class Program:
     """Definitions in order, each of which may use the inputs and the names before it.
 
-    A program is what a compiler sees as one stretch of code: it looks through its names, so that a name that stands for
-    a product can be fused into a sum that uses it. Whatever enters as an input is opaque. So code is cut into programs
-    where a compiler cannot look through: at a loop that draws again, and between a value and its kept spare.
+    A program is what a compiler sees as one piece of code: it looks through names, so a name for a product can be fused
+    into a sum that uses it. Inputs are opaque. So code is cut into programs where a compiler cannot look through: at a
+    loop that draws again, and between a value and its spare.
 
     outputs: the names whose values are wanted, and the types they are stored in (None: their own).
 
@@ -122,7 +121,7 @@ class Program:
             raise EmbinitError(f"{missing[0]} is not defined")
 
     def literal(self, name: str) -> int | float | None:
-        """Return the value of a name that nothing at run time changes, None of any other."""
+        """Return the value of a name that nothing at run time changes; None for any other name."""
         value = self._lowered(Graph("double"), Arithmetic())[name].number
         return None if value is None else value
 

@@ -14,13 +14,13 @@ from embinit.expressions.types import Input
 
 Array = NDArray[Any]
 
-#: Elements that are evaluated together: a few arrays of this size fit into the second-level cache.
+#: How many elements are evaluated together: a few arrays of this size fit into the second-level cache.
 BLOCK = 32768
 
 
 @dataclass(frozen=True)
 class Routine:
-    """Outputs as operations on inputs; `bind` gives it what is known once per tensor."""
+    """Outputs as operations on inputs; `bind` supplies what is known once per tensor."""
 
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Node]
@@ -51,7 +51,7 @@ class Routine:
 
 
 class Bound:
-    """A routine and the values that are the same for all elements, which are computed here."""
+    """A routine with the values that are the same for all elements, which are computed here."""
 
     def __init__(self, routine: Routine, scalars: Mapping[str, Array]) -> None:
         order = routine.order
@@ -63,7 +63,7 @@ class Bound:
         self._last = self._last_uses()
 
     def fixed(self, nodes: Iterable[Node]) -> list[Any] | None:
-        """Return values that are the same for all elements, as NumPy scalars; None where C leaves any undefined."""
+        """Return values that are the same for all elements, as NumPy scalars; None if C leaves any undefined."""
         if any(each.any() for each in self._undefined.values()):
             return None
         return [self._fixed[node][0] for node in nodes]
@@ -91,7 +91,7 @@ class Bound:
         return ~refused
 
     def _evaluated(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[Node, Array]]:
-        """Return the outputs, and where they are undefined by the operation to blame."""
+        """Return the outputs, and for each operation that leaves any undefined, for which elements."""
         given = {name: each for name, each in self._routine.inputs.items() if each.stage == "element"}
         missing = [name for name in given if name not in arrays]
         if missing:
@@ -148,7 +148,7 @@ class Bound:
 
 
 def _spread(node: Node, args: list[Array], undefined: dict[Node, Array]) -> None:
-    """Note the elements for which C defines no result: by this operation, or by one that it evaluates."""
+    """Note the elements for which C defines no result, because of this operation or of one that it evaluates."""
     inherited = [undefined.get(arg) for arg in node.args]
     if node.op == "select" and any(each is not None for each in inherited):
         taken = np.where(args[0] != 0, _or_none(inherited[1]), _or_none(inherited[2]))

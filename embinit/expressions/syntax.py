@@ -1,4 +1,4 @@
-"""C's grammar of expressions: text to a tree whose nodes know their column."""
+"""C's grammar of expressions: from text to a tree whose nodes know their column."""
 
 import re
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ from fractions import Fraction
 from embinit.errors import EmbinitError
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
 
-#: Limits on one expression: characters, parentheses or signs inside each other, and
-#: operators that wait for each other.
+#: Limits on one expression: its characters, how deep parentheses and signs are nested, and how many operators are
+#: pending.
 LONGEST, MOST_NESTED, DEEPEST = 4096, 64, 200
 
 
@@ -81,7 +81,7 @@ Tree = Literal | Name | Unary | Binary | Conditional | Cast | Call
 
 
 def operands(tree: Tree) -> tuple[Tree, ...]:
-    """Return what an operator applies to, from left to right."""
+    """Return the operands of an operator, from left to right."""
     match tree:
         case Unary() | Cast():
             return (tree.operand,)
@@ -132,13 +132,13 @@ class _Token:
 
 
 class Position:
-    """Where a text comes from, which is what its errors begin with, and the text itself."""
+    """A text, and where it comes from, with which its errors begin."""
 
     def __init__(self, where: str, text: str) -> None:
         self.where, self.text = where, text
 
     def error(self, column: int, rule: str) -> EmbinitError:
-        """Return the error of a rule that the text breaks at a column, counted from 1."""
+        """Return the error for a rule that the text breaks at a column, counted from 1."""
         return EmbinitError(f"{self.where}, column {column}: {rule}")
 
 
@@ -187,7 +187,7 @@ def parse_declaration(text: str, where: str) -> tuple[CType, str]:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise EmbinitError unless a name is free in C: an identifier, no keyword, no type."""
+    """Raise EmbinitError if a name is not free in C: it must be an identifier, and no keyword or type."""
     if not re.fullmatch(r"[A-Za-z_]\w{0,62}", name, re.ASCII):
         raise EmbinitError(f"{where}: a name is a C identifier of at most 63 characters, got {name[:40]!r}")
     if name in _KEYWORDS or name in TYPES or name in _OTHER_TYPES:
@@ -360,7 +360,7 @@ _HEXADECIMAL = re.compile(r"0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?[0-9]+
 
 
 def _literal(token: _Token, position: Position) -> Literal:
-    """Return a number with its type by C's rules, where long is out and long long has 64 bits."""
+    """Return a number with its type by C's rules, in which long is excluded and long long has 64 bits."""
     text = token.text
     if match := _INTEGER.fullmatch(text):
         return _integer(token, match[1], match[2].lower(), position)

@@ -48,7 +48,7 @@ TYPES = {each.name: each for each in (UINT8, UINT16, UINT32, UINT64, INT8, INT16
 
 
 def promoted(ctype: CType) -> CType:
-    """Return the type in which C computes with a value of a type: int, which has 32 bits, for anything narrower.
+    """Return the type in which C computes with a value: int, which has 32 bits, for anything narrower.
 
     >>> print(promoted(UINT16), promoted(UINT32), promoted(FLOAT))
     int32_t uint32_t float
@@ -57,7 +57,7 @@ def promoted(ctype: CType) -> CType:
 
 
 def common(a: CType, b: CType) -> CType:
-    """Return the type that both operands of an operator are converted to.
+    """Return the type to which both operands of an operator are converted.
 
     >>> print(common(UINT32, INT32), common(UINT32, INT64), common(INT64, FLOAT), common(UINT8, UINT16))
     uint32_t int64_t float int32_t

@@ -26,7 +26,24 @@ FORMATS = {family.name: family for family in _FAMILIES}
 
 
 def register(families: Families) -> None:
-    """Make families of formats known by their names, to model files and everywhere else (docs/extending.md)."""
+    """Make families of formats known by their names, to model files and everywhere else (docs/extending.md).
+
+    Parameters
+    ----------
+    families
+        For each new `Family` the regular expression of its names, and what builds a format from a name and its numbers.
+
+    Raises
+    ------
+    EmbinitError
+        If embinit has a family of that name already.
+
+    Examples
+    --------
+    >>> register({family_named("sym5"): ("sym5", lambda name: format_named(name))})
+    Traceback (most recent call last):
+    embinit.errors.EmbinitError: format sym<b> must be new, and embinit has one of that name
+    """
     for family in families:
         if FORMATS.get(family.name, family) != family:
             raise EmbinitError(f"format {family.name} must be new, and embinit has one of that name")
@@ -36,8 +53,20 @@ def register(families: Families) -> None:
 
 
 def format_named(name: str) -> Format:
-    """Return a format; an unknown name is an error that lists the known patterns.
+    """Return a format by its name: its bytes, its codes, and what it keeps besides them.
 
+    Parameters
+    ----------
+    name
+        A name such as "float32", "q7" or "sym5".
+
+    Raises
+    ------
+    EmbinitError
+        If the name is unknown; the message lists the known patterns.
+
+    Examples
+    --------
     >>> format_named("float32").nbytes(10)
     40
     >>> format_named("sym5").nbytes(10)
@@ -59,8 +88,20 @@ def _format_named(name: str) -> Format:
 
 
 def family_named(name: str) -> Family:
-    """Return the family of a format's name, or of its pattern.
+    """Return the family of formats to which a name belongs, with what `embinit formats` says of it.
 
+    Parameters
+    ----------
+    name
+        The name of a format, or the pattern of a family.
+
+    Raises
+    ------
+    EmbinitError
+        If the name is unknown.
+
+    Examples
+    --------
     >>> family_named("sym5").name
     'sym<b>'
     """

@@ -1,4 +1,4 @@
-"""Scaled integers: a float32 scale, and for the asymmetric ones a zero point, for each group or channel."""
+"""Scaled integers: each group or channel has a float32 scale and, in asymmetric formats, a zero point."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
@@ -14,9 +14,8 @@ from embinit.support import Support
 
 @dataclass(frozen=True)
 class Symmetric(Quantized):
-    """Codes around zero: scale = fl(absmax / steps), code = saturate(round(fl(v / scale))).
-
-    steps is qmax, in float32, which cannot hold every one.
+    """Codes around zero: scale = fl(absmax / steps), code = saturate(round(fl(v / scale))). steps is qmax as a float32,
+    which cannot hold every qmax.
     """
 
     steps: float
@@ -30,7 +29,7 @@ class Symmetric(Quantized):
         return CFamily(self.family, self.bits)
 
     def check(self, given: Support) -> None:
-        """Raise EmbinitError if a value may be infinite, or the only ones of a group too small for a scale."""
+        """Raise EmbinitError if a value may be infinite, or all values of a group too small for a scale."""
         super().check(given)
         base.check_scale(self.name, given.least, self.steps)
 
@@ -41,7 +40,7 @@ class Symmetric(Quantized):
         )
 
     def grid(self, parameters: QuantizationParameters) -> Grid:
-        """Return the grids: a scale each."""
+        """Return the grids, each with just a scale."""
         assert parameters.scale is not None
         return Grid(parameters.scale)
 
@@ -61,7 +60,7 @@ class SymInt32(Symmetric):
 
     @classmethod
     def make(cls, name: str, width: int) -> "SymInt32":
-        """Build from the number in a name."""
+        """Return the format of a name and its number."""
         base.check_width(name, "the width", width, 0, 31, "OnDeviceTraining exits")
         half = 2.0 ** (width - 1)
         steps = float(np.float32(half - 1))
@@ -69,9 +68,8 @@ class SymInt32(Symmetric):
 
 
 class Sym(Symmetric):
-    """sym<b>, OnDeviceTraining's SYM: packed two's complement codes of b bits, one scale a group.
-
-    From 26 bits on the C code exits when the largest magnitude is positive: its code, 2^(b-1), does not fit.
+    """sym<b>, OnDeviceTraining's SYM: packed two's complement codes of b bits, one scale per group. From 26 bits on,
+    the C code exits if the largest magnitude is positive, because its code, 2^(b-1), does not fit.
     """
 
     family = "sym"
@@ -80,7 +78,7 @@ class Sym(Symmetric):
 
     @classmethod
     def make(cls, name: str, width: int) -> "Sym":
-        """Build from the number in a name."""
+        """Return the format of a name and its number."""
         base.check_width(name, "the width", width, 1, 31, "OnDeviceTraining exits")
         qmax = 2 ** (width - 1) - 1
         return cls(name, width, -qmax - 1, qmax, float(np.float32(qmax)))
@@ -99,7 +97,7 @@ class Sym(Symmetric):
         )
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
-        """Return the scales; a code that b bits cannot hold is an error."""
+        """Return the scales, or raise EmbinitError if b bits cannot hold a code."""
         parameters = super().parameters(values, groups, rounding)
         if self.steps > self.qmax:
             _, high = base.extremes(self.name, values, groups)
@@ -109,31 +107,31 @@ class Sym(Symmetric):
 
 
 class Channelwise(Symmetric):
-    """int8, as CMSIS-NN and TFLite hold weights: codes from -qmax to qmax, zero point 0, one scale a channel."""
+    """int8, as CMSIS-NN and TFLite store weights: codes from -qmax to qmax, zero point 0, one scale per channel."""
 
     family = "int"
     grouping: ClassVar[Literal["channels"]] = "channels"
 
     @classmethod
     def make(cls, name: str) -> "Channelwise":
-        """Build from a name."""
+        """Return the format of a name."""
         bits = int(name.removeprefix("int"))
         qmax = 2 ** (bits - 1) - 1
         return cls(name, bits, -qmax, qmax, qmax)
 
 
 class PackedChannelwise(Channelwise):
-    """int4: as int8, two codes a byte, the one of even index in the low nibble."""
+    """int4: like int8, with two codes per byte, the one of even index in the low nibble."""
 
     packed = True
 
 
 @dataclass(frozen=True)
 class Asymmetric(Quantized):
-    """Packed codes from 0 to 2^b - 1, with a scale and a zero point, which is rounded as the elements are."""
+    """Packed codes from 0 to 2^b - 1, with a scale and a zero point; the zero point is rounded like the elements."""
 
     packed = True
-    #: The suffix of the family in C, embinit_family_.
+    #: The suffix of the family's name in C, embinit_family_.
     family: ClassVar[str]
     #: Whether the zero point is the code of 0, added after rounding, or the minimum in steps, subtracted before.
     zero_point_is_code: ClassVar[bool]
@@ -159,19 +157,19 @@ class Asym(Asymmetric):
     zero_point_is_code = False
 
     def check(self, given: Support) -> None:
-        """Raise EmbinitError if a value may be infinite, or the difference of two too small for a scale."""
+        """Raise EmbinitError if a value may be infinite, or the difference of two values too small for a scale."""
         super().check(given)
         if given.low < given.high:
             base.check_scale(self.name, given.least * 2.0**-24, self.qmax)
 
     @classmethod
     def make(cls, name: str, width: int) -> "Asym":
-        """Build from the number in a name."""
+        """Return the format of a name and its number."""
         base.check_width(name, "the width", width, 1, 30, "OnDeviceTraining exits")
         return cls(name, width, 0, 2**width - 1)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
-        """Return scale and zero point; a zero point outside int32 is an error."""
+        """Return scale and zero point, or raise EmbinitError if a zero point is outside int32."""
         low, high = base.extremes(self.name, values, groups)
         if low[0] == high[0]:
             scale = base.scale_of(self.name, np.abs(low), 1)
@@ -205,13 +203,13 @@ class Affine(Asymmetric):
     grouping: ClassVar[Literal["groups"]] = "groups"
 
     def check(self, given: Support) -> None:
-        """Raise EmbinitError if a value may be infinite, or the only ones of a group too small for a scale."""
+        """Raise EmbinitError if a value may be infinite, or all values of a group too small for a scale."""
         super().check(given)
         base.check_scale(self.name, given.least, self.qmax)
 
     @classmethod
     def make(cls, name: str, width: int) -> "Affine":
-        """Build from the number in a name."""
+        """Return the format of a name and its number."""
         base.check_width(name, "the width", width, 1, 16, "the zero point is a uint16")
         return cls(name, width, 0, 2**width - 1)
 

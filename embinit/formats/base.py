@@ -1,4 +1,4 @@
-"""What a buffer format declares: its codes, its bytes, and how its grids come about."""
+"""What a buffer format declares: its codes, its bytes, and how its grids are derived."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,15 +16,14 @@ from embinit.support import Support
 
 F32 = NDArray[np.float32]
 
-#: The bits of infinity; those of a NaN are above.
+#: The bits of infinity; those of a NaN are larger.
 INFINITE = np.uint32(0x7F800000)
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Which elements share a grid, in storage order: runs of elements, of each of `count` groups in turn.
-
-    turn: so many groups take turns, `rounds` times, before the next ones do; None: all of them.
+    """Which elements share a grid, in storage order: one run of elements of each of `count` groups in turn. turn: so
+    many groups take turns, `rounds` times, before the next ones do; None if all of them do.
 
     >>> Groups(4, 1, turn=2, rounds=3).of(14).tolist()
     [0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 0, 1]
@@ -41,20 +40,20 @@ class Groups:
         return runs[np.arange(n) // self.run % runs.size]
 
     def spread(self, per_group: NDArray[Any]) -> NDArray[Any]:
-        """Return the values of groups, run by run, until the groups begin anew."""
+        """Return the values of groups, run by run, until the groups repeat."""
         if self.rounds == 1 or per_group.size != self.count:
             return per_group
         return np.repeat(per_group.reshape(-1, 1, self.turn or self.count), self.rounds, axis=1).reshape(-1)
 
     def largest(self, per_run: NDArray[Any]) -> NDArray[Any]:
-        """Return the largest value of each group from those of the runs that `spread` fills."""
+        """Return the largest value of each group from the largest values of its runs."""
         if self.rounds == 1:
             return per_run
         return np.ascontiguousarray(per_run.reshape(-1, self.rounds, self.turn or self.count).max(axis=1).reshape(-1))
 
 
 class QuantizationParameters(NamedTuple):
-    """What a device keeps beside the codes, one value a group; None where the format has no such thing."""
+    """What a device keeps besides the codes, one value per group; None if the format has no such thing."""
 
     scale: F32 | None = None
     zero_point: NDArray[Any] | None = None
@@ -62,9 +61,8 @@ class QuantizationParameters(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """How values meet codes, one grid a group: code = round(v / scale - offset) + zero.
-
-    offset and zero are empty where a format has none.
+    """How values map to codes, one grid per group: code = round(v / scale - offset) + zero. offset and zero are empty
+    if a format has none.
     """
 
     scale: F32
@@ -72,7 +70,7 @@ class Grid(NamedTuple):
     zero: NDArray[np.int32] = np.empty(0, np.int32)
 
     def spread(self, groups: Groups) -> "Grid":
-        """Return the grids run by run, until the groups begin anew."""
+        """Return the grids run by run, until the groups repeat."""
         return Grid(*map(groups.spread, self))
 
 
@@ -95,13 +93,13 @@ class Format(ABC):
     name: str
     bits: int
 
-    #: What may share a grid beside the whole buffer.
+    #: What may share a grid, besides the whole buffer.
     grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
 
     @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
-        """The type of the data's elements, little endian; uint8 where codes are packed."""
+        """The type of the data's elements, little endian; uint8 if codes are packed."""
 
     @property
     def ctype(self) -> str:
@@ -109,7 +107,7 @@ class Format(ABC):
         return f"{self.dtype.name}_t"
 
     def nbytes(self, n: int) -> int:
-        """Return the payload bytes of n elements."""
+        """Return how many bytes the payload of n elements takes."""
         return -(-n * self.bits // 8)
 
     def check(self, given: Support) -> None:  # noqa: B027 (not every format refuses a value)
@@ -126,9 +124,8 @@ class Format(ABC):
         channel_axis: int | None = None,
         channel_groups: int = 1,
     ) -> Groups:
-        """Return how the elements of an array share grids; one that cannot be is an error.
-
-        channel_groups: into how many equal parts the axis before channel_axis falls, each with channels of its own.
+        """Return how the elements of an array share grids, or raise EmbinitError if they cannot. channel_groups: how
+        many equal parts the axis before channel_axis has, each with channels of its own.
         """
         n = math.prod(shape)
         if group_size is not None:
@@ -164,14 +161,14 @@ class Format(ABC):
 
 @dataclass(frozen=True)
 class Quantized(Format):
-    """A format that holds codes, integers from qmin to qmax, each a step of its group's grid."""
+    """A format that holds codes: integers from qmin to qmax that count the steps of their group's grid."""
 
     qmin: int
     qmax: int
 
-    #: Whether codes lie without gaps in a stream of bits, else each in an integer of its own.
+    #: Whether codes are a stream of bits without gaps; otherwise each is an integer of its own.
     packed: ClassVar[bool] = False
-    #: Whether a quotient outside qmin to qmax counts as clipped even where rounding brings it in.
+    #: Whether a quotient outside qmin to qmax counts as clipped even if rounding brings it inside.
     limited: ClassVar[bool] = False
     #: Whether a code times a scale, or times the step that the name says, is its value.
     symmetric: ClassVar[bool] = False
@@ -183,7 +180,7 @@ class Quantized(Format):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of the data's elements, little endian; uint8 where codes are packed."""
+        """The type of the data's elements, little endian; uint8 if codes are packed."""
         return np.dtype("u1") if self.packed else np.dtype(f"<i{self.bits // 8}")
 
     @property
@@ -206,7 +203,7 @@ class Quantized(Format):
 
     @abstractmethod
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
-        """Derive from flat values what the device keeps beside the codes."""
+        """Return what the device keeps besides the codes, derived from flat values."""
 
     @abstractmethod
     def grid(self, parameters: QuantizationParameters) -> Grid:
@@ -215,11 +212,11 @@ class Quantized(Format):
 
 @dataclass(frozen=True)
 class Family:
-    """Formats that share a name pattern, as a user reads them (SPEC.md, section "Formats").
+    """Formats that share a name pattern, as users read about them (SPEC.md, section "Formats").
 
-    bits: of an element. codes: the smallest and the largest, and how they lie in memory. grid: what codes are steps of.
-    beside: what the device keeps beside the codes. draws: the words of stochastic rounding for n elements. zeros, one,
-    infinity and nan: what becomes of a buffer of zeros, of one element, of an infinity and of a NaN.
+    bits: of an element. codes: the smallest and the largest, and their layout in memory. grid: what the codes are steps
+    of. beside: what the device keeps besides the codes. draws: the words of stochastic rounding for n elements. zeros,
+    one, infinity and nan: what happens to a buffer of zeros, to one element, to an infinity and to a NaN.
     """
 
     name: str
@@ -235,7 +232,8 @@ class Family:
     nan: str = "an error"
 
 
-#: Families, each with the regular expression of its names and what builds a format from a name and its numbers.
+#: Families, each with the regular expression of its names and the function that builds a format from a name and its
+#: numbers.
 Families = dict[Family, tuple[str, Callable[..., Format]]]
 
 #: The regular expression of a number in a format's name.
@@ -243,13 +241,13 @@ NUMBER = r"(0|[1-9]\d{0,2})"
 
 
 def check_width(name: str, what: str, value: int, low: int, high: int, why: str = "") -> None:
-    """Raise EmbinitError unless a number in a format's name lies in its range."""
+    """Raise EmbinitError if a number in a format's name is out of range."""
     if not low <= value <= high:
         raise EmbinitError(f"{what} of {name} must be {low} to {high}{why and f' ({why})'}, got {value}")
 
 
 def largest(name: str, values: F32, groups: Groups) -> F32:
-    """Return the largest magnitude of each group; values that are not finite are an error."""
+    """Return the largest magnitude of each group, or raise EmbinitError if a value is not finite."""
     from embinit._kernels import formats
 
     bits = np.empty(groups.count * groups.rounds, np.uint32)
@@ -260,7 +258,7 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
 
 
 def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
-    """Return the smallest and the largest value of each group; values that are not finite are an error."""
+    """Return the smallest and the largest value of each group, or raise EmbinitError if a value is not finite."""
     from embinit._kernels import formats
 
     low, high = np.empty(groups.count, np.float32), np.empty(groups.count, np.float32)
@@ -280,7 +278,7 @@ def refuse(name: str, values: F32, bad: NDArray[np.bool_]) -> None:
 
 
 def check_scale(name: str, least: float, steps: float) -> None:
-    """Raise EmbinitError if the least span of values other than 0 has no scale."""
+    """Raise EmbinitError if the smallest span of values other than 0 has no scale."""
     if steps and least / abs(steps) <= 2.0**-150:
         raise EmbinitError(
             f"{name} needs a scale above 0, and that of a group of values as small as {least:.3g} underflows, which "
@@ -289,9 +287,8 @@ def check_scale(name: str, least: float, steps: float) -> None:
 
 
 def scale_of(name: str, span: F32, steps: float) -> F32:
-    """Return fl(span / fl(steps)), and 1 for no span; a scale that underflows to 0 is an error.
-
-    A division by such a scale has no code. An infinite scale is allowed: every code is 0.
+    """Return fl(span / fl(steps)), and 1 for a span of 0. A scale that underflows to 0 is an error, because a quotient
+    by it has no code. An infinite scale is allowed: every code is 0.
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         scale: F32 = span / np.float32(steps)

@@ -1,4 +1,4 @@
-"""Block floating point: groups of mantissas, each group with one exponent."""
+"""Block floating point: groups of mantissas, with one exponent per group."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -12,7 +12,7 @@ from embinit.formats.rounding import Rounding
 
 @dataclass(frozen=True)
 class BlockFloat(Quantized):
-    """bfp<m>e<e>, OnDeviceTraining's BFP: packed two's complement mantissas of m bits, one exponent byte a group.
+    """bfp<m>e<e>, OnDeviceTraining's BFP: packed two's complement mantissas of m bits, one exponent byte per group.
 
     value = mantissa * 2^(stored - bias), bias = 2^(e-1) - 1. The exponent is the least with
     fl(absmax / qmax) <= 2^exponent, clamped to what e bits and float32 can hold; mantissas saturate by design.
@@ -29,7 +29,7 @@ class BlockFloat(Quantized):
 
     @classmethod
     def make(cls, name: str, mantissa_bits: int, exponent_bits: int) -> "BlockFloat":
-        """Build from the numbers in a name."""
+        """Return the format of a name and its numbers."""
         base.check_width(name, "the mantissa width", mantissa_bits, 2, 16)
         base.check_width(name, "the exponent width", exponent_bits, 2, 8)
         qmax = 2 ** (mantissa_bits - 1) - 1
@@ -46,7 +46,7 @@ class BlockFloat(Quantized):
         return CFamily("bfp", self.bits, self.exponent_bits)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
-        """Return the stored exponents; a group of zeros has that of 2^0."""
+        """Return the stored exponents; a group of zeros has the exponent of 2^0."""
         fraction, exponent = np.frexp(base.largest(self.name, values, groups) / np.float32(self.qmax))
         least = np.where(fraction == 0.5, exponent - 1, exponent)
         top = min((1 << self.exponent_bits) - 1, self.bias + 127)

@@ -10,7 +10,7 @@ from embinit.formats.base import Families, Family, Format
 
 @dataclass(frozen=True)
 class Float32(Format):
-    """IEEE 754 binary32, little endian: no code, no rounding, no draw; NaN and infinities stay."""
+    """IEEE 754 binary32, little endian: nothing is encoded, rounded or drawn, and NaN and infinities stay."""
 
     name: str = "float32"
     bits: int = 32
@@ -32,7 +32,7 @@ class Float32(Format):
 
 @dataclass(frozen=True)
 class Float64(Float32):
-    """IEEE 754 binary64, little endian, where a dialect draws doubles."""
+    """IEEE 754 binary64, little endian, for dialects that draw doubles."""
 
     name: str = "float64"
     bits: int = 64

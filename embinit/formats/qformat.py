@@ -1,4 +1,4 @@
-"""Q-format fixed point: two's complement codes whose step is a power of two, as CMSIS-DSP and CMSIS-NN hold them."""
+"""Q-format fixed point: two's complement codes whose step is a power of two, as in CMSIS-DSP and CMSIS-NN."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -28,9 +28,8 @@ from embinit.support import Support
 
 @dataclass(frozen=True)
 class QFormat(Quantized):
-    """q<m>.<n>: m integer bits that count the sign, n fractional bits, one integer of 8, 16 or 32 bits an element.
-
-    code = saturate(round(v * 2^n)), the product exact; infinities saturate, NaN is an error.
+    """q<m>.<n>: m integer bits including the sign, n fractional bits, in one integer of 8, 16 or 32 bits per element.
+    code = saturate(round(v * 2^n)), where the product is exact; infinities saturate, and NaN is an error.
 
     >>> q = QFormat.make("q3.9", 3, 9)
     >>> q.bits, q.qmin, q.qmax, q.ctype
@@ -43,7 +42,7 @@ class QFormat(Quantized):
 
     @classmethod
     def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
-        """Build from the numbers in a name."""
+        """Return the format of a name and its numbers."""
         width = int_bits + frac_bits
         check_width(name, "m", int_bits, 1, 32, "it counts the sign")
         check_width(name, "m + n", width, 2, 32)
@@ -71,7 +70,7 @@ class QFormat(Quantized):
             super().check(given)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
-        """Return nothing: the name says it all."""
+        """Return no parameters: the name says everything."""
         return QuantizationParameters()
 
     def grid(self, parameters: QuantizationParameters) -> Grid:  # noqa: ARG002
@@ -89,9 +88,9 @@ class QFormat(Quantized):
         return min(int(Fraction(float(bound)) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
 
     def uniform(self, generator: Stream, bound: int, n: int) -> NDArray[Any]:
-        """Draw n codes from -bound to bound in integers alone, one word each, as a device without an FPU does.
-
-        Up to 16 bits ((word >> 16) * (2 bound + 1) >> 16) - bound; above (word * (2 bound + 1) >> 32) - bound.
+        """Return n codes from -bound to bound, drawn in integers alone, one word each, as on a device without an FPU. A
+        code of up to 16 bits is ((word >> 16) * (2 bound + 1) >> 16) - bound; a larger one is (word * (2 bound + 1) >>
+        32) - bound.
 
         >>> import embinit
         >>> QFormat.make("q7", 1, 7).uniform(embinit.Generator(embinit.Xorshift32(42)), 100, 4).tolist()

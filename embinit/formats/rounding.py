@@ -8,12 +8,12 @@ from embinit.errors import EmbinitError, check_known, shown
 
 #: In the order of the kernels' constants.
 ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
-#: Where nothing is drawn.
+#: For modes that draw nothing.
 NONE = Xorshift32(1)
 
 
 class Rounding:
-    """A rounding mode, and a copy of the generator's stream that `commit` hands back: what fails draws nothing."""
+    """A rounding mode, and a copy of the generator that `commit` moves on: whatever fails draws nothing."""
 
     def __init__(self, mode: str, generator: Stream | None) -> None:
         check_known("rounding", mode, ROUNDINGS)
@@ -26,11 +26,11 @@ class Rounding:
 
     @property
     def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
-        """What kernels take first: the mode, and the kind and the state of the generator."""
+        """The first arguments of kernels: the mode, and the kind and the state of the generator."""
         return self._mode, *self._bitgen.stream
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return values rounded to integers, drawing for each in order; infinities and NaN stay what they are."""
+        """Return values rounded to integers, drawing for each in order; infinities and NaN stay as they are."""
         from embinit._kernels import formats
 
         rounded = np.array(values, np.float32)

@@ -1,4 +1,4 @@
-"""Storage: how one buffer is held, a format with its rounding and with what shares a scale."""
+"""Storage: how one buffer is stored: its format, its rounding, and which elements share a scale."""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +15,7 @@ from embinit.support import support
 @dataclass(frozen=True)
 class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
-
-    channel_groups: the groups of a layer whose channels the axis has for one group alone.
+    channel_groups: the groups of a layer, if the axis counts only the channels of one group.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -29,7 +28,7 @@ class Storage:
     channel_groups: int = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise EmbinitError unless a buffer of that shape can be held so."""
+        """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
         check_known("rounding", self.rounding, ROUNDINGS)
         self.groups(shape)
 
@@ -40,8 +39,8 @@ class Storage:
     def check_values(self, distribution: Distribution, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if the format cannot hold what a buffer of that shape may be filled with.
 
-        What is known only when the values are drawn, the zero point of asym and the sign of the largest magnitude in
-        sym from 26 bits on, is left to the store.
+        What is known only after the values are drawn is checked when they are stored: the zero point of asym, and the
+        sign of the largest magnitude in sym from 26 bits on.
         """
         layout = format_named(self.format)
         if isinstance(layout, Quantized):

@@ -1,4 +1,4 @@
-"""Samplers: how words of a stream become values, one class for each way that frameworks have."""
+"""Samplers: how words of a stream become values, with one class for each way that frameworks do it."""
 
 from embinit.samplers.base import CDraw, Sampler
 from embinit.samplers.codes import CCode, Codes

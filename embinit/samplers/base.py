@@ -1,4 +1,4 @@
-"""What a sampler does: count, fill, and name its C twin."""
+"""What a sampler does: count words, fill arrays, and name its C twin."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from embinit.targets import Build
 
 
 class Source(Protocol):
-    """Where a sampler reads: a stream of words, and the arithmetic of the device that would.
+    """What a sampler reads from: a stream of words, with the arithmetic of a device.
 
-    pending: a normal value that a sampler computed and did not use yet, before its mean and deviation; else NaN.
-    spare: the same, of the type in which a dialect file computes it; else None.
+    pending: a normal value that a sampler has computed and not used yet, before mean and deviation are applied; else
+    NaN. spare: the same in the type in which a dialect file computes it; else None.
     """
 
     pending: float
@@ -26,7 +26,7 @@ class Source(Protocol):
 
     @property
     def build(self) -> Build:
-        """What of the device's build decides bits."""
+        """What decides bits in the device's build."""
 
     @property
     def bitgen(self) -> BitGenerator:
@@ -61,19 +61,19 @@ def bits_of(value: float | np.float32) -> int:
 class Sampler(ABC):
     """Turns the words of a generator into values, by one framework's rules."""
 
-    #: The width of the words that it reads; None where it takes any.
+    #: The width of the words that it reads; None if it takes any.
     word_bits: ClassVar[int | None] = 32
-    #: The multiply-adds that it computes.
+    #: The kinds of multiply-add that it can compute.
     multiply_adds: ClassVar[tuple[str, ...]] = ("separate", "fused")
-    #: The most elements drawn at once into memory that is not contiguous, where that makes a difference.
+    #: How many elements at most are drawn at once into memory that is not contiguous, if that matters.
     strided_run: ClassVar[int | None] = None
 
     def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
-        """Return a distribution with what a build computes for its tensor: itself, where no build matters."""
+        """Return a distribution with what a build computes for its tensor; unchanged, if builds do not matter."""
         return distribution
 
     def check_words(self, bitgen: BitGenerator) -> None:
-        """Raise EmbinitError unless a generator's words are as wide as those that this sampler reads."""
+        """Raise EmbinitError if a generator's words are not as wide as this sampler needs."""
         if self.word_bits not in (None, bitgen.word_bits):
             raise EmbinitError(
                 f"the generator must give words of {self.word_bits} bits, which are what its values are made of, got "
@@ -81,7 +81,7 @@ class Sampler(ABC):
             )
 
     def check_multiply_add(self, multiply_add: str) -> None:
-        """Raise EmbinitError for what a build makes of a multiply-add and this sampler does not compute."""
+        """Raise EmbinitError if this sampler cannot compute a build's kind of multiply-add."""
         if multiply_add not in self.multiply_adds:
             raise EmbinitError(
                 f"multiply_add must be one of {listed(self.multiply_adds)}, got {shown(multiply_add)}: only a dialect "
@@ -90,14 +90,16 @@ class Sampler(ABC):
 
     @abstractmethod
     def check(self, distribution: Distribution) -> None:
-        """Raise EmbinitError unless the sampler can fill an array with the distribution."""
+        """Raise EmbinitError if the sampler cannot fill an array with the distribution."""
 
     @abstractmethod
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return how many words n elements take, or None where that depends on the words."""
+        """Return how many words n elements take, or None if that depends on the words."""
 
     def stride(self, distribution: Distribution, n: int) -> int:
-        """Return the words that each of n elements takes, rejected ones apart; 0 where parts do not make the whole."""
+        """Return how many words each of n elements takes, not counting rejected ones; 0 if an array cannot be drawn in
+        parts.
+        """
         return int(not isinstance(distribution, Shaped) and self.draws(distribution, n) == n)
 
     @abstractmethod

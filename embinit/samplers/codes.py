@@ -1,4 +1,4 @@
-"""Codes of fixed-point buffers in integers alone, as devices without an FPU draw them: one word each."""
+"""Codes of fixed-point buffers drawn in integers alone, as on devices without an FPU: one word each."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class CCode(NamedTuple):
 
 
 class Codes(ABC):
-    """How the codes of one buffer are drawn; what its format cannot hold saturates where it is stored."""
+    """How the codes of one buffer are drawn; a code that its format cannot hold saturates when it is stored."""
 
     @abstractmethod
     def draw(self, generator: Stream, n: int) -> NDArray[np.int64]:
@@ -43,7 +43,7 @@ class Codes(ABC):
 
 @dataclass(frozen=True)
 class ConstantCode(Codes):
-    """Every code is one; no draw."""
+    """The same code for every element; nothing is drawn."""
 
     code: int
 
@@ -56,13 +56,13 @@ class ConstantCode(Codes):
 
     @property
     def c_code(self) -> CCode:
-        """The code, which an int32_t holds but for 2^31; that saturates."""
+        """The code as an int32_t, in which 2^31 saturates."""
         return CCode("0", min(self.code, 2**31 - 1))
 
 
 @dataclass(frozen=True)
 class UniformCodes(Codes):
-    """From -bound to bound: ((word >> 16) * (2 bound + 1) >> 16) - bound, or if wide from all 32 bits of a word."""
+    """From -bound to bound: ((word >> 16) * (2 bound + 1) >> 16) - bound or, if wide, from all 32 bits of a word."""
 
     bound: int
     wide: bool
@@ -116,10 +116,10 @@ class NormalCodes(Codes):
 
 
 class InCodes(ScaledInteger):
-    """The words of ScaledInteger, read as codes of a buffer's format: there are no float32 values to fill."""
+    """The words of ScaledInteger, read as codes of a buffer's format: there are no float32 values."""
 
     def check(self, distribution: Distribution) -> None:
-        """Leave it to the codes of a buffer, which depend on its format."""
+        """Accept everything: the codes of a buffer, which depend on its format, are checked with it."""
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:  # noqa: ARG002
         """Raise EmbinitError."""

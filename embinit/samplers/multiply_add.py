@@ -1,4 +1,4 @@
-"""Values by a float32 multiply-add, as plain C writes them: their last bits depend on the build."""
+"""Values from a float32 multiply-add, as plain C computes them: their last bits depend on the build."""
 
 from dataclasses import dataclass
 
@@ -15,20 +15,21 @@ SHIFT = 8
 
 @dataclass(frozen=True)
 class MultiplyAdd(Sampler):
-    """OnDeviceTraining's way: low + width * r with r = (word >> 8) * 2^-24, and Box-Muller keeping the cosine.
-
-    deviation_first: stddev multiplies the radius before the cosine does, which rounds differently from after.
+    """OnDeviceTraining's way: low + width * r with r = (word >> 8) * 2^-24, and Box-Muller with only the cosine kept.
+    deviation_first: the radius is multiplied by stddev before it is by the cosine, which rounds differently.
     """
 
     deviation_first: bool
 
     def check(self, distribution: Distribution) -> None:
-        """Raise EmbinitError for what OnDeviceTraining does not have."""
+        """Raise EmbinitError if OnDeviceTraining does not have the distribution."""
         if not isinstance(distribution, Constant | Uniform | Normal):
             raise _unknown(distribution)
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return n for uniform values, 0 for constants, None for normal ones: a small u1 is drawn again."""
+        """Return n for uniform values, 0 for constants, and None for normal values, because a small u1 is
+        drawn again.
+        """
         return {Constant: 0, Uniform: n}.get(type(distribution))
 
     def stride(self, distribution: Distribution, n: int) -> int:
@@ -73,7 +74,7 @@ class MultiplyAdd(Sampler):
 
 
 def _width(low: float, high: float) -> np.float32:
-    """Return high - low in float32; it may overflow to infinity, as it does on the device."""
+    """Return high - low in float32, which may overflow to infinity as on the device."""
     with np.errstate(over="ignore"):
         return np.float32(np.float32(high) - np.float32(low))
 

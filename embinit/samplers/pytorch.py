@@ -1,4 +1,4 @@
-"""PyTorch's values on the CPU, from the words of MT19937: its kernels are fixed, so no target moves a bit."""
+"""PyTorch's values on the CPU, from the words of MT19937: its kernels are fixed, so no target changes a bit."""
 
 import math
 from dataclasses import dataclass
@@ -12,28 +12,30 @@ from embinit.errors import EmbinitError
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import Build
 
-#: normal_ computes this many elements at a time from single precision uniforms; fewer take double precision ones.
+#: normal_ computes this many elements at a time from single-precision uniforms; fewer take double-precision ones.
 LARGE = 16
-#: Bounds for which h * 2^-23 is exact and 2 * h finite, so that one product is all that rounds.
+#: Bounds for which h * 2^-23 is exact and 2 * h finite, so that only one product rounds.
 SYMMETRIC = (2.0**-103, 2.0**126)
 
 
 @dataclass(frozen=True)
 class Torch(Sampler):
-    """uniform_ and normal_ of PyTorch: fused as its AVX2 build for Linux has them, or separate as its `default` one."""
+    """uniform_ and normal_ of PyTorch: fused as in its AVX2 build for Linux, or separate as in its `default` build."""
 
     fused: bool
     strided_run = LARGE - 1
 
     def check(self, distribution: Distribution) -> None:
-        """Raise EmbinitError for what PyTorch does not have."""
+        """Raise EmbinitError if PyTorch does not have the distribution."""
         if not isinstance(
             distribution, Constant | Uniform | Normal | TruncNormal | Sparse | Eye | Dirac | PaddedNormal
         ):
             raise _unknown(distribution)
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return the words that n elements take; None where they decide it, or what an earlier small normal left."""
+        """Return how many words n elements take; None if it depends on them, or on what an earlier small
+        normal left.
+        """
         match distribution:
             case Constant() | Eye() | Dirac():
                 return 0
@@ -118,7 +120,7 @@ class Torch(Sampler):
         )
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
-        """Fill out as bernoulli_(p) does and return the number of words drawn, two an element."""
+        """Fill out as bernoulli_(p) does and return the number of words drawn, two per element."""
         from embinit._kernels import pytorch
 
         pytorch.bernoulli(*source.bitgen.stream, float(p), out)
@@ -133,16 +135,17 @@ class Torch(Sampler):
 
 
 class Truncation(NamedTuple):
-    """How trunc_normal_ fills: whether by normals drawn anew, and the density's peak between low and high, as a log."""
+    """How trunc_normal_ fills: whether by drawing normals again, and the logarithm of the density's peak from low to
+    high.
+    """
 
     redraws: bool
     peak: float
 
 
 def truncation(distribution: TruncNormal) -> Truncation:
-    """Return how trunc_normal_ fills.
-
-    It draws normals anew where more than 0.3 of them lie between low and high, and refuses uniform values elsewhere.
+    """Return how trunc_normal_ fills. If more than 0.3 of the normals lie between low and high, it draws normals again;
+    otherwise it rejects uniform values.
 
     >>> truncation(TruncNormal(0.0, 0.02, -2.0, 2.0)), truncation(TruncNormal(0.0, 1.0, 0.9, 1.1))
     (Truncation(redraws=True, peak=-0.0), Truncation(redraws=False, peak=-0.405))
@@ -167,9 +170,8 @@ def sparse_zeros(sparsity: float, rows: int) -> int:
 
 
 class Ones(NamedTuple):
-    """Where eye_ and dirac_ put their ones.
-
-    Output i of each per_group outputs, if it is below inputs, has one at input i, in the middle of receptive elements.
+    """Where eye_ and dirac_ put their ones: output i of every per_group outputs, if it is below inputs, has a 1 at
+    input i, in the middle of receptive elements.
     """
 
     per_group: int
@@ -179,7 +181,7 @@ class Ones(NamedTuple):
 
 
 def ones_of(initializer: Eye | Dirac) -> Ones:
-    """Return where the ones of a tensor are: those of a matrix as of a convolution without a kernel.
+    """Return where the ones of a tensor are; a matrix counts as a convolution without a kernel.
 
     >>> ones_of(Dirac(groups=2, shape=(8, 3, 5)))
     Ones(per_group=4, inputs=3, receptive=5, middle=2)

@@ -1,4 +1,4 @@
-"""Values as an integer times a scale: the same bits on every device, under every compiler flag."""
+"""Values that are an integer times a scale: the same bits on every device, under every compiler flag."""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -11,23 +11,22 @@ from embinit.errors import EmbinitError
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.targets import Build
 
-#: Offsets beyond this would not leave room for the code in an int32.
+#: Larger offsets would leave no room for the code in an int32.
 MAX_OFFSET = 2**31 - 2**27
 
 
 class ScaledInteger(Sampler):
-    """float32(code + offset) * scale, one word each: an integer addition, a conversion that rounds once, a product.
-
-    The code of a uniform value is word >> 8; of a normal one z in units of 2^-24, from cubics in integers.
+    """float32(code + offset) * scale, one word each: an integer addition, a conversion that rounds once, and a product.
+    The code of a uniform value is word >> 8; that of a normal value is z in units of 2^-24, from cubics in integers.
     """
 
     def check(self, distribution: Distribution) -> None:
-        """Raise EmbinitError for what has no offset and scale."""
+        """Raise EmbinitError if the distribution has no offset and scale."""
         if not isinstance(distribution, Constant | Broadcast):
             offset_and_scale(distribution)
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return 0 for given values and n for everything else."""
+        """Return 0 for values that are given, and n for values that are drawn."""
         return 0 if isinstance(distribution, Constant | Broadcast) else n
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
@@ -69,7 +68,7 @@ class ScaledInteger(Sampler):
 
 @lru_cache
 def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
-    """Return the integer offset and the float32 scale of a distribution, as exactly as they can be.
+    """Return the integer offset and the float32 scale of a distribution, as exactly as possible.
 
     >>> offset_and_scale(Uniform(-0.5, 0.5))
     (-8388608, np.float32(5.9604645e-08))

@@ -1,4 +1,4 @@
-"""Targets: device builds, what their arithmetic is and where their bytes come from."""
+"""Targets: device builds, their arithmetic, and the ways to run code built for them."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""Devices as their firmware is built: arm-none-eabi-gcc with newlib builds it, qemu-system-arm runs it on a board.
+"""Devices with real firmware builds: arm-none-eabi-gcc with newlib builds, and qemu-system-arm runs a board.
 
 A board's core obeys its instruction set. Code for the Cortex-M0 and M0+ runs on a Cortex-M3, which has all of their
-instructions, because no board of QEMU's with one of them has the RAM. Results are exact; nothing here knows of time.
+instructions, because no board of QEMU's with one of them has the RAM. Results are exact; time is not modelled.
 """
 
 import os
@@ -19,7 +19,7 @@ from embinit.targets.zig_unicorn import _Image as Image
 
 COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
 PACKAGES = {COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi", EMULATOR: "qemu-system-arm"}
-OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; flags that follow win
+OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; later flags override it
 LIMIT = 60.0  # seconds of one call, unless it says otherwise
 
 _START = Path(__file__).with_name("board.c")
@@ -28,7 +28,7 @@ _LINKER_SCRIPT = Path(__file__).with_name("board.ld")
 
 @dataclass(frozen=True)
 class Board:
-    """A board of QEMU's and the core to build for: where its code and its 16 MB of RAM lie, and gcc's flags."""
+    """A board of QEMU and the core to build for: where its code and its 16 MB of RAM are, and gcc's flags."""
 
     machine: str
     code: int
@@ -53,7 +53,7 @@ BOARDS = {
 
 def command(board: Board, cflags: Sequence[str] = ()) -> list[str]:
     """Return the compiler and its flags for a board's core: OPTIMIZED, and cflags after them."""
-    # Sections, because code that no call reaches may itself call what is not here.
+    # Sections, because code that no call reaches may itself call functions that do not exist here.
     build_flags = ["-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs"]
     return [COMPILER, "-mthumb", *board.flags, *OPTIMIZED, *build_flags, *cflags]
 
@@ -69,8 +69,8 @@ def build(
 ) -> Path:
     """Compile and link C sources by a compiler command into one ELF file for a Machine and return its path.
 
-    keep names the functions to call and the buffers to read: what these do not reach is left out. Raises DeviceError,
-    with the first error line of the compiler or linker.
+    keep names the functions to call and the buffers to read; whatever these do not reach is left out. Raises
+    DeviceError with the first error line of the compiler or linker.
     """
     script = output.with_suffix(".ld")
     kept = " ".join(f'"{symbol}"' for symbol in keep)  # quoted, because add is a hexadecimal number
@@ -99,10 +99,10 @@ def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Pa
 
 
 class Machine:
-    """An emulated board with one ELF file in its memory, as a programmer leaves it.
+    """An emulated board with one ELF file in its memory, as after flashing.
 
-    Every call starts the board anew, on the buffers that the last call left; heap and stack do not last. The stack and
-    the heap share what the buffers leave of the RAM.
+    Every call restarts the board with the buffers that the last call left; heap and stack do not survive. Stack and
+    heap share the RAM that the buffers leave free.
     """
 
     def __init__(self, elf: Path, board: Board) -> None:
@@ -115,8 +115,8 @@ class Machine:
     def call(self, function: str, *arguments: int, limit: float = LIMIT) -> int:
         """Call a C function with up to four 32-bit integers and return its result as a uint32.
 
-        What the firmware prints on newlib's console is in `output` afterwards. Raises DeviceError if the core faults,
-        if the firmware ends, or if the call takes longer than `limit` seconds.
+        Whatever the firmware prints on newlib's console is in `output` afterwards. Raises DeviceError if the core
+        faults, if the firmware ends, or if the call takes longer than `limit` seconds.
         """
         start, _ = self.symbol(function)
         words = [argument & 0xFFFF_FFFF for argument in (*arguments, 0, 0, 0, 0)[:4]]
@@ -140,7 +140,7 @@ class Machine:
         return self._left[start : start + size]
 
     def write(self, symbol: str, data: bytes) -> None:
-        """Write bytes over a buffer, from its start; data that is larger than the buffer is an error."""
+        """Write bytes to the start of a buffer; data that is larger than the buffer is an error."""
         address, size = self.symbol(symbol)
         if len(data) > size:
             raise DeviceError(f"{symbol} has {size} bytes, got {len(data)}")
@@ -153,7 +153,7 @@ class Machine:
         return self._image.symbols[name]
 
     def _run(self, function: str, folder: Path, limit: float) -> None:
-        """Run the board until it stops itself, in the folder with the file of the call."""
+        """Run the board until it stops itself, in the folder that has the call's file."""
         board = [installed(EMULATOR), "-M", self._board.machine, "-kernel", str(self._elf)]
         quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
         hosting = ["-semihosting-config", "enable=on,target=native"]
@@ -176,7 +176,7 @@ class Machine:
             raise DeviceError(": ".join([f"{function}: ended before it returned", *said]))
 
     def _fault(self, report: bytes) -> str:
-        """Describe an exception by what the board wrote of it."""
+        """Describe an exception from what the board wrote about it."""
         status, pc, caller = struct.unpack("<3I", report)
         place = self._image.place(pc & ~1)
         if place is None and (origin := self._image.place(caller & ~1)):
@@ -185,7 +185,7 @@ class Machine:
 
 
 def installed(program: str) -> str:
-    """Return the path of a program; one that is missing is an error that says which Debian package has it."""
+    """Return the path of a program, or raise DeviceError that says which Debian package has it."""
     path = shutil.which(program)
     if path is None:
         package = PACKAGES.get(program)

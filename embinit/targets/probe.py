@@ -1,4 +1,4 @@
-"""Probe: what a compiler, its flags and its C library make of weight initialization, by running known answers."""
+"""Probe: find out by known answers what a compiler, its flags and its C library make of weight initialization."""
 
 import re
 import shlex
@@ -41,8 +41,7 @@ int firmware_main(uint32_t seed) { (void)seed; return embinit_probe(put) + RAND;
 @dataclass(frozen=True)
 class Finding:
     """What a build turned out to be: a kind of multiply-add and a class of libm, or "other", and whose rand() it links.
-
-    rand is None where there is none, or one of no known C library. text is what was said.
+    rand is None if there is none, or none of a known C library. text is the program's output.
     """
 
     cc: str
@@ -67,10 +66,10 @@ class Finding:
 
 
 def probe(cc: str) -> Finding:
-    """Compile known answers by a compiler command, run them, and return what they say.
+    """Compile known answers with a compiler command, run them, and return what they show.
 
-    What is built for a Cortex-M runs on an emulated board, anything else on this machine. Raises DeviceError when the
-    program does not compile or does not run.
+    A build for a Cortex-M runs on an emulated board, any other on this machine. Raises DeviceError if the program does
+    not compile or does not run.
     """
     try:
         compiler = shlex.split(cc)
@@ -101,7 +100,7 @@ def _macros(compiler: list[str]) -> dict[str, str]:
 
 
 def _board(cc: str, macros: dict[str, str]) -> Board | None:
-    """Return a board whose core executes what was built for any Cortex-M of an architecture; None for other code."""
+    """Return a board whose core runs code for any Cortex-M of an architecture; None for other code."""
     if macros.get("__ARM_ARCH_PROFILE") in ("77", "'M'"):
         return _ARMV8 if int(macros["__ARM_ARCH"]) >= 8 else _ARMV7
     if "__arm__" in macros and "__linux__" not in macros:
@@ -110,9 +109,8 @@ def _board(cc: str, macros: dict[str, str]) -> Board | None:
 
 
 def _said_with_rand(cc: str, board: Board | None, folder: Path) -> str | None:
-    """Return what the known answers and those of rand() say, or None where it does not link.
-
-    Newlib-nano's rand() asks for memory, and so for the functions of an operating system.
+    """Return the output of the known answers with those of rand(), or None if rand() does not link. Newlib-nano's
+    rand() allocates memory, and so needs functions of an operating system.
     """
     for extra in ("", *([" --specs=nosys.specs"] if board is not None else [])):
         with suppress(DeviceError):
@@ -121,7 +119,7 @@ def _said_with_rand(cc: str, board: Board | None, folder: Path) -> str | None:
 
 
 def _said(cc: str, board: Board | None, folder: Path, rand: Path | None) -> str:
-    """Return what the known answers say, those of rand() too where its source is given."""
+    """Return the output of the known answers, with those of rand() if its source is given."""
     call = "0" if rand is None else "embinit_probe_rand(putchar)" if board is None else "embinit_probe_rand(put)"
     main = folder / "main.c"
     main.write_text(f"#define RAND {call}{_ON_HOST if board is None else _ON_BOARD}", encoding="utf-8")

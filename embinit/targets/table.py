@@ -5,7 +5,8 @@ from typing import Literal, get_args
 
 from embinit.errors import check_known
 
-#: What no target is measured as, and a model file may say: clang fuses a product that a sum uses in one expression.
+#: A kind that no target was measured to be, but a model file may state: clang fuses a product with a sum within one
+#: expression.
 MultiplyAdd = Literal["separate", "fused", "fused-expression"]
 Libm = Literal["double", "fdlibm", "fdlibm-fused"]
 Rand = Literal["newlib", "newlib-nano", "picolibc", "glibc", "musl", "avr", "avr-random", "msvc"]
@@ -16,7 +17,7 @@ RANDS: tuple[Rand, ...] = get_args(Rand)
 
 @dataclass(frozen=True)
 class Build:
-    """What of a device's build decides bits: its target, and what it makes of a multiply-add, libm and rand()."""
+    """What decides bits in a device's build: its target, and its multiply-add, libm and rand()."""
 
     target: str
     multiply_add: str
@@ -41,9 +42,8 @@ class Build:
 
 @dataclass(frozen=True)
 class Target:
-    """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links.
-
-    emulated: whether `verify --device` can run it here. fuses_double: whether its FPU has the operation for doubles.
+    """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links. emulated: whether
+    `verify --device` can run it here. fuses_double: whether its FPU fuses doubles too.
     """
 
     name: str
@@ -71,7 +71,7 @@ TARGETS = {
 
 
 def target_named(name: str) -> Target:
-    """Return a target; an unknown name is an error that lists the known ones.
+    """Return a target, or raise EmbinitError that lists the known ones.
 
     >>> target_named("cortex-m4f").multiply_add
     'fused'
@@ -81,7 +81,7 @@ def target_named(name: str) -> Target:
 
 
 def build_of(target: str, multiply_add: str | None = None, libm: str | None = None, rand: str | None = None) -> Build:
-    """Return the build of a target, or one that differs from it in what is given.
+    """Return the build of a target, with the given parts replaced.
 
     >>> build_of("cortex-m4f", multiply_add="separate")
     Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib')

@@ -1,7 +1,7 @@
-"""Devices without hardware: `zig cc` builds the firmware, Unicorn emulates the core; both are Python wheels.
+"""Devices without hardware: `zig cc` builds the firmware and Unicorn emulates the core; both are Python wheels.
 
 The emulated cores obey their instruction sets: a Cortex-M0 refuses UDIV and unaligned words, a Cortex-M4F refuses
-double precision. Results are exact; nothing here knows of time.
+double precision. Results are exact; time is not modelled.
 """
 
 import importlib
@@ -26,7 +26,7 @@ _STACK = 0x1000_0000
 _STACK_END = _STACK + STACK_BYTES
 _RETURN = _STACK_END  # the core halts here; a page above the stack, because it must be mapped
 _PAGE = 4096
-_UNUSED = 0xA5  # fills the stack: what still holds it was never written
+_UNUSED = 0xA5  # fills the stack: bytes that still hold it were never written
 _LINKER_SCRIPT = Path(__file__).with_name("ram.ld")
 
 
@@ -179,7 +179,7 @@ class Machine:
             raise DeviceError(f"reading {size} bytes at {address:#010x}: {error}") from None
 
     def write(self, symbol: str, data: bytes) -> None:
-        """Write bytes over a symbol, from its start; data that is larger than the symbol is an error."""
+        """Write bytes to the start of a symbol; data that is larger than the symbol is an error."""
         address, size = self.symbol(symbol)
         if len(data) > size:
             raise DeviceError(f"{symbol} has {size} bytes, got {len(data)}")
@@ -305,7 +305,7 @@ class _Isa:
     link: str
     arguments: tuple[str, ...]
     thumb: int  # set in the address of code
-    state: dict[str, int]  # what an earlier call that faulted may have left
+    state: dict[str, int]  # left by an earlier call that faulted
     wait: bytes  # the instruction WFI
     exceptions: dict[int, tuple[str, int]]  # by QEMU's number: the cause, and how far pc is past the instruction
 
@@ -345,7 +345,7 @@ _RISCV = _Isa(
 
 @dataclass(frozen=True)
 class _Image:
-    """What an ELF file says: segments (address, bytes in memory, data), symbols (address, size) and its functions."""
+    """What an ELF file contains: segments (address, bytes in memory, data), symbols (address, size) and functions."""
 
     segments: list[tuple[int, int, bytes]]
     symbols: dict[str, tuple[int, int]]
@@ -387,7 +387,7 @@ class _Image:
 
 
 def _wheel(module: str) -> Any:
-    """Import a module of the optional dependencies, at its first use."""
+    """Return a module of the optional dependencies, imported at its first use."""
     try:
         return importlib.import_module(module)
     except ImportError:
@@ -399,7 +399,7 @@ def _wheel(module: str) -> Any:
 def _zig_caches() -> dict[str, str]:
     """Return the variables that name zig's caches: the user's, or one directory of embinit's own cache.
 
-    Any number of processes may share it. It is made here, because zig tries for ever where it cannot.
+    Any number of processes may share it. It is created here, because zig retries forever if it cannot create it.
     """
     names = ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")
     default = None if all(map(os.environ.get, names)) else cache.directory("zig")

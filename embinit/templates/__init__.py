@@ -6,12 +6,12 @@ from embinit.dialects import Dialect, dialect_named
 from embinit.identifiers import check_identifier
 
 _FOLDER = files("embinit.templates")
-#: What to do with a file that was written: of a model, and of a dialect.
+#: What to do next with a new model file, and with a new dialect file.
 NEXT = {
     False: "see what it draws: embinit plan {path}",
     True: 'name it in a model file beside it: dialect = "{path}"',
 }
-#: Dialects without a default initializer, or whose biases need one, and what a layer says then.
+#: Dialects without a default initializer, or whose biases need one, and the lines that a layer needs then.
 _INIT = 'weight_init = "uniform"\nlow = -0.1\nhigh = 0.1\n'
 
 

@@ -32,16 +32,35 @@ def init_(
     multiply_add: str | None = None,
     order: Sequence[str] = (),
 ) -> None:
-    """Fill a module's parameters in place with what the device holds after its init code, in construction order.
+    """Fill a module's parameters in place with what the device holds after its init code.
 
-    Running statistics of normalizations start anew too. Layers draw in the order in which the module registers them,
-    unless order says otherwise: it lists paths of layers that draw after all others, in this order. Layers that were
-    lazy, for example, draw in the first forward pass.
+    Use it to train on the host from exactly the chip's starting point. Running statistics of normalizations are reset
+    too. Dialects kaun and gomlx have other layouts for weights; they are converted to PyTorch's.
 
-    Raises EmbinitError, and fills nothing, for a layer with parameters that embinit or the dialect does not know, and
-    for whatever else it cannot fill rightly; the message says what that is, and the way out. kaun and gomlx lay weights
-    out otherwise: they are turned into PyTorch's layouts.
+    Parameters
+    ----------
+    module
+        The torch.nn.Module to fill; its parameters must be float32.
+    seed
+        What the device seeds its generator with.
+    dialect
+        The framework whose conventions the device follows: a name.
+    target
+        The device build whose arithmetic is used: a name.
+    multiply_add
+        What the compiler makes of a * b + c, if not what the target says: "separate", "fused" or "fused-expression".
+    order
+        Paths of layers that draw after all others, in this order, such as layers that were lazy and drew in the first
+        forward pass. All others draw in the order in which the module registers them.
 
+    Raises
+    ------
+    EmbinitError
+        If the module has parameters that embinit or the dialect does not know, or that cannot be filled rightly; the
+        message names them and the way out. Nothing is filled then.
+
+    Examples
+    --------
     >>> import torch, embinit.torch
     >>> fc = torch.nn.Linear(2, 1)
     >>> embinit.torch.init_(fc, seed=42)
@@ -62,11 +81,30 @@ def init_(
 
 
 def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[str] = (), **keys: Any) -> Description:
-    """Return the description of a module: a layer for each submodule with parameters, named after it.
+    """Return the description of a module: one layer for each submodule with parameters, named after its path.
 
-    order: as in `init_`. Other keyword arguments are those of Model, such as dialect="odt" and target="cortex-m4f".
-    Submodules without parameters draw nothing and are left out.
+    Use it to see the plan of a module, to export it for a device, or to compare a device's dump with it.
 
+    Parameters
+    ----------
+    module
+        The torch.nn.Module. Submodules without parameters draw nothing and are left out.
+    seed
+        What the device seeds its generator with.
+    name
+        The model's name.
+    order
+        Layers that draw after all others, as in `init_`.
+    **keys
+        Other parameters of `embinit.Model`, such as dialect and target.
+
+    Raises
+    ------
+    EmbinitError
+        If the module has parameters that embinit cannot draw as PyTorch does; the message names them and the way out.
+
+    Examples
+    --------
     >>> import torch, embinit.torch
     >>> net = torch.nn.Sequential(torch.nn.Conv1d(1, 4, 3), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> [(layer.name, layer.type) for layer in embinit.torch.model_of(net, seed=1).layers]
@@ -92,11 +130,24 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
 
 
 def state_dict(model: Description, module: "Module | None" = None) -> "dict[str, torch.Tensor]":
-    """Return a model's initial values as tensors, by buffer name or, for a module like it, by the module's names.
+    """Return a model's initial values as tensors, by buffer name or, given a module, by the module's names.
 
-    With a module the result is what module.load_state_dict takes: its own state with the parameters and running
-    statistics replaced, in PyTorch's layouts. A shared parameter holds what the layer drew that gave it.
+    Parameters
+    ----------
+    model
+        The model, such as `model_of` or `embinit.Model.from_torch` returned.
+    module
+        A module with the model's layers. The result is then what module.load_state_dict takes: the module's own state
+        with parameters and running statistics replaced, in PyTorch's layouts. A shared parameter holds what the layer
+        drew whose draw was kept.
 
+    Raises
+    ------
+    EmbinitError
+        If the module does not have the model's layers.
+
+    Examples
+    --------
     >>> import torch, embinit.torch
     >>> net = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.BatchNorm1d(1))
     >>> model = embinit.Model.from_torch(net, seed=42)
@@ -110,12 +161,22 @@ def state_dict(model: Description, module: "Module | None" = None) -> "dict[str,
 
 
 def register_layer(layer: type[Constructed]) -> type[Constructed]:
-    """Return a layer of your own, now known to the torch dialects, to model files and to modules of its name.
+    """Return a layer class of your own, now known to the torch dialects, to model files and to modules of its name.
 
-    A layer is a dataclass of Constructed whose fields are arguments of the module's constructor and attributes of the
-    module. Its `construct` yields what that constructor draws, in order: `draw` for a parameter, `within` for a
-    submodule.
+    Parameters
+    ----------
+    layer
+        A dataclass derived from `Constructed`. Its fields are arguments of the module's constructor and attributes of
+        the module; its `construct` yields what that constructor draws, in order: `draw` for a parameter, `within` for a
+        submodule.
 
+    Raises
+    ------
+    EmbinitError
+        If it is no such class, or its name is taken.
+
+    Examples
+    --------
     >>> from dataclasses import dataclass
     >>> import embinit
     >>> from embinit.torch import Constructed, draw, within
@@ -150,7 +211,7 @@ def _refuse(problems: Iterable[Problem]) -> None:
 
 
 def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
-    """Return a model's initial values by all names of a module's parameters and statistics, in PyTorch's layouts."""
+    """Return a model's initial values in PyTorch's layouts, under every name that a module has for each tensor."""
     torch = _torch()
     layers, problems = found(module)
     _refuse(problems)
@@ -170,7 +231,7 @@ def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
 
 
 def _matched(model: Description, layers: Sequence[Found]) -> dict[str, str]:
-    """Return the names of a module's parameters, which must be those of a model's layers, by buffer name."""
+    """Return the names of a module's parameters by buffer name, after checking that they are the model's."""
     held_by = {tensor.layer.name for tensor in model.tensors}
     ours = [layer for layer in model.layers if layer.name in held_by]
     if len(layers) != len(ours):
@@ -191,11 +252,11 @@ def _matched(model: Description, layers: Sequence[Found]) -> dict[str, str]:
 
 
 def _is_held(part: str, needed: dict[str, list[int]]) -> bool:
-    """Whether a model holds a part: one that was written by hand may leave out the running statistics."""
+    """Whether a model holds a part: a model written by hand may leave out the running statistics."""
     return part in needed or not part.startswith("running_")
 
 
 def _order(tensor: Tensor) -> list[int]:
-    """Return the order of a buffer's axes that is PyTorch's."""
+    """Return PyTorch's order of a buffer's axes."""
     layout = TORCH.layouts.get(tensor.layer.type) if tensor.part == "weight" else None
     return [tensor.axes.index(axis) for axis in layout or tensor.axes]

@@ -1,4 +1,4 @@
-"""Compare a module that PyTorch constructs with what embinit computes, and say of each parameter why it differs."""
+"""Compare a module that PyTorch constructs with what embinit computes, and say why each parameter that differs does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,13 +20,29 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 DIALECTS = ("torch", "torch-nofma")
-#: How many words behind the planned ones are looked at, and how many values are drawn for that at most.
+#: How many words after the planned ones are searched, and how many values are drawn for that at most.
 AHEAD, MOST_VALUES = 20_000, 2**26
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A parameter: whether its bits are PyTorch's, else why not, in a word and in a sentence."""
+    """One parameter of a `Comparison`: whether its bits are PyTorch's, and if not, why.
+
+    Attributes
+    ----------
+    name
+        The parameter's name in the module.
+    equal
+        Whether all of its bits are PyTorch's.
+    why, sentence
+        The reason if they are not, in a word and in a sentence.
+
+    Examples
+    --------
+    >>> import torch, embinit.torch
+    >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).parameters[0]
+    Compared(name='weight', equal=True, why='', sentence='')
+    """
 
     name: str
     equal: bool
@@ -36,7 +52,25 @@ class Compared:
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """What embinit computes beside what PyTorch constructed, parameter by parameter; true if all are equal."""
+    """What `compare` returns: each parameter as PyTorch constructed it against what embinit computes; true if all are
+    equal.
+
+    Attributes
+    ----------
+    seed, dialect
+        What was compared.
+    parameters
+        One `Compared` per parameter.
+    notes
+        Sentences on what else was noticed in the module.
+
+    Examples
+    --------
+    >>> import torch, embinit.torch
+    >>> comparison = embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42)
+    >>> bool(comparison), comparison.differing
+    (True, ())
+    """
 
     seed: int
     dialect: str
@@ -68,18 +102,44 @@ class Comparison:
         return f"{different} of {count} parameters differ from PyTorch's; {what}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return the comparison as plain values."""
+        """Return the comparison as plain values.
+
+        Examples
+        --------
+        >>> import torch, embinit.torch
+        >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).as_json()["equal"]
+        True
+        """
         return {"equal": bool(self), **asdict(self)}
 
 
 def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", order: Sequence[str] = ()) -> Comparison:
-    """Run a constructor under torch.manual_seed(seed) and compare every parameter with what embinit computes for it.
+    """Return how a module that a constructor builds under torch.manual_seed(seed) differs from what embinit computes.
 
-    order: the layers that draw after all others, as in `init_`. PyTorch's own generator is left as it was. Why a
-    parameter differs: order (another layer draws before it), drawn before (something that is no layer moves the
-    stream), drawn again (something else writes to it), dtype, meta, shared, copy, lazy, reparametrized, unknown (no
-    layer that embinit knows), or build (this PyTorch computes otherwise).
+    Run it once per architecture, to know that `init_` in dialect torch gives the weights that PyTorch would. PyTorch's
+    own generator is left as it was. The reasons for a difference are: order (another layer draws before it), drawn
+    before (something that is no layer moves the stream), drawn again (something else writes to it), dtype, meta,
+    shared, copy, lazy, reparametrized, unknown (no layer that embinit knows), and build (this PyTorch computes in
+    another way).
 
+    Parameters
+    ----------
+    build
+        The constructor: a function without arguments that returns a torch.nn.Module.
+    seed
+        What torch.manual_seed is called with.
+    dialect
+        "torch", or "torch-nofma" for a PyTorch that does not fuse.
+    order
+        Layers that draw after all others, as in `init_`.
+
+    Raises
+    ------
+    EmbinitError
+        If build returns no module, or a name is unknown.
+
+    Examples
+    --------
     >>> import torch, embinit.torch
     >>> print(embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42))
     all 2 parameters have PyTorch's bits; seed 42, dialect torch
@@ -106,7 +166,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
     return Comparison(seed, dialect, tuple(compared), tuple(note.sentence for note in notes))
 
 
-#: Reasons that the values tell.
+#: Reasons that the values show.
 _STREAM = ("order", "drawn before", "drawn again")
 
 
@@ -157,12 +217,12 @@ def _compared(
 
 
 def _problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
-    """Return the problem that a parameter belongs to."""
+    """Return the problem that a parameter has, or None."""
     return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
 
 
 def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Sequence[str]) -> Compared:
-    """Return why a parameter differs, from where in the stream all of them should lie and do."""
+    """Return why a parameter differs, from where in the stream all parameters should be and where they are."""
     planned, place = places[name]
     if name in written or place is None:
         what = "was written to after its layer drew it" if name in written else "holds no draw of its layer's default"
@@ -176,7 +236,7 @@ def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Se
 
 
 def _place(values: Values, row: Row, theirs: NDArray[np.float32]) -> int | None:
-    """Return the word at which a part was drawn from its default distribution; None if it was not."""
+    """Return the word from which a part was drawn by its default distribution; None if it was not."""
     distribution, wanted = row.distribution, theirs.reshape(-1).view(np.uint32)
     generator = generator_of(values.plan.model, values.plan.model.seed)
     words = values.generator.drawn + AHEAD

@@ -1,4 +1,4 @@
-"""What a torch.nn.Module holds: its layers in the order of their draws, and what keeps embinit from filling them."""
+"""What a torch.nn.Module holds: its layers in the order of their draws, and what prevents embinit from filling them."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Found:
-    """A layer of a module: where it is, what it is in embinit, and its parts as PyTorch holds them."""
+    """A layer of a module: where it is, what it is in embinit, and its parts as PyTorch's tensors."""
 
     path: str
     module: "Module"
@@ -35,9 +35,8 @@ class Found:
 
 @dataclass(frozen=True)
 class Problem:
-    """What keeps embinit from filling a parameter, a layer or the whole as PyTorch does: why, in a word and in full.
-
-    path: the module, or the parameter, that it is about; "" where it is about all.
+    """What prevents embinit from filling a parameter, a layer or the whole module as PyTorch does: the reason, in a
+    word and in full. path: the module or the parameter that it is about; "" for the whole module.
     """
 
     path: str
@@ -49,9 +48,8 @@ class Problem:
 
 
 def found(module: "Module", order: Sequence[str] = ()) -> tuple[list[Found], list[Problem]]:
-    """Return the layers of a module in the order of their draws, and what is wrong with it whatever fills it.
-
-    order: the paths of layers that draw behind all others, and in this order: those that were lazy, for example.
+    """Return the layers of a module in the order of their draws, and the problems that it has whatever fills it. order:
+    the paths of layers that draw after all others, in this order, such as layers that were lazy.
     """
     layers: list[Found] = []
     problems: list[Problem] = []
@@ -72,7 +70,7 @@ def found(module: "Module", order: Sequence[str] = ()) -> tuple[list[Found], lis
 
 
 def _walk(path: str, module: "Module", seen: set[int]) -> Iterator[Found | Problem]:
-    """Yield the layers of a module and what is no layer, once each, in the order in which they are registered."""
+    """Yield a module's layers, and problems for what is no layer, once each, in the order of registration."""
     if id(module) in seen:
         return
     seen.add(id(module))
@@ -166,7 +164,9 @@ def _torch_class(kind: str) -> type | None:
 
 
 def _kind(module: "Module") -> str | None:
-    """Return the type of layer that a module is, as an instance of a registered class or of PyTorch's or a subclass."""
+    """Return the type of layer that a module is: an instance of a registered class, of PyTorch's class, or of a
+    subclass.
+    """
     if type(module).__name__ in WITH_PARAMETERS and _torch_class(type(module).__name__) is None:
         return type(module).__name__
     for cls in type(module).__mro__:
@@ -176,7 +176,7 @@ def _kind(module: "Module") -> str | None:
 
 
 def _is_standard(module: Any, kind: str) -> bool:
-    """Whether a stack of transformer layers holds PyTorch's own layers, and so is one layer to embinit."""
+    """Whether a stack of transformer layers holds PyTorch's own layers, so that embinit can treat it as one layer."""
     from torch import nn
 
     layer = {"TransformerEncoder": nn.TransformerEncoderLayer, "TransformerDecoder": nn.TransformerDecoderLayer}.get(
@@ -199,7 +199,7 @@ def _is_lazy(parameter: "Tensor") -> bool:
     return bool(is_lazy(parameter))
 
 
-#: What hooks and parametrizations of PyTorch are called where they are applied.
+#: What users call PyTorch's hooks and parametrizations.
 _WRAPPERS = {
     "_WeightNorm": "weight_norm", "WeightNorm": "weight_norm", "_SpectralNorm": "spectral_norm",
     "SpectralNorm": "spectral_norm", "_Orthogonal": "orthogonal",
@@ -207,7 +207,7 @@ _WRAPPERS = {
 
 
 def _wrapped(module: Any) -> str | None:
-    """Return a sentence on what stands between a module's parameters and its weight; None where nothing does."""
+    """Return a sentence on what computes a module's weight from other parameters; None if nothing does."""
     import torch
 
     if isinstance(module, torch.jit.ScriptModule):
@@ -232,7 +232,7 @@ def _wrapped(module: Any) -> str | None:
 
 
 def _keys(module: Any, kind: str) -> dict[str, Any]:
-    """Return a layer's keys from a module, whose attributes have their names where no reader says otherwise."""
+    """Return a layer's keys from a module: attributes of the same names, unless there is a reader for a key."""
     if kind in _READERS:
         return _READERS[kind](module)
     formats = {field.name for field in (*fields(Stored), *fields(Weighted))} - {"bias"}
@@ -271,7 +271,7 @@ def _slopes(module: Any) -> dict[str, Any]:
     return {"num_parameters": module.num_parameters, "init": module.init}
 
 
-#: The keys of layers that do not keep all of them as attributes of the same names.
+#: Readers of the keys that layers do not keep as attributes of the same names.
 _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "MultiheadAttention": _attention,
     "TransformerEncoderLayer": _transformer_layer,
@@ -284,7 +284,7 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 
 
 def _with_names(layers: list[Found]) -> list[Found]:
-    """Give each layer a name in C of its own, after its path."""
+    """Give each layer its own name in C, made from its path."""
     taken: set[str] = set()
     named = []
     for each in layers:
@@ -302,11 +302,11 @@ def _with_names(layers: list[Found]) -> list[Found]:
     return named
 
 
-# ---- What the tensors tell ----
+# ---- What the tensors show ----
 
 
 def writes(tensor: "Tensor") -> int:
-    """Return how often a tensor was written to in place, by others than embinit: 0 of a copy, 1 of one drawn once."""
+    """Return how often a tensor was written to in place, not counting embinit: 0 for a copy, 1 if it was drawn once."""
     return 1 if tensor.is_inference() else int(tensor._version) - getattr(tensor, "_embinit_writes", 0)
 
 
@@ -316,7 +316,7 @@ def count_write(tensor: Any) -> None:
 
 
 def _with_copies(layers: list[Found]) -> tuple[list[Found], list[Problem]]:
-    """Mark layers that are deep copies of earlier ones: they hold the same values, and one was never drawn into."""
+    """Mark layers that are deep copies of earlier ones: they hold the same values, and one of them was never drawn."""
     if not any(map(_untouched, layers)):
         return layers, []
     seen: dict[bytes, Found] = {}
@@ -362,7 +362,9 @@ def is_drawn(parameter: Parameter) -> bool:
 
 
 def _digest(tensor: "Tensor") -> bytes | None:
-    """Return what tensors of the same values share; None where they say nothing: on meta, few or all of one value."""
+    """Return a key that tensors with the same values share; None if values show nothing: on meta, few, or
+    all the same.
+    """
     if tensor.is_meta or tensor.numel() < 4 or bool((tensor == tensor.flatten()[:1]).all()):
         return None
     import torch

@@ -1,4 +1,4 @@
-"""Why embinit would give a torch.nn.Module other values than PyTorch does, as far as its tensors and its code tell."""
+"""Why embinit would give a torch.nn.Module other values than PyTorch, as far as its tensors and its code show."""
 
 import dis
 import math
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-#: A distribution is ruled out where values as far out, or as near to 0, are rarer than this; of many values where their
-#: mean square is as rare, too; and where more than a few values are all the same.
+#: A distribution is ruled out if values as far out, or as near to 0, are rarer than this; for many values also if their
+#: mean square is as rare; and if more than a few values are all the same.
 RARE, MANY, FEW = 1e-12, 100, 2
 
 
@@ -35,14 +35,16 @@ def _tensors(layers: Sequence[Found]) -> "Iterator[tuple[str, Parameter, Tensor]
 
 
 def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
-    """Yield parameters that are not float32: PyTorch draws those otherwise, and narrow ones round a device's values."""
+    """Yield parameters that are not float32: PyTorch draws those in other ways, and narrow types round a device's
+    values.
+    """
     for name, _, tensor in _tensors(layers):
         dtype = str(tensor.dtype).removeprefix("torch.")
         if dtype == "float32" or (dtype == "float64" and not dialect.startswith("torch")):
             continue
         reason = "the device's float32 values would be rounded"
         if dialect.startswith("torch"):
-            reason = "PyTorch draws other values for that dtype, or rounded float32 values, and nothing tells which"
+            reason = "PyTorch draws other values for that dtype, or rounded float32 values, and it is unclear which"
         yield Problem(
             name, "dtype",
             f"parameter {name!r} must be float32, got dtype {dtype}: {reason}; build the module in float32, fill it, "
@@ -51,7 +53,7 @@ def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
 
 
 def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
-    """Yield parameters without storage to fill."""
+    """Yield parameters without storage that could be filled."""
     for name, _, tensor in _tensors(layers):
         if tensor.is_inference():
             yield Problem(
@@ -71,10 +73,11 @@ def of_devices(layers: Sequence[Found]) -> Iterator[Problem]:
 
 
 def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
-    """Return of each tensor, by its id, the name under which its values were drawn; and those of which none can tell.
+    """Return the name under which each tensor's values were drawn, by the tensor's id, and problems where that is
+    unclear.
 
-    A parameter that layers share was drawn by each of them, and all draws but one were lost. Its values tell which one
-    was kept if the layers draw from distributions that are far enough apart.
+    A parameter that layers share was drawn by each of them, and all draws but one were lost. Its values show which one
+    was kept if the layers draw from distributions that are different enough.
     """
     owners: dict[int, list[tuple[str, Parameter, Tensor]]] = {}
     for owner in _tensors(layers):
@@ -93,15 +96,15 @@ def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
             problems.append(
                 Problem(
                     names[-1], "shared",
-                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which "
-                    "layer gave it: fill the module before its layers share it",
+                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and it is unclear which "
+                    "layer drew it: fill the module before its layers share it",
                 )
             )  # fmt: skip
     return given, problems
 
 
 def is_likely(parameter: Parameter, tensor: "Tensor") -> bool:
-    """Whether values may have been drawn as PyTorch draws a part; nothing is unlikely where there are none."""
+    """Whether values may have been drawn as PyTorch draws a part; true if there are no values."""
     if tensor.is_meta:
         return True
     values = tensor.detach().float().flatten()
@@ -144,7 +147,7 @@ def rewritten(layers: Sequence[Found]) -> list[str]:
 
 
 def _writes_of_constructor(each: Found, parameter: Parameter) -> int:
-    """Return how often a constructor of PyTorch writes to a part; a deep copy counts from 0."""
+    """Return how often PyTorch's constructor writes to a part; a deep copy counts from 0."""
     if each.layer.same_as is not None:
         return 0
     if "layers" in parameter.part.split("."):
@@ -153,9 +156,8 @@ def _writes_of_constructor(each: Found, parameter: Parameter) -> int:
 
 
 def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
-    """Yield parameters that hold what their layer did not draw, as after nn.Parameter(...) or from_pretrained.
-
-    They are told apart where some tensors were drawn; a module that was copied or loaded as a whole tells nothing.
+    """Yield parameters that do not hold what their layer drew, as after nn.Parameter(...) or from_pretrained. They can
+    be recognized if some tensors were drawn; a module that was copied or loaded as a whole shows nothing.
     """
     tensors = [
         (each, parameter, each.parts[parameter.part])
@@ -181,7 +183,7 @@ def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
 
 
 def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Problem]:
-    """Yield constructors that draw on their own, or write to what their layers drew."""
+    """Yield constructors that draw values themselves, or write to what their layers drew."""
     written = rewritten(layers)
     classes = {type(each): path for path, each in reversed(list(module.named_modules()))}
     own = [cls for cls in classes if not is_pytorchs(cls)]
@@ -205,7 +207,7 @@ def of_constructors(module: "Module", layers: Sequence[Found]) -> Iterator[Probl
 
 
 def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozenset[str], bool]:
-    """Return what a constructor draws by, and what it writes by, and whether tensors may lack traces of that."""
+    """Return the functions with which a constructor draws and writes, and whether it may write without a trace."""
     drawing: set[str] = set()
     writing: set[str] = set()
     names: set[str] = set()
@@ -233,7 +235,7 @@ def _reach(cls: type, classes: tuple[type, ...]) -> tuple[frozenset[str], frozen
 
 
 def _references(function: FunctionType, code: CodeType) -> Iterator[Any]:
-    """Yield what a function and those inside it look up: the functions that are known, and names of attributes else."""
+    """Yield what a function and the functions inside it look up: known functions, and otherwise names of attributes."""
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     value: Any = None
     for step in dis.get_instructions(code):
@@ -275,7 +277,9 @@ def _draws() -> frozenset[Callable[..., Any]]:
 
 @cache
 def _in_place() -> frozenset[str]:
-    """Return the names of methods that write to a tensor or reset a layer, and how `_references` calls assignments."""
+    """Return the names of methods that write to a tensor or reset a layer, and `_references`'s names for
+    assignments.
+    """
     import torch
 
     harmless = {"requires_grad_", "share_memory_", "detach_", "rename_", "retain_grad_"}

@@ -86,7 +86,7 @@ def test_a_dialect_without_a_file_says_so():
     done = run("dialects", "torch")
 
     assert done.returncode == 2
-    assert "dialect torch cannot be said as a file" in done.stderr
+    assert "dialect torch cannot be written as a file" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["odt", "tinn", "nnh"])

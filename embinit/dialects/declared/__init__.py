@@ -10,7 +10,7 @@ from embinit.dialects.programs import program_text
 
 
 def program_tables(name: str) -> Mapping[str, Any]:
-    """Return the tables of a dialect file that comes with embinit, with all that it is based on."""
+    """Return the tables of a dialect file that comes with embinit, with those that it is based on filled in."""
     return read(parse_text(program_text(name), f"{name}.toml"), f"{name}.toml", name, program_tables).tables
 
 
@@ -25,13 +25,13 @@ def program_dialect(name: str) -> DeclaredDialect:
 
 
 def load_dialect(path: str | Path) -> DeclaredDialect:
-    """Read a dialect file and return its dialect; an EmbinitError names the file, the key, the column and the rule."""
+    """Return the dialect of a file, or raise EmbinitError that names the file, the key, the column and the rule."""
     tables, source = parse_file(path)
     return dialect_of(read(tables, source, _default_name(Path(path).stem), program_tables))
 
 
 def dialect_of_tables(tables: Mapping[str, Any], source: str, default_name: str) -> DeclaredDialect:
-    """Return the dialect of a [dialect] table that stands in another file."""
+    """Return the dialect of a [dialect] table in another file."""
     return dialect_of(read(tables, source, _default_name(default_name), program_tables))
 
 

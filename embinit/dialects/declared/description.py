@@ -11,8 +11,7 @@ Spare = Literal["kept", "tensor", "call"]
 @dataclass(frozen=True)
 class Stream:
     """Where words come from: a kind of generator with its parameters, how it is seeded, and where it starts again.
-
-    seed: the state, as one expression or as statements. parameters: the keys that belong to the kind alone.
+    seed: the state, as one expression or as statements. parameters: the keys that belong to this kind only.
     """
 
     kind: str
@@ -26,7 +25,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Values:
-    """How words become a unit value and a uniform one; type is what a buffer holds."""
+    """How words become a unit value and a uniform value; type is the type of a buffer's elements."""
 
     words: tuple[str, ...] = ("word",)
     unit: str | None = None
@@ -39,9 +38,9 @@ class NormalTransform:
     """How unit values become normal ones.
 
     names: computed per draw, in order. retry: the condition under which the units in redraw are drawn again, tested
-    after retry_after. values: z, and what is spare then. unit, unit_words: the unit value, where it is not that of
-    [dialect.values]. block: how many elements take their units together, element i with the one half a block behind it;
-    a tensor of fewer elements follows fewer.
+    after retry_after. values: z, and then the spare value. unit, unit_words: the unit value, if it is not that of
+    [dialect.values]. block: how many elements take their units together, element i with the one half a block after it;
+    a tensor with fewer elements is drawn by `fewer`.
     """
 
     words: tuple[str, ...]
@@ -60,10 +59,10 @@ class NormalTransform:
 
 @dataclass(frozen=True)
 class Rule:
-    """An initializer: names computed per tensor, in order, and one way to give elements.
+    """An initializer: names computed per tensor, in order, and one way to compute elements.
 
     way: the keys and expressions of "constant", "value", "low" and "high", or "mean" and "stddev". parameters: what a
-    model file may give, as a name, a C type and a default. bias: the rule of the bias under such a weight.
+    model file may give, as a name, a C type and a default. bias: the rule for the bias of such a weight.
     """
 
     way: Mapping[str, str]
@@ -75,7 +74,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class LayerRule:
-    """What a layer holds: the axes of its weight in memory and in the order of draws, its fans, the order of parts."""
+    """What a layer holds: the axes of its weight in memory and in the order of draws, its fans, and the
+    order of parts.
+    """
 
     weight: tuple[str, ...]
     fan_in: str
@@ -88,7 +89,7 @@ class LayerRule:
 
 @dataclass(frozen=True)
 class BiasRule:
-    """The bias: its initializer (None: the weight's), its size, and whether it waits until all weights are drawn."""
+    """The bias: its initializer (None for the weight's), its size, and whether it is drawn after all weights."""
 
     initializer: str | None = None
     size: str = "out"
@@ -97,10 +98,10 @@ class BiasRule:
 
 @dataclass(frozen=True)
 class Description:
-    """A dialect file, all of it.
+    """A whole dialect file.
 
-    before: the default of a layer that stands right before one of these types. rehearsal: which layers are drawn once
-    before all are, in vain. source: the file, for messages. text: the tables as a file.
+    before: the default of a layer that comes right before one of these types. rehearsal: which layers are drawn once
+    before all others, and those values are dropped. source: the file, for messages. text: the tables as a file.
     """
 
     name: str

@@ -34,7 +34,7 @@ class DeclaredDialect(Dialect):
     source: Source = field(repr=False)
 
     def start(self, seed: int, rand: str, layer: int = 0, tensor: int = 0) -> BitGenerator:
-        """Return the generator of a program right after it seeds, for a layer and a tensor where they count."""
+        """Return the generator of a program right after it seeds, for a layer and a tensor if these matter."""
         return self.source.start(seed, rand, layer, tensor)
 
     @property
@@ -47,7 +47,9 @@ class DeclaredDialect(Dialect):
         return self.start(seed, rand, layer, tensor)
 
     def check_stochastic(self) -> None:
-        """Raise EmbinitError unless stochastic rounding can draw from the stream: words of 32 bits, of one stream."""
+        """Raise EmbinitError if stochastic rounding cannot draw from the stream: it needs 32-bit words of
+        one stream.
+        """
         bits, scope = self.source.fixed_bits, self.description.stream.scope
         if bits != 32 or scope != "model":
             what = f'a stream a {scope} (scope = "{scope}")' if bits == 32 else "words of another width"
@@ -156,7 +158,7 @@ class DeclaredDialect(Dialect):
 
 
 def dialect_of(description: Description) -> DeclaredDialect:
-    """Return the dialect of a description; what is wrong with an expression of it is an EmbinitError."""
+    """Return the dialect of a description, or raise EmbinitError if one of its expressions is wrong."""
     _check(description)
     where = Where(description.source)
     source = Source(description.stream, where / "generator")
@@ -199,7 +201,7 @@ def dialect_of(description: Description) -> DeclaredDialect:
 
 
 def distribution(description: Description, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Return what is drawn for an initializer of a tensor with these fans, before a build is known."""
+    """Return what is drawn for an initializer of a tensor with these fans, before the build is known."""
     match initializer:
         case Constant(value):
             return Constant(float(value) if description.values.type == "double" else float(np.float32(value)))
@@ -221,7 +223,7 @@ def _check_mean(description: Description, mean: float) -> None:
 
 
 def factory(name: str, parameters: tuple[tuple[str, str, float | None], ...]) -> Callable[..., Initializer]:
-    """Return what builds an initializer from its parameters, as a model file gives them."""
+    """Return the function that builds an initializer from the parameters in a model file."""
 
     def build(**given: float) -> Initializer:
         values = [given.get(each, default) for each, _, default in parameters]
@@ -241,7 +243,7 @@ def factory(name: str, parameters: tuple[tuple[str, str, float | None], ...]) ->
 
 
 def _sizes(layer: Weighted) -> dict[str, int]:
-    """Return the sizes of a weight's axes, in the words of a dialect file, and of the whole kernel."""
+    """Return the sizes of a weight's axes, by their names in a dialect file, and the size of the whole kernel."""
     kernel = layer.kernel_axes if isinstance(layer, Convolution) else ()
     named = {
         axis if axis in ("out", "in", "kernel") else f"kernel_{axis}": layer.sizes[axis]
@@ -268,7 +270,7 @@ def _computed(text: str, where: str, names: Mapping[str, int]) -> int:
 
 
 def _order(rule: LayerRule) -> tuple[int, ...] | None:
-    """Return the axes along which a weight is drawn, the slowest first; None where that is memory."""
+    """Return the axes along which a weight is drawn, the slowest first; None if that is the order of memory."""
     draws = rule.draws or rule.weight
     if rule.interleave == "out" and not rule.draws:
         draws = ("out", *(axis for axis in rule.weight if axis != "out"))
@@ -277,7 +279,7 @@ def _order(rule: LayerRule) -> tuple[int, ...] | None:
 
 
 def _check(description: Description) -> None:
-    """Raise EmbinitError for what a file says twice, or in two ways."""
+    """Raise EmbinitError if keys of a file contradict each other."""
     where = Where(description.source)
     interleaved = [name for name, rule in description.layers.items() if rule.interleave == "out"]
     if interleaved:

@@ -37,7 +37,7 @@ _INDENT = "    "
 
 @dataclass
 class Emission:
-    """C as it is written: headers, definitions, and a function that draws an element for each recipe."""
+    """C while it is written: headers, definitions, and for each recipe a function that draws an element."""
 
     name: str
     dialect: DeclaredDialect
@@ -185,7 +185,7 @@ class Emission:
         return None
 
     def drawing(self, distribution: Mixed) -> str:
-        """Write, once for each recipe, the function that draws an element, and return the prefix of its names."""
+        """Write the function that draws an element, once for each recipe, and return the prefix of its names."""
         key = id(distribution.recipe)
         if key not in self._drawing:
             prefix = f"rule{len(self._drawing)}"
@@ -229,7 +229,7 @@ class Emission:
         return [f"const {word} w_{name} = next_word(stream);" for name in words]
 
     def _call(self, name: str, program: Program, rounding: Arithmetic, given: dict[str, str]) -> list[str]:
-        """Return the call of a program of an element, whose result is `value`."""
+        """Return the call of an element's program, whose result is `value`."""
         routine = program.compile(rounding)
         member = name.rpartition("_")[2]
         if routine.outputs["element"].stage < 2:
@@ -323,7 +323,7 @@ class Emission:
         self.lines += [head, "{", *(_INDENT + line for line in draw), "}", ""]
 
     def fixing(self, distribution: Mixed, name: str) -> list[str]:
-        """Return statements that compute, into a variable, what a tensor's elements share."""
+        """Return statements that compute into a variable what all elements of a tensor share."""
         prefix, recipe = self.drawing(distribution), distribution.recipe
         given = given_of(recipe, distribution.wanted)
         programs = {"element": recipe.element.program} if recipe.element else {}

@@ -1,4 +1,4 @@
-"""Dialect files: from TOML to a Description; every key is known, typed and within its limits."""
+"""Dialect files: from TOML to a Description, in which every key is known, typed and within its limits."""
 
 import re
 import tomllib
@@ -22,19 +22,19 @@ from embinit.dialects.declared.tables import Check, Table, expression, identifie
 from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 
-#: C's types of a state.
+#: The types that a state may have in C.
 INTEGERS = tuple(f"{sign}int{bits}_t" for sign in ("u", "") for bits in (8, 16, 32, 64))
 TYPES = (*INTEGERS, "float", "double")
-#: Names that the file cannot give away: everywhere, to parts of a state, and to anything that values depend on.
+#: Names that a file cannot use: anywhere, for parts of a state, and for anything that values depend on.
 _EVERYWHERE = {
     "RAND_MAX",
     *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split(),
 }
 RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor"}
 RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
-#: What every dialect's initializers are called beside its own.
+#: Names that model files give to initializers in every dialect.
 BUILT_IN = ("zeros", "ones", "constant", "uniform", "normal")
-#: The keys of an initializer that say how elements come about, and which of them stand together.
+#: The keys of an initializer that say how elements are computed, and which of them belong together.
 WAYS = (("constant",), ("value",), ("low", "high"), ("mean", "stddev"))
 MAX_WARMUP = 10**6
 
@@ -97,7 +97,7 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "minstd": {"multiplier": 16807, "modulus": 2**31 - 1},
     "xoroshiro128+": {"rotations": (24, 16, 37)},
 }
-#: Kinds whose state has more than one word: they are seeded by statements.
+#: Kinds whose state has more than one word; they are seeded by statements.
 SEEDED_BY_STATEMENTS = {"steps", "xoroshiro128+"}
 
 _NONE: Mapping[str, Any] = {}
@@ -130,7 +130,7 @@ def parse_text(content: str, source: str) -> dict[str, Any]:
 
 
 def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases) -> Description:
-    """Return the description of a [dialect] table; what it is based on fills in the keys that it does not have."""
+    """Return the description of a [dialect] table; the dialect that it is based on provides the keys that it lacks."""
     where = Where(source)
     table = Table(where, values, KEYS["dialect"])
     name = table.take("name", _name, default_name)
@@ -168,9 +168,8 @@ def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases
 
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tables of base with the keys of own over them, table by table.
-
-    A generator of another kind replaces that of base, and an initializer that says another way replaces the way.
+    """Return the tables of base with the keys of own laid over them, table by table. A generator of another kind
+    replaces the whole generator, and an initializer's other way of computing elements replaces base's.
     """
     result = dict(base)
     for key, value in own.items():
@@ -346,7 +345,7 @@ def _parameter(what: str, value: Any) -> tuple[str, str, float | None]:
 
 
 def _check_used(table: Table, keys: tuple[str, ...], names: Mapping[str, str], uses: tuple[str, ...]) -> None:
-    """Raise EmbinitError for a name that nothing uses and that is nearly a key: it is a key misspelled."""
+    """Raise EmbinitError for a name that nothing uses and that is almost a key: it is a misspelled key."""
     from embinit.errors import nearest
 
     everything = " ".join((*names.values(), *uses))
@@ -365,7 +364,7 @@ def _bias(table: Table, known: tuple[str, ...]) -> BiasRule:
 
 
 def axes_of(layer_type: str) -> tuple[str, ...]:
-    """Return the axes of a layer's weight, in the words of a dialect file.
+    """Return the axes of a layer's weight, by their names in a dialect file.
 
     >>> axes_of("Conv2d")
     ('out', 'in', 'kernel_height', 'kernel_width')
@@ -439,7 +438,7 @@ def _before(where: Where, values: Mapping[str, Any], known: tuple[str, ...]) -> 
 
 
 def _check_ways(description: Description) -> None:
-    """Raise EmbinitError where an initializer goes a way that the dialect does not say."""
+    """Raise EmbinitError if an initializer computes elements in a way for which the dialect has no rule."""
     where = Where(description.source)
     for name, rule in description.initializers.items():
         if "low" in rule.way and description.values.uniform is None:

@@ -1,7 +1,7 @@
 """Recipes: what an initializer of a dialect file computes, as programs that a compiler sees in one piece.
 
-A value of one word is one program from the words to the element. A normal value is cut where a compiler cannot look
-through: at the loop that draws again, and between a value and its spare.
+A value that is not normal is one program from its words to the element. A normal value is cut where a compiler cannot
+look through: at the loop that draws again, and between a value and its spare.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,9 +51,8 @@ def using(definitions: Iterable[Definition], wanted: Iterable[str]) -> list[Defi
 
 @dataclass(frozen=True)
 class Drawn:
-    """A stage of a recipe: a program, and which words of which units it reads.
-
-    words: the name of an input of the program -> the unit, by its place in the draw, and the word within the unit.
+    """A stage of a recipe: a program, and which words of which units it reads. words: the name of an input of the
+    program -> the unit's place in the draw, and the word's place in the unit.
     """
 
     program: Program
@@ -62,13 +61,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class NormalRecipe:
-    """How a normal draw goes.
+    """How a normal value is drawn.
 
-    per_unit: words a unit. before: how many units are drawn before retry is tested; after: how many after.
-    attempt: the units that are drawn again, by place, and what is computed of them: `again` and what is used later.
-    kept: the units that are drawn before the test and stay; each is computed for itself. last: z of it all, or the
-    element where a draw gives one value; spare: what becomes of the second. block, fewer: where elements are drawn in
-    blocks, their size, and how fewer elements are drawn.
+    per_unit: words per unit. before: how many units are drawn before retry is tested; after: how many after. attempt:
+    the units that are drawn again, by place, and what is computed from them: `again` and whatever is used later. kept:
+    the units that are drawn before the test and stay; each is computed separately. last: z or, if a draw gives one
+    value, the element; spare: what is made of the second value. block, fewer: the size of blocks, if elements are drawn
+    in blocks, and how fewer elements are drawn.
     """
 
     per_unit: int
@@ -88,9 +87,9 @@ class NormalRecipe:
 class Recipe:
     """What an initializer computes.
 
-    kind: "constant", "value", "uniform" or "normal". per_element: words an element, of a constant none. element: the
-    program of one element where it is no normal one. shown: a program of what a plan shows, once per tensor, and how
-    that is called. double: whether elements are doubles.
+    kind: "constant", "value", "uniform" or "normal". per_element: words per element, 0 for a constant. element: the
+    program of one element, if it is not normal. shown: a program, run once per tensor, for what a plan shows, and the
+    names of that. double: whether elements are doubles.
     """
 
     name: str
@@ -114,7 +113,7 @@ class Kitchen:
         self._fixed = [define("RAND_MAX", str(2**word_bits - 1), str(self._where / "generator"))] if is_rand else []
 
     def recipe(self, name: str) -> Recipe:
-        """Return the recipe of an initializer, or raise EmbinitError for what is wrong with it."""
+        """Return the recipe of an initializer, or raise EmbinitError if something is wrong with it."""
         rule = self._rule(name)
         if rule is None:
             raise EmbinitError(f"dialect {self._description.name} has no initializer {shown(name)}")
@@ -208,7 +207,7 @@ class Kitchen:
         return Drawn(program, {word: (0, i) for i, word in enumerate(words)})
 
     def _refuse_element_stage(self, definitions: list[Definition], inputs: Mapping[str, Input], where: Where) -> None:
-        """Raise EmbinitError for a name of an initializer that depends on what is drawn: it is the tensor's."""
+        """Raise EmbinitError if a name of an initializer, computed once per tensor, depends on what is drawn."""
         for each in definitions:
             if each.where.startswith(str(where)) and each.name not in ("element", "unit"):
                 drawn = [name for name in names_of(each.tree) if name in inputs and inputs[name].stage == "element"]
@@ -229,7 +228,7 @@ class Kitchen:
     def _unit_of(
         self, transform: NormalTransform, unit: str, place: int
     ) -> tuple[Definition, dict[str, tuple[int, int]]]:
-        """Return the definition of a unit of a normal draw, its words renamed, and which words those are."""
+        """Return the definition of a unit of a normal draw with its words renamed, and which words those are."""
         values = self._description.values
         words = transform.unit_words or values.words
         where = self._where / ("normal" if transform.unit else "values") / "unit"
@@ -298,7 +297,9 @@ class Kitchen:
         first: int,
         after: list[Definition],
     ) -> tuple[Drawn, dict[int, Drawn], dict[str, Input]]:
-        """Return the program of one attempt, those of the units that stay, and what enters as it is behind the loop."""
+        """Return the program of one attempt, the programs of the units that stay, and what is used after the loop as it
+        is.
+        """
         if not names_of(again.tree):
             holds = Program([*self._fixed, again], {}, {"again": None}).literal("again")
             rule = "always holds: no normal value is ever accepted" if holds else "never holds: leave it out"

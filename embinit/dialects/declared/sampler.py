@@ -21,11 +21,11 @@ from embinit.targets import MULTIPLY_ADDS, Build
 
 Array = NDArray[Any]
 
-#: Words that are drawn together, and then evaluated: what stays in the cache.
+#: How many words are drawn together and then evaluated: they stay in the cache.
 CHUNK = 1 << 15
-#: Elements from which a loop is compiled for them.
+#: From how many elements on a loop is compiled for them.
 LOOPED = 1 << 18
-#: Units among which a normal value must be accepted.
+#: Within how many units a normal value must be accepted.
 MOST_UNITS = 1 << 20
 
 
@@ -49,7 +49,7 @@ class Wanted(Declared):
 
 @dataclass(frozen=True)
 class Mixed(Declared):
-    """A wanted initializer as a build computes it: the recipe, and what a plan shows of it, once per tensor."""
+    """A `Wanted` initializer as a build computes it: the recipe, and what a plan shows about it, once per tensor."""
 
     wanted: Wanted
     build: Build
@@ -58,7 +58,7 @@ class Mixed(Declared):
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """How elements come about."""
+        """How elements are computed."""
         return self.recipe.kind
 
     @property
@@ -97,7 +97,7 @@ def arithmetic(build: Build) -> Arithmetic:
 
 
 class DeclaredSampler(Sampler):
-    """Values by the expressions of a dialect file."""
+    """Values computed by the expressions of a dialect file."""
 
     word_bits = None
     multiply_adds = MULTIPLY_ADDS
@@ -108,7 +108,7 @@ class DeclaredSampler(Sampler):
         self._recipes: dict[tuple[int, str], Recipe] = {}
 
     def check_words(self, bitgen: BitGenerator) -> None:
-        """Raise EmbinitError unless a generator's words are as wide as the file says."""
+        """Raise EmbinitError if a generator's words are not as wide as the file says."""
         fixed = self._generators.fixed_bits
         if fixed is not None and bitgen.word_bits != fixed:
             raise EmbinitError(f"the generator must give words of {fixed} bits, got {bitgen.word_bits}")
@@ -136,10 +136,10 @@ class DeclaredSampler(Sampler):
         return Mixed(distribution, build, recipe, tuple((name, shown[name]) for name in recipe.names if name in shown))
 
     def check(self, distribution: Distribution) -> None:
-        """Accept what was made for a build: what is wrong with an initializer was found there."""
+        """Accept every distribution that was made for a build: errors of an initializer were found then."""
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
-        """Return how many words n elements take; None where the words decide, or a spare value left before."""
+        """Return how many words n elements take; None if that depends on the words, or on an earlier spare value."""
         if isinstance(distribution, Constant):
             return 0
         assert isinstance(distribution, Mixed)
@@ -179,15 +179,15 @@ class DeclaredSampler(Sampler):
         return _Normals(source, normal, rounding, given, where).fill(out)
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002
-        """Refuse: expressions are C of their own, which codegen writes."""
+        """Refuse: codegen writes C for the expressions themselves."""
         raise EmbinitError(f"{distribution} has no function of the C library")
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:  # noqa: ARG002
-        """Refuse: a dialect file says nothing of it."""
+        """Refuse: a dialect file has no rule for it."""
         raise EmbinitError(f"dialect {self._description.name} does not say how it draws booleans")
 
     def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:  # noqa: ARG002
-        """Refuse: a dialect file says nothing of it."""
+        """Refuse: a dialect file has no rule for it."""
         raise EmbinitError(f"dialect {self._description.name} does not say how it shuffles")
 
 
@@ -219,7 +219,7 @@ def _bound(program: Any, rounding: Arithmetic, **given: Any) -> Bound:
 
 
 def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any], out: Array) -> int:
-    """Fill out by a program of the words of each element; return the words drawn."""
+    """Fill out by a program of each element's words, and return how many words were drawn."""
     bound, width = _bound(element.program, rounding, **given), len(element.words)
     if not width:
         out.fill(bound.scalar("element"))
@@ -237,7 +237,7 @@ def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given:
 
 
 def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mapping[str, Array], Array], None] | None:
-    """Return what fills an array by a compiled loop, or None where operations need more than one."""
+    """Return the function that fills an array by a compiled loop, or None if operations need more than one loop."""
     loop = _compiled(element.program, rounding)
     fixed = None if loop is None else bound.fixed(loop.fixed)
     if loop is None or fixed is None:
@@ -246,7 +246,7 @@ def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mappi
 
 
 class _Draws(NamedTuple):
-    """Where draws lie in a run of units: their first unit, the attempt that was accepted, and the unit behind it."""
+    """Where draws are in a run of units: their first unit, the attempt that was accepted, and the unit after it."""
 
     start: Array
     attempt: Array
@@ -283,7 +283,9 @@ class _Normals:
         return self.drawn
 
     def _blocks(self, out: Array) -> int:
-        """Fill out block by block; what is left of it is the last block of the array, drawn anew."""
+        """Fill out block by block; if the last block is incomplete, the last whole block of the array is
+        drawn again.
+        """
         whole = out.size // self._recipe.block * self._recipe.block
         words = self._words(out.size)
         self._block(words[:whole], out[:whole])
@@ -298,7 +300,7 @@ class _Normals:
         return words
 
     def _block(self, words: Array, out: Array) -> None:
-        """Fill whole blocks from a unit an element: element i of a half and the one behind it share two units."""
+        """Fill whole blocks from one unit per element: element i and the one half a block after it share two units."""
         assert self._result is not None
         halves = words.reshape(-1, 2, self._recipe.block // 2, self._recipe.per_unit)
         reads = {name: halves[:, place, :, i].reshape(-1) for name, (place, i) in self._recipe.last.words.items()}
@@ -335,7 +337,7 @@ class _Normals:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _accepted(self, n: int) -> dict[str, Array]:
-        """Return what the last program makes of up to n draws, at least one, and move the stream behind them."""
+        """Return what the last program makes of up to n draws, at least one, and move the stream past them."""
         recipe = self._recipe
         width = recipe.before + recipe.after
         wanted = max(64, n * width * 5 // 4)
@@ -376,7 +378,7 @@ class _Normals:
         return self._last.evaluate(**given, **behind)
 
     def _search(self, units: Array, n: int) -> _Draws:
-        """Return up to n draws that lie whole within the units."""
+        """Return up to n draws that lie completely within the units."""
         recipe = self._recipe
         assert recipe.attempt is not None
         alone = all(place in recipe.redrawn for place, _ in recipe.attempt.words.values())
@@ -384,11 +386,11 @@ class _Normals:
             try:
                 return self._chased(units, n)
             except EmbinitError:
-                pass  # an offset at which no draw begins had no defined result: look only where draws begin
+                pass  # there was no defined result at an offset where no draw begins: evaluate only where draws begin
         return self._stepped(units, n)
 
     def _again(self, units: Array, places: Mapping[int, Array]) -> Array:
-        """Return whether attempts fail, whose units lie at some places."""
+        """Return whether the attempts whose units are at some places fail."""
         recipe = self._recipe
         assert recipe.attempt is not None
         assert self._attempt is not None
@@ -432,7 +434,7 @@ class _Normals:
         return _Draws(*(np.array(each, np.int64) for each in (starts, attempts, behinds)))
 
     def _stepped(self, units: Array, n: int) -> _Draws:
-        """Take draws as if none failed, up to the first that does, which is drawn again unit by unit."""
+        """Take draws as if none failed, up to the first that does; that one is drawn again unit by unit."""
         recipe, count = self._recipe, len(units)
         width, redrawn = recipe.before + recipe.after, len(recipe.redrawn)
         starts, attempts, behinds = list[int](), list[int](), list[int]()
@@ -464,6 +466,6 @@ class _Normals:
 
 
 def _chunks(out: Array) -> Iterator[Array]:
-    """Yield parts of an array: of an even size, so that spare values stay within them."""
+    """Yield parts of an array, of an even size, so that spare values stay within them."""
     for start in range(0, out.size, CHUNK):
         yield out[start : start + CHUNK]

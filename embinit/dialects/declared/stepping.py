@@ -1,4 +1,4 @@
-"""Generators of a file's own: steps as statements, made into a Python function of integers."""
+"""Generators that a file defines: steps as statements, turned into a Python function of integers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from embinit.expressions.loops import recurrence_of
 
 #: Returns the words after some steps from a state, which it moves.
 Run = Callable[[list[int], int], list[int]]
-#: Fills an array of words by steps from a state, an array of uint64 that it moves; negative parts modulo 2^64.
+#: Fills an array of words by steps from a state, an array of uint64 that it moves; negative parts are modulo 2^64.
 Fill = Callable[[Words, Words], None]
 #: Words after which steps are compiled: drawing them in Python takes as long as that does.
 LOOPED = 1 << 16
@@ -21,7 +21,9 @@ _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!=
 
 
 def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fill:
-    """Return what fills arrays by a program's steps: in Python, or for long streams compiled, where it can be."""
+    """Return the function that fills arrays by a program's steps: in Python or, for long streams, compiled
+    if possible.
+    """
     run, types = stepwise(program, state, word, where), [program.types[name] for name in state]
     loop = recurrence_of(program.compile(Arithmetic()), state, word)
     drawn = 0
@@ -44,9 +46,8 @@ def _signed(part: int, ctype: CType) -> int:
 
 
 def stepwise(program: Program, state: Sequence[str], word: str, where: str) -> Run:
-    """Return a function that runs a program again and again: outputs named as parts of the state are the state then.
-
-    Integers are Python's, wrapped to their types; C's undefined results are an EmbinitError where they occur.
+    """Return a function that runs a program repeatedly: outputs named like parts of the state become the state.
+    Integers are Python's, wrapped to their types; a result that C leaves undefined raises EmbinitError.
     """
     routine = program.compile(Arithmetic())
     lines, names, wrong = list[str](), dict[Node, str](), dict[Node, str]()

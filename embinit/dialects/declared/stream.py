@@ -1,4 +1,4 @@
-"""Streams of a dialect file: its kind of generator, seeded as the file says, with the output that it states."""
+"""Streams of a dialect file: its kind of generator, seeded and with the output as the file says."""
 
 import re
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ from embinit.expressions.loops import Loop, loop_of
 from embinit.expressions.routine import Routine
 
 UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
-#: What the states of built-in kinds are called, and their types, where it is not the state of one type.
+#: The names and types of the parts of a state, for built-in kinds whose state is not a single variable.
 _SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64, "pcg64": UINT64, "pcg64-dxsm": UINT64}
 _XOROSHIRO = {"s0": UINT64, "s1": UINT64}
-#: How many words are drawn when a model is built, to see that they are as wide as the file says.
+#: How many words are drawn when a model is built, to check that they are as wide as the file says.
 PROBED = 16
-#: States from which a loop is compiled for an output: what a generator gives it at a time.
+#: From how many states on a loop is compiled for an output: as many as a generator gives it at a time.
 LOOPED = 1 << 13
 _MASK = 2**64 - 1
 
 
 def word_type(bits: int) -> CType:
-    """Return the type of `word` for words of so many bits."""
+    """Return the type of `word` for words of a width."""
     return UINT32 if bits <= 32 else UINT64
 
 
@@ -72,7 +72,7 @@ class Source:
         return self._seeds[UINT32]
 
     def stepping(self) -> Program:
-        """Return the program of one step, with the next state and the word as outputs; of kinds that have one."""
+        """Return the program of one step, with the next state and the word as outputs, for kinds that have one."""
         steps, output = _steps(self._stream)
         where, bits = str(self._where), self.fixed_bits
         assert bits is not None
@@ -87,7 +87,7 @@ class Source:
 
     @property
     def seeds(self) -> range:
-        """The seeds that the file's code takes: uint32_t, or uint64_t where its state is one."""
+        """The seeds that the file's code takes: uint32_t, or uint64_t if its state is that."""
         return range(2**64 if self._wide else 2**32)
 
     def word_bits(self, rand: str) -> int:
@@ -152,7 +152,7 @@ class Source:
         return {name: int(bound.scalar(name)) for name in self._types}
 
     def _word_bits(self) -> int | None:
-        """Return the width of a word where no C library decides it, and prepare the output of a state."""
+        """Return the width of a word if no C library decides it, and prepare the output of a state."""
         stream = self._stream
         if stream.output is None:
             fixed = {"rand": None, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64}
@@ -218,7 +218,7 @@ class Source:
             raise EmbinitError(f"{self._where / 'seed'}: {error}") from None
 
     def _stepped(self, words: Words, out: Words) -> None:
-        """Fill an array by steps, and see that no word is too wide."""
+        """Fill an array by steps, and check that no word is too wide."""
         assert self._unchecked is not None
         self._unchecked(words, out)
         self._check_width(out)
@@ -302,7 +302,7 @@ def _steps(stream: Stream) -> tuple[list[str], str]:
 
 
 def _plain(stream: Stream) -> Stream:
-    """Return a stream without the xorshifts that no kernel has: those are steps."""
+    """Return a stream in which xorshifts without a kernel are replaced by steps."""
     if stream.kind != "xorshift":
         return stream
     shifts, state = stream.parameters["shifts"], stream.parameters["state"]

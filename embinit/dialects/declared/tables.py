@@ -1,4 +1,4 @@
-"""Tables of a dialect file: each key is taken once and checked; a key that nobody knows is an error."""
+"""Tables of a dialect file: each key is taken once and checked, and an unknown key is an error."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
@@ -9,10 +9,10 @@ from embinit.identifiers import check_identifier
 
 T = TypeVar("T")
 U = TypeVar("U")
-#: A check of a value: it returns what the value stands for, or raises EmbinitError that begins with what it is.
+#: Checks a value: returns what it means, or raises EmbinitError whose message begins with the value's name.
 Check = Callable[[str, Any], T]
 
-#: How long the text of one expression may be, and how many statements or names a table may have.
+#: How long one expression may be, and how many statements or names a table may have.
 MAX_TEXT, MAX_NAMES = 4000, 200
 
 
@@ -50,9 +50,8 @@ class Table:
             raise EmbinitError(f"{self.where / key}: {str(error).removeprefix('it ')}") from None
 
     def names(self, keys: Collection[str], reserved: Collection[str]) -> dict[str, str]:
-        """Return the keys that are not taken: names of the file's own, each with its expression.
-
-        A name that nothing uses and that is nearly a key of the table is a key misspelled.
+        """Return the keys that are not taken: names that the file defines, each with its expression. A name that
+        nothing uses and that is almost a key of the table is a misspelled key.
         """
         found: dict[str, str] = {}
         for key in self.values:
@@ -82,7 +81,7 @@ def text(what: str, value: Any) -> str:
 
 
 def expression(what: str, value: Any) -> str:
-    """Return an expression, not parsed."""
+    """Return an expression, not yet parsed."""
     if not isinstance(value, str):
         raise EmbinitError(f'{what} must be a C expression in quotes, such as "0.1f", got {shown(value)}')
     if not value.strip():
@@ -93,7 +92,7 @@ def expression(what: str, value: Any) -> str:
 
 
 def several(check: Check[T], least: int = 1, most: int = MAX_NAMES) -> Check[tuple[T, ...]]:
-    """Return the check of a list."""
+    """Return the check for a list."""
 
     def checked(what: str, value: Any) -> tuple[T, ...]:
         amount = str(least) if least == most else f"{least} to {most}"
@@ -106,7 +105,7 @@ def several(check: Check[T], least: int = 1, most: int = MAX_NAMES) -> Check[tup
 
 
 def one_or_several(check: Check[T]) -> Check[T | tuple[T, ...]]:
-    """Return the check of one value, or of a list of them."""
+    """Return the check for one value, or for a list of them."""
     return lambda what, value: several(check)(what, value) if isinstance(value, list) else check(what, value)
 
 
@@ -126,7 +125,7 @@ def identifier(what: str, value: Any) -> str:
 
 
 def integer(low: int, high: int) -> Check[int]:
-    """Return the check of an integer from low to high."""
+    """Return the check for an integer from low to high."""
 
     def checked(what: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -137,7 +136,7 @@ def integer(low: int, high: int) -> Check[int]:
 
 
 def one_of(*allowed: Any) -> Check[Any]:
-    """Return the check of one of a few values."""
+    """Return the check for one of a few values."""
 
     def checked(what: str, value: Any) -> Any:
         if all(isinstance(each, str) for each in allowed):

@@ -17,6 +17,6 @@ def program_names() -> tuple[str, ...]:
 
 
 def program_text(name: str) -> str:
-    """Return a file; an unknown name is an error that lists the known ones."""
+    """Return the text of a file, or raise EmbinitError that lists the known names."""
     check_known("dialect", name, program_names())
     return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
-"""PyTorch's layers that are told by what their constructors do: a constructor is the sequence of its draws.
+"""PyTorch's layers that are described by what their constructors do: a constructor is the sequence of its draws.
 
-A layer's `construct` yields a Parameter for each draw of its constructor, in order. Where a part comes twice the later
-draw is what it holds, and the earlier one is lost; a Parameter with `same_as` is a deep copy and draws nothing.
+A layer's `construct` yields a Parameter for each draw of its constructor, in order. If a part comes twice, it holds the
+later draw, and the earlier one is lost; a Parameter with `same_as` is a deep copy and draws nothing.
 """
 
 import math
@@ -28,10 +28,25 @@ from embinit.layers import register as known_to_model_files
 
 @dataclass(frozen=True, kw_only=True)
 class Constructed(Stored):
-    """A layer that says what its constructor draws."""
+    """A layer that says what its constructor draws: derive your own layers from it, for `register_layer`.
+
+    Its parameters are those of `Stored`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
 
     def construct(self) -> Iterator[Parameter]:
-        """Yield each draw of the constructor, in order."""
+        """Yield each draw of the constructor, in order; every class has its own.
+
+        Examples
+        --------
+        >>> [each.part for each in PReLU(num_parameters=2).construct()]
+        ['weight']
+        """
         raise AssertionError(self)
 
     def _check(self) -> None:
@@ -42,8 +57,24 @@ class Constructed(Stored):
 
 
 def draw(part: str, axes: Mapping[str, int], initializer: Initializer) -> Parameter:
-    """Return the draw of a part, with the fans of its shape.
+    """Return the draw of one part, with the fans of its shape, for a layer's `construct` to yield.
 
+    Parameters
+    ----------
+    part
+        The parameter's name in the module.
+    axes
+        The name and the size of each axis, in the order of the shape.
+    initializer
+        What it is drawn from.
+
+    Raises
+    ------
+    EmbinitError
+        If the initializer needs fans and the shape has fewer than two axes.
+
+    Examples
+    --------
     >>> draw("weight", {"out": 2, "in": 4}, xavier_uniform()).fan_in
     4
     """
@@ -52,8 +83,17 @@ def draw(part: str, axes: Mapping[str, int], initializer: Initializer) -> Parame
 
 
 def within(name: str, draws: Layer | Iterable[Parameter]) -> Iterator[Parameter]:
-    """Yield the draws of a submodule, a layer or what another `construct` yields, which has a name in the module.
+    """Yield the draws of a submodule, for a layer's `construct` to yield.
 
+    Parameters
+    ----------
+    name
+        The submodule's name in the module.
+    draws
+        A layer, or what another `construct` yields.
+
+    Examples
+    --------
     >>> from embinit.layers import Linear
     >>> [each.part for each in within("fc", Linear(in_features=2, out_features=1))]
     ['fc.weight', 'fc.bias']
@@ -66,8 +106,20 @@ def within(name: str, draws: Layer | Iterable[Parameter]) -> Iterator[Parameter]
 
 
 def settled(draws: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    """Return what a constructor leaves: the last draw of each part, after the draws before it that are lost.
+    """Return what a constructor leaves: the last draw of each part, with the draws before it that are lost.
 
+    Parameters
+    ----------
+    draws
+        What a `construct` yields.
+
+    Raises
+    ------
+    EmbinitError
+        If a lost draw is one that PyTorch does not have.
+
+    Examples
+    --------
     >>> weight, bias = draw("weight", {"in": 2}, constant(1)), draw("bias", {"out": 2}, inverse_root(4))
     >>> [parameter.part for parameter in settled([bias, weight, weight])]
     ['bias', 'weight']
@@ -89,14 +141,50 @@ def settled(draws: Iterable[Parameter]) -> tuple[Parameter, ...]:
 
 
 def copied(draws: Iterable[Parameter], original: str, copy: str) -> Iterator[Parameter]:
-    """Yield the parts of a deep copy of a submodule, both named as in the module around them."""
+    """Yield the parts of a deep copy of a submodule, which draws nothing, for a layer's `construct` to yield.
+
+    Parameters
+    ----------
+    draws
+        What the original's `construct` yields.
+    original, copy
+        The names of both in the module around them.
+
+    Examples
+    --------
+    >>> [(each.part, each.same_as) for each in copied(PReLU().construct(), "first", "second")]
+    [('second.weight', 'first.weight')]
+    """
     for part in settled(draws):
         yield replace(part, part=f"{copy}.{part.part}", same_as=f"{original}.{part.part}", lost=())
 
 
 @dataclass(frozen=True, kw_only=True)
 class PReLU(Constructed):
-    """A rectifier with a learned slope, for all channels or for each; init is what it starts from."""
+    """A rectifier with a learned slope.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    num_parameters
+        One slope for all channels, or one for each.
+    init
+        What the slopes start from.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.PReLU(name="layer", num_parameters=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [0.25, 0.25]
+    """
 
     num_parameters: int = 1
     init: float = 0.25
@@ -112,7 +200,30 @@ class PReLU(Constructed):
 
 @dataclass(frozen=True, kw_only=True)
 class Bilinear(Constructed):
-    """A bilinear layer of two inputs."""
+    """A bilinear layer of two inputs.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features
+        The sizes of the inputs and of the output.
+    bias
+        Whether there is a bias.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Bilinear(name="layer", in1_features=1, in2_features=2, out_features=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.weight"].tolist()
+    [[[0.7645385265350342, 0.8300079107284546]]]
+    """
 
     in1_features: int
     in2_features: int
@@ -130,7 +241,36 @@ class Bilinear(Constructed):
 
 @dataclass(frozen=True, kw_only=True)
 class MultiheadAttention(Constructed):
-    """Attention: the projection of its output is drawn first, and the bias of that is lost to zeros."""
+    """Multi-head attention.
+
+    The output projection is drawn first, and its bias is lost to zeros.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    embed_dim, num_heads
+        The size of the embedding, and the number of heads, which divides it.
+    bias
+        Whether the projections have biases.
+    add_bias_kv
+        Whether there are biases of keys and values.
+    kdim, vdim
+        The sizes of keys and values; None for embed_dim.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.MultiheadAttention(name="layer", embed_dim=1, num_heads=1)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.in_proj_weight"].tolist()
+    [[-0.2869240343570709], [1.125064492225647], [-0.26834598183631897]]
+    """
 
     without_effect = frozenset({"dropout", "add_zero_attn", "batch_first"})
     embed_dim: int
@@ -172,7 +312,32 @@ _TRANSFORMER_KEYS = frozenset({"dropout", "activation", "layer_norm_eps", "batch
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerEncoderLayer(Constructed):
-    """Self-attention and two linear layers, each with a normalization."""
+    """Self-attention and two linear layers, each with a normalization.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    d_model, nhead
+        The size of the embedding, and the number of heads, which divides it.
+    dim_feedforward
+        The size between the linear layers.
+    bias
+        Whether the parts have biases.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.TransformerEncoderLayer(name="layer", d_model=1, nhead=1, dim_feedforward=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.linear1.weight"].tolist()
+    [[0.2017906904220581], [-0.48685503005981445]]
+    """
 
     without_effect = _TRANSFORMER_KEYS
     attentions: ClassVar[tuple[str, ...]] = ("self_attn",)
@@ -198,16 +363,60 @@ class TransformerEncoderLayer(Constructed):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerDecoderLayer(TransformerEncoderLayer):
-    """The same with attention to the encoder's output."""
+    """A TransformerEncoderLayer that also attends to the encoder's output.
+
+    Its parameters are those of `TransformerEncoderLayer`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.TransformerDecoderLayer(name="layer", d_model=1, nhead=1, dim_feedforward=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.linear1.weight"].tolist()
+    [[0.8691961765289307], [0.18715929985046387]]
+    """
 
     attentions = ("self_attn", "multihead_attn")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerEncoder(Constructed):
-    """A stack of num_layers copies of one TransformerEncoderLayer, which the other keys describe.
+    """A stack of copies of one `TransformerEncoderLayer`.
 
-    PyTorch draws one layer and copies it, so all hold the same values. norm: whether a LayerNorm follows them.
+    PyTorch draws one layer and copies it, so all of them hold the same values.
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    d_model, nhead
+        The size of the embedding, and the number of heads, which divides it.
+    num_layers
+        The number of layers.
+    dim_feedforward
+        The size between the linear layers.
+    bias
+        Whether the parts have biases.
+    norm
+        Whether a LayerNorm follows them.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.TransformerEncoder(name="layer", d_model=1, nhead=1, num_layers=2, dim_feedforward=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.layers.1.linear1.weight"].tolist()
+    [[0.2017906904220581], [-0.48685503005981445]]
     """
 
     without_effect = _TRANSFORMER_KEYS | {"enable_nested_tensor", "mask_check"}
@@ -225,7 +434,7 @@ class TransformerEncoder(Constructed):
         _check_heads(self.d_model, self.nhead)
 
     def construct(self) -> Iterator[Parameter]:
-        """Yield the first layer, and its copies."""
+        """Yield the first layer, and then its copies."""
         layer = self.each(d_model=self.d_model, nhead=self.nhead, dim_feedforward=self.dim_feedforward, bias=self.bias)
         yield from within("layers.0", layer)
         for i in range(1, self.num_layers):
@@ -236,14 +445,59 @@ class TransformerEncoder(Constructed):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerDecoder(TransformerEncoder):
-    """A stack of num_layers copies of one TransformerDecoderLayer."""
+    """A stack of copies of one `TransformerDecoderLayer`.
+
+    Its parameters are those of `TransformerEncoder`.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.TransformerDecoder(name="layer", d_model=1, nhead=1, num_layers=2, dim_feedforward=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.layers.1.linear1.weight"].tolist()
+    [[0.8691961765289307], [0.18715929985046387]]
+    """
 
     each = TransformerDecoderLayer
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transformer(Constructed):
-    """Both stacks, with a LayerNorm each; all weights of two axes are then drawn again, as parameters() lists them."""
+    """An encoder and a decoder, each followed by a LayerNorm.
+
+    All weights with two axes are drawn a second time, in the order of parameters().
+
+    The other parameters are those of `Stored`.
+
+    Parameters
+    ----------
+    d_model, nhead
+        The size of the embedding, and the number of heads, which divides it.
+    num_encoder_layers, num_decoder_layers
+        The numbers of layers.
+    dim_feedforward
+        The size between the linear layers.
+    bias
+        Whether the parts have biases.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+
+    Examples
+    --------
+    >>> import embinit
+    >>> layer = embinit.Transformer(name="layer", d_model=1, nhead=1, dim_feedforward=2)
+    >>> embinit.Model("m", [layer], seed=42, dialect="torch").init()["layer.encoder.layers.0.linear1.weight"].tolist()
+    [[0.23535221815109253], [-0.45920154452323914]]
+    """
 
     without_effect = _TRANSFORMER_KEYS
     d_model: int = 512
@@ -258,7 +512,7 @@ class Transformer(Constructed):
         _check_heads(self.d_model, self.nhead)
 
     def construct(self) -> Iterator[Parameter]:
-        """Yield the stacks, and their weights once more."""
+        """Yield what the stacks draw, and then their weights again."""
         drawn: list[Parameter] = []
         for name, stack, layers in (
             ("encoder", TransformerEncoder, self.num_encoder_layers),
@@ -284,7 +538,7 @@ _REGISTERED = ("encoder", "decoder", "self_attn", "multihead_attn", "in_proj_wei
 
 
 def _registered(part: str) -> list[int]:
-    """Return the place of a part of Transformer among parameters()."""
+    """Return the place of a part of Transformer in the order of parameters()."""
     names = [name for name in part.split(".") if name not in ("layers", "weight")]
     return [int(name) if name.isdigit() else _REGISTERED.index(name) for name in names]
 

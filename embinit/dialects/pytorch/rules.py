@@ -1,5 +1,4 @@
-"""PyTorch's rules for what a tensor holds: seeds, gains, fans, bounds, and the parameters of each layer in their order.
-
+"""PyTorch's rules for what a tensor holds: seeds, gains, fans, bounds, and the parameters of each layer in order.
 Bounds are Python floats, computed in PyTorch's order of operations; `uniform_` and `normal_` round them to float32.
 """
 
@@ -25,14 +24,14 @@ from embinit.initializers import BY_NAME, Initializer, Mode, VarianceScaling
 from embinit.layers import LSTM, Cell, Conv1d, Conv2d, Conv3d, Embedding, Layer, Parameter, Recurrent
 from embinit.samplers.pytorch import truncation
 
-#: A truncated normal may take as many rounds.
+#: How many rounds a truncated normal may take.
 MOST_ROUNDS = 10_000
-#: What torch.manual_seed takes; a negative seed stands for itself plus 2^64.
+#: What torch.manual_seed takes; a negative seed means itself plus 2^64.
 SEEDS = range(-(2**63), 2**64)
 
 
 def seeded(seed: int) -> MT19937:
-    """Return the generator after torch.manual_seed(seed), of which only the low 32 bits count.
+    """Return the generator after torch.manual_seed(seed); only the seed's low 32 bits count.
 
     >>> seeded(-1) == seeded(2**32 - 1) == seeded(2**64 - 1)
     True
@@ -67,7 +66,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return (fan_in, fan_out) of a weight as stored: of a transposed convolution they are those of the other side.
+    """Return (fan_in, fan_out) of a weight as it is stored; for a transposed convolution they are swapped.
 
     >>> fans((8, 4, 3))
     (12, 24)
@@ -87,20 +86,23 @@ LAYOUTS = {
 
 
 def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the fans of a tensor; without two axes it has none, and only what scales variance asks for them."""
+    """Return the fans of a tensor. One without two axes has none, and only initializers that scale variance
+    need them.
+    """
     return fans(shape) if len(shape) >= 2 or isinstance(initializer, VarianceScaling) else (1, 1)
 
 
 #: kaiming_uniform_(a=sqrt(5)): the weight of Linear and of every convolution.
 DEFAULT_WEIGHT = VarianceScaling(1.0, "fan_in", "uniform", gain=calculate_gain("leaky_relu", math.sqrt(5)))
-#: Their bias, U(-L, L) with L = 1 / sqrt(fan_in) and not by way of a gain, which may give another float.
+#: Their bias: U(-L, L) with L = 1 / sqrt(fan_in), computed without a gain, which might give another float.
 DEFAULT_BIAS = VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
 def kaiming_uniform(
     gain: float | None = None, mode: Mode = "fan_in", nonlinearity: str | None = None, a: float | None = None
 ) -> Initializer:
-    """U(-L, L) with L = gain * sqrt(3 / fan), the gain given or that of a nonlinearity; a is its negative slope.
+    """Return U(-L, L) with L = gain * sqrt(3 / fan), where gain is given or that of a nonlinearity with negative slope
+    a.
 
     >>> kaiming_uniform(nonlinearity="tanh").gain, kaiming_uniform(a=math.sqrt(5)) == DEFAULT_WEIGHT
     (1.6666666666666667, True)
@@ -111,7 +113,7 @@ def kaiming_uniform(
 def kaiming_normal(
     gain: float | None = None, mode: Mode = "fan_in", nonlinearity: str | None = None, a: float | None = None
 ) -> Initializer:
-    """N(0, gain^2 / fan), the gain given or that of a nonlinearity; a is its negative slope.
+    """Return N(0, gain^2 / fan), where gain is given or that of a nonlinearity with negative slope a.
 
     >>> kaiming_normal(mode="fan_out", nonlinearity="relu").gain
     1.4142135623730951
@@ -120,18 +122,18 @@ def kaiming_normal(
 
 
 def _gain(gain: float | None, nonlinearity: str | None, a: float | None) -> float:
-    """Return a gain, or as kaiming_*_ does that of leaky_relu with slope 0 unless told otherwise."""
+    """Return a gain or, like kaiming_*_, that of a nonlinearity: leaky_relu with slope 0 by default."""
     if gain is None:
         slope = 0.0 if a is None else check_finite("a", a)
         return calculate_gain("leaky_relu" if nonlinearity is None else nonlinearity, slope)
     if nonlinearity is not None or a is not None:
         raise EmbinitError(
-            f"gain = {shown(gain)} must not stand with nonlinearity or a, which give a gain too: keep one"
+            f"gain = {shown(gain)} must not be combined with nonlinearity or a, which give a gain too: keep one"
         )
     return gain
 
 
-#: The initializers of a model file: torch.nn.init's under its names, without the underscore.
+#: The initializers of a model file: those of torch.nn.init, under their names without the underscore.
 NAMED: Mapping[str, Callable[..., Initializer]] = {
     **BY_NAME,
     "kaiming_uniform": kaiming_uniform,
@@ -140,7 +142,7 @@ NAMED: Mapping[str, Callable[..., Initializer]] = {
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Return what torch.nn.init hands to uniform_, normal_ or fill_ for a tensor with these fans.
+    """Return what torch.nn.init passes to uniform_, normal_ or fill_ for a tensor with these fans.
 
     >>> distribution(DEFAULT_WEIGHT, 3, 4)
     Uniform(low=-0.5773502691896257, high=0.5773502691896257)
@@ -175,7 +177,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
 
 
 def between(low: float, high: float) -> Uniform:
-    """Return a uniform distribution that uniform_ does not refuse."""
+    """Return a uniform distribution, or raise EmbinitError if uniform_ would refuse it."""
     if not (low <= high and float(high) - float(low) <= FLOAT32_MAX):
         raise EmbinitError(
             f"low must not exceed high, nor high - low float32, in PyTorch, got {shown(low)} and {shown(high)}"
@@ -184,7 +186,7 @@ def between(low: float, high: float) -> Uniform:
 
 
 def drawable(initializer: TruncNormal) -> TruncNormal:
-    """Return a truncated normal distribution unless drawing it would take for ever, as it may in PyTorch."""
+    """Return a truncated normal distribution, or raise EmbinitError if drawing it would take forever, as in PyTorch."""
     how = truncation(initializer)
     if not how.redraws:
         between(initializer.low, initializer.high)
@@ -196,10 +198,10 @@ def drawable(initializer: TruncNormal) -> TruncNormal:
 
 
 def rounds(initializer: TruncNormal, peak: float) -> float:
-    """Return about how many uniform values trunc_normal_ draws for each that it keeps.
+    """Return roughly how many uniform values trunc_normal_ draws for each value that it keeps.
 
-    Their range may be wider than the density, of which Mills' ratio tells the width of a tail; and rounded to float32
-    the density may be small wherever a value can be.
+    The range may be wider than the density; Mills' ratio gives the width of a tail. And after rounding to float32, the
+    density may be small at every value that there is.
 
     >>> rounds(TruncNormal(0.0, 1.0, 2.0, 3.0), -2.0), rounds(TruncNormal(0.0, 1.0, 2.0, 1e6), -2.0) > 1e6
     (2.414213562373095, True)
@@ -228,7 +230,7 @@ def inverse_root(fan: int) -> Uniform:
 
 
 def embedding(layer: Layer) -> tuple[Parameter, ...]:
-    """Return the table of Embedding."""
+    """Return the parameter of Embedding, its table."""
     assert isinstance(layer, Embedding)
     shape, row = (layer.num_embeddings, layer.embedding_dim), layer.padding_idx
     table = Normal(0.0, 1.0) if row is None else PaddedNormal(0.0, 1.0, row % shape[0], shape=shape)
@@ -266,7 +268,7 @@ def _gates(layer: Cell, inputs: int, state: int, suffix: str, projected: int = 0
     return tuple(Parameter(part + suffix, tuple(axes), tuple(axes.values()), bound) for part, axes in named.items())
 
 
-#: What tells the parameters of those layers; `torch_layers` adds its own, and those of users.
+#: The functions that list the parameters of those layers; `layers` adds its own, and those of users.
 LAYERS: dict[str, Callable[[Layer], Iterable[Parameter]]] = {
     **dict.fromkeys(("Embedding", "EmbeddingBag"), embedding),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),

@@ -1,0 +1,257 @@
+"""Whatever people call is documented: what it returns, each parameter, its errors, and an example that runs."""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import re
+import textwrap
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+import embinit
+import embinit.formats
+import embinit.growth
+import embinit.initializers
+import embinit.many
+from embinit.errors import EmbinitError
+
+#: Modules whose functions and classes are public besides embinit's own names.
+ROOMS = ["embinit.initializers", "embinit.growth"]
+#: Public functions of other modules.
+SINGLE = {
+    "embinit.formats": ["register", "format_named", "family_named"],
+    "embinit.dialects": ["dialect_named", "text_of"],
+    "embinit.many": ["init_many", "sweep", "parse_seeds"],
+    "embinit.bitgen": ["BitGenerator", "Native", "Outside"],
+}
+#: Base classes without a use of their own: they need no example.
+ABSTRACT = {"Layer", "Stored", "Weighted", "Convolution", "Cell", "Recurrent", "ChannelNorm", "Norm", "BitGenerator",
+            "Native", "Constructed", "Description"}  # fmt: skip
+
+
+def public():
+    """Yield every public name with what it names."""
+    for name in embinit.__all__:
+        value = getattr(embinit, name)
+        if not inspect.ismodule(value):
+            yield f"embinit.{name}", value
+    for room in ROOMS:
+        module = importlib.import_module(room)
+        for name, value in vars(module).items():
+            if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == room:
+                yield f"{room}.{name}", value
+    for room, names in SINGLE.items():
+        for name in names:
+            yield f"{room}.{name}", getattr(importlib.import_module(room), name)
+    if importlib.util.find_spec("torch"):
+        module = importlib.import_module("embinit.torch")
+        for name in module.__all__:
+            yield f"embinit.torch.{name}", getattr(module, name)
+
+
+NAMES = dict(public())
+CLASSES = {
+    cls: f"{cls.__module__}.{cls.__qualname__}"
+    for value in NAMES.values()
+    if inspect.isclass(value)
+    for cls in value.__mro__
+    if cls.__module__.startswith("embinit") and not cls.__name__.startswith("_")
+}
+METHODS = {
+    f"{CLASSES[cls]}.{name}": (cls, name)
+    for cls in CLASSES
+    for name, value in vars(cls).items()
+    if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, classmethod | staticmethod))
+}
+PROPERTIES = {
+    f"{CLASSES[cls]}.{name}": value
+    for cls in CLASSES
+    for name, value in vars(cls).items()
+    if not name.startswith("_") and isinstance(value, property)
+}
+SECTION = re.compile(r"^(Parameters|Attributes|Returns|Yields|Raises|Examples)\n-+\n", re.MULTILINE)
+
+
+def sections(doc):
+    """Return the sections of a docstring by title, and what comes before them as ''."""
+    parts = SECTION.split(textwrap.dedent(inspect.cleandoc(doc or "")))
+    return {"": parts[0]} | dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def documented(doc, *, record=False):
+    """Return the names in the Parameters of a docstring or, of a record that nobody builds, in its Attributes."""
+    found = sections(doc)
+    text = found.get("Parameters") or (found.get("Attributes", "") if record else "")
+    heads = re.findall(r"^([*\w][\w, *]*)$", text, re.MULTILINE)
+    return [name.strip().lstrip("*") for head in heads for name in head.split(",")]
+
+
+def parameters(function):
+    """Return the names of a callable's parameters, without self."""
+    return [name for name in inspect.signature(function).parameters if name not in ("self", "cls")]
+
+
+def has_summary(doc):
+    """Whether a docstring begins with a sentence."""
+    summary = inspect.cleandoc(doc or "").split("\n\n")[0]
+    return summary.endswith(".") and len(summary.split()) > 1
+
+
+def base_method(cls, name):
+    """Return the method of the most basic class that has it: there it is documented for all."""
+    return next(vars(each)[name] for each in reversed(cls.__mro__) if name in vars(each))
+
+
+def function_of(value):
+    return getattr(value, "__func__", value)
+
+
+@pytest.mark.parametrize("name", [*NAMES, *METHODS, *PROPERTIES, *sorted(set(CLASSES.values()) - set(NAMES))])
+def test_everything_public_begins_with_a_sentence(name):
+    value = NAMES.get(name) or PROPERTIES.get(name)
+    if name in METHODS:
+        cls, method = METHODS[name]
+        value = vars(cls)[method]
+    elif value is None:
+        value = next(cls for cls, path in CLASSES.items() if path == name)
+
+    assert has_summary(value.__doc__), value.__doc__
+
+
+@pytest.mark.parametrize("name", [name for name, value in NAMES.items() if not inspect.isclass(value)])
+def test_a_function_says_what_it_takes(name):
+    assert documented(NAMES[name].__doc__) == parameters(NAMES[name])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_says_what_it_takes(name):
+    cls, method = METHODS[name]
+    base = base_method(cls, method)
+
+    assert documented(base.__doc__) == parameters(function_of(base))
+
+
+def own_parameters(cls):
+    """Return what a class adds to the parameters of its bases."""
+    if is_dataclass(cls):
+        return [f.name for f in fields(cls) if f.init and f.name in inspect.get_annotations(cls)]
+    return parameters(cls) if cls is not EmbinitError and not inspect.isabstract(cls) else []
+
+
+#: Public classes, and the bases to which they refer.
+DESCRIBED = [
+    cls
+    for cls in CLASSES
+    if cls in NAMES.values()
+    or any(inspect.isclass(v) and issubclass(v, cls) and f"`{cls.__name__}`" in v.__doc__ for v in NAMES.values())
+]
+
+
+@pytest.mark.parametrize("cls", DESCRIBED, ids=lambda cls: CLASSES[cls])
+def test_a_class_says_what_it_takes(cls):
+    found = documented(cls.__doc__, record=is_dataclass(cls))
+    if is_dataclass(cls):
+        every = {f.name for f in fields(cls) if f.init}
+        inherited = every - set(own_parameters(cls))
+        assert set(found) == every or found == own_parameters(cls)
+        if set(found) != every:
+            source = next(base for base in cls.__mro__[1:] if inherited & set(own_parameters(base)))
+            assert f"`{source.__name__}`" in cls.__doc__, f"say that {source.__name__} has the other parameters"
+    else:
+        assert found == own_parameters(cls)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_has_an_example(name):
+    if NAMES[name].__name__ not in ABSTRACT:
+        assert ">>> " in NAMES[name].__doc__
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_an_example(name):
+    cls, method = METHODS[name]
+
+    assert ">>> " in base_method(cls, method).__doc__ or f".{method}(" in cls.__doc__
+
+
+# ---- Errors ----
+
+
+def raises(function, cls=None, seen=None):
+    """Whether a function raises EmbinitError in its own code, its private helpers, its checks or a constructor."""
+    seen = set() if seen is None else seen
+    function = inspect.unwrap(function_of(function))
+    written = inspect.isfunction(function) and function.__code__.co_filename != "<string>"  # not by dataclass
+    if not written or function in seen or not function.__module__.startswith("embinit"):
+        return False
+    seen.add(function)
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and node.exc is not None and "EmbinitError" in ast.unparse(node.exc):
+            return True
+        if isinstance(node, ast.Call) and _called_raises(node.func, function, cls, seen):
+            return True
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+            setter = inspect.getattr_static(cls, node.attr, None) if cls else None
+            if isinstance(setter, property) and setter.fset and raises(setter.fset, cls, seen):
+                return True
+    return False
+
+
+def _called_raises(called, function, cls, seen):
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    if not re.match(r"_[a-z]|check|set_finite|load_|copied$", name) and not name[:1].isupper():
+        return False
+    if isinstance(called, ast.Name):
+        value = function.__globals__.get(name)
+        if inspect.isclass(value):
+            return constructor_raises(value, seen)
+        return value is not None and raises(value, None, seen)
+    if cls is not None and ast.unparse(called.value) in ("self", "super()", "cls"):
+        value = inspect.getattr_static(cls, name, None)
+        return value is not None and raises(value, cls, seen)
+    return False
+
+
+def constructor_raises(cls, seen=None):
+    """Whether building an object may raise EmbinitError."""
+    seen = set() if seen is None else seen
+    if not cls.__module__.startswith("embinit") or issubclass(cls, BaseException):
+        return False
+    names = ("__init__", "__post_init__", "_check")
+    return any(raises(vars(base)[name], cls, seen) for base in cls.__mro__ for name in names if name in vars(base))
+
+
+RAISING = {
+    **{
+        name: value.__doc__
+        for name, value in NAMES.items()
+        if inspect.isfunction(value) and parameters(value) and raises(value)
+    },
+    **{
+        CLASSES[cls]: "\n\n".join(
+            inspect.cleandoc(base.__doc__)
+            for base in cls.__mro__
+            if base in CLASSES and (base is cls or f"`{base.__name__}`" in cls.__doc__)
+        )
+        for cls in CLASSES
+        if cls in DESCRIBED and constructor_raises(cls) and not inspect.isabstract(cls)
+    },
+    **{
+        name: base_method(cls, method).__doc__
+        for name, (cls, method) in METHODS.items()
+        if parameters(function_of(vars(cls)[method])) and raises(vars(cls)[method], cls)
+    },
+}
+
+
+@pytest.mark.parametrize("name", RAISING)
+def test_what_may_raise_says_so(name):
+    assert "Raises\n------\nEmbinitError" in inspect.cleandoc(RAISING[name])
+
+
+def test_the_walk_finds_what_raises():
+    assert {"embinit.encode", "embinit.load", "embinit.growth.grow", "embinit.initializers.constant"} <= set(RAISING)
+    assert {"embinit.initializers.zeros", "embinit.growth.behind_init"}.isdisjoint(RAISING)
