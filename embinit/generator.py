@@ -279,7 +279,15 @@ class Generator:
             self._draw_tensor(distribution, out)
 
     def copy(self) -> "Generator":
-        """Return an independent generator in the state of this one."""
+        """Return an independent generator in the same state, to look ahead without moving this one.
+
+        Examples
+        --------
+        >>> from embinit import Generator, Xorshift32
+        >>> g = Generator(Xorshift32(42))
+        >>> g.copy().bernoulli(0.5, 4).tolist() == g.bernoulli(0.5, 4).tolist()
+        True
+        """
         other = copy(self)
         other.bitgen = self.bitgen.copy()
         return other

@@ -19,7 +19,7 @@ from embinit.plan import Row
 class Buffer:
     """A buffer as it is in the device's memory: its format, and its elements or packed payload, little endian.
 
-    QuantizationParameters
+    Parameters
     ----------
     format
         The name of the format.
@@ -88,7 +88,7 @@ def encode(
 ) -> Buffer:
     """Return the Buffer that a device's code makes of float32 values: use it to check a quantizer of your own.
 
-    QuantizationParameters
+    Parameters
     ----------
     array
         The values, as float32 of any shape; other real numbers are rounded to float32 first, except for the format

@@ -83,9 +83,7 @@ class Lcg(Congruential):
     """A congruential generator of 32 or 64 bits: state = state * multiplier + increment, then a word made from the
     state.
 
-    The state starts as seed; the multiplier is 1 modulo 4 and the increment odd, or the period is shorter than 2^bits
-    and words do not come back where `advance` says. A word is (state >> shift) modulo 2^word_bits, or & mask where that
-    is given, or what output makes of an array of states. The defaults are those of Numerical Recipes.
+    The defaults are those of Press et al., "Numerical Recipes", 1992.
 
     Parameters
     ----------
@@ -100,6 +98,8 @@ class Lcg(Congruential):
         A word is (state >> shift) modulo 2^word_bits; by default word_bits is bits - shift.
     output
         A function from an array of states to an array of words, instead of that.
+    mask
+        A word is (state >> shift) & mask, where mask is given.
 
     Raises
     ------

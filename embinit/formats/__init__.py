@@ -28,7 +28,7 @@ FORMATS = {family.name: family for family in _FAMILIES}
 def register(families: Families) -> None:
     """Make families of formats known by their names, to model files and everywhere else (docs/extending.md).
 
-    QuantizationParameters
+    Parameters
     ----------
     families
         For each new `Family` the regular expression of its names, and what builds a format from a name and its numbers.
@@ -40,7 +40,8 @@ def register(families: Families) -> None:
 
     Examples
     --------
-    >>> register({family_named("sym5"): ("sym5", lambda name: format_named(name))})
+    >>> from dataclasses import replace
+    >>> register({replace(family_named("sym5"), summary="mine"): ("sym5", lambda name: format_named(name))})
     Traceback (most recent call last):
     embinit.errors.EmbinitError: format sym<b> must be new, and embinit has one of that name
     """
@@ -55,7 +56,7 @@ def register(families: Families) -> None:
 def format_named(name: str) -> Format:
     """Return a format by its name: its bytes, its codes, and what it keeps besides them.
 
-    QuantizationParameters
+    Parameters
     ----------
     name
         A name such as "float32", "q7" or "sym5".
@@ -90,7 +91,7 @@ def _format_named(name: str) -> Format:
 def family_named(name: str) -> Family:
     """Return the family of formats to which a name belongs, with what `embinit formats` says of it.
 
-    QuantizationParameters
+    Parameters
     ----------
     name
         The name of a format, or the pattern of a family.
