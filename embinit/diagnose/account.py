@@ -183,9 +183,12 @@ class Account:
     def observed(self, row: Row, payload: bytes) -> F32 | None:
         """Return the values of a buffer in the order in which they were drawn.
 
-        Of codes those that they stand for with scale 1; None where that says nothing of their sign.
+        Of codes those that they stand for with scale 1; None where that says nothing of their sign, and where the buffer
+        would have another size.
         """
         layout = format_named(row.format)
+        if len(payload) != row.storage.nbytes(row.size):
+            return None
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
         if row.format not in ("float32", "float64"):
