@@ -181,7 +181,7 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn.
+        """Return the values of a buffer in the order in which they were drawn; of one that takes turns those of the first.
 
         Of codes those that they stand for with scale 1; None where that says nothing of their sign, and where the buffer
         would have another size.
@@ -198,7 +198,9 @@ class Account:
         values: F32 = data.reshape(row.shape)
         for transform in reversed(self.transforms):
             values = transform.undo(row, values)
-        return values.reshape(-1)
+        if row.order.axes is not None:
+            values = values.transpose(row.order.axes)
+        return values.reshape(-1)[: run_of(row)]
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,11 @@ def resolution(row: Row) -> float:
     """Return the step between two codes of a fixed-point format; 0 for any other."""
     layout = format_named(row.format)
     return 2.0**-layout.frac_bits if isinstance(layout, QFormat) else 0.0
+
+
+def run_of(row: Row) -> int:
+    """Return how many values of a buffer are drawn one after the other: all, or those of one turn."""
+    return row.size // max(1, row.order.turns)
 
 
 def draws(row: Row) -> bool:
