@@ -181,9 +181,9 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn; of one that takes turns those of the first.
+        """Return the values of a buffer in the order in which they were drawn; where it takes turns, its first.
 
-        Of codes those that they stand for with scale 1; None where that says nothing of their sign, and where the buffer
+        Of codes those that they stand for with scale 1. None where that says nothing of their sign, and where the buffer
         would have another size.
         """
         layout = format_named(row.format)
