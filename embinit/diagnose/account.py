@@ -178,10 +178,13 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn. Codes are decoded with scale 1; None if
-        that does not show their sign.
+        """Return the values of a buffer in the order in which they were drawn; where it takes turns, its first.
+
+        Codes are decoded with scale 1. None if that does not show their sign, or if the buffer would have another size.
         """
         layout = format_named(row.format)
+        if len(payload) != row.storage.nbytes(row.size):
+            return None
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data
         if row.format not in ("float32", "float64"):
@@ -191,7 +194,9 @@ class Account:
         values: F32 = data.reshape(row.shape)
         for transform in reversed(self.transforms):
             values = transform.undo(row, values)
-        return values.reshape(-1)
+        if row.order.axes is not None:
+            values = values.transpose(row.order.axes)
+        return values.reshape(-1)[: run_of(row)]
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,11 @@ def resolution(row: Row) -> float:
     """Return the step between two codes of a fixed-point format; 0 for any other."""
     layout = format_named(row.format)
     return layout.step if isinstance(layout, Quantized) else 0.0
+
+
+def run_of(row: Row) -> int:
+    """Return how many values of a buffer are drawn one after the other: all, or those of one turn."""
+    return row.size // max(1, row.order.turns)
 
 
 def draws(row: Row) -> bool:

@@ -138,7 +138,7 @@ def _zero_points() -> Iterator[Hypothesis]:
 
 
 def _formats(planned: Sequence[Row], held: Sequence[Storage]) -> Iterator[Hypothesis]:
-    for old in dict.fromkeys(storage.format for storage in held):
+    for old in dict.fromkeys(storage.format for storage in held if storage.format != "float64"):
         parts = dict.fromkeys(row.name.rpartition(".")[2] for row in planned if row.format == old)
         for new in _alike(old):
             line = "\n".join(f'{part}_format = "{new}"' for part in parts)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run, resolution
+from embinit.diagnose.account import Image, Run, resolution, run_of
 from embinit.diagnose.declaring import Tables, declared, declares, tables_of
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
 from embinit.diagnose.solving import seeds_of_rand, shifts_from, states_of
@@ -70,7 +70,9 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
     for row in wrong:
         mixed = rows[row.name].distribution
         values = run.account.observed(row, dump[row.name])
-        if isinstance(mixed, Mixed) and mixed.kind in ("uniform", "value") and row.size >= LEAST and values is not None:
+        if values is None or run_of(row) < LEAST:
+            continue
+        if isinstance(mixed, Mixed) and mixed.kind in ("uniform", "value"):
             if not np.isfinite(values[:SAMPLE]).all():
                 return
             sample = values[:SAMPLE].astype(np.float64)

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of
 from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.dialects import dialect_named
@@ -26,7 +26,7 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
     account = run.account
     found: dict[str, Row] = {}  # rows with the distribution that the dump shows
     for row in wrong:
-        if draws(row) and row.format == "float32" and row.size >= ENOUGH:
+        if draws(row) and row.format == "float32" and run_of(row) == row.size >= ENOUGH:
             values = account.observed(row, dump[row.name])
             distribution = None if values is None else _recovered(account, run.places[row.name], row, values)
             if distribution is not None:

@@ -99,16 +99,15 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
 
 
 @lru_cache
-def _rand_words(rand: str) -> tuple[NDArray[Any], int]:
-    words = np.array([RANDS[rand](seed).random_raw(4) for seed in range(SEEDS)])
-    return words, RANDS[rand](1).word_bits
+def _rand_words(rand: str) -> NDArray[Any]:
+    """Return the first words of rand() for all small seeds."""
+    return np.array([RANDS[rand](seed).random_raw(4) for seed in range(SEEDS)])
 
 
 def seeds_of_rand(rand: str, values: F64) -> Sequence[int]:
-    """Return the small seeds from which rand() gives elements, whatever their limits, where words are whole."""
-    words, _ = _rand_words(rand)
+    """Return the small seeds from which rand() gives elements, whatever their limits, where units take whole words."""
+    taken = _rand_words(rand).astype(np.float64)
     with np.errstate(all="ignore"):
-        taken = words.astype(np.float64)
         shape = (values[2:4] - values[0]) / (values[1] - values[0])
         given = (taken[:, 2:4] - taken[:, :1]) / (taken[:, 1:2] - taken[:, :1])
         near = (np.abs(given - shape) < 1e-4 * (1 + np.abs(shape))).all(axis=1)

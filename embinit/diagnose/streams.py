@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
 from embinit.bitgen.base import Words
 from embinit.bitgen.declared import xorshift
-from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, started
+from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, run_of, started
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
@@ -46,7 +46,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     """
     drawn = [row for row in wrong if draws(row) and run.places[row.name].origin.words.any()]
     families = {row.name: _family(run.places[row.name].origin) for row in drawn}
-    linear = [row for row in drawn if (family := families[row.name]) and row.size >= family.bits + SPARE]
+    linear = [row for row in drawn if (family := families[row.name]) and run_of(row) >= family.bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
@@ -60,7 +60,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
                 yield from _named(start, run.account, place.origin)
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
-        if values is not None and row.size > 1 and (row.format in ("float32", "float64") or resolution(row)):
+        if values is not None and run_of(row) > 1 and (row.format in ("float32", "float64") or resolution(row)):
             yield from _scanned(run, row, values, thorough)
 
 
