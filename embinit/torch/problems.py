@@ -96,7 +96,7 @@ def givers(layers: Sequence[Found]) -> tuple[dict[int, str], list[Problem]]:
             problems.append(
                 Problem(
                     names[-1], "shared",
-                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and it is unclear which "
+                    f"parameter {names[-1]!r} is shared with {listed(map(repr, names[:-1]))}, and nothing tells which "
                     "layer drew it: fill the module before its layers share it",
                 )
             )  # fmt: skip
