@@ -181,7 +181,7 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn; where it takes turns, its first.
+        """Return the values of a buffer in the order of its draws; where it takes turns, those of the first.
 
         Of codes those that they stand for with scale 1. None where that says nothing of their sign, and where the buffer
         would have another size.
