@@ -183,8 +183,8 @@ class Account:
     def observed(self, row: Row, payload: bytes) -> F32 | None:
         """Return the values of a buffer in the order of its draws; where it takes turns, those of the first.
 
-        Of codes those that they stand for with scale 1. None where that says nothing of their sign, and where the buffer
-        would have another size.
+        Of codes those that they stand for with scale 1. None where that says nothing of their sign, and where the
+        buffer would have another size.
         """
         layout = format_named(row.format)
         if len(payload) != row.storage.nbytes(row.size):
