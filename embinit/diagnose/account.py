@@ -178,7 +178,7 @@ class Account:
         return change(payload, layout.bits, row.size)
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order in which they were drawn; where it takes turns, its first.
+        """Return the values of a buffer in the order of its draws; where it takes turns, those of the first.
 
         Codes are decoded with scale 1. None if that does not show their sign, or if the buffer would have another size.
         """
