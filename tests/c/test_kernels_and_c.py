@@ -82,7 +82,7 @@ FUNCTIONS_ALONE = {
     "NumPy in embinit/formats": "q_grid int_grid sym_grid sym_int32_grid bfp_grid bfp_scale",
     "NumPy in embinit/expressions": "c_sqrtf c_fabsf c_floorf c_ceilf c_truncf c_fminf c_fmaxf c_sqrt c_fabs "
     "c_fmaf_fdlibm",
-    "arrays of double in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
+    "NumPy in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
     "NumPy's and math's root": "sqrt root",
     "embinit/growth.py": "variance grow append",
     "a whole model: embinit/fill.py and embinit/store.py": "fill store fill_integers make_int load_scale",
