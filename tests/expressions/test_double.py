@@ -7,10 +7,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from embinit.clib import C_DIRECTORY
+from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.expressions import libm
 
-UNITS = [str(C_DIRECTORY / name) for name in ("embinit.c", "embinit_expression.c", "embinit_double.c")]
+UNITS = [str(source) for source in SOURCES]
 FUNCTIONS = {
     "log_double": ("log", "double"), "log_fdlibm": ("log", "fdlibm"), "log_fdlibm_fused": ("log", "fdlibm-fused"),
     "sin": ("sin", "double"), "cos": ("cos", "double"),
