@@ -66,8 +66,11 @@ def test_a_wrong_declaration_is_refused(text):
     [
         ("(int32_t)word + 1", 2**31 - 1, "x, column 15: the result does not fit into int32_t: signed overflow"),
         ("1 / (int32_t)word", 0, "x, column 3: division by 0"),
-        ("1 << word", 40, "x, column 3: int32_t is shifted by 0 to 31"),
-        ("(uint8_t)((float)word * 2.0f)", 200, "x, column 1: the value does not fit into uint8_t"),
+        ("1u << word", 32, "x, column 4: uint32_t is shifted by 0 to 31"),
+        ("1ull >> (int32_t)word", 64, "x, column 6: uint64_t is shifted by 0 to 63"),
+        ("1u << (int32_t)word", 2**32 - 1, "x, column 4: uint32_t is shifted by 0 to 31"),
+        ("(uint8_t)(float)word", 256, "x, column 1: the value does not fit into uint8_t"),
+        ("(int8_t)-(float)word", 129, "x, column 1: the value does not fit into int8_t"),
         ("(uint32_t)-(float)word", 1, "x, column 1: the value does not fit into uint32_t"),
         ("cosf((float)word)", 200, "x, column 1: cosf is known for angles below 120"),
     ],
@@ -83,6 +86,28 @@ def test_what_c_leaves_undefined_is_refused_when_it_is_evaluated(text, values, m
         bound.evaluate(word=np.array([0, values] if values else [1, 0], np.uint32))
 
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "value"),
+    [
+        ("(int32_t)word + 1", 2**31 - 2, 2**31 - 1),
+        ("1u << word", 31, 2**31),
+        ("1ull << (int32_t)word", 63, 2**63),
+        ("(uint8_t)((float)word + 0.5f)", 255, 255),
+        ("(int8_t)-(float)word", 128, -128),
+        ("(uint8_t)((float)word - 0.5f)", 0, 0),
+    ],
+)
+def test_the_last_value_that_c_defines_is_computed(text, word, value):
+    import numpy as np
+
+    from embinit.expressions import Arithmetic
+
+    program = Program([define("x", text, "x")], {"word": Input(TYPES["uint32_t"])}, {"x": None})
+    got = program.compile(Arithmetic()).bind().evaluate(word=np.array([word], np.uint32))["x"]
+
+    assert got.tolist() == [value]
 
 
 def test_a_condition_is_evaluated_though_both_arms_are_equal():
