@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from embinit import Generator
+from embinit import Generator, Linear, Model
 from embinit.dialects import DIALECTS
+from embinit.dialects.declared.dialect import DeclaredDialect
 from embinit.distributions import (
     Broadcast,
     Constant,
@@ -47,4 +48,26 @@ def test_the_words_of_a_distribution(name, distribution):
 
 
 def test_every_dialect_with_values_is_here():
-    assert set(WORDS) == {name for name, dialect in DIALECTS.items() if not isinstance(dialect.sampler, InCodes)}
+    in_python = {name for name, dialect in DIALECTS.items() if not isinstance(dialect, DeclaredDialect)}
+
+    assert set(WORDS) == {name for name in in_python if not isinstance(DIALECTS[name].sampler, InCodes)}
+
+
+#: The programs that leave the distribution to the caller, and others in which rejection decides.
+NAMED, REJECTING = {"libstdcxx", "llmc", "nnh"}, {"cranium", "kann"}
+
+
+@pytest.mark.parametrize("name", [name for name, each in DIALECTS.items() if isinstance(each, DeclaredDialect)])
+def test_the_words_of_a_program(name):
+    dialect, init = DIALECTS[name], Uniform(-0.5, 0.5) if name in NAMED else None
+    sizes = {"in_features": 6, "out_features": 4, "weight_init": init, "bias_init": Constant(0.0) if init else None}
+    layers = [Linear(name=layer, **sizes) for layer in "ab"]
+    for row in Model(name="words", layers=layers, seed=42, dialect=name).plan().rows:
+        generator = Generator(dialect.seeded(42), name)
+        generator.draw(row.distribution, np.empty(row.size, dialect.element))
+        drawn = generator.drawn
+
+        weights_may_be_rejected = name in REJECTING and row.name.endswith("weight")
+        assert dialect.sampler.draws(row.distribution, row.size) == (None if weights_may_be_rejected else drawn)
+        assert (drawn >= row.size) == bool(drawn)
+        assert generator.bitgen == dialect.seeded(42).jumped(drawn)

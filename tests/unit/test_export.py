@@ -21,7 +21,7 @@ from hypothesis import given, settings
 import embinit
 from embinit import EmbinitError, __main__
 from embinit.bundle import gather
-from embinit.clib import C_DIRECTORY
+from embinit.clib import C_DIRECTORY, HEADERS
 from embinit.export import _text_size, drift, export, render, write
 
 from support import strategies
@@ -217,8 +217,9 @@ def test_generated_c_refuses_another_spec_version(bundle, tmp_path):
         command = [*compiler, *WARNINGS, "-c", f"-I{C_DIRECTORY}", f"-I{bundle}", bundle / file, "-o", tmp_path / "x.o"]
         assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-    text = (C_DIRECTORY / "embinit.h").read_text().replace("EMBINIT_SPEC_VERSION 1", "EMBINIT_SPEC_VERSION 2")
-    (tmp_path / "embinit.h").write_text(text)
+    for header in HEADERS:
+        text = header.read_text().replace("EMBINIT_SPEC_VERSION 1", "EMBINIT_SPEC_VERSION 2")
+        (tmp_path / header.name).write_text(text)
     command = [
         *compiler,
         "-c",
