@@ -13,6 +13,8 @@ from embinit.targets import Build
 
 #: Larger offsets would leave no room for the code in an int32.
 MAX_OFFSET = 2**31 - 2**27
+#: Of a smaller width 2^-24 is rounded to 0 or to 2^-149, up to twice too much.
+LEAST_WIDTH = 2.0**-125
 
 
 class ScaledInteger(Sampler):
@@ -83,7 +85,7 @@ def offset_and_scale(distribution: Distribution) -> tuple[int, np.float32]:
     else:
         raise EmbinitError(f"dialect portable has no {distribution}: use uniform, normal or truncated_normal")
     scale = np.float32(width * np.float32(2.0**-24))
-    if scale == 0 or not np.isfinite(scale):
+    if abs(width) < LEAST_WIDTH or not np.isfinite(scale):
         if start == 0 and width == 0:
             return 0, np.float32(0)
         raise EmbinitError(f"{distribution}: its width must be a float32 from 2^-125 to 2^127; use a constant instead")

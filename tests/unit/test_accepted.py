@@ -4,6 +4,7 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 from hypothesis import event, given, settings
 
@@ -82,11 +83,24 @@ HUGE = 1.5e38
         (initializers.normal(0.5, 0.001), "within 120 widths of 0"),
         (initializers.truncated_normal(0.5, 0.001), "within 120 widths of 0"),
         (initializers.truncated_normal(0.0, 2.0**-149), "its width must be"),
+        (initializers.truncated_normal(0.0, 2.0**-125 - 2.0**-149), "its width must be"),
+        (initializers.normal(0.0, -(2.0**-126) * 1.5), "its width must be"),
         (initializers.kaiming_uniform(gain=3e38), "low must be a finite float32 number"),
     ],
 )
 def test_what_has_no_integer_scale_is_refused_when_the_model_is_built(dialect, initializer, text):
     refused(dialect, text, weight_init=initializer)
+
+
+@pytest.mark.parametrize("dialect", SCALED)
+@pytest.mark.parametrize("kind", [initializers.normal, initializers.truncated_normal])
+def test_the_least_width_has_an_exact_scale(dialect, kind):
+    def drawn(stddev):
+        layer = Linear(name="fc", in_features=30, out_features=30, weight_init=kind(0.0, stddev))
+        return Model("m", [layer], seed=1, dialect=dialect).init()["fc.weight"]
+
+    # Two subnormal steps for each 2^-24: integers below 2^25 times 2^-148, exact unless the code is above 2^24.
+    assert drawn(2.0**-125).tolist() == (drawn(1.0) * np.float32(2.0**-125)).tolist()
 
 
 @pytest.mark.parametrize("dialect", SCALED)
