@@ -79,12 +79,21 @@ def layers(draw, dialect):
         keys["kernel_size"] = draw(st.integers(1, 3))
     for name, values in (
         ("num_layers", st.integers(1, 3)),
+        ("num_encoder_layers", st.integers(1, 2)),
+        ("num_decoder_layers", st.integers(1, 2)),
+        ("nhead", st.integers(1, 3)),
+        ("num_heads", st.integers(1, 3)),
+        ("d_model", sizes),
+        ("dim_feedforward", sizes),
         ("proj_size", st.integers(0, 3)),
         ("padding_idx", st.one_of(st.none(), st.integers(-3, 3))),
         ("normalized_shape", st.lists(sizes, min_size=1, max_size=3)),
     ):
         if name in inspect.signature(cls).parameters:
             keys[name] = draw(values)
+    for width, heads in (("d_model", "nhead"), ("embed_dim", "num_heads")):
+        if heads in keys:
+            keys[width] *= keys[heads]
     if cls.__name__ == "GroupNorm":
         keys["num_channels"] *= keys["num_groups"]
     return cls(**keys)

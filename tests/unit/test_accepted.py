@@ -51,8 +51,8 @@ def test_what_is_accepted_is_exported_and_plan_fill_and_manifest_agree(model):
         assert values.arrays[name].shape == row.shape == tuple(entry["shape"])
         drawn += entry["draws"] + row.store_draws
     assert len(payload) == sum(row.bytes for row in plan.rows)
-    if any(action in (Action.RESTART, Action.REHEARSE) for action, _ in plan.events):
-        return  # then draws do not add up to a place in one stream
+    if any(action in (Action.RESTART, Action.REHEARSE, Action.LOSE) for action, _ in plan.events):
+        return  # then the draws of buffers do not add up to a place in one stream
     after = generator_of(model, model.seed).bitgen
     after.advance(drawn)
     state = manifest["rng_state_after"]
