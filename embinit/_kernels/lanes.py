@@ -66,7 +66,7 @@ def _image32(x: np.uint32, columns: U32) -> np.uint32:
 
 
 @inlined
-def _in_order32(rows: U32, out: U32) -> int:
+def _in_order(rows: NDArray[Any], out: NDArray[Any]) -> int:
     """Fill the start of out with a block, or as much of it as fits; return how much that is."""
     count = min(BLOCK, out.size)
     for lane in range(-(-count // LENGTH)):
@@ -95,7 +95,7 @@ def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32
         while out.size - done >= ENOUGH:
             for i in range(BLOCK):
                 states[i + LANES] = _step32(states[i], s)
-            done += _in_order32(states[LANES:], out[done:])
+            done += _in_order(states[LANES:], out[done:])
             for lane in range(LANES):
                 lanes[lane] = _image32(states[BLOCK + lane], next_block)
         x = out[done - 1]
@@ -147,17 +147,6 @@ def _image64(x: np.uint64, columns: U64) -> np.uint64:
     return image
 
 
-@inlined
-def _in_order64(rows: U64, out: U64) -> int:
-    """Fill the start of out with a block, or as much of it as fits; return how much that is."""
-    count = min(BLOCK, out.size)
-    for lane in range(-(-count // LENGTH)):
-        one, column = out[lane * LENGTH : min((lane + 1) * LENGTH, count)], rows[lane:]
-        for i in range(one.size):
-            one[i] = column[i * LANES]
-    return count
-
-
 @kernel
 def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
     """Fill out with the states that follow. table: the numbers of a step. next_lane: the map of LENGTH steps.
@@ -177,7 +166,7 @@ def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64
         while out.size - done >= ENOUGH:
             for i in range(BLOCK):
                 states[i + LANES] = _step64(states[i], s)
-            done += _in_order64(states[LANES:], out[done:])
+            done += _in_order(states[LANES:], out[done:])
             for lane in range(LANES):
                 lanes[lane] = _image64(states[BLOCK + lane], next_block)
         x = out[done - 1]
@@ -217,7 +206,7 @@ def xoroshiro128plus(state: U64, rotations: U64, next_lane: U64, next_block: U64
                 both = s0 ^ s1
                 xs[i + LANES] = _rotated(s0, a) ^ both ^ both << b
                 ys[i + LANES] = _rotated(s0 ^ s1 & mask, c)
-            count = _in_order64(words, out[done:])
+            count = _in_order(words, out[done:])
             done += count
             last = LANES + (count - 1) % LENGTH * LANES + (count - 1) // LENGTH
             x, y = xs[last], ys[last]
