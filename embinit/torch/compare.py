@@ -193,7 +193,7 @@ def _compared(
     result: list[Compared | str] = []
     places: dict[str, tuple[int, int | None]] = {}
     for name, tensor in state.items():
-        held = names.get(given.get(id(tensor), name))
+        held = names.get(given.get(id(tensor)) or name)
         if held is None or name in known:
             why = known.get(name) or _problem_of(name, problems)
             assert why is not None
