@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from embinit.errors import EmbinitError
+from embinit.process import interruptible, uninterrupted
 
 #: Writes a file's content to a binary file that allows seeking and reading.
 Content = Callable[[IO[bytes]], object]
@@ -36,7 +37,8 @@ def write_file(path: Path, content: bytes) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _stage(target.parent, target.name) as stage:
             (stage / "new").mkdir()
-            (stage / "new" / target.name).write_bytes(content)
+            with interruptible():
+                (stage / "new" / target.name).write_bytes(content)
             (stage / "new" / target.name).replace(target)
 
 
@@ -109,9 +111,10 @@ def _write_from(
     with _stage(place, target.name) as stage:
         void, new = stale(), stage / "new"
         new.mkdir()
-        for name, content in files():
-            with (new / name).open("w+b") as file:
-                content(file)
+        with interruptible():
+            for name, content in files():
+                with (new / name).open("w+b") as file:
+                    content(file)
         names = {*void, *_names(new)}
         if not target.exists():
             new.rename(target)
@@ -186,21 +189,25 @@ def _stage_name(name: str) -> str:
 
 @contextmanager
 def _stage(place: Path, name: str) -> Iterator[Path]:
-    """Yield an empty directory in place for what will become `name`, which no other process uses meanwhile."""
+    """Yield an empty directory in place for what will become `name`, which no other process uses meanwhile.
+
+    Signals wait until it is removed, except in what is `interruptible`.
+    """
     stage = place / _stage_name(name)
-    lock = _taken(stage)
-    try:
-        _clear(stage)
-        yield stage
-    finally:
-        _clear(stage)
-        if os.name != "posix":  # there an open file cannot be removed
-            os.close(lock)
-        with suppress(OSError):  # another process may be waiting for it
-            (stage / "lock").unlink()
-            stage.rmdir()
-        if os.name == "posix":
-            os.close(lock)
+    with uninterrupted():
+        lock = _taken(stage)
+        try:
+            _clear(stage)
+            yield stage
+        finally:
+            _clear(stage)
+            if os.name != "posix":  # there an open file cannot be removed
+                os.close(lock)
+            with suppress(OSError):  # another process may be waiting for it
+                (stage / "lock").unlink()
+                stage.rmdir()
+            if os.name == "posix":
+                os.close(lock)
 
 
 def _clear(stage: Path) -> None:
@@ -213,12 +220,14 @@ def _taken(stage: Path) -> int:
     while True:
         stage.mkdir(exist_ok=True)
         try:
-            found = stage.lstat()
-            if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
-                raise FileExistsError(errno.EEXIST, f"{stage} is in the way, and not this user's: remove it")
+            _check_ours(stage)
             lock = os.open(stage / "lock", os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:  # the process that held it has just removed it
             continue
+        except BaseException:
+            with suppress(OSError):
+                stage.rmdir()
+            raise
         try:
             _wait_for(lock, shared=False)
             if _is_at(lock, stage / "lock"):
@@ -227,6 +236,12 @@ def _taken(stage: Path) -> int:
             os.close(lock)
             raise
         os.close(lock)
+
+
+def _check_ours(stage: Path) -> None:
+    found = stage.lstat()
+    if not stat.S_ISDIR(found.st_mode) or (hasattr(os, "geteuid") and found.st_uid != os.geteuid()):
+        raise FileExistsError(errno.EEXIST, f"{stage} is in the way, and not this user's: remove it")
 
 
 @contextmanager
@@ -261,14 +276,19 @@ def _wait_for(lock: int, *, shared: bool) -> None:
         import msvcrt
 
         while True:
-            with suppress(OSError):  # it gives up after ten seconds
+            with suppress(OSError), interruptible():  # it gives up after ten seconds
                 msvcrt.locking(lock, msvcrt.LK_LOCK, 1)
                 return
     else:
         import fcntl
 
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            try:
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with interruptible():
+                    fcntl.flock(lock, kind)
 
 
 def _state(directory: Path, seal: str) -> tuple[object, ...]:

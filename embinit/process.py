@@ -17,6 +17,7 @@ INTERRUPTED = 130
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 _received: list[int] = []
+_waits = False  # whether a signal has to wait until work that must not be cut short is done
 
 
 def run(main: Callable[[], int]) -> NoReturn:
@@ -43,6 +44,29 @@ def run(main: Callable[[], int]) -> NoReturn:
         with suppress(OSError, ValueError):  # main has reported it
             stream.flush()
     os._exit(status)
+
+
+class uninterrupted:  # noqa: N801 (used as a function)
+    """Let signals to the command line wait until the block has ended."""
+
+    _wait = True
+
+    def __enter__(self) -> None:
+        global _waits
+        self._outside, self._before = _waits, len(_received)
+        _waits = self._wait
+
+    def __exit__(self, *error: object) -> None:
+        global _waits
+        _waits = self._outside
+        if len(_received) > self._before and not _waits:
+            raise KeyboardInterrupt
+
+
+class interruptible(uninterrupted):  # noqa: N801 (used as a function)
+    """Let signals end a block within `uninterrupted`: one that takes long, and of which nothing remains."""
+
+    _wait = False
 
 
 def drop_output() -> None:
@@ -72,10 +96,11 @@ def _handle(handler: Callable[[int, "FrameType | None"], object]) -> None:
             signal.signal(number, handler)
 
 
-def _raise(number: int, _frame: "FrameType | None") -> NoReturn:
+def _raise(number: int, _frame: "FrameType | None") -> None:
     """Interrupt what is being done, so that it cleans up after itself."""
     _received.append(number)
-    raise KeyboardInterrupt
+    if not _waits:
+        raise KeyboardInterrupt
 
 
 def _leave(number: int, _frame: "FrameType | None") -> NoReturn:

@@ -1,12 +1,10 @@
 """Source check: a user's C, compiled and run, against the dialect file that should describe it."""
 
-import ctypes
 import math
 import platform
 import random
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,35 +23,27 @@ from embinit.dialects.declared.sampler import Mixed
 from embinit.errors import EmbinitError, listed, shown
 from embinit.layers import Convolution, Linear, Weighted, layer_class
 from embinit.targets.device_error import DeviceError
+from embinit.targets.host_gcc import Program, StrayWriteError
 
 HOSTS = {"host": (), "x86-64-v3": ("-march=x86-64-v3",)}
 CORES = ("cortex-m0", "cortex-m4f")
 #: Models that the host and a core compare.
 ON_HOST, ON_CORE = 24, 2
 ENTRY = "check_entry"
+BUFFERS = ("layer.weight", "layer.bias")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Where C and file differ: on which target, for which model, and in which element."""
+    """Where C and file differ, and how: on which target, for which model, and in which element."""
 
     target: str
     model: Model
-    buffer: str
-    index: int
-    expected: int
-    actual: int
-    digits: int
-    rule: str
-    hint: str
+    place: str
+    what: str
 
     def __str__(self) -> str:
-        layer = self.model.layers[0]
-        assert isinstance(layer, Weighted)
-        sizes = ", ".join(f"{axis} {size}" for axis, size in layer.sizes.items())
-        bits = f"the file says 0x{self.expected:0{self.digits}x}, the C leaves 0x{self.actual:0{self.digits}x}"
-        place = f"{self.buffer}, element {self.index}, of a {layer.type} ({sizes}) with seed {self.model.seed}"
-        return f"{self.target}: {place}: {bits}; the file draws it by {self.rule}{self.hint}"
+        return f"{self.target}: {self.place}, of a {_described(self.model)}: {self.what}"
 
 
 @dataclass(frozen=True)
@@ -101,8 +91,12 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
         elements = 0
         for model in models:
             bundle = gather(model.plan())
-            left = run(bundle)
-            difference = _difference(target, model, bundle, left)
+            try:
+                difference = _difference(target, model, bundle, run(bundle))
+            except StrayWriteError as stray:
+                difference = _outside(target, model, bundle, stray)
+            except DeviceError as error:
+                raise DeviceError(f"{target}: {entry} of a {_described(model)}: {error}") from None
             if difference is not None:
                 return Check(tuple(compared), difference)
             elements += sum(array.count for array in bundle.arrays)
@@ -176,6 +170,13 @@ def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number:
     return Model("check", [layer], seed, dialect, target)
 
 
+def _described(model: Model) -> str:
+    layer = model.layers[0]
+    assert isinstance(layer, Weighted)
+    sizes = ", ".join(f"{axis} {size}" for axis, size in layer.sizes.items())
+    return f"{layer.type} ({sizes}) with seed {model.seed}"
+
+
 def _sizes(layer: Weighted, form: _Form) -> list[int]:
     """Return what the entry is told of a layer: inputs, outputs, the sizes of a kernel, and groups."""
     if isinstance(layer, Linear):
@@ -196,49 +197,19 @@ class _Host:
 
     def __init__(self, source: Path, form: _Form, flags: Sequence[str], folder: Path) -> None:
         self._source, self._form, self._flags, self._folder = source, form, flags, folder
-        self._libraries: dict[int, ctypes.CDLL] = {}
+        self._programs: dict[int, Program] = {}
 
     def run(self, bundle: Bundle) -> dict[str, bytes]:
         """Return what the C leaves in the buffers of a model."""
-        sizes = _sizes(_layer(bundle), self._form)
-        if len(sizes) not in self._libraries:
-            self._libraries[len(sizes)] = self._built(len(sizes), bundle.entries[0].ctype)
-        memory = {array.name: np.full(array.data.nbytes, 0xA5, np.uint8) for array in bundle.arrays}
-        parts = (memory.get(f"layer.{part}") for part in ("weight", "bias"))
-        pointers = (ctypes.c_void_p(None if part is None else part.ctypes.data) for part in parts)
-        numbers = (ctypes.c_uint32 * len(sizes))(*sizes)
-        self._libraries[len(sizes)][ENTRY](*pointers, numbers, ctypes.c_uint32(bundle.plan.model.seed))
-        return {name: array.tobytes() for name, array in memory.items()}
-
-    def _built(self, count: int, ctype: str) -> ctypes.CDLL:
-        compiler = shutil.which("gcc")
-        if compiler is None:
-            raise DeviceError("gcc is not installed: apt-get install gcc")
-        wrapper, library = self._folder / f"check{count}.c", self._folder / f"check{count}.so"
-        sizes = "".join(f"sizes[{i}], " for i in range(count))
-        wrapper.write_text(
-            f'#include <stdint.h>\n#include "{self._source}"\n\n'
-            f"void {ENTRY}({ctype} *weight, {ctype} *bias, const uint32_t *sizes, uint32_t seed)\n"
-            f"{{\n    {self._form.name}(weight, bias, {sizes}seed);\n}}\n",
-            encoding="utf-8",
-        )
-        command = [
-            compiler,
-            "-O2",
-            "-std=gnu11",
-            *self._flags,
-            "-shared",
-            "-fPIC",
-            str(wrapper),
-            "-lm",
-            "-o",
-            str(library),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
-            raise DeviceError(f"gcc: {(lines or ['failed'])[0]}")
-        return ctypes.CDLL(str(library))
+        numbers = [*_sizes(_layer(bundle), self._form), bundle.plan.model.seed]
+        if len(numbers) not in self._programs:
+            types = [bundle.entries[0].ctype] * 2
+            self._programs[len(numbers)] = Program.build(
+                self._source, self._form.name, types, len(numbers), self._flags, self._folder
+            )
+        bytes_of = {array.name: len(array.payload) for array in bundle.arrays}
+        left = self._programs[len(numbers)].run([bytes_of.get(name) for name in BUFFERS], numbers)
+        return dict(zip(BUFFERS, left, strict=True))
 
 
 def _on_core(source: Path, form: _Form, bundle: Bundle) -> dict[str, bytes]:
@@ -265,12 +236,20 @@ def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes
         different = np.flatnonzero(expected != actual)
         if different.size:
             i = int(different[0])
-            rule = _rule(entry.row.distribution)
-            hint = _hint(model, left)
-            return Difference(
-                target, model, entry.name, i, int(expected[i]), int(actual[i]), 2 * expected.itemsize, rule, hint
-            )
+            digits = 2 * expected.itemsize
+            bits = f"the file says 0x{expected[i]:0{digits}x}, the C leaves 0x{actual[i]:0{digits}x}"
+            what = f"{bits}; the file draws it by {_rule(entry.row.distribution)}{_hint(model, left)}"
+            return Difference(target, model, f"{entry.name}, element {i}", what)
     return None
+
+
+def _outside(target: str, model: Model, bundle: Bundle, stray: StrayWriteError) -> Difference:
+    """Return the difference that C makes by a write outside of its buffers."""
+    name = BUFFERS[stray.buffer]
+    entry = next(entry for entry in bundle.entries if entry.name == name)
+    i = stray.byte // entry.data.itemsize
+    what = f"the C writes outside of the buffer, which has {entry.data.size} elements"
+    return Difference(target, model, f"{name}, element {i}", what)
 
 
 def _rule(distribution: object) -> str:

@@ -72,7 +72,7 @@ class Buffer:
         groups = Groups(grid.scale.size, out.size // grid.scale.size)
         if self.channel_axis is not None:
             groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
-        payload = np.ascontiguousarray(self.data).reshape(-1).view(np.uint8)
+        payload = np.require(self.data, requirements=["C", "A", "W"]).reshape(-1).view(np.uint8)
         formats.decode(payload, layout.bits, layout.signed, groups.run, *grid.spread(groups), out.reshape(-1))
         return out
 

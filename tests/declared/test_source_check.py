@@ -4,6 +4,8 @@ import pytest
 
 import embinit
 from embinit.source_check import ON_HOST, _form, _model, check
+from embinit.targets import host_gcc
+from embinit.targets.device_error import DeviceError
 
 FILE = """
 [dialect]
@@ -75,3 +77,54 @@ def test_c_that_forgets_its_groups_is_found(dialect, tmp_path):
 
     assert difference is not None
     assert difference.model.layers[0].groups > 1
+
+
+def test_c_that_writes_past_its_buffer_is_found(dialect, tmp_path):
+    path = tmp_path / "conv.c"
+    path.write_text(SOURCE.replace("in / GROUPS", "in"), encoding="utf-8")
+
+    difference = check(dialect, path, "conv").difference
+
+    count = difference.model.init()["layer.weight"].size
+    assert difference.model.layers[0].groups > 1
+    assert f"layer.weight, element {count}, of a Conv1d" in str(difference)
+    assert f"the C writes outside of the buffer, which has {count} elements" in str(difference)
+
+
+def test_c_that_writes_before_its_buffer_is_found(dialect, tmp_path):
+    path = tmp_path / "conv.c"
+    path.write_text(
+        SOURCE.replace("GROUPS", "groups").replace("    if (b", "    w[-3] = 0;\n    if (b"), encoding="utf-8"
+    )
+
+    assert "layer.weight, element -3, of a Conv1d" in str(check(dialect, path, "conv").difference)
+
+
+@pytest.mark.parametrize(
+    ("line", "cause"),
+    [
+        ("*(volatile int *)8 = 1;", "was ended by SIGSEGV"),
+        ("abort();", "was ended by SIGABRT"),
+        ("exit(3);", "ended the process, with exit status 3"),
+        ("exit(0);", "ended the process, with exit status 0"),
+        ("while (s != 1u) s |= 2u;", "has not returned within 2 s"),
+    ],
+)
+def test_c_that_does_not_return_is_an_error_of_one_line(line, cause, dialect, tmp_path, monkeypatch):
+    monkeypatch.setattr(host_gcc, "LIMIT", 2.0)
+    path = tmp_path / "conv.c"
+    text = SOURCE.replace("GROUPS", "groups").replace("    s = seed;", f"    s = seed;\n    {line}")
+    path.write_text("#include <stdlib.h>\n" + text, encoding="utf-8")
+
+    with pytest.raises(DeviceError, match=rf"^host: conv of a Conv1d \(.*\) with seed \d+: {cause}$"):
+        check(dialect, path, "conv")
+
+
+def test_c_may_print_and_have_a_main_and_a_state(dialect, tmp_path):
+    text = SOURCE.replace("GROUPS", "groups").replace(
+        "    s = seed;", '    s += seed;\n    printf("seeded %u\\n", seed);'
+    )
+    path = tmp_path / "conv.c"
+    path.write_text(f"#include <stdio.h>\n{text}\nint main(void)\n{{\n    return 1;\n}}\n", encoding="utf-8")
+
+    assert check(dialect, path, "conv").agrees

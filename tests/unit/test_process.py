@@ -23,6 +23,14 @@ def run(*words, shell=None, **variables):
     return done.returncode, done.stdout, done.stderr.decode(errors="backslashreplace")
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_heard():
+    """A process inherits that a signal is ignored, as after nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("module", ["numpy", "embinit.layers", "numba", "embinit.bundle"])
 def test_a_signal_during_imports_is_one_line(number, module, tmp_path):

@@ -1,0 +1,141 @@
+"""C of the user's on this machine: built by gcc, and run in a process of its own, where a fault does no harm."""
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.targets.device_error import DeviceError
+
+LIMIT = 60.0  # seconds of one call
+#: What memory holds before the call.
+FILL = 0xA5
+#: Bytes watched on either side of a buffer, besides four times the largest buffer.
+_WATCHED = 1 << 16
+
+_MAIN = """\
+#define main users_main
+#include "{source}"
+#undef main
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int main(int count, char **words)
+{{
+    size_t size = (size_t)strtoull(words[2], 0, 10);
+    unsigned char *memory = malloc(size);
+    void *pointers[{pointers}];
+    uint32_t numbers[{numbers}];
+    FILE *file;
+    (void)count;
+    if (memory == 0) {{
+        return 1;
+    }}
+    memset(memory, {fill}, size);
+    for (int i = 0; i < {pointers}; i++) {{
+        long long start = strtoll(words[3 + i], 0, 10);
+        pointers[i] = start < 0 ? 0 : memory + start;
+    }}
+    for (int i = 0; i < {numbers}; i++) {{
+        numbers[i] = (uint32_t)strtoull(words[{first} + i], 0, 10);
+    }}
+    {entry}({arguments});
+    file = fopen(words[1], "wb");
+    return file == 0 || fwrite(memory, 1, size, file) != size || fclose(file) != 0;
+}}
+"""
+
+
+class StrayWriteError(DeviceError):
+    """C wrote outside of a buffer: its number, and the first byte from the buffer's start."""
+
+    def __init__(self, buffer: int, byte: int) -> None:
+        super().__init__(f"wrote outside of buffer {buffer}, at byte {byte}")
+        self.buffer, self.byte = buffer, byte
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that calls one function `void entry(void *..., uint32_t...)`."""
+
+    path: Path
+
+    @classmethod
+    def build(
+        cls, source: Path, entry: str, ctypes: Sequence[str], numbers: int, flags: Sequence[str], folder: Path
+    ) -> "Program":
+        """Return a program built from a C file; ctypes are the types that its pointers point to.
+
+        Raises DeviceError when gcc is missing, or with its first error line.
+        """
+        compiler = shutil.which("gcc")
+        if compiler is None:
+            raise DeviceError("gcc is not installed: apt-get install gcc")
+        arguments = [f"({ctype} *)pointers[{i}]" for i, ctype in enumerate(ctypes)]
+        text = _MAIN.format(
+            source=source,
+            entry=entry,
+            pointers=len(ctypes),
+            numbers=numbers,
+            first=3 + len(ctypes),
+            arguments=", ".join([*arguments, *(f"numbers[{i}]" for i in range(numbers))]),
+            fill=FILL,
+        )
+        main, program = folder / f"main{numbers}.c", folder / f"main{numbers}"
+        main.write_text(text, encoding="utf-8", errors="surrogateescape")
+        command = [compiler, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        if done.returncode:
+            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
+            raise DeviceError(f"gcc: {(lines or ['failed'])[0]}")
+        return cls(program)
+
+    def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:
+        """Return what the function leaves in buffers of so many bytes, filled with FILL before; None is a null pointer.
+
+        Raises StrayWriteError when it wrote beside a buffer, and DeviceError when it did not return.
+        """
+        watched = _WATCHED + -(-4 * max(size or 0 for size in sizes) // _WATCHED) * _WATCHED
+        starts, end = list[int](), watched
+        for size in sizes:
+            starts.append(-1 if size is None else end)
+            end += 0 if size is None else -(-size // 64) * 64 + watched
+        left = self.path.with_suffix(".left")
+        left.unlink(missing_ok=True)
+        command = [str(self.path), str(left), *map(str, [end, *starts, *numbers])]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, cwd=left.parent, timeout=LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise DeviceError(f"has not returned within {LIMIT:.0f} s") from None
+        if done.returncode < 0:
+            raise DeviceError(f"was ended by {signal.Signals(-done.returncode).name}")
+        if done.returncode or not left.exists():
+            raise DeviceError(f"ended the process, with exit status {done.returncode}")
+        return _buffers(np.fromfile(left, np.uint8), starts, sizes)
+
+
+def _buffers(memory: NDArray[np.uint8], starts: Sequence[int], sizes: Sequence[int | None]) -> list[bytes]:
+    """Return the content of each buffer; a byte that changed elsewhere is an error."""
+    found = []
+    elsewhere = memory != FILL
+    for start, size in zip(starts, sizes, strict=True):
+        found.append(b"" if size is None else memory[start : start + size].tobytes())
+        elsewhere[start : start + (size or 0)] = False
+    if elsewhere.any():
+        byte = int(np.argmax(elsewhere))
+        distances = [
+            np.inf if size is None else max(start - byte, byte - start - size + 1)
+            for start, size in zip(starts, sizes, strict=True)
+        ]
+        nearest = int(np.argmin(distances))
+        raise StrayWriteError(nearest, byte - starts[nearest])
+    return found
