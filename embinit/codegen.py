@@ -14,8 +14,9 @@ from embinit.bitgen import CGenerator
 from embinit.bundle import Array, Bundle, Entry
 from embinit.clib import HEADERS
 from embinit.dialects import dialect_named
+from embinit.dialects.seeds import C_TYPES
 from embinit.distributions import Constant, Declared, Uniform
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.formats import FLOATS, CFamily, Quantized, format_named
 from embinit.plan import Action, Row
 from embinit.samplers import CDraw
@@ -104,7 +105,7 @@ def init_header(bundle: Bundle) -> str:
         + '#ifdef __cplusplus\nextern "C" {\n#endif\n\n'
         + f"/* Where the device keeps its buffers. */\ntypedef struct {{\n{_joined(members)}}} {name}_buffers;\n\n"
         + f"/* Fill every buffer from a seed; {bundle.plan.model.seed} gives the golden vectors.{returned} */\n"
-        + f"{result} {name}_init(const {name}_buffers *buffers, uint32_t seed);\n\n"
+        + f"{result} {name}_init(const {name}_buffers *buffers, {_seed_type(bundle)} seed);\n\n"
         + "/* Return 1 when the CRC32 of every buffer is that of the golden vectors, else 0. */\n"
         + f"int {name}_check(const {name}_buffers *buffers);\n\n"
         + "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
@@ -137,7 +138,7 @@ def init_source(bundle: Bundle) -> str:
         raise NoCodeError(f"model {name!r} has no buffers, and so no C: give it a layer with parameters")
     parts = _parts(bundle)(bundle)
     signatures = (
-        f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, uint32_t seed)",
+        f"{_result(bundle)[0]} {name}_init(const {name}_buffers *buffers, {_seed_type(bundle)} seed)",
         f"int {name}_check(const {name}_buffers *buffers)",
     )
     return (
@@ -192,13 +193,22 @@ def _parts(bundle: Bundle) -> Callable[[Bundle], _Init]:
     return _in_integers if _has_codes(bundle) else _stored if _is_stored(bundle) else _in_floats
 
 
+def _seed_type(bundle: Bundle) -> str:
+    """Return the type of the seed in C; a seed that it does not hold is an error."""
+    model = bundle.plan.model
+    found = dialect_named(model.dialect).c_seed
+    if model.seed not in C_TYPES[found]:
+        most = C_TYPES[found].stop.bit_length() - 1
+        bound = f"above 2^{most} - 1" if model.seed > 0 else f"below -2^{most}"
+        raise NoCodeError(f"no C takes a seed {bound}, got {shown(model.seed)}; export the values alone")
+    return found
+
+
 def _declared(bundle: Bundle) -> _Init:
     """Return the C of a model whose dialect is a file: functions for its expressions, and loops over its buffers."""
     from embinit.dialects.declared.emission import Emission
 
     model = bundle.plan.model
-    if model.seed >= 2**32:
-        raise NoCodeError(f"no C takes a seed above 2^32 - 1, got {model.seed}; export the values alone")
     try:
         emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
         if _is_stored(bundle):
@@ -656,21 +666,22 @@ def firmware(bundle: Bundle, init: str | None = None) -> str:
     name = bundle.plan.model.name
     call, result = (f"{name}_init", f"{name}_check(&buffers)") if init is None else (init, "1")
     declared = "" if init is None else f"{init_signature(bundle, init)};\n"
+    seed = f"{_seed_type(bundle)} seed"
     buffers = (f"{array.ctype} device_{array.identifier}[{array.count}];" for array in bundle.arrays)
     pointers = (f"    device_{array.identifier}," for array in bundle.arrays)
     return (
         banner(bundle, "a firmware that only initializes")
         + f'#include "{name}_init.h"\n\n{_joined(buffers)}\n'
         + f"static const {name}_buffers buffers = {{\n{_joined(pointers)}}};\n\n"
-        + f"{declared}int firmware_main(uint32_t seed);\n\n"
-        + "int firmware_main(uint32_t seed)\n{\n"
+        + f"{declared}int firmware_main({seed});\n\n"
+        + f"int firmware_main({seed})\n{{\n"
         + f"    {call}(&buffers, seed);\n    return {result};\n}}\n"
     )
 
 
 def init_signature(bundle: Bundle, init: str) -> str:
     """Return the declaration of a function that can replace <name>_init."""
-    return f"void {init}(const {bundle.plan.model.name}_buffers *buffers, uint32_t seed)"
+    return f"void {init}(const {bundle.plan.model.name}_buffers *buffers, {_seed_type(bundle)} seed)"
 
 
 def _joined(lines: Iterable[str]) -> str:

@@ -82,7 +82,7 @@ def run(
                 machine.write(f"device_{each.identifier}", bytes([fill]) * len(each.payload))
             for function in before:
                 machine.call(function)
-            machine.call("firmware_main", model.seed & 0xFFFFFFFF)
+            machine.call("firmware_main", model.seed & 0xFFFFFFFF, model.seed >> 32 & 0xFFFFFFFF)
             return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
 
         found = left(FILLS[0])

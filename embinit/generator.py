@@ -180,6 +180,87 @@ class Generator:
             )
         self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
 
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The words of the key that everything is drawn from, in dialects with keys.
+
+        Raises
+        ------
+        EmbinitError
+            If the dialect has no keys.
+
+        Examples
+        --------
+        >>> from embinit import Generator
+        >>> Generator.seeded(42, "odt").key
+        Traceback (most recent call last):
+        embinit.errors.EmbinitError: dialect odt has no keys, and so no key: all arrays come from one stream; ...
+        """
+        self.dialect.key_rules("key")
+        return self._key("key")
+
+    def split(self, n: int) -> list["Generator"]:
+        """Return generators of the keys that this one's key is split into, as the framework's split does; this one
+        stays where it is.
+
+        Parameters
+        ----------
+        n
+            How many.
+
+        Raises
+        ------
+        EmbinitError
+            If the dialect has no keys, or n is no number of keys.
+
+        Examples
+        --------
+        >>> from embinit import Generator
+        >>> Generator.seeded(42, "odt").split(2)
+        Traceback (most recent call last):
+        embinit.errors.EmbinitError: dialect odt has no keys, and so no split: all arrays come from one stream; ...
+        """
+        rules, key = self.dialect.key_rules("split"), self._key("split")
+        return [self._keyed(rules.start(each)) for each in rules.split(key, checked_uint("n", n, 31))]
+
+    def fold_in(self, data: int) -> "Generator":
+        """Return the generator of the key that this one's key and an integer make, as the framework's fold_in does;
+        this one stays where it is.
+
+        Parameters
+        ----------
+        data
+            An integer: the number of a layer, or of a step.
+
+        Raises
+        ------
+        EmbinitError
+            If the dialect has no keys, or data is no integer that the framework takes.
+
+        Examples
+        --------
+        >>> from embinit import Generator
+        >>> Generator.seeded(42, "odt").fold_in(1)
+        Traceback (most recent call last):
+        embinit.errors.EmbinitError: dialect odt has no keys, and so no fold_in: all arrays come from one stream; ...
+        """
+        rules, key = self.dialect.key_rules("fold_in"), self._key("fold_in")
+        if rules.fold_in is None:
+            raise EmbinitError(f"dialect {self.dialect} has keys, but no fold_in: use split")
+        if isinstance(data, bool) or not isinstance(data, int | np.integer):
+            raise EmbinitError(f"data must be an integer, got {shown(data)}")
+        return self._keyed(rules.start(rules.fold_in(key, int(data))))
+
+    def _key(self, what: str) -> tuple[int, ...]:
+        """Return the key of the bit generator."""
+        key: tuple[int, ...] | None = getattr(self.bitgen, "key", None)
+        if key is None:
+            raise EmbinitError(f"{type(self.bitgen).__name__} has no key, and so no {what}: use Generator.seeded")
+        return key
+
+    def _keyed(self, bitgen: BitGenerator) -> "Generator":
+        return Generator.of(bitgen, self.dialect, self.build)
+
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, one word each.
 

@@ -1,13 +1,13 @@
 """Description: layers, dialect, target and seed as pure data, validated when it is built."""
 
 import math
-import secrets
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, naming, parameters_of
+from embinit.dialects.seeds import picked
 from embinit.distributions import Distribution
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
@@ -100,7 +100,7 @@ class Description:
         dialect.check_seed(self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
-            object.__setattr__(self, "seed", secrets.choice(dialect.seeds[1:]))
+            object.__setattr__(self, "seed", picked(dialect.seeds, self.seed))
         object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand))
         dialect.check_multiply_add(self.build.multiply_add)
         dialect.start(self.seed, self.build.rand)

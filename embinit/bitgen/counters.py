@@ -149,6 +149,11 @@ class Threefry2x32(Called):
         self.state = key, 0
 
     @property
+    def key(self) -> tuple[int, int]:
+        """The key: two words."""
+        return self.state[0]
+
+    @property
     def state(self) -> tuple[tuple[int, int], int]:
         """The key, two words, and how many words have been drawn."""
         k0, k1, drawn = self.words.tolist()

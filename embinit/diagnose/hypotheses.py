@@ -20,6 +20,7 @@ from embinit.diagnose.hypothesis import (
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
 from embinit.dialects import DIALECTS, dialect_named
+from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, Mode, VarianceScaling
@@ -309,5 +310,4 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
 def _counted(model: Description, i: int) -> BitGenerator:
     """Return the generator seeded with seed + i; the largest seed is followed by the smallest."""
     dialect = dialect_named(model.dialect)
-    seed = model.seed + i
-    return started(model, seed if seed in dialect.seeds else seed - dialect.seeds.stop + dialect.seeds.start)
+    return started(model, wrapped(dialect.seeds, model.seed + i))

@@ -7,6 +7,8 @@ from inspect import signature
 from typing import Any, ClassVar
 
 from embinit.bitgen import RANDS, BitGenerator
+from embinit.dialects.keys import Keys
+from embinit.dialects.seeds import Seeds, allowed, c_type
 from embinit.distributions import Broadcast, Dirac, Distribution, Eye, Shaped, Sparse, TruncNormal
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
@@ -40,7 +42,7 @@ class Dialect:
 
     name: str
     summary: str
-    seeds: range
+    seeds: Seeds
     seeded: Callable[[int], BitGenerator]
     sampler: Sampler
     weight: Initializer
@@ -73,6 +75,8 @@ class Dialect:
     layers: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = field(default_factory=dict)
     #: How a buffer draws its codes if its device has no floats.
     codes: Callable[[Distribution, Storage], Codes] | None = None
+    #: How keys are split and folded, if its streams have keys.
+    keys: Keys | None = None
 
     def start(self, seed: int, rand: str) -> BitGenerator:
         """Return the generator of a program right after it seeds, if its C library has that rand()."""
@@ -111,8 +115,21 @@ class Dialect:
     def check_seed(self, seed: object) -> None:
         """Raise EmbinitError if the dialect does not take the seed."""
         if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
-            allowed = f"an integer from {self.seeds[0]} to {self.seeds[-1]}"
-            raise EmbinitError(f"seed must be {allowed} in dialect {self.name}, got {shown(seed)}")
+            raise EmbinitError(f"seed must be {allowed(self.seeds)} in dialect {self.name}, got {shown(seed)}")
+
+    @property
+    def c_seed(self) -> str:
+        """The type of the seed in generated C."""
+        return c_type(self.seeds)
+
+    def key_rules(self, what: str) -> Keys:
+        """Return the dialect's key rules, or raise EmbinitError if it has none."""
+        if self.keys is None:
+            raise EmbinitError(
+                f"dialect {self.name} has no keys, and so no {what}: all arrays come from one stream; for another "
+                "stream, call Generator.seeded with another seed"
+            )
+        return self.keys
 
     def initializer(self, given: Any) -> Initializer:
         """Return the initializer that a name, or a table {name, parameters} of a model file, means here."""

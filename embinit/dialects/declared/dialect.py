@@ -38,6 +38,11 @@ class DeclaredDialect(Dialect):
         return self.source.start(seed, rand, layer, tensor)
 
     @property
+    def c_seed(self) -> str:
+        """The type of the seed in generated C, also of a wider state's."""
+        return "uint32_t"
+
+    @property
     def restarts(self) -> bool:  # type: ignore[override]
         """Whether each tensor starts the stream again."""
         return self.description.stream.scope == "tensor"
