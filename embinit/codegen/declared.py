@@ -1,0 +1,153 @@
+"""The C of a model whose dialect is a file: functions for its expressions, and loops over its buffers."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from embinit.bundle import Bundle, Entry
+from embinit.codegen.slots import Init, Lost
+from embinit.codegen.storing import crc32_of, format_headers, held_in, is_stored, storage, stored_and_copied, turns
+from embinit.codegen.text import NoCodeError
+from embinit.dialects import dialect_named
+from embinit.dialects.declared.emission import Emission
+from embinit.distributions import Constant, Declared
+from embinit.errors import EmbinitError
+from embinit.plan import Action, Row
+
+
+def declared(bundle: Bundle) -> Init:
+    """Return the C of a model whose dialect is a file: functions for its expressions, and loops over its buffers."""
+    from embinit.dialects.declared.emission import Emission
+
+    model = bundle.plan.model
+    try:
+        emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
+        if is_stored(bundle):
+            return _stored(bundle, emission)
+        body = list(_body(bundle, emission))
+    except EmbinitError as error:
+        raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
+    check = ["uint32_t good = 0;"]
+    for entry in bundle.entries:
+        crc32 = f"embinit_crc32(0, buffers->{entry.identifier}, {len(entry.payload)}u)"
+        check.append(f"good += {crc32} == 0x{entry.crc32:08x}u;")
+    check.append(f"return good == {len(bundle.entries)}u;")
+    return Init(emission.headers, emission.lines, body, check)
+
+
+def _stored(bundle: Bundle, emission: "Emission") -> Init:
+    """Return the C of a model with buffers of codes whose dialect is a file: rows that the C library stores."""
+    emission.stored()
+    events = [(action, row) for action, row in bundle.plan.events if action is not Action.ROUND]
+    for action, row in events:
+        if action in (Action.TURN, Action.LOSE) or row.order.axes not in (None, tuple(range(len(row.shape)))):
+            what = "in turns with another buffer" if action is Action.TURN else "in an order that is not that of memory"
+            raise NoCodeError(f"{row.name}: no C draws it {what} in a model with buffers of codes")
+    entries = {entry.name: entry for entry in bundle.entries}
+    drawn = {row.name: row for _, row in events if isinstance(row.distribution, Declared)}
+    prefixes = {name: emission.drawing(row.distribution) for name, row in drawn.items()}  # type: ignore[arg-type]
+    rows, held = list[str](), list[str]()
+
+    def add(draw: str, label: str, entry: Entry | None = None) -> None:
+        slot = Lost(bundle.entries[0], 0) if entry is None else entry
+        crc32 = 0 if entry is None else crc32_of(entry)
+        rows.append(f"    {{{{{draw}, 0x{crc32:08x}u}},\n     {storage(slot)}}}, /* {label} */")
+        held.append(held_in(slot))
+
+    for action, row in events:
+        draw = "embinit_constant, 0, {count}u, {a}, 0u"
+        if isinstance(row.distribution, Constant):
+            draw = draw.replace("{a}", f"0x{int(np.float32(row.distribution.value).view(np.uint32)):08x}u")
+        else:
+            draw = f"{prefixes[row.name]}_fill, &fixed_{row.identifier}, {{count}}u, 0u, 0u"
+        if action is Action.RESTART:
+            layer, tensor = row.order.restart or (0, 0)
+            add(f"restart, 0, 0u, {layer}u, {tensor}u", f"before {row.identifier}: the stream starts again")
+        elif action is Action.REHEARSE and row.name in drawn:
+            again = f"{prefixes[row.name]}_rehearse, &fixed_{row.identifier}, 0u, {row.size}u, 0u"
+            add(again, f"{row.identifier}, in vain")
+        elif action is Action.DRAW:
+            add(draw.format(count=row.size), row.identifier, entries[row.name])
+        if emission.drops and action in (Action.REHEARSE, Action.DRAW):
+            add("drop, 0, 0u, 0u, 0u", f"behind {row.identifier}: a spare value is lost")
+    copies = len(rows)
+    for entry in bundle.entries:
+        if entry.row.same_as:
+            add(f"embinit_constant, 0, {entry.row.size}u, 0u, 0u", entry.identifier, entry)
+    n, first = len(rows), bundle.plan.rows[0].order.restart is None
+    fixed = [f"static {prefixes[name]}_fixed fixed_{row.identifier};" for name, row in drawn.items()]
+    table = [f"static const embinit_stored_row rows[{n}] = {{", *rows, "};"]
+    kept = [f"const embinit_buffer held[{n}] = {{", *held, "};"]
+    begin = ["state.spared = 0;"] if emission.keeps else []
+    begin += ["start(&state, seed);"] if first else ["state.seed = seed;"]
+    begin += [line for row in drawn.values() for line in emission.fixing(row.distribution, f"fixed_{row.identifier}")]  # type: ignore[arg-type]
+    states = ["static stream_state state, values, ahead;"]
+    states += ["const embinit_stream stream = {stream_next, stream_copy, &state, &values, &ahead};"]
+    return Init(
+        {*emission.headers, *format_headers(bundle), "embinit_store.h"},
+        [*emission.lines, *fixed, *turns(bundle), "", *table],
+        [*kept, *states, *begin, *stored_and_copied(bundle, copies)],
+        [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
+    )
+
+
+def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
+    """Yield the statements that fill all buffers, in the order of the plan's events."""
+    events, numbered = list(bundle.plan.events), bundle.plan.rows[0].order.restart is not None
+    drawn = [row for row in bundle.plan.rows if isinstance(row.distribution, Declared)]
+    for row in drawn:
+        emission.drawing(row.distribution)  # type: ignore[arg-type]
+    yield "stream_state state;"
+    yield "stream_state *const stream = &state;"
+    yield "size_t i, j, k, l, m;"
+    for row in drawn:
+        prefix = emission.drawing(row.distribution)  # type: ignore[arg-type]
+        yield f"{prefix}_fixed {row.identifier};"
+    if emission.keeps:
+        yield "state.spared = 0;"
+    if not numbered:
+        yield "start(stream, seed);"
+    for row in drawn:
+        yield from emission.fixing(row.distribution, row.identifier)  # type: ignore[arg-type]
+    turned: set[str] = set()
+    for action, row in events:
+        if action is Action.RESTART:
+            layer, tensor = row.order.restart or (0, 0)
+            yield f"start(stream, seed, {layer}u, {tensor}u);"
+        elif action is Action.TURN and row.layer.name not in turned:
+            turned.add(row.layer.name)
+            group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
+            yield f"for (i = 0; i < {row.order.turns}u; i++) {{"
+            for each in group:
+                yield from (f"    {line}" for line in _loops(each, emission, 1))
+            yield "}"
+        elif action in (Action.DRAW, Action.REHEARSE):
+            yield from _loops(row, emission, 0, keep=action is Action.DRAW)
+            if emission.drops:
+                yield "state.spared = 0;"
+    yield "(void)i, (void)j, (void)k, (void)l, (void)m;"
+
+
+def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:
+    """Yield loops over a buffer in the order of its draws, except the outermost ones, and what stores an element."""
+    axes = row.order.axes or tuple(range(len(row.shape)))
+    strides = [math.prod(row.shape[axis + 1 :]) for axis in range(len(row.shape))]
+    if axes == tuple(range(len(axes))) and not outer:
+        sizes, places = [row.size], ["i"]
+    else:
+        sizes = [row.shape[axis] for axis in axes]
+        places = [f"{name} * {strides[axis]}u" for name, axis in zip("ijklm", axes, strict=False)]
+    indent = ""
+    for name, size in list(zip("ijklm", sizes, strict=False))[outer:]:
+        yield f"{indent}for ({name} = 0; {name} < {size}u; {name}++) {{"
+        indent += "    "
+    if isinstance(row.distribution, Declared):
+        value = f"{emission.drawing(row.distribution)}_draw(stream, &{row.identifier})"  # type: ignore[arg-type]
+    else:
+        assert isinstance(row.distribution, Constant)
+        value = emission.constant(row.distribution.value)
+    yield f"{indent}buffers->{row.identifier}[{' + '.join(places)}] = {value};" if keep else f"{indent}(void){value};"
+    for _ in sizes[outer:]:
+        indent = indent[4:]
+        yield f"{indent}}}"

@@ -1,0 +1,55 @@
+"""expected_<name>.h: the golden vectors as C arrays of bits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bundle import Bundle
+from embinit.codegen.text import banner, described, joined
+from embinit.spec import SPEC_VERSION
+
+#: How many elements' text is held at once.
+_PIECE = 1 << 14
+_UNSIGNED = {1: "uint8_t", 2: "uint16_t", 4: "uint32_t", 8: "uint64_t"}
+
+
+def expected_header(bundle: Bundle) -> Iterator[str]:
+    """Yield expected_<name>.h in pieces: the bits of every buffer or, if EMBINIT_CRC_ONLY is defined, only
+    its CRC-32.
+    """
+    name = bundle.plan.model.name
+    guard = f"EXPECTED_{name.upper()}_H"
+    arrays = bundle.arrays
+    yield joined([
+        banner(bundle, "golden vectors: define EMBINIT_CRC_ONLY to leave out the arrays"),
+        f"#ifndef {guard}\n#define {guard}\n",
+        "#include <stdint.h>\n",
+        f"#if defined(EMBINIT_SPEC_VERSION) && EMBINIT_SPEC_VERSION != {SPEC_VERSION}",
+        f'#error "expected_{name}.h has the bits of spec version {SPEC_VERSION}: export it again"',
+        "#endif\n",
+        "enum {",
+        *(f"    {name}_{array.identifier}_len = {array.count}," for array in arrays),
+        "};\n",
+        *(f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u" for array in arrays),
+        "\n#ifndef EMBINIT_CRC_ONLY",
+    ])  # fmt: skip
+    for array in arrays:
+        unsigned = _UNSIGNED[array.data.itemsize]
+        yield f"\n/* {described(array)} */\n"
+        yield f"static const {unsigned} expected_{name}_{array.identifier}[{array.count}] = {{\n"
+        flat = array.data.reshape(-1)
+        for start in range(0, flat.size, _PIECE):
+            yield joined(_array_lines(flat[start : start + _PIECE]))
+        yield "};\n"
+    yield f"\n#endif /* EMBINIT_CRC_ONLY */\n\n#endif /* {guard} */\n"
+
+
+def _array_lines(data: NDArray[np.generic], per_line: int = 4) -> Iterator[str]:
+    """Yield lines of an initializer: bits in hexadecimal and, for floats, the value in a comment."""
+    digits = 2 * data.itemsize
+    bits = data.view(f"u{data.itemsize}").ravel().tolist()
+    values = data.ravel().tolist() if data.dtype == np.float32 else None
+    for i in range(0, len(bits), per_line):
+        line = "    " + " ".join(f"0x{b:0{digits}x}u," for b in bits[i : i + per_line])
+        yield line if values is None else f"{line} /* {' '.join(f'{v:.9g}' for v in values[i : i + per_line])} */"

@@ -1,0 +1,100 @@
+"""How the generated code stores buffers of codes: families, storage, and what is kept besides the codes."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from embinit.bundle import Bundle
+from embinit.codegen.slots import Lost, Slot
+from embinit.codegen.text import NoCodeError
+from embinit.formats import FLOATS, CFamily, Quantized, format_named
+from embinit.plan import Row
+
+
+def has_codes(bundle: Bundle) -> bool:
+    """Whether the device draws codes in integers alone."""
+    return any(entry.row.codes is not None for entry in bundle.entries)
+
+
+def is_stored(bundle: Bundle) -> bool:
+    """Whether the device encodes the values of at least one buffer."""
+    return not has_codes(bundle) and any(entry.format not in FLOATS for entry in bundle.entries)
+
+
+def storage(slot: Slot) -> str:
+    """Return the initializer of an embinit_storage."""
+    if isinstance(slot, Lost):
+        return "{0}"
+    row = slot.row
+    quantized, held = format_named(row.format), row.storage
+    if not isinstance(quantized, Quantized):
+        return "{0}"
+    family, groups = family_of(row), held.groups(row.shape)
+    named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
+    at_once = int(row.rounded_at_once)
+    return (
+        f"{{&{named}, {quantized.bits}, {family.width}, {family.part}, "
+        f"EMBINIT_{held.rounding.upper()}, {at_once}, {groups.count}u, {groups.run}u}}"
+    )
+
+
+def turns(bundle: Bundle) -> Iterator[str]:
+    """Yield the definitions of families for buffers whose groups do not all take turns."""
+    for row in (entry.row for entry in bundle.entries):
+        groups = row.storage.groups(row.shape)
+        if isinstance(format_named(row.format), Quantized) and groups.rounds > 1:
+            family = f"EMBINIT_FAMILY_{family_of(row).name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
+            yield f"static const embinit_family {row.identifier}_turns = {family};"
+
+
+def format_headers(bundle: Bundle) -> set[str | Path]:
+    """Return the headers that declare the families of a bundle's formats."""
+    return {family_of(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
+
+
+def family_of(row: Row) -> CFamily:
+    """Return what encodes a row in C; a format that has none is an error."""
+    quantized = format_named(row.format)
+    family = quantized.c_family if isinstance(quantized, Quantized) else None
+    if family is None:
+        raise NoCodeError(f"{row.name}: no C encodes {row.format}; export the values alone (--format npz,h,bin)")
+    return family
+
+
+def held_in(slot: Slot) -> str:
+    """Return the initializer of an embinit_buffer."""
+    if isinstance(slot, Lost):
+        return "    {0, 0, 0, 0},"
+    members = [
+        f"buffers->{slot.identifier}_{what}" if what in slot.parameters else "0"
+        for what in ("scale", "zero_point", "exponents")
+    ]
+    return f"    {{buffers->{slot.identifier}, {', '.join(members)}}},"
+
+
+def crc32_of(slot: Slot) -> int:
+    """Return the CRC-32 of a buffer, continued over what is kept besides its codes."""
+    crc32 = 0
+    for array in () if isinstance(slot, Lost) else slot.arrays:
+        crc32 = zlib.crc32(array.view, crc32)
+    return crc32
+
+
+def copied(bundle: Bundle) -> list[str]:
+    """Return the statements that copy buffers."""
+    arrays = {entry.name: entry.arrays for entry in bundle.entries}
+    return [
+        f"embinit_copy(buffers->{to.identifier}, buffers->{of.identifier}, {len(to.payload)}u);"
+        for entry in bundle.entries
+        if entry.row.same_as
+        for to, of in zip(entry.arrays, arrays[entry.row.same_as], strict=True)
+    ]
+
+
+def stored_and_copied(bundle: Bundle, drawn: int) -> list[str]:
+    """Return the statements that store the drawn buffers and copy the others."""
+    store = f"embinit_store(rows, {drawn}, &stream, held)"
+    copies = copied(bundle)
+    if not copies:
+        return [f"return {store} == {drawn};"]
+    return [f"if ({store} != {drawn}) {{", "    return 0;", "}", *copies, "return 1;"]

@@ -1,0 +1,157 @@
+"""The plan as a const table of rows, which the C library walks: in floats, with codes, or in integers alone."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from embinit.bitgen import CGenerator
+from embinit.bundle import Bundle, Entry
+from embinit.codegen.slots import Init, Lost, Slot, filled, label, lost_words, pointers, slots_of
+from embinit.codegen.storing import (
+    copied,
+    crc32_of,
+    family_of,
+    format_headers,
+    held_in,
+    storage,
+    stored_and_copied,
+    turns,
+)
+from embinit.codegen.text import NoCodeError
+from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
+from embinit.formats import FLOATS, format_named
+from embinit.samplers import CDraw
+
+
+def in_floats(bundle: Bundle) -> Init:
+    """Return the C of a model whose buffers are all float32."""
+    slots = slots_of(bundle)
+    n, drawn = len(slots), filled(slots)
+    headers, rules, rows = _rows(bundle, slots)
+    table = (f"    {row}, /* {label(slot)} */" for row, slot in zip(rows, slots, strict=True))
+    header, seeded = _source(bundle)
+    fill = f"embinit_fill(rows, {drawn}, &source, pointers);"
+    return Init(
+        {header, *headers},
+        [*rules, "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
+        [*pointers(slots, "float *const"), *seeded, fill, *copied(bundle)],
+        [*pointers(slots, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"],
+    )
+
+
+def stored(bundle: Bundle) -> Init:
+    """Return the C of a model with buffers of codes: it goes from words to codes, value by value."""
+    slots = slots_of(bundle)
+    n, drawn = len(slots), filled(slots)
+    headers, rules, rows = _rows(bundle, slots)
+    table = (
+        f"    {{{row},\n     {storage(slot)}}}, /* {label(slot)} */" for row, slot in zip(rows, slots, strict=True)
+    )
+    held = [f"const embinit_buffer held[{n}] = {{", *map(held_in, slots), "};"]
+    generator = _generator(bundle)
+    kind = generator.type
+    assignment = f"    *({kind} *)to = *(const {kind} *)from;"
+    copy = ["", "static void copy_state(void *to, const void *from)", "{", assignment, "}"]
+    states = [_definition(generator, state) for state in ("generator", "values", "ahead")]
+    stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
+    return Init(
+        {generator.header, *headers, *format_headers(bundle)},
+        [*rules, *turns(bundle), "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
+        [*held, *states, stream, generator.seed, *stored_and_copied(bundle, drawn)],
+        [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
+    )
+
+
+def in_integers(bundle: Bundle) -> Init:
+    """Return the C of a model whose codes are drawn as such."""
+    slots = slots_of(bundle)
+    n, drawn = len(slots), filled(slots)
+    header, seeded = _source(bundle)
+    fill = f"embinit_fill_integers(rows, {drawn}, &source, pointers);"
+    rows = [_integer_row(slot) for slot in slots if isinstance(slot, Entry)]
+    codes = {entry.row.codes.c_code.header for entry in bundle.entries if entry.row.codes is not None}
+    return Init(
+        {"embinit_integer.h", header, *codes},
+        [f"static const embinit_integer_row rows[{n}] = {{", *rows, "};"],
+        [*pointers(slots, "void *const"), *seeded, fill, *copied(bundle)],
+        [*pointers(slots, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
+    )
+
+
+def _rows(bundle: Bundle, slots: list[Slot]) -> tuple[set[str | Path], list[str], list[str]]:
+    """Return the headers, the definitions of rules, and the initializer of an embinit_row for each slot."""
+    model = bundle.plan.model
+    sampler = dialect_named(model.dialect).sampler
+    drawn = []
+    for slot in slots:
+        if isinstance(slot, Lost):
+            drawn.append(CDraw("embinit_skip", slot.words))
+            continue
+        row = slot.row
+        try:
+            drawn.append(sampler.c_draw(row.distribution, row.size, model.build))
+        except EmbinitError as error:
+            raise NoCodeError(f"{row.name}: {error}") from None
+        if not drawn[-1].elementwise and row.format not in FLOATS:
+            raise NoCodeError(
+                f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
+                "keep float32, or export the values alone (--format npz,h,bin)"
+            )
+    rules = _rule_names(drawn)
+    rows = [
+        f"{{{draw.function}, {'&' + rules[draw.rule] if draw.rule else '0'}, {_size(slot)}u, "
+        f"0x{draw.a:08x}u, 0x{draw.b:08x}u, 0x{crc32_of(slot):08x}u}}"
+        for draw, slot in zip(drawn, slots, strict=True)
+    ]
+    defined = [f"static const {kind} {rule} = {{{values}}};" for (kind, values), rule in rules.items()]
+    return {draw.header for draw in drawn}, defined, rows
+
+
+def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
+    """Name each rule after the function that reads it; from the second rule of a function on, with a number."""
+    names: dict[tuple[str, str], str] = {}
+    for draw in drawn:
+        if draw.rule is not None and draw.rule not in names:
+            name = draw.function.removeprefix("embinit_")
+            names[draw.rule] = f"{name}{len(names)}" if name in names.values() else name
+    return names
+
+
+def _size(slot: Slot) -> int:
+    """Return how many values a row fills."""
+    return 0 if isinstance(slot, Lost) else slot.row.size
+
+
+def _integer_row(entry: Entry) -> str:
+    """Return the initializer of an embinit_integer_row."""
+    bits, codes = format_named(entry.format).bits, entry.row.codes
+    assert codes is not None
+    c = codes.c_code
+    numbers = f"{entry.count}u, {c.a}, {c.b}, 0x{entry.crc32:08x}u, {c.shift}, {bits}, {family_of(entry.row).width}"
+    return f"    {{{c.function}, {numbers}}}, /* {entry.identifier} */"
+
+
+def _generator(bundle: Bundle) -> CGenerator:
+    """Return the C of the model's generator, one that can give all the words that are drawn."""
+    model = bundle.plan.model
+    start = dialect_named(model.dialect).start(0, model.build.rand)
+    found = start.c_generator(
+        sum(entry.draws + entry.row.store_draws + lost_words(bundle, entry) for entry in bundle.entries)
+    )
+    if found is None:
+        raise NoCodeError(
+            f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
+        )
+    return found
+
+
+def _definition(generator: CGenerator, name: str) -> str:
+    """Return the definition of a generator in C."""
+    return f"{'static ' if generator.large else ''}{generator.type} {name};"
+
+
+def _source(bundle: Bundle) -> tuple[str | Path, list[str]]:
+    """Return the header and the statements of a seeded embinit_source."""
+    generator = _generator(bundle)
+    source = f"const embinit_source source = {{{generator.type}_source, &generator}};"
+    return generator.header, [_definition(generator, "generator"), source, generator.seed]
