@@ -29,8 +29,9 @@ def banner(bundle: Bundle, what: str) -> str:
 def seed_type(bundle: Bundle) -> str:
     """Return the type of the seed in C; a seed that it does not hold is an error."""
     model = bundle.plan.model
-    found = dialect_named(model.dialect).c_seed
-    if model.seed not in C_TYPES[found]:
+    dialect = dialect_named(model.dialect)
+    found = dialect.c_seed
+    if model.seed not in C_TYPES[found] and not dialect.seeds_count_modulo_2_32:
         most = C_TYPES[found].stop.bit_length() - 1
         bound = f"above 2^{most} - 1" if model.seed > 0 else f"below -2^{most}"
         raise NoCodeError(f"no C takes a seed {bound}, got {shown(model.seed)}; export the values alone")

@@ -77,6 +77,8 @@ class Dialect:
     codes: Callable[[Distribution, Storage], Codes] | None = None
     #: How keys are split and folded, if its streams have keys.
     keys: Keys | None = None
+    #: Whether seeds that are equal modulo 2^32 start the same stream.
+    seeds_count_modulo_2_32: bool = False
 
     def start(self, seed: int, rand: str) -> BitGenerator:
         """Return the generator of a program right after it seeds, if its C library has that rand()."""
@@ -120,7 +122,7 @@ class Dialect:
     @property
     def c_seed(self) -> str:
         """The type of the seed in generated C."""
-        return c_type(self.seeds)
+        return "uint32_t" if self.seeds_count_modulo_2_32 else c_type(self.seeds)
 
     def key_rules(self, what: str) -> Keys:
         """Return the dialect's key rules, or raise EmbinitError if it has none."""

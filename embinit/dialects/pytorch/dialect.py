@@ -20,6 +20,7 @@ TORCH = Dialect(
     name="torch",
     summary="PyTorch on Linux with AVX2 (2.12 and later): the bits of torch.manual_seed(seed) on every target",
     seeds=range(-(2**63), 2**64),
+    seeds_count_modulo_2_32=True,
     seeded=seeded,
     sampler=Torch(fused=True),
     weight=DEFAULT_WEIGHT,
