@@ -1,10 +1,11 @@
-"""Formats: how the elements of a buffer are held on the device, as short declarations."""
+"""Formats: how the elements of a buffer are held on the device, as short declarations, each file's own FAMILIES."""
 
 import re
 from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
 
 from embinit.errors import EmbinitError, listed, shown
-from embinit.formats import affine, blockfloat, float32, qformat
 from embinit.formats.base import (
     CFamily,
     Families,
@@ -18,11 +19,11 @@ from embinit.formats.base import (
 )
 from embinit.formats.rounding import ROUNDINGS, Rounding
 
-_FAMILIES: Families = {**float32.FAMILIES, **qformat.FAMILIES, **affine.FAMILIES, **blockfloat.FAMILIES}
+_FAMILIES: Families = {}
 #: The formats that hold the values themselves.
 FLOATS = ("float32", "float64")
 #: What `embinit formats` lists: families of formats by name pattern.
-FORMATS = {family.name: family for family in _FAMILIES}
+FORMATS: dict[str, Family] = {}
 
 
 def register(families: Families) -> None:
@@ -119,6 +120,15 @@ def family_named(name: str) -> Family:
 def _unknown(name: object) -> EmbinitError:
     return EmbinitError(f"format must be one of {listed(FORMATS)}, got {shown(name)}")
 
+
+def _register_own() -> None:
+    """Register the families of this folder's files, that of the default format first."""
+    names = (module.name for module in iter_modules(__path__))
+    for name in sorted(names, key=lambda name: (name != "float32", name)):
+        register(getattr(import_module(f"{__name__}.{name}"), "FAMILIES", {}))
+
+
+_register_own()
 
 __all__ = [
     "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Grid", "Groups",

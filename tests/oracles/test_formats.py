@@ -550,7 +550,7 @@ def test_the_bound_code_is_the_code_of_the_bound(name, bound):
 
 ONES = np.ones(6, F32)
 ERRORS = {
-    "format must be one of float32, float64, q<m>.<n>, .* got 'sym'": lambda: encode(ONES, "sym"),
+    "format must be one of float32, float64, .*q<m>\\.<n>, .* got 'sym'": lambda: encode(ONES, "sym"),
     "format must be one of .* got 'sym08'": lambda: encode(ONES, "sym08"),
     "format must be one of .* got 'q7 '": lambda: encode(ONES, "q7 "),
     "format must be one of .* got None": lambda: encode(ONES, None),
