@@ -229,15 +229,15 @@ def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given:
         part = out[start : start + CHUNK]
         words = bitgen.random_raw(part.size * width).reshape(part.size, width)
         arrays = {name: np.ascontiguousarray(words[:, i]) for name, (_, i) in element.words.items()}
-        if run is None:
+        if run is None or not run(arrays, part):
             part[...] = bound.evaluate(**arrays)["element"]
-        else:
-            run(arrays, part)
     return out.size * width
 
 
-def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mapping[str, Array], Array], None] | None:
-    """Return the function that fills an array by a compiled loop, or None if operations need more than one loop."""
+def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mapping[str, Array], Array], bool] | None:
+    """Return the function that fills an array by a compiled loop, unless C leaves results undefined; None if operations
+    need more than one loop.
+    """
     loop = _compiled(element.program, rounding)
     fixed = None if loop is None else bound.fixed(loop.fixed)
     if loop is None or fixed is None:

@@ -21,8 +21,8 @@ _COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!=
 
 
 def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fill:
-    """Return the function that fills arrays by a program's steps: in Python or, for long streams, compiled
-    if possible.
+    """Return the function that fills arrays by a program's steps: in Python or, for long streams, compiled if possible.
+    Python also says what C leaves undefined.
     """
     run, types = stepwise(program, state, word, where), [program.types[name] for name in state]
     loop = recurrence_of(program.compile(Arithmetic()), state, word)
@@ -31,8 +31,7 @@ def filling(program: Program, state: Sequence[str], word: str, where: str) -> Fi
     def fill(words: Words, out: Words) -> None:
         nonlocal drawn
         drawn += out.size
-        if loop is not None and drawn >= LOOPED:
-            loop(words, out)
+        if loop is not None and drawn >= LOOPED and loop(words, out):
             return
         parts = [_signed(part, ctype) for part, ctype in zip(words.tolist(), types, strict=True)]
         out[:] = run(parts, out.size)

@@ -230,11 +230,9 @@ class Source:
         states = states.view(ctype.dtype) if states.itemsize == ctype.dtype.itemsize else states.astype(ctype.dtype)
         routine, bound, loop = self._output
         fixed = None if loop is None or states.size < LOOPED else bound.fixed(loop.fixed)
-        if loop is None or fixed is None:
-            words: Words = bound.evaluate(state=states)["word"]
-        else:
-            words = np.empty(states.size, routine.outputs["word"].ctype.dtype)
-            loop.run(*([states] if loop.inputs else []), *fixed, words)
+        words: Words = np.empty(states.size, routine.outputs["word"].ctype.dtype)
+        if loop is None or fixed is None or not loop.run(*([states] if loop.inputs else []), *fixed, words):
+            words = bound.evaluate(state=states)["word"]
         self._check_width(words)
         return words
 
