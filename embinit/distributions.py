@@ -242,6 +242,8 @@ class Declared(ABC):
     kind: str
     #: The value below and above which as many elements lie.
     middle: float = 0.0
+    #: Between which values elements lie, whatever is drawn, and whether NaN may be among them.
+    limits: tuple[float, float, bool] = (-math.inf, math.inf, True)
 
     @abstractmethod
     def as_json(self) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def support(distribution: Distribution) -> Support:
             least = min(_around(mean, stddev, FURTHEST).least, _between(low, high).least)
             return Support(_f32(low), _f32(high), least)
         case Declared():
-            return Support(-1.0, 1.0, 1.0)  # whatever its expressions give: what has no code is seen when it is stored
+            return _easiest(*distribution.limits)
     raise EmbinitError(f"{distribution}: nothing is known of its values, which a format has to hold; keep float32")
 
 
@@ -98,6 +98,19 @@ def _around(mean: float, stddev: float, furthest: float) -> Support:
     if reach == 0:
         return _given([middle])
     return Support(middle - reach, middle + reach, min(_least([middle]) * 2.0**-54, abs(_f32(stddev)) * 2.0**-80))
+
+
+def _easiest(low: float, high: float, undefined: bool) -> Support:
+    """Return the value between limits that formats hold most easily: what they refuse, they refuse whatever is drawn.
+    That is 0, or else the largest finite magnitude.
+    """
+    if low > high:
+        return Support(-math.inf, math.inf, 0.0, undefined)
+    if low <= 0 <= high:
+        return _given([0.0])
+    nearest, furthest = sorted([low, high], key=abs)
+    finite = math.copysign(min(abs(furthest), FLOAT32_MAX), furthest)
+    return _given([finite if abs(nearest) <= FLOAT32_MAX else nearest])
 
 
 def _with_zero(given: Support) -> Support:

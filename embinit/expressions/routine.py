@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.expressions import operations
 from embinit.expressions.graph import ELEMENT, Node
+from embinit.expressions.ranges import Range, ranges
 from embinit.expressions.types import Input
 
 Array = NDArray[Any]
@@ -67,6 +68,11 @@ class Bound:
         if any(each.any() for each in self._undefined.values()):
             return None
         return [self._fixed[node][0] for node in nodes]
+
+    def ranges(self) -> dict[str, Range]:
+        """Return between which values the outputs lie, whatever the inputs of an element are."""
+        found = ranges(self._routine.order, self._fixed)
+        return {name: found[node] for name, node in self._routine.outputs.items()}
 
     def scalar(self, name: str) -> Any:
         """Return an output that is the same for all elements, as a NumPy scalar."""

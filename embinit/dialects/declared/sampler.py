@@ -69,6 +69,13 @@ class Mixed(Declared):
             return (values["low"] + values["high"]) / 2
         return values.get("mean", 0.0)
 
+    @property
+    def limits(self) -> tuple[float, float, bool]:  # type: ignore[override]
+        """Between which values elements lie, whatever is drawn, and whether NaN may be among them."""
+        element, normal = self.recipe.element, self.recipe.normal
+        program = element.program if element is not None else normal and (normal.result or normal.last.program)
+        return _bound(program, arithmetic(self.build), **given_of(self.recipe, self.wanted)).ranges()["element"]
+
     def as_json(self) -> dict[str, Any]:
         """Return its name and its exact parameters, with their bits."""
         values = {name: _as_json(value) for name, value in self.shown}
