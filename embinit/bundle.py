@@ -54,7 +54,7 @@ class Array(ABC):
     @property
     def ctype(self) -> str:
         """The C type of an element of `data`."""
-        floats = {"float32": "float", "float64": "double"}
+        floats = {"float16": "uint16_t", "float32": "float", "float64": "double"}
         return floats.get(self.data.dtype.name, f"{self.data.dtype.name}_t")
 
     @property

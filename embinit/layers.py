@@ -106,7 +106,7 @@ class Stored(Layer):
     weight_format, bias_format
         The names of the formats, "float32" by default (`embinit formats` lists them).
     rounding
-        "half_away", "half_even", "truncate", "floor" or "stochastic".
+        "half_away", "half_even", "truncate", "floor" or "stochastic"; None for the format's own.
     same_as
         The name of an earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
 
@@ -119,7 +119,7 @@ class Stored(Layer):
 
     weight_format: str = "float32"
     bias_format: str = "float32"
-    rounding: str = "half_away"
+    rounding: str | None = None
     same_as: str | None = None
 
     def _check(self) -> None:
@@ -129,7 +129,8 @@ class Stored(Layer):
                 format_named(getattr(self, what))
             except EmbinitError as error:
                 raise EmbinitError(f"{what}: {error}") from None
-        check_known("rounding", self.rounding, ROUNDINGS)
+        if self.rounding is not None:
+            check_known("rounding", self.rounding, ROUNDINGS)
 
 
 @dataclass(frozen=True, kw_only=True)

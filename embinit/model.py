@@ -238,7 +238,8 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
             axis = parameter.axes.index("out")
             out_axis = axis if layer.per_channel else None
             channel_groups = layer.outputs // parameter.shape[axis]
-    storage = Storage(name, layer.rounding, group_size, out_axis, channel_groups)
+    rounding = layer.rounding or format_named(name).default_rounding
+    storage = Storage(name, rounding, group_size, out_axis, channel_groups)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

@@ -1,7 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps. Only here are values rounded and saturated."""
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import Groups, QuantizationParameters, Quantized, Rounding, format_named, refuse
+from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -62,25 +61,20 @@ class Buffer:
         >>> encode(np.array([0.5, -0.123], np.float32), "q7").decode().tolist()
         [0.5, -0.125]
         """
-        from embinit._kernels import formats
-
         layout = format_named(self.format)
-        if not isinstance(layout, Quantized):
+        if self.format == "float64":
             return self.data.astype(layout.dtype)
-        grid = layout.grid(QuantizationParameters(self.scale, self.zero_point, self.exponents))
+        parameters = QuantizationParameters(self.scale, self.zero_point, self.exponents)
         out = np.empty(self.shape, np.float32)
-        groups = Groups(grid.scale.size, out.size // grid.scale.size)
-        if self.channel_axis is not None:
-            groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
-        payload = np.require(self.data, requirements=["C", "A", "W"]).reshape(-1).view(np.uint8)
-        formats.decode(payload, layout.bits, layout.signed, groups.run, *grid.spread(groups), out.reshape(-1))
+        groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
+        layout.decode(self.data, groups, parameters, out.reshape(-1))
         return out
 
 
 def encode(
     array: NDArray[np.float32],
     format: str,  # noqa: A002 (the settled name)
-    rounding: str = "half_away",
+    rounding: str | None = None,
     generator: Generator | None = None,
     group_size: int | None = None,
     channel_axis: int | None = None,
@@ -96,7 +90,8 @@ def encode(
     format
         The name of the format, such as "q7", "sym4" or "int8" (`embinit formats` lists them).
     rounding
-        "half_away", "half_even", "truncate", "floor", or "stochastic", which draws one word per element from generator.
+        "half_away", "half_even", "truncate", "floor", or "stochastic", which draws one word per element from generator;
+        None for the format's own, which is half_even for float16 and bfloat16, and half_away for all others.
     generator
         The `Generator` that stochastic rounding draws from, and moves.
     group_size
@@ -120,7 +115,9 @@ def encode(
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
     ([227, 7], [0.1428571492433548], 0)
     """
-    held = Storage(format, rounding, group_size, channel_axis, channel_groups)
+    held = Storage(
+        format, rounding or format_named(format).default_rounding, group_size, channel_axis, channel_groups
+    )
     buffer = _encoded(array, held, generator)
     return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
 
@@ -133,13 +130,9 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
         return Buffer(held.format, np.require(array, layout.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
     groups = held.groups(values.shape)
-    if not isinstance(layout, Quantized):
-        return Buffer(layout.name, values.astype(layout.dtype, copy=False), values.shape)
-    flat = values.reshape(-1)
-    parameters = layout.parameters(flat, groups, mode)
-    payload, clipped = _codes(flat, layout, groups, parameters, mode)
+    data, parameters, clipped = layout.encoded(values.reshape(-1), groups, mode)
     mode.commit()
-    data = payload if layout.packed else payload.view(layout.dtype).reshape(values.shape)
+    data = data if layout.packed else data.reshape(values.shape)
     return Buffer(layout.name, data, values.shape, *parameters, clipped, held.channel_axis, held.channel_groups)
 
 
@@ -181,34 +174,3 @@ def _float32(array: Any) -> NDArray[np.float32]:
         raise EmbinitError(f"array must hold at least one real number, best as float32, got {what}")
     with np.errstate(over="ignore"):
         return np.require(given, np.float32, ["C", "A", "W"])
-
-
-def _codes(
-    values: NDArray[np.float32],
-    layout: Quantized,
-    groups: Groups,
-    parameters: QuantizationParameters,
-    rounding: Rounding,
-) -> tuple[NDArray[np.uint8], int]:
-    """Return the payload, and how many codes were clipped."""
-    from embinit._kernels import formats
-
-    payload = np.empty(layout.nbytes(values.size), np.uint8)
-    low, high = _outermost(layout.qmin, layout.qmax)
-    clipped = formats.encode(
-        *rounding.arguments, values, groups.run, *layout.grid(parameters).spread(groups), low, high, layout.qmin,
-        layout.qmax, layout.limited, layout.bits, payload,
-    )  # fmt: skip
-    rounding.drew(values.size)
-    if clipped and np.isnan(values.max()):  # the kernels count NaN as clipped, and max passes it on
-        refuse(layout.name, values, np.isnan(values))
-    return payload, clipped
-
-
-@cache
-def _outermost(qmin: int, qmax: int) -> tuple[np.float32, np.float32]:
-    """Return the smallest and the largest float32 whose integer part lies within qmin to qmax."""
-    below, above = np.float32(qmin - 1), np.float32(qmax + 1)
-    below = below if int(below) < qmin else np.nextafter(below, np.float32(-np.inf))
-    above = above if int(above) > qmax else np.nextafter(above, np.float32(np.inf))
-    return np.nextafter(below, np.float32(0)), np.nextafter(above, np.float32(0))

@@ -244,6 +244,31 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
     return code + grid->zero;
 }
 
+uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding rounding, uint32_t word, uint32_t *clipped)
+{
+    uint32_t bits = embinit_bits(value);
+    uint32_t infinity = ((1u << (15u - fraction_bits)) - 1u) << fraction_bits;
+    int32_t least = 2 - ((int32_t)1 << (14u - fraction_bits)); /* the exponent of the smallest normal number */
+    int32_t exponent = (int32_t)(bits >> 23 & 0xffu) - 127;
+    if (exponent == 128) {
+        uint32_t quiet = bits & 0x7fffffu ? 1u << (fraction_bits - 1u) : 0u;
+        return (uint16_t)((bits & FORMAT_SIGN) >> 16 | infinity | quiet);
+    }
+    exponent = exponent < least ? least : exponent;
+    /* A step of the narrow float at this magnitude; below 2^-126 it is a subnormal float. */
+    int32_t biased = exponent - (int32_t)fraction_bits + 127;
+    float step = embinit_float(biased > 0 ? (uint32_t)biased << 23 : 0x400000u >> -biased);
+    int32_t count = (int32_t)format_rounded(format_divided(value, step), rounding, word);
+    uint32_t negative = count == 0 ? bits & FORMAT_SIGN : count < 0 ? FORMAT_SIGN : 0u;
+    uint32_t magnitude = ((uint32_t)(exponent - least) << fraction_bits) + (uint32_t)(count < 0 ? -count : count);
+    if (magnitude >= infinity) {
+        int inward = rounding == EMBINIT_TRUNCATE || (rounding == EMBINIT_FLOOR && count > 0);
+        magnitude = inward ? infinity - 1u : infinity;
+        *clipped += 1u;
+    }
+    return (uint16_t)(negative >> 16 | magnitude);
+}
+
 float embinit_decode(const embinit_grid *grid, int32_t code)
 {
     float steps = embinit_rounded((float)(code - grid->zero) + grid->offset);

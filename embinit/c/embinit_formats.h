@@ -68,6 +68,10 @@ float embinit_bfp_scale(uint8_t exponent, unsigned exponent_bits);
 int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
                        uint32_t *clipped);
 
+/* float16 and bfloat16, with 10 and 7 fraction_bits: return the bits of a value. One that is too large becomes infinity,
+ * or the largest number where it is rounded towards 0, and adds 1 to clipped. */
+uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding rounding, uint32_t word, uint32_t *clipped);
+
 /* Return the value of a code. */
 float embinit_decode(const embinit_grid *grid, int32_t code);
 

@@ -85,13 +85,36 @@ static void load_bfp(embinit_grid *grid, const embinit_storage *storage, const e
     grid->scale = embinit_bfp_scale(buffer->exponents[group], storage->part);
 }
 
-const embinit_family embinit_family_q = {make_q, 0, 0, 0, 0, 0};
-const embinit_family embinit_family_int = {embinit_make_int, embinit_load_scale, 1, 0, 1, 0};
-const embinit_family embinit_family_sym = {make_sym, embinit_load_scale, 1, 0, 0, 0};
-const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0, 0};
-const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0, 0};
-const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0};
-const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0};
+const embinit_family embinit_family_q = {make_q, 0, 0, 0, 0, 0, 0};
+const embinit_family embinit_family_int = {embinit_make_int, embinit_load_scale, 1, 0, 1, 0, 0};
+const embinit_family embinit_family_sym = {make_sym, embinit_load_scale, 1, 0, 0, 0, 0};
+const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0, 0, 0};
+const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0, 0, 0};
+const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0, 0};
+const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0, 0};
+
+static int make_half(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                     const embinit_buffer *buffer, uint32_t group)
+{
+    (void)grid;
+    (void)range;
+    (void)storage;
+    (void)word;
+    (void)buffer;
+    (void)group;
+    return 1;
+}
+
+static void put_half(void *data, size_t i, const embinit_grid *grid, const embinit_storage *storage, float value,
+                     uint32_t word)
+{
+    uint32_t clipped = 0;
+    uint16_t bits = embinit_half(value, storage->part, (embinit_rounding)storage->rounding, word, &clipped);
+    (void)grid;
+    embinit_pack((uint8_t *)data, i, 16, (int32_t)bits);
+}
+
+const embinit_family embinit_family_half = {make_half, 0, 0, 0, 0, 0, put_half};
 
 /* How many groups take turns, and for how many rounds before the next ones do. */
 static uint32_t turn_of(const embinit_storage *storage)
@@ -241,8 +264,12 @@ static void store_encode(const embinit_stored_row *stored, const embinit_source 
         }
         float value = store_next_value(&stored->row, values);
         uint32_t word = store_next_word(storage, words);
-        int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
-        embinit_pack(payload, (size_t)i, storage->bits, code);
+        if (storage->family->put != 0) {
+            storage->family->put(payload, (size_t)i, grid, storage, value, word);
+        } else {
+            int32_t code = embinit_encode(grid, (embinit_rounding)storage->rounding, value, word, &clipped);
+            embinit_pack(payload, (size_t)i, storage->bits, code);
+        }
     }
 }
 

@@ -42,7 +42,7 @@ typedef struct {
  *
  * make sets the grid of a group from its range, with word to round a zero point, and stores what the buffer keeps of
  * it; it returns 0 where there is no grid. load turns the grid of one group into that of another; it is 0 where a
- * buffer has one group. */
+ * buffer has one group. put stores an element; it is 0 where that is the code of embinit_encode. */
 struct embinit_storage;
 typedef struct {
     int (*make)(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
@@ -52,6 +52,8 @@ typedef struct {
     uint8_t zero_point_bytes;
     uint32_t rounds; /* 0: a group has one run */
     uint32_t turn;   /* 0: all groups take turns */
+    void (*put)(void *data, size_t i, const embinit_grid *grid, const struct embinit_storage *storage, float value,
+                uint32_t word);
 } embinit_family;
 
 extern const embinit_family embinit_family_q;         /* q<m>.<n> */
@@ -61,11 +63,12 @@ extern const embinit_family embinit_family_sym_int32; /* sym_int32/<b> */
 extern const embinit_family embinit_family_asym;      /* asym<b> */
 extern const embinit_family embinit_family_affine;    /* affine<b> */
 extern const embinit_family embinit_family_bfp;       /* bfp<m>e<e> */
+extern const embinit_family embinit_family_half;      /* float16, bfloat16 */
 
 /* int8 and int4 where `turn` groups take turns for `rounds` rounds, then the next `turn` groups do, and after the
  * last ones the first again: the channels of a transposed convolution, whose inputs come group by group. turn and
  * groups are at least 1, turn divides groups, and run * groups * rounds divides the number of elements. */
-#define EMBINIT_FAMILY_INT_IN_TURNS(turn, rounds) {embinit_make_int, embinit_load_scale, 1, 0, (rounds), (turn)}
+#define EMBINIT_FAMILY_INT_IN_TURNS(turn, rounds) {embinit_make_int, embinit_load_scale, 1, 0, (rounds), (turn), 0}
 
 int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage, uint32_t word,
                      const embinit_buffer *buffer, uint32_t group);
@@ -79,7 +82,7 @@ typedef struct embinit_storage {
     const embinit_family *family; /* 0: float32, which does not use the members below */
     uint8_t bits;                 /* of an element in memory */
     uint8_t width;                /* of a code: m + n of q<m>.<n>, m of bfp<m>e<e>, else the number in the name */
-    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, else 0 */
+    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, the fraction bits of float16, else 0 */
     uint8_t rounding;             /* embinit_rounding */
     uint8_t at_once;              /* not 0: rounding draws after these values, not after all values; one group */
     uint32_t groups;

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -86,6 +87,14 @@ class CFamily(NamedTuple):
     header: str | Path = "embinit_store.h"
 
 
+class Encoded(NamedTuple):
+    """Flat elements or a packed payload, what the device keeps besides them, and how many elements saturated."""
+
+    data: NDArray[Any]
+    parameters: QuantizationParameters
+    clipped: int
+
+
 @dataclass(frozen=True)
 class Format(ABC):
     """A buffer format: its name, and the bits that one element takes in memory."""
@@ -95,6 +104,10 @@ class Format(ABC):
 
     #: What may share a grid, besides the whole buffer.
     grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
+    #: How values are rounded unless a model says otherwise.
+    default_rounding: ClassVar[str] = "half_away"
+    #: Whether codes are a stream of bits without gaps; otherwise each element is a type of C.
+    packed: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -105,6 +118,19 @@ class Format(ABC):
     def ctype(self) -> str:
         """The C type of the data's elements."""
         return f"{self.dtype.name}_t"
+
+    @property
+    def c_family(self) -> CFamily | None:
+        """What encodes the format on the device; None where no C does."""
+        return None
+
+    @abstractmethod
+    def encoded(self, values: F32, groups: Groups, rounding: Rounding) -> Encoded:
+        """Return what the device holds of flat values."""
+
+    @abstractmethod
+    def decode(self, data: NDArray[Any], groups: Groups, parameters: QuantizationParameters, out: F32) -> None:
+        """Write the flat values that elements stand for to out."""
 
     def nbytes(self, n: int) -> int:
         """Return how many bytes the payload of n elements takes."""
@@ -166,8 +192,6 @@ class Quantized(Format):
     qmin: int
     qmax: int
 
-    #: Whether codes are a stream of bits without gaps; otherwise each is an integer of its own.
-    packed: ClassVar[bool] = False
     #: Whether a quotient outside qmin to qmax counts as clipped even if rounding brings it inside.
     limited: ClassVar[bool] = False
     #: Whether a code times a scale, or times the step that the name says, is its value.
@@ -188,11 +212,6 @@ class Quantized(Format):
         """Whether codes are two's complement."""
         return self.qmin < 0
 
-    @property
-    def c_family(self) -> CFamily | None:
-        """What encodes the format on the device; None where no C does."""
-        return None
-
     def check(self, given: Support) -> None:
         """Raise EmbinitError if the format may have no code for values like these, as far as that is known."""
         if not given.finite:
@@ -208,6 +227,48 @@ class Quantized(Format):
     @abstractmethod
     def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids that parameters describe."""
+
+    def encoded(self, values: F32, groups: Groups, rounding: Rounding) -> Encoded:
+        """Return the codes of flat values, with the parameters that are derived from these."""
+        parameters = self.parameters(values, groups, rounding)
+        payload, clipped = self.codes(values, groups, parameters, rounding)
+        return Encoded(payload if self.packed else payload.view(self.dtype), parameters, clipped)
+
+    def codes(
+        self, values: F32, groups: Groups, parameters: QuantizationParameters, rounding: Rounding
+    ) -> tuple[NDArray[np.uint8], int]:
+        """Return the payload, and how many codes were clipped."""
+        from embinit._kernels import formats
+
+        payload = np.empty(self.nbytes(values.size), np.uint8)
+        low, high = _outermost(self.qmin, self.qmax)
+        clipped = formats.encode(
+            *rounding.arguments, values, groups.run, *self.grid(parameters).spread(groups), low, high, self.qmin,
+            self.qmax, self.limited, self.bits, payload,
+        )  # fmt: skip
+        rounding.drew(values.size)
+        if clipped and np.isnan(values.max()):  # the kernels count NaN as clipped, and max passes it on
+            refuse(self.name, values, np.isnan(values))
+        return payload, clipped
+
+    def decode(self, data: NDArray[Any], groups: Groups, parameters: QuantizationParameters, out: F32) -> None:
+        """Write the values that codes stand for to out, as the device computes them from codes and grids."""
+        from embinit._kernels import formats
+
+        payload = np.require(data, requirements=["C", "A", "W"]).reshape(-1).view(np.uint8)
+        grid = self.grid(parameters)
+        if grid.scale.size != groups.count:  # of a Buffer that does not say its groups
+            groups = Groups(grid.scale.size, out.size // grid.scale.size)
+        formats.decode(payload, self.bits, self.signed, groups.run, *grid.spread(groups), out)
+
+
+@cache
+def _outermost(qmin: int, qmax: int) -> tuple[np.float32, np.float32]:
+    """Return the smallest and the largest float32 whose integer part lies within qmin to qmax."""
+    below, above = np.float32(qmin - 1), np.float32(qmax + 1)
+    below = below if int(below) < qmin else np.nextafter(below, np.float32(-np.inf))
+    above = above if int(above) > qmax else np.nextafter(above, np.float32(np.inf))
+    return np.nextafter(below, np.float32(0)), np.nextafter(above, np.float32(0))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from embinit.formats.base import Families, Family, Format
+from embinit.formats.base import F32, Encoded, Families, Family, Format, Groups, QuantizationParameters
+from embinit.formats.rounding import Rounding
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Float32(Format):
     def ctype(self) -> str:
         """The C type of the data's elements."""
         return "float"
+
+    def encoded(self, values: F32, groups: Groups, rounding: Rounding) -> Encoded:  # noqa: ARG002
+        """Return the values: a buffer of floats holds the array itself."""
+        return Encoded(values.astype(self.dtype, copy=False), QuantizationParameters(), 0)
+
+    def decode(self, data: NDArray[Any], groups: Groups, parameters: QuantizationParameters, out: F32) -> None:  # noqa: ARG002
+        """Write the values to out."""
+        out[:] = data.reshape(-1)
 
     def draws(self, n: int, rounding: str, groups: int = 1) -> int:  # noqa: ARG002
         """Return 0: nothing is rounded."""

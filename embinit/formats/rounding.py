@@ -19,7 +19,7 @@ class Rounding:
         check_known("rounding", mode, ROUNDINGS)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={shown(generator)}")
-        self._mode = ROUNDINGS.index(mode)
+        self.mode = mode
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else NONE
         self._drawn = 0
@@ -27,7 +27,7 @@ class Rounding:
     @property
     def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
         """The first arguments of kernels: the mode, and the kind and the state of the generator."""
-        return self._mode, *self._bitgen.stream
+        return ROUNDINGS.index(self.mode), *self._bitgen.stream
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values rounded to integers, drawing for each in order; infinities and NaN stay as they are."""
