@@ -115,9 +115,7 @@ def encode(
     >>> buffer.data.tolist(), buffer.scale.tolist(), buffer.clipped
     ([227, 7], [0.1428571492433548], 0)
     """
-    held = Storage(
-        format, rounding or format_named(format).default_rounding, group_size, channel_axis, channel_groups
-    )
+    held = Storage(format, rounding or format_named(format).default_rounding, group_size, channel_axis, channel_groups)
     buffer = _encoded(array, held, generator)
     return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
 

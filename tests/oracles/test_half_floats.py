@@ -28,7 +28,9 @@ def floats(n=20_000):
     near = [halves + chance.integers(0, 3, n).astype(np.uint32) - np.uint32(1) + at for at in np.uint32([0, 0x1000])]
     brains = chance.integers(0, 2**16, n, dtype=np.uint32) << np.uint32(16)
     near += [brains + chance.integers(0, 3, n).astype(np.uint32) + at for at in np.uint32([0, 0x7FFF])]
-    edges = np.float32([65504, 65519.996, 65520, 65536, 3.3895314e38, 3.3961775e38, 2**-24, 2**-25, 2**-26, 0.0, np.inf])
+    edges = np.float32(
+        [65504, 65519.996, 65520, 65536, 3.3895314e38, 3.3961775e38, 2**-24, 2**-25, 2**-26, 0.0, np.inf]
+    )
     given = np.concatenate([chance.integers(0, 2**32, n, dtype=np.uint32), *near]).view(np.float32)
     return np.concatenate([given, edges, -edges])
 
@@ -36,7 +38,7 @@ def floats(n=20_000):
 @pytest.mark.parametrize("name", WITNESSES)
 def test_to_nearest_even_is_the_default(name):
     values = floats()
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         expected = values.astype(WITNESSES[name])
     buffer = embinit.encode(values, name)
     nan = np.isnan(values)
@@ -118,11 +120,9 @@ def requests():
     return asked
 
 
-@pytest.mark.parametrize("flags", [["-O0"], ["-O3", "-march=native", "-ffast-math"]], ids=["O0", "fast"])
+@pytest.mark.parametrize("flags", [["-O0"], ["-O3", "-march=native", "-ffp-contract=fast"]], ids=["O0", "O3"])
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_the_twin_on_the_host(compiler, flags, requests, tmp_path):
-    if "-ffast-math" in flags:  # that NaN and infinities are no numbers is what it promises
-        requests = [each for each in requests if not (np.uint32(each[0][3:153]).view(np.float32) > 3e38).any()]
     answers = on_host("half_floats", UNITS, requests, compiler, flags, tmp_path)
 
     assert [answer for _, answer in requests] == answers
@@ -152,8 +152,8 @@ def test_models_agree_with_their_c(target, rounding):
 
 def test_a_default_that_is_the_formats_own():
     keys = {"in_features": 4, "out_features": 3}
-    model = embinit.Model("m", [Linear(name="a", **keys, weight_format="float16", bias_format="q7")])
+    model = embinit.Model("m", [Linear(name="a", **keys, weight_format="float16", bias_format="q7")], seed=1)
 
     assert [row.storage.rounding for row in model.plan().rows] == ["half_even", "half_away"]
     with pytest.raises(EmbinitError, match="float16 takes no group_size"):
-        embinit.Model("m", [Linear(name="a", **keys, weight_format="float16", group_size=2)])
+        embinit.Model("m", [Linear(name="a", **keys, weight_format="float16", group_size=2)], seed=1)
