@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from embinit import __version__
 from embinit.dialects import dialect_named
 from embinit.fill import fill
+from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.plan import Plan, Row, row_as_json
 from embinit.spec import SPEC_VERSION
 from embinit.store import Buffer, store
@@ -38,6 +39,11 @@ class Array(ABC):
 
     @property
     @abstractmethod
+    def arrangement(self) -> Arrangement:
+        """How the elements lie in memory."""
+
+    @property
+    @abstractmethod
     def comment(self) -> str:
         """The shape, axis by axis."""
 
@@ -58,9 +64,23 @@ class Array(ABC):
         return floats.get(self.data.dtype.name, f"{self.data.dtype.name}_t")
 
     @property
+    def memory(self) -> NDArray[Any]:
+        """The device's memory, flat: elements with what lies between rows, or bytes if elements are big endian."""
+        return self.arrangement.memory(self.data, self.data.shape)
+
+    def held(self, memory: bytes) -> NDArray[Any]:
+        """Return the elements that such memory holds, in the order and of the type of `data`."""
+        return self.arrangement.data(memory, self.data.shape, self.data.dtype)
+
+    @property
+    def room(self) -> int:
+        """How many elements the device's memory has room for: `count`, and what lies between rows."""
+        return len(self.view) // self.data.itemsize
+
+    @property
     def view(self) -> memoryview:
         """The bytes in the device's memory, without copying them."""
-        return np.ascontiguousarray(self.data).reshape(-1).data.cast("B")
+        return self.memory.data.cast("B")
 
     @property
     def payload(self) -> bytes:
@@ -90,6 +110,11 @@ class QuantizationArray(Array):
     def data(self) -> NDArray[Any]:
         """The values."""
         return self.values
+
+    @property
+    def arrangement(self) -> Arrangement:
+        """That of the buffer, as far as it is about bytes."""
+        return replace(IN_ORDER, byte_order=self.entry.arrangement.byte_order)
 
     @property
     def format(self) -> str:
@@ -124,6 +149,11 @@ class Entry(Array):
         return self.buffer.data
 
     @property
+    def arrangement(self) -> Arrangement:
+        """How the elements lie in memory."""
+        return self.row.storage.arrangement
+
+    @property
     def format(self) -> str:
         """The name of the buffer's format."""
         return self.buffer.format
@@ -155,7 +185,7 @@ class Entry(Array):
             **{name: values.tolist() for name, values in self.parameters.items()},
             "dtype": self.data.dtype.name,
             "offset": self.offset,
-            "bytes": self.data.nbytes,
+            "bytes": len(self.view),
             "crc32": f"0x{self.crc32:08x}",
             "sha256": hashlib.sha256(self.view).hexdigest(),
         }
@@ -184,7 +214,7 @@ class Bundle:
         """Return what manifest.json says, apart from the files."""
         model = self.plan.model
         dialect, target = dialect_named(model.dialect), target_named(model.target)
-        before = dialect.start(model.seed, model.build.rand)
+        before = model.begin(model.seed)
         description = getattr(dialect, "description", None)
         return {
             "embinit": self.package_version,
@@ -215,5 +245,5 @@ def gather(plan: Plan) -> Bundle:
         positions = values.first_draw[name], values.draws[name], values.store_first_draw[name]
         entry = Entry(row, stored[name], offset, *positions)
         entries.append(entry)
-        offset += entry.data.nbytes
+        offset += len(entry.view)
     return Bundle(plan, tuple(entries), values.state_after)

@@ -94,20 +94,20 @@ def run(
 
 def _filled(array: Array, held: bytes, fill: int) -> int:
     """Return how many elements of an array still are the fill."""
-    elements = np.frombuffer(held, np.uint8).reshape(array.count, -1)
+    elements = np.frombuffer(held, np.uint8).reshape(array.room, -1)
     return int((elements == fill).all(axis=1).sum())
 
 
 def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, bytes]) -> Iterator[str]:
     """Return the notes about arrays with elements that still are the fill, whichever fill it was."""
     for array in bundle.arrays:
-        elements = [np.frombuffer(held[array.name], np.uint8).reshape(array.count, -1) for held in (found, again)]
+        elements = [np.frombuffer(held[array.name], np.uint8).reshape(array.room, -1) for held in (found, again)]
         kept = [(each == fill).all(axis=1) for each, fill in zip(elements, FILLS, strict=True)]
         never = int((kept[0] & kept[1]).sum())
-        if never == array.count:
+        if never == array.room:
             yield f"the code never wrote {array.name}"
         elif never:
-            yield f"the code never wrote {never} of the {array.count} elements of {array.name}"
+            yield f"the code never wrote {never} of the {array.room} elements of {array.name}"
 
 
 def default_toolchain(source: Sequence[str | Path] = ()) -> str:

@@ -278,7 +278,7 @@ def _write_npz(bundle: Bundle, file: IO[bytes]) -> None:
             member.file_size = head.tell() + array.data.nbytes  # decides whether the archive needs 64-bit sizes
             with archive.open(member, "w") as stream:
                 stream.write(head.getvalue())
-                stream.write(array.view)
+                stream.write(np.ascontiguousarray(array.data).reshape(-1).data.cast("B"))
 
 
 def safetensors(bundle: Bundle) -> bytes:

@@ -57,7 +57,9 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
         start = generator.drawn
         match action:
             case Action.RESTART:
-                generator.restart(*row.order.restart or (0, 0))
+                restart(generator, plan.model, row)
+            case Action.SKIP:
+                generator.spend(row.order.skip)
             case Action.LOSE:
                 lose(generator, row)
             case Action.REHEARSE:
@@ -85,8 +87,16 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    dialect = dialect_named(model.dialect)
-    return Generator.of(dialect.start(seed, model.build.rand), dialect, model.build, seed)
+    generator = Generator.of(model.begin(seed), dialect_named(model.dialect), model.build, seed)
+    generator.spend(model.skip_words)
+    return generator
+
+
+def restart(generator: Generator, model: Description, row: Row) -> None:
+    """Start the stream again before a buffer: seeded as for its layer, or in the state that the model tells."""
+    generator.restart(*row.order.restart or (0, 0))
+    if model.state is not None:
+        generator.bitgen = model.begin(model.seed)
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
@@ -112,20 +122,21 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> ND
 def lose(generator: Generator, row: Row) -> None:
     """Draw what the device draws before a buffer and then overwrites."""
     for distribution, size in row.lost:
-        generator.draw(distribution, np.empty(size, np.float32))
+        generator.draw(distribution, np.empty(size, generator.dialect.element))
 
 
 def draw(generator: Generator, row: Row, array: NDArray[Any]) -> None:
     """Draw the values of a buffer or, on a device without floats, its codes before they saturate."""
+    in_order = array if row.order.axes is None else array.transpose(row.order.axes)
     if row.codes is not None:
-        array[...] = row.codes.draw(generator, row.size).reshape(row.shape)
+        in_order[...] = row.codes.draw(generator, row.size).reshape(in_order.shape)
     elif row.order.axes is None:
         generator.draw(row.distribution, array)
     else:
-        in_order = array.transpose(row.order.axes)
         drawn = np.empty(in_order.shape, array.dtype)
         generator.draw(row.distribution, drawn)
         in_order[...] = drawn
+    set_slices(row, array)
 
 
 def draw_turn(generator: Generator, row: Row, array: NDArray[Any], turn: int) -> None:
@@ -134,3 +145,10 @@ def draw_turn(generator: Generator, row: Row, array: NDArray[Any], turn: int) ->
     drawn = np.empty(in_order.shape[1:], array.dtype)
     generator.draw(row.distribution, drawn)
     in_order[turn] = drawn
+    set_slices(row, array)
+
+
+def set_slices(row: Row, array: NDArray[Any]) -> None:
+    """Set the slices of a buffer that the device sets after it has drawn them."""
+    for start, stop, value in row.slices:
+        array[start:stop] = value

@@ -179,6 +179,7 @@ class Generator:
                 f"dialect {self.dialect} starts its stream again: make its generator with Generator.seeded"
             )
         self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
+        self.pending = math.nan
 
     @property
     def key(self) -> tuple[int, ...]:

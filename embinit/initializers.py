@@ -18,6 +18,7 @@ from embinit.distributions import (
     TruncatedNormal,
     TruncNormal,
     Uniform,
+    check_finite,
     frozen,
     set_finite,
 )
@@ -105,6 +106,39 @@ class Named:
 
 
 Initializer = Distribution | VarianceScaling | Named
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """What a part holds if slices of it are set after it is drawn, such as the forget gate's biases of an LSTM.
+
+    Parameters
+    ----------
+    initializer
+        What the whole part is drawn from; None for what the dialect gives it.
+    slices
+        First index along the first axis, index after the last, and value, of each slice.
+
+    Raises
+    ------
+    EmbinitError
+        If a slice is empty or its value is not a finite float32 number.
+
+    Examples
+    --------
+    >>> Sliced(None, ((4, 8, 1.0),)).slices
+    ((4, 8, 1.0),)
+    """
+
+    initializer: Initializer | None = None
+    slices: tuple[tuple[int, int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for start, stop, value in self.slices:
+            if not 0 <= start < stop:
+                raise EmbinitError(f'a slice must be "start:stop" with 0 <= start < stop, got {start}:{stop}')
+            check_finite(f"slice {start}:{stop}", value)
+
 
 #: The standard deviation of a standard normal truncated to [-2, 2].
 TRUNCATED_STDDEV = 0.87962566103423978

@@ -1,17 +1,20 @@
 """Layers: their sizes, and the tensors they own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
 from embinit.distributions import MAX_SIZE, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import ROUNDINGS, format_named
+from embinit.formats.arrangement import BYTE_ORDERS, NIBBLE_ORDERS
 from embinit.identifiers import check_identifier
-from embinit.initializers import Initializer, constant
+from embinit.initializers import Initializer, Sliced, constant
 
 #: Arrays of NumPy before 2.0 cannot have more.
 MAX_AXES = 32
+#: The most words that a device may be said to drop at a place.
+MAX_WORDS = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -21,13 +24,16 @@ class Order:
     axes: the axes along which it is drawn, the slowest first; None if draws follow memory. turns: buffers of one layer
     with more than one turn take turns, as when each neuron draws its bias and then its row. restart: the numbers of the
     layer and of the tensor if the stream starts again for this buffer. rehearsed: whether it is drawn once before all
-    others, and those values are dropped.
+    others, and those values are dropped. skip: how many words are dropped before it. rank: buffers are drawn in the
+    order of their ranks; those of equal rank, in the order in which memory holds them.
     """
 
     axes: tuple[int, ...] | None = None
     turns: int = 1
     restart: tuple[int, int] | None = None
     rehearsed: bool = False
+    skip: int = 0
+    rank: int = 0
 
 
 #: Draws that follow memory and continue after the buffer before.
@@ -40,7 +46,7 @@ class Parameter:
 
     fan_in and fan_out are those of the weight; 1 if no initializer looks at them. lost: what is drawn just before and
     overwritten later, as distributions with their numbers of values. same_as: the part of which this one is a copy,
-    without a draw.
+    without a draw. slices: what is then set, as first index, index after the last, and value along the first axis.
     """
 
     part: str
@@ -52,6 +58,7 @@ class Parameter:
     lost: tuple[tuple[Distribution, int], ...] = ()
     same_as: str | None = None
     order: Order = IN_MEMORY
+    slices: tuple[tuple[int, int, float], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +116,26 @@ class Stored(Layer):
         "half_away", "half_even", "truncate", "floor" or "stochastic"; None for the format's own.
     same_as
         The name of an earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
+    skip_words
+        How many words the device drops before the layer.
+    restart
+        Whether the device seeds again before the layer.
+    order
+        The layer's parts in the order in which they are drawn; None for the dialect's.
+    init
+        What some parts hold, by their names, instead of what the dialect gives them: an initializer, or `Sliced`.
+        "bias_hh" stands for bias_hh_l0 and its like.
+    reinitialize
+        Whether the whole model is first drawn as the dialect does by default, and then the parts again to which the
+        layer gives an initializer (all, if to none), as apply(init) does in PyTorch.
+    byte_order
+        "little" or "big": the order of the bytes of each element in memory.
+    nibble_order
+        "low" or "high": which half of a byte holds the first of two codes of 4 bits; other widths fill bytes from
+        that end.
+    row_stride
+        How many elements of memory lie between the beginnings of two rows, which the first axis counts; None if there
+        is nothing between rows.
 
     Raises
     ------
@@ -121,9 +148,33 @@ class Stored(Layer):
     bias_format: str = "float32"
     rounding: str | None = None
     same_as: str | None = None
+    skip_words: int = 0
+    restart: bool = False
+    order: Sequence[str] | None = None
+    init: Any = None
+    reinitialize: bool = False
+    byte_order: str = "little"
+    nibble_order: str = "low"
+    row_stride: int | None = None
 
     def _check(self) -> None:
         super()._check()
+        if isinstance(self.init, Mapping):
+            object.__setattr__(self, "init", tuple(self.init.items()))
+        for part, given in self.told.items():
+            if not isinstance(part, str) or not isinstance(given, Initializer | Sliced):
+                raise EmbinitError(f"init must give initializers to parts, got {shown(given)} for {shown(part)}")
+        check_count("skip_words", self.skip_words)
+        for what in ("restart", "reinitialize"):
+            check_bool(what, getattr(self, what))
+        if self.reinitialize and (self.restart or self.skip_words):
+            raise EmbinitError("reinitialize draws the layer at two places: it takes neither restart nor skip_words")
+        if self.order is not None:
+            check_names("order", self.order)
+        check_known("byte_order", self.byte_order, BYTE_ORDERS)
+        check_known("nibble_order", self.nibble_order, NIBBLE_ORDERS)
+        if self.row_stride is not None:
+            check_size("row_stride", self.row_stride)
         for what in ("weight_format", "bias_format"):
             try:
                 format_named(getattr(self, what))
@@ -131,6 +182,11 @@ class Stored(Layer):
                 raise EmbinitError(f"{what}: {error}") from None
         if self.rounding is not None:
             check_known("rounding", self.rounding, ROUNDINGS)
+
+    @property
+    def told(self) -> dict[str, "Initializer | Sliced"]:
+        """The initializers of `init`, by part."""
+        return dict(self.init) if isinstance(self.init, tuple) else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +207,15 @@ class Weighted(Stored):
         How many consecutive elements of the weight share a scale; None for all of them.
     per_channel
         Whether each output channel of the weight has its own scale, in the formats int8 and int4.
+    channel_axis
+        The axis of the weight whose channels have these scales; None for "out".
+    fan
+        "fan_in" or "fan_out": which fan stands for both in the layer's initializers; None if each is what it says.
+    weight_layout
+        The weight's axes in memory, the slowest first, if they are not in the dialect's order. The draws keep the
+        dialect's order.
+    draws
+        The weight's axes in the order of its draws, the slowest first, if that is not the dialect's.
 
     Raises
     ------
@@ -164,9 +229,24 @@ class Weighted(Stored):
     bias_init: Initializer | None = None
     group_size: int | None = None
     per_channel: bool = True
+    channel_axis: str | None = None
+    fan: str | None = None
+    weight_layout: Sequence[str] | None = None
+    draws: Sequence[str] | None = None
 
     def _check(self) -> None:
         super()._check()
+        if self.fan is not None:
+            check_known("fan", self.fan, ("fan_in", "fan_out"))
+        for what in ("weight_layout", "draws"):
+            if getattr(self, what) is not None:
+                check_names(what, getattr(self, what))
+        if self.channel_axis is not None:
+            check_names("channel_axis", (self.channel_axis,))
+            if self.per_channel is False:
+                raise EmbinitError(
+                    "channel_axis says whose channels have scales, and per_channel = false that none have"
+                )
         if self.group_size is not None:
             check_size("group_size", self.group_size)
         check_bool("per_channel", self.per_channel)
@@ -1121,6 +1201,20 @@ def check_size(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is an integer from 1 to MAX_SIZE."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
         raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {shown(value)}")
+
+
+def check_count(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is an integer from 0 to MAX_WORDS."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WORDS:
+        raise EmbinitError(f"{what} must be an integer from 0 to {MAX_WORDS}, got {shown(value)}")
+
+
+def check_names(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is a tuple of different names."""
+    if not isinstance(value, tuple) or not value or not all(isinstance(name, str) for name in value):
+        raise EmbinitError(f"{what} must be a list of names, got {shown(value)}")
+    if len(set(value)) < len(value):
+        raise EmbinitError(f"{what} must name each once, got {shown(value)}")
 
 
 def check_bool(what: str, value: Any) -> None:

@@ -181,7 +181,7 @@ def _measured(plan: Plan, seeds: list[int]) -> list[dict[str, Statistics]]:
 
 def _stacks(plan: Plan, seeds: list[int]) -> dict[str, NDArray[Any]]:
     """Return the values of all seeds, one array per buffer; its first axis is the seed."""
-    if any(row.order != IN_MEMORY for row in plan.rows):
+    if any(row.order != IN_MEMORY or row.slices for row in plan.rows):
         filled = [fill(plan, seed=seed).arrays for seed in seeds]
         return {row.name: np.stack([arrays[row.name] for arrays in filled]) for row in plan.rows}
     generators = [generator_of(plan.model, seed) for seed in seeds]

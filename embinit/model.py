@@ -6,14 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from embinit.bitgen import BitGenerator
+from embinit.departures import check_parts, departing, draw_order, overwritten, position
 from embinit.dialects import Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
-from embinit.distributions import Distribution
+from embinit.distributions import Constant, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import format_named
+from embinit.formats.arrangement import IN_ORDER, Arrangement, shares_bytes
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
-from embinit.layers import Layer, Norm, Parameter, Stored, Weighted
+from embinit.layers import Layer, Norm, Parameter, Stored, Weighted, check_count, check_names
 from embinit.samplers import Codes
 from embinit.targets import Build, build_of
 
@@ -62,7 +65,7 @@ class Tensor(Parameter):
     @property
     def bytes(self) -> int:
         """How many bytes its payload takes in the device's memory."""
-        return self.storage.nbytes(self.size)
+        return self.storage.nbytes(self.shape)
 
     @property
     def store_draws(self) -> int:
@@ -77,7 +80,11 @@ class Tensor(Parameter):
 
 @dataclass(frozen=True)
 class Description:
-    """What a model file says: layers in construction order, dialect, target and seed."""
+    """What a model file says: layers in construction order, dialect, target and seed.
+
+    state: the generator's state where the device begins, instead of what the seed makes. skip_words: how many words it
+    drops then. order: layers or buffers in the order of their draws, if that is not the order of the file.
+    """
 
     name: str
     layers: Sequence[Layer]
@@ -88,6 +95,9 @@ class Description:
     libm: str | None = None
     rand: str | None = None
     memory_limit: int = DEFAULT_MEMORY_LIMIT
+    state: Any = None
+    skip_words: int = 0
+    order: Sequence[str] | None = None
     #: Whether the operating system picked the seed, because the given one asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
     #: What decides bits in the device's build: the target's, unless the model says otherwise.
@@ -103,7 +113,11 @@ class Description:
             object.__setattr__(self, "seed", picked(dialect.seeds, self.seed))
         object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand))
         dialect.check_multiply_add(self.build.multiply_add)
-        dialect.start(self.seed, self.build.rand)
+        self.begin(self.seed)
+        check_count("skip_words", self.skip_words)
+        if self.order is not None:
+            object.__setattr__(self, "order", frozen(self.order))
+            check_names("order", self.order)
         self._check_memory_limit()
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
         if not layers:
@@ -122,6 +136,32 @@ class Description:
                 raise EmbinitError(f"layer {layer.name!r}: its name must be unique, and an earlier layer has it")
             seen.add(layer.name)
         object.__setattr__(self, "tensors", self._checked_tensors())
+
+    def begin(self, seed: int) -> BitGenerator:
+        """Return the generator of the device right after it is seeded, or in the state that the model tells.
+
+        Raises
+        ------
+        EmbinitError
+            If the state is no state of the dialect's generator, or the seed is not the model's, which the state replaces.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> embinit.Model("tiny", [fc], seed=1, state=0xDEADBEEF).begin(1).state == 0xDEADBEEF
+        True
+        """
+        bitgen = dialect_named(self.dialect).start(seed, self.build.rand)
+        if self.state is None:
+            return bitgen
+        if seed != self.seed:
+            raise EmbinitError(f"seed must be {self.seed}, as state replaces what another one would do, got {seed}")
+        try:
+            bitgen.state = frozen(self.state)
+        except EmbinitError as error:
+            raise EmbinitError(f"state of {type(bitgen).__name__}: {error}") from None
+        return bitgen
 
     def as_json(self) -> dict[str, Any]:
         """Return what identifies the model as plain values, as reports and manifests carry it.
@@ -149,11 +189,41 @@ class Description:
         dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
         for layer, parameter in parameters_of(dialect, self.layers):
             with naming(layer):
+                parameter = departing(dialect, layer, parameter)
                 storage = _storage(layer, parameter, dialect)
-                total += storage.nbytes(math.prod(parameter.shape))
+                total += storage.nbytes(parameter.shape)
                 self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
                 tensors.append(_tensor(dialect, self.build, layer, parameter, storage))
-        return _with_copies(self.layers, tensors)
+        return self._ordered(_with_copies(self.layers, tensors))
+
+    def _ordered(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the buffers with what the layers and the model tell about the order of their draws."""
+        names = [(tensor.layer.name, tensor.part) for tensor in tensors]
+        held: dict[str, list[str]] = {}
+        for name, part in names:
+            held.setdefault(name, []).append(part)
+        check_parts(self.layers, held)
+        _check_arranged(tensors)
+        drawn, lost = overwritten(
+            dialect_named(self.dialect), self.build, self.layers, draw_order(self.layers, names, self.order)
+        )
+        ranks = {name: i for i, name in enumerate(drawn)} if drawn != names else dict.fromkeys(names, 0)
+        firsts = {layer: (layer, part) for layer, part in reversed(drawn)}
+        numbers = {name: i for i, name in enumerate(held)}
+        found = {}
+        for i, (name, tensor) in enumerate(zip(names, tensors, strict=True)):
+            order = replace(tensor.order, rank=ranks[name])
+            layer = tensor.layer
+            if isinstance(layer, Stored) and firsts[layer.name] == name:
+                restart = (numbers[layer.name], i) if layer.restart and order.restart is None else order.restart
+                order = replace(order, restart=restart, skip=layer.skip_words)
+            found[name] = replace(tensor, order=order, lost=(*lost.get(name, ()), *tensor.lost))
+        before = set[str]()
+        for name in drawn:
+            before.add(found[name].name)
+            if found[name].same_as and found[name].same_as not in before:
+                raise EmbinitError(f"{found[name].place}: it is a copy of {found[name].same_as}, which is drawn later")
+        return tuple(found.values())
 
     def _check_memory(self, name: str, total: int, before: int) -> None:
         if total > self.memory_limit:
@@ -178,6 +248,10 @@ def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, 
         codes = dialect.codes and dialect.codes(distribution, storage)
         if codes is None:
             storage.check_values(distribution, parameter.shape)
+        elif parameter.slices:
+            raise EmbinitError(f"slices must be left out: dialect {dialect} draws codes, which have no values to set")
+        for *_, value in parameter.slices:
+            storage.check_values(Constant(value), parameter.shape)
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
     same_as = parameter.same_as and f"{layer.name}.{parameter.same_as}"
@@ -214,6 +288,17 @@ def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[
     ]
 
 
+def _check_arranged(tensors: Sequence[Tensor]) -> None:
+    """Raise EmbinitError if a layer tells an arrangement of memory that no buffer of it has."""
+    for layer in dict.fromkeys(id(tensor.layer) for tensor in tensors):
+        mine = [tensor for tensor in tensors if id(tensor.layer) == layer]
+        told = mine[0].layer
+        for key, without in (("nibble_order", "codes that share bytes"), ("row_stride", "rows")):
+            values = {getattr(each.storage.arrangement, key) for each in mine}
+            if isinstance(told, Stored) and getattr(told, key) not in values:
+                raise EmbinitError(f"layer {told.name!r}: {key} needs a buffer with {without}, and it has none")
+
+
 def _format(layer: Stored, part: str) -> str:
     """Return the format of a part: running statistics are float32, and every kind of bias has the format of biases."""
     name = part.rpartition(".")[2]
@@ -235,11 +320,20 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size
         if format_named(name).grouping == "channels":
-            axis = parameter.axes.index("out")
+            axis = position(parameter.axes, layer.channel_axis or "out", "channel_axis")
             out_axis = axis if layer.per_channel else None
-            channel_groups = layer.outputs // parameter.shape[axis]
-    rounding = layer.rounding or format_named(name).default_rounding
-    storage = Storage(name, rounding, group_size, out_axis, channel_groups)
+            if parameter.axes[axis] == "out":
+                channel_groups = layer.outputs // parameter.shape[axis]
+        elif layer.channel_axis is not None:
+            raise EmbinitError(f"channel_axis is for formats with a scale a channel, such as int8, got {shown(name)}")
+    layout = format_named(name)
+    rounding = layer.rounding or layout.default_rounding
+    arrangement = Arrangement(
+        layer.byte_order,
+        layer.nibble_order if shares_bytes(layout) else IN_ORDER.nibble_order,
+        layer.row_stride if len(parameter.shape) > 1 else None,
+    )
+    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

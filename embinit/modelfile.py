@@ -11,7 +11,7 @@ from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, load_dialect
 from embinit.errors import EmbinitError, check_known, listed, nearest, shortened, shown
-from embinit.initializers import WITHOUT_BITS
+from embinit.initializers import WITHOUT_BITS, Initializer, Sliced
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
 
@@ -106,6 +106,8 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         known = [f.name for f in fields(cls) if f.name != "kind"]
         if issubclass(cls, Weighted):
             keys = _with_initializer(keys, dialect, known)
+        if isinstance(keys.get("init"), Mapping):
+            keys["init"] = {part: _of_part(given, dialect) for part, given in keys["init"].items()}
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
         _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
         keys = {key: value for key, value in keys.items() if key in known}
@@ -139,6 +141,25 @@ def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence
     parameters |= {key: keys[key] for key in of_layer if key in keys and key in accepted}
     _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
     return {**keys, "weight_init": named[name](**parameters)}
+
+
+def _of_part(given: Any, dialect: Dialect) -> Initializer | Sliced:
+    """Return what `init` gives a part: an initializer's name or table, which may have slices."""
+    if not isinstance(given, Mapping) or "slices" not in given:
+        return dialect.initializer(given)
+    table = {key: value for key, value in given.items() if key != "slices"}
+    slices = given["slices"]
+    if not isinstance(slices, Mapping):
+        raise EmbinitError(f'slices must be a table such as {{ "4:8" = 1.0 }}, got {shown(slices)}')
+    initializer = None if table in ({}, {"name": "default"}) else dialect.initializer(table)
+    return Sliced(initializer, tuple((*_bounds(text), value) for text, value in slices.items()))
+
+
+def _bounds(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,10}):(\d{1,10})", text, re.ASCII)
+    if found is None:
+        raise EmbinitError(f'a slice must be "start:stop", such as "4:8", got {shown(text)}')
+    return int(found[1]), int(found[2])
 
 
 def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:

@@ -219,7 +219,7 @@ def _values(entry: Entry, payload: bytes) -> str:
 
 def _decoded(entry: Entry, payload: bytes) -> NDArray[np.float32]:
     """Return the values of a buffer; codes are decoded with the simulation's scales."""
-    data = np.frombuffer(payload, entry.data.dtype).reshape(entry.data.shape)
+    data = entry.held(payload).reshape(entry.data.shape)
     return replace(entry.buffer, data=data).decode().reshape(-1)
 
 

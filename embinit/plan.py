@@ -32,7 +32,7 @@ class Row(Tensor):
 class Action(Enum):
     """What a device does with one buffer.
 
-    RESTART: seed the stream again for it. REHEARSE: draw its values and drop them. LOSE: draw what is overwritten
+    RESTART: seed the stream again for it. SKIP: drop words before it. REHEARSE: draw its values and drop them. LOSE: draw what is overwritten
     later. DRAW: draw its values. TURN: draw one turn of them, if it takes turns with other buffers of its layer. COPY:
     copy another buffer. ROUND: round its values to its format.
     """
@@ -44,6 +44,7 @@ class Action(Enum):
     ROUND = auto()
     REHEARSE = auto()
     RESTART = auto()
+    SKIP = auto()
 
 
 T = TypeVar("T", bound=Tensor)
@@ -63,6 +64,8 @@ def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
             yield Action.REHEARSE, tensor
     for together in _together(drawn):
         yield from _restarted(together[0])
+        if together[0].order.skip:
+            yield Action.SKIP, together[0]
         if together[0].order.turns == 1:
             yield from _alone(together[0])
         else:
@@ -73,6 +76,11 @@ def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
     for tensor in drawn if rounded is None else rounded:
         if not tensor.rounded_at_once:
             yield Action.ROUND, tensor
+
+
+def in_draw_order(tensors: Sequence[T]) -> list[T]:
+    """Return buffers, which are in the order of memory, in the order of their draws."""
+    return sorted(tensors, key=lambda tensor: tensor.order.rank)
 
 
 def _alone(tensor: T) -> Events[T]:
@@ -95,7 +103,7 @@ def _together(tensors: Sequence[T]) -> Iterator[list[T]]:
 
 @dataclass(frozen=True)
 class Plan:
-    """One row per buffer, in the order in which the device fills them."""
+    """One row per buffer, in the order in which memory holds them."""
 
     model: Description
     rows: tuple[Row, ...]
@@ -103,7 +111,7 @@ class Plan:
     @property
     def events(self) -> Events[Row]:
         """What the device does, in order."""
-        return events(self.rows)
+        return events(in_draw_order(self.rows), self.rows)
 
     def __str__(self) -> str:
         model = self.model
@@ -152,14 +160,16 @@ def plan(model: Description) -> Plan:
     2 buffers, 32 bytes
     """
     dialect = dialect_named(model.dialect)
-    sampler, block = dialect.sampler, dialect.start(model.seed, model.build.rand).block
+    sampler, block = dialect.sampler, model.begin(model.seed).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
-    position: int | None = 0
-    for action, tensor in events(model.tensors):
+    position: int | None = model.skip_words
+    for action, tensor in events(in_draw_order(model.tensors), model.tensors):
         count: int | None = 0
         match action:
             case Action.RESTART:
                 position = 0
+            case Action.SKIP:
+                count = tensor.order.skip
             case Action.LOSE:
                 counts = [sampler.draws(distribution, size) for distribution, size in tensor.lost]
                 count = None if None in counts else sum(filter(None, counts))
@@ -206,7 +216,23 @@ def row_as_json(row: Row) -> dict[str, Any]:
         **({"codes": {"kind": type(row.codes).__name__.lower(), **vars(row.codes)}} if row.codes else {}),
         **({"lost": [{**_distribution(lost), "size": size} for lost, size in row.lost]} if row.lost else {}),
         **({"same_as": row.same_as} if row.same_as else {}),
+        **_departures(row),
     }
+
+
+def _departures(row: Row) -> dict[str, Any]:
+    """Return how a row is drawn and held, where that is not as usual."""
+    order, arrangement = row.order, row.storage.arrangement
+    told = {
+        "draw_axes": order.axes and [row.axes[axis] for axis in order.axes],
+        "rank": order.rank,
+        "restart": order.restart is not None,
+        "skip_words": order.skip,
+        "slices": [{"start": start, "stop": stop, "value": value} for start, stop, value in row.slices],
+        **({field.name: getattr(arrangement, field.name) for field in fields(arrangement)}),
+    }
+    usual = {"byte_order": "little", "nibble_order": "low"}
+    return {key: value for key, value in told.items() if value and value != usual.get(key)}
 
 
 def _distribution(distribution: Distribution) -> dict[str, Any]:

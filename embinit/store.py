@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from embinit.errors import EmbinitError
 from embinit.fill import Values
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
+from embinit.formats.arrangement import IN_ORDER, Arrangement, to_low_bits_first
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -34,6 +35,8 @@ class Buffer:
         The axis whose channels are the groups, or None.
     channel_groups
         How many equal parts the axis before channel_axis has, each with channels of its own; usually 1.
+    arrangement
+        Which end of a byte packed codes fill first, and how the device's memory arranges the elements of `data`.
 
     Examples
     --------
@@ -52,6 +55,7 @@ class Buffer:
     clipped: int = 0
     channel_axis: int | None = None
     channel_groups: int = 1
+    arrangement: Arrangement = IN_ORDER
 
     def decode(self) -> NDArray[np.float32]:
         """Return the float32 values that the codes stand for, as the device computes them from codes and scales.
@@ -67,7 +71,10 @@ class Buffer:
         parameters = QuantizationParameters(self.scale, self.zero_point, self.exponents)
         out = np.empty(self.shape, np.float32)
         groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
-        layout.decode(self.data, groups, parameters, out.reshape(-1))
+        data = self.data
+        if self.arrangement.nibble_order == "high":
+            data = np.frombuffer(to_low_bits_first(data.tobytes(), layout.bits, out.size), np.uint8)
+        layout.decode(data, groups, parameters, out.reshape(-1))
         return out
 
 
@@ -130,8 +137,9 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
     groups = held.groups(values.shape)
     data, parameters, clipped = layout.encoded(values.reshape(-1), groups, mode)
     mode.commit()
-    data = data if layout.packed else data.reshape(values.shape)
-    return Buffer(layout.name, data, values.shape, *parameters, clipped, held.channel_axis, held.channel_groups)
+    data = held.arrangement.packed(data, layout, values.size) if layout.packed else data.reshape(values.shape)
+    sharing = held.channel_axis, held.channel_groups, held.arrangement
+    return Buffer(layout.name, data, values.shape, *parameters, clipped, *sharing)
 
 
 def store(values: Values) -> dict[str, Buffer]:

@@ -136,7 +136,7 @@ def element_bits(array: Array, payload: bytes) -> NDArray[Any]:
     expected = len(array.payload)
     if len(payload) != expected:
         raise EmbinitError(f"{array.name} must have {expected} bytes, got {len(payload)}")
-    return np.frombuffer(payload, f"<u{array.data.itemsize}")
+    return array.held(payload).view(f"u{array.data.itemsize}")
 
 
 def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import math
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from embinit.bundle import Array
 from embinit.dump.memory import Memory, cut, must_have
 from embinit.errors import EmbinitError, listed
+from embinit.formats.arrangement import IN_ORDER
 
 NPY_MAGIC, ZIP_MAGICS = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
 #: The most bytes of an element of any accepted type, and of an .npy file's header.
@@ -25,8 +27,10 @@ WIDEST, HEADER = 8, 1 << 14
 def npy(content: bytes, arrays: Sequence[Array]) -> tuple[Memory, list[str]]:
     """Return the bytes of an .npy file as memory, and a note about its shape."""
     array = _array(content)
-    notes = _shape_notes(array, arrays[0]) if len(arrays) == 1 else []
-    return Memory(".npy", ((0, as_held(array, arrays)),)), notes
+    if len(arrays) == 1:
+        memory = _in_memory(as_held(array, arrays), arrays[0])
+        return Memory(".npy", ((0, memory),)), _shape_notes(array, arrays[0])
+    return Memory(".npy", ((0, as_held(array, arrays)),)), []
 
 
 def named(
@@ -43,7 +47,7 @@ def named(
         if array.name not in names:
             raise EmbinitError(f"{form} must hold {array.name}, got {listed(sorted(names)[:8]) or 'nothing'}")
         given = load(array)
-        data = as_held(given, [array])
+        data = _in_memory(as_held(given, [array]), array)
         if len(data) != len(array.payload):
             raise EmbinitError(f"{must_have([array])}, got {len(data)} of {form}, shape {list(given.shape)}")
         found |= cut(data, [array])
@@ -86,6 +90,14 @@ def as_held(given: NDArray[Any], arrays: Sequence[Array]) -> bytes:
         names = listed(dict.fromkeys(d.name for d in allowed))
         raise EmbinitError(f"an array of {arrays[0].name} must be of type {names}, got {given.dtype}")
     return given.astype(dtype).tobytes()
+
+
+def _in_memory(data: bytes, array: Array) -> bytes:
+    """Return the memory of a buffer whose elements a file holds as such; bytes of memory are returned as they are."""
+    if array.arrangement in (IN_ORDER, replace(IN_ORDER, nibble_order="high")) or len(data) != array.data.nbytes:
+        return data
+    elements = np.frombuffer(data, array.data.dtype).reshape(array.data.shape)
+    return array.arrangement.memory(elements, elements.shape).tobytes()
 
 
 def _exactly(exact: NDArray[Any], given: NDArray[Any]) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from embinit.distributions import Broadcast, Distribution
 from embinit.errors import check_known
 from embinit.formats import Groups, Quantized, format_named
+from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.rounding import ROUNDINGS, Rounding
 from embinit.support import support
 
@@ -15,7 +16,8 @@ from embinit.support import support
 @dataclass(frozen=True)
 class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
-    channel_groups: the groups of a layer, if the axis counts only the channels of one group.
+    channel_groups: the groups of a layer, if the axis counts only the channels of one group. arrangement: how elements
+    lie in memory.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -26,11 +28,13 @@ class Storage:
     group_size: int | None = None
     channel_axis: int | None = None
     channel_groups: int = 1
+    arrangement: Arrangement = IN_ORDER
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
         check_known("rounding", self.rounding, ROUNDINGS)
         self.groups(shape)
+        self.arrangement.check(format_named(self.format), shape)
 
     def groups(self, shape: tuple[int, ...]) -> Groups:
         """Return how the elements of a buffer of a shape share grids."""
@@ -49,9 +53,9 @@ class Storage:
                 values = np.resize(np.float32(distribution.base), math.prod(shape))
                 layout.parameters(values, self.groups(shape), Rounding("half_away", None))
 
-    def nbytes(self, n: int) -> int:
-        """Return the payload bytes of n elements."""
-        return format_named(self.format).nbytes(n)
+    def nbytes(self, shape: tuple[int, ...]) -> int:
+        """Return how many bytes of memory a buffer of a shape takes."""
+        return self.arrangement.nbytes(format_named(self.format), shape)
 
     def draws(self, shape: tuple[int, ...]) -> int:
         """Return the number of words that stochastic rounding draws."""
@@ -65,4 +69,8 @@ class Storage:
             if self.channel_axis is not None:
                 parts += [f"channel_axis {self.channel_axis}"]
                 parts += [f"channel_groups {self.channel_groups}"] if self.channel_groups > 1 else []
+        arrangement = self.arrangement
+        parts += [f"{arrangement.byte_order} endian"] if arrangement.byte_order != "little" else []
+        parts += [f"nibble_order {arrangement.nibble_order}"] if arrangement.nibble_order != "low" else []
+        parts += [f"row_stride {arrangement.row_stride}"] if arrangement.row_stride is not None else []
         return ", ".join(parts)
