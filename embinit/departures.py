@@ -26,6 +26,8 @@ def departing(dialect: Dialect, layer: Layer, parameter: Parameter) -> Parameter
             parameter = _initialized(dialect, layer, parameter, told)
     if isinstance(layer, Weighted) and parameter.part == "weight":
         if layer.weight_layout is not None:
+            if parameter.slices:
+                raise EmbinitError("weight_layout must be left out: slices are along the dialect's first axis")
             parameter = _laid_out(parameter, positions(parameter.axes, layer.weight_layout, "weight_layout"))
         if layer.draws is not None:
             if parameter.order.turns > 1:
@@ -77,9 +79,8 @@ def _initialized(dialect: Dialect, layer: Stored, parameter: Parameter, told: In
     given = sliced.initializer
     if isinstance(layer, Weighted):
         given = dialect.layer_weight(given) if parameter.part == "weight" else given
-        fans = parameter.fan_in, parameter.fan_out
-    else:
-        fans = None if dialect.shape_fans is not None else (parameter.fan_in, parameter.fan_out)
+    by_shape = dialect.shape_fans is not None and not isinstance(layer, Weighted)
+    fans = None if by_shape else (parameter.fan_in, parameter.fan_out)
     meaning, fan_in, fan_out = dialect.meaning(given, parameter.shape, fans)
     return replace(parameter, initializer=meaning, fan_in=fan_in, fan_out=fan_out)
 
@@ -88,7 +89,7 @@ def _laid_out(parameter: Parameter, axes: tuple[int, ...]) -> Parameter:
     """Return a weight whose memory has its axes in another order, while its draws keep theirs."""
     drawn = parameter.order.axes or tuple(range(len(axes)))
     order = replace(parameter.order, axes=_in_memory_order(tuple(axes.index(axis) for axis in drawn)))
-    names, sizes = (tuple(values[axis] for axis in axes) for values in (parameter.axes, parameter.shape))
+    names, sizes = tuple(parameter.axes[axis] for axis in axes), tuple(parameter.shape[axis] for axis in axes)
     return replace(parameter, axes=names, shape=sizes, order=order)
 
 
@@ -146,7 +147,7 @@ def draw_order(layers: Sequence[Layer], names: Sequence[Name], told: Sequence[st
 def overwritten(
     dialect: Dialect, build: Build, layers: Sequence[Layer], drawn: Sequence[Name]
 ) -> tuple[list[Name], dict[Name, tuple[tuple[Distribution, int], ...]]]:
-    """Return the order of the draws, and what is drawn before a buffer and overwritten, if layers are initialized again.
+    """Return the order of the draws, and what is drawn before a buffer and overwritten, if layers are drawn again.
 
     The model is first drawn as the dialect does by default; then the buffers of those layers are drawn again.
     """
@@ -166,15 +167,16 @@ def overwritten(
         else:
             lost[name], before = tuple(before), []
             first.append(name)
-    lost |= {name: () for name in second}
+    lost |= dict.fromkeys(second, ())
     if second:
         lost[second[0]] = tuple(before)
     return [*first, *second], lost
 
 
 def _by_default(layer: Layer) -> Layer:
-    changes = {"weight_init": None, "bias_init": None} if isinstance(layer, Weighted) else {}
-    return replace(layer, init=None, **changes)  # type: ignore[arg-type]
+    if isinstance(layer, Weighted):
+        return replace(layer, init=None, weight_init=None, bias_init=None)
+    return replace(layer, init=None) if isinstance(layer, Stored) else layer
 
 
 def _told_parts(layer: Stored, parts: Sequence[str]) -> Iterator[str]:

@@ -143,7 +143,7 @@ class Description:
         Raises
         ------
         EmbinitError
-            If the state is no state of the dialect's generator, or the seed is not the model's, which the state replaces.
+            If the state is no state of the dialect's generator, or the seed is not the model's.
 
         Examples
         --------
@@ -211,18 +211,18 @@ class Description:
         firsts = {layer: (layer, part) for layer, part in reversed(drawn)}
         numbers = {name: i for i, name in enumerate(held)}
         found = {}
-        for i, (name, tensor) in enumerate(zip(names, tensors, strict=True)):
-            order = replace(tensor.order, rank=ranks[name])
+        for i, (place, tensor) in enumerate(zip(names, tensors, strict=True)):
+            order = replace(tensor.order, rank=ranks[place])
             layer = tensor.layer
-            if isinstance(layer, Stored) and firsts[layer.name] == name:
+            if isinstance(layer, Stored) and firsts[layer.name] == place:
                 restart = (numbers[layer.name], i) if layer.restart and order.restart is None else order.restart
                 order = replace(order, restart=restart, skip=layer.skip_words)
-            found[name] = replace(tensor, order=order, lost=(*lost.get(name, ()), *tensor.lost))
+            found[place] = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))
         before = set[str]()
-        for name in drawn:
-            before.add(found[name].name)
-            if found[name].same_as and found[name].same_as not in before:
-                raise EmbinitError(f"{found[name].place}: it is a copy of {found[name].same_as}, which is drawn later")
+        for tensor in (found[place] for place in drawn):
+            before.add(tensor.name)
+            if tensor.same_as and tensor.same_as not in before:
+                raise EmbinitError(f"{tensor.place}: it is a copy of {tensor.same_as}, which is drawn later")
         return tuple(found.values())
 
     def _check_memory(self, name: str, total: int, before: int) -> None:
@@ -248,15 +248,20 @@ def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, 
         codes = dialect.codes and dialect.codes(distribution, storage)
         if codes is None:
             storage.check_values(distribution, parameter.shape)
-        elif parameter.slices:
-            raise EmbinitError(f"slices must be left out: dialect {dialect} draws codes, which have no values to set")
-        for *_, value in parameter.slices:
-            storage.check_values(Constant(value), parameter.shape)
+        _check_slices(dialect, parameter, storage, codes)
     except EmbinitError as error:
         raise EmbinitError(f"{parameter.part}: {error}") from None
     same_as = parameter.same_as and f"{layer.name}.{parameter.same_as}"
     given = {**vars(parameter), "same_as": same_as}
     return Tensor(**given, layer=layer, distribution=distribution, storage=storage, codes=codes)
+
+
+def _check_slices(dialect: Dialect, parameter: Parameter, storage: Storage, codes: Codes | None) -> None:
+    """Raise EmbinitError if a buffer cannot hold the values to which slices of it are set."""
+    if codes is not None and parameter.slices:
+        raise EmbinitError(f"slices must be left out: dialect {dialect} draws codes, which have no values to set")
+    for *_, value in parameter.slices:
+        storage.check_values(Constant(value), parameter.shape)
 
 
 def _with_copies(layers: Sequence[Layer], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -324,6 +329,8 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
             out_axis = axis if layer.per_channel else None
             if parameter.axes[axis] == "out":
                 channel_groups = layer.outputs // parameter.shape[axis]
+            if channel_groups > 1 and parameter.axes[axis - 1] != "in":
+                raise EmbinitError("weight_layout must keep in right before out, as groups of both share scales")
         elif layer.channel_axis is not None:
             raise EmbinitError(f"channel_axis is for formats with a scale a channel, such as int8, got {shown(name)}")
     layout = format_named(name)

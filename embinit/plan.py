@@ -32,9 +32,9 @@ class Row(Tensor):
 class Action(Enum):
     """What a device does with one buffer.
 
-    RESTART: seed the stream again for it. SKIP: drop words before it. REHEARSE: draw its values and drop them. LOSE: draw what is overwritten
-    later. DRAW: draw its values. TURN: draw one turn of them, if it takes turns with other buffers of its layer. COPY:
-    copy another buffer. ROUND: round its values to its format.
+    RESTART: seed the stream again for it. SKIP: drop words before it. REHEARSE: draw its values and drop them. LOSE:
+    draw what is overwritten later. DRAW: draw its values. TURN: draw one turn of them, if it takes turns with other
+    buffers of its layer. COPY: copy another buffer. ROUND: round its values to its format.
     """
 
     LOSE = auto()

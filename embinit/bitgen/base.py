@@ -61,6 +61,11 @@ class BitGenerator(ABC):
     words: Words
 
     @property
+    def c_state(self) -> dict[str, str] | None:
+        """The members of its struct in C with their values; None where no generated code sets a state."""
+        return None
+
+    @property
     def counter_based(self) -> bool:
         """Whether words are made from a counter, a block at a time, instead of from the state before."""
         return self.block > 1

@@ -80,6 +80,11 @@ class Pcg32(Native):
             delta >>= 1
         self.state = ((total_multiplier * state + total_increment) & MASK, increment)
 
+    @property
+    def c_state(self) -> dict[str, str]:
+        """The members of embinit_pcg32 with their values."""
+        return dict(zip(("state", "increment"), (f"{value:#x}u" for value in self.state), strict=True))
+
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_pcg32, on stream 0."""
         return CGenerator("embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&generator, seed, 0);")

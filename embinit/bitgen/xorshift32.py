@@ -98,6 +98,11 @@ class Xorshift32(Native):
             power >>= 1
         self.words[0] = moved
 
+    @property
+    def c_state(self) -> dict[str, str]:
+        """The members of embinit_xorshift32 with their values."""
+        return {"state": f"{self.state:#x}u"}
+
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_xorshift32, whose state is the seed, or for seed 0 the state of this generator."""
         seed = f"generator.state = seed != 0 ? seed : {self.state:#x}u;"

@@ -12,15 +12,16 @@ def unity_test(bundle: Bundle) -> str:
     name = bundle.plan.model.name
     tests = []
     for array in bundle.arrays:
-        bits = 8 * array.data.itemsize
+        memory = array.memory
+        bits = 8 * memory.itemsize
         tests.append(
             f"void test_{array.identifier}(void)\n{{\n"
             f"    const {array.ctype} *actual = {name}_under_test()->{array.identifier};\n"
             "#ifdef EMBINIT_CRC_ONLY\n"
-            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {array.count}u);\n"
+            f"    uint32_t crc32 = embinit_crc32(0, actual, {memory.nbytes}u);\n"
             f"    TEST_ASSERT_EQUAL_HEX32({name}_{array.identifier}_crc32, crc32);\n"
             "#else\n"
-            f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{array.identifier}, actual, {array.count});\n"
+            f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{array.identifier}, actual, {memory.size});\n"
             "#endif\n}\n"
         )
     runs = (f"    RUN_TEST(test_{array.identifier});" for array in bundle.arrays)
@@ -41,7 +42,7 @@ def plain_check(bundle: Bundle) -> str:
     arrays, checksums = [], []
     for array in bundle.arrays:
         common = f'{{"{array.identifier}", buffers->{array.identifier}, '
-        size = f"{array.count}u, {array.data.itemsize}u"
+        size = f"{array.memory.size}u, {array.memory.itemsize}u"
         arrays.append(f"        {common}expected_{name}_{array.identifier}, {size}, 0}},")
         checksums.append(f"        {common}0, {size}, {name}_{array.identifier}_crc32}},")
     template = (files("embinit") / "c" / "check.c.in").read_text(encoding="utf-8")
@@ -62,7 +63,7 @@ def firmware(bundle: Bundle, init: str | None = None) -> str:
     call, result = (f"{name}_init", f"{name}_check(&buffers)") if init is None else (init, "1")
     declared = "" if init is None else f"{init_signature(bundle, init)};\n"
     seed = f"{seed_type(bundle)} seed"
-    buffers = (f"{array.ctype} device_{array.identifier}[{array.count}];" for array in bundle.arrays)
+    buffers = (f"{array.ctype} device_{array.identifier}[{array.room}];" for array in bundle.arrays)
     pointers = (f"    device_{array.identifier}," for array in bundle.arrays)
     return (
         banner(bundle, "a firmware that only initializes")

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from embinit.bundle import Bundle, Entry
+from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
 from embinit.codegen.slots import Init, Lost
-from embinit.codegen.storing import crc32_of, format_headers, held_in, is_stored, storage, stored_and_copied, turns
+from embinit.codegen.storing import (
+    copied,
+    crc32_of,
+    format_headers,
+    held_in,
+    is_stored,
+    storage,
+    stored_and_copied,
+    turns,
+)
 from embinit.codegen.text import NoCodeError
 from embinit.dialects import dialect_named
 from embinit.dialects.declared.emission import Emission
-from embinit.distributions import Constant, Declared
+from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
 from embinit.plan import Action, Row
 
@@ -21,6 +31,8 @@ def declared(bundle: Bundle) -> Init:
     from embinit.dialects.declared.emission import Emission
 
     model = bundle.plan.model
+    if model.state is not None:
+        raise NoCodeError("no C of a dialect file begins in a told state; tell a seed, or export the values alone")
     try:
         emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
         if is_stored(bundle):
@@ -28,22 +40,23 @@ def declared(bundle: Bundle) -> Init:
         body = list(_body(bundle, emission))
     except EmbinitError as error:
         raise NoCodeError(f"{error}; export the values alone (--format npz,h,bin)") from None
-    check = ["uint32_t good = 0;"]
-    for entry in bundle.entries:
-        crc32 = f"embinit_crc32(0, buffers->{entry.identifier}, {len(entry.payload)}u)"
-        check.append(f"good += {crc32} == 0x{entry.crc32:08x}u;")
-    check.append(f"return good == {len(bundle.entries)}u;")
-    return Init(emission.headers, emission.lines, body, check)
+    own = {HEADER} if is_arranged(bundle) else set[str]()
+    return Init(emission.headers | own, emission.lines, body, checked(bundle))
 
 
 def _stored(bundle: Bundle, emission: "Emission") -> Init:
     """Return the C of a model with buffers of codes whose dialect is a file: rows that the C library stores."""
-    emission.stored()
+    model = bundle.plan.model
+    emission.stored(skips=bool(model.skip_words) or any(row.order.skip for row in bundle.plan.rows))
     events = [(action, row) for action, row in bundle.plan.events if action is not Action.ROUND]
     for action, row in events:
-        if action in (Action.TURN, Action.LOSE) or row.order.axes not in (None, tuple(range(len(row.shape)))):
-            what = "in turns with another buffer" if action is Action.TURN else "in an order that is not that of memory"
-            raise NoCodeError(f"{row.name}: no C draws it {what} in a model with buffers of codes")
+        refused = {
+            Action.TURN: "draws it in turns with another buffer",
+            Action.LOSE: "draws what is overwritten before it",
+            Action.RESTART: None if _numbered(emission) else "starts the stream again before it",
+        }.get(action)
+        if refused is not None:
+            raise NoCodeError(f"{row.name}: no C {refused} in a model with buffers of codes")
     entries = {entry.name: entry for entry in bundle.entries}
     drawn = {row.name: row for _, row in events if isinstance(row.distribution, Declared)}
     prefixes = {name: emission.drawing(row.distribution) for name, row in drawn.items()}  # type: ignore[arg-type]
@@ -55,6 +68,8 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
         rows.append(f"    {{{{{draw}, 0x{crc32:08x}u}},\n     {storage(slot)}}}, /* {label} */")
         held.append(held_in(slot))
 
+    if model.skip_words:
+        add(f"skip, 0, 0u, {model.skip_words}u, 0u", "words that are dropped")
     for action, row in events:
         draw = "embinit_constant, 0, {count}u, {a}, 0u"
         if isinstance(row.distribution, Constant):
@@ -64,6 +79,8 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
         if action is Action.RESTART:
             layer, tensor = row.order.restart or (0, 0)
             add(f"restart, 0, 0u, {layer}u, {tensor}u", f"before {row.identifier}: the stream starts again")
+        elif action is Action.SKIP:
+            add(f"skip, 0, 0u, {row.order.skip}u, 0u", f"before {row.identifier}: words that are dropped")
         elif action is Action.REHEARSE and row.name in drawn:
             again = f"{prefixes[row.name]}_rehearse, &fixed_{row.identifier}, 0u, {row.size}u, 0u"
             add(again, f"{row.identifier}, in vain")
@@ -75,7 +92,7 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     for entry in bundle.entries:
         if entry.row.same_as:
             add(f"embinit_constant, 0, {entry.row.size}u, 0u, 0u", entry.identifier, entry)
-    n, first = len(rows), bundle.plan.rows[0].order.restart is None
+    n, first = len(rows), not _numbered(emission)
     fixed = [f"static {prefixes[name]}_fixed fixed_{row.identifier};" for name, row in drawn.items()]
     table = [f"static const embinit_stored_row rows[{n}] = {{", *rows, "};"]
     kept = [f"const embinit_buffer held[{n}] = {{", *held, "};"]
@@ -88,16 +105,23 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
         {*emission.headers, *format_headers(bundle), "embinit_store.h"},
         [*emission.lines, *fixed, *turns(bundle), "", *table],
         [*kept, *states, *begin, *stored_and_copied(bundle, copies)],
-        [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
+        checked(bundle) if pads(bundle) else [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )
+
+
+def _numbered(emission: "Emission") -> bool:
+    """Whether the stream starts by the numbers of a layer and a tensor."""
+    return emission.source.stream.scope != "model"
 
 
 def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
     """Yield the statements that fill all buffers, in the order of the plan's events."""
-    events, numbered = list(bundle.plan.events), bundle.plan.rows[0].order.restart is not None
+    events, numbered, model = list(bundle.plan.events), _numbered(emission), bundle.plan.model
     drawn = [row for row in bundle.plan.rows if isinstance(row.distribution, Declared)]
     for row in drawn:
-        emission.drawing(row.distribution)  # type: ignore[arg-type]
+        for distribution in (row.distribution, *(each for each, _ in row.lost)):
+            if isinstance(distribution, Declared):
+                emission.drawing(distribution)  # type: ignore[arg-type]
     yield "stream_state state;"
     yield "stream_state *const stream = &state;"
     yield "size_t i, j, k, l, m;"
@@ -110,11 +134,17 @@ def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
         yield "start(stream, seed);"
     for row in drawn:
         yield from emission.fixing(row.distribution, row.identifier)  # type: ignore[arg-type]
+    yield from _skipped(model.skip_words)
     turned: set[str] = set()
     for action, row in events:
         if action is Action.RESTART:
             layer, tensor = row.order.restart or (0, 0)
-            yield f"start(stream, seed, {layer}u, {tensor}u);"
+            yield f"start(stream, seed, {layer}u, {tensor}u);" if numbered else "start(stream, seed);"
+        elif action is Action.SKIP:
+            yield from _skipped(row.order.skip)
+        elif action is Action.LOSE:
+            for distribution, size in row.lost:
+                yield from _lost(distribution, size, emission)
         elif action is Action.TURN and row.layer.name not in turned:
             turned.add(row.layer.name)
             group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
@@ -126,7 +156,27 @@ def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
             yield from _loops(row, emission, 0, keep=action is Action.DRAW)
             if emission.drops:
                 yield "state.spared = 0;"
+    yield from arranged(bundle, placed=True)
+    yield from copied(bundle)
     yield "(void)i, (void)j, (void)k, (void)l, (void)m;"
+
+
+def _skipped(words: int) -> Iterator[str]:
+    if words:
+        yield from (f"for (i = 0; i < {words}u; i++) {{", "    (void)next_word(stream);", "}")
+
+
+def _lost(distribution: Distribution, size: int, emission: "Emission") -> Iterator[str]:
+    """Yield what draws values that are overwritten later."""
+    if isinstance(distribution, Declared):
+        prefix = emission.drawing(distribution)  # type: ignore[arg-type]
+        yield "{"
+        yield f"    {prefix}_fixed lost;"
+        yield from (f"    {line}" for line in emission.fixing(distribution, "lost"))  # type: ignore[arg-type]
+        yield f"    for (i = 0; i < {size}u; i++) {{"
+        yield f"        (void){prefix}_draw(stream, &lost);"
+        yield "    }"
+        yield "}"
 
 
 def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:

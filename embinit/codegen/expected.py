@@ -29,16 +29,16 @@ def expected_header(bundle: Bundle) -> Iterator[str]:
         f'#error "expected_{name}.h has the bits of spec version {SPEC_VERSION}: export it again"',
         "#endif\n",
         "enum {",
-        *(f"    {name}_{array.identifier}_len = {array.count}," for array in arrays),
+        *(f"    {name}_{array.identifier}_len = {array.room}," for array in arrays),
         "};\n",
         *(f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u" for array in arrays),
         "\n#ifndef EMBINIT_CRC_ONLY",
     ])  # fmt: skip
     for array in arrays:
-        unsigned = _UNSIGNED[array.data.itemsize]
+        flat = array.memory
+        unsigned = _UNSIGNED[flat.itemsize]
         yield f"\n/* {described(array)} */\n"
-        yield f"static const {unsigned} expected_{name}_{array.identifier}[{array.count}] = {{\n"
-        flat = array.data.reshape(-1)
+        yield f"static const {unsigned} expected_{name}_{array.identifier}[{flat.size}] = {{\n"
         for start in range(0, flat.size, _PIECE):
             yield joined(_array_lines(flat[start : start + _PIECE]))
         yield "};\n"

@@ -1,4 +1,4 @@
-"""The rows of the generated table: the draws in their order, those that are lost too, and then the copies."""
+"""The rows of the generated table: draws in their order, with what happens to the stream between, and then copies."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -20,10 +20,12 @@ class Init(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """What is drawn before a buffer and then overwritten: a row without a buffer."""
+    """A row without a buffer: words that are drawn before one and dropped; or, if words is None, the stream starts
+    again.
+    """
 
     entry: Entry
-    words: int
+    words: int | None
 
 
 Slot = Entry | Lost
@@ -33,10 +35,16 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries = {entry.name: entry for entry in bundle.entries}
     drawn: list[Slot] = []
+    if bundle.plan.model.skip_words:
+        drawn.append(Lost(bundle.entries[0], bundle.plan.model.skip_words))
     for action, row in bundle.plan.events:
         entry = entries[row.name]
         if action is Action.LOSE:
             drawn.append(Lost(entry, lost_words(bundle, entry)))
+        elif action is Action.SKIP:
+            drawn.append(Lost(entry, row.order.skip))
+        elif action is Action.RESTART:
+            drawn.append(Lost(entry, None))
         elif action is Action.DRAW:
             drawn.append(entry)
     return [*drawn, *(entry for entry in bundle.entries if entry.row.same_as)]
@@ -55,12 +63,20 @@ def lost_words(bundle: Bundle, entry: Entry) -> int:
 
 def label(slot: Slot) -> str:
     """Return the comment of a row."""
-    return f"before {slot.entry.identifier}, overwritten" if isinstance(slot, Lost) else slot.identifier
+    if not isinstance(slot, Lost):
+        return slot.identifier
+    what = "the stream starts again" if slot.words is None else "words that are dropped"
+    return f"before {slot.entry.identifier}: {what}"
 
 
 def filled(slots: list[Slot]) -> int:
     """Return how many rows are drawn; the others are copies."""
     return sum(isinstance(slot, Lost) or slot.row.same_as is None for slot in slots)
+
+
+def restarts(slots: list[Slot]) -> bool:
+    """Whether the stream starts again before a row."""
+    return any(isinstance(slot, Lost) and slot.words is None for slot in slots)
 
 
 def pointers(slots: list[Slot], kind: str) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from embinit.bundle import Bundle
+from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
 from embinit.codegen.slots import Lost, Slot
 from embinit.codegen.text import NoCodeError
 from embinit.formats import FLOATS, CFamily, Quantized, format_named
@@ -29,7 +30,7 @@ def storage(slot: Slot) -> str:
     quantized, held = format_named(row.format), row.storage
     if not isinstance(quantized, Quantized):
         return "{0}"
-    family, groups = family_of(row), held.groups(row.shape)
+    family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     at_once = int(row.rounded_at_once)
     return (
@@ -49,7 +50,8 @@ def turns(bundle: Bundle) -> Iterator[str]:
 
 def format_headers(bundle: Bundle) -> set[str | Path]:
     """Return the headers that declare the families of a bundle's formats."""
-    return {family_of(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
+    own: set[str | Path] = {HEADER} if is_arranged(bundle) else set()
+    return own | {family_of(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
 
 
 def family_of(row: Row) -> CFamily:
@@ -92,9 +94,9 @@ def copied(bundle: Bundle) -> list[str]:
 
 
 def stored_and_copied(bundle: Bundle, drawn: int) -> list[str]:
-    """Return the statements that store the drawn buffers and copy the others."""
+    """Return the statements that store the drawn buffers, arrange them, and copy the others."""
     store = f"embinit_store(rows, {drawn}, &stream, held)"
-    copies = copied(bundle)
+    copies = [*arranged(bundle, placed=False), *copied(bundle)]
     if not copies:
         return [f"return {store} == {drawn};"]
     return [f"if ({store} != {drawn}) {{", "    return 0;", "}", *copies, "return 1;"]

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from embinit.bitgen import CGenerator
+from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
-from embinit.codegen.slots import Init, Lost, Slot, filled, label, lost_words, pointers, slots_of
+from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
+from embinit.codegen.slots import Init, Lost, Slot, filled, label, lost_words, pointers, restarts, slots_of
 from embinit.codegen.storing import (
     copied,
     crc32_of,
@@ -16,7 +17,7 @@ from embinit.codegen.storing import (
     stored_and_copied,
     turns,
 )
-from embinit.codegen.text import NoCodeError
+from embinit.codegen.text import NoCodeError, seed_type
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, format_named
@@ -31,12 +32,16 @@ def in_floats(bundle: Bundle) -> Init:
     table = (f"    {row}, /* {label(slot)} */" for row, slot in zip(rows, slots, strict=True))
     header, seeded = _source(bundle)
     fill = f"embinit_fill(rows, {drawn}, &source, pointers);"
+    check = [*pointers(slots, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"]
     return Init(
-        {header, *headers},
-        [*rules, "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
-        [*pointers(slots, "float *const"), *seeded, fill, *copied(bundle)],
-        [*pointers(slots, "const float *const"), f"return embinit_check(rows, {n}, pointers) == {n};"],
-    )
+        {header, *headers, *_arranging(bundle)},
+        [*rules, *_restart(bundle, slots), "", f"static const embinit_row rows[{n}] = {{", *table, "};"],
+        [
+            *pointers(slots, "float *const"), *seeded, *_restarting(slots), fill, *arranged(bundle, placed=False),
+            *copied(bundle),
+        ],
+        checked(bundle) if pads(bundle) else check,
+    )  # fmt: skip
 
 
 def stored(bundle: Bundle) -> Init:
@@ -54,27 +59,38 @@ def stored(bundle: Bundle) -> Init:
     copy = ["", "static void copy_state(void *to, const void *from)", "{", assignment, "}"]
     states = [_definition(generator, state) for state in ("generator", "values", "ahead")]
     stream = f"const embinit_stream stream = {{{kind}_source, copy_state, &generator, &values, &ahead}};"
+    rounded = [slot.name for slot in slots if isinstance(slot, Entry) and slot.row.store_draws]
+    if rounded != [row.name for row in bundle.plan.rows if row.store_draws]:
+        raise NoCodeError(f"{rounded[0]}: no C rounds stochastically in another order than it draws; export the values")
+    check = [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"]
     return Init(
         {generator.header, *headers, *format_headers(bundle)},
-        [*rules, *turns(bundle), "", f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy],
-        [*held, *states, stream, generator.seed, *stored_and_copied(bundle, drawn)],
-        [*held, f"return embinit_check_stored(rows, {n}, held) == {n};"],
-    )
+        [
+            *rules, *turns(bundle), *_restart(bundle, slots), "",
+            f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy,
+        ],
+        [*held, *states, stream, _begin(generator), *_restarting(slots), *stored_and_copied(bundle, drawn)],
+        checked(bundle) if pads(bundle) else check,
+    )  # fmt: skip
 
 
 def in_integers(bundle: Bundle) -> Init:
     """Return the C of a model whose codes are drawn as such."""
     slots = slots_of(bundle)
+    lost = next((slot for slot in slots if isinstance(slot, Lost)), None)
+    if lost is not None:
+        raise NoCodeError(f"{label(lost)}: no C of integers alone does that; export the values (--format npz,h,bin)")
     n, drawn = len(slots), filled(slots)
     header, seeded = _source(bundle)
     fill = f"embinit_fill_integers(rows, {drawn}, &source, pointers);"
     rows = [_integer_row(slot) for slot in slots if isinstance(slot, Entry)]
+    check = [*pointers(slots, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"]
     codes = {entry.row.codes.c_code.header for entry in bundle.entries if entry.row.codes is not None}
     return Init(
-        {"embinit_integer.h", header, *codes},
+        {"embinit_integer.h", header, *codes, *_arranging(bundle)},
         [f"static const embinit_integer_row rows[{n}] = {{", *rows, "};"],
-        [*pointers(slots, "void *const"), *seeded, fill, *copied(bundle)],
-        [*pointers(slots, "const void *const"), f"return embinit_check_integers(rows, {n}, pointers) == {n};"],
+        [*pointers(slots, "void *const"), *seeded, fill, *arranged(bundle, placed=False), *copied(bundle)],
+        checked(bundle) if pads(bundle) else check,
     )
 
 
@@ -85,7 +101,7 @@ def _rows(bundle: Bundle, slots: list[Slot]) -> tuple[set[str | Path], list[str]
     drawn = []
     for slot in slots:
         if isinstance(slot, Lost):
-            drawn.append(CDraw("embinit_skip", slot.words))
+            drawn.append(CDraw("restart") if slot.words is None else CDraw("embinit_skip", slot.words))
             continue
         row = slot.row
         try:
@@ -136,13 +152,54 @@ def _generator(bundle: Bundle) -> CGenerator:
     model = bundle.plan.model
     start = dialect_named(model.dialect).start(0, model.build.rand)
     found = start.c_generator(
-        sum(entry.draws + entry.row.store_draws + lost_words(bundle, entry) for entry in bundle.entries)
+        sum(
+            entry.draws + entry.row.store_draws + entry.row.order.skip + lost_words(bundle, entry)
+            for entry in bundle.entries
+        )
+        + model.skip_words
     )
     if found is None:
         raise NoCodeError(
             f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
-    return found
+    return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)))
+
+
+def _state(told: BitGenerator) -> str:
+    """Return the statement that sets the state of `generator` that a model tells."""
+    words = told.c_state
+    if words is None:
+        raise NoCodeError(f"no C begins in a told state of {type(told).__name__}; tell a seed, or export the values")
+    return " ".join(f"generator.{name} = {value};" for name, value in words.items())
+
+
+def _begin(generator: CGenerator) -> str:
+    return generator.seed if "seed" in generator.seed else f"{generator.seed} (void)seed;"
+
+
+def _arranging(bundle: Bundle) -> set[str]:
+    return {HEADER} if is_arranged(bundle) else set()
+
+
+def _restart(bundle: Bundle, slots: list[Slot]) -> list[str]:
+    """Return the definition of the row that starts the stream again, where there is one."""
+    if not restarts(slots):
+        return []
+    generator = _generator(bundle)
+    head = "static void restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,"
+    return [
+        "", f"static {seed_type(bundle)} first_seed;", "", head, "                    size_t n)", "{",
+        f"    const {seed_type(bundle)} seed = first_seed;",
+        f"    {_definition(generator, 'generator')}",
+        f"    {_begin(generator)}",
+        f"    *({generator.type} *)source->state = generator;",
+        "    (void)rule, (void)a, (void)b, (void)out, (void)n;",
+        "}",
+    ]  # fmt: skip
+
+
+def _restarting(slots: list[Slot]) -> list[str]:
+    return ["first_seed = seed;"] if restarts(slots) else []
 
 
 def _definition(generator: CGenerator, name: str) -> str:
@@ -154,4 +211,4 @@ def _source(bundle: Bundle) -> tuple[str | Path, list[str]]:
     """Return the header and the statements of a seeded embinit_source."""
     generator = _generator(bundle)
     source = f"const embinit_source source = {{{generator.type}_source, &generator}};"
-    return generator.header, [_definition(generator, "generator"), source, generator.seed]
+    return generator.header, [_definition(generator, "generator"), source, _begin(generator)]

@@ -183,7 +183,7 @@ class Account:
         Codes are decoded with scale 1. None if that does not show their sign, or if the buffer would have another size.
         """
         layout = format_named(row.format)
-        if len(payload) != row.storage.nbytes(row.size):
+        if len(payload) != row.bytes:
             return None
         data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
         data = data.byteswap() if self.big_endian else data

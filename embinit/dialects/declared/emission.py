@@ -93,8 +93,10 @@ class Emission:
             self._stepping(head)
         self._starting(twin, stream.warmup)
 
-    def stored(self) -> None:
-        """Write what the C library needs of a stream to store codes; each recipe gets a distribution of its own."""
+    def stored(self, *, skips: bool = False) -> None:
+        """Write what the C library needs of a stream to store codes; each recipe gets a distribution of its own. skips:
+        whether words are dropped.
+        """
         self._stored = True
         numbered = self.source.stream.scope != "model"
         at = self.lines.index("} stream_state;")
@@ -108,6 +110,9 @@ class Emission:
         ]  # fmt: skip
         if numbered:
             self._distribution("restart", ["start(stream, stream->seed, a, b);"], "rule")
+        if skips:
+            drop = ["uint32_t i;", "for (i = 0; i < a; i++) {", "    (void)next_word(stream);", "}"]
+            self._distribution("skip", drop, "rule", "b")
         if self.drops:
             self._distribution("drop", ["stream->spared = 0;"], "rule", "a", "b")
 

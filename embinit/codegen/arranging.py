@@ -1,0 +1,101 @@
+"""How the generated code arranges buffers in memory after it has drawn them, where a model tells that."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from embinit.bundle import Array, Bundle, Entry
+from embinit.codegen.text import NoCodeError
+from embinit.formats import Groups, format_named
+from embinit.formats.arrangement import IN_ORDER
+from embinit.plan import Row
+
+HEADER = "embinit_arrange.h"
+
+
+def is_arranged(bundle: Bundle) -> bool:
+    """Whether a buffer is held otherwise than it is drawn."""
+    return any(True for _ in arranged(bundle, placed=False))
+
+
+def arranged(bundle: Bundle, placed: bool) -> Iterator[str]:
+    """Yield the statements that arrange what was drawn. placed: whether it was drawn to its place in memory."""
+    for entry in bundle.entries:
+        row = entry.row
+        if row.same_as is None:
+            if not placed and row.order.axes is not None:
+                yield from _permuted(row)
+            yield from _sliced(row)
+            yield from _held(entry)
+
+
+def groups_as_drawn(row: Row) -> Groups:
+    """Return how the elements of a row share scales in the order of their draws; an error where that is another way."""
+    held, axes = row.storage, row.order.axes
+    groups = held.groups(row.shape)
+    if row.slices:
+        raise NoCodeError(f"{row.name}: no C sets slices of a buffer of {row.format}; export the values alone")
+    if axes is None:
+        return groups
+    if row.store_draws or (groups.count > 1 and held.channel_axis is None) or held.channel_groups > 1:
+        what = "rounds stochastically" if row.store_draws else "shares scales along the rows of memory"
+        raise NoCodeError(f"{row.name}: no C {what} where memory and draws have different orders; export the values")
+    if held.channel_axis is not None:
+        held = replace(held, channel_axis=axes.index(held.channel_axis), arrangement=IN_ORDER)
+    return held.groups(tuple(row.shape[axis] for axis in axes))
+
+
+def checked(bundle: Bundle) -> list[str]:
+    """Return the statements that compare the CRC-32 of each buffer and of what is kept besides its codes."""
+    lines = ["uint32_t good = 0;"]
+    for array in bundle.arrays:
+        crc32 = f"embinit_crc32(0, buffers->{array.identifier}, {len(array.view)}u)"
+        lines.append(f"good += {crc32} == 0x{array.crc32:08x}u;")
+    return [*lines, f"return good == {len(bundle.arrays)}u;"]
+
+
+def _permuted(row: Row) -> Iterator[str]:
+    axes = row.order.axes or ()
+    sizes = ", ".join(f"{row.shape[axis]}u" for axis in axes)
+    strides = ", ".join(f"{math.prod(row.shape[axis + 1 :])}u" for axis in axes)
+    yield "{"
+    yield f"    static const uint32_t sizes[{len(axes)}] = {{{sizes}}};"
+    yield f"    static const uint32_t strides[{len(axes)}] = {{{strides}}};"
+    bits = format_named(row.format).bits
+    yield f"    embinit_permute(buffers->{row.identifier}, {bits}, sizes, strides, {len(axes)});"
+    yield "}"
+
+
+def _sliced(row: Row) -> Iterator[str]:
+    if row.slices and row.format != "float32":
+        raise NoCodeError(f"{row.name}: no C sets slices of a buffer of {row.format}; export the values alone")
+    length = math.prod(row.shape[1:])
+    for start, stop, value in row.slices:
+        bits = int(np.float32(value).view(np.uint32))
+        place = f"buffers->{row.identifier} + {start * length}u, {(stop - start) * length}u"
+        yield f"embinit_constant(0, 0, 0x{bits:08x}u, 0u, {place});"
+
+
+def _held(entry: Entry) -> Iterator[str]:
+    row, arrangement = entry.row, entry.arrangement
+    place = f"buffers->{entry.identifier}"
+    if arrangement.row_stride is not None:
+        width, length = entry.data.itemsize, math.prod(row.shape[1:])
+        stride = arrangement.row_stride * width
+        yield f"embinit_spread_rows({place}, {row.shape[0]}u, {length * width}u, {stride}u);"
+    if arrangement.nibble_order == "high":
+        yield f"embinit_high_bits_first({place}, {row.size}u, {format_named(row.format).bits});"
+    for array in entry.arrays:
+        yield from _big_endian(array)
+
+
+def _big_endian(array: Array) -> Iterator[str]:
+    if array.arrangement.byte_order == "big" and array.data.itemsize > 1:
+        yield f"embinit_big_endian(buffers->{array.identifier}, {array.room}u, {array.data.itemsize}u);"
+
+
+def pads(bundle: Bundle) -> bool:
+    """Whether memory has gaps between the rows of a buffer."""
+    return any(entry.arrangement.row_stride is not None for entry in bundle.entries)
