@@ -18,7 +18,7 @@ def unity_test(bundle: Bundle) -> str:
             f"void test_{array.identifier}(void)\n{{\n"
             f"    const {array.ctype} *actual = {name}_under_test()->{array.identifier};\n"
             "#ifdef EMBINIT_CRC_ONLY\n"
-            f"    uint32_t crc32 = embinit_crc32(0, actual, {memory.nbytes}u);\n"
+            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {array.count}u);\n"
             f"    TEST_ASSERT_EQUAL_HEX32({name}_{array.identifier}_crc32, crc32);\n"
             "#else\n"
             f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{array.identifier}, actual, {memory.size});\n"

@@ -56,8 +56,7 @@ def format_headers(bundle: Bundle) -> set[str | Path]:
 
 def family_of(row: Row) -> CFamily:
     """Return what encodes a row in C; a format that has none is an error."""
-    quantized = format_named(row.format)
-    family = quantized.c_family if isinstance(quantized, Quantized) else None
+    family = format_named(row.format).c_family
     if family is None:
         raise NoCodeError(f"{row.name}: no C encodes {row.format}; export the values alone (--format npz,h,bin)")
     return family

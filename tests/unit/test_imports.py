@@ -24,7 +24,7 @@ FLOORS = [
     {"plan"},
     {"modelfile"},
     {"model", "generator"},
-    {"templates"},
+    {"templates", "departures"},
     {"dialects"},
     {"layers", "samplers"},
     {"formats"},
