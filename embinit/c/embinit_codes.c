@@ -45,7 +45,7 @@ int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits
     int32_t places = 150 - (int32_t)(biased == 0 ? 1 : biased) - (int32_t)frac_bits;
     uint32_t magnitude = limit;
     /* Shifted to the left by 8 places, 24 bits fill 32; by 9 a normal number has at least 2^32, more than any limit.
-     * (The places of a subnormal number are positive, as frac_bits is at most 31.) */
+     * (The places of a subnormal number are positive, as frac_bits is at most 64.) */
     int fits = biased != 0xffu && places >= -8;
     if (fits) {
         magnitude = places > 0 ? codes_rounded(significand, places, negative, rounding) : significand << -places;

@@ -112,12 +112,18 @@ embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits)
     return format_plain_grid(embinit_float((uint32_t)(127u - frac_bits) << 23), -high - 1, high);
 }
 
-int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+int embinit_int_steps_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, unsigned halves)
 {
     format_extremes found;
     int32_t high = (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
-    *grid = format_plain_grid(1.0f, -high, high);
-    return format_extremes_of(range, &found) && format_scale_of(found.magnitude, (float)high, &grid->scale);
+    float steps = (float)(2 * high + (int32_t)halves) * 0.5f; /* at most 17 bits: exact */
+    *grid = format_plain_grid(1.0f, halves == 0 ? -high : -high - 1, high);
+    return format_extremes_of(range, &found) && format_scale_of(found.magnitude, steps, &grid->scale);
+}
+
+int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+{
+    return embinit_int_steps_grid(grid, range, bits, 0);
 }
 
 int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
@@ -221,6 +227,21 @@ int embinit_bfp_grid(embinit_grid *grid, const embinit_range *range, unsigned ma
     return 1;
 }
 
+int embinit_chosen_grid(embinit_grid *grid, const embinit_range *range, unsigned bits)
+{
+    format_extremes found;
+    int32_t high = (int32_t)(((uint32_t)1 << (bits - 1)) - 1u);
+    *grid = format_plain_grid(1.0f, -high - 1, high);
+    if (!format_extremes_of(range, &found)) {
+        return 0;
+    }
+    if (found.magnitude != 0.0f) {
+        int32_t exponent = format_exponent_above(found.magnitude) - (int32_t)bits + 1;
+        grid->scale = embinit_float((uint32_t)((exponent < -126 ? -126 : exponent) + 127) << 23);
+    }
+    return 1;
+}
+
 /* ---- Elements ---- */
 
 int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, float value, uint32_t word,
@@ -228,7 +249,7 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
 {
     float x = embinit_rounded(format_divided(value, grid->scale) - grid->offset);
     float whole = format_rounded(x, rounding, word);
-    /* zero is not 0 in affine<b> alone, whose codes are below 2^16: nothing here leaves int32_t. */
+    /* zero is not 0 in affine<b> and affine_int<b> alone, of at most 16 bits: nothing here leaves int32_t. */
     int32_t low = grid->low - grid->zero;
     int32_t high = grid->high - grid->zero;
     int32_t code = high;

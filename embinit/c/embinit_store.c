@@ -10,7 +10,7 @@ static int make_q(embinit_grid *grid, const embinit_range *range, const embinit_
     (void)word;
     (void)buffer;
     (void)group;
-    *grid = embinit_q_grid(storage->width, storage->part);
+    *grid = embinit_q_grid(storage->width, (unsigned)(int)(int8_t)storage->part);
     return 1;
 }
 
@@ -18,7 +18,7 @@ int embinit_make_int(embinit_grid *grid, const embinit_range *range, const embin
                      const embinit_buffer *buffer, uint32_t group)
 {
     (void)word;
-    int made = embinit_int_grid(grid, range, storage->width);
+    int made = embinit_int_steps_grid(grid, range, storage->width, storage->part);
     buffer->scale[group] = grid->scale;
     return made;
 }
@@ -59,6 +59,29 @@ static int make_affine(embinit_grid *grid, const embinit_range *range, const emb
     return made;
 }
 
+/* affine<b> with codes and zero points 2^(b-1) less. */
+static int make_affine_int(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                           const embinit_buffer *buffer, uint32_t group)
+{
+    int32_t half = (int32_t)1 << (storage->width - 1u);
+    int made = embinit_affine_grid(grid, range, storage->width, (embinit_rounding)storage->rounding, word);
+    grid->low -= half;
+    grid->high -= half;
+    grid->zero -= half;
+    buffer->scale[group] = grid->scale;
+    ((int16_t *)buffer->zero_point)[group] = (int16_t)grid->zero;
+    return made;
+}
+
+static int make_chosen(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                       const embinit_buffer *buffer, uint32_t group)
+{
+    (void)word;
+    int made = embinit_chosen_grid(grid, range, storage->width);
+    buffer->scale[group] = grid->scale;
+    return made;
+}
+
 static int make_bfp(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
                     const embinit_buffer *buffer, uint32_t group)
 {
@@ -80,6 +103,14 @@ static void load_affine(embinit_grid *grid, const embinit_storage *storage, cons
     grid->zero = ((const uint16_t *)buffer->zero_point)[group];
 }
 
+static void load_affine_int(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer,
+                            uint32_t group)
+{
+    (void)storage;
+    grid->scale = buffer->scale[group];
+    grid->zero = ((const int16_t *)buffer->zero_point)[group];
+}
+
 static void load_bfp(embinit_grid *grid, const embinit_storage *storage, const embinit_buffer *buffer, uint32_t group)
 {
     grid->scale = embinit_bfp_scale(buffer->exponents[group], storage->part);
@@ -91,6 +122,8 @@ const embinit_family embinit_family_sym = {make_sym, embinit_load_scale, 1, 0, 0
 const embinit_family embinit_family_sym_int32 = {make_sym_int32, 0, 1, 0, 0, 0, 0};
 const embinit_family embinit_family_asym = {make_asym, 0, 1, sizeof(int32_t), 0, 0, 0};
 const embinit_family embinit_family_affine = {make_affine, load_affine, 1, sizeof(uint16_t), 0, 0, 0};
+const embinit_family embinit_family_affine_int = {make_affine_int, load_affine_int, 1, sizeof(int16_t), 0, 0, 0};
+const embinit_family embinit_family_chosen = {make_chosen, embinit_load_scale, 1, 0, 0, 0, 0};
 const embinit_family embinit_family_bfp = {make_bfp, load_bfp, 1, 0, 0, 0, 0};
 
 static int make_half(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,

@@ -33,7 +33,7 @@ typedef struct {
 typedef struct {
     void *data;
     float *scale;
-    void *zero_point; /* int32_t of asym<b>, uint16_t of affine<b> */
+    void *zero_point; /* int32_t of asym<b>, uint16_t of affine<b>, int16_t of affine_int<b> */
     uint8_t *exponents;
 } embinit_buffer;
 
@@ -57,11 +57,13 @@ typedef struct {
 } embinit_family;
 
 extern const embinit_family embinit_family_q;         /* q<m>.<n> */
-extern const embinit_family embinit_family_int;       /* int8, int4 */
+extern const embinit_family embinit_family_int;       /* int4, int8, int16 and int<b>/<steps> */
 extern const embinit_family embinit_family_sym;       /* sym<b> */
 extern const embinit_family embinit_family_sym_int32; /* sym_int32/<b> */
 extern const embinit_family embinit_family_asym;      /* asym<b> */
 extern const embinit_family embinit_family_affine;    /* affine<b> */
+extern const embinit_family embinit_family_affine_int; /* affine_int<b> */
+extern const embinit_family embinit_family_chosen;    /* q<b>/auto */
 extern const embinit_family embinit_family_bfp;       /* bfp<m>e<e> */
 extern const embinit_family embinit_family_half;      /* float16, bfloat16 */
 
@@ -82,7 +84,7 @@ typedef struct embinit_storage {
     const embinit_family *family; /* 0: float32, which does not use the members below */
     uint8_t bits;                 /* of an element in memory */
     uint8_t width;                /* of a code: m + n of q<m>.<n>, m of bfp<m>e<e>, else the number in the name */
-    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, the fraction bits of float16, else 0 */
+    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, the fraction bits of float16, halves of int<b>/<steps>, else 0 */
     uint8_t rounding;             /* embinit_rounding */
     uint8_t at_once;              /* not 0: rounding draws after these values, not after all values; one group */
     uint32_t groups;

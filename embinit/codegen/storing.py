@@ -8,7 +8,7 @@ from embinit.bundle import Bundle
 from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
 from embinit.codegen.slots import Lost, Slot
 from embinit.codegen.text import NoCodeError
-from embinit.formats import FLOATS, CFamily, Quantized, format_named
+from embinit.formats import FLOATS, CFamily, format_named
 from embinit.plan import Row
 
 
@@ -27,14 +27,14 @@ def storage(slot: Slot) -> str:
     if isinstance(slot, Lost):
         return "{0}"
     row = slot.row
-    quantized, held = format_named(row.format), row.storage
-    if not isinstance(quantized, Quantized):
+    if row.format in FLOATS:
         return "{0}"
+    layout, held = format_named(row.format), row.storage
     family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     at_once = int(row.rounded_at_once)
     return (
-        f"{{&{named}, {quantized.bits}, {family.width}, {family.part}, "
+        f"{{&{named}, {layout.bits}, {family.width}, {family.part}, "
         f"EMBINIT_{held.rounding.upper()}, {at_once}, {groups.count}u, {groups.run}u}}"
     )
 
@@ -43,7 +43,7 @@ def turns(bundle: Bundle) -> Iterator[str]:
     """Yield the definitions of families for buffers whose groups do not all take turns."""
     for row in (entry.row for entry in bundle.entries):
         groups = row.storage.groups(row.shape)
-        if isinstance(format_named(row.format), Quantized) and groups.rounds > 1:
+        if groups.rounds > 1:
             family = f"EMBINIT_FAMILY_{family_of(row).name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
             yield f"static const embinit_family {row.identifier}_turns = {family};"
 

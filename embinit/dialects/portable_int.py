@@ -45,9 +45,9 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
 
 def _code(layout: QFormat, distribution: Distribution, value: float) -> int:
     """Return the exact value * 2^n, rounded half away from zero; at most one step outside the format's range."""
-    steps = Fraction(value) * 2**layout.frac_bits
+    steps = Fraction(value) * Fraction(2) ** layout.frac_bits
     if abs(steps) > -layout.qmin:
-        largest = -layout.qmin / 2**layout.frac_bits
+        largest = -layout.qmin * layout.step
         raise EmbinitError(f"{distribution}: {layout.name} holds -{largest:g} to {largest:g}, got {value:.9g}")
     code = int(abs(steps) + Fraction(1, 2))
     return -code if steps < 0 else code
@@ -57,7 +57,7 @@ def _multiplier_and_shift(layout: QFormat, stddev: float) -> tuple[int, int]:
     """Return multiplier and shift: multiplier * 2^-shift is exactly stddev, in steps of the format times 2^-24. A
     deviation so small that every product rounds to 0 keeps its multiplier and gets MAX_SHIFT.
     """
-    numerator, denominator = (Fraction(stddev) * 2**layout.frac_bits / 2**24).as_integer_ratio()
+    numerator, denominator = (Fraction(stddev) * Fraction(2) ** (layout.frac_bits - 24)).as_integer_ratio()
     shift = denominator.bit_length() - 1
     if shift < 1:
         numerator, shift = 2 * numerator, shift + 1

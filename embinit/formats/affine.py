@@ -107,23 +107,63 @@ class Sym(Symmetric):
 
 
 class Channelwise(Symmetric):
-    """int8, as CMSIS-NN and TFLite store weights: codes from -qmax to qmax, zero point 0, one scale per channel."""
+    """int<b>, as CMSIS-NN and TFLite store weights: zero point 0, one scale per channel, absmax / steps.
+
+    int8 has codes from -127 to 127, and 127 steps. With the steps in its name, 127.5 as PyTorch's observers count, or
+    128, the code -128 is one too.
+    """
 
     family = "int"
     grouping: ClassVar[Literal["channels"]] = "channels"
 
+    @property
+    def c_family(self) -> CFamily:
+        """The family int, the bits of a code, and by how many halves the steps exceed qmax."""
+        return CFamily(self.family, self.bits, int(2 * (self.steps - self.qmax)))
+
     @classmethod
     def make(cls, name: str) -> "Channelwise":
         """Return the format of a name."""
-        bits = int(name.removeprefix("int"))
+        number, _, steps = name.removeprefix("int").partition("/")
+        bits = int(number)
         qmax = 2 ** (bits - 1) - 1
-        return cls(name, bits, -qmax, qmax, qmax)
+        kind = PackedChannelwise if bits < 8 else Channelwise
+        return kind(name, bits, -qmax - bool(steps), qmax, float(steps or qmax))
 
 
 class PackedChannelwise(Channelwise):
     """int4: like int8, with two codes per byte, the one of even index in the low nibble."""
 
     packed = True
+
+
+class Chosen(Symmetric):
+    """q<b>/auto: fixed point whose fraction bits the values choose, as tools for CMSIS-NN and NNoM do.
+
+    The scale is 2^-n for n = b - 1 - ceil(log2(absmax)): the values reach at most 2^(b-1) steps. Where absmax is a
+    power of two, its code saturates.
+    """
+
+    family = "chosen"
+    grouping: ClassVar[Literal["groups"]] = "groups"
+
+    @classmethod
+    def make(cls, name: str, bits: int) -> "Chosen":
+        """Return the format of a name and its number."""
+        qmax = 2 ** (bits - 1) - 1
+        return cls(name, bits, -qmax - 1, qmax, qmax + 1)
+
+    def check(self, given: Support) -> None:
+        """Raise EmbinitError if a value may be infinite; no scale underflows."""
+        Quantized.check(self, given)
+
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:  # noqa: ARG002
+        """Return the scales, powers of two from 2^-126 on; 1 for zeros."""
+        absmax = base.largest(self.name, values, groups)
+        fraction, exponent = np.frexp(absmax)
+        least = np.where(fraction == 0.5, exponent - 1, exponent) - (self.bits - 1)
+        scale = np.ldexp(np.float32(1), np.maximum(least, -126))
+        return QuantizationParameters(scale=np.where(absmax == 0, np.float32(1), scale).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -205,7 +245,7 @@ class Affine(Asymmetric):
     def check(self, given: Support) -> None:
         """Raise EmbinitError if a value may be infinite, or all values of a group too small for a scale."""
         super().check(given)
-        base.check_scale(self.name, given.least, self.qmax)
+        base.check_scale(self.name, given.least, self.qmax - self.qmin)
 
     @classmethod
     def make(cls, name: str, width: int) -> "Affine":
@@ -215,18 +255,49 @@ class Affine(Asymmetric):
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return scales and zero points."""
+        scale, zero_point = self._spanned(values, groups, rounding)
+        return QuantizationParameters(scale=scale, zero_point=zero_point.astype(np.uint16))
+
+    def _spanned(self, values: F32, groups: Groups, rounding: Rounding) -> tuple[F32, F32]:
+        """Return scales, and zero points counted from the smallest code."""
         low, high = base.extremes(self.name, values, groups)
         low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
+        steps = self.qmax - self.qmin
         with np.errstate(over="ignore"):
-            scale = base.scale_of(self.name, high - low, self.qmax)
-        zero_point = np.clip(rounding.integers(-low / scale), 0, self.qmax)
-        return QuantizationParameters(scale=scale, zero_point=zero_point.astype(np.uint16))
+            scale = base.scale_of(self.name, high - low, steps)
+        return scale, np.clip(rounding.integers(-low / scale), 0, steps)
 
     def grid(self, parameters: QuantizationParameters) -> Grid:
         """Return the grids: the zero point is added after rounding."""
         assert parameters.scale is not None
         assert parameters.zero_point is not None
         return Grid(parameters.scale, zero=parameters.zero_point.astype(np.int32))
+
+
+class AffineInteger(Affine):
+    """affine_int<b>: affine<b> with codes and zero points 2^(b-1) less, as int8 has them in TFLite and ONNX."""
+
+    family = "affine_int"
+
+    @classmethod
+    def make(cls, name: str) -> "AffineInteger":
+        """Return the format of a name."""
+        bits = int(name.removeprefix("affine_int"))
+        kind = PackedAffineInteger if bits < 8 else AffineInteger
+        return kind(name, bits, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+    packed = False
+
+    def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
+        """Return scales and zero points."""
+        scale, zero_point = self._spanned(values, groups, rounding)
+        return QuantizationParameters(scale, (zero_point.astype(np.int32) + self.qmin).astype(np.int16))
+
+
+class PackedAffineInteger(AffineInteger):
+    """affine_int4: two codes per byte, the one of even index in the low nibble."""
+
+    packed = True
 
 
 _INT8 = Family(
@@ -269,6 +340,33 @@ FAMILIES: Families = {
     _SYM: (f"sym{NUMBER}", Sym.make),
     _ASYM: (f"asym{NUMBER}", Asym.make),
     replace(
+        _INT8,
+        name="int16",
+        bits="16",
+        summary="the same in 16 bits",
+        codes="-32767 to 32767, two's complement, little endian",
+        grid="scale = fl(absmax / 32767), of the buffer or of each output channel; zero point 0",
+    ): ("int16", Channelwise.make),
+    replace(
+        _INT8,
+        name="int<b>/<steps>",
+        bits="4, 8, 16",
+        summary="int<b> by another count of steps: int8/127.5 is PyTorch's observers' rule",
+        codes="-2^(b-1) to 2^(b-1) - 1, as int<b> holds them",
+        grid="scale = fl(absmax / steps), steps 2^(b-1) - 1/2 or 2^(b-1): 7.5, 8; 127.5, 128; 32767.5, 32768",
+        one="code qmax, clipped",
+    ): (r"int(?:4/(?:7\.5|8)|8/(?:127\.5|128)|16/(?:32767\.5|32768))", Channelwise.make),
+    replace(
+        _INT8,
+        name="q<b>/auto",
+        bits="8, 16, 32",
+        summary="fixed point whose fraction bits the values choose, as for CMSIS-NN and NNoM",
+        codes="-2^(b-1) to 2^(b-1) - 1, two's complement, little endian",
+        grid="steps of 2^-n, n = b - 1 - ceil(log2(absmax)), of the buffer or of each group",
+        beside="scale: float32, the step, one a group",
+        one="a code above qmax / 2, or its negative",
+    ): ("q(8|16|32)/auto", Chosen.make),
+    replace(
         _ASYM,
         name="affine<b>",
         bits="1..16",
@@ -278,6 +376,18 @@ FAMILIES: Families = {
         draws="groups + n, the zero points' first",
         one="code 2^b - 1 and zero point 0, or code 0 and zero point 2^b - 1 of a negative one",
     ): (f"affine{NUMBER}", Affine.make),
+    replace(
+        _ASYM,
+        name="affine_int<b>",
+        bits="4, 8, 16",
+        summary="affine<b> in signed codes, as TFLite and ONNX have int8",
+        codes="-2^(b-1) to 2^(b-1) - 1, two's complement; int4 packed from a byte's low bits up",
+        grid="that of affine<b>; codes and zero points are 2^(b-1) less",
+        beside="scale: float32, and zero point: int16, one of each a group",
+        draws="groups + n, the zero points' first",
+        zeros="codes and zero point -2^(b-1), scale 1",
+        one="code 2^(b-1) - 1 and zero point -2^(b-1), or the other way round of a negative one",
+    ): ("affine_int(?:4|8|16)", AffineInteger.make),
     replace(
         _SYM,
         name="sym_int32/<b>",

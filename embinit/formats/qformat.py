@@ -12,7 +12,6 @@ from embinit.bitgen.base import checked_uint
 from embinit.errors import EmbinitError, shown
 from embinit.formats.base import (
     F32,
-    NUMBER,
     CFamily,
     Families,
     Family,
@@ -29,7 +28,8 @@ from embinit.support import Support
 @dataclass(frozen=True)
 class QFormat(Quantized):
     """q<m>.<n>: m integer bits including the sign, n fractional bits, in one integer of 8, 16 or 32 bits per element.
-    code = saturate(round(v * 2^n)), where the product is exact; infinities saturate, and NaN is an error.
+    code = saturate(round(v * 2^n)), where the product is exact; infinities saturate, and NaN is an error. Either number
+    may be 0 or negative: q8.0 counts integers, q10.-2 fours, and q-1.9 has codes of 8 bits in steps of 2^-9.
 
     >>> q = QFormat.make("q3.9", 3, 9)
     >>> q.bits, q.qmin, q.qmax, q.ctype
@@ -44,8 +44,8 @@ class QFormat(Quantized):
     def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
         """Return the format of a name and its numbers."""
         width = int_bits + frac_bits
-        check_width(name, "m", int_bits, 1, 32, "it counts the sign")
-        check_width(name, "m + n", width, 2, 32)
+        check_width(name, "m + n", width, 2, 32, "m counts the sign")
+        check_width(name, "n", frac_bits, -32, 64)
         bits = next(bits for bits in (8, 16, 32) if width <= bits)
         return cls(name, bits, -(1 << (width - 1)), (1 << (width - 1)) - 1, frac_bits)
 
@@ -61,8 +61,8 @@ class QFormat(Quantized):
 
     @property
     def c_family(self) -> CFamily:
-        """The family q: m + n and n."""
-        return CFamily("q", self.qmax.bit_length() + 1, self.frac_bits)
+        """The family q: m + n, and n in 8 bits."""
+        return CFamily("q", self.qmax.bit_length() + 1, self.frac_bits & 0xFF)
 
     def check(self, given: Support) -> None:
         """Raise EmbinitError if NaN may be among the values; infinities saturate."""
@@ -85,7 +85,7 @@ class QFormat(Quantized):
         """
         if not 0 <= bound < float("inf"):
             raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {shown(bound)}")
-        return min(int(Fraction(float(bound)) * 2**self.frac_bits + Fraction(1, 2)), self.qmax)
+        return min(int(Fraction(float(bound)) * Fraction(2) ** self.frac_bits + Fraction(1, 2)), self.qmax)
 
     def uniform(self, generator: Stream, bound: int, n: int) -> NDArray[Any]:
         """Return n codes from -bound to bound, drawn in integers alone, one word each, as on a device without an FPU. A
@@ -108,6 +108,9 @@ class QFormat(Quantized):
         return out.view(self.dtype)
 
 
+#: The regular expression of a number that may be negative.
+_SIGNED = r"(0|-?[1-9]\d{0,2})"
+
 _Q = Family(
     name="q<m>.<n>",
     bits="8, 16, 32",
@@ -119,7 +122,7 @@ _Q = Family(
     infinity="saturates",
 )
 FAMILIES: Families = {
-    _Q: (rf"q{NUMBER}\.{NUMBER}", QFormat.make),
+    _Q: (rf"q{_SIGNED}\.{_SIGNED}", QFormat.make),
     **{
         replace(_Q, name=f"q{n}", bits=str(n + 1), summary=f"q1.{n}"): (
             f"q{n}",

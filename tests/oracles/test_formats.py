@@ -561,7 +561,7 @@ ERRORS = {
     "the width of asym0 must be 1 to 30 .* got 0": lambda: encode(ONES, "asym0"),
     "the width of asym31 must be 1 to 30 .* got 31": lambda: encode(ONES, "asym31"),
     "the width of affine17 must be 1 to 16 .* got 17": lambda: encode(ONES, "affine17"),
-    "m of q0.8 must be 1 to 32 .* got 0": lambda: encode(ONES, "q0.8"),
+    "n of q-60.65 must be -32 to 64, got 65": lambda: encode(ONES, "q-60.65"),
     r"m \+ n of q1.0 must be 2 to 32, got 1": lambda: encode(ONES, "q1.0"),
     r"m \+ n of q3.30 must be 2 to 32, got 33": lambda: encode(ONES, "q3.30"),
     "the mantissa width of bfp1e5 must be 2 to 16, got 1": lambda: encode(ONES, "bfp1e5"),
