@@ -102,8 +102,10 @@ class Account:
         buffers: dict[str, Buffer] = {}
         places: dict[str, Place] = {}
         image, beside = {}, {}
+        encoded: dict[str, F32] = {}
 
         def keep(row: Row, values: F32) -> None:
+            encoded[row.name] = values
             if row.format == "float32":
                 buffer = Buffer("", values, row.shape)
             else:
@@ -152,7 +154,7 @@ class Account:
             if action is not Action.REHEARSE:
                 places[row.name] = Place(origin, before, generator.drawn - before)
                 drawn[row.name] = arrays[row.name] = values
-        return Run(self, self.content({name: image[name] for name in names}), beside, places)
+        return Run(self, self.content({name: image[name] for name in names}), beside, places, encoded)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
         if row.codes is not None:
@@ -214,14 +216,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Run:
-    """What an account leads to: the bytes of buffers, those kept besides codes, and each buffer's place in
-    the stream.
+    """What an account leads to: the bytes of buffers, those kept besides codes, each buffer's place in the stream, and
+    its values before they are encoded.
     """
 
     account: Account
     image: Image
     beside: Image
     places: Mapping[str, Place]
+    values: Mapping[str, F32]
 
 
 def _movable(row: Row) -> bool:

@@ -33,6 +33,7 @@ class Aspect(IntEnum):
     POSITION = auto()
     LAYOUT = auto()
     LITERALS = auto()
+    ARRANGEMENT = auto()
     PACKING = auto()
     BYTE_ORDER = auto()
     CONTENT = auto()

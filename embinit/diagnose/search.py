@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.diagnose.account import Account, Image, draws
+from embinit.diagnose.arrangements import arrangements
 from embinit.diagnose.contents import contents
 from embinit.diagnose.conventions import conventions
 from embinit.diagnose.declaring import base_of, lines_of
@@ -168,6 +169,7 @@ class Search:
             starts(run, self._dump, wrong, thorough),
             scales(run, self._dump, wrong),
             contents(run, self._dump, wrong),
+            arrangements(run, self._dump, wrong),
         )
         return [compound for found in suggested for compound in found]
 
