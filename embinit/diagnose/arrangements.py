@@ -31,7 +31,7 @@ KNOWN = {
     (0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15): "its halves interleaved: elements j and j + 8 share a byte",
 }
 GATES = {
-    "LSTM": ("ifgo", {"iofg": "ONNX's", "ifog": "a common one of C code", "icfo": "", "fiog": "", "gifo": ""}),
+    "LSTM": ("ifgo", {"iofg": "ONNX's"}),
     "GRU": ("rzn", {"zrn": "that of ONNX and Keras"}),
 }
 
@@ -86,6 +86,8 @@ def moved(planned: Elements, held: Elements) -> bool:
 
 
 # The orders that have a name
+
+_ORDINAL = {2: "second", 4: "fourth"}
 
 
 def _named(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
@@ -195,23 +197,44 @@ def _blocks(n: int, order: Sequence[int]) -> Places:
 
 
 def _in_tiles(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return how a matrix lies in tiles, as optimized kernels want it; rows and columns that fill no tile follow."""
+    """Return how a matrix lies in tiles, as optimized kernels want it."""
     rows, columns = row.shape[0], row.size // row.shape[0]
     if len(row.shape) < 2:
         return
+    places = np.arange(row.size).reshape(rows, columns)
     for high, wide in ((high, wide) for high in TILES for wide in TILES if high * wide > 1):
         if high > rows or wide > columns:
             continue
-        within, across = rows // high * high, columns // wide * wide
-        places = np.arange(row.size).reshape(rows, columns)
-        inner = places[:within, :across].reshape(within // high, high, across // wide, wide)
-        rest = np.concatenate([places[:within, across:].reshape(-1), places[within:].reshape(-1)])
-        for order in ((0, 2, 1, 3), (0, 2, 3, 1), (2, 0, 1, 3), (2, 0, 3, 1), (0, 3, 2, 1), (2, 3, 0, 1)):
-            tiled = np.concatenate([inner.transpose(order).reshape(-1), rest])
+        for what, tiled in _tilings(places, high, wide):
             if np.array_equal(planned[tiled], held):
-                what = f"{high} rows interleaved" if wide == 1 else f"tiles of {high} rows and {wide} columns"
-                axes = [("rows", "row of a tile", "columns", "column of a tile")[axis] for axis in order]
-                yield f"{what}, in the order [{', '.join(axes)}]", tiled
+                yield what, tiled
+
+
+def _tilings(places: Places, high: int, wide: int) -> Iterator[Named]:
+    """Return the ways in which a matrix lies in tiles of so many rows and columns.
+
+    Where columns are left over, they follow each band of rows, column by column or row by row; rows that are left over
+    come last, as they are.
+    """
+    rows, columns = places.shape
+    within, across = rows // high * high, columns // wide * wide
+    bands = places[:within].reshape(-1, high, columns)
+    inner = bands[:, :, :across].reshape(within // high, high, across // wide, wide)
+    left, last = bands[:, :, across:], places[within:].reshape(-1)
+    size = f"{high} rows interleaved" if wide == 1 else f"tiles of {high} rows and {wide} columns"
+    ways = [(size, inner.transpose(order)) for order in ((0, 2, 1, 3), (0, 2, 3, 1))]
+    for split in (2, 4):
+        if wide > split and wide % split == 0:  # as arm_fully_connected_q7_opt has them, with 4, 4 and 2
+            parts = inner.reshape(*inner.shape[:3], wide // split, split)
+            ways.append((f"{size}, every {_ORDINAL[split]} column first", parts.transpose(0, 2, 4, 1, 3)))
+            ways.append((f"{size}, {split} columns of each row in turn", parts.transpose(0, 2, 3, 1, 4)))
+    for what, band in ways:
+        flat = band.reshape(band.shape[0], -1)
+        for rest in (left.transpose(0, 2, 1), left) if left.size else (left,):
+            yield what, np.concatenate([*np.concatenate([flat, rest.reshape(band.shape[0], -1)], axis=1), last])
+    if not left.size and not last.size:
+        for order in ((2, 0, 1, 3), (2, 0, 3, 1)):
+            yield f"{size}, tile columns first", inner.transpose(order).reshape(-1)
 
 
 def _in_strides(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
@@ -258,8 +281,10 @@ def _arranged(found: Mapping[str, Named]) -> Hypothesis:
     texts: dict[str, list[str]] = {}
     for name, (text, _) in found.items():
         texts.setdefault(text, []).append(name)
-    holds = (f"{', '.join(names)} {'holds' if len(names) == 1 else 'hold'} the same values, but in another order: {text}"
-             for text, names in texts.items())  # fmt: skip
+    holds = [
+        f"{', '.join(names)} {'holds' if len(names) == 1 else 'hold'} the same values, in another order: {text}"
+        for text, names in texts.items()
+    ]
     places = {name: each for name, (_, each) in found.items()}
     return Hypothesis(
         Aspect.ARRANGEMENT, "order of elements", f"{'; '.join(holds)}.", _moving(places), None, len(texts), tuple(found)
