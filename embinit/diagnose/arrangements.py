@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from embinit.diagnose.account import Account, Image, Run
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.formats import format_named
+from embinit.formats.arrangement import IN_ORDER
 from embinit.plan import Row
 
 Elements = NDArray[Any]
@@ -50,9 +51,9 @@ def arrangements(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[
 
 
 def elements(row: Row, held: bytes) -> Elements | None:
-    """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size."""
+    """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size or an order of its own."""
     layout = format_named(row.format)
-    if len(held) != row.storage.nbytes(row.size):
+    if row.storage.arrangement != IN_ORDER or len(held) != row.storage.nbytes(row.shape):
         return None
     if not layout.packed:
         return np.frombuffer(held, f"<u{layout.dtype.itemsize}")

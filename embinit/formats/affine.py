@@ -280,7 +280,7 @@ class AffineInteger(Affine):
     family = "affine_int"
 
     @classmethod
-    def make(cls, name: str) -> "AffineInteger":
+    def make_signed(cls, name: str) -> "AffineInteger":
         """Return the format of a name."""
         bits = int(name.removeprefix("affine_int"))
         kind = PackedAffineInteger if bits < 8 else AffineInteger
@@ -387,7 +387,7 @@ FAMILIES: Families = {
         draws="groups + n, the zero points' first",
         zeros="codes and zero point -2^(b-1), scale 1",
         one="code 2^(b-1) - 1 and zero point -2^(b-1), or the other way round of a negative one",
-    ): ("affine_int(?:4|8|16)", AffineInteger.make),
+    ): ("affine_int(?:4|8|16)", AffineInteger.make_signed),
     replace(
         _SYM,
         name="sym_int32/<b>",
