@@ -51,7 +51,9 @@ def arrangements(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[
 
 
 def elements(row: Row, held: bytes) -> Elements | None:
-    """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size or an order of its own."""
+    """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size, or an
+    order of its own.
+    """
     layout = format_named(row.format)
     if row.storage.arrangement != IN_ORDER or len(held) != row.storage.nbytes(row.shape):
         return None

@@ -78,12 +78,12 @@ def test_a_format_of_floats_without_c(restored):
     class Half(formats.Format):
         dtype = np.dtype("<f2")
 
-    family = replace(formats.FORMATS["float32"], name="float16")
-    formats.register({family: ("float16", lambda name: Half(name, 16))})
-    model = embinit.Model("m", [replace(FC, weight_format="float16")], 1, "portable")
+    family = replace(formats.FORMATS["float32"], name="floats16")
+    formats.register({family: ("floats16", lambda name: Half(name, 16))})
+    model = embinit.Model("m", [replace(FC, weight_format="floats16")], 1, "portable")
 
     assert (model.stored()["fc.weight"].data == model.init()["fc.weight"].astype(np.float16)).all()
-    with pytest.raises(codegen.NoCodeError, match=r"fc\.weight: no C encodes float16"):
+    with pytest.raises(codegen.NoCodeError, match=r"fc\.weight: no C encodes floats16"):
         codegen.init_source(gather(model.plan()))
 
 
