@@ -78,6 +78,12 @@ def test_a_format_of_floats_without_c(restored):
     class Half(formats.Format):
         dtype = np.dtype("<f2")
 
+        def encoded(self, values, groups, rounding):
+            return values.astype(self.dtype), formats.QuantizationParameters(), 0
+
+        def decode(self, data, groups, parameters, out):
+            out[:] = data.reshape(-1)
+
     family = replace(formats.FORMATS["float32"], name="floats16")
     formats.register({family: ("floats16", lambda name: Half(name, 16))})
     model = embinit.Model("m", [replace(FC, weight_format="floats16")], 1, "portable")
