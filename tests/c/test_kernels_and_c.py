@@ -84,7 +84,7 @@ FUNCTIONS_ALONE = {
     "c_fmaf_fdlibm",
     "NumPy in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
     "NumPy's and math's root": "sqrt root",
-    "embinit/growth.py": "variance grow append",
+    "embinit/growth": "variance grow append",
     "a whole model: embinit/fill.py and embinit/store.py": "fill store fill_integers make_int load_scale",
     "zlib and the comparison in embinit/verify.py": "crc32 check check_stored check_integers",
 }

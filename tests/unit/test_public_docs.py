@@ -40,7 +40,8 @@ def public():
     for room in ROOMS:
         module = importlib.import_module(room)
         for name, value in vars(module).items():
-            if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == room:
+            own = f"{getattr(value, '__module__', None)}.".startswith(f"{room}.")
+            if own and callable(value) and not name.startswith("_"):
                 yield f"{room}.{name}", value
     for room, names in SINGLE.items():
         for name in names:
