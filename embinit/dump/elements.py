@@ -1,0 +1,130 @@
+"""Buffers of which each token is an element: integers, decimals, or floats in hexadecimal."""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from embinit.bundle import Array
+from embinit.dump.rows import Read
+from embinit.dump.spelling import DECIMAL, SPELLINGS, Spelling
+from embinit.errors import EmbinitError
+
+#: No number, with the bits of its fraction where gdb shows them; infinity.
+_NOT_FINITE = r"(?i:nan(?:\(0x[0-9a-f]{1,6}\))?|inf(?:inity)?)"
+FLOAT = rf"[+-]?(?:(?:\d{{1,64}}\.\d{{0,64}}|\.\d{{1,64}}|\d{{1,64}})(?:[eE][+-]?\d{{1,4}})?|{_NOT_FINITE})[fF]?"
+HEX_FLOAT = (
+    r"[+-]?(?:(?i:0x(?:[0-9a-f]{1,16}\.?[0-9a-f]{0,64}|\.[0-9a-f]{1,64})p[+-]?[0-9]{1,5}f?)"
+    rf"|{_NOT_FINITE})"
+)
+#: Tokens that leave nothing out, however few their digits.
+_WHOLE = re.compile(rf"[+-]?(?:0(?:\.0?)?|{_NOT_FINITE})[fF]?")
+_EXACT = 'print them with "%.9g", or their bits with "%08x"'
+#: Significant decimal digits that tell every float32 from its neighbours.
+ENOUGH_DIGITS = 9
+
+
+def of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelling) -> dict[str, bytes] | None:
+    """Return buffers of which each integer is an element: a code, the bits of a float, or a float of integral value."""
+    found, at = {}, 0
+    for array in arrays:
+        part = values[at : at + array.count]
+        at += array.count
+        bits = 8 * array.data.dtype.itemsize
+        if array.data.dtype.kind == "f" and spelling.name == DECIMAL and all(abs(value) < 1 << 24 for value in part):
+            found[array.name] = np.array(part, "<f4").tobytes()
+            continue
+        signed = [value - (1 << 32) if 1 << 32 > value >= (1 << 32) - (1 << bits - 1) else value for value in part]
+        if not all(-(1 << bits - 1) <= value < 1 << bits for value in signed):
+            return None
+        found[array.name] = b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in signed)
+    return found
+
+
+def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float]) -> dict[str, bytes] | None:
+    """Return buffers of which each float is an element."""
+    if given.count != sum(array.count for array in arrays):
+        return None
+    tokens = list(given.tokens)
+    if value is from_decimal and all(array.data.dtype.kind == "f" for array in arrays):
+        _check_digits(tokens, arrays)
+    found, at = {}, 0
+    for array in arrays:
+        part = tokens[at : at + array.count]
+        at += array.count
+        values = np.array([value(token) for token in part])
+        if array.data.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                held = values.astype("<f4")
+            for i, token in enumerate(part):
+                if "(" in token:
+                    held.view("<u4")[i] = _nan_bits(token)
+            found[array.name] = held.tobytes()
+        elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
+            integers = of_integers([int(x) for x in values], [array], SPELLINGS[-1])
+            if integers is None:
+                return None
+            found |= integers
+        else:
+            raise EmbinitError(f"{array.name} holds {array.format} codes, which are integers; got floats")
+    return found
+
+
+def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
+    """Raise EmbinitError if decimals have too few digits to distinguish a float32 from its neighbours. Fewer are enough
+    if the printer leaves out zeros, as it does if most decimals are what it prints for the expected values.
+    """
+    decimals = max(len(re.split("[eE]", token.rstrip("fF"))[0].partition(".")[2]) for token in tokens)
+    digits = max((_significant(token) for token in tokens if not _WHOLE.fullmatch(token)), default=ENOUGH_DIGITS)
+    expected = [value for array in arrays for value in array.data.reshape(-1)]
+    pairs = list(zip(tokens, expected, strict=True))
+    whole = sum(token in (f"{value:.9g}", str(value)) for token, value in pairs)
+    if digits < ENOUGH_DIGITS and 2 * whole < len(tokens):
+        raise EmbinitError(
+            f"floats are printed with {digits} significant digits, and {ENOUGH_DIGITS} tell a float32: {_EXACT}"
+        )
+    if any(_rounded(token, value, decimals) for token, value in pairs):
+        raise EmbinitError(f"floats are printed with {decimals} decimals, too few for the smallest values: {_EXACT}")
+
+
+def _rounded(token: str, value: np.float32, decimals: int) -> bool:
+    """Return whether a token of so many decimals is a value's, but reads as another float32."""
+    plain = token.rstrip("fF").lstrip("+-").replace(".", "", 1).isdigit()
+    return (
+        plain
+        and np.float32(token.rstrip("fF")) != value
+        and float(token.rstrip("fF")) == float(f"{value:.{decimals}f}")
+    )
+
+
+def _significant(token: str) -> int:
+    mantissa = re.split("[eE]", token.strip("+-").rstrip("fF"))[0]
+    return len(mantissa.replace(".", "").lstrip("0")) or 1
+
+
+def from_decimal(token: str) -> float:
+    """Return the number that a decimal spells."""
+    token = token.rstrip("fF") if not token.lower().endswith("inf") else token
+    return float(token.partition("(")[0])
+
+
+def from_hex(token: str) -> float:
+    """Return the number that a float in hexadecimal, as %a prints it, spells."""
+    if "p" not in token.lower():
+        return from_decimal(token)
+    try:
+        return float.fromhex(token.rstrip("fF"))
+    except OverflowError:
+        return -math.inf if token.startswith("-") else math.inf
+
+
+def _nan_bits(token: str) -> int:
+    """Return the bits of a float32 that gdb shows as -nan(0x400000): no number, with a sign and a fraction."""
+    fraction = int(token.partition("(")[2].partition(")")[0], 16)
+    return (token.startswith("-") << 31) | 0x7F800000 | (fraction & 0x7FFFFF)
+
+
+def integral(token: str) -> bool:
+    """Whether a token has digits alone."""
+    return token.lstrip("+-").isdigit()
