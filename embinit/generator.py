@@ -110,7 +110,7 @@ class Generator:
         Raises
         ------
         EmbinitError
-            If a name is unknown, or the dialect does not take the seed.
+            If a name is unknown, or the dialect does not take the seed, or asks the clock for another.
 
         Examples
         --------
@@ -123,6 +123,8 @@ class Generator:
         """
         conventions = dialect_named(dialect)
         conventions.check_seed(seed)
+        if seed == conventions.no_seed:
+            raise EmbinitError(f"seed must not be {seed}: it asks dialect {conventions.name} for a random one")
         build = build_of(target, multiply_add, libm, rand)
         return cls.of(conventions.start(seed, build.rand), conventions, build, seed)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
-from embinit.codegen.slots import Init, Lost
+from embinit.codegen.slots import Aside, Init
 from embinit.codegen.storing import (
     copied,
     crc32_of,
@@ -24,6 +24,7 @@ from embinit.dialects.declared.emission import Emission
 from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
 from embinit.plan import Action, Row
+from embinit.samplers import CDraw
 
 
 def declared(bundle: Bundle) -> Init:
@@ -63,7 +64,7 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     rows, held = list[str](), list[str]()
 
     def add(draw: str, label: str, entry: Entry | None = None) -> None:
-        slot = Lost(bundle.entries[0], 0) if entry is None else entry
+        slot = Aside(CDraw(draw), label) if entry is None else entry
         crc32 = 0 if entry is None else crc32_of(entry)
         rows.append(f"    {{{{{draw}, 0x{crc32:08x}u}},\n     {storage(slot)}}}, /* {label} */")
         held.append(held_in(slot))

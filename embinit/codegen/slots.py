@@ -7,7 +7,9 @@ from embinit.bundle import Bundle, Entry
 from embinit.codegen.text import NoCodeError
 from embinit.dialects import dialect_named
 from embinit.distributions import Constant, Uniform
+from embinit.errors import EmbinitError
 from embinit.plan import Action
+from embinit.samplers import CDraw, Sampler
 
 
 class Init(NamedTuple):
@@ -19,67 +21,86 @@ class Init(NamedTuple):
     check: list[str]
 
 
-class Lost(NamedTuple):
-    """A row without a buffer: words that are drawn before one and dropped; or, if words is None, the stream starts
-    again.
+class Aside(NamedTuple):
+    """A row without a buffer, beside one: it drops words, starts the stream again, or tells the generator where a
+    tensor begins or ends. label: what it does.
     """
 
-    entry: Entry
-    words: int | None
+    draw: CDraw
+    label: str
 
 
-Slot = Entry | Lost
+Slot = Entry | Aside
+#: The row that starts the stream again: a function of the generated file.
+RESTART = CDraw("restart")
 
 
 def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
-    entries = {entry.name: entry for entry in bundle.entries}
+    entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
     drawn: list[Slot] = []
     if bundle.plan.model.skip_words:
-        drawn.append(Lost(bundle.entries[0], bundle.plan.model.skip_words))
+        drawn += _dropped(sampler, bundle.entries[0], bundle.plan.model.skip_words)
     for action, row in bundle.plan.events:
         entry = entries[row.name]
         if action is Action.LOSE:
-            drawn.append(Lost(entry, lost_words(bundle, entry)))
+            words = lost_words(bundle, entry)
+            drawn += [slot for n in (words if sampler.whole else [sum(words)]) for slot in _dropped(sampler, entry, n)]
         elif action is Action.SKIP:
-            drawn.append(Lost(entry, row.order.skip))
+            drawn += _dropped(sampler, entry, row.order.skip)
         elif action is Action.RESTART:
-            drawn.append(Lost(entry, None))
+            drawn.append(Aside(RESTART, f"before {entry.identifier}: the stream starts again"))
         elif action is Action.DRAW:
+            before, after = (None, None) if row.codes else c_draw(bundle, entry).around
+            drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
             drawn.append(entry)
+            drawn += [Aside(after, f"behind {entry.identifier}: it ends")] if after else []
     return [*drawn, *(entry for entry in bundle.entries if entry.row.same_as)]
 
 
-def lost_words(bundle: Bundle, entry: Entry) -> int:
-    """Return how many words are drawn before a buffer and overwritten."""
-    sampler = dialect_named(bundle.plan.model.dialect).sampler
-    words = 0
-    for distribution, size in entry.row.lost:
+def c_draw(bundle: Bundle, entry: Entry) -> CDraw:
+    """Return the C that fills a buffer."""
+    row = entry.row
+    try:
+        return _sampler(bundle).c_draw(row.distribution, row.size, bundle.plan.model.build)
+    except EmbinitError as error:
+        raise NoCodeError(f"{row.name}: {error}") from None
+
+
+def _sampler(bundle: Bundle) -> Sampler:
+    return dialect_named(bundle.plan.model.dialect).sampler
+
+
+def _dropped(sampler: Sampler, entry: Entry, words: int) -> list[Slot]:
+    """Return the rows that drop words before a buffer."""
+    skip, label = sampler.c_skip(words), f"before {entry.identifier}: words that are dropped"
+    return [Aside(each, label) for each in (skip, skip.around[1]) if each is not None]
+
+
+def lost_words(bundle: Bundle, entry: Entry) -> list[int]:
+    """Return how many words each draw takes that is made before a buffer and overwritten."""
+    for distribution, _ in entry.row.lost:
         if not isinstance(distribution, Uniform | Constant):
             raise NoCodeError(f"{entry.name}: no C draws {distribution} for nothing; export the values instead")
-        words += sampler.draws(distribution, size) or 0
-    return words
+    return [_sampler(bundle).draws(distribution, size) or 0 for distribution, size in entry.row.lost]
 
 
 def label(slot: Slot) -> str:
     """Return the comment of a row."""
-    if not isinstance(slot, Lost):
-        return slot.identifier
-    what = "the stream starts again" if slot.words is None else "words that are dropped"
-    return f"before {slot.entry.identifier}: {what}"
+    return slot.label if isinstance(slot, Aside) else slot.identifier
 
 
 def filled(slots: list[Slot]) -> int:
     """Return how many rows are drawn; the others are copies."""
-    return sum(isinstance(slot, Lost) or slot.row.same_as is None for slot in slots)
+    return sum(isinstance(slot, Aside) or slot.row.same_as is None for slot in slots)
 
 
 def restarts(slots: list[Slot]) -> bool:
     """Whether the stream starts again before a row."""
-    return any(isinstance(slot, Lost) and slot.words is None for slot in slots)
+    return any(isinstance(slot, Aside) and slot.draw is RESTART for slot in slots)
 
 
 def pointers(slots: list[Slot], kind: str) -> list[str]:
     """Return the definition of the pointers to all buffers."""
-    members = (f"    {'0' if isinstance(slot, Lost) else f'buffers->{slot.identifier}'}," for slot in slots)
+    members = (f"    {'0' if isinstance(slot, Aside) else f'buffers->{slot.identifier}'}," for slot in slots)
     return [f"{kind} pointers[{len(slots)}] = {{", *members, "};"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from embinit.bundle import Bundle
 from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
-from embinit.codegen.slots import Lost, Slot
+from embinit.codegen.slots import Aside, Slot
 from embinit.codegen.text import NoCodeError
 from embinit.formats import FLOATS, CFamily, format_named
 from embinit.plan import Row
@@ -24,7 +24,7 @@ def is_stored(bundle: Bundle) -> bool:
 
 def storage(slot: Slot) -> str:
     """Return the initializer of an embinit_storage."""
-    if isinstance(slot, Lost):
+    if isinstance(slot, Aside):
         return "{0}"
     row = slot.row
     if row.format in FLOATS:
@@ -64,7 +64,7 @@ def family_of(row: Row) -> CFamily:
 
 def held_in(slot: Slot) -> str:
     """Return the initializer of an embinit_buffer."""
-    if isinstance(slot, Lost):
+    if isinstance(slot, Aside):
         return "    {0, 0, 0, 0},"
     members = [
         f"buffers->{slot.identifier}_{what}" if what in slot.parameters else "0"
@@ -76,7 +76,7 @@ def held_in(slot: Slot) -> str:
 def crc32_of(slot: Slot) -> int:
     """Return the CRC-32 of a buffer, continued over what is kept besides its codes."""
     crc32 = 0
-    for array in () if isinstance(slot, Lost) else slot.arrays:
+    for array in () if isinstance(slot, Aside) else slot.arrays:
         crc32 = zlib.crc32(array.view, crc32)
     return crc32
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
-from embinit.codegen.slots import Init, Lost, Slot, filled, label, lost_words, pointers, restarts, slots_of
+from embinit.codegen.slots import Aside, Init, Slot, c_draw, filled, label, lost_words, pointers, restarts, slots_of
 from embinit.codegen.storing import (
     copied,
     crc32_of,
@@ -19,7 +19,6 @@ from embinit.codegen.storing import (
 )
 from embinit.codegen.text import NoCodeError, seed_type
 from embinit.dialects import dialect_named
-from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, format_named
 from embinit.samplers import CDraw
 
@@ -77,7 +76,7 @@ def stored(bundle: Bundle) -> Init:
 def in_integers(bundle: Bundle) -> Init:
     """Return the C of a model whose codes are drawn as such."""
     slots = slots_of(bundle)
-    lost = next((slot for slot in slots if isinstance(slot, Lost)), None)
+    lost = next((slot for slot in slots if isinstance(slot, Aside)), None)
     if lost is not None:
         raise NoCodeError(f"{label(lost)}: no C of integers alone does that; export the values (--format npz,h,bin)")
     n, drawn = len(slots), filled(slots)
@@ -96,22 +95,12 @@ def in_integers(bundle: Bundle) -> Init:
 
 def _rows(bundle: Bundle, slots: list[Slot]) -> tuple[set[str | Path], list[str], list[str]]:
     """Return the headers, the definitions of rules, and the initializer of an embinit_row for each slot."""
-    model = bundle.plan.model
-    sampler = dialect_named(model.dialect).sampler
-    drawn = []
-    for slot in slots:
-        if isinstance(slot, Lost):
-            drawn.append(CDraw("restart") if slot.words is None else CDraw("embinit_skip", slot.words))
-            continue
-        row = slot.row
-        try:
-            drawn.append(sampler.c_draw(row.distribution, row.size, model.build))
-        except EmbinitError as error:
-            raise NoCodeError(f"{row.name}: {error}") from None
-        if not drawn[-1].elementwise and row.format not in FLOATS:
+    drawn = [slot.draw if isinstance(slot, Aside) else c_draw(bundle, slot) for slot in slots]
+    for draw, slot in zip(drawn, slots, strict=True):
+        if isinstance(slot, Entry) and not draw.elementwise and slot.row.format not in FLOATS:
             raise NoCodeError(
-                f"{row.name}: no C draws {row.distribution} element by element, as a buffer of {row.format} needs; "
-                "keep float32, or export the values alone (--format npz,h,bin)"
+                f"{slot.row.name}: no C draws {slot.row.distribution} element by element, as a buffer of "
+                f"{slot.row.format} needs; keep float32, or export the values alone (--format npz,h,bin)"
             )
     rules = _rule_names(drawn)
     rows = [
@@ -135,7 +124,7 @@ def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
 
 def _size(slot: Slot) -> int:
     """Return how many values a row fills."""
-    return 0 if isinstance(slot, Lost) else slot.row.size
+    return 0 if isinstance(slot, Aside) else slot.row.size
 
 
 def _integer_row(entry: Entry) -> str:
@@ -153,7 +142,7 @@ def _generator(bundle: Bundle) -> CGenerator:
     start = dialect_named(model.dialect).start(0, model.build.rand)
     found = start.c_generator(
         sum(
-            entry.draws + entry.row.store_draws + entry.row.order.skip + lost_words(bundle, entry)
+            entry.draws + entry.row.store_draws + entry.row.order.skip + sum(lost_words(bundle, entry))
             for entry in bundle.entries
         )
         + model.skip_words

@@ -89,10 +89,12 @@ def _rands(model: Description) -> Iterator[Hypothesis]:
 
 
 def _dialects(model: Description) -> Iterator[Hypothesis]:
-    kind = type(started(model, model.seed))
+    kind, own = type(started(model, model.seed)), dialect_named(model.dialect)
     for name, dialect in DIALECTS.items():
-        possible = name != model.dialect and model.seed in dialect.seeds and model.seed != dialect.no_seed
-        if possible and type(dialect.start(model.seed, model.build.rand)) is kind:
+        if name == model.dialect or model.seed not in dialect.seeds or model.seed == dialect.no_seed:
+            continue
+        of_one_framework = dialect.named is own.named and type(dialect.sampler) is type(own.sampler)
+        if of_one_framework or type(dialect.start(model.seed, model.build.rand)) is kind:
             sentence = f"The device follows {name}: {dialect.summary}."
             yield Hypothesis(Aspect.DIALECT, "dialect", sentence, model_with(dialect=name), f'dialect = "{name}"')
 

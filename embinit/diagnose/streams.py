@@ -311,6 +311,9 @@ def _states(model: Description) -> dict[int, int]:
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
+    if dialect_named(account.model.dialect).sampler.whole:
+        yield from _reseeded(account, row, sample, thorough)
+        return
     stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
     for phase in range(stride):
@@ -324,6 +327,16 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
         if thorough or why:
             other = started(account.model, seed).jumped(place.words)
             if _windows(account.drawn(other, row, sample.size), sample, resolution(row)).size:
+                yield (_seed(account.model, seed, why),)
+
+
+def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
+    """Find a buffer's values in the streams of other seeds, where only whole tensors can be drawn."""
+    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
+        if thorough or why:
+            other = replace(account, start=started(account.model, seed)).run()
+            values = account.observed(row, other.image[row.name])
+            if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
 
 

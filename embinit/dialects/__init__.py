@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from embinit.dialects.base import Dialect, naming
-from embinit.dialects.gomlx import GOMLX
+from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
 from embinit.dialects.kaun import KAUN
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
@@ -18,7 +18,10 @@ from embinit.layers import Layer, Norm, Parameter, Stored
 DIALECTS = Registry(
     {
         dialect.name: dialect
-        for dialect in (ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, GOMLX)
+        for dialect in (
+            ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN,
+            GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA,
+        )  # fmt: skip
     }
 )
 
@@ -141,6 +144,12 @@ def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[L
             others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
             raise EmbinitError(
                 f"layer {layer.name!r}: dialect {dialect.name} has no {layer.type}; dialects with one: {others}"
+            )
+        if isinstance(layer, Stored) and layer.restart and not dialect.graphs:
+            others = listed(name for name, other in DIALECTS.items() if other.graphs)
+            raise EmbinitError(
+                f"layer {layer.name!r}: restart says that a new initialization graph begins, and dialect "
+                f"{dialect.name} has none; dialects with them: {others}"
             )
     return dialect.parameters_of_all(layers)
 

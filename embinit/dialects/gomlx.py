@@ -1,14 +1,28 @@
-"""GoMLX's conventions (v0.20), on our generators (SPEC.md, section "gomlx")."""
+"""GoMLX's own bits, on its Go backend and on XLA (SPEC.md, section "gomlx")."""
 
-from collections.abc import Callable
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from embinit.dialects.kaun import AXES, LAYOUTS, fans_by_axes
-from embinit.dialects.portable import PORTABLE
-from embinit.distributions import Broadcast, Constant, Normal, Uniform
-from embinit.errors import EmbinitError
+import numpy as np
+
+from embinit.bitgen.gomlx import SEEDS, GoMlxPcg, GoMlxPhilox
+from embinit.dialects.base import Dialect
+from embinit.dialects.portable import f32
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
+from embinit.errors import EmbinitError, shown
 from embinit.initializers import Initializer, VarianceScaling, constant, normal, ones, uniform, zeros
+from embinit.layers import Convolution, Layer, Parameter, Stored
+from embinit.samplers import GoMlx
+
+#: Channels last, as layers.Convolution has them by default.
+LAYOUTS = {
+    "Linear": ("in", "out"),
+    "Conv1d": ("kernel", "in", "out"),
+    "Conv2d": ("height", "width", "in", "out"),
+    "Conv3d": ("depth", "height", "width", "in", "out"),
+}
 
 
 def random_uniform(min: float, max: float) -> Initializer:  # noqa: A002 (GoMLX's words)
@@ -47,13 +61,15 @@ def broadcast_tensor_to_shape(base: Any) -> Initializer:
 
 
 def shape_fans(_: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the fans of a shape, from its last two axes; each is at least 1.
+    """Return the fans of a shape: its last two axes, each times the product of all others.
 
-    >>> shape_fans(he(), (7, 3, 5))
-    (21, 35)
+    >>> shape_fans(he(), (7, 3, 5)), shape_fans(he(), (5,)), shape_fans(he(), ())
+    ((21, 35), (0, 0), (1, 1))
     """
-    fan_in, fan_out = fans_by_axes(shape, *AXES)
-    return max(1, fan_in), max(1, fan_out)
+    if len(shape) < 2:
+        return (0, 0) if shape else (1, 1)
+    receptive = math.prod(shape[:-2])
+    return shape[-2] * receptive, shape[-1] * receptive
 
 
 def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
@@ -66,6 +82,25 @@ def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
     if base != shape[len(shape) - len(base) :] or len(base) > len(shape):
         raise EmbinitError(f"base must have a shape that ends {list(shape)}, the tensor's, got {list(base)}")
     return initializer if base else Constant(initializer.base)
+
+
+def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
+    """Return what GoMLX draws: its constants are computed in float64, and rounded where they enter the graph."""
+    match initializer:
+        case Constant(value):
+            return Constant(f32(value))
+        case Broadcast(base):
+            return Broadcast(np.asarray(base, np.float32).tolist())
+        case Uniform() | Normal():
+            return initializer
+        case VarianceScaling(1.0, "fan_avg", "uniform", 1.0, None):
+            limit = math.sqrt(6.0 / max(1, fan_in + fan_out))
+            return Uniform(-limit, limit)
+        case VarianceScaling(1.0, "fan_avg", "normal", 1.0, None):
+            return Normal(0.0, math.sqrt(2.0 / max(1, fan_in + fan_out)))
+        case VarianceScaling(2.0, "fan_in", "normal", 1.0, None):
+            return Normal(0.0, math.sqrt(2.0 / max(1, fan_in)))
+    raise EmbinitError(f"GoMLX has no {initializer}: use he, glorot_uniform, xavier_normal, random_uniform or _normal")
 
 
 NAMED: dict[str, Callable[..., Initializer]] = {
@@ -86,17 +121,99 @@ NAMED: dict[str, Callable[..., Initializer]] = {
     "normal": normal,
 }
 
-GOMLX = replace(
-    PORTABLE,
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GoMlxDialect(Dialect):
+    """A version of GoMLX on one of its backends.
+
+    restarts_per_graph: whether every initialization graph starts the stream again; otherwise the stream goes on.
+    """
+
+    restarts_per_graph: bool = False
+    graphs = True
+
+    def default(self) -> Initializer:
+        """Return the default initializer, or raise EmbinitError if it has no bits of its own."""
+        return self.layer_weight(self.weight)
+
+    def check_stochastic(self) -> None:
+        """Raise EmbinitError: each tensor is a call of its own, and no call of GoMLX rounds."""
+        raise EmbinitError(
+            f"rounding stochastic draws words, and dialect {self.name} has none for it: take another rounding"
+        )
+
+    def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
+        """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
+        begun = set[str]()
+        for layer, parameter in super().parameters_of_all(layers):
+            starts = self.restarts_per_graph and isinstance(layer, Stored) and layer.restart and layer.name not in begun
+            begun.add(layer.name)
+            order = replace(parameter.order, restart=(0, 0)) if starts else parameter.order
+            yield layer, replace(parameter, order=order)
+
+    def parameters(self, layer: Layer) -> Iterable[Parameter]:
+        """Return what a layer holds; a convolution in groups is an error, as it is in GoMLX."""
+        if isinstance(layer, Convolution) and layer.groups != 1:
+            raise EmbinitError(
+                f"groups must be 1 in dialect {self.name}, got {layer.groups}: GoMLX's kernel keeps all "
+                f"{layer.in_channels} input channels, and its convolution then refuses the input"
+            )
+        return super().parameters(layer)
+
+
+#: GoMLX 0.20's default initializer.
+CLOCK = Uniform(-0.05, 0.05)
+
+
+def not_by_clock(initializer: Initializer) -> Initializer:
+    """Raise EmbinitError for an initializer whose seed is the clock's."""
+    if initializer is CLOCK:
+        raise EmbinitError(
+            "GoMLX 0.20 draws its default initializer, U(-0.05, 0.05), from the clock, a new seed for each variable: name "
+            'another, such as weight_init = "he"'
+        )
+    return initializer
+
+
+GOMLX = GoMlxDialect(
     name="gomlx",
-    summary="GoMLX (Go): channels last, He weights, biases by the weight's initializer; numbers as in portable",
+    summary="GoMLX from v0.21 on its Go backend (PCG-DXSM): channels last, He weights, biases by the weight's initializer",
+    seeds=SEEDS,
+    seeded=GoMlxPcg,
+    sampler=GoMlx(block=GoMlxPcg.block, math="go"),
     weight=he(),
     bias=None,
     layouts=LAYOUTS,
     fans=None,
+    layer_weight=lambda initializer: initializer,
+    distribution=distribution,
     named=NAMED,
     by_shape=by_shape,
     shape_fans=shape_fans,
-    no_seed=0,
     own=(Broadcast,),
+)
+
+GOMLX_020 = replace(
+    GOMLX,
+    name="gomlx-0.20",
+    summary="GoMLX up to v0.20.1 on its Go backend: the stream starts again with every initialization graph",
+    weight=CLOCK,
+    layer_weight=not_by_clock,
+    no_seed=0,
+    restarts_per_graph=True,
+)
+
+GOMLX_XLA = replace(
+    GOMLX,
+    name="gomlx-xla",
+    summary="GoMLX from v0.21 on XLA (Philox), on a CPU that fuses multiply-adds; math of jaxlib 0.10.2",
+    seeded=GoMlxPhilox,
+    sampler=GoMlx(block=GoMlxPhilox.block, math="xla"),
+)
+
+GOMLX_XLA_NOFMA = replace(
+    GOMLX_XLA,
+    name="gomlx-xla-nofma",
+    summary="GoMLX from v0.21 on XLA (Philox), on a CPU that does not fuse multiply-adds",
+    sampler=GoMlx(block=GoMlxPhilox.block, math="xla-nofma"),
 )

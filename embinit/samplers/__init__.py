@@ -2,8 +2,9 @@
 
 from embinit.samplers.base import CDraw, Sampler
 from embinit.samplers.codes import CCode, Codes
+from embinit.samplers.gomlx import GoMlx
 from embinit.samplers.multiply_add import MultiplyAdd
 from embinit.samplers.pytorch import Torch
 from embinit.samplers.scaled_integer import ScaledInteger
 
-__all__ = ["CCode", "CDraw", "Codes", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]
+__all__ = ["CCode", "CDraw", "Codes", "GoMlx", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]

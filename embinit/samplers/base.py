@@ -38,7 +38,8 @@ class CDraw:
     """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header.
 
     header: a name for one of the C library, a path for one of your own. elementwise: whether drawing elements one by
-    one, each with n = 1, gives the same values.
+    one, each with n = 1, gives the same values. around: what runs before the first element and after the last,
+    if the generator must be told where a tensor begins or ends; both fill nothing.
     """
 
     function: str
@@ -47,6 +48,7 @@ class CDraw:
     rule: tuple[str, str] | None = None
     header: str | Path = "embinit.h"
     elementwise: bool = True
+    around: tuple["CDraw | None", "CDraw | None"] = (None, None)
 
 
 def bits_of(value: float | np.float32) -> int:
@@ -67,6 +69,8 @@ class Sampler(ABC):
     multiply_adds: ClassVar[tuple[str, ...]] = ("separate", "fused")
     #: How many elements at most are drawn at once into memory that is not contiguous, if that matters.
     strided_run: ClassVar[int | None] = None
+    #: Whether values depend on how many the tensor has, so that no tensor is part of a longer one.
+    whole: ClassVar[bool] = False
 
     def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
         """Return a distribution with what a build computes for its tensor; unchanged, if builds do not matter."""
