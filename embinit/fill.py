@@ -66,11 +66,12 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
                 draw(generator, row, np.empty(row.shape, generator.dialect.element))
             case Action.DRAW | Action.COPY:
                 values.arrays[row.name] = array = _array(row, out, generator.dialect.element)
+                values.first_draw[row.name], values.draws[row.name] = start, 0
                 if action is Action.DRAW:
                     draw(generator, row, array)
+                    values.draws[row.name] = generator.drawn - start - generator.dropped
                 else:
                     array[...] = values.arrays[str(row.same_as)]
-                values.first_draw[row.name], values.draws[row.name] = start, generator.drawn - start
             case Action.TURN:
                 if row.name not in turns:
                     values.arrays[row.name] = _array(row, out, generator.dialect.element)

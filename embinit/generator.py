@@ -46,6 +46,8 @@ class Generator:
     ----------
     drawn
         How many words have been drawn.
+    dropped
+        How many of these the last array left unused, the rest of a block.
     state
         Everything that decides what is drawn next.
 
@@ -81,7 +83,7 @@ class Generator:
         self.build, self.dialect = build, dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
         self.dialect.check_multiply_add(self.build.multiply_add)
-        self.drawn = 0
+        self.drawn = self.dropped = 0
         self.pending = math.nan
         self.spare: Any = None
         self.seed: int | None = None
@@ -523,7 +525,8 @@ class Generator:
             self._draw_in_parts(distribution, values, stride)
         else:
             self._count(sampler.fill, distribution, values)
-        self.drawn += self.bitgen.align()
+        self.dropped = self.bitgen.align()
+        self.drawn += self.dropped
 
     def _count(self, draw: Callable[..., int], *arguments: object) -> None:
         """Let a sampler draw, and count its words; an error of the bit generator's own is raised as it was."""

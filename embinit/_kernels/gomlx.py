@@ -9,7 +9,8 @@ from embinit._kernels.fma import fma32
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import cos_double
 
-U32, F32 = NDArray[np.uint32], NDArray[np.float32]
+U32 = NDArray[np.uint32]
+F32 = NDArray[np.float32]
 
 #: Whose logarithm and cosine: Go's, XLA's where the CPU fuses multiply-adds, and XLA's where it does not.
 GO, XLA, XLA_NOFMA = 0, 1, 2
@@ -94,14 +95,9 @@ def _go_cos(x: np.float64) -> np.float64:
 # ---- XLA's CPU backend: the logarithm of Cephes in float32, and glibc's cosine ----
 
 
-
-_P = np.array(
-    [
-        7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-    ]
-).astype(np.float32)  # fmt: skip
-_P0, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (np.float32(each) for each in _P)
+_P0, _P1, _P2 = np.float32(7.0376836292e-2), np.float32(-1.1514610310e-1), np.float32(1.1676998740e-1)
+_P3, _P4, _P5 = np.float32(-1.2420140846e-1), np.float32(1.4249322787e-1), np.float32(-1.6668057665e-1)
+_P6, _P7, _P8 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1), np.float32(3.3333331174e-1)
 _X_HALF_SQRT2 = np.float32(0.70710678118654752440)
 _X_LN2_LOW, _X_LN2_HIGH = np.float32(-2.12194440e-4), np.float32(0.693359375)
 _ONE, _HALF = np.float32(1), np.float32(0.5)

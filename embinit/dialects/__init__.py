@@ -19,9 +19,9 @@ DIALECTS = Registry(
     {
         dialect.name: dialect
         for dialect in (
-            ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN,
-            GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA,
-        )  # fmt: skip
+            *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN),
+            *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
+        )
     }
 )
 

@@ -11,7 +11,7 @@ from embinit.bitgen.gomlx import SEEDS, GoMlxPcg, GoMlxPhilox
 from embinit.dialects.base import Dialect
 from embinit.dialects.portable import f32
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, VarianceScaling, constant, normal, ones, uniform, zeros
 from embinit.layers import Convolution, Layer, Parameter, Stored
 from embinit.samplers import GoMlx
@@ -93,13 +93,12 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Broadcast(np.asarray(base, np.float32).tolist())
         case Uniform() | Normal():
             return initializer
-        case VarianceScaling(1.0, "fan_avg", "uniform", 1.0, None):
-            limit = math.sqrt(6.0 / max(1, fan_in + fan_out))
+        case VarianceScaling(scale, mode, "uniform" | "normal" as shape, gain):
+            fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+            if shape == "normal":
+                return Normal(0.0, gain * math.sqrt(scale / max(1, fan)))
+            limit = gain * math.sqrt(3.0 * scale / max(1, fan))
             return Uniform(-limit, limit)
-        case VarianceScaling(1.0, "fan_avg", "normal", 1.0, None):
-            return Normal(0.0, math.sqrt(2.0 / max(1, fan_in + fan_out)))
-        case VarianceScaling(2.0, "fan_in", "normal", 1.0, None):
-            return Normal(0.0, math.sqrt(2.0 / max(1, fan_in)))
     raise EmbinitError(f"GoMLX has no {initializer}: use he, glorot_uniform, xavier_normal, random_uniform or _normal")
 
 
@@ -169,15 +168,15 @@ def not_by_clock(initializer: Initializer) -> Initializer:
     """Raise EmbinitError for an initializer whose seed is the clock's."""
     if initializer is CLOCK:
         raise EmbinitError(
-            "GoMLX 0.20 draws its default initializer, U(-0.05, 0.05), from the clock, a new seed for each variable: name "
-            'another, such as weight_init = "he"'
+            "GoMLX 0.20 seeds its default initializer, U(-0.05, 0.05), from the clock for each variable: name another, "
+            'such as weight_init = "he"'
         )
     return initializer
 
 
 GOMLX = GoMlxDialect(
     name="gomlx",
-    summary="GoMLX from v0.21 on its Go backend (PCG-DXSM): channels last, He weights, biases by the weight's initializer",
+    summary="GoMLX from v0.21 on its Go backend (PCG-DXSM), channels last, He weights",
     seeds=SEEDS,
     seeded=GoMlxPcg,
     sampler=GoMlx(block=GoMlxPcg.block, math="go"),
@@ -196,7 +195,7 @@ GOMLX = GoMlxDialect(
 GOMLX_020 = replace(
     GOMLX,
     name="gomlx-0.20",
-    summary="GoMLX up to v0.20.1 on its Go backend: the stream starts again with every initialization graph",
+    summary="GoMLX up to v0.20.1 on its Go backend (PCG-DXSM): the stream starts again with every initialization graph",
     weight=CLOCK,
     layer_weight=not_by_clock,
     no_seed=0,

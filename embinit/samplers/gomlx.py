@@ -107,7 +107,7 @@ class GoMlx(Sampler):
         gomlx.below(words, np.float32(p), out)
         return out.size + source.bitgen.align()
 
-    def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:
+    def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:  # noqa: ARG002 (none)
         """Raise EmbinitError: GoMLX shuffles data sets with another generator."""
         raise EmbinitError("GoMLX shuffles no tensors from its random state: use dialect torch, odt or portable")
 
@@ -119,4 +119,4 @@ def _width(low: float, high: float) -> np.float32:
 
 
 def _unknown(distribution: Distribution) -> EmbinitError:
-    return EmbinitError(f"GoMLX has no {distribution}: use random_uniform, random_normal, he, glorot_uniform or xavier_*")
+    return EmbinitError(f"GoMLX has no {distribution}: use random_uniform, random_normal, he or glorot_uniform")

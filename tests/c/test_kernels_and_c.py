@@ -30,6 +30,8 @@ TWINS = {
     "formats.unpack": "unpack_signed unpack_unsigned",
     "formats.uniform_codes": "q_uniform q_uniform16 fill_q8 fill_q16 fill_q32 uniform_code16 uniform_code32",
     "glibc.glibc": "rand_glibc_next rand_glibc_source",
+    "gomlx.uniform": "gomlx_uniform gomlx_uniform_fused",
+    "gomlx.normal": "gomlx_normal_go gomlx_normal_xla gomlx_normal_xla_nofma",
     "integer.normal_codes": "scaled_normal_code scaled_truncated_normal_code",
     "lanes.xorshift32": "xorshift_step xorshift_next",
     "lanes.xorshift64": "xorshift_step xorshift_next",
@@ -56,6 +58,7 @@ TWINS = {
 KERNELS_ALONE = {
     "mt19937.skip_blocks": "a device draws its words in order; only the host moves on at once",
     "mt19937.jump": "the same; its polynomial takes more memory than a device has",
+    "gomlx.below": "a mask of booleans, which is no buffer",
     "pytorch.small_normal": "log1p, sin and cos in double, of a libm that a device does not have",
     "pytorch.trunc_normal": "how many words it draws depends on them; export the values",
     "pytorch.randperm": "its order takes memory of its own; a device shuffles by embinit_shuffle",
@@ -75,6 +78,9 @@ FUNCTIONS_ALONE = {
     "rand_musl_advance rand_msvc_seed rand_msvc_advance avr_moved rand_avr_seed rand_avr_advance random_avr_seed "
     "random_avr_advance rand_glibc_seed rand_glibc_times rand_glibc_advance threefry2x32_seed threefry2x32_advance "
     "splitmix64 xoroshiro128plus_seed xoroshiro128plus_image xoroshiro128plus_advance xorshift_advance",
+    "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
+    "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_pcg_restart gomlx_philox_seed gomlx_philox_source "
+    "gomlx_philox_pair gomlx_philox_end gomlx_philox_restart",
     "two operations, inside kernels": "separate",
     "a float seen as an integer": "bits float rounded bits64 double",
     "NumPy in embinit/samplers": "constant broadcast ones",

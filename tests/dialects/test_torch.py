@@ -238,7 +238,6 @@ def test_what_a_dialect_refuses_of_pytorchs_initializers(tmp_path, dialect, text
             "portable",
             "portable-int",
             "kaun",
-            "gomlx",
             "genann",
             "tinn",
             "nnh",

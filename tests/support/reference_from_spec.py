@@ -789,7 +789,7 @@ def torch_distribution(initializer: tuple, fan_in: int, fan_out: int) -> tuple:
     return ("uniform", -math.sqrt(3) * s, math.sqrt(3) * s) if kind == "uniform" else ("normal", 0.0, s)
 
 
-# 8 and 9. The kaun and gomlx dialects: their initializers are rows of portable_distribution.
+# 8. The kaun dialect: its initializers are rows of portable_distribution.
 
 CHANNELS_LAST = {
     "kaun": {
@@ -800,11 +800,6 @@ CHANNELS_LAST = {
         "he_normal": ("variance_scaling", 2, "fan_in", "truncated_normal", 1),
         "lecun_uniform": ("variance_scaling", 1, "fan_in", "uniform", 1),
         "lecun_normal": ("variance_scaling", 1, "fan_in", "truncated_normal", 1),
-    },
-    "gomlx": {
-        "default": ("variance_scaling", 2, "fan_in", "normal", 1),
-        "glorot_uniform": ("variance_scaling", 1, "fan_avg", "uniform", 1),
-        "xavier_normal": ("variance_scaling", 1, "fan_avg", "normal", 1),
     },
 }
 
@@ -824,7 +819,7 @@ def channels_last_init(dialect: str, seed: int, layers: list[tuple[str, dict, bo
             n = k * axes[0] * axes[1]
         name, *parameters = portable_distribution(CHANNELS_LAST[dialect][initializer], fan_in, fan_out)
         buffers.append([bits(value) for value in getattr(draws, name)(*parameters, n)])
-        buffers += [[0] * out] * has_bias  # gomlx: the weight's initializer of one axis, which is zeros
+        buffers += [[0] * out] * has_bias
     return buffers
 
 

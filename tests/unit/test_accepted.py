@@ -67,7 +67,7 @@ def refused(dialect, text, **keys):
     return str(caught.value)
 
 
-SCALED = ["portable", "kaun", "gomlx"]
+SCALED = ["portable", "kaun"]
 HUGE = 1.5e38
 
 

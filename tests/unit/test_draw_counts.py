@@ -25,11 +25,13 @@ TORCH = {
     Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 40, Eye(shape=(4, 6)): 0, Dirac(shape=(4, 3, 2)): 0,
     Sparse(0.5, 1.0, shape=(4, 6)): 58, PaddedNormal(0, 1, 2, shape=(4, 6)): 40,
 }  # fmt: skip
+GOMLX = {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 48, Broadcast([1, 2, 3, 4]): 0}
 WORDS = {
     "odt": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
     "odt-2026-06": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
     "odt-2026-04": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
-    "portable": PORTABLE, "kaun": PORTABLE, "gomlx": PORTABLE | {Broadcast([1, 2, 3, 4]): 0},
+    "portable": PORTABLE, "kaun": PORTABLE,
+    **dict.fromkeys(("gomlx", "gomlx-0.20", "gomlx-xla", "gomlx-xla-nofma"), GOMLX),
     "torch": TORCH, "torch-nofma": TORCH,
 }  # fmt: skip
 
@@ -44,7 +46,10 @@ def test_the_words_of_a_distribution(name, distribution):
 
     assert dialect.sampler.draws(distribution, out.size) == expected
     assert generator.drawn == expected or (expected is None and generator.drawn >= 48)
-    assert generator.bitgen == dialect.seeded(42).jumped(generator.drawn)
+    if not (dialect.sampler.whole and isinstance(distribution, Normal)):  # of two calls
+        jumped = dialect.seeded(42).jumped(generator.drawn)
+        jumped.align()
+        assert generator.bitgen == jumped
 
 
 def test_every_dialect_with_values_is_here():

@@ -36,7 +36,7 @@ def drawn(start, dialect, distribution, n):
 @pytest.mark.parametrize("dialect", ["odt", "portable", "torch"])
 def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, distribution, n, count):
     if dialect != "portable" and isinstance(distribution, TruncatedNormal):
-        dialect = "gomlx"
+        dialect = "portable"
     several(1)
     bits, alone = drawn(start, dialect, distribution, n)
     several(count)
