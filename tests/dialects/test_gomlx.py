@@ -95,7 +95,9 @@ def test_recorded_models(dialect, name, init, seed):
         if (case["dialect"], case["name"], case["init"], case["seed"]) == (dialect, name, init, seed)
     ]
     tensors = [(case, words) for case, words in chosen if not case["path"].endswith("rngState")]
-    scheme = None if init == "default" else dialect_named(dialect).initializer({"name": init, **PARAMETERS.get(init, {})})
+    scheme = (
+        None if init == "default" else dialect_named(dialect).initializer({"name": init, **PARAMETERS.get(init, {})})
+    )
     if any(len(case["shape"]) > 2 for case, _ in tensors) and dialect == "gomlx-0.20":  # a Dense of several outputs
         g = Generator.seeded(seed, dialect)
         for case, words in tensors:
@@ -189,7 +191,21 @@ def test_gos_normals_by_numpys_logarithm_and_cosine():
     assert_same(out, np.sqrt(log * np.float32(-2)) * cos * np.float32(1.5))
 
 
-WORDS = [0, 1, 2, 255, 2**24 - 1, 2**24 + 1, 2**31 - 1, 2**31, 2**31 + 129, 2**32 - 257, 2**32 - 129, 2**32 - 128, 2**32 - 1]
+WORDS = [
+    0,
+    1,
+    2,
+    255,
+    2**24 - 1,
+    2**24 + 1,
+    2**31 - 1,
+    2**31,
+    2**31 + 129,
+    2**32 - 257,
+    2**32 - 129,
+    2**32 - 128,
+    2**32 - 1,
+]
 
 
 class Given:
@@ -495,7 +511,9 @@ def test_the_default_of_0_20_is_the_clocks():
         lambda: Model("m", [Linear(name="fc", in_features=3, out_features=2)], seed=1, dialect="gomlx-0.20"),
         lambda: Generator.seeded(1, "gomlx-0.20").fill("default", np.empty(3, np.float32)),
     ):
-        with pytest.raises(EmbinitError, match='from the clock for each variable: name another, such as weight_init = "he"'):
+        with pytest.raises(
+            EmbinitError, match='from the clock for each variable: name another, such as weight_init = "he"'
+        ):
             build()
     out = np.empty((3, 2), np.float32)
     Generator.seeded(1, "gomlx-0.20").fill(Uniform(-0.05, 0.05), out)
@@ -600,9 +618,10 @@ def test_seed_0_is_a_seed_from_0_21_on():
     for dialect in ("gomlx", "gomlx-xla", "gomlx-xla-nofma"):
         model = Model("m", [layer], seed=0, dialect=dialect)
         assert not model.seed_picked
-        assert model.init()["fc.weight"].tobytes() == Model("m", [layer], seed=89482311, dialect=dialect).init()[
-            "fc.weight"
-        ].tobytes()
+        assert (
+            model.init()["fc.weight"].tobytes()
+            == Model("m", [layer], seed=89482311, dialect=dialect).init()["fc.weight"].tobytes()
+        )
 
 
 def test_seed_0_asks_the_clock_up_to_0_20():
@@ -623,7 +642,9 @@ def test_seed_0_asks_the_clock_up_to_0_20():
 
 
 def test_the_command_line_reports_the_seed_it_picked(path, tmp_path, capsys):
-    path.write_text(path.read_text().replace('"gomlx"', '"gomlx-0.20"').replace('weight_init = "default"\n', 'weight_init = "he"\n'))
+    path.write_text(
+        path.read_text().replace('"gomlx"', '"gomlx-0.20"').replace('weight_init = "default"\n', 'weight_init = "he"\n')
+    )
     assert main(["export", str(path), "--seed", "0", "-o", str(tmp_path / "picked"), "--format", "npz"]) == 0
     told = capsys.readouterr().err
     seed = json.loads((tmp_path / "picked" / "manifest.json").read_text())["model"]["seed"]
