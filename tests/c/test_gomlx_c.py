@@ -23,8 +23,8 @@ FLAGS = {
 DIALECTS = ["gomlx", "gomlx-xla", "gomlx-xla-nofma"]
 SEEDS = [0, 1, -1, 42, 2**31 - 1, -(2**63), 2**63 - 1, -1234567890123]
 TENSORS = [
-    (Uniform(-0.3, 0.7), 1), (Normal(0.0, 0.02), 7), (Normal(0.0, 1.0), 64), (Uniform(0.25, 0.75), 5), (Normal(0.0, 2.0), 1),
-    (Uniform(-1e-3, 1e3), 300), (Normal(0.0, 0.5), 1001), (Uniform(-1.0, 1.0), 3),
+    (Uniform(-0.3, 0.7), 1), (Normal(0.0, 0.02), 7), (Normal(0.0, 1.0), 64), (Uniform(0.25, 0.75), 5),
+    (Normal(0.0, 2.0), 1), (Uniform(-1e-3, 1e3), 300), (Normal(0.0, 0.5), 1001), (Uniform(-1.0, 1.0), 3),
 ]  # fmt: skip
 
 HEAD = """

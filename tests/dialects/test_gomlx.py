@@ -12,8 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embinit
-from embinit import Conv1d, Conv2d, Conv3d, ConvTranspose1d, EmbinitError, Generator, LayerNorm, Linear, Model
-from embinit import initializers
+from embinit import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvTranspose1d,
+    EmbinitError,
+    Generator,
+    LayerNorm,
+    Linear,
+    Model,
+    initializers,
+)
 from embinit.__main__ import main
 from embinit.bundle import gather
 from embinit.dialects import DIALECTS, dialect_named, gomlx
@@ -151,14 +161,14 @@ def layer(draw):
 def test_models_are_what_the_text_of_the_specification_says(dialect, described, seed):
     named = dialect_named(dialect)
     layers, device, expected = [], oracle.GoMlx(dialect, seed), []
-    for i, (shape, name, given, keys, bias, restart) in enumerate(described):
+    for i, (shape, name, values, keys, bias, restart) in enumerate(described):
         init = named.initializer({"name": name, **keys})
         layers += [shaped(shape, name=f"l{i}", weight_init=init, bias=bias, restart=restart)]
         layers += [LayerNorm(name=f"n{i}", normalized_shape=3)]
         if restart and dialect == "gomlx-0.20":
             device.restart()
-        expected += [device.initialized(name, shape, given)]
-        expected += [device.initialized(name, shape[-1:], given)] if bias else []
+        expected += [device.initialized(name, shape, values)]
+        expected += [device.initialized(name, shape[-1:], values)] if bias else []
         expected += [np.ones(3, np.float32), np.zeros(3, np.float32)]
     values = Model("m", layers, seed=seed, dialect=dialect).init()
 
@@ -231,7 +241,8 @@ def test_words_at_the_ends(dialect):
     out = np.empty(len(firsts), np.float32)
     Generator(Given(firsts + seconds), dialect).normal(0, 1, out)
     device = oracle.GoMlx(dialect, 1)
-    device.units = lambda _, units=iter([oracle.unit(firsts), oracle.unit(seconds)]): next(units)
+    units = iter([oracle.unit(firsts), oracle.unit(seconds)])
+    device.units = lambda _: next(units)
     with np.errstate(divide="ignore"):
         expected = device.normal(1, out.size)
     if "xla" in dialect:  # subnormal numbers count as 0
@@ -414,7 +425,7 @@ def test_other_dialects_have_no_broadcast(dialect):
     [
         (Conv1d(name="a", in_channels=4, out_channels=6, kernel_size=5, groups=2, weight_init=RANDOM[0]),
          "'a': groups must be 1 in dialect gomlx.*, got 2: GoMLX's kernel keeps all 4 input channels"),
-        (ConvTranspose1d(name="a", in_channels=4, out_channels=6, kernel_size=5), "'a': dialect .* has no ConvTranspose1d"),
+        (ConvTranspose1d(name="a", in_channels=4, out_channels=6, kernel_size=5), "'a': .* has no ConvTranspose1d"),
         (Linear(name="a", in_features=4, out_features=6, weight_init=Normal(0.5, 1.0)),
          "'a': weight: GoMLX's normal has no mean: it must be 0, got 0.5"),
         (Linear(name="a", in_features=4, out_features=6, weight_init=initializers.he_normal()),
@@ -495,7 +506,7 @@ def test_a_new_graph_starts_the_stream_again_up_to_0_20():
         assert (values["a.bias"].tobytes() == values["b.bias"].tobytes()) is again
         assert values["c.weight"].tobytes() != values["b.weight"].tobytes()
         assert model.plan().rows[2].first_draw == {ALL[0]: 8, ALL[1]: 0}.get(dialect, 12)
-        assert [v for _, v in model.init_many([3])][0]["c.bias"].tobytes() == values["c.bias"].tobytes()
+        assert next(v for _, v in model.init_many([3]))["c.bias"].tobytes() == values["c.bias"].tobytes()
 
 
 @pytest.mark.parametrize("dialect", ["odt", "portable", "torch", "tinn"])
@@ -637,7 +648,7 @@ def test_seed_0_asks_the_clock_up_to_0_20():
     assert again == models[0]
     assert gather(again.plan()).manifest() == gather(models[0].plan()).manifest()
     assert gather(models[0].plan()).manifest()["model"]["seed"] == seeds[0]
-    with pytest.raises(EmbinitError, match="seed must not be 0: it asks dialect gomlx-0.20 for a random one"):
+    with pytest.raises(EmbinitError, match=r"seed must not be 0: it asks dialect gomlx-0\.20 for a random one"):
         Generator.seeded(0, "gomlx-0.20")
 
 
