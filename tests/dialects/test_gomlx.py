@@ -4,7 +4,9 @@ seeds, graphs and what it refuses.
 
 import json
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -700,3 +702,17 @@ def test_a_tensor_that_threads_draw_is_the_same(dialect, monkeypatch):
 def test_the_dialects_are_these():
     assert [name for name in DIALECTS.names() if name.startswith("gomlx")] == ALL
     assert [name for name, other in DIALECTS.items() if other.graphs] == ALL
+
+
+def test_every_constant_of_the_c_library_is_in_the_specification():
+    root = Path(__file__).parents[2]
+    number = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
+    code = re.sub(r"/\*.*?\*/", "", (root / "embinit" / "c" / "embinit_gomlx.c").read_text(), flags=re.DOTALL)
+    section = (root / "SPEC.md").read_text().partition("## 9. The gomlx dialects")[2].partition("\n## ")[0]
+    used = set(number.findall(code)) - {"6.2831855"}  # written fl(2 pi)
+
+    assert len(used) > 35
+    assert used <= set(number.findall(section))
+    for word in ("f11bfbb3ba3e0841", "39a00a3a31c025c6", "da942042e4dd58b5"):
+        assert word in code
+        assert word in section
