@@ -59,7 +59,7 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
             case Action.RESTART:
                 restart(generator, plan.model, row)
             case Action.SKIP:
-                generator.spend(row.order.skip)
+                skip(generator, row.order.skip)
             case Action.LOSE:
                 lose(generator, row)
             case Action.REHEARSE:
@@ -89,8 +89,15 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
     generator = Generator.of(model.begin(seed), dialect_named(model.dialect), model.build, seed)
-    generator.spend(model.skip_words)
+    skip(generator, model.skip_words)
     return generator
+
+
+def skip(generator: Generator, words: int) -> None:
+    """Drop words: those of a tensor of its own, in dialects that draw tensors whole."""
+    generator.spend(words)
+    if generator.dialect.sampler.whole:
+        generator.drawn += generator.bitgen.align()
 
 
 def restart(generator: Generator, model: Description, row: Row) -> None:

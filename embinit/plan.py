@@ -162,17 +162,18 @@ def plan(model: Description) -> Plan:
     dialect = dialect_named(model.dialect)
     sampler, block = dialect.sampler, model.begin(model.seed).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
-    position: int | None = model.skip_words
+    skipped = block if sampler.whole else 1
+    position: int | None = _in_blocks(model.skip_words, skipped)
     for action, tensor in events(in_draw_order(model.tensors), model.tensors):
         count: int | None = 0
         match action:
             case Action.RESTART:
                 position = 0
             case Action.SKIP:
-                count = tensor.order.skip
+                count = _in_blocks(tensor.order.skip, skipped)
             case Action.LOSE:
                 counts = [sampler.draws(distribution, size) for distribution, size in tensor.lost]
-                count = None if None in counts else sum(filter(None, counts))
+                count = None if None in counts else sum(_in_blocks(each, block) for each in counts if each)
             case Action.ROUND:
                 count = tensor.store_draws
             case Action.DRAW | Action.TURN | Action.REHEARSE:
@@ -183,8 +184,13 @@ def plan(model: Description) -> Plan:
         places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count
         if action in (Action.DRAW, Action.TURN, Action.REHEARSE) and position is not None:
-            position += -position % block  # the rest of a block that was begun is dropped
+            position = _in_blocks(position, block)
     return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
+
+
+def _in_blocks(words: int, block: int) -> int:
+    """Return a number of words with the rest of the last block, which is dropped."""
+    return words + -words % block
 
 
 def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:

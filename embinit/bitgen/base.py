@@ -29,15 +29,13 @@ class CGenerator(NamedTuple):
     """A generator in C: its type, the header that declares it, and the statement that seeds `generator` from `seed`.
 
     `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
-    your own. large: too large for a stack, so it is static. restart: the embinit_distribution that starts the stream
-    again, for two numbers, and fills nothing; if dialects do that.
+    your own. large: too large for a stack, so it is static.
     """
 
     type: str
     header: str | Path
     seed: str
     large: bool = False
-    restart: str | None = None
 
 
 class BitGenerator(ABC):

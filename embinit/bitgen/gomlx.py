@@ -122,8 +122,7 @@ class GoMlxPcg(Called):
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_gomlx_pcg."""
-        seed = "embinit_gomlx_pcg_seed(&generator, seed);"
-        return CGenerator("embinit_gomlx_pcg", "embinit_gomlx.h", seed, restart="embinit_gomlx_pcg_restart")
+        return CGenerator("embinit_gomlx_pcg", "embinit_gomlx.h", "embinit_gomlx_pcg_seed(&generator, seed);")
 
 
 def _reversed_bytes(word: int) -> int:
@@ -156,5 +155,4 @@ class GoMlxPhilox(Philox4x32):
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_gomlx_philox."""
-        seed = "embinit_gomlx_philox_seed(&generator, seed);"
-        return CGenerator("embinit_gomlx_philox", "embinit_gomlx.h", seed, restart="embinit_gomlx_philox_restart")
+        return CGenerator("embinit_gomlx_philox", "embinit_gomlx.h", "embinit_gomlx_philox_seed(&generator, seed);")

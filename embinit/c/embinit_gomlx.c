@@ -102,7 +102,6 @@ void embinit_gomlx_pcg_seed(embinit_gomlx_pcg *generator, int64_t seed)
 {
     uint64_t state[3];
     embinit_gomlx_state(state, seed);
-    generator->seed = seed;
     generator->call[0].state.high = state[0];
     generator->call[0].state.low = state[1];
     generator->call[0].high = 0;
@@ -155,25 +154,12 @@ void embinit_gomlx_pcg_end(const embinit_source *source, const void *rule, uint3
     generator->turn = 0;
 }
 
-void embinit_gomlx_pcg_restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
-                               size_t n)
-{
-    embinit_gomlx_pcg *generator = (embinit_gomlx_pcg *)source->state;
-    (void)rule;
-    (void)a;
-    (void)b;
-    (void)out;
-    (void)n;
-    embinit_gomlx_pcg_seed(generator, generator->seed);
-}
-
 /* ---- XLA ---- */
 
 void embinit_gomlx_philox_seed(embinit_gomlx_philox *generator, int64_t seed)
 {
     uint64_t state[3];
     embinit_gomlx_state(state, seed);
-    generator->seed = seed;
     embinit_philox4x32_seed(&generator->call[0], state[0], state[2]);
     generator->call[0].counter[0] = (uint32_t)state[1];
     generator->call[0].counter[1] = (uint32_t)(state[1] >> 32);
@@ -218,18 +204,6 @@ void embinit_gomlx_philox_end(const embinit_source *source, const void *rule, ui
     generator->call[0].left = 0;
     generator->calls = 1;
     generator->turn = 0;
-}
-
-void embinit_gomlx_philox_restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
-                                  size_t n)
-{
-    embinit_gomlx_philox *generator = (embinit_gomlx_philox *)source->state;
-    (void)rule;
-    (void)a;
-    (void)b;
-    (void)out;
-    (void)n;
-    embinit_gomlx_philox_seed(generator, generator->seed);
 }
 
 /* ---- Uniform values ---- */

@@ -30,7 +30,6 @@ typedef struct {
 
 typedef struct {
     embinit_gomlx_numbers call[2]; /* [1]: the second call of a normal tensor */
-    int64_t seed;
     uint8_t begun; /* whether the call has drawn a word */
     uint8_t calls; /* 1, or 2 in a normal tensor, which then give a word in turn */
     uint8_t turn;
@@ -41,17 +40,15 @@ void embinit_gomlx_pcg_seed(embinit_gomlx_pcg *generator, int64_t seed);
 /* `next` of a source whose state is an embinit_gomlx_pcg. */
 uint32_t embinit_gomlx_pcg_source(void *state);
 
-/* Begin the two calls of a normal tensor of a elements, an integer; end the calls of a tensor; start again from the
- * seed. They fill nothing, and use no other parameter. The state of their source is an embinit_gomlx_pcg. */
+/* Begin the two calls of a normal tensor of a elements, an integer; end the calls of a tensor. They fill nothing, and use
+ * no other parameter. The state of their source is an embinit_gomlx_pcg. */
 embinit_distribution embinit_gomlx_pcg_pair;
 embinit_distribution embinit_gomlx_pcg_end;
-embinit_distribution embinit_gomlx_pcg_restart;
 
 /* ---- XLA: Philox4x32 ---- */
 
 typedef struct {
     embinit_philox4x32 call[2];
-    int64_t seed;
     uint8_t calls;
     uint8_t turn;
 } embinit_gomlx_philox;
@@ -60,7 +57,6 @@ void embinit_gomlx_philox_seed(embinit_gomlx_philox *generator, int64_t seed);
 uint32_t embinit_gomlx_philox_source(void *state);
 embinit_distribution embinit_gomlx_philox_pair;
 embinit_distribution embinit_gomlx_philox_end;
-embinit_distribution embinit_gomlx_philox_restart;
 
 /* ---- Values ---- */
 

@@ -145,12 +145,6 @@ def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[L
             raise EmbinitError(
                 f"layer {layer.name!r}: dialect {dialect.name} has no {layer.type}; dialects with one: {others}"
             )
-        if isinstance(layer, Stored) and layer.restart and not dialect.graphs:
-            others = listed(name for name, other in DIALECTS.items() if other.graphs)
-            raise EmbinitError(
-                f"layer {layer.name!r}: restart says that a new initialization graph begins, and dialect "
-                f"{dialect.name} has none; dialects with them: {others}"
-            )
     return dialect.parameters_of_all(layers)
 
 

@@ -106,8 +106,6 @@ class Dialect:
 
     #: Whether each tensor starts the stream again.
     restarts: ClassVar[bool] = False
-    #: Whether a layer may begin a new initialization graph.
-    graphs: ClassVar[bool] = False
 
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (for those that do)
         """Return the generator where the stream starts again, for a layer and a tensor."""

@@ -1,7 +1,7 @@
 """GoMLX's own bits, on its Go backend and on XLA (SPEC.md, section "gomlx")."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from embinit.dialects.portable import f32
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, VarianceScaling, constant, normal, ones, uniform, zeros
-from embinit.layers import Convolution, Layer, Parameter, Stored
+from embinit.layers import Convolution, Layer, Parameter
 from embinit.samplers import GoMlx
 
 #: Channels last, as layers.Convolution has them by default.
@@ -123,13 +123,7 @@ NAMED: dict[str, Callable[..., Initializer]] = {
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GoMlxDialect(Dialect):
-    """A version of GoMLX on one of its backends.
-
-    restarts_per_graph: whether every initialization graph starts the stream again; otherwise the stream goes on.
-    """
-
-    restarts_per_graph: bool = False
-    graphs = True
+    """A version of GoMLX on one of its backends."""
 
     def default(self) -> Initializer:
         """Return the default initializer, or raise EmbinitError if it has no bits of its own."""
@@ -140,15 +134,6 @@ class GoMlxDialect(Dialect):
         raise EmbinitError(
             f"rounding stochastic draws words, and dialect {self.name} has none for it: take another rounding"
         )
-
-    def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
-        """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
-        begun = set[str]()
-        for layer, parameter in super().parameters_of_all(layers):
-            starts = self.restarts_per_graph and isinstance(layer, Stored) and layer.restart and layer.name not in begun
-            begun.add(layer.name)
-            order = replace(parameter.order, restart=(0, 0)) if starts else parameter.order
-            yield layer, replace(parameter, order=order)
 
     def parameters(self, layer: Layer) -> Iterable[Parameter]:
         """Return what a layer holds; a convolution in groups is an error, as it is in GoMLX."""
@@ -199,7 +184,6 @@ GOMLX_020 = replace(
     weight=CLOCK,
     layer_weight=not_by_clock,
     no_seed=0,
-    restarts_per_graph=True,
 )
 
 GOMLX_XLA = replace(

@@ -114,6 +114,10 @@ class Sampler(ABC):
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:
         """Return the C that fills n elements with the same bits on a build of that multiply-add and libm class."""
 
+    def c_skip(self, words: int) -> CDraw:
+        """Return the C that drops words."""
+        return CDraw("embinit_skip", words)
+
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out with booleans that are true with probability p and return the number of words drawn."""
         from embinit._kernels import uniform

@@ -80,9 +80,8 @@ class GoMlx(Sampler):
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant, embinit_broadcast or one of the embinit_gomlx functions."""
-        header, generator = "embinit_gomlx.h", "pcg" if self.math == "go" else "philox"
-        begin = CDraw(f"embinit_gomlx_{generator}_pair", n, header=header)
-        end = CDraw(f"embinit_gomlx_{generator}_end", header=header)
+        header = "embinit_gomlx.h"
+        begin, end = CDraw(f"embinit_gomlx_{self._generator}_pair", n, header=header), self._end
         match distribution:
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))
@@ -98,6 +97,18 @@ class GoMlx(Sampler):
                 function = f"embinit_gomlx_normal_{self.math.replace('-', '_')}"
                 return CDraw(function, bits_of(stddev), header=header, around=(begin, end))
         raise _unknown(distribution)
+
+    def c_skip(self, words: int) -> CDraw:
+        """Return the C of a call whose words are dropped."""
+        return CDraw("embinit_skip", words, around=(None, self._end))
+
+    @property
+    def _generator(self) -> str:
+        return "pcg" if self.math == "go" else "philox"
+
+    @property
+    def _end(self) -> CDraw:
+        return CDraw(f"embinit_gomlx_{self._generator}_end", header="embinit_gomlx.h")
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
         """Fill out as RandomBernoulli does, which is one call, and return the number of words drawn."""

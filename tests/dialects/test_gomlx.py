@@ -167,7 +167,7 @@ def test_models_are_what_the_text_of_the_specification_says(dialect, described, 
         init = named.initializer({"name": name, **keys})
         layers += [shaped(shape, name=f"l{i}", weight_init=init, bias=bias, restart=restart)]
         layers += [LayerNorm(name=f"n{i}", normalized_shape=3)]
-        if restart and dialect == "gomlx-0.20":
+        if restart:
             device.restart()
         expected += [device.initialized(name, shape, values)]
         expected += [device.initialized(name, shape[-1:], values)] if bias else []
@@ -494,7 +494,8 @@ def test_the_plan_counts_the_words_that_are_drawn(dialect):
         assert (entry.row.first_draw, entry.row.draws) == (entry.first_draw, entry.draws)
 
 
-def test_a_new_graph_starts_the_stream_again_up_to_0_20():
+def test_restart_starts_again_from_the_seed():
+    """As an initialization graph does up to 0.20."""
     layers = [
         Linear(name="a", in_features=3, out_features=2, weight_init=RANDOM[0]),
         Linear(name="b", in_features=3, out_features=2, weight_init=RANDOM[0], restart=True),
@@ -503,20 +504,30 @@ def test_a_new_graph_starts_the_stream_again_up_to_0_20():
     for dialect in ALL:
         model = Model("m", layers, seed=3, dialect=dialect)
         values = model.init()
-        again = dialect == "gomlx-0.20"
-        assert (values["a.weight"].tobytes() == values["b.weight"].tobytes()) is again
-        assert (values["a.bias"].tobytes() == values["b.bias"].tobytes()) is again
+        assert values["a.weight"].tobytes() == values["b.weight"].tobytes()
+        assert values["a.bias"].tobytes() == values["b.bias"].tobytes()
         assert values["c.weight"].tobytes() != values["b.weight"].tobytes()
-        assert model.plan().rows[2].first_draw == {ALL[0]: 8, ALL[1]: 0}.get(dialect, 12)
+        assert model.plan().rows[2].first_draw == 0
         assert next(v for _, v in model.init_many([3]))["c.bias"].tobytes() == values["c.bias"].tobytes()
 
 
-@pytest.mark.parametrize("dialect", ["odt", "portable", "torch", "tinn"])
-def test_other_dialects_have_no_graphs(dialect):
-    with pytest.raises(EmbinitError, match=f"layer 'a': restart .* dialect {dialect} has none; .* gomlx, gomlx-0.20"):
-        Model("m", [Linear(name="a", in_features=3, out_features=2, restart=True)], seed=1, dialect=dialect)
-    with pytest.raises(EmbinitError, match="restart must be true or false"):
-        Linear(name="a", in_features=3, out_features=2, restart=1)
+@pytest.mark.parametrize("dialect", ALL)
+def test_dropped_words_are_a_call(dialect):
+    """In the model and before a layer; as a dropout mask would draw them."""
+    low = {"in_features": 3, "out_features": 1, "bias": False, "weight_init": RANDOM[0]}
+    layers = [Linear(name="a", skip_words=3, **low), Linear(name="b", **low), Linear(name="c", skip_words=4, **low)]
+    model, device = Model("m", layers, seed=3, dialect=dialect, skip_words=5), oracle.GoMlx(dialect, 3)
+    device.units(5)
+    device.units(3)
+    expected = [device.uniform(1.0, 2.0, 3), device.uniform(1.0, 2.0, 3)]
+    device.units(4)
+    expected.append(device.uniform(1.0, 2.0, 3))
+    bundle = gather(model.plan())
+
+    for found, right in zip(model.init().values(), expected, strict=True):
+        assert_same(found, right)
+    for entry in bundle.entries:
+        assert (entry.row.first_draw, entry.row.draws) == (entry.first_draw, entry.draws)
 
 
 def test_the_default_of_0_20_is_the_clocks():
@@ -606,7 +617,6 @@ def test_a_given_base_stands_in_the_manifest(path):
         ('weight_init = "broadcast_tensor_to_shape"\nbase = [1, 2]', ["fc", "[5, 3, 4]", "[2]"]),
         ('weight_init = "broadcast_tensor_to_shape"\nbase = [[1, 2, 3, 4], [1, 2, 3, 4], [1, 2, 3, 4]]',
          ["fc", "[4]", "[3, 4]"]),
-        ("restart = 1", ["fc", "restart", "true or false"]),
     ],
 )  # fmt: skip
 def test_errors_of_a_model_file(keys, words, path):
@@ -701,7 +711,6 @@ def test_a_tensor_that_threads_draw_is_the_same(dialect, monkeypatch):
 
 def test_the_dialects_are_these():
     assert [name for name in DIALECTS.names() if name.startswith("gomlx")] == ALL
-    assert [name for name, other in DIALECTS.items() if other.graphs] == ALL
 
 
 def test_every_constant_of_the_c_library_is_in_the_specification():
