@@ -335,8 +335,8 @@ class Generator:
         out
             A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
         fan_in, fan_out
-            The fans, which an initializer that scales variance needs. Dialects torch, kaun and gomlx read them off the
-            shape of out if they are not given.
+            The fans, which an initializer that scales variance needs. Dialects torch, gomlx and kaun-alpha3 read them
+            off the shape of out if they are not given.
 
         Raises
         ------
@@ -346,9 +346,9 @@ class Generator:
         Examples
         --------
         >>> import numpy as np
-        >>> from embinit import Generator, Pcg32, initializers
+        >>> from embinit import Generator
         >>> out = np.empty((3, 2), np.float32)
-        >>> Generator(Pcg32(1), "kaun").fill(initializers.glorot_uniform(), out)
+        >>> Generator.seeded(1, "kaun").fill("glorot_uniform", out, fan_in=3, fan_out=2)
         >>> bool(abs(out).max() < np.sqrt(6 / 5))
         True
         """

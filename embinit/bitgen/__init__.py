@@ -7,6 +7,7 @@ makes it public (docs/extending.md, which also says how to bring one from outsid
 from embinit.bitgen.base import BitGenerator, Called, CGenerator, Native, Stream
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
 from embinit.bitgen.glibc import GlibcRand
+from embinit.bitgen.kaun import KaunAlpha3Scope, KaunScope
 from embinit.bitgen.lcg import Lcg
 from embinit.bitgen.minstd import Minstd
 from embinit.bitgen.mt19937 import MT19937
@@ -27,6 +28,8 @@ __all__ = [
     "CGenerator",
     "Called",
     "GlibcRand",
+    "KaunAlpha3Scope",
+    "KaunScope",
     "Lcg",
     "Minstd",
     "MsvcRand",

@@ -32,7 +32,7 @@ class Aside(NamedTuple):
 
 Slot = Entry | Aside
 #: The row that starts the stream again: a function of the generated file.
-RESTART = CDraw("restart")
+RESTART = "restart"
 
 
 def slots_of(bundle: Bundle) -> list[Slot]:
@@ -49,7 +49,8 @@ def slots_of(bundle: Bundle) -> list[Slot]:
         elif action is Action.SKIP:
             drawn += _dropped(sampler, entry, row.order.skip)
         elif action is Action.RESTART:
-            drawn.append(Aside(RESTART, f"before {entry.identifier}: the stream starts again"))
+            a, b = row.order.restart or (0, 0)
+            drawn.append(Aside(CDraw(RESTART, a, b), f"before {entry.identifier}: the stream starts again"))
         elif action is Action.DRAW:
             before, after = (None, None) if row.codes else c_draw(bundle, entry).around
             drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
@@ -97,7 +98,7 @@ def filled(slots: list[Slot]) -> int:
 
 def restarts(slots: list[Slot]) -> bool:
     """Whether the stream starts again before a row."""
-    return any(isinstance(slot, Aside) and slot.draw is RESTART for slot in slots)
+    return any(isinstance(slot, Aside) and slot.draw.function == RESTART for slot in slots)
 
 
 def pointers(slots: list[Slot], kind: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from embinit.dialects.base import Dialect, naming
 from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
-from embinit.dialects.kaun import KAUN
+from embinit.dialects.kaun import KAUN, KAUN_ALPHA3
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
@@ -19,7 +19,7 @@ DIALECTS = Registry(
     {
         dialect.name: dialect
         for dialect in (
-            *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN),
+            *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, KAUN_ALPHA3),
             *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
         )
     }

@@ -112,7 +112,12 @@ class Dialect:
         return self.start(seed, rand)
 
     def check_stochastic(self) -> None:
-        """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream, as in some dialect files."""
+        """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream."""
+        if self.sampler.word_bits not in (None, 32):
+            raise EmbinitError(
+                f"rounding stochastic draws words of 32 bits, and those of dialect {self.name} have "
+                f"{self.sampler.word_bits}: take another rounding"
+            )
 
     def check_seed(self, seed: object) -> None:
         """Raise EmbinitError if the dialect does not take the seed."""
@@ -171,7 +176,9 @@ class Dialect:
         if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
             raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
         if isinstance(initializer, VarianceScaling) and initializer.axes is not None and not self.names_axes:
-            raise EmbinitError(f"dialect {self.name} has no {initializer}: in_axis and out_axis belong to dialect kaun")
+            raise EmbinitError(
+                f"dialect {self.name} has no {initializer}: in_axis and out_axis belong to dialect kaun-alpha3"
+            )
         if isinstance(initializer, Shaped):
             initializer = replace(initializer, shape=shape)
         if fans is None:

@@ -156,7 +156,7 @@ def test_an_outside_generator_does_not_go_back():
 
 
 @pytest.mark.parametrize("bitgen", [embinit.AvrRand(1), embinit.NewlibRand(1), embinit.Pcg64(1), embinit.Minstd(1)])
-@pytest.mark.parametrize("dialect", ["odt", "portable", "torch", "kaun"])
+@pytest.mark.parametrize("dialect", ["odt", "portable", "torch"])
 def test_a_reader_of_32_bits_refuses_other_words(bitgen, dialect):
     with pytest.raises(EmbinitError, match=f"dialect {dialect}: .* 32 bits.*got {bitgen.word_bits} bits"):
         Generator(bitgen, dialect)

@@ -33,6 +33,8 @@ TWINS = {
     "gomlx.uniform": "gomlx_uniform gomlx_uniform_fused",
     "gomlx.normal": "gomlx_normal_go gomlx_normal_xla gomlx_normal_xla_nofma",
     "integer.normal_codes": "scaled_normal_code scaled_truncated_normal_code",
+    "kaun.uniform": "kaun_uniform",
+    "kaun.normal": "kaun_normal kaun_truncated_normal",
     "lanes.xorshift32": "xorshift_step xorshift_next",
     "lanes.xorshift64": "xorshift_step xorshift_next",
     "lanes.xoroshiro128plus": "xoroshiro128plus_step xoroshiro128plus_next rotated64",
@@ -81,6 +83,7 @@ FUNCTIONS_ALONE = {
     "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
     "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_philox_seed gomlx_philox_source gomlx_philox_pair "
     "gomlx_philox_end",
+    "embinit/bitgen/kaun.py": "kaun_seed kaun_alpha3_seed kaun_alpha3_layer kaun_source",
     "two operations, inside kernels": "separate",
     "a float seen as an integer": "bits float rounded bits64 double",
     "NumPy in embinit/samplers": "constant broadcast ones",

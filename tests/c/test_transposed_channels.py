@@ -22,7 +22,7 @@ from support.compilers import HOST_COMPILERS, compile_program
 from support.firmware import firmware
 
 SIZES = [(4, 6, 3, 2), (6, 6, 2, 6), (6, 4, 1, 2), (9, 3, 5, 3), (8, 12, 2, 4)]
-DIALECTS = ("odt", "portable", "torch", "kaun")
+DIALECTS = ("odt", "portable", "torch")
 
 
 def model(sizes, weight_format, dialect="odt", rounding="half_away", target="cortex-m4f"):
@@ -80,7 +80,7 @@ def test_the_output_channels_are_those_of_pytorch():
 @pytest.mark.device
 @pytest.mark.parametrize(
     ("dialect", "name", "rounding", "core"),
-    [("odt", "int4", "stochastic", "cortex-m0"), ("kaun", "int8", "half_away", "cortex-m4f")],
+    [("odt", "int4", "stochastic", "cortex-m0"), ("portable", "int8", "half_away", "cortex-m4f")],
 )
 def test_the_generated_c_on_a_core(dialect, name, rounding, core, tmp_path):
     bundle = gather(model((6, 9, 3, 3), name, dialect, rounding, core).plan())

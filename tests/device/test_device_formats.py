@@ -128,7 +128,7 @@ def test_any_quantized_model_agrees(model):
 # ---- Dialects and their generators ----
 
 
-@pytest.mark.parametrize("dialect", ["odt-2026-04", "portable", "torch", "kaun"])
+@pytest.mark.parametrize("dialect", ["odt-2026-04", "portable", "torch"])
 def test_other_generators_and_distributions(dialect):
     keys = {"weight_format": "affine8", "bias_format": "asym5", "rounding": "stochastic"}
     layers = [Linear(in_features=40, out_features=30, **keys), LayerNorm(normalized_shape=8, **keys)]

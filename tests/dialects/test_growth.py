@@ -204,7 +204,7 @@ def test_statistics_of_batch_norms_follow_both_layers():
 
 # ---- Function preservation ----
 
-DIALECTS = ("odt", "portable", "kaun", "torch")
+DIALECTS = ("odt", "portable", "gomlx", "torch")
 
 
 def network(kind, dialect="odt", hidden=6, **first):
@@ -301,7 +301,7 @@ def test_noise_has_the_named_share_of_the_deviation(ratio):
 
 
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("dialect", ["odt", "portable", "kaun", "gomlx", "torch"])
+@pytest.mark.parametrize("dialect", ["odt", "portable", "gomlx", "torch"])
 @pytest.mark.parametrize("kind", ["Linear", "Conv1d", "ConvTranspose1d"])
 def test_a_grown_model_is_a_wider_model(kind, dialect, bias):
     model = network(kind, dialect, bias=bias)

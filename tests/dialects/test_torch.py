@@ -237,7 +237,6 @@ def test_what_a_dialect_refuses_of_pytorchs_initializers(tmp_path, dialect, text
             "odt-2026-04",
             "portable",
             "portable-int",
-            "kaun",
             "genann",
             "tinn",
             "nnh",
@@ -527,7 +526,7 @@ def test_a_state_dict_is_of_its_module():
 
 
 @needs_torch
-@pytest.mark.parametrize("dialect", ["kaun", "gomlx"])
+@pytest.mark.parametrize("dialect", ["gomlx"])
 def test_weights_with_channels_last_are_turned(dialect):
     import torch
 

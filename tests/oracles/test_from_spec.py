@@ -164,29 +164,6 @@ def test_models(dialect, data, seed, target):
     assert buffers == spec.init(dialect, target, seed, [described for _, described in layers])
 
 
-@pytest.mark.parametrize("dialect", spec.CHANNELS_LAST)
-@given(data=st.data(), seed=st.integers(1, 2**32 - 1))
-@settings(max_examples=60)
-def test_models_with_channels_last(dialect, data, seed):
-    few = st.integers(1, 4)
-    layers, described = [], []
-    for _ in range(data.draw(st.integers(1, 3))):
-        kind, bias = data.draw(st.sampled_from(["Linear", "Conv1d", "ConvTranspose1d"])), data.draw(st.booleans())
-        name = data.draw(st.sampled_from(sorted(spec.CHANNELS_LAST[dialect])))
-        if kind == "Linear":
-            sizes = {"in_features": data.draw(few), "out_features": data.draw(few)}
-        else:
-            groups = data.draw(few)
-            sizes = {"in_channels": groups * data.draw(few), "out_channels": groups * data.draw(few), "groups": groups}
-            sizes["kernel_size"] = data.draw(few)
-        weight_init = None if name == "default" else getattr(initializers, name)()
-        layers.append(getattr(embinit, kind)(**sizes, bias=bias, weight_init=weight_init))
-        described.append((kind, sizes, bias, name))
-    model = embinit.Model("model", layers, dialect=dialect, seed=seed)
-    buffers = [buffer.view(np.uint32).ravel().tolist() for buffer in model.init().values()]
-    assert buffers == spec.channels_last_init(dialect, seed, described)
-
-
 @given(
     seed=seeds,
     m=st.integers(1, 9),

@@ -789,40 +789,6 @@ def torch_distribution(initializer: tuple, fan_in: int, fan_out: int) -> tuple:
     return ("uniform", -math.sqrt(3) * s, math.sqrt(3) * s) if kind == "uniform" else ("normal", 0.0, s)
 
 
-# 8. The kaun dialect: its initializers are rows of portable_distribution.
-
-CHANNELS_LAST = {
-    "kaun": {
-        "default": ("variance_scaling", 1, "fan_avg", "uniform", 1),
-        "glorot_uniform": ("variance_scaling", 1, "fan_avg", "uniform", 1),
-        "glorot_normal": ("variance_scaling", 1, "fan_avg", "truncated_normal", 1),
-        "he_uniform": ("variance_scaling", 2, "fan_in", "uniform", 1),
-        "he_normal": ("variance_scaling", 2, "fan_in", "truncated_normal", 1),
-        "lecun_uniform": ("variance_scaling", 1, "fan_in", "uniform", 1),
-        "lecun_normal": ("variance_scaling", 1, "fan_in", "truncated_normal", 1),
-    },
-}
-
-
-def channels_last_init(dialect: str, seed: int, layers: list[tuple[str, dict, bool, str]]) -> list[list[int]]:
-    """Return the bits of all buffers; a layer is (kind, sizes, has a bias, name of its weight's initializer)."""
-    draws = Portable(Pcg32(seed))
-    buffers = []
-    for kind, sizes, has_bias, initializer in layers:
-        if kind == "Linear":
-            fan_in, fan_out = sizes["in_features"], sizes["out_features"]
-            n, out = fan_in * fan_out, fan_out
-        else:
-            out, into, k, groups = (sizes[key] for key in ("out_channels", "in_channels", "kernel_size", "groups"))
-            axes = (into // groups, out) if kind == "Conv1d" else (into, out // groups)
-            fan_in, fan_out = axes[0] * k, axes[1] * k
-            n = k * axes[0] * axes[1]
-        name, *parameters = portable_distribution(CHANNELS_LAST[dialect][initializer], fan_in, fan_out)
-        buffers.append([bits(value) for value in getattr(draws, name)(*parameters, n)])
-        buffers += [[0] * out] * has_bias
-    return buffers
-
-
 # Models.
 
 

@@ -69,7 +69,7 @@ def refused(dialect, text, **keys):
     return str(caught.value)
 
 
-SCALED = ["portable", "kaun"]
+SCALED = ["portable"]
 HUGE = 1.5e38
 
 

@@ -285,7 +285,7 @@ def draw_everything():
     for path in EXAMPLES.glob("*.toml"):
         render(embinit.load(path).plan(), ["bin"])
     layer = embinit.Linear(name="fc", in_features=9, out_features=9, weight_init=initializers.normal())
-    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma", "kaun", "gomlx"):
+    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma", "gomlx"):
         model = embinit.Model("m", [layer], dialect=dialect, seed=5)
         list(model.init_many([5, 6], statistics=True))
         for bitgen in (Xorshift32(5), Pcg32(5), embinit.MT19937(5)):

@@ -1,0 +1,116 @@
+"""The C of Kaun: models on the host under any flags and on emulated cores, and the ends of a normal value."""
+
+import ctypes
+import subprocess
+
+import numpy as np
+import pytest
+
+import embinit
+from embinit import Conv1d, Conv2d, Embedding, Linear, codegen, device
+from embinit.bundle import gather
+from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.dialects import kaun
+from embinit.verify import verify
+
+from support.compilers import HOST_COMPILERS, WARNINGS
+from support.reference_kaun import cosf, logf, unit
+
+LAYERS = [
+    Conv2d(in_channels=3, out_channels=5, kernel_size=[3, 2]),
+    Linear(in_features=29, out_features=31, weight_init=kaun.he_normal(), bias_init=kaun.normal(0.1)),
+    embinit.LayerNorm(normalized_shape=7),
+    Embedding(num_embeddings=9, embedding_dim=5),
+    Linear(in_features=23, out_features=17, weight_init=kaun.lecun_normal(), weight_format="sym8", bias_format="q7"),
+    Linear(
+        in_features=8, out_features=8, weight_init=kaun.variance_scaling(1.7, "fan_out", "normal"),
+        bias_init=kaun.uniform(0.3), weight_format="int8", group_size=None,
+    ),
+    Linear(in_features=1, out_features=1),
+]  # fmt: skip
+
+
+def bundle_of(dialect, seed, target="host", layers=LAYERS):
+    if dialect == "kaun-alpha3":
+        layers = [*layers, Conv1d(in_channels=3, out_channels=4, kernel_size=5)]
+    return gather(embinit.Model("m", layers, seed, dialect, target).plan())
+
+
+@pytest.mark.parametrize("dialect", ["kaun", "kaun-alpha3"])
+@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+@pytest.mark.parametrize("flags", ["-O3 -march=native -ffp-contract=fast", "-O2 -ffast-math -fno-finite-math-only"])
+def test_on_the_host_under_any_flags(compiler, flags, dialect, tmp_path):
+    bundle = bundle_of(dialect, -(2**61) - 12345, layers=LAYERS[:4])
+    (tmp_path / "m_init.h").write_text(codegen.init_header(bundle))
+    (tmp_path / "m.c").write_text(codegen.init_source(bundle) + codegen.firmware(bundle))
+    units = [path for path in SOURCES if path.stem.removeprefix("embinit_") in UNITS]
+    command = [*compiler.split(), *WARNINGS, *flags.split(), "-shared", "-fPIC", f"-I{C_DIRECTORY}", f"-I{tmp_path}"]
+    library = tmp_path / "m.so"
+    subprocess.run([*command, *map(str, units), str(tmp_path / "m.c"), "-o", str(library)], check=True)
+
+    call = ctypes.CDLL(str(library)).firmware_main
+    assert call(ctypes.c_int64(bundle.plan.model.seed)) == 1
+    assert call(ctypes.c_int64(bundle.plan.model.seed + 1)) == 0
+
+
+UNITS = ("kaun", "normal", "libm", "fma", "distributions", "model")
+
+
+@pytest.mark.device
+@pytest.mark.parametrize(("dialect", "target"), [("kaun", "cortex-m0"), ("kaun-alpha3", "cortex-m4f")])
+def test_on_an_emulated_core(dialect, target):
+    bundle = bundle_of(dialect, 2**40 + 9, target)
+
+    assert verify(bundle, device.run(bundle), target).agrees
+
+
+PROGRAM = """
+#include "embinit_kaun.h"
+
+static uint32_t words[2];
+
+static void keys(const embinit_kaun *scope, uint32_t attempt, uint32_t keys[2][2])
+{
+    (void)scope, (void)attempt;
+    keys[0][0] = 0;
+    keys[1][0] = 1;
+}
+
+static void block(const uint32_t key[2], uint32_t element, uint32_t block[2])
+{
+    (void)element;
+    block[0] = words[key[0]];
+}
+
+void normal_of(uint32_t angle, uint32_t radius, float *out);
+void normal_of(uint32_t angle, uint32_t radius, float *out)
+{
+    static const embinit_kaun_way way = {0, keys, block, 1};
+    static const embinit_kaun_rule rule = {&way, embinit_logf_double, embinit_cosf_double, 1};
+    embinit_kaun scope;
+    embinit_source source;
+    embinit_kaun_seed(&scope, 0);
+    source.next = embinit_kaun_source;
+    source.state = &scope;
+    words[0] = angle;
+    words[1] = radius;
+    embinit_kaun_normal(&source, &rule, 0, 0x3f800000u, out, 1);
+}
+"""
+
+
+def test_the_ends_of_a_normal_value(tmp_path):
+    """u1 and u2 of 0 and 1 too: the radius of u2 = 0 is -0, that of 1 is the largest."""
+    (tmp_path / "ends.c").write_text(PROGRAM)
+    units = [str(path) for path in SOURCES if path.stem.removeprefix("embinit_") in UNITS]
+    command = ["gcc", *WARNINGS, "-O2", "-shared", "-fPIC", f"-I{C_DIRECTORY}", str(tmp_path / "ends.c"), *units]
+    subprocess.run([*command, "-o", str(tmp_path / "ends.so")], check=True)
+    call = ctypes.CDLL(str(tmp_path / "ends.so")).normal_of
+    words = [0x80000000, 0x80000040, 0x80000041, 0, 1, 0x7FFFFF40, 0x7FFFFF41, 0x7FFFFFFF, 0xC0000000, 0x12345678]
+    out = np.empty(1, np.float32)
+    for angle in words:
+        for radius in words:
+            call(ctypes.c_uint32(angle), ctypes.c_uint32(radius), out.ctypes.data_as(ctypes.c_void_p))
+            log = logf(np.maximum(np.float32(1) - unit(radius), np.float32(1e-7)))
+            expected = cosf(unit(angle) * np.float32(6.2831855)) * np.sqrt(np.float32(-2) * log)
+            assert out.view(np.uint32)[0] == np.float32(expected).view(np.uint32), (hex(angle), hex(radius))
