@@ -4,7 +4,7 @@
 * `fdlibm`: newlib without an FPU. float32 throughout, every product rounded.
 * `fdlibm_fused`: newlib with a float32 FPU. The same, but with the products fused that newlib's compiler fused.
 
-log_* take normal float32 from 2^-24 to 1, and 0 (-inf); cos_* take angles from 0 to 2 pi, 2 pi excluded. The constants
+log_* take normal float32 from 2^-24 to 1, and 0 (-inf); cos_* take angles from 0 to 2 pi. The constants
 are those of newlib 3.3.0. Its branches are selections here, so that a loop over these functions becomes vector code.
 """
 

@@ -3,7 +3,7 @@
  *
  * double: glibc, and newlib where the FPU has double precision. fdlibm: newlib without an FPU. fdlibm_fused: newlib
  * with a float FPU. logf takes normal floats from 2^-24 to 1, and 0, which gives -infinity; cosf takes angles from 0 to
- * 2 pi, 2 pi excluded. These are all the arguments that a normal draw can have; others give no meaningful result. Where
+ * 2 pi. These are all the arguments that a normal draw can have; others give no meaningful result. Where
  * double is not IEEE 754 binary64, as on AVR, no libm is of class double, and naming it does not compile.
  *
  * SPDX-License-Identifier: MIT

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator
+from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
 from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
 from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
@@ -159,7 +159,7 @@ class Account:
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
         if row.codes is not None:
             return row.codes.draw(generator, math.prod(shape)).reshape(shape)
-        if isinstance(row.distribution, Normal) and not generator.bitgen.words.any():
+        if isinstance(row.distribution, Normal) and stuck(generator.bitgen):
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
         out = np.empty(shape, generator.dialect.element)
         if shape == row.shape:
@@ -250,6 +250,11 @@ def draws(row: Row) -> bool:
     if isinstance(drawn, Declared):
         return row.same_as is None and drawn.kind != "constant"
     return row.same_as is None and isinstance(drawn, Uniform | Normal | TruncatedNormal)
+
+
+def stuck(bitgen: BitGenerator) -> bool:
+    """Return whether a generator stays at 0, as a xorshift in that state does."""
+    return isinstance(bitgen, Xorshift32 | Xorshift) and not bitgen.words.any()
 
 
 def started(model: Description, seed: int) -> BitGenerator:

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of, stuck
 from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.dialects import dialect_named
@@ -45,7 +45,7 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
 def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distribution | None:
     """Return the distribution around 0 that turns a buffer's draws into its values, bit for bit; None if none does."""
     unit = _rescaled(row.distribution, 1.0)
-    if unit is None or not place.origin.words.any():
+    if unit is None or stuck(place.origin):
         return None
     before = place.bitgen()
     drawn = account.drawn(before, replace(row, distribution=unit), row.size)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
 from embinit.bitgen.base import Words
 from embinit.bitgen.declared import xorshift
-from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution, run_of, started
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, resolution, run_of, started, stuck
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
@@ -34,6 +34,8 @@ FREE_BITS = 6
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same if every word has to become a value first, and from other seeds.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
+#: How many keys are tried, where a tensor has one.
+SCANNED_KEYS = 256
 #: From how many words on it is worth mentioning that a shuffle draws as many.
 TELLING = 8
 #: The cost of a seed for which only the dump speaks.
@@ -44,7 +46,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     """Return the seeds and positions that wrong buffers were drawn from; thorough: for each buffer, and with rarer
     seeds.
     """
-    drawn = [row for row in wrong if draws(row) and run.places[row.name].origin.words.any()]
+    drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
     families = {row.name: _family(run.places[row.name].origin) for row in drawn}
     linear = [row for row in drawn if (family := families[row.name]) and run_of(row) >= family.bits + SPARE]
     seen: set[int] = set()
@@ -311,12 +313,15 @@ def _states(model: Description) -> dict[int, int]:
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
-    if dialect_named(account.model.dialect).sampler.whole:
+    sampler = dialect_named(account.model.dialect).sampler
+    if sampler.whole:
         yield from _reseeded(account, row, sample, thorough)
         return
+    if sampler.keyed:
+        yield from _under_later_keys(account, row, place, sample)
     stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
-    for phase in range(stride):
+    for phase in range(0 if sampler.keyed else stride):
         origin = place.origin.jumped(place.words - back * stride + phase)
         stream = account.drawn(origin, row, back + SCANNED_FORWARD + sample.size)
         for at in _windows(stream, sample, resolution(row)):
@@ -338,6 +343,14 @@ def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterat
             values = account.observed(row, other.image[row.name])
             if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
+
+
+def _under_later_keys(account: Account, row: Row, place: Place, sample: F32) -> Iterator[tuple[Hypothesis, ...]]:
+    """Find a buffer's values under keys that come later than its own."""
+    for words in range(1, SCANNED_KEYS):
+        values = account.drawn(place.origin.jumped(place.words + words), row, sample.size)
+        if _windows(values, sample, resolution(row)).size:
+            yield (_moved(words, account, place.origin),)
 
 
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:

@@ -110,13 +110,11 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return TruncatedNormal(f32(mean), f32(stddev))
     if not isinstance(initializer, VarianceScaling):
         raise EmbinitError(f"dialect kaun has no {initializer}: use constant, uniform, normal or variance_scaling")
-    if initializer.gain != 1:
-        raise EmbinitError(f"dialect kaun has no gain, got {initializer.gain:g}: multiply scale by its square")
     n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
     if initializer.distribution == "uniform":
-        limit = math.sqrt(3.0 * (initializer.scale / n))
+        limit = initializer.gain * math.sqrt(3.0 * (initializer.scale / n))
         return Uniform(-limit, limit)
-    stddev = math.sqrt(initializer.scale / n)
+    stddev = initializer.gain * math.sqrt(initializer.scale / n)
     if initializer.distribution == "normal":
         return Normal(0.0, f32(stddev))
     return TruncatedNormal(0.0, f32(stddev / TRUNCATED_STDDEV))

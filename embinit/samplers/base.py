@@ -71,6 +71,8 @@ class Sampler(ABC):
     strided_run: ClassVar[int | None] = None
     #: Whether values depend on how many the tensor has, so that no tensor is part of a longer one.
     whole: ClassVar[bool] = False
+    #: Whether a word is a key, from which a whole tensor is drawn.
+    keyed: ClassVar[bool] = False
 
     def bound(self, distribution: Distribution, build: Build) -> Distribution:  # noqa: ARG002 (for those that look)
         """Return a distribution with what a build computes for its tensor; unchanged, if builds do not matter."""

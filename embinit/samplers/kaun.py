@@ -16,6 +16,7 @@ from embinit.targets import LIBMS, Build
 class Kaun(Sampler):
     """Nx's rand, randn and truncated_normal; scope: what gives the keys."""
 
+    keyed = True
     scope: type[KaunScope | KaunAlpha3Scope]
 
     @property

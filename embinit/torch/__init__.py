@@ -35,7 +35,7 @@ def init_(
     """Fill a module's parameters in place with what the device holds after its init code.
 
     Use it to train on the host from exactly the chip's starting point. Running statistics of normalizations are reset
-    too. Dialects kaun and gomlx have other layouts for weights; they are converted to PyTorch's.
+    too. Dialects kaun* and gomlx* have other layouts for weights; they are converted to PyTorch's.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ from embinit.dialects import kaun
 from embinit.verify import verify
 
 from support.compilers import HOST_COMPILERS, WARNINGS, compile_program
-from support.reference_kaun import cosf, logf, unit
+from support.firmware import example
+from support.reference_kaun import cosf, logf, recorded, unit
 
 LAYERS = [
     Conv2d(in_channels=3, out_channels=5, kernel_size=[3, 2]),
@@ -112,3 +113,22 @@ def test_the_ends_of_a_normal_value(tmp_path):
             log = logf(np.maximum(np.float32(1) - unit(radius), np.float32(1e-7)))
             expected = cosf(unit(angle) * np.float32(6.2831855)) * np.sqrt(np.float32(-2) * log)
             assert out.view(np.uint32)[0] == np.float32(expected).view(np.uint32), (hex(angle), hex(radius))
+
+
+# ---- The example ----
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
+def test_the_example_on_an_emulated_core_is_what_kaun_left(target):
+    """Recorded from raven, whose logf and cosf are glibc's: the host has all its bits, every core those of uniforms."""
+    plan = example("kaun_conv", target=target).plan()
+    found = device.run(gather(plan))
+    on_host = example("kaun_conv", target="host").init()
+    for row, case in (("conv.weight", "conv.w"), ("features.weight", "conv_he.w"), ("fc.weight", "linear.w")):
+        words = recorded("kaun", f"model.{case}", plan.model.seed).tobytes()
+
+        assert on_host[row].tobytes() == words
+        assert found[row] == words or row == "features.weight"
+    assert found["fc.bias"] == bytes(4 * 7)
+    assert verify(gather(plan), found, target).agrees

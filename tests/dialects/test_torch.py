@@ -526,21 +526,20 @@ def test_a_state_dict_is_of_its_module():
 
 
 @needs_torch
-@pytest.mark.parametrize("dialect", ["gomlx"])
-def test_weights_with_channels_last_are_turned(dialect):
+@pytest.mark.parametrize("dialect", ["gomlx", "kaun", "kaun-alpha3"])
+def test_weights_with_other_layouts_are_turned(dialect):
     import torch
 
     import embinit.torch
 
-    net = [torch.nn.Linear(3, 3), torch.nn.Conv1d(2, 2, 2), torch.nn.ConvTranspose1d(2, 3, 4)]
-    net = torch.nn.Sequential(*net[: 2 if dialect == "gomlx" else 3])
+    convolution = torch.nn.Conv2d(2, 3, [4, 5])
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), convolution)
     embinit.torch.init_(net, 5, dialect=dialect)
     values = list(embinit.Model.from_torch(net, 5, dialect=dialect).init().values())
 
     assert_same(net[0].weight, np.ascontiguousarray(values[0].T))
-    assert_same(net[1].weight, np.ascontiguousarray(values[2].transpose(2, 1, 0)))
-    if dialect == "kaun":
-        assert_same(net[2].weight, np.ascontiguousarray(values[4].transpose(1, 2, 0)))
+    axes = (3, 2, 0, 1) if dialect == "gomlx" else (0, 1, 2, 3)
+    assert_same(net[1].weight, np.ascontiguousarray(values[2].transpose(axes)))
 
 
 @needs_torch

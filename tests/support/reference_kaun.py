@@ -1,15 +1,21 @@
-"""Kaun's numbers from SPEC.md, section kaun, in Python's integers and NumPy, with this machine's logf and cosf; imports
-nothing of embinit.
+"""Kaun's numbers: recorded from raven, and from SPEC.md, section kaun, in Python's integers and NumPy with this
+machine's logf and cosf; imports nothing of embinit.
 """
 
 import ctypes
 import ctypes.util
+import json
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+VECTORS = Path(__file__).parents[1] / "vectors" / "kaun"
+CASES = json.loads((VECTORS / "cases.json").read_text())
+with np.load(VECTORS / "words.npz") as stored:
+    WORDS = stored["words"]
 F = np.float32
 MASK = 2**32 - 1
 LIBM = ctypes.CDLL(ctypes.util.find_library("m"))
@@ -142,3 +148,10 @@ class Scope:
         draw: Callable = self.normal if kind == "normal" else self.truncated
         deviation = math.sqrt(scale / fan)
         return draw(deviation if kind == "normal" else deviation / 0.87962566103423978, n)
+
+
+def recorded(dialect: str, kind: str, seed: int) -> NDArray[np.uint32]:
+    """The words of the one case of a kind and seed."""
+    wanted = {"dialect": dialect, "kind": kind, "seed": seed}
+    (case,) = (case for case in CASES if wanted.items() <= case.items())
+    return WORDS[case["offset"] :][: case["words"]]
