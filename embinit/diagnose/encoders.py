@@ -61,7 +61,7 @@ class Scaling:
         if not np.isfinite(codes).all():
             raise EmbinitError(f"{row.name} has no codes")
         parameters = QuantizationParameters(scale.astype(np.float32), kept)
-        return _buffer(row, layout, np.clip(codes, layout.qmin, layout.qmax).astype(np.int32), parameters)
+        return buffer_of(row, layout, np.clip(codes, layout.qmin, layout.qmax).astype(np.int32), parameters)
 
     def _asymmetric(
         self, layout: Asymmetric, values: F32, ends: tuple[F32, F32], of: NDArray[np.intp], mode: str, words: Generator
@@ -112,7 +112,8 @@ def _rounded(quotients: Floats, mode: str, generator: Generator) -> Floats:
     return rounded
 
 
-def _buffer(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: QuantizationParameters) -> Buffer:
+def buffer_of(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: QuantizationParameters) -> Buffer:
+    """Return the buffer that holds codes."""
     from embinit._kernels import formats
 
     if not layout.packed:

@@ -39,7 +39,7 @@ class Aspect(IntEnum):
     CONTENT = auto()
 
 
-OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.GROUPS, Aspect.ROUNDING})
+OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.GROUPS, Aspect.ROUNDING, Aspect.SCALE})
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from embinit.diagnose.arrangements import arrangements
 from embinit.diagnose.contents import contents
 from embinit.diagnose.conventions import conventions
 from embinit.diagnose.declaring import base_of, lines_of
+from embinit.diagnose.fitting import fits
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.scales import scales
@@ -170,6 +171,7 @@ class Search:
             scales(run, self._dump, wrong),
             contents(run, self._dump, wrong),
             arrangements(run, self._dump, wrong),
+            fits(run, self._dump, wrong, thorough),
         )
         return [compound for found in suggested for compound in found]
 

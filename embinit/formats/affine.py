@@ -279,14 +279,13 @@ class AffineInteger(Affine):
 
     family = "affine_int"
 
-    @classmethod
-    def make_signed(cls, name: str) -> "AffineInteger":
-        """Return the format of a name."""
-        bits = int(name.removeprefix("affine_int"))
-        kind = PackedAffineInteger if bits < 8 else AffineInteger
-        return kind(name, bits, -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-
     packed = False
+
+    @classmethod
+    def make(cls, name: str, width: int) -> "AffineInteger":
+        """Return the format of a name and its number."""
+        kind = PackedAffineInteger if width < 8 else AffineInteger
+        return kind(name, width, -(2 ** (width - 1)), 2 ** (width - 1) - 1)
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return scales and zero points."""
@@ -387,7 +386,7 @@ FAMILIES: Families = {
         draws="groups + n, the zero points' first",
         zeros="codes and zero point -2^(b-1), scale 1",
         one="code 2^(b-1) - 1 and zero point -2^(b-1), or the other way round of a negative one",
-    ): ("affine_int(?:4|8|16)", AffineInteger.make_signed),
+    ): ("affine_int(4|8|16)", AffineInteger.make),
     replace(
         _SYM,
         name="sym_int32/<b>",
