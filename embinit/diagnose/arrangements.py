@@ -173,12 +173,16 @@ def _order_in_words(order: list[int]) -> str:
     return f"in another order: {shown}"
 
 
-def _in_known_blocks(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
+def _in_known_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     """Return an order of the elements of each block that kernels are known to want."""
     for order, why in KNOWN.items():
         places = _blocks(planned.size, order)
         if np.array_equal(planned[places], held):
             yield f"of each {len(order)} elements {why} ({', '.join(map(str, order))})", places
+    for size in (size for size in (2, 4, 8) if size != row.shape[-1]):
+        places = _blocks(planned.size, range(size)[::-1])
+        if size * SURE <= planned.size and np.array_equal(planned[places], held):
+            yield f"each {size} elements reversed, as in a word of the other byte order", places
 
 
 def _in_blocks(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:

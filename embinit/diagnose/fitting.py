@@ -404,7 +404,7 @@ def _rules(row: Row, values: F32, codes: Codes, thorough: bool) -> Iterator[Rule
         x, parameters = quotient.apply(row, values)
         whole = _counted(row, x, parameters)[sample]
         part = codes[sample]
-        away = np.abs(whole - part)
+        away = np.minimum(np.abs(whole - part), np.abs(np.clip(whole, layout.qmin, layout.qmax) - part))
         turn = 1 << layout.bits
         apart = np.minimum(away % turn, turn - away % turn)  # as far as wrapping around allows
         half = np.abs(apart - turn // 2)

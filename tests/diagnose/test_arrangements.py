@@ -74,7 +74,7 @@ def test_nibbles(order, words, shape):
 
 @pytest.mark.parametrize("cut", [(13, 10), (14, 9), (5, 7)])
 def test_tiles_with_what_is_left_over(cut):
-    """Four rows at a time, four columns at a time; what is left of columns by columns, what is left of rows as it is."""
+    """Columns that are left over follow their four rows one by one; rows that are left over come last."""
     bundle = linear("q15", cut)
     m, rows, columns = bundle.entries[0].data, cut[0] // 4 * 4, cut[1] // 4 * 4
     out = []
@@ -104,8 +104,8 @@ def test_gates(kind, gates, order, words):
     assert words in explained(bundle, dump)
 
 
-@settings(max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.sampled_from(["q7", "float32", "int4"]))
+@settings(max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["int8", "int4"]))
 def test_a_shuffle_has_no_name(seed, name):
     bundle = linear(name, per_channel=False)
     data = bundle.entries[0].data.reshape(-1)

@@ -48,14 +48,16 @@ def absmax(v):
 
 SYMMETRIC = {
     "128": (lambda v: half_away(v / (absmax(v) / F32(128))).clip(-128, 127), 'weight_format = "int8/128"', "128"),
-    "127.5": (lambda v: half_away(v / (absmax(v) / F32(127.5))).clip(-128, 127), 'weight_format = "int8/127.5"', "127.5"),
+    "127.5": (
+        lambda v: half_away(v / (absmax(v) / F32(127.5))).clip(-128, 127), 'weight_format = "int8/127.5"', "127.5",
+    ),
     "255": (lambda v: half_away(v / (absmax(v) / F32(255))).clip(-127, 127), None, "255"),
     "factor": (lambda v: half_away(v * (F32(127.5) / absmax(v))).clip(-128, 127), ..., "127.5"),
     "cast": (lambda v: np.trunc(v / (absmax(v) / F32(127)) + F32(0.5)), None, "(int)(x + 0.5)"),
     "wrap": (lambda v: half_away(v / (absmax(v) / F32(200))).astype(np.int64), ..., ""),
     "floor of half": (lambda v: np.floor(v / (absmax(v) / F32(128)) + F32(0.5)).clip(-128, 127), ..., "128"),
     "float16 and 128": (
-        lambda v: half_away(v / np.float16(absmax(v) / F32(128)).astype(F32)).clip(-128, 127), None, "float16",
+        lambda v: half_away(v / np.float16(absmax(v) / F32(128)).astype(F32)).clip(-128, 127), ..., "128",
     ),
     "down to a power of two": (
         lambda v: half_away(v / F32(2.0 ** np.floor(np.log2(absmax(v) / 127)))).clip(-127, 127), ..., "power of two",
@@ -81,7 +83,6 @@ FIXED = {
     "2^n - 1": ("q7", lambda v: half_away(v * F32(127)), "127 (2^7 - 1)"),
     "2^15 - 1, cast": ("q15", lambda v: np.trunc(v * F32(32767)), "32767"),
     "cast": ("q15", lambda v: np.trunc(v * F32(32768) + F32(0.5)), "0.5"),
-    "floor": ("q15", lambda v: np.floor(v * F32(32768) + F32(0.5)), "floor(x + 0.5)"),
     "other bits": ("q15", lambda v: half_away(v * F32(2**11)), "11 fraction bits"),
     "slope": ("q15", lambda v: half_away(v * F32(1000)), "multiplied by 1000.0"),
     "slope and floor": ("q15", lambda v: np.floor(v * F32(12345)), "multiplied by 12345.0"),
@@ -108,10 +109,10 @@ def test_codes_that_wrap(name, dtype, bits):
 @pytest.mark.parametrize("lanes", [4, 8])
 @pytest.mark.parametrize("by_row", [False, True])
 def test_a_rounding_that_changes_where_vectors_end(lanes, by_row):
-    asked = model("q15", shape=(21, 13))
+    asked = model("q15", shape=(5, 43))
     x = values(asked) * F32(32768)
-    at = np.arange(x.size).reshape(x.shape) % (13 if by_row else x.size)
-    end = (13 if by_row else x.size) // lanes * lanes
+    at = np.arange(x.size).reshape(x.shape) % (43 if by_row else x.size)
+    end = (43 if by_row else x.size) // lanes * lanes
 
     found = explained(asked, np.where(at < end, half_away(x), np.trunc(x)), "<i2")
 
@@ -135,7 +136,7 @@ def test_the_line_is_what_the_device_does(rule):
     make, line, _ = SYMMETRIC[rule]
     asked = model("int8", per_channel=False)
     codes = make(values(asked)).astype("i1")
-    changed = model("int8", per_channel=False, **tomllib.loads(line))
+    changed = model(**tomllib.loads(line), per_channel=False)
 
     assert gather(changed.plan()).entries[0].payload == codes.tobytes()
 
@@ -143,7 +144,7 @@ def test_the_line_is_what_the_device_does(rule):
 # ---- Nothing false ----
 
 
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["int8", "q7", "q15", "sym5", "affine8", "int4"]))
 def test_nothing_explains_random_codes(seed, name):
     asked = model(name, per_channel=False)
@@ -153,7 +154,7 @@ def test_nothing_explains_random_codes(seed, name):
     assert not diagnose(bundle, dump, "dump").explained
 
 
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(st.integers(1, 2**32 - 1), st.sampled_from([*SYMMETRIC]), st.integers(0, 259), st.booleans())
 def test_what_is_named_reproduces_every_bit(seed, rule, at, stray):
     asked = model("int8", seed=seed, per_channel=False)
