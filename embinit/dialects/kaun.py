@@ -27,12 +27,6 @@ from embinit.samplers import Kaun
 
 AXES = (-2, -1)
 LINEAR, CONVOLUTION = ("in", "out"), ("out", "in")
-#: Channels last, as GoMLX has them.
-LAYOUTS = {
-    "Linear": ("in", "out"),
-    "Conv1d": ("kernel", "in", "out"),
-    "ConvTranspose1d": ("kernel", "in", "out"),
-}
 
 
 # ---- Initializers ----
