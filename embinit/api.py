@@ -49,6 +49,9 @@ class Model(Description):
         Whose rand() the firmware links, if not the target's: a name such as "newlib".
     memory_limit
         The most bytes that all buffers together may take; 1 GiB by default.
+    jit
+        Whether the weights are initialized under jax.jit, in dialects flax-nnx and flax-linen: some normal values round
+        differently there.
 
     Raises
     ------

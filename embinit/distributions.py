@@ -100,6 +100,33 @@ class TruncatedNormal(Finite):
 
 
 @dataclass(frozen=True)
+class ScaledUniform(Uniform):
+    """high * u, rounded once, where u is uniform from 0 to 1 or, unless low is 0, from -1 to 1: low is 0 or -high."""
+
+    @property
+    def centered(self) -> bool:
+        """Whether u is from -1 to 1. The low bound of a centered distribution of width 0 is -0."""
+        return math.copysign(1.0, self.low) != 1.0 or self.low != 0
+
+
+@dataclass(frozen=True)
+class BoundedNormal(Finite):
+    """stddev * z, where z is a standard normal truncated to [lower, upper], as JAX truncates it."""
+
+    stddev: float
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.lower < self.upper:
+            raise EmbinitError(f"lower must be below upper, got {shown(self.lower)} and {shown(self.upper)}")
+
+    def __str__(self) -> str:
+        return f"truncated_normal({self.stddev:.9g}, lower={self.lower:.9g}, upper={self.upper:.9g})"
+
+
+@dataclass(frozen=True)
 class TruncNormal(Finite):
     """Normal, drawn again until it lies from low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
 
@@ -250,4 +277,6 @@ class Declared(ABC):
         """Return its parameters as plain values."""
 
 
-Distribution = Constant | Broadcast | Uniform | Normal | TruncatedNormal | TruncNormal | Shaped | Declared
+Distribution = (
+    Constant | Broadcast | Uniform | Normal | TruncatedNormal | BoundedNormal | TruncNormal | Shaped | Declared
+)

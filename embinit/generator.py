@@ -82,7 +82,7 @@ class Generator:
         self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
         self.build, self.dialect = build, dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
-        self.dialect.check_multiply_add(self.build.multiply_add)
+        self.dialect.check_build(self.build)
         self.drawn = self.dropped = 0
         self.pending = math.nan
         self.spare: Any = None
@@ -98,6 +98,7 @@ class Generator:
         multiply_add: str | None = None,
         libm: str | None = None,
         rand: str | None = None,
+        jit: bool = False,
     ) -> Self:
         """Return the generator of a program of a dialect right after it seeds, where `Generator` takes a stream under
         way.
@@ -108,6 +109,9 @@ class Generator:
             What the program seeds with: an integer in the dialect's range.
         dialect, target, multiply_add, libm, rand
             As in `Generator`.
+        jit
+            Whether initializers run under jax.jit, in dialects jax and flax: some normal values round differently
+            there.
 
         Raises
         ------
@@ -127,7 +131,7 @@ class Generator:
         conventions.check_seed(seed)
         if seed == conventions.no_seed:
             raise EmbinitError(f"seed must not be {seed}: it asks dialect {conventions.name} for a random one")
-        build = build_of(target, multiply_add, libm, rand)
+        build = build_of(target, multiply_add, libm, rand, jit)
         return cls.of(conventions.start(seed, build.rand), conventions, build, seed)
 
     @classmethod
@@ -335,8 +339,8 @@ class Generator:
         out
             A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
         fan_in, fan_out
-            The fans, which an initializer that scales variance needs. Dialects torch, gomlx and kaun-alpha3 read them
-            off the shape of out if they are not given.
+            The fans, which an initializer that scales variance needs. Dialects torch, jax, flax, gomlx and kaun-alpha3
+            read them off the shape of out if they are not given.
 
         Raises
         ------

@@ -24,7 +24,7 @@ from embinit.distributions import (
 )
 from embinit.errors import EmbinitError, check_known, shown
 
-Mode = Literal["fan_in", "fan_out", "fan_avg"]
+Mode = Literal["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]
 DistributionName = Literal["uniform", "normal", "truncated_normal"]
 
 
@@ -37,7 +37,7 @@ class VarianceScaling:
     scale
         A number from 0 up.
     mode
-        "fan_in", "fan_out" or "fan_avg", the average of both.
+        "fan_in", "fan_out", "fan_avg", the average of both, or, in JAX and Flax, "fan_geo_avg", their geometric mean.
     distribution
         "uniform", "normal" or "truncated_normal".
     gain
@@ -347,7 +347,8 @@ def variance_scaling(
     scale
         A number from 0 up.
     mode
-        Which fan n is: "fan_in", "fan_out" or "fan_avg", the average of both.
+        Which fan n is: "fan_in", "fan_out", "fan_avg", the average of both, or, in JAX and Flax, "fan_geo_avg", their
+        geometric mean.
     distribution
         "uniform", "normal" or "truncated_normal".
     gain

@@ -136,6 +136,9 @@ class Stored(Layer):
     row_stride
         How many elements of memory lie between the beginnings of two rows, which the first axis counts; None if there
         is nothing between rows.
+    path
+        The scopes of the module in the parameter tree of Flax linen, such as "Block_0/Conv_0"; "" if it is itself the
+        module that is initialized, and by default its name.
 
     Raises
     ------
@@ -156,6 +159,7 @@ class Stored(Layer):
     byte_order: str = "little"
     nibble_order: str = "low"
     row_stride: int | None = None
+    path: str | None = None
 
     def _check(self) -> None:
         super()._check()
@@ -175,6 +179,8 @@ class Stored(Layer):
         check_known("nibble_order", self.nibble_order, NIBBLE_ORDERS)
         if self.row_stride is not None:
             check_size("row_stride", self.row_stride)
+        if self.path is not None and (not isinstance(self.path, str) or (self.path and "" in self.path.split("/"))):
+            raise EmbinitError(f"path must be names with / between them, got {shown(self.path)}")
         for what in ("weight_format", "bias_format"):
             try:
                 format_named(getattr(self, what))

@@ -98,6 +98,7 @@ class Description:
     state: Any = None
     skip_words: int = 0
     order: Sequence[str] | None = None
+    jit: bool = False
     #: Whether the operating system picked the seed, because the given one asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
     #: What decides bits in the device's build: the target's, unless the model says otherwise.
@@ -111,13 +112,16 @@ class Description:
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", picked(dialect.seeds, self.seed))
-        object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand))
-        dialect.check_multiply_add(self.build.multiply_add)
+        object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand, self.jit))
+        dialect.check_build(self.build)
         self.begin(self.seed)
         check_count("skip_words", self.skip_words)
         if self.order is not None:
             object.__setattr__(self, "order", frozen(self.order))
             check_names("order", self.order)
+        if dialect.keys_each and (self.skip_words or self.state is not None):
+            told = "skip_words" if self.skip_words else "state"
+            raise EmbinitError(f"{told} has no place in dialect {dialect}: each parameter starts with a key of its own")
         self._check_memory_limit()
         layers = tuple(self.layers) if isinstance(self.layers, Iterable) else (self.layers,)
         if not layers:
@@ -173,9 +177,15 @@ class Description:
         >>> embinit.Model("tiny", [fc], seed=42).as_json()["layers"]
         [{'name': 'fc', 'type': 'Linear'}]
         """
-        build = {"target": self.target, "multiply_add": self.build.multiply_add, "libm": self.build.libm}
+        build: dict[str, Any] = {
+            "target": self.target,
+            "multiply_add": self.build.multiply_add,
+            "libm": self.build.libm,
+        }
         if dialect_named(self.dialect).rand:
             build["rand"] = self.build.rand
+        if self.build.jit:
+            build["jit"] = True
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]
         return {"name": self.name, "dialect": str(self.dialect), **build, "seed": self.seed, "layers": layers}
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bundle import Array, Bundle, Entry
-from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
+from embinit.distributions import BoundedNormal, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.verify import Comparison, Report, element_bits, ulp_distance
 
 #: Charts are as wide as a phone's screen, so that their letters keep their size there.
@@ -232,6 +232,9 @@ def _axis(distribution: Distribution, simulation: NDArray[np.float32]) -> tuple[
         case TruncatedNormal(mean, stddev) if mean + stddev != mean:
             low, high = mean - 2 * abs(stddev), mean + 2 * abs(stddev)
             return _edges(low, high), [low, mean, high], "Dashed: the mean and the bounds."
+        case BoundedNormal(stddev, lower, upper) if stddev:
+            low, high = sorted([stddev * lower, stddev * upper])
+            return _edges(low, high), [low, high], "Dashed: the bounds."
         case Normal(mean, stddev) if mean + stddev != mean:
             low, high = mean - 3 * abs(stddev), mean + 3 * abs(stddev)
             note = "Dashed: the mean, and 3 standard deviations to either side."

@@ -21,12 +21,14 @@ class Row(Tensor):
     """A buffer and its place in the stream.
 
     first_draw counts the words before its values, draws the words of its values, store_first_draw the words before it
-    is rounded. They are None if rejection makes them depend on the data.
+    is rounded. They are None if rejection makes them depend on the data. key: the words of the key that its values are
+    drawn from, if the dialect has one for each buffer.
     """
 
     first_draw: int | None
     draws: int | None
     store_first_draw: int | None
+    key: tuple[int, ...] | None = None
 
 
 class Action(Enum):
@@ -127,13 +129,16 @@ class Plan:
         return {"model": self.model.as_json(), "buffers": [row_as_json(row) for row in self.rows]}
 
     def _fill_cells(self) -> list[tuple[str, ...]]:
-        columns = ("buffer", "shape", "fan_in", "fan_out", "distribution", "first draw", "draws", "format", "bytes")
+        keyed = any(row.key for row in self.rows)
+        stream = ("key", "first draw") if keyed else ("first draw",)
+        columns = ("buffer", "shape", "fan_in", "fan_out", "distribution", *stream, "draws", "format", "bytes")
         cells: list[tuple[str, ...]] = [columns]
         for row in self.rows:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
             held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
-            cells.append((row.name, shape, *fans, held, *draws, row.format, str(row.bytes)))
+            key = ("".join(f"{word:08x}" for word in row.key or ()) or "-",) if keyed else ()
+            cells.append((row.name, shape, *fans, held, *key, *draws, row.format, str(row.bytes)))
         return cells
 
     def _store_cells(self) -> list[tuple[str, ...]]:
@@ -162,6 +167,7 @@ def plan(model: Description) -> Plan:
     dialect = dialect_named(model.dialect)
     sampler, block = dialect.sampler, model.begin(model.seed).block
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
+    keys: dict[str, tuple[int, ...]] = {}
     skipped = block if sampler.whole else 1
     position: int | None = _in_blocks(model.skip_words, skipped)
     for action, tensor in events(in_draw_order(model.tensors), model.tensors):
@@ -169,6 +175,9 @@ def plan(model: Description) -> Plan:
         match action:
             case Action.RESTART:
                 position = 0
+                if dialect.keys_each:
+                    start = dialect.restarted(model.seed, model.build.rand, *tensor.order.restart or (0, 0))
+                    keys[tensor.name] = start.key  # type: ignore[attr-defined] # its bit generators have keys
             case Action.SKIP:
                 count = _in_blocks(tensor.order.skip, skipped)
             case Action.LOSE:
@@ -185,7 +194,7 @@ def plan(model: Description) -> Plan:
         position = None if position is None or count is None else position + count
         if action in (Action.DRAW, Action.TURN, Action.REHEARSE) and position is not None:
             position = _in_blocks(position, block)
-    return Plan(model, tuple(_row(tensor, places) for tensor in model.tensors))
+    return Plan(model, tuple(_row(tensor, places, keys.get(tensor.name)) for tensor in model.tensors))
 
 
 def _in_blocks(words: int, block: int) -> int:
@@ -193,10 +202,12 @@ def _in_blocks(words: int, block: int) -> int:
     return words + -words % block
 
 
-def _row(tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]]) -> Row:
+def _row(
+    tensor: Tensor, places: Mapping[tuple[Action, str], tuple[int | None, int | None]], key: tuple[int, ...] | None
+) -> Row:
     first_draw, draws = places[Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
-    return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw)
+    return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
 
 
 def row_as_json(row: Row) -> dict[str, Any]:
@@ -222,6 +233,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
         **({"codes": {"kind": type(row.codes).__name__.lower(), **vars(row.codes)}} if row.codes else {}),
         **({"lost": [{**_distribution(lost), "size": size} for lost, size in row.lost]} if row.lost else {}),
         **({"same_as": row.same_as} if row.same_as else {}),
+        **({"key": [f"0x{word:08x}" for word in row.key]} if row.key else {}),
         **_departures(row),
     }
 

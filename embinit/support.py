@@ -8,6 +8,7 @@ import numpy as np
 
 from embinit.distributions import (
     FLOAT32_MAX,
+    BoundedNormal,
     Broadcast,
     Constant,
     Declared,
@@ -69,6 +70,9 @@ def support(distribution: Distribution) -> Support:
             return _around(0.0, stddev, FURTHEST)
         case TruncatedNormal(mean, stddev):
             return _around(mean, stddev, 2.0)
+        case BoundedNormal(stddev, lower, upper):
+            least, most = sorted([_f32(stddev) * _f32(lower), _f32(stddev) * _f32(upper)])
+            return Support(_f32(least), _f32(most), _around(0.0, stddev, FURTHEST).least)
         case TruncNormal(mean, stddev, low, high):
             least = min(_around(mean, stddev, FURTHEST).least, _between(low, high).least)
             return Support(_f32(low), _f32(high), least)

@@ -212,8 +212,9 @@ class Threefry2x32(Called):
         """Return embinit_threefry2x32 in JAX's counting."""
         if self.counting != "jax":
             return None
-        seed = "embinit_threefry2x32_seed(&generator, 0, seed);"
-        return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed)
+        seed = "embinit_threefry2x32_seed(&generator, 0, (uint32_t)seed);"
+        restart = f"{seed} embinit_threefry2x32_fold_in(generator.key, b);"
+        return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed, restart=restart)
 
 
 def threefry2x32(

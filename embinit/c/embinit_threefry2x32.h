@@ -1,4 +1,4 @@
-/* embinit: Threefry2x32-20, which makes two words of a key and a counter, and the stream that JAX draws from a key.
+/* embinit: Threefry2x32-20, which makes two words of a key and a counter, and the streams that JAX draws from keys.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -34,6 +34,15 @@ static inline void embinit_threefry2x32_block(const uint32_t key[2], uint32_t co
     }
     counter[0] = x;
     counter[1] = y;
+}
+
+/* Replace a key by jax.random.fold_in(key, data), which is also key `data` of jax.random.split(key, n). */
+static inline void embinit_threefry2x32_fold_in(uint32_t key[2], uint32_t data)
+{
+    uint32_t counter[2] = {0, data};
+    embinit_threefry2x32_block(key, counter);
+    key[0] = counter[0];
+    key[1] = counter[1];
 }
 
 /* The stream of JAX: word i is the XOR of the two words that the counter (i >> 32, i) gives. */

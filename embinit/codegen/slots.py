@@ -39,6 +39,7 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
     drawn: list[Slot] = []
+    keys_each = dialect_named(bundle.plan.model.dialect).keys_each
     if bundle.plan.model.skip_words:
         drawn += _dropped(sampler, bundle.entries[0], bundle.plan.model.skip_words)
     for action, row in bundle.plan.events:
@@ -49,8 +50,9 @@ def slots_of(bundle: Bundle) -> list[Slot]:
         elif action is Action.SKIP:
             drawn += _dropped(sampler, entry, row.order.skip)
         elif action is Action.RESTART:
-            a, b = row.order.restart or (0, 0)
-            drawn.append(Aside(CDraw(RESTART, a, b), f"before {entry.identifier}: the stream starts again"))
+            if not (keys_each and isinstance(row.distribution, Constant)):
+                a, b = row.order.restart or (0, 0)
+                drawn.append(Aside(CDraw(RESTART, a, b), f"before {entry.identifier}: the stream starts again"))
         elif action is Action.DRAW:
             before, after = (None, None) if row.codes else c_draw(bundle, entry).around
             drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []

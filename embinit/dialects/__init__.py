@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from embinit.dialects.base import Dialect, naming
+from embinit.dialects.flax import LINEN, LINEN_0_6, NNX, NNX_0_6
 from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
+from embinit.dialects.jax import JAX, JAX_0_6, JAX_NOFMA
 from embinit.dialects.kaun import KAUN, KAUN_ALPHA3
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
@@ -21,6 +23,7 @@ DIALECTS = Registry(
         for dialect in (
             *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, KAUN_ALPHA3),
             *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
+            *(JAX, JAX_NOFMA, JAX_0_6, NNX, NNX_0_6, LINEN, LINEN_0_6),
         )
     }
 )
@@ -140,6 +143,8 @@ def register_dialect(dialect: Dialect) -> None:
 def parameters_of(dialect: Dialect, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
     """Yield what all layers hold in a dialect, or raise EmbinitError for a layer that the dialect does not have."""
     for layer in layers:
+        if isinstance(layer, Stored) and layer.path is not None and not dialect.has_paths:
+            raise EmbinitError(f"layer {layer.name!r}: dialect {dialect.name} has no path; it belongs to flax-linen")
         if isinstance(layer, Stored) and not isinstance(layer, Norm) and not dialect.has(layer.type):
             others = listed(name for name, other in DIALECTS.items() if other.has(layer.type))
             raise EmbinitError(

@@ -9,10 +9,20 @@ from typing import Any, ClassVar
 from embinit.bitgen import RANDS, BitGenerator
 from embinit.dialects.keys import Keys
 from embinit.dialects.seeds import Seeds, allowed, c_type
-from embinit.distributions import Broadcast, Dirac, Distribution, Eye, Shaped, Sparse, TruncNormal
+from embinit.distributions import (
+    BoundedNormal,
+    Broadcast,
+    Dirac,
+    Distribution,
+    Eye,
+    ScaledUniform,
+    Shaped,
+    Sparse,
+    TruncNormal,
+)
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
-from embinit.initializers import BY_NAME, Initializer, VarianceScaling
+from embinit.initializers import BY_NAME, WITHOUT_BITS, Initializer, VarianceScaling
 from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
 from embinit.targets import Build
@@ -20,6 +30,8 @@ from embinit.targets import Build
 #: Initializers that only some dialects have, and what to write in the others.
 INSTEAD = {
     Broadcast: "use a constant, or dialect gomlx",
+    ScaledUniform: "use uniform, or dialects jax and flax",
+    BoundedNormal: "use truncated_normal with bounds -2 and 2, or dialects jax and flax",
     TruncNormal: "use normal (in portable also truncated_normal), or dialect torch",
     Sparse: "use normal, or dialect torch",
     Eye: "use uniform or normal, or dialect torch",
@@ -90,12 +102,14 @@ class Dialect:
         """Return what a device of that build draws for an initializer of a tensor with these fans."""
         return self.sampler.bound(self.distribution(initializer, fan_in, fan_out), build)
 
-    def check_multiply_add(self, multiply_add: str) -> None:
-        """Raise EmbinitError if the dialect's values cannot be computed on a build with that multiply-add."""
+    def check_build(self, build: Build) -> None:
+        """Raise EmbinitError if the dialect's values cannot be computed on a build."""
         try:
-            self.sampler.check_multiply_add(multiply_add)
+            self.sampler.check_multiply_add(build.multiply_add)
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
+        if build.jit and not self.jit:
+            raise EmbinitError(f"jit must be false in dialect {self.name}: it is jax.jit, of dialects jax and flax")
 
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError if the dialect cannot read the words of a generator."""
@@ -104,6 +118,10 @@ class Dialect:
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
 
+    #: Whether a layer may say the path of its module.
+    has_paths: ClassVar[bool] = False
+    #: Whether each buffer starts with a key of its own, which `restarted` makes.
+    keys_each: ClassVar[bool] = False
     #: Whether each tensor starts the stream again.
     restarts: ClassVar[bool] = False
 
@@ -148,6 +166,8 @@ class Dialect:
         name, parameters = table["name"], {key: value for key, value in table.items() if key != "name"}
         if name == "default" and not parameters:
             return self.default()
+        if isinstance(name, str) and name in WITHOUT_BITS and name not in self.named:
+            raise EmbinitError(WITHOUT_BITS[name])
         check_known("initializer", name, ["default", *self.named])
         accepted = signature(self.named[name]).parameters if name in self.named else {}
         for key in parameters:
@@ -175,15 +195,20 @@ class Dialect:
         """Return what an initializer means for a tensor of a shape, and the fans: the given ones, else the shape's."""
         if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
             raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
-        if isinstance(initializer, VarianceScaling) and initializer.axes is not None and not self.names_axes:
-            raise EmbinitError(
-                f"dialect {self.name} has no {initializer}: in_axis and out_axis belong to dialect kaun-alpha3"
-            )
+        if isinstance(initializer, VarianceScaling):
+            if initializer.axes is not None and not self.names_axes:
+                belongs = "in_axis and out_axis belong to dialects jax, flax and kaun-alpha3"
+                raise EmbinitError(f"dialect {self.name} has no {initializer}: {belongs}")
+            if initializer.mode == "fan_geo_avg" and not self.jit:
+                raise EmbinitError(f"dialect {self.name} has no {initializer}: fan_geo_avg belongs to jax and flax")
         if isinstance(initializer, Shaped):
             initializer = replace(initializer, shape=shape)
         if fans is None:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
+
+    #: Whether its initializers are those of jax.nn.initializers, which may run under jax.jit.
+    jit: bool = False
 
     #: The type of an element before it is stored: "float32" or "float64", which is then also the default format.
     element: str = "float32"

@@ -3,9 +3,10 @@
 from embinit.samplers.base import CDraw, Sampler
 from embinit.samplers.codes import CCode, Codes
 from embinit.samplers.gomlx import GoMlx
+from embinit.samplers.jax import Jax
 from embinit.samplers.kaun import Kaun
 from embinit.samplers.multiply_add import MultiplyAdd
 from embinit.samplers.pytorch import Torch
 from embinit.samplers.scaled_integer import ScaledInteger
 
-__all__ = ["CCode", "CDraw", "Codes", "GoMlx", "Kaun", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]
+__all__ = ["CCode", "CDraw", "Codes", "GoMlx", "Jax", "Kaun", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]

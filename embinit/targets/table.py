@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from embinit.errors import check_known
+from embinit.errors import EmbinitError, check_known, shown
 
 #: A kind that no target was measured to be, but a model file may state: clang fuses a product with a sum within one
 #: expression.
@@ -17,17 +17,22 @@ RANDS: tuple[Rand, ...] = get_args(Rand)
 
 @dataclass(frozen=True)
 class Build:
-    """What decides bits in a device's build: its target, and its multiply-add, libm and rand()."""
+    """What decides bits in a device's build: its target, its multiply-add, libm and rand(), and whether a framework's
+    compiler, jax.jit, has merged what the framework would compute step by step.
+    """
 
     target: str
     multiply_add: str
     libm: str
     rand: str
+    jit: bool = False
 
     def __post_init__(self) -> None:
         check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
         check_known("libm", self.libm, LIBMS)
         check_known("rand", self.rand, RANDS)
+        if not isinstance(self.jit, bool):
+            raise EmbinitError(f"jit must be true or false, got {shown(self.jit)}")
 
     @property
     def fuses_double(self) -> bool:
@@ -80,12 +85,15 @@ def target_named(name: str) -> Target:
     return TARGETS[name]
 
 
-def build_of(target: str, multiply_add: str | None = None, libm: str | None = None, rand: str | None = None) -> Build:
+def build_of(
+    target: str, multiply_add: str | None = None, libm: str | None = None, rand: str | None = None, jit: bool = False
+) -> Build:
     """Return the build of a target, with the given parts replaced.
 
     >>> build_of("cortex-m4f", multiply_add="separate")
-    Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib')
+    Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib', jit=False)
     """
     known = target_named(target)
     given = {"multiply_add": multiply_add, "libm": libm, "rand": rand}
-    return Build(target, **{key: getattr(known, key) if value is None else value for key, value in given.items()})
+    parts = {key: getattr(known, key) if value is None else value for key, value in given.items()}
+    return Build(target, **parts, jit=jit)

@@ -35,6 +35,8 @@ TWINS = {
     "integer.normal_codes": "scaled_normal_code scaled_truncated_normal_code",
     "kaun.uniform": "kaun_uniform",
     "kaun.normal": "kaun_normal kaun_truncated_normal",
+    "jax.uniform": "jax_uniform",
+    "jax.normal": "jax_normal",
     "lanes.xorshift32": "xorshift_step xorshift_next",
     "lanes.xorshift64": "xorshift_step xorshift_next",
     "lanes.xoroshiro128plus": "xoroshiro128plus_step xoroshiro128plus_next rotated64",
@@ -79,6 +81,7 @@ FUNCTIONS_ALONE = {
     "philox4x32_seed philox4x32_skip philox4x32_advance rand_newlib_seed rand_newlib_advance rand_musl_seed "
     "rand_musl_advance rand_msvc_seed rand_msvc_advance avr_moved rand_avr_seed rand_avr_advance random_avr_seed "
     "random_avr_advance rand_glibc_seed rand_glibc_times rand_glibc_advance threefry2x32_seed threefry2x32_advance "
+    "threefry2x32_fold_in "
     "splitmix64 xoroshiro128plus_seed xoroshiro128plus_image xoroshiro128plus_advance xorshift_advance",
     "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
     "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_philox_seed gomlx_philox_source gomlx_philox_pair "

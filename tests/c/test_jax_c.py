@@ -1,0 +1,129 @@
+"""The C twins of JAX's values: the kernels' bits for every mantissa, by each compiler, under -ffast-math too."""
+
+import subprocess
+from functools import cache
+
+import numpy as np
+import pytest
+
+from embinit._kernels import jax
+from embinit.bitgen import Threefry2x32
+from embinit.distributions import BoundedNormal, Normal, ScaledUniform, TruncatedNormal, Uniform
+from embinit.samplers import Jax
+from embinit.samplers.jax import ARITHMETICS, recipe
+from embinit.targets import build_of
+
+from support.compilers import HOST_COMPILERS, compile_program
+
+MANTISSAS = 2**23
+DISTRIBUTIONS = [
+    Uniform(-0.05, 0.05), ScaledUniform(-0.3, 0.3), Normal(0.0, 0.37), TruncatedNormal(0.0, 0.65),
+    BoundedNormal(1.5, -6.0, 7.0),
+]  # fmt: skip
+# One unit of all the C: a compiler then sees into the multiply-adds, and could fuse whatever is not proof against it.
+PROGRAM = """
+#include "embinit_fma.c"
+#include "embinit_normal.c"
+#include "embinit_jax.c"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static uint32_t word, stride;
+static uint32_t next_word(void *state)
+{
+    uint32_t drawn = word << 9;
+    (void)state;
+    word += stride;
+    return drawn;
+}
+
+/* count, stride, then a, b and the numbers of the rule; without lowest and highest it is uniform. */
+int main(int argc, char **argv)
+{
+    static float results[65536];
+    const embinit_source source = {next_word, 0};
+    uint32_t numbers[9] = {0};
+    for (int i = 1; i < argc; i++) {
+        numbers[i - 1] = (uint32_t)strtoul(argv[i], NULL, 10);
+    }
+    const embinit_jax_uniform_rule uniform = {numbers[4], numbers[5], (uint8_t)numbers[6]};
+    const embinit_jax_normal_rule normal = {numbers[4], numbers[5], numbers[6], numbers[7], (uint8_t)numbers[8]};
+    stride = numbers[1];
+    for (uint32_t i = 0; i < numbers[0]; i += 65536) {
+        if (argc == 8) {
+            embinit_jax_uniform(&source, &uniform, numbers[2], numbers[3], results, 65536);
+        } else {
+            embinit_jax_normal(&source, &normal, numbers[2], numbers[3], results, 65536);
+        }
+        if (fwrite(results, sizeof results, 1, stdout) != 1) {
+            return 1;
+        }
+    }
+    return 0;
+}
+"""
+
+
+class Mantissas(Threefry2x32):
+    """Words whose upper 23 bits count from 0 by a stride."""
+
+    stride = 1
+
+    def draw(self, out):
+        start = self.state[1]
+        numbers = np.arange(start, start + out.size, dtype=np.uint64) * np.uint64(self.stride)
+        out[:] = numbers.astype(np.uint32) << 9
+        self.advance(out.size)
+
+
+def by_kernel(arithmetic, distribution, count, stride):
+    low, width, scale, factor, limits = recipe(distribution, jit=False)
+    bitgen, out = Mantissas(0), np.empty(count, np.float32)
+    bitgen.stride = stride
+    if limits is None:
+        jax.uniform(*bitgen.stream, arithmetic != "separate", low, width, scale, out)
+    else:
+        jax.normal(*bitgen.stream, ARITHMETICS.index(arithmetic), low, width, factor, limits, scale, out)
+    return out.view(np.uint32)
+
+
+def by_c(program, arithmetic, distribution, count, stride):
+    """What the program makes of the row that generated code has."""
+    draw = Jax(arithmetic).c_draw(distribution, count, build_of("host"))
+    *numbers, kind = draw.rule[1].split(", ")
+    kinds = ("EMBINIT_SEPARATE", "EMBINIT_FUSED") if len(numbers) == 2 else (
+        "EMBINIT_JAX_SEPARATE", "EMBINIT_JAX_FUSED", "EMBINIT_JAX_FUSED_0_6",
+    )  # fmt: skip
+    rule = [*(int(each.rstrip("u"), 16) for each in numbers), kinds.index(kind)]
+    command = [str(program), *map(str, [count, stride, draw.a, draw.b, *rule])]
+    return np.frombuffer(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout, np.uint32)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    @cache
+    def build(compiler, *flags):
+        folder = tmp_path_factory.mktemp("jax")
+        (folder / "main.c").write_text(PROGRAM)
+        return compile_program(compiler, [folder / "main.c"], folder / "main", *flags)
+
+    return build
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS[2:4], ids=str)
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+def test_every_mantissa(program, compiler, arithmetic, distribution):
+    twin = by_c(program(compiler, "-O3", "-march=native", "-ffp-contract=fast"), arithmetic, distribution, MANTISSAS, 1)
+    assert np.array_equal(by_kernel(arithmetic, distribution, MANTISSAS, 1), twin)
+
+
+@pytest.mark.parametrize("flags", [("-O2", "-ffast-math", "-march=native"), ("-O1",)], ids=" ".join)
+@pytest.mark.parametrize("arithmetic", ARITHMETICS)
+@pytest.mark.parametrize("compiler", HOST_COMPILERS)
+def test_other_flags_and_sanitizers(program, compiler, arithmetic, flags):
+    flags = (*flags, *(HOST_COMPILERS[compiler] if flags == ("-O1",) else ()))
+    for distribution in DISTRIBUTIONS:
+        twin = by_c(program(compiler, *flags), arithmetic, distribution, 65536, 127)
+        assert np.array_equal(by_kernel(arithmetic, distribution, 65536, 127), twin)
