@@ -127,6 +127,22 @@ class BoundedNormal(Finite):
 
 
 @dataclass(frozen=True)
+class SingleUniform:
+    """Uniform from 0 to 1, drawn in single precision: numpy's rng.random(n, dtype=np.float32)."""
+
+    def __str__(self) -> str:
+        return "random"
+
+
+@dataclass(frozen=True)
+class SingleNormal:
+    """Standard normal, drawn in single precision: numpy's rng.standard_normal(n, dtype=np.float32)."""
+
+    def __str__(self) -> str:
+        return "standard_normal"
+
+
+@dataclass(frozen=True)
 class TruncNormal(Finite):
     """Normal, drawn again until it lies from low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
 
@@ -278,5 +294,15 @@ class Declared(ABC):
 
 
 Distribution = (
-    Constant | Broadcast | Uniform | Normal | TruncatedNormal | BoundedNormal | TruncNormal | Shaped | Declared
+    Constant
+    | Broadcast
+    | Uniform
+    | Normal
+    | TruncatedNormal
+    | SingleUniform
+    | SingleNormal
+    | BoundedNormal
+    | TruncNormal
+    | Shaped
+    | Declared
 )

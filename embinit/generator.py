@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator, Outside
+from embinit.bitgen import BitGenerator, Outside, Pcg64
 from embinit.bitgen.base import checked_uint
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
@@ -269,6 +269,36 @@ class Generator:
 
     def _keyed(self, bitgen: BitGenerator) -> "Generator":
         return Generator.of(bitgen, self.dialect, self.build)
+
+    def spawn(self, n: int) -> list["Generator"]:
+        """Return generators of the next children of the seed, as NumPy's Generator.spawn does; this one draws on where
+        it is.
+
+        Parameters
+        ----------
+        n
+            How many.
+
+        Raises
+        ------
+        EmbinitError
+            If the bit generator cannot spawn, or n is not an integer from 0 up.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from embinit import Generator
+        >>> out = np.empty(2, np.float32)
+        >>> Generator.seeded(42, "numpy").spawn(2)[1].uniform(0, 1, out)
+        >>> bool((out == np.random.default_rng(42).spawn(2)[1].random(2).astype(np.float32)).all())
+        True
+        """
+        if not isinstance(self.bitgen, Pcg64):
+            raise EmbinitError(
+                f"{type(self.bitgen).__name__} of dialect {self.dialect} cannot spawn, as only dialect numpy can: "
+                "seed another generator instead"
+            )
+        return [Generator.of(child, self.dialect, self.build) for child in self.bitgen.spawn(n)]
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
         """Fill out with values between low and high, one word each.

@@ -1,7 +1,7 @@
 """PCG64 and PCG64DXSM as in NumPy: 128 bits of state, 64-bit words."""
 
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,9 @@ from embinit.bitgen.lcg import moved
 from embinit.errors import EmbinitError, shown
 
 MASK = 2**64 - 1
+HALF = 2**32 - 1
+#: Marks the half of a word that is kept.
+KEPT = 2**32
 MODULUS = 2**128
 MULTIPLIER = 2549297995355413924 << 64 | 4865540595714422341
 
@@ -35,17 +38,20 @@ def steps(multiplier: int) -> NDArray[np.uint64]:
 class Pcg64(Called):
     """numpy.random.PCG64, the generator of numpy.random.default_rng: PCG XSL-RR 128/64, with 64-bit words.
 
-    A word is made from the state after its step.
+    A word is made from the state after its step. A draw of 32 bits takes the low half of a word; the high half is kept
+    for the next draw of 32 bits, and draws of whole words pass it by.
 
     Parameters
     ----------
     seed
         Any integer from 0 up; it enters through numpy.random.SeedSequence.
+    spawn_key
+        Which child of that seed it is, and of which children before; () for the seed itself.
 
     Raises
     ------
     EmbinitError
-        If seed is no such integer.
+        If seed or spawn_key is out of range.
 
     Examples
     --------
@@ -60,29 +66,58 @@ class Pcg64(Called):
     after: ClassVar[bool] = True
     output: ClassVar[int] = 0
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, spawn_key: tuple[int, ...] = ()) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
             raise EmbinitError(f"the seed of {type(self).__name__} must be an integer from 0 up, got {shown(seed)}")
-        state0, state1, increment0, increment1 = np.random.SeedSequence(int(seed)).generate_state(4, np.uint64).tolist()
+        self._seed, self._spawned = int(seed), 0
+        self._spawn_key = tuple(checked_uint("a part of spawn_key", part, 32) for part in spawn_key)
+        sequence = np.random.SeedSequence(self._seed, spawn_key=self._spawn_key)
+        state0, state1, increment0, increment1 = sequence.generate_state(4, np.uint64).tolist()
         increment = ((increment0 << 64 | increment1) << 1 | 1) % MODULUS
         state = increment + (state0 << 64 | state1)
         self.state = (state * MULTIPLIER + increment) % MODULUS, increment
 
+    def spawn(self, n: int) -> list[Self]:
+        """Return generators of the next children of its seed, as NumPy's spawn does; its words stay where they are.
+
+        Parameters
+        ----------
+        n
+            How many.
+
+        Raises
+        ------
+        EmbinitError
+            If n is not an integer from 0 up.
+
+        Examples
+        --------
+        >>> first, second = Pcg64(42).spawn(2)
+        >>> second == Pcg64(42, spawn_key=(1,))
+        True
+        """
+        start, self._spawned = self._spawned, self._spawned + checked_uint("n", n, 31)
+        return [type(self)(self._seed, (*self._spawn_key, i)) for i in range(start, self._spawned)]
+
     @property
-    def state(self) -> tuple[int, int]:
-        """The 128-bit state and the 128-bit increment, which is odd."""
-        low, high, increment_low, increment_high = self.words.tolist()
-        return high << 64 | low, increment_high << 64 | increment_low
+    def state(self) -> tuple[int, int] | tuple[int, int, int]:
+        """The 128-bit state, the 128-bit increment, which is odd, and the half of a word that is kept, if there is
+        one.
+        """
+        low, high, increment_low, increment_high, kept = self.words.tolist()
+        state = high << 64 | low, increment_high << 64 | increment_low
+        return (*state, kept & HALF) if kept else state
 
     @state.setter
-    def state(self, state: tuple[int, int]) -> None:
+    def state(self, state: tuple[int, int] | tuple[int, int, int]) -> None:
         name = type(self).__name__
-        value, increment = (
-            checked_uint(f"the {part} of {name}", x, 128) for part, x in zip(("state", "increment"), state, strict=True)
+        value, increment, *kept = (
+            checked_uint(f"the {part} of {name}", x, bits)
+            for (part, bits), x in zip((("state", 128), ("increment", 128), ("kept half", 32)), state, strict=False)
         )
         if increment % 2 == 0:
             raise EmbinitError(f"the increment of {name} must be odd, got {increment}")
-        self.words = halves(value, increment)
+        self.words = np.append(halves(value, increment), np.uint64(KEPT | kept[0] if kept else 0))
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
@@ -91,10 +126,62 @@ class Pcg64(Called):
         table = steps(self.multiplier)
         wide.pcg64(self.words, halves(self.multiplier), table, self.output, int(self.after), out)
 
+    def draw_halves(self, out: NDArray[np.uint32]) -> int:
+        """Fill an array of uint32 as draws of 32 bits do, and return how many words that takes.
+
+        Parameters
+        ----------
+        out
+            A contiguous array of uint32.
+
+        Examples
+        --------
+        >>> g, out = Pcg64(42), np.empty(3, np.uint32)
+        >>> g.draw_halves(out), [hex(half) for half in out], hex(g.state[2])
+        (2, ['0xf6ae8d0d', '0xc621feac', '0xa6dbe2d0'], '0x705c9a24')
+        """
+        if not out.size:
+            return 0
+        kept = int(self.words[4])
+        begun = int(kept > 0)
+        out[:begun] = kept & HALF
+        words = np.empty((out.size - begun + 1) // 2, np.uint64)
+        self.draw(words)
+        drawn = words.astype("<u8", copy=False).view("<u4")
+        out[begun:] = drawn[: out.size - begun]
+        self.words[4] = KEPT | int(drawn[-1]) if (out.size - begun) % 2 else 0
+        return words.size
+
+    def advance_halves(self, delta: int) -> int:
+        """Move as if delta draws of 32 bits had been made, and return how many words that takes.
+
+        Parameters
+        ----------
+        delta
+            How many draws, from 0 up.
+
+        Examples
+        --------
+        >>> g = Pcg64(42)
+        >>> g.advance_halves(3)
+        2
+        >>> g.draw_halves(np.empty(1, np.uint32)), g == Pcg64(42).jumped(2)
+        (0, True)
+        """
+        last = min(delta, 2 if self.words[4] else 1)
+        if delta == last:
+            return self.draw_halves(np.empty(delta, np.uint32))
+        begun = int(self.words[4] > 0)
+        before = (delta - 1 - begun) // 2
+        self.words[4] = 0
+        self.advance(before)
+        return before + self.draw_halves(np.empty(delta - begun - 2 * before, np.uint32))
+
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
-        state, increment = self.state
-        self.words = halves(moved(state, self.multiplier, increment, delta % MODULUS, MODULUS), increment)
+        state, increment, *_ = self.state
+        moved_on = moved(state, self.multiplier, increment, delta % MODULUS, MODULUS)
+        self.words[:4] = halves(moved_on, increment)
 
 
 class Pcg64Dxsm(Pcg64):
@@ -104,13 +191,13 @@ class Pcg64Dxsm(Pcg64):
 
     Parameters
     ----------
-    seed
-        Any integer from 0 up; it enters through numpy.random.SeedSequence.
+    seed, spawn_key
+        As in Pcg64.
 
     Raises
     ------
     EmbinitError
-        If seed is no such integer.
+        If seed or spawn_key is out of range.
 
     Examples
     --------

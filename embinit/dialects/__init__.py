@@ -8,6 +8,7 @@ from embinit.dialects.flax import LINEN, LINEN_0_6, NNX, NNX_0_6
 from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
 from embinit.dialects.jax import JAX, JAX_0_6, JAX_NOFMA
 from embinit.dialects.kaun import KAUN, KAUN_ALPHA3
+from embinit.dialects.numpy_random import NUMPY, NUMPY_LEGACY
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.portable_int import PORTABLE_INT
@@ -24,6 +25,7 @@ DIALECTS = Registry(
             *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, KAUN_ALPHA3),
             *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
             *(JAX, JAX_NOFMA, JAX_0_6, NNX, NNX_0_6, LINEN, LINEN_0_6),
+            *(NUMPY, NUMPY_LEGACY),
         )
     }
 )

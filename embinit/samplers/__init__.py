@@ -6,7 +6,21 @@ from embinit.samplers.gomlx import GoMlx
 from embinit.samplers.jax import Jax
 from embinit.samplers.kaun import Kaun
 from embinit.samplers.multiply_add import MultiplyAdd
+from embinit.samplers.numpy_random import LegacyNumPy, NumPy
 from embinit.samplers.pytorch import Torch
 from embinit.samplers.scaled_integer import ScaledInteger
 
-__all__ = ["CCode", "CDraw", "Codes", "GoMlx", "Jax", "Kaun", "MultiplyAdd", "Sampler", "ScaledInteger", "Torch"]
+__all__ = [
+    "CCode",
+    "CDraw",
+    "Codes",
+    "GoMlx",
+    "Jax",
+    "Kaun",
+    "LegacyNumPy",
+    "MultiplyAdd",
+    "NumPy",
+    "Sampler",
+    "ScaledInteger",
+    "Torch",
+]

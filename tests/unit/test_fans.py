@@ -21,7 +21,11 @@ LAYERS = [
 #: The fans of kaun read every axis.
 ONE_AXIS = [name for name, dialect in DIALECTS.items() if dialect.fans is not None and name != "kaun"]
 #: Dialects of files read no fans off shapes: their formulas say what they read.
-OFF_SHAPES = [name for name, each in DIALECTS.items() if not isinstance(each, DeclaredDialect) and each.fans is None]
+OFF_SHAPES = [
+    name
+    for name, each in DIALECTS.items()
+    if not isinstance(each, DeclaredDialect) and each.fans is None and each.has("Linear")
+]
 
 
 def with_layouts(name, **changed):

@@ -1,0 +1,74 @@
+"""numpy.random's conventions: the arrays of default_rng(seed), and those of RandomState(seed)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from embinit.bitgen import MT19937, Pcg64
+from embinit.dialects.base import Dialect
+from embinit.dialects.seeds import Integers
+from embinit.distributions import Constant, Distribution, Normal, SingleNormal, SingleUniform, Uniform
+from embinit.errors import EmbinitError, shown
+from embinit.initializers import BY_NAME, Initializer
+from embinit.samplers import LegacyNumPy, NumPy
+
+_COMMON: Mapping[str, Callable[..., Initializer]] = {
+    name: BY_NAME[name] for name in ("zeros", "ones", "constant", "uniform", "normal")
+}
+
+
+def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:  # noqa: ARG001 (no fans here)
+    """Return what a call of NumPy draws; its parameters stay doubles."""
+    match initializer:
+        case Normal(_, stddev) if stddev < 0:
+            raise EmbinitError(f"stddev must not be negative in NumPy, got {shown(stddev)}")
+        case Constant() | Uniform() | Normal() | SingleUniform() | SingleNormal():
+            return initializer
+    raise EmbinitError(f"NumPy has no {initializer}: use uniform or normal, with the bounds that you compute")
+
+
+def ascending(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
+    """Return the same for a Generator, which refuses bounds in the wrong order."""
+    if isinstance(initializer, Uniform) and initializer.low > initializer.high:
+        raise EmbinitError(
+            f"low must not exceed high in NumPy, got {shown(initializer.low)} and {shown(initializer.high)}"
+        )
+    return distribution(initializer, fan_in, fan_out)
+
+
+def _dialect(**given: Any) -> Dialect:
+    """Return a dialect without layers: NumPy has none."""
+    return Dialect(
+        weight=Uniform(0.0, 1.0),
+        bias=None,
+        layouts={},
+        fans=None,
+        layer_weight=lambda initializer: initializer,
+        **given,
+    )
+
+
+NUMPY = _dialect(
+    name="numpy",
+    summary="NumPy: the arrays of numpy.random.default_rng(seed), as float32",
+    seeds=Integers(0),
+    seeded=Pcg64,
+    sampler=NumPy(),
+    distribution=ascending,
+    named={**_COMMON, "random": SingleUniform, "standard_normal": SingleNormal},
+)
+
+NUMPY_LEGACY = _dialect(
+    name="numpy-legacy",
+    summary="NumPy: the arrays of numpy.random.seed(seed) and RandomState(seed), as float32",
+    seeds=range(2**32),
+    seeded=MT19937,
+    sampler=LegacyNumPy(),
+    distribution=distribution,
+    named={
+        **_COMMON,
+        "random": lambda: Uniform(0.0, 1.0),
+        "rand": lambda: Uniform(0.0, 1.0),
+        "randn": lambda: Normal(0.0, 1.0),
+        "standard_normal": lambda: Normal(0.0, 1.0),
+    },
+)
