@@ -324,7 +324,7 @@ class Generator:
         >>> out.tolist()
         [-0.994712233543396, 0.32062387466430664]
         """
-        self._draw_tensor(self.dialect.distribution(Uniform(low, high), 1, 1), out)
+        self._draw_tensor(Uniform(low, high), self.dialect.distribution(Uniform(low, high), 1, 1), out)
 
     def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
         """Fill out with normal values; how many words that takes depends on the dialect.
@@ -350,7 +350,7 @@ class Generator:
         >>> out.view(np.uint32).tolist()
         [3219887070, 1067248274]
         """
-        self._draw_tensor(self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
+        self._draw_tensor(Normal(mean, stddev), self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
 
     def fill(
         self,
@@ -396,7 +396,7 @@ class Generator:
         if Broadcast in self.dialect.own and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
-            self._draw_tensor(distribution, out)
+            self._draw_tensor(initializer, distribution, out)
 
     def copy(self) -> "Generator":
         """Return an independent generator in the same state, to look ahead without moving this one.
@@ -521,11 +521,11 @@ class Generator:
         self.bitgen.advance(n)
         self.drawn += n
 
-    def _draw_tensor(self, distribution: Distribution, out: NDArray[np.float32]) -> None:
+    def _draw_tensor(self, initializer: Initializer, distribution: Distribution, out: NDArray[np.float32]) -> None:
         """Fill out as a tensor in its own right: some dialects start their stream again for each."""
-        if self.dialect.restarts:
-            self.restart(0, self._tensors)
-        self._tensors += 1
+        place, self._tensors = self.dialect.restart_of(initializer, self._tensors)
+        if place is not None:
+            self.restart(*place)
         self.draw(distribution, out)
 
     def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:

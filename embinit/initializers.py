@@ -105,7 +105,40 @@ class Named:
         return f"{self.name}({values})" if values else self.name
 
 
-Initializer = Distribution | VarianceScaling | Named
+@dataclass(frozen=True)
+class Seeded:
+    """An initializer with a seed of its own, as in Keras.
+
+    Parameters
+    ----------
+    initializer
+        What it draws.
+    seed
+        From 0 to 2^32 - 1.
+
+    Raises
+    ------
+    EmbinitError
+        If seed is out of range.
+
+    Examples
+    --------
+    >>> print(Seeded(Uniform(-0.5, 0.5), 7))
+    uniform(-0.5, 0.5) of seed 7
+    """
+
+    initializer: "Initializer"
+    seed: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise EmbinitError(f"seed must be an integer from 0 to {2**32 - 1}, got {shown(self.seed)}")
+
+    def __str__(self) -> str:
+        return f"{self.initializer} of seed {self.seed}"
+
+
+Initializer = Distribution | VarianceScaling | Named | Seeded
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ class Plan:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
             held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
-            key = ("".join(f"{word:08x}" for word in row.key or ()) or "-",) if keyed else ()
+            key = (_key(row.key),) if keyed else ()
             cells.append((row.name, shape, *fans, held, *key, *draws, row.format, str(row.bytes)))
         return cells
 
@@ -146,6 +146,13 @@ class Plan:
         rows = [row for row in self.rows if row.store_draws]
         cells = [(row.name, str(row.storage), _count(row.store_first_draw), str(row.store_draws)) for row in rows]
         return [("rounded", "format", "first draw", "draws"), *cells] if rows else []
+
+
+def _key(key: tuple[int, ...] | None) -> str:
+    """Return words in hexadecimal, or one number alone, which is a seed."""
+    if key is None:
+        return "-"
+    return str(key[0]) if len(key) == 1 else "".join(f"{word:08x}" for word in key)
 
 
 def _count(value: int | None) -> str:

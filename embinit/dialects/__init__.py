@@ -8,6 +8,7 @@ from embinit.dialects.flax import LINEN, LINEN_0_6, NNX, NNX_0_6
 from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
 from embinit.dialects.jax import JAX, JAX_0_6, JAX_NOFMA
 from embinit.dialects.kaun import KAUN, KAUN_ALPHA3
+from embinit.dialects.keras import KERAS_JAX, KERAS_TENSORFLOW, KERAS_TORCH
 from embinit.dialects.numpy_random import NUMPY, NUMPY_LEGACY
 from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
 from embinit.dialects.portable import PORTABLE
@@ -25,6 +26,7 @@ DIALECTS = Registry(
             *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, KAUN_ALPHA3),
             *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
             *(JAX, JAX_NOFMA, JAX_0_6, NNX, NNX_0_6, LINEN, LINEN_0_6),
+            *(KERAS_TORCH, KERAS_TENSORFLOW, KERAS_JAX),
             *(NUMPY, NUMPY_LEGACY),
         )
     }

@@ -22,13 +22,14 @@ from embinit.distributions import (
 )
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
-from embinit.initializers import BY_NAME, WITHOUT_BITS, Initializer, VarianceScaling
+from embinit.initializers import BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
 from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
 from embinit.samplers import Codes, Sampler
 from embinit.targets import Build
 
 #: Initializers that only some dialects have, and what to write in the others.
 INSTEAD = {
+    Seeded: "an initializer's own seed belongs to dialects keras",
     Broadcast: "use a constant, or dialect gomlx",
     ScaledUniform: "use uniform, or dialects jax and flax",
     BoundedNormal: "use truncated_normal with bounds -2 and 2, or dialects jax and flax",
@@ -129,6 +130,10 @@ class Dialect:
         """Return the generator where the stream starts again, for a layer and a tensor."""
         return self.start(seed, rand)
 
+    def restart_of(self, initializer: Initializer, number: int) -> tuple[tuple[int, int] | None, int]:  # noqa: ARG002
+        """Return where the stream starts again for a tensor by itself, if it does, and the number of the next one."""
+        return ((0, number) if self.restarts else None), number + 1
+
     def check_stochastic(self) -> None:
         """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream."""
         if self.sampler.word_bits not in (None, 32):
@@ -195,6 +200,9 @@ class Dialect:
         """Return what an initializer means for a tensor of a shape, and the fans: the given ones, else the shape's."""
         if type(initializer) in INSTEAD and not isinstance(initializer, self.own):
             raise EmbinitError(f"dialect {self.name} has no {initializer}: {INSTEAD[type(initializer)]}")
+        if isinstance(initializer, Seeded):
+            inner, fan_in, fan_out = self.meaning(initializer.initializer, shape, fans)
+            return replace(initializer, initializer=inner), fan_in, fan_out
         if isinstance(initializer, VarianceScaling):
             if initializer.axes is not None and not self.names_axes:
                 belongs = "in_axis and out_axis belong to dialects jax, flax and kaun-alpha3"

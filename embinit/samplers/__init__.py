@@ -5,6 +5,7 @@ from embinit.samplers.codes import CCode, Codes
 from embinit.samplers.gomlx import GoMlx
 from embinit.samplers.jax import Jax
 from embinit.samplers.kaun import Kaun
+from embinit.samplers.keras import KerasJax, KerasTensorFlow, KerasTorch
 from embinit.samplers.multiply_add import MultiplyAdd
 from embinit.samplers.numpy_random import LegacyNumPy, NumPy
 from embinit.samplers.pytorch import Torch
@@ -17,6 +18,9 @@ __all__ = [
     "GoMlx",
     "Jax",
     "Kaun",
+    "KerasJax",
+    "KerasTensorFlow",
+    "KerasTorch",
     "LegacyNumPy",
     "MultiplyAdd",
     "NumPy",

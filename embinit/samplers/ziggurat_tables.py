@@ -46,7 +46,7 @@ def edges() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
     >>> x, height = edges()
     >>> float(x[0]), float(x[1]), float(height[255])
-    (3.910757959524912, 0.21524189591327386, 0.001260285930498598)
+    (3.910757959524912, 0.21524189598488003, 0.001260285930498598)
     """
     x, height = np.empty(STRIPS), np.empty(STRIPS)
     x[-1], height[-1] = R, _exp(-0.5 * R * R)

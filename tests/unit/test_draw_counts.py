@@ -34,6 +34,12 @@ WORDS = {
     "portable": PORTABLE, "kaun": KAUN, "kaun-alpha3": KAUN | {Normal(0, 1): 2},
     **dict.fromkeys(("gomlx", "gomlx-0.20", "gomlx-xla", "gomlx-xla-nofma"), GOMLX),
     "torch": TORCH, "torch-nofma": TORCH,
+    **dict.fromkeys(
+        ("jax", "jax-nofma", "jax-0.6", "flax-nnx", "flax-linen", "flax-nnx-0.6", "flax-linen-0.6"), PORTABLE
+    ),
+    "keras-torch": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 40, TruncatedNormal(0, 1): 96},
+    "keras-tensorflow": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 24, TruncatedNormal(0, 1): 6144},
+    "keras-jax": PORTABLE,
     "numpy": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
     "numpy-legacy": {Constant(0.5): 0, Uniform(-1, 1): 48, Normal(0, 1): None},
 }  # fmt: skip

@@ -1,0 +1,109 @@
+"""The generators that Keras starts for an initializer's seed."""
+
+from functools import lru_cache
+from random import Random
+
+from embinit.bitgen.base import CGenerator, checked_uint
+from embinit.bitgen.counters import Philox4x32, Threefry2x32
+from embinit.bitgen.mt19937 import MT19937
+
+#: keras.random takes seeds from 1 up to this for initializers without one.
+LARGEST = 10**9
+#: TensorFlow scrambles a seed with this key.
+SCRAMBLE = 0x02461E29 << 32 | 0x3EC8F720
+
+
+@lru_cache(maxsize=64)
+def _numbers(seed: int) -> tuple[Random, list[int]]:
+    return Random(seed), []
+
+
+def nth_seed(seed: int, i: int) -> int:
+    """Return the seed of the i-th initializer that is made after keras.utils.set_random_seed(seed).
+
+    >>> nth_seed(42, 0), nth_seed(42, 1)
+    (686579304, 119540832)
+    """
+    random, numbers = _numbers(seed)
+    while len(numbers) <= i:
+        numbers.append(random.randint(1, LARGEST))
+    return numbers[i]
+
+
+class TensorFlowPhilox(Philox4x32):
+    """The stream of tf.random.stateless_uniform with the seed (seed, 0): Philox4x32-10 with a scrambled key.
+
+    Parameters
+    ----------
+    seed
+        From 0 to 2^32 - 1, modulo 2^31 - 2 as Keras takes it.
+
+    Examples
+    --------
+    >>> [f"{word:08x}" for word in TensorFlowPhilox(0).random_raw(2)]
+    ['e79b028e', 'a0da5e89']
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.key = (checked_uint("the seed of TensorFlowPhilox", seed, 32),)
+        k0, k1, c2, c3 = Philox4x32(SCRAMBLE, counter=seed % (2**31 - 2)).random_raw(4).tolist()
+        super().__init__(k1 << 32 | k0, counter=(c3 << 32 | c2) << 64)
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_keras_tensorflow."""
+        return _c_generator("embinit_keras_tensorflow")
+
+
+class TorchOfKeras(MT19937):
+    """The stream of a new torch.Generator with that seed.
+
+    Parameters
+    ----------
+    seed
+        From 0 to 2^32 - 1.
+
+    Examples
+    --------
+    >>> bool((TorchOfKeras(5).random_raw(9) == MT19937(5).random_raw(9)).all())
+    True
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.key = (seed,)
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_keras_torch."""
+        return _c_generator("embinit_keras_torch")
+
+
+class ThreefryOfKeras(Threefry2x32):
+    """The stream of JAX's key (seed, 0), which is not jax.random.key(seed).
+
+    Parameters
+    ----------
+    seed
+        From 0 to 2^32 - 1.
+
+    Examples
+    --------
+    >>> ThreefryOfKeras(5).state
+    ((5, 0), 0)
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._start((seed, 0), "jax")
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """The seed."""
+        return self.state[0][:1]
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_keras_jax."""
+        return _c_generator("embinit_keras_jax")
+
+
+def _c_generator(name: str) -> CGenerator:
+    seed, restart = f"{name}_seed(&generator, seed);", f"{name}_restart"
+    return CGenerator(name, "embinit_keras.h", seed, large=True, restart=restart)
