@@ -13,6 +13,9 @@ import embinit
 from embinit import codegen
 from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.initializers import Initializer
+from embinit.initializers import normal as normal_values
+from embinit.initializers import uniform as uniform_values
 from embinit.plan import table
 from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
@@ -23,6 +26,8 @@ CORES = {
 #: What uniform weights take, and what normal ones add to it.
 UNIFORM = ("xorshift32", "pcg32", "fma", "distributions", "model")
 NORMAL = ("libm", "normal")
+#: Dialects whose whole init code is measured, with what they need of libgcc.
+WHOLE = ("portable", "gomlx", "gomlx-xla")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "har_classifier.toml"
 
 
@@ -67,6 +72,22 @@ def stack(core: str, folder: Path) -> int:
     return machine.stack_used()
 
 
+def linked(dialect: str, initializer: Initializer, folder: Path) -> int:
+    """Return the bytes of text of a whole init that arm-none-eabi-gcc links for a Cortex-M0, with what libgcc adds."""
+    layer = embinit.Linear(in_features=4, out_features=4, bias=False, weight_init=initializer)
+    bundle = gather(embinit.Model("m", [layer], seed=1, dialect=dialect, target="cortex-m0").plan())
+    (folder / "m_init.h").write_text(codegen.init_header(bundle))
+    (folder / "m_init.c").write_text(codegen.init_source(bundle))
+    (folder / "main.c").write_text(codegen.firmware(bundle) + "int main(void)\n{\n    return firmware_main(1);\n}\n")
+    flags = ["-std=c99", "-Os", "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", "-nostartfiles"]
+    command = [*compiler("cortex-m0"), *flags, "-Wl,-e,main", f"-I{C_DIRECTORY}", *SOURCES]
+    subprocess.run([*command, folder / "m_init.c", folder / "main.c", "-o", folder / "m.elf"], check=True)
+    with (folder / "m.elf").open("rb") as stream:
+        sections = list(ELFFile(stream).iter_sections())
+    loaded = (each for each in sections if each["sh_flags"] & SH_FLAGS.SHF_ALLOC and each["sh_type"] != "SHT_NOBITS")
+    return sum(section["sh_size"] for section in loaded)
+
+
 def main() -> None:
     """Print the table."""
     cells = [("core", "unit", "text", "data", "bss")]
@@ -78,6 +99,11 @@ def main() -> None:
             uniform, normal = (sum(measured[f"embinit_{room}.c"][0] for room in rooms) for rooms in (UNIFORM, NORMAL))
             lines.append(f"{core}: {uniform} bytes of text for uniform weights, {normal} more for normal ones")
             lines.append(f"{core}: {stack(core, Path(scratch))} bytes of stack to fill and check {EXAMPLE.stem}")
+        for dialect in WHOLE if shutil.which("arm-none-eabi-gcc") else ():
+            found = [linked(dialect, each, Path(scratch)) for each in (uniform_values(-1, 1), normal_values(0, 1))]
+            lines.append(
+                f"cortex-m0: {found[0]} bytes for a whole init of uniform weights in {dialect}, {found[1]} of normal"
+            )
     print("\n".join([f"{compiler('cortex-m0')[0]} -Os; bytes", *table(cells), *lines]))
 
 
