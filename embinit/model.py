@@ -161,10 +161,13 @@ class Description:
             return bitgen
         if seed != self.seed:
             raise EmbinitError(f"seed must be {self.seed}, as state replaces what another one would do, got {seed}")
+        what, seeded = f"state of {type(bitgen).__name__}", bitgen.state
         try:
             bitgen.state = frozen(self.state)
         except EmbinitError as error:
-            raise EmbinitError(f"state of {type(bitgen).__name__}: {error}") from None
+            raise EmbinitError(f"{what}: {error}") from None
+        except (TypeError, ValueError):
+            raise EmbinitError(f"{what} must have the form of {shown(seeded)}, got {shown(self.state)}") from None
         return bitgen
 
     def as_json(self) -> dict[str, Any]:

@@ -111,3 +111,10 @@ def test_a_seed_is_picked_from_a_wide_range_too() -> None:
     assert len(picked) == 8 and 0 not in picked
     small = {embinit.Model("m", [LAYER], seed=0, dialect=dialect(range(-1, 2), no_seed=0)).seed for _ in range(40)}
     assert small == {-1, 1}
+
+
+@pytest.mark.parametrize("name", ["portable", "torch", "gomlx", "kaun", "kaun-alpha3"])
+@pytest.mark.parametrize("state", [5, "a", [1], [[[1]], 2]])
+def test_a_told_state_of_another_form_is_refused(name: str, state: object) -> None:
+    with pytest.raises(embinit.EmbinitError, match="state of "):
+        embinit.Model("m", [LAYER], 1, name, state=state)
