@@ -29,15 +29,15 @@ class CGenerator(NamedTuple):
     """A generator in C: its type, the header that declares it, and the statement that seeds `generator` from `seed`.
 
     `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
-    your own. large: too large for a stack, so it is static. restart: the statement that starts its stream again, from
-    `seed` and the numbers `a` and `b` of Order.restart, which are uint32_t; by default seed.
+    your own. large: too large for a stack, so it is static. restart: the statement that takes a generator, right
+    after it is seeded, to where the stream starts again for the numbers `a` and `b`; "" if they do not matter.
     """
 
     type: str
     header: str | Path
     seed: str
     large: bool = False
-    restart: str | None = None
+    restart: str = ""
 
 
 class BitGenerator(ABC):

@@ -219,7 +219,7 @@ class KaunAlpha3Scope(_Scope):
     def c_generator(self, words: int) -> CGenerator:
         """Return embinit_kaun, as 1.0.0 alpha3 seeds it."""
         del words
-        seed, layer = "embinit_kaun_alpha3_seed(&generator, seed);", "embinit_kaun_alpha3_layer(&generator, seed, a);"
+        seed, layer = "embinit_kaun_alpha3_seed(&generator, seed);", "embinit_kaun_alpha3_layer(&generator, a);"
         return CGenerator("embinit_kaun", "embinit_kaun.h", seed, restart=layer)
 
 

@@ -76,9 +76,8 @@ void embinit_kaun_alpha3_seed(embinit_kaun *scope, int64_t seed)
     kaun_start(scope, (seed < 0 ? 0u - low : low) & 0x7fffffffu, 0);
 }
 
-void embinit_kaun_alpha3_layer(embinit_kaun *scope, int64_t seed, uint32_t layer)
+void embinit_kaun_alpha3_layer(embinit_kaun *scope, uint32_t layer)
 {
-    embinit_kaun_alpha3_seed(scope, seed);
     kaun_start(scope, kaun_mixed(scope->root[0] ^ layer), 0);
 }
 

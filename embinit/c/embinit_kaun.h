@@ -28,8 +28,8 @@ typedef struct {
 void embinit_kaun_seed(embinit_kaun *scope, int64_t seed);
 void embinit_kaun_alpha3_seed(embinit_kaun *scope, int64_t seed);
 
-/* Begin the scope of a layer of 1.0.0 alpha3's sequential models; layers count from 0. */
-void embinit_kaun_alpha3_layer(embinit_kaun *scope, int64_t seed, uint32_t layer);
+/* Go from the scope of 1.0.0 alpha3, as it is seeded, to that of a layer of a sequential model; layers count from 0. */
+void embinit_kaun_alpha3_layer(embinit_kaun *scope, uint32_t layer);
 
 /* `next` of a source whose state is a scope, from which only the functions below draw: pass over a key, and return 0,
  * because a key is not one word of 32 bits. */

@@ -151,7 +151,7 @@ def _generator(bundle: Bundle) -> CGenerator:
         raise NoCodeError(
             f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
-    return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)), restart=None)
+    return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)), restart="")
 
 
 def _state(told: BitGenerator) -> str:
@@ -180,7 +180,8 @@ def _restart(bundle: Bundle, slots: list[Slot]) -> list[str]:
         "", f"static {seed_type(bundle)} first_seed;", "", head, "                    size_t n)", "{",
         f"    const {seed_type(bundle)} seed = first_seed;",
         f"    {_definition(generator, 'generator')}",
-        f"    {generator.restart or _begin(generator)}",
+        f"    {_begin(generator)}",
+        *([f"    {generator.restart}"] if generator.restart else []),
         f"    *({generator.type} *)source->state = generator;",
         "    (void)rule, (void)a, (void)b, (void)out, (void)n;",
         "}",
