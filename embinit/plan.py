@@ -22,7 +22,7 @@ class Row(Tensor):
 
     first_draw counts the words before its values, draws the words of its values, store_first_draw the words before it
     is rounded. They are None if rejection makes them depend on the data. key: the words of the key that its values are
-    drawn from, if the dialect has one for each buffer.
+    drawn from, if the dialect has one for each buffer, and it is known.
     """
 
     first_draw: int | None
@@ -129,7 +129,7 @@ class Plan:
         return {"model": self.model.as_json(), "buffers": [row_as_json(row) for row in self.rows]}
 
     def _fill_cells(self) -> list[tuple[str, ...]]:
-        keyed = any(row.key for row in self.rows)
+        keyed = any(row.key for row in self.rows) or dialect_named(self.model.dialect).keys is not None
         stream = ("key", "first draw") if keyed else ("first draw",)
         columns = ("buffer", "shape", "fan_in", "fan_out", "distribution", *stream, "draws", "format", "bytes")
         cells: list[tuple[str, ...]] = [columns]
@@ -137,7 +137,8 @@ class Plan:
             shape = "[" + ", ".join(f"{axis} {size}" for axis, size in zip(row.axes, row.shape, strict=True)) + "]"
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
             held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
-            key = (_key(row.key),) if keyed else ()
+            unknown = "-" if row.draws == 0 or row.same_as else "?"
+            key = (_key(row.key) or unknown,) if keyed else ()
             cells.append((row.name, shape, *fans, held, *key, *draws, row.format, str(row.bytes)))
         return cells
 
@@ -149,9 +150,9 @@ class Plan:
 
 
 def _key(key: tuple[int, ...] | None) -> str:
-    """Return words in hexadecimal, or one number alone, which is a seed."""
+    """Return words in hexadecimal, or one number alone, which is a seed; nothing if there is no key."""
     if key is None:
-        return "-"
+        return ""
     return str(key[0]) if len(key) == 1 else "".join(f"{word:08x}" for word in key)
 
 
@@ -172,9 +173,9 @@ def plan(model: Description) -> Plan:
     2 buffers, 32 bytes
     """
     dialect = dialect_named(model.dialect)
-    sampler, block = dialect.sampler, model.begin(model.seed).block
+    sampler, start = dialect.sampler, model.begin(model.seed)
+    block, keys = start.block, dict[str, tuple[int, ...] | None]()
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
-    keys: dict[str, tuple[int, ...]] = {}
     skipped = block if sampler.whole else 1
     position: int | None = _in_blocks(model.skip_words, skipped)
     for action, tensor in events(in_draw_order(model.tensors), model.tensors):
@@ -182,9 +183,9 @@ def plan(model: Description) -> Plan:
         match action:
             case Action.RESTART:
                 position = 0
-                if dialect.keys_each:
+                if (dialect.keys_each or dialect.keys is not None) and model.state is None:
                     start = dialect.restarted(model.seed, model.build.rand, *tensor.order.restart or (0, 0))
-                    keys[tensor.name] = start.key  # type: ignore[attr-defined] # its bit generators have keys
+                    keys[tensor.name] = getattr(start, "key", None) if dialect.keys_each else None
             case Action.SKIP:
                 count = _in_blocks(tensor.order.skip, skipped)
             case Action.LOSE:
@@ -196,6 +197,8 @@ def plan(model: Description) -> Plan:
                 turns = tensor.order.turns if action is Action.TURN else 1
                 count = sampler.draws(tensor.distribution, tensor.size // turns)
         place = Action.DRAW if action in (Action.TURN, Action.COPY) else action, tensor.name
+        if place[0] is Action.DRAW and count != 0 and position is not None and dialect.keys and not dialect.keys_each:
+            keys[tensor.name] = start.jumped(position).array_key
         first, drawn = places.get(place, (position, 0)) if action is Action.TURN else (position, 0)
         places[place] = first, None if drawn is None or count is None else drawn + count
         position = None if position is None or count is None else position + count

@@ -151,6 +151,11 @@ class BitGenerator(ABC):
         [2836018348]
         """
 
+    @property
+    def array_key(self) -> tuple[int, ...] | None:
+        """The key that the next array is drawn from, as words, or of several the first; None if there are no keys."""
+        return None
+
     def align(self) -> int:
         """Drop the rest of a block that has been begun and return how many words that are: each tensor starts a new
         block.

@@ -154,6 +154,11 @@ class Threefry2x32(Called):
         return self.state[0]
 
     @property
+    def array_key(self) -> tuple[int, int]:
+        """The key."""
+        return self.key
+
+    @property
     def state(self) -> tuple[tuple[int, int], int]:
         """The key, two words, and how many words have been drawn."""
         k0, k1, drawn = self.words.tolist()

@@ -336,6 +336,28 @@ def test_fans_of_alpha3_by_axes(shape, axes, fans):
     assert bits(found) == bits(given)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_plan_shows_the_key_of_each_array(dialect):
+    layers = {
+        "a": Linear(in_features=3, out_features=2, bias_init=kaun.uniform(0.5)),
+        "b": Linear(in_features=3, out_features=2, weight_init=kaun.he_normal(), bias_init=kaun.normal(0.5)),
+    }
+    plan, era = model_of(layers, dialect, 7).plan(), ERAS[dialect]
+    root = era.key(7)
+    scopes = [root, root] if dialect == "kaun" else [era.fold_in(root, i) for i in (0, 1)]
+    expected = [era.fold_in(scopes[0], 0), era.fold_in(scopes[0], 1), era.fold_in(scopes[1], 2 * (dialect == "kaun"))]
+    expected = [key if isinstance(key, tuple) else (key,) for key in expected]
+
+    assert [row.key for row in plan.rows] == [*expected, None]  # the last one: after values that may be drawn again
+    written = ["".join(f"{word:08x}" for word in key) for key in expected]
+    lines = str(plan).splitlines()[1:]
+    assert "  key " in lines[0]
+    assert all(key in line for key, line in zip(written, lines[1:], strict=False))
+    first, *_, last = plan.as_json()["buffers"]
+    assert first["key"] == [f"0x{word:08x}" for word in expected[0]]
+    assert "key" not in last
+
+
 # ---- Refusals ----
 
 NAMES = [
