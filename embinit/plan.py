@@ -129,7 +129,8 @@ class Plan:
         return {"model": self.model.as_json(), "buffers": [row_as_json(row) for row in self.rows]}
 
     def _fill_cells(self) -> list[tuple[str, ...]]:
-        keyed = any(row.key for row in self.rows) or dialect_named(self.model.dialect).keys is not None
+        seeds = dialect_named(self.model.dialect).keys is None
+        keyed = any(row.key for row in self.rows) or not seeds
         stream = ("key", "first draw") if keyed else ("first draw",)
         columns = ("buffer", "shape", "fan_in", "fan_out", "distribution", *stream, "draws", "format", "bytes")
         cells: list[tuple[str, ...]] = [columns]
@@ -138,7 +139,8 @@ class Plan:
             fans, draws = (str(row.fan_in), str(row.fan_out)), (_count(row.first_draw), _count(row.draws))
             held = f"same as {row.same_as}" if row.same_as else str(row.codes or row.distribution)
             unknown = "-" if row.draws == 0 or row.same_as else "?"
-            key = (_key(row.key) or unknown,) if keyed else ()
+            words = map(str if seeds else "{:08x}".format, row.key or ())
+            key = ("".join(words) or unknown,) if keyed else ()
             cells.append((row.name, shape, *fans, held, *key, *draws, row.format, str(row.bytes)))
         return cells
 
@@ -147,13 +149,6 @@ class Plan:
         rows = [row for row in self.rows if row.store_draws]
         cells = [(row.name, str(row.storage), _count(row.store_first_draw), str(row.store_draws)) for row in rows]
         return [("rounded", "format", "first draw", "draws"), *cells] if rows else []
-
-
-def _key(key: tuple[int, ...] | None) -> str:
-    """Return words in hexadecimal, or one number alone, which is a seed; nothing if there is no key."""
-    if key is None:
-        return ""
-    return str(key[0]) if len(key) == 1 else "".join(f"{word:08x}" for word in key)
 
 
 def _count(value: int | None) -> str:
@@ -185,7 +180,7 @@ def plan(model: Description) -> Plan:
                 position = 0
                 if (dialect.keys_each or dialect.keys is not None) and model.state is None:
                     start = dialect.restarted(model.seed, model.build.rand, *tensor.order.restart or (0, 0))
-                    keys[tensor.name] = getattr(start, "key", None) if dialect.keys_each else None
+                    keys[tensor.name] = start.array_key if dialect.keys_each else None
             case Action.SKIP:
                 count = _in_blocks(tensor.order.skip, skipped)
             case Action.LOSE:

@@ -154,7 +154,7 @@ class Threefry2x32(Called):
         return self.state[0]
 
     @property
-    def array_key(self) -> tuple[int, int]:
+    def array_key(self) -> tuple[int, ...]:
         """The key."""
         return self.key
 

@@ -45,9 +45,14 @@ class TensorFlowPhilox(Philox4x32):
     """
 
     def __init__(self, seed: int) -> None:
-        self.key = (checked_uint("the seed of TensorFlowPhilox", seed, 32),)
+        self._seed = checked_uint("the seed of TensorFlowPhilox", seed, 32)
         k0, k1, c2, c3 = Philox4x32(SCRAMBLE, counter=seed % (2**31 - 2)).random_raw(4).tolist()
         super().__init__(k1 << 32 | k0, counter=(c3 << 32 | c2) << 64)
+
+    @property
+    def array_key(self) -> tuple[int, ...]:
+        """The seed."""
+        return (self._seed,)
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_keras_tensorflow."""
@@ -70,7 +75,12 @@ class TorchOfKeras(MT19937):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
-        self.key = (seed,)
+        self._seed = seed
+
+    @property
+    def array_key(self) -> tuple[int, ...]:
+        """The seed."""
+        return (self._seed,)
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_keras_torch."""
@@ -95,7 +105,7 @@ class ThreefryOfKeras(Threefry2x32):
         self._start((seed, 0), "jax")
 
     @property
-    def key(self) -> tuple[int, ...]:
+    def array_key(self) -> tuple[int, ...]:
         """The seed."""
         return self.state[0][:1]
 

@@ -158,7 +158,7 @@ class KerasDialect(Dialect):
         """Return the generator of the first tensor."""
         return self.restarted(seed, rand, 0, LISTED)
 
-    def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:
+    def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002
         """Return the generator of a tensor: of that number in the list or, if the seed is its own, of that seed."""
         return self.seeded(layer if tensor == OWN else nth_seed(seed, layer))
 
