@@ -117,6 +117,9 @@ def _check_parts(layer: Stored, parts: Sequence[str]) -> None:
             raise EmbinitError(f"init must name one of its parts {listed(parts) or '(it has none)'}, got {shown(name)}")
     if layer.order is not None and sorted(layer.order) != sorted(parts):
         raise EmbinitError(f"order must name its parts {listed(parts) or '(it has none)'}, got {shown(layer.order)}")
+    for name in layer.restarts(parts[0] if parts else ""):
+        if name not in parts and isinstance(layer.restart, tuple):
+            check_known("restart", name, parts)
     for key in ("restart", "skip_words", "reinitialize"):
         if getattr(layer, key) and not parts:
             raise EmbinitError(f"{key} needs a layer that holds something: say it of the next one that does")

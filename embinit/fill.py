@@ -101,9 +101,12 @@ def skip(generator: Generator, words: int) -> None:
 
 
 def restart(generator: Generator, model: Description, row: Row) -> None:
-    """Start the stream again before a buffer: seeded as for its layer, or in the state that the model tells."""
+    """Start the stream again before a buffer: with its own seed, as for its layer, or in the state of the model."""
     generator.restart(*row.order.restart or (0, 0))
-    if model.state is not None:
+    if row.order.seed is not None:
+        numbers = row.order.restart or (0, 0)
+        generator.bitgen = generator.dialect.restarted(row.order.seed, model.build.rand, *numbers)
+    elif model.state is not None:
         generator.bitgen = model.begin(model.seed)
 
 

@@ -23,14 +23,16 @@ class Order:
 
     axes: the axes along which it is drawn, the slowest first; None if draws follow memory. turns: buffers of one layer
     with more than one turn take turns, as when each neuron draws its bias and then its row. restart: the numbers of the
-    layer and of the tensor if the stream starts again for this buffer. rehearsed: whether it is drawn once before all
-    others, and those values are dropped. skip: how many words are dropped before it. rank: buffers are drawn in the
-    order of their ranks; those of equal rank, in the order in which memory holds them.
+    layer and of the tensor if the stream starts again for this buffer; seed: from which seed, if not the model's.
+    rehearsed: whether it is drawn once before all others, and those values are dropped. skip: how many words are
+    dropped before it. rank: buffers are drawn in the order of their ranks; those of equal rank, in the order in which
+    memory holds them.
     """
 
     axes: tuple[int, ...] | None = None
     turns: int = 1
     restart: tuple[int, int] | None = None
+    seed: int | None = None
     rehearsed: bool = False
     skip: int = 0
     rank: int = 0
@@ -119,7 +121,8 @@ class Stored(Layer):
     skip_words
         How many words the device drops before the layer.
     restart
-        Whether the device seeds again before the layer.
+        Whether the device seeds again before the layer; or a seed, with which it does; or a table with one of these for
+        each part before which it seeds.
     order
         The layer's parts in the order in which they are drawn; None for the dialect's.
     init
@@ -152,7 +155,7 @@ class Stored(Layer):
     rounding: str | None = None
     same_as: str | None = None
     skip_words: int = 0
-    restart: bool = False
+    restart: Any = False
     order: Sequence[str] | None = None
     init: Any = None
     reinitialize: bool = False
@@ -169,8 +172,12 @@ class Stored(Layer):
             if not isinstance(part, str) or not isinstance(given, Initializer | Sliced):
                 raise EmbinitError(f"init must give initializers to parts, got {shown(given)} for {shown(part)}")
         check_count("skip_words", self.skip_words)
-        for what in ("restart", "reinitialize"):
-            check_bool(what, getattr(self, what))
+        check_bool("reinitialize", self.reinitialize)
+        if isinstance(self.restart, Mapping):
+            object.__setattr__(self, "restart", tuple(self.restart.items()))
+        for value in dict(self.restart).values() if isinstance(self.restart, tuple) else [self.restart]:
+            if not isinstance(value, int):
+                raise EmbinitError(f"restart must be true, a seed, or a table of these by part, got {shown(value)}")
         if self.reinitialize and (self.restart or self.skip_words):
             raise EmbinitError("reinitialize draws the layer at two places: it takes neither restart nor skip_words")
         if self.order is not None:
@@ -188,6 +195,11 @@ class Stored(Layer):
                 raise EmbinitError(f"{what}: {error}") from None
         if self.rounding is not None:
             check_known("rounding", self.rounding, ROUNDINGS)
+
+    def restarts(self, first: str) -> dict[str, Any]:
+        """Return before which parts the stream starts again: True, or the seed. first: the part that is drawn first."""
+        by_part = dict(self.restart) if isinstance(self.restart, tuple) else {first: self.restart}
+        return {part: value for part, value in by_part.items() if value is not False}
 
     @property
     def told(self) -> dict[str, "Initializer | Sliced"]:

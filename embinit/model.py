@@ -227,9 +227,15 @@ class Description:
         for i, (place, tensor) in enumerate(zip(names, tensors, strict=True)):
             order = replace(tensor.order, rank=ranks[place])
             layer = tensor.layer
-            if isinstance(layer, Stored) and firsts[layer.name] == place:
-                restart = (numbers[layer.name], i) if layer.restart and order.restart is None else order.restart
-                order = replace(order, restart=restart, skip=layer.skip_words)
+            if isinstance(layer, Stored):
+                seed = layer.restarts(firsts[layer.name][1]).get(tensor.part)
+                if seed is not None:
+                    order = replace(order, restart=order.restart or (numbers[layer.name], i))
+                if seed is not None and seed is not True:
+                    with naming(layer):
+                        dialect_named(self.dialect).check_seed(seed)
+                    order = replace(order, seed=seed)
+                order = replace(order, skip=layer.skip_words if firsts[layer.name] == place else 0)
             found[place] = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))
         before = set[str]()
         for tensor in (found[place] for place in drawn):

@@ -105,9 +105,8 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         keys.setdefault("name", f"{layer_type.lower()}{position}")
         known = [f.name for f in fields(cls) if f.name != "kind"]
         if issubclass(cls, Weighted):
-            keys = _with_initializer(keys, dialect, known)
-        if isinstance(keys.get("init"), Mapping):
-            keys["init"] = {part: _of_part(given, dialect) for part, given in keys["init"].items()}
+            keys = with_initializer(keys, dialect, known)
+        keys = of_parts(keys, dialect)
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
         _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
         keys = {key: value for key, value in keys.items() if key in known}
@@ -117,7 +116,7 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
         raise EmbinitError(text if text.startswith("layer ") else f"layer {label}: {text}") from None
 
 
-def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
+def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
     """Replace weight_init and its parameters, which are keys of the same table, by an Initializer. A key of the layer,
     such as groups, also counts as that parameter of the initializer.
     """
@@ -141,6 +140,13 @@ def _with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence
     parameters |= {key: keys[key] for key in of_layer if key in keys and key in accepted}
     _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
     return {**keys, "weight_init": named[name](**parameters)}
+
+
+def of_parts(keys: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
+    """Return the keys of a layer in which `init` gives initializers to parts."""
+    if not isinstance(keys.get("init"), Mapping):
+        return keys
+    return {**keys, "init": {part: _of_part(given, dialect) for part, given in keys["init"].items()}}
 
 
 def _of_part(given: Any, dialect: Dialect) -> Initializer | Sliced:

@@ -54,9 +54,10 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
         refused = {
             Action.TURN: "draws it in turns with another buffer",
             Action.LOSE: "draws what is overwritten before it",
-            Action.RESTART: None if _numbered(emission) else "starts the stream again before it",
+            Action.RESTART: "starts the stream again before it",
         }.get(action)
-        if refused is not None:
+        own_rule = action is Action.RESTART and _numbered(emission) and row.order.seed is None
+        if refused is not None and not own_rule:
             raise NoCodeError(f"{row.name}: no C {refused} in a model with buffers of codes")
     entries = {entry.name: entry for entry in bundle.entries}
     drawn = {row.name: row for _, row in events if isinstance(row.distribution, Declared)}
@@ -140,7 +141,8 @@ def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
     for action, row in events:
         if action is Action.RESTART:
             layer, tensor = row.order.restart or (0, 0)
-            yield f"start(stream, seed, {layer}u, {tensor}u);" if numbered else "start(stream, seed);"
+            seed = "seed" if row.order.seed is None else f"{row.order.seed & 0xFFFFFFFF}u"
+            yield f"start(stream, {seed}, {layer}u, {tensor}u);" if numbered else f"start(stream, {seed});"
         elif action is Action.SKIP:
             yield from _skipped(row.order.skip)
         elif action is Action.LOSE:

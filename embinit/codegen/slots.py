@@ -35,6 +35,15 @@ Slot = Entry | Aside
 RESTART = "restart"
 
 
+def _own_seed(seed: int | None) -> tuple[str, str] | None:
+    """Return the rule of a row that starts the stream again from a seed of its own."""
+    if seed is None:
+        return None
+    if not 0 <= seed < 2**32:
+        raise NoCodeError(f"no C starts the stream again from the seed {seed}, but from one of 32 bits")
+    return "uint32_t", f"{seed}u"
+
+
 def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
@@ -52,7 +61,8 @@ def slots_of(bundle: Bundle) -> list[Slot]:
         elif action is Action.RESTART:
             if not (keys_each and isinstance(row.distribution, Constant)):
                 a, b = row.order.restart or (0, 0)
-                drawn.append(Aside(CDraw(RESTART, a, b), f"before {entry.identifier}: the stream starts again"))
+                draw = CDraw(RESTART, a, b, rule=_own_seed(row.order.seed))
+                drawn.append(Aside(draw, f"before {entry.identifier}: the stream starts again"))
         elif action is Action.DRAW:
             before, after = (None, None) if row.codes else c_draw(bundle, entry).around
             drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []

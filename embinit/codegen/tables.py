@@ -117,7 +117,7 @@ def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
     names: dict[tuple[str, str], str] = {}
     for draw in drawn:
         if draw.rule is not None and draw.rule not in names:
-            name = draw.function.removeprefix("embinit_")
+            name = "own_seed" if draw.function == RESTART else draw.function.removeprefix("embinit_")
             names[draw.rule] = f"{name}{len(names)}" if name in names.values() else name
     return names
 
@@ -178,12 +178,13 @@ def _restart(bundle: Bundle, slots: list[Slot]) -> list[str]:
     head = "static void restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,"
     return [
         "", f"static {seed_type(bundle)} first_seed;", "", head, "                    size_t n)", "{",
-        f"    const {seed_type(bundle)} seed = first_seed;",
+        "    const uint32_t *own = (const uint32_t *)rule;",
+        f"    const {seed_type(bundle)} seed = own != 0 ? *own : first_seed;",
         f"    {_definition(generator, 'generator')}",
         f"    {_begin(generator)}",
         *([f"    {generator.restart}"] if generator.restart else []),
         f"    *({generator.type} *)source->state = generator;",
-        "    (void)rule, (void)a, (void)b, (void)out, (void)n;",
+        "    (void)a, (void)b, (void)out, (void)n;",
         "}",
     ]  # fmt: skip
 

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
-from embinit.diagnose.encoders import Encoder, as_planned, to_high_bits_first, to_low_bits_first
+from embinit.diagnose.encoders import Encoder, as_planned
 from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.fill import draw, draw_turn, going_on, lose
+from embinit.fill import draw, draw_turn, going_on, lose, restart
 from embinit.formats import Quantized, format_named
+from embinit.formats.arrangement import IN_ORDER, to_low_bits_first
 from embinit.generator import Generator
 from embinit.initializers import Initializer
 from embinit.model import Description
-from embinit.plan import Action, Row, events, plan
+from embinit.plan import Action, Row, events, in_draw_order, plan
 from embinit.store import Buffer
 
 F32 = NDArray[np.float32]
@@ -52,14 +53,13 @@ class Account:
     restarts: Mapping[str, BitGenerator] = field(default_factory=dict)
     transforms: tuple[Transform, ...] = ()
     encoder: Encoder = as_planned
-    high_bits_first: bool = False
-    big_endian: bool = False
     content: Callable[[Image], Image] = dict
 
     @classmethod
     def of(cls, model: Description) -> Self:
         """Return the account of a model that does what the simulation does."""
-        return cls(model, plan(model).rows, started(model, model.seed))
+        start = model.begin(model.seed)
+        return cls(model, tuple(in_draw_order(plan(model).rows)), start.jumped(model.skip_words))
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced, which comes before all other changes."""
@@ -114,10 +114,13 @@ class Account:
             data = buffer.data
             for transform in self.transforms:
                 data = transform.do(row, data) if transform.moves and _movable(row) else data
-            image[row.name] = self._packed(row, self._ordered(data))
+            arrangement = row.storage.arrangement
+            data = arrangement.packed(data, format_named(row.format), row.size)
+            image[row.name] = arrangement.memory(data, row.shape).tobytes()
             for what in ("scale", "zero_point", "exponents"):
                 if (kept := getattr(buffer, what)) is not None:
-                    beside[f"{row.name}.{what}"] = self._ordered(kept)
+                    bytes_alone = replace(IN_ORDER, byte_order=arrangement.byte_order)
+                    beside[f"{row.name}.{what}"] = bytes_alone.memory(kept, kept.shape).tobytes()
 
         rows = {row.name: row for row in self.rows}
         turns = dict.fromkeys(rows, 0)
@@ -130,8 +133,11 @@ class Account:
                 keep(row, values)
                 continue
             if action is Action.RESTART:
-                generator.restart(*row.order.restart or (0, 0))
+                restart(generator, self.model, row)
                 origin = generator.bitgen.copy()
+                continue
+            if action is Action.SKIP:
+                generator.spend(row.order.skip)
                 continue
             if row.name in self.restarts and row.name not in places and (action is Action.LOSE or not row.lost):
                 origin = self.restarts[row.name]
@@ -158,7 +164,12 @@ class Account:
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:
         if row.codes is not None:
-            return row.codes.draw(generator, math.prod(shape)).reshape(shape)
+            codes = np.empty(shape, np.int64)
+            if shape == row.shape:
+                draw(generator, row, codes)
+            else:
+                codes[...] = row.codes.draw(generator, math.prod(shape)).reshape(shape)
+            return codes
         if isinstance(row.distribution, Normal) and stuck(generator.bitgen):
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
         out = np.empty(shape, generator.dialect.element)
@@ -168,17 +179,6 @@ class Account:
             generator.draw(row.distribution, out)
         return out
 
-    def _ordered(self, data: NDArray[Any]) -> bytes:
-        return (data.byteswap() if self.big_endian else data).tobytes()
-
-    def _packed(
-        self, row: Row, payload: bytes, change: Callable[[bytes, int, int], bytes] = to_high_bits_first
-    ) -> bytes:
-        layout = format_named(row.format)
-        if not self.high_bits_first or not isinstance(layout, Quantized) or not layout.packed:
-            return payload
-        return change(payload, layout.bits, row.size)
-
     def observed(self, row: Row, payload: bytes) -> F32 | None:
         """Return the values of a buffer in the order of its draws; where it takes turns, those of the first.
 
@@ -187,8 +187,10 @@ class Account:
         layout = format_named(row.format)
         if len(payload) != row.bytes:
             return None
-        data = np.frombuffer(self._packed(row, payload, to_low_bits_first), layout.dtype)
-        data = data.byteswap() if self.big_endian else data
+        arrangement = row.storage.arrangement
+        if arrangement.nibble_order == "high":
+            payload = to_low_bits_first(payload, layout.bits, row.size)
+        data = arrangement.data(payload, row.shape, layout.dtype)
         if row.format not in ("float32", "float64"):
             if not isinstance(layout, Quantized) or not layout.symmetric:
                 return None

@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from embinit.departures import file_name
 from embinit.diagnose.account import draws
 from embinit.diagnose.encoders import Scaling
-from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows, stored
+from embinit.diagnose.pasting import Lines, each_layer
 from embinit.errors import EmbinitError
-from embinit.formats import ROUNDINGS, Quantized, format_named
+from embinit.formats import ROUNDINGS, format_named
 from embinit.formats.affine import Asymmetric, Symmetric
+from embinit.formats.arrangement import shares_bytes
 from embinit.formats.storage import Storage
+from embinit.model import Description, Tensor
 from embinit.plan import Row
 
 
@@ -26,12 +31,18 @@ def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     if any(isinstance(layout, Asymmetric) for layout in layouts):
         yield from _zero_points()
     yield from _formats(planned, held)
-    if any(isinstance(layout, Quantized) and layout.packed and layout.bits % 8 for layout in layouts):
+    if any(shares_bytes(layout) for layout in layouts):
         yield Hypothesis(
             Aspect.PACKING, "nibble order" if all(layout.bits in (4, 8, 32) for layout in layouts) else "bit order",
             "Codes are packed from a byte's high bits down: of two codes of 4 bits the first lies in the high nibble.",
-            account_with(high_bits_first=True),
+            stored(_high_bits_first), 'nibble_order = "high"',
         )  # fmt: skip
+
+
+def _high_bits_first(storage: Storage) -> Storage:
+    if not shares_bytes(format_named(storage.format)):
+        return storage
+    return replace(storage, arrangement=replace(storage.arrangement, nibble_order="high"))
 
 
 # Channels and groups
@@ -50,15 +61,28 @@ def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, rows(_without_groups))
     for axis in dict.fromkeys(axis for row in by_channel for axis in row.axes):
         if any(row.storage.channel_axis != _axis(row, axis) for row in by_channel):
-            line = "per_channel = true" if axis == "out" else None
+            line = "per_channel = true" if axis == "out" else f'channel_axis = "{file_name(axis)}"'
             sentence = f"A weight has a scale for each index of its axis {axis}."
             yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), line)
     if any(row.storage.group_size is not None for row in by_run):
-        yield Hypothesis(Aspect.GROUPS, "group size", "One scale serves a whole weight.", _grouped(lambda _row: None))
+        lines = partial(_group_lines, size=lambda tensor: tensor.size)
+        one = _grouped(lambda _row: None)
+        yield Hypothesis(Aspect.GROUPS, "group size", "One scale serves a whole weight.", one, told=lines)
     if by_run:
         sentence = "A weight has a scale for each index of its first axis."
         per_first = _grouped(lambda row: row.size // row.shape[0])
-        yield Hypothesis(Aspect.GROUPS, "group size", sentence, per_first)
+        lines = partial(_group_lines, size=lambda tensor: tensor.size // tensor.shape[0])
+        yield Hypothesis(Aspect.GROUPS, "group size", sentence, per_first, told=lines)
+
+
+def _group_lines(model: Description, size: Callable[[Tensor], int]) -> Lines:
+    """Return the lines that say how many elements of each weight share a scale."""
+
+    def line(tensors: list[Tensor]) -> str | None:
+        weights = [each for each in tensors if len(each.axes) > 1 and format_named(each.format).grouping == "groups"]
+        return f"group_size = {size(weights[0])}" if len(weights) == 1 else None
+
+    return each_layer(model, line)
 
 
 def _axis(row: Row, axis: str | None) -> int | None:

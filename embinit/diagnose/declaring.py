@@ -84,7 +84,7 @@ def lines_of(base: str | None, overlay: Tables) -> dict[str, str]:
     found = {"[dialect]": f'based_on = "{base}"'} if base else {}
 
     def walk(path: str, table: Tables) -> None:
-        plain = [f"{key} = {_toml(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+        plain = [f"{key} = {toml(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
         if plain:
             found[f"[{path}]"] = "\n".join(filter(None, (found.get(f"[{path}]"), *plain)))
         for key, value in table.items():
@@ -95,9 +95,10 @@ def lines_of(base: str | None, overlay: Tables) -> dict[str, str]:
     return found
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """Return a value as a model file writes it."""
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
+        return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'

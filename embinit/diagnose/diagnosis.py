@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
-from embinit.diagnose.declaring import lines_of
 from embinit.diagnose.facts import Fact, facts
-from embinit.diagnose.hypothesis import Aspect
 from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
@@ -154,25 +152,22 @@ def _explained(explanation: Explanation, head: str) -> list[str]:
     for cause in explanation.causes:
         only = f" Only in {', '.join(cause.buffers)}." if cause.restricted else ""
         lines.append(f"  {cause.hypothesis.name}: {cause.hypothesis.sentence}{only}")
-        lines += [f"    {line}" for line in _model_file(cause, explanation)]
+        lines += [f"    {line}" for line in _model_file(cause)]
     return lines
 
 
-def _model_file(cause: Cause, explanation: Explanation) -> list[str]:
+def _model_file(cause: Cause) -> list[str]:
     """Return the lines of the model file that reproduce a cause, each after its table, or that there are none."""
-    line = cause.hypothesis.line
-    if not cause.hypothesis.reproducible:
-        return ["(no line of a model file does this)"]
-    if cause.restricted:
-        return ["(no line of a model file does this for some buffers alone)"]
-    if cause.hypothesis.aspect == Aspect.SEED and any(
-        c.hypothesis.aspect == Aspect.POSITION for c in explanation.causes
-    ):
-        return ["(the seed below stands for this too)"]
-    said = [f"{cause.hypothesis.table} {text}" for text in (line or "").splitlines()]
-    if cause.hypothesis.declares is not None:
-        for table, text in lines_of(explanation.base, cause.hypothesis.declares).items():
-            said += [table, *text.splitlines()]
+    if not cause.lines:
+        alone = " for some buffers alone" if cause.restricted and cause.hypothesis.reproducible else ""
+        return [f"(no line of a model file does this{alone})"]
+    said = []
+    for place, text in cause.lines.items():
+        lines = text.splitlines()
+        if place.startswith("[dialect"):
+            said += [place, *lines]
+        else:
+            said += [f"{place}{': ' if ' ' in place else ' '}{line}" for line in lines]
     return said
 
 
@@ -186,6 +181,7 @@ def _as_json(explanation: Explanation, total: int) -> dict[str, Any]:
             "name": cause.hypothesis.name,
             "sentence": cause.hypothesis.sentence,
             "line": cause.hypothesis.line,
+            "lines": dict(cause.lines),
             "buffers": list(cause.buffers),
         }
         for cause in explanation.causes
@@ -193,7 +189,7 @@ def _as_json(explanation: Explanation, total: int) -> dict[str, Any]:
     return {
         "exact": explanation.exact,
         "causes": causes,
-        "model_file": explanation.lines,
+        "model_file": dict(explanation.lines),
         "reproduces": list(explanation.reproduces),
         "equal": explanation.equal,
         "share": explanation.equal / total,

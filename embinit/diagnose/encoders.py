@@ -121,19 +121,3 @@ def buffer_of(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters:
     payload = np.empty(layout.nbytes(codes.size), np.uint8)
     formats.pack(codes, layout.bits, payload)
     return Buffer(row.format, payload, row.shape, *parameters)
-
-
-def to_high_bits_first(payload: bytes, bits: int, n: int) -> bytes:
-    """Return packed codes with the bits of each reversed, filling bytes from the high end."""
-    stream = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="little")[: n * bits]
-    return np.packbits(stream.reshape(n, bits)[:, ::-1].reshape(-1), bitorder="big").tobytes()
-
-
-def to_low_bits_first(payload: bytes, bits: int, n: int) -> bytes:
-    """Undo to_high_bits_first.
-
-    >>> to_low_bits_first(to_high_bits_first(bytes([0x21, 0x43]), 4, 4), 4, 4).hex()
-    '2143'
-    """
-    stream = np.unpackbits(np.frombuffer(payload, np.uint8), bitorder="big")[: n * bits]
-    return np.packbits(stream.reshape(n, bits)[:, ::-1].reshape(-1), bitorder="little").tobytes()

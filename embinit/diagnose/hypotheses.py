@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from embinit import initializers as schemes
-from embinit.bitgen import RANDS, BitGenerator, Xorshift32
+from embinit.bitgen import RANDS, Xorshift32
 from embinit.diagnose.account import Account, draws, started
 from embinit.diagnose.codes import in_codes
+from embinit.diagnose.declaring import toml
 from embinit.diagnose.hypothesis import (
     Aspect,
     Change,
@@ -19,12 +21,12 @@ from embinit.diagnose.hypothesis import (
     seeded,
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
+from embinit.diagnose.pasting import Lines, by_layer, draws_in, each_layer, initialized
 from embinit.dialects import DIALECTS, dialect_named
 from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant
-from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, Mode, VarianceScaling
-from embinit.model import Description
+from embinit.model import Description, Tensor
 from embinit.plan import Row, plan
 from embinit.targets import LIBMS
 
@@ -46,7 +48,7 @@ def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
     yield from _fans(model, planned)
     yield Hypothesis(
         Aspect.BIAS, "bias", "The biases are 0 and draw nothing.",
-        initializers(lambda row: Constant(0.0) if row.name.endswith(".bias") else None),
+        initializers(lambda row: Constant(0.0) if row.name.endswith(".bias") else None), 'bias_init = "zeros"',
     )  # fmt: skip
     yield from _draw_orders(planned)
     yield from _restarts()
@@ -141,9 +143,9 @@ def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
         ]
     for name, text, scheme in named:
         if isinstance(scheme, VarianceScaling):
-            yield from _scaled(model, Aspect.INITIALIZER, name, f"initialized by {text}", _always(scheme))
+            yield from _scaled(Aspect.INITIALIZER, name, f"initialized by {text}", _always(scheme))
     for gain, why in GAINS:
-        yield from _scaled(model, Aspect.INITIALIZER, "gain", f"drawn with gain {gain:.9g}, {why}", with_gain(gain))
+        yield from _scaled(Aspect.INITIALIZER, "gain", f"drawn with gain {gain:.9g}, {why}", with_gain(gain))
 
 
 def _always(scheme: VarianceScaling) -> Scheme:
@@ -158,11 +160,30 @@ def with_gain(gain: float) -> Scheme:
 def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
     other: dict[Mode, Mode] = {"fan_in": "fan_out", "fan_out": "fan_in", "fan_avg": "fan_avg"}
     swapped = lambda scheme: replace(scheme, mode=other[scheme.mode])  # noqa: E731
-    yield from _scaled(model, Aspect.FAN, "fan", "drawn with fan_out for fan_in", swapped)
+    both = Hypothesis(
+        Aspect.FAN, "fan", "Weights and biases are drawn with fan_out for fan_in.",
+        scaled_parts(swapped, ".weight", ".bias"), told=_other_fan,
+    )  # fmt: skip
+    if any(tensor.part == "bias" for tensor in model.tensors):
+        yield next(_scaled(Aspect.FAN, "fan", "drawn with fan_out for fan_in", swapped))
+        yield both
+    else:
+        yield replace(both, sentence="The weights are drawn with fan_out for fan_in.")
     kernels = {layer_of(row): _receptive(row) for row in planned if {"in", "out"} <= set(row.axes)}
     for parts, whose in (((".weight",), "weights"), ((".weight", ".bias"), "weights and biases")):
-        sentence = f"The fans of the {whose} leave the kernel size out."
-        yield Hypothesis(Aspect.FAN, "fan", sentence, _without_kernel(kernels, parts))
+        sentence, change = f"The fans of the {whose} leave the kernel size out.", _without_kernel(kernels, parts)
+        yield Hypothesis(Aspect.FAN, "fan", sentence, change, told=initialized(change))
+
+
+def _other_fan(model: Description) -> Lines:
+    """Return the lines that give the layers the other fan."""
+    other = {"fan_in": "fan_out", "fan_out": "fan_in"}
+
+    def line(tensors: list[Tensor]) -> str | None:
+        modes = {t.initializer.mode for t in tensors if isinstance(t.initializer, VarianceScaling)} & other.keys()
+        return f'fan = "{other[modes.pop()]}"' if len(modes) == 1 else None
+
+    return each_layer(model, line)
 
 
 def _receptive(row: Row) -> int:
@@ -183,11 +204,11 @@ def layer_of(row: Row) -> str:
     return row.name.rpartition(".")[0]
 
 
-def _scaled(model: Description, aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
+def _scaled(aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
     """Return two hypotheses about initializers that scale variance: of the weights, and of weights and biases."""
-    line = weight_line(model, scheme)
-    yield Hypothesis(aspect, name, f"The weights are {text}.", scaled_parts(scheme, ".weight"), line)
-    yield Hypothesis(aspect, name, f"Weights and biases are {text}.", scaled_parts(scheme, ".weight", ".bias"))
+    for whose, parts in (("The weights", (".weight",)), ("Weights and biases", (".weight", ".bias"))):
+        change = scaled_parts(scheme, *parts)
+        yield Hypothesis(aspect, name, f"{whose} are {text}.", change, told=initialized(change))
 
 
 def scaled_parts(scheme: Scheme, *parts: str) -> Change:
@@ -200,47 +221,16 @@ def scaled_parts(scheme: Scheme, *parts: str) -> Change:
     return initializers(changed)
 
 
-def weight_line(model: Description, scheme: Scheme) -> str | None:
-    """Return the keys that give every layer its changed initializer; None if no single text does."""
-    dialect = dialect_named(model.dialect)
-    weights = [tensor.initializer for tensor in model.tensors if tensor.part == "weight"]
-    after = {scheme(initializer) for initializer in weights if isinstance(initializer, VarianceScaling)}
-    if len(after) != 1:
-        return None
-    (initializer,) = after
-    if initializer == dialect.weight:
-        return 'weight_init = "default"'
-    try:
-        dialect.layer_weight(initializer)
-    except EmbinitError:
-        return None
-    keys = {key: getattr(initializer, key) for key in ("scale", "mode", "distribution", "gain")}
-    for name, factory in dialect.named.items():
-        if _built(factory) == initializer:
-            return f'weight_init = "{name}"'
-    if _built(dialect.named.get("variance_scaling"), **keys) != initializer:
-        return None
-    lines = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value!r}" for key, value in keys.items())
-    return "\n".join(('weight_init = "variance_scaling"', *lines))
-
-
-def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
-    """Return what a factory builds from keys; None if it has other keys, or refuses these."""
-    try:
-        return factory and factory(**keys)
-    except (TypeError, EmbinitError):
-        return None
-
-
 # The order of draws
 
 
 def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    yield Hypothesis(
+        Aspect.ORDER, "draw order", "Each layer draws its bias first, then its weight.",
+        _rearranged(lambda rows: [row for layer in _by_layer(rows) for row in reversed(layer)]),
+        told=_parts_reversed,
+    )  # fmt: skip
     orders: list[tuple[str, Order]] = [
-        (
-            "Each layer draws its bias first, then its weight.",
-            lambda rows: [row for layer in _by_layer(rows) for row in reversed(layer)],
-        ),
         (
             "All weights are drawn first, then all biases.",
             lambda rows: sorted(rows, key=lambda row: row.name.endswith(".bias")),
@@ -257,7 +247,22 @@ def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
             if names.index(other) > i + 1:
                 orders.append((f"{one} draws behind {other}.", _moved_behind(one, other)))
     for sentence, order in orders:
-        yield Hypothesis(Aspect.ORDER, "draw order", sentence, _rearranged(order))
+        yield Hypothesis(Aspect.ORDER, "draw order", sentence, _rearranged(order), told=_in_order(order))
+
+
+def _parts_reversed(model: Description) -> Lines:
+    """Return the lines that turn the order of each layer's draws around."""
+
+    def line(tensors: list[Tensor]) -> str | None:
+        names = [tensor.part for tensor in reversed(tensors)]
+        return f"order = {toml(names)}" if len(names) > 1 else None
+
+    return each_layer(model, line)
+
+
+def _in_order(order: Order) -> Callable[[Description], Lines]:
+    """Return what says the order of a model's draws."""
+    return lambda model: draws_in(order(Account.of(model).rows))
 
 
 def _moved_before(name: str, other: str) -> Order:
@@ -294,7 +299,23 @@ def _restarts() -> Iterator[Hypothesis]:
     for what in ("buffer", "layer"):
         for counting, text in ((False, "the same stream from its start for each"), (True, "seed, seed + 1, and so on")):
             sentence = f"The device seeds again before every {what}: {text}."
-            yield Hypothesis(Aspect.RESTART, f"seeded per {what}", sentence, _restarted(what == "layer", counting))
+            change = _restarted(what == "layer", counting)
+            told = partial(_restart_lines, per_layer=what == "layer", counting=counting)
+            yield Hypothesis(Aspect.RESTART, f"seeded per {what}", sentence, change, told=told)
+
+
+def _restart_lines(model: Description, per_layer: bool, counting: bool) -> Lines:
+    """Return the lines that start the stream again before each layer, or each buffer."""
+    seeds, held = dict[str, str](), dict[str, list[str]]()
+    for row in Account.of(model).rows:
+        if draws(row) and not (per_layer and row.layer.name in held):
+            seeds[row.name] = str(_counted_seed(model, len(seeds))) if counting else "true"
+            held.setdefault(row.layer.name, []).append(row.name)
+    texts = {}
+    for layer, names in held.items():
+        each = ", ".join(f"{name.removeprefix(f'{layer}.')} = {seeds[name]}" for name in names)
+        texts[layer] = f"restart = {seeds[names[0]]}" if per_layer else f"restart = {{ {each} }}"
+    return by_layer(model, texts)
 
 
 def _restarted(per_layer: bool, counting: bool) -> Change:
@@ -303,13 +324,15 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
         for row in account.rows:
             if draws(row):
                 firsts.setdefault(layer_of(row) if per_layer else row.name, row.name)
-        starts = [_counted(account.model, i) if counting else account.start for i in range(len(firsts))]
+        starts = [
+            started(account.model, _counted_seed(account.model, i)) if counting else account.start
+            for i in range(len(firsts))
+        ]
         return replace(account, restarts=dict(zip(firsts.values(), starts, strict=True)))
 
     return change
 
 
-def _counted(model: Description, i: int) -> BitGenerator:
-    """Return the generator seeded with seed + i; the largest seed is followed by the smallest."""
-    dialect = dialect_named(model.dialect)
-    return started(model, wrapped(dialect.seeds, model.seed + i))
+def _counted_seed(model: Description, i: int) -> int:
+    """Return seed + i; the largest seed is followed by the smallest."""
+    return wrapped(dialect_named(model.dialect).seeds, model.seed + i)

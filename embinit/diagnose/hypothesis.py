@@ -6,7 +6,9 @@ from enum import IntEnum, auto
 from typing import Any
 
 from embinit.diagnose.account import Account, Transform
+from embinit.formats.storage import Storage
 from embinit.initializers import Initializer
+from embinit.model import Description
 from embinit.plan import Row
 
 Change = Callable[[Account], Account]
@@ -39,7 +41,12 @@ class Aspect(IntEnum):
     CONTENT = auto()
 
 
-OF_LAYERS = frozenset({Aspect.INITIALIZER, Aspect.FAN, Aspect.FORMAT, Aspect.GROUPS, Aspect.ROUNDING, Aspect.SCALE})
+OF_LAYERS = frozenset(
+    {
+        Aspect.INITIALIZER, Aspect.FAN, Aspect.BIAS, Aspect.FORMAT, Aspect.GROUPS, Aspect.ROUNDING, Aspect.SCALE,
+        Aspect.RESTART, Aspect.PACKING, Aspect.BYTE_ORDER,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Hypothesis:
     line: what the model file must say to reproduce it, or None where it cannot. cost: how much it asks one to believe;
     a parameter that the dump itself supplied costs more. buffers: the only ones it speaks of, all if empty. change
     raises EmbinitError where the mistake is not possible. declares: the keys of a dialect file that reproduce it, where
-    it is a change of those.
+    it is a change of those. told: what says the lines that reproduce it in a model, by their table, where that takes
+    more than one line for all.
     """
 
     aspect: Aspect
@@ -60,6 +68,7 @@ class Hypothesis:
     cost: int = 1
     buffers: tuple[str, ...] = ()
     declares: Mapping[str, Any] | None = field(default=None, compare=False)
+    told: Callable[[Description], Mapping[str, str]] | None = field(default=None, compare=False)
 
     @property
     def table(self) -> str:
@@ -69,7 +78,12 @@ class Hypothesis:
     @property
     def reproducible(self) -> bool:
         """Whether lines of a model file reproduce it."""
-        return self.line is not None or self.declares is not None
+        return self.line is not None or self.declares is not None or self.told is not None
+
+    def lines(self, model: Description) -> dict[str, str]:
+        """Return the lines of a model's file that reproduce it, by their table, without those that declare."""
+        found = {} if self.line is None else {self.table: self.line}
+        return found if self.told is None else {**found, **self.told(model)}
 
 
 def model_with(**changes: Any) -> Change:
@@ -95,6 +109,11 @@ def initializers(changed: Callable[[Row], Initializer | None]) -> Change:
 def rows(changed: Callable[[Row], Row]) -> Change:
     """Return the change to every row."""
     return lambda account: account.with_rows(changed)
+
+
+def stored(changed: Callable[[Storage], Storage]) -> Change:
+    """Return the change to how every row is stored."""
+    return rows(lambda row: replace(row, storage=changed(row.storage)))
 
 
 def seeded(seed: int, name: str, sentence: str, cost: int = 1) -> Hypothesis:

@@ -1,13 +1,19 @@
 """Mistakes between draw and memory: layouts, literals and byte order."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations
 
 import numpy as np
 
+from embinit.departures import file_name
 from embinit.diagnose.account import F32, Transform
-from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with, transform
+from embinit.diagnose.declaring import toml
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, stored, transform
+from embinit.diagnose.pasting import Lines, each_layer
+from embinit.formats.storage import Storage
+from embinit.model import Description, Tensor
 from embinit.plan import Row
 
 
@@ -16,7 +22,11 @@ def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     yield from _layouts(planned)
     yield from _literals()
     sentence = "The bytes of every element are in big-endian order."
-    yield Hypothesis(Aspect.BYTE_ORDER, "byte order", sentence, account_with(big_endian=True))
+    yield Hypothesis(Aspect.BYTE_ORDER, "byte order", sentence, stored(_big_endian), 'byte_order = "big"')
+
+
+def _big_endian(storage: Storage) -> Storage:
+    return replace(storage, arrangement=replace(storage.arrangement, byte_order="big"))
 
 
 def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
@@ -30,11 +40,27 @@ def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         layout = _Layout(order, turned)
         what = f"{example.name} as [{', '.join(names)}], not [{', '.join(example.axes)}]"
         if tuple(names) != example.axes:
-            stored, drawn = Transform(layout.apply, layout.revert, moves=True), Transform(layout.revert, layout.apply)
-            yield Hypothesis(Aspect.LAYOUT, "layout", f"The weights are stored transposed: {what}.", transform(stored))
-            yield Hypothesis(
-                Aspect.LAYOUT, "layout", f"The weights are drawn in another layout: {what}.", transform(drawn)
-            )
+            held, drawn = Transform(layout.apply, layout.revert, moves=True), Transform(layout.revert, layout.apply)
+            for text, change, key in (
+                ("stored transposed", held, "weight_layout"),
+                ("drawn in another layout", drawn, "draws"),
+            ):
+                yield Hypothesis(
+                    Aspect.LAYOUT, "layout", f"The weights are {text}: {what}.", transform(change),
+                    told=partial(_axes_line, layout=layout, key=key),
+                )  # fmt: skip
+
+
+def _axes_line(model: Description, layout: "_Layout", key: str) -> Lines:
+    """Return the lines that say the layout of each layer's weight."""
+
+    def line(tensors: list[Tensor]) -> str | None:
+        for tensor in tensors:
+            if tensor.part == "weight" and "in" in tensor.axes:
+                return f"{key} = {toml([file_name(tensor.axes[axis]) for axis in layout.of(tensor)])}"
+        return None
+
+    return each_layer(model, line)
 
 
 @dataclass(frozen=True)
@@ -44,7 +70,7 @@ class _Layout:
     order: tuple[int, ...]
     turned: bool
 
-    def of(self, row: Row) -> tuple[int, ...]:
+    def of(self, row: Tensor) -> tuple[int, ...]:
         """Return the order of a buffer's axes."""
         order = list(range(len(row.shape)))
         if "in" not in row.axes:

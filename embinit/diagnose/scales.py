@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 
 from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of, stuck
-from embinit.diagnose.hypotheses import scaled_parts, weight_line, with_gain
+from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
+from embinit.diagnose.pasting import initialized
 from embinit.dialects import dialect_named
 from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.initializers import VarianceScaling
-from embinit.model import Description
 from embinit.plan import Row
 
 #: The costs of a gain for which only the dump speaks, of one limit for all buffers, and of a limit for each buffer.
@@ -37,9 +37,8 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
     groups = [list(found.values()), weights, *([row] for row in found.values())]
     gains = dict.fromkeys(gain for group in groups if (gain := _common_gain(account, group)) is not None)
     for gain in islice(gains, 4):
-        yield (_gain(account.model, gain, [row for row in found.values() if _gives(account, row, gain)]),)
-    all_weights = {tensor.name for tensor in account.model.tensors if tensor.part == "weight" and "in" in tensor.axes}
-    yield (_limits({name: row.distribution for name, row in found.items()}, all_weights),)
+        yield (_gain(gain, [row for row in found.values() if _gives(account, row, gain)]),)
+    yield (_limits({name: row.distribution for name, row in found.items()}),)
 
 
 def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distribution | None:
@@ -109,29 +108,19 @@ def _width(distribution: Distribution) -> float:
     raise AssertionError(distribution)
 
 
-def _gain(model: Description, gain: float, given: Sequence[Row]) -> Hypothesis:
+def _gain(gain: float, given: Sequence[Row]) -> Hypothesis:
     """Return the hypothesis that weights, biases or both have a gain that reproduces the values of these rows."""
     parts = tuple(part for part in (".weight", ".bias") if any(row.name.endswith(part) for row in given))
     whose = "Weights and biases" if len(parts) > 1 else "The weights" if parts == (".weight",) else "The biases"
-    line = weight_line(model, with_gain(gain)) if parts == (".weight",) else None
-    sentence = f"{whose} are drawn with gain {gain!r}."
-    return Hypothesis(
-        Aspect.INITIALIZER, "gain", sentence, scaled_parts(with_gain(gain), *parts), line, FREE_GAIN
-    )  # fmt: skip
+    sentence, change = f"{whose} are drawn with gain {gain!r}.", scaled_parts(with_gain(gain), *parts)
+    return Hypothesis(Aspect.INITIALIZER, "gain", sentence, change, None, FREE_GAIN, told=initialized(change))
 
 
-def _limits(found: Mapping[str, Distribution], weights: set[str]) -> Hypothesis:
-    """Return the hypothesis that buffers have limits or deviations of their own; weights: those of the model."""
+def _limits(found: Mapping[str, Distribution]) -> Hypothesis:
+    """Return the hypothesis that buffers have limits or deviations of their own."""
     texts = [f"{name} {distribution}" for name, distribution in found.items()]
-    alike, line = set(found.values()), None
-    if len(alike) == 1 and set(found) == weights:
-        match next(iter(alike)):
-            case Uniform(low, high):
-                line = f'weight_init = "uniform"\nlow = {low!r}\nhigh = {high!r}'
-            case Normal(mean, stddev):
-                line = f'weight_init = "normal"\nmean = {mean!r}\nstddev = {stddev!r}'
+    change = initializers(lambda row: found.get(row.name))
     return Hypothesis(
-        Aspect.INITIALIZER, "limit", f"Limits or deviations differ: {'; '.join(texts)}.",
-        initializers(lambda row: found.get(row.name)), line,
-        FREE_LIMIT if len(alike) == 1 else FREE_LIMITS, tuple(found),
+        Aspect.INITIALIZER, "limit", f"Limits or deviations differ: {'; '.join(texts)}.", change, None,
+        FREE_LIMIT if len(set(found.values())) == 1 else FREE_LIMITS, tuple(found), told=initialized(change),
     )  # fmt: skip

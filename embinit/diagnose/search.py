@@ -1,7 +1,7 @@
 """Search: which hypothesis, or which two, give every bit of a dump."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
 from typing import Any
@@ -17,6 +17,7 @@ from embinit.diagnose.declaring import base_of, lines_of
 from embinit.diagnose.fitting import fits
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
+from embinit.diagnose.pasting import pasted, restricted
 from embinit.diagnose.scales import scales
 from embinit.diagnose.streams import starts
 from embinit.dialects.declared.reader import merged
@@ -53,10 +54,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Cause:
-    """A hypothesis as part of an explanation; buffers: the only ones it applies to, all if empty."""
+    """A hypothesis as part of an explanation; buffers: the only ones it applies to, all if empty. lines: those of the
+    model file that reproduce it, by table; empty where no lines do.
+    """
 
     hypothesis: Hypothesis
     buffers: tuple[str, ...]
+    lines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def restricted(self) -> bool:
@@ -68,7 +72,8 @@ class Cause:
 class Explanation:
     """Causes, the bytes that follow from them, and which buffers of the dump those are, bit for bit.
 
-    equal: elements that are equal. exact: whether all are. base: the dialect on which declared changes are based.
+    equal: elements that are equal. exact: whether all are. lines: the lines of the model file, by table, that reproduce
+    all of it; empty where no lines do.
     """
 
     causes: tuple[Cause, ...]
@@ -76,30 +81,12 @@ class Explanation:
     reproduces: tuple[str, ...]
     equal: int
     exact: bool
-    base: str | None = None
+    lines: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def cost(self) -> tuple[int, int]:
         """How unlikely it is: free parameters and the number of causes first, then exceptions."""
         return sum(cause.hypothesis.cost for cause in self.causes), sum(cause.restricted for cause in self.causes)
-
-    @property
-    def lines(self) -> dict[str, str]:
-        """The lines of the model file, by table, that reproduce all of it; empty where no lines do."""
-        if any(cause.restricted or not cause.hypothesis.reproducible for cause in self.causes):
-            return {}
-        found = {cause.hypothesis.aspect: cause.hypothesis for cause in self.causes}
-        if Aspect.POSITION in found:  # its seed is that of the state that was reached
-            found.pop(Aspect.SEED, None)
-        lines: dict[str, str] = {}
-        for hypothesis in found.values():
-            if hypothesis.line is not None:
-                lines[hypothesis.table] = "\n".join(filter(None, (lines.get(hypothesis.table), hypothesis.line)))
-        overlays = [hypothesis.declares for hypothesis in found.values() if hypothesis.declares is not None]
-        if overlays:
-            lines |= lines_of(self.base, reduce(merged, overlays))
-        keys = [(table, line.split(" = ")[0]) for table, text in lines.items() for line in text.splitlines()]
-        return lines if len(set(keys)) == len(keys) else {}  # two causes share a key: no line can say both
 
 
 class Search:
@@ -275,8 +262,46 @@ class Search:
             names = tuple(name for name, candidate in chosen.items() if hypothesis in candidate.hypotheses)
             causes.append(Cause(hypothesis, hypothesis.buffers or (() if len(names) == len(chosen) else names)))
         equal = sum(candidate.equal[name] for name, candidate in chosen.items())
-        exact, base = len(reproduces) == len(self._dump), base_of(self._model.dialect)
-        return Explanation(tuple(causes), image, reproduces, equal, exact, base)
+        causes = [replace(cause, lines=self._said(cause)) for cause in causes]
+        exact, lines = len(reproduces) == len(self._dump), self._together(causes)
+        if lines and not self._leads_to(lines, image):
+            lines = {}
+        if not lines:  # what holds for some buffers alone was not tried without the other causes
+            causes = [replace(cause, lines={}) if cause.restricted else cause for cause in causes]
+        return Explanation(tuple(causes), image, reproduces, equal, exact, lines)
+
+    def _said(self, cause: Cause) -> Mapping[str, str]:
+        """Return the lines of the model file that say a cause, by table."""
+        hypothesis = cause.hypothesis
+        if cause.restricted:
+            buffers = cause.buffers or tuple(self._dump)
+            return {} if hypothesis.declares else restricted(hypothesis.lines(self._model), self._model, buffers)
+        declared = {} if hypothesis.declares is None else lines_of(base_of(self._model.dialect), hypothesis.declares)
+        return {**hypothesis.lines(self._model), **declared}
+
+    def _together(self, causes: Sequence[Cause]) -> dict[str, str]:
+        """Return the lines of all causes; empty where one has none, or two share a key, which no line can say."""
+        if not all(cause.lines for cause in causes):
+            return {}
+        overlays = [cause.hypothesis.declares for cause in causes if cause.hypothesis.declares is not None]
+        lines = lines_of(base_of(self._model.dialect), reduce(merged, overlays)) if overlays else {}
+        for cause in causes:
+            plain = cause.hypothesis.lines(self._model) if cause.hypothesis.declares is not None else cause.lines
+            for table, text in plain.items():
+                lines[table] = "\n".join(filter(None, (lines.get(table), text)))
+        keys = [(table, line.split(" = ")[0]) for table, text in lines.items() for line in text.splitlines()]
+        return lines if len(set(keys)) == len(keys) else {}
+
+    def _leads_to(self, lines: Mapping[str, str], image: Image) -> bool:
+        """Return whether the model with these lines gives an image; a dialect's own lines are not tried."""
+        if any(table.startswith("[dialect") for table in lines):
+            return True
+        try:
+            run = Account.of(pasted(self._model, lines)).run()
+        except EmbinitError:
+            return False
+        held = {**run.image, **run.beside}
+        return all(held.get(name) == payload for name, payload in image.items())
 
 
 def _hypotheses(explanation: Explanation) -> list[Hypothesis]:

@@ -246,7 +246,7 @@ def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
     return Hypothesis(
         Aspect.POSITION, "stream position", sentence,
         lambda account: replace(account, start=account.start.jumped(words)),
-        _line(account.model, origin.jumped(words)),
+        _line(account.model, origin.jumped(words), words),
     )  # fmt: skip
 
 
@@ -260,12 +260,11 @@ def _shuffles(account: Account, origin: BitGenerator, words: int) -> bool:
     return shuffling.drawn == words >= TELLING
 
 
-def _line(model: Description, bitgen: BitGenerator) -> str | None:
-    """Return the key of the seed that starts in a generator's state, where that is the state itself."""
-    seed, dialect = bitgen.state, dialect_named(model.dialect)
-    if not isinstance(seed, int) or seed not in dialect.seeds or seed == dialect.no_seed:
-        return None
-    return f"seed = {seed}" if started(model, seed) == bitgen else None
+def _line(model: Description, bitgen: BitGenerator, words: int) -> str | None:
+    """Return the key that begins so many words further on; further back, it is the state there, where that is short."""
+    if model.skip_words + words >= 0:
+        return f"skip_words = {model.skip_words + words}"
+    return f"state = {bitgen.state}" if isinstance(bitgen.state, int) else None
 
 
 def _seed(model: Description, seed: int, why: str) -> Hypothesis:

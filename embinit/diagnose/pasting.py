@@ -1,0 +1,133 @@
+"""Pasting: the lines of a model file that say a mistake, and the model of the file with these lines."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from embinit.diagnose.account import Account
+from embinit.diagnose.declaring import toml
+from embinit.dialects import Dialect, dialect_named
+from embinit.errors import EmbinitError
+from embinit.initializers import Initializer
+from embinit.layers import Layer, Stored, Weighted
+from embinit.model import Description, Tensor
+from embinit.modelfile import of_parts, with_initializer
+from embinit.plan import Row, in_draw_order
+
+#: Lines by their table of the model file: [model], [[layer]] for all layers, or [[layer]] and a layer's name.
+Lines = Mapping[str, str]
+MODEL, LAYERS = "[model]", "[[layer]]"
+
+
+def of_layer(name: str) -> str:
+    """Return the table of one layer."""
+    return f"{LAYERS} {name}"
+
+
+def by_layer(model: Description, texts: Mapping[str, str]) -> Lines:
+    """Return the lines of layers, by their names; once for all if all that have a weight say the same."""
+    weighted = [layer.name for layer in model.layers if isinstance(layer, Weighted)]
+    if list(texts) == weighted and len(set(texts.values())) == 1:
+        return {LAYERS: texts[weighted[0]]}
+    return {of_layer(name): text for name, text in texts.items()}
+
+
+def each_layer(model: Description, line: Callable[[list[Tensor]], str | None]) -> Lines:
+    """Return the lines that a function says of layers, from the buffers of each; None says nothing."""
+    held: dict[str, list[Tensor]] = {}
+    for tensor in in_draw_order(model.tensors):
+        held.setdefault(tensor.layer.name, []).append(tensor)
+    texts = {layer.name: line(held[layer.name]) for layer in model.layers if layer.name in held}
+    return by_layer(model, {name: text for name, text in texts.items() if text is not None})
+
+
+def draws_in(rows: Sequence[Row]) -> Lines:
+    """Return the line of a model whose buffers are drawn in the order of rows: layers, where each stays together."""
+    layers = list(dict.fromkeys(row.layer.name for row in rows))
+    together = [row.name for name in layers for row in rows if row.layer.name == name]
+    names = layers if together == [row.name for row in rows] else [row.name for row in rows]
+    return {MODEL: f"order = {toml(names)}"}
+
+
+def initialized(change: Callable[[Account], Account]) -> Callable[[Description], Lines]:
+    """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from."""
+
+    def told(model: Description) -> Lines:
+        dialect, account = dialect_named(model.dialect), Account.of(model)
+        before, texts = {row.name: row for row in account.rows}, dict[str, str]()
+        for row in change(account).rows:
+            old = before[row.name]
+            if row.distribution == old.distribution:
+                continue
+            same_fans = (row.fan_in, row.fan_out) == (old.fan_in, old.fan_out)
+            text = named(dialect, row.initializer) if same_fans else None
+            text = text or named(dialect, row.distribution)
+            if text is None or not isinstance(row.layer, Weighted):
+                return {}
+            texts[row.layer.name] = "\n".join(filter(None, (texts.get(row.layer.name), f"{row.part}_init = {text}")))
+        return by_layer(model, texts)
+
+    return told
+
+
+def named(dialect: Dialect, initializer: Initializer) -> str | None:
+    """Return how a model file of a dialect says an initializer: a name, or a table; None where it cannot."""
+    if initializer == dialect.weight:
+        return '"default"'
+    for name, factory in dialect.named.items():
+        if _built(factory) == initializer:
+            return f'"{name}"'
+    assert is_dataclass(initializer)
+    parameters = {field.name: getattr(initializer, field.name) for field in fields(initializer)}
+    for name in ("variance_scaling", type(initializer).__name__.lower()):
+        keys = {key: value for key, value in parameters.items() if value is not None}
+        if _built(dialect.named.get(name), **keys) == initializer:
+            return "{ " + ", ".join([f'name = "{name}"', *(f"{key} = {toml(keys[key])}" for key in keys)]) + " }"
+    return None
+
+
+def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
+    """Return what a factory builds from keys; None if it has other keys, or refuses these."""
+    try:
+        return factory and factory(**keys)
+    except (TypeError, EmbinitError):
+        return None
+
+
+def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Lines:
+    """Return lines that are to hold for some buffers alone: of their layers; a stream changes before the first one."""
+    names = set(buffers)
+    tensors = [tensor for tensor in in_draw_order(model.tensors) if tensor.name in names]
+    layers = list(dict.fromkeys(tensor.layer.name for tensor in tensors))
+    found = dict[str, str]()
+    for table, text in lines.items():
+        if table == LAYERS:
+            found |= {of_layer(name): text for name in layers}
+        elif table == MODEL:
+            key, _, value = text.partition(" = ")
+            if key not in ("seed", "skip_words") or not layers:
+                return {}
+            found[of_layer(layers[0])] = f"restart = {value}" if key == "seed" else f"skip_words = {value}"
+        elif table.removeprefix(f"{LAYERS} ") in layers:
+            found[table] = text
+    return found
+
+
+def pasted(model: Description, lines: Lines) -> Description:
+    """Return the model of a file into which lines of its model and its layers are pasted."""
+    changed = replace(model, **tomllib.loads(lines.get(MODEL, "")))
+    dialect = dialect_named(changed.dialect)
+    layers = [_pasted(layer, dialect, lines) for layer in changed.layers]
+    return replace(changed, layers=layers)
+
+
+def _pasted(layer: Layer, dialect: Dialect, lines: Lines) -> Layer:
+    known = [field.name for field in fields(layer) if field.init]
+    own = tomllib.loads(lines.get(of_layer(layer.name), ""))
+    keys: dict[str, Any] = {k: v for k, v in tomllib.loads(lines.get(LAYERS, "")).items() if k in known} | own
+    if not isinstance(layer, Stored) or not keys:
+        return layer
+    if "weight_init" in keys or "bias_init" in keys:
+        keys = with_initializer(keys, dialect, known)
+    return replace(layer, **of_parts(keys, dialect))
