@@ -41,10 +41,10 @@ class Diagnosis:
         exact = [explanation for explanation in self.explanations if explanation.exact]
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
-        lines += _explained(exact[0], "explained, every bit:") if exact else [NOTHING, *_differing(self.report)]
+        lines += explained(exact[0], "explained, every bit:") if exact else [NOTHING, *_differing(self.report)]
         lines += [f"  {fact.buffer}, {fact.name}: {fact.sentence}" for fact in self.facts[:MOST_FACTS]]
         for explanation in exact[1:]:
-            lines += ["", *_explained(explanation, "or, as exactly:")]
+            lines += ["", *explained(explanation, "or, as exactly:")]
         if near:
             total = sum(c.elements for c in self.report.comparisons)
             cells = [
@@ -147,7 +147,8 @@ def _share(equal: int, elements: int) -> str:
     return f"{min(100 * equal / elements, 99.9 if equal < elements else 100):5.1f} %"
 
 
-def _explained(explanation: Explanation, head: str) -> list[str]:
+def explained(explanation: Explanation, head: str) -> list[str]:
+    """Return what an explanation says, and the lines of the model file that reproduce it."""
     lines = [head]
     for cause in explanation.causes:
         only = f" Only in {', '.join(cause.buffers)}." if cause.restricted else ""

@@ -273,6 +273,13 @@ def _seed(model: Description, seed: int, why: str) -> Hypothesis:
     return seeded(seed, "seed", f"The device seeds with {seed}{why and ', ' + why}; the model says {model.seed}.")
 
 
+def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
+    """Yield the seeds that a device may have been given by mistake; rare: also those for which nothing speaks."""
+    for seed, why in ordinary_seeds(model.dialect, model.seed).items():
+        if why or rare:
+            yield _seed(model, seed, why)
+
+
 UNSEEDED = "the generator starts from state 1"
 WELL_KNOWN = (
     7, 42, 123, 1234, 1337, 12345, 123456, 1234567, 12345678, 123456789, 31415, 314159, 27182, 271828, 65536,

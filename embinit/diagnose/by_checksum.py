@@ -1,0 +1,118 @@
+"""By checksum: what explains a device of which only checksums are known."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from embinit.bundle import Bundle
+from embinit.checksums import Checksums, Given, check
+from embinit.diagnose.account import Account, Image
+from embinit.diagnose.declaring import base_of, lines_of
+from embinit.diagnose.diagnosis import NOTHING, explained
+from embinit.diagnose.hypotheses import ordinary
+from embinit.diagnose.hypothesis import Hypothesis
+from embinit.diagnose.pasting import pasted, restricted
+from embinit.diagnose.search import Cause, Explanation
+from embinit.diagnose.streams import likely_seeds
+from embinit.errors import EmbinitError
+from embinit.model import Description
+
+#: Up to so many elements, seeds are tried too for which nothing speaks but that they are small.
+FEW = 20_000
+
+
+@dataclass(frozen=True)
+class ChecksumDiagnosis:
+    """The comparison of checksums, and the explanations that give each of them, the simplest first."""
+
+    report: Checksums
+    explanations: tuple[Explanation, ...]
+
+    def __str__(self) -> str:
+        lines = [str(self.report)]
+        if self.report.agrees:
+            return lines[0]
+        if not self.explanations:
+            return "\n".join([*lines, "", NOTHING])
+        for head, explanation in zip(
+            ("explained, every checksum:", *["or, as exactly:"] * len(self.explanations)), self.explanations, strict=False
+        ):
+            lines += ["", *explained(explanation, head)]
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the diagnosis as plain values."""
+        explanations = [
+            {
+                "causes": [
+                    {"name": c.hypothesis.name, "sentence": c.hypothesis.sentence, "buffers": list(c.buffers)}
+                    for c in explanation.causes
+                ],
+                "model_file": dict(explanation.lines),
+            }
+            for explanation in self.explanations
+        ]
+        return {**self.report.as_json(), "explained": bool(explanations), "explanations": explanations}
+
+
+def diagnose_checksums(bundle: Bundle, given: Mapping[str, Given], most: int = 5) -> ChecksumDiagnosis:
+    """Return what explains the checksums of buffers, by name: every ordinary mistake alone is tried against them."""
+    report = check({array.name: array.payload for array in bundle.arrays}, given)
+    if report.agrees:
+        return ChecksumDiagnosis(report, ())
+    for name, each in given.items():
+        if each.short:
+            raise EmbinitError(f"--crc {name}={each.text}: 16 bits agree by chance; diagnose needs a checksum of 32")
+    model = bundle.plan.model
+    wrong = {each.name: each.given for each in report.checked if not each.kinds}
+    found: list[Explanation] = []
+    seen = set[tuple[str, ...]]()
+    for hypothesis in _hypotheses(model):
+        image = _left(hypothesis, model)
+        if image is None or not _gives(image, wrong):
+            continue
+        everywhere = _gives(image, given)
+        explanation = _explanation(hypothesis, model, given, () if everywhere else tuple(wrong))
+        if (key := tuple(sorted(map(str, explanation.lines.items()))) or (hypothesis.sentence,)) not in seen:
+            seen.add(key)
+            found.append(explanation)
+    found.sort(key=lambda explanation: explanation.cost)
+    return ChecksumDiagnosis(report, tuple(found[:most]))
+
+
+def _hypotheses(model: Description) -> Iterator[Hypothesis]:
+    yield from ordinary(model, normals=True)
+    yield from likely_seeds(model, rare=sum(tensor.size for tensor in model.tensors) <= FEW)
+
+
+def _left(hypothesis: Hypothesis, model: Description) -> Image | None:
+    try:
+        run = hypothesis.change(Account.of(model)).run()
+    except EmbinitError:
+        return None
+    return {**run.image, **run.beside}
+
+
+def _gives(image: Image, given: Mapping[str, Given]) -> bool:
+    """Return whether buffers have the checksums that are given; the smallest is tried first."""
+    names = sorted(given, key=lambda name: len(image.get(name, b"")))
+    return all(name in image and any(given[name].kinds(image[name])) for name in names)
+
+
+def _explanation(
+    hypothesis: Hypothesis, model: Description, given: Mapping[str, Given], buffers: tuple[str, ...]
+) -> Explanation:
+    lines = hypothesis.lines(model)
+    declared = {} if hypothesis.declares is None else lines_of(base_of(model.dialect), hypothesis.declares)
+    if buffers:
+        lines = {} if declared else dict(restricted(lines, model, buffers))
+    elif declared:
+        lines = {**lines, **declared}
+    if lines and not declared:
+        try:
+            run = Account.of(pasted(model, lines)).run()
+            lines = lines if _gives({**run.image, **run.beside}, given) else {}
+        except EmbinitError:
+            lines = {}
+    cause = Cause(hypothesis, buffers, lines)
+    return Explanation((cause,), {}, tuple(given), len(given), True, lines)
