@@ -78,7 +78,7 @@ def crc32c(data: bytes) -> int:
     rows = len(data) // length
     blocks = np.frombuffer(data, np.uint8)[: rows * length].reshape(rows, length)
     alone = _steps(np.zeros(rows, np.uint32), blocks.T)
-    behind = _steps(1 << np.arange(32, dtype=np.uint32), np.zeros((length, 32), np.uint8)).tolist()
+    behind = _steps(np.uint32(1) << np.arange(32, dtype=np.uint32), np.zeros((length, 32), np.uint8)).tolist()
     state = 0xFFFFFFFF
     for each in alone.tolist():
         moved = 0

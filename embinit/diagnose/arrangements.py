@@ -294,7 +294,13 @@ def _arranged(found: Mapping[str, Named]) -> Hypothesis:
     ]
     places = {name: each for name, (_, each) in found.items()}
     return Hypothesis(
-        Aspect.ARRANGEMENT, "order of elements", f"{'; '.join(holds)}.", _moving(places), None, len(texts), tuple(found)
+        Aspect.ARRANGEMENT,
+        "order of elements",
+        f"{'; '.join(holds)}.",
+        _moving(places),
+        None,
+        1 + len(texts),
+        tuple(found),
     )
 
 

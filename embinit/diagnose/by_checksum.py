@@ -34,10 +34,8 @@ class ChecksumDiagnosis:
             return lines[0]
         if not self.explanations:
             return "\n".join([*lines, "", NOTHING])
-        for head, explanation in zip(
-            ("explained, every checksum:", *["or, as exactly:"] * len(self.explanations)), self.explanations, strict=False
-        ):
-            lines += ["", *explained(explanation, head)]
+        for i, explanation in enumerate(self.explanations):
+            lines += ["", *explained(explanation, "or, as exactly:" if i else "explained, every checksum:")]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:
