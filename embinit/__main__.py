@@ -119,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
         text = "where the image begins; default: the ELF's lowest writable section"
         command.add_argument("--base", type=_integer, metavar="A", help=text)
+        text = "where a buffer is, such as fc.weight=0x20000410 or, with --elf, the symbol of a pointer to it"
+        command.add_argument("--at", action="append", default=[], metavar="BUFFER=ADDRESS", help=text)
+        text = "compare a checksum that the board printed, such as fc.weight=0x0d082a6e (CRC, Adler, Fletcher, SHA-256)"
+        command.add_argument("--crc", action="append", default=[], metavar="BUFFER=CHECKSUM", help=text)
 
     plan = command("plan", _plan, "print what is drawn for each buffer, in which order, with which parameters")
     add_model(plan)
@@ -138,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
     add_model(verify)
     add_device(verify)
+    verify.add_argument("--save", metavar="FILE", help="with a device: also write what it left, as .npz or .bin")
     verify.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
     add_json(verify)
 
@@ -249,10 +254,17 @@ def _export(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from embinit import device, verify
+    from embinit.export import save
     from embinit.files import write_file
     from embinit.page import page
 
+    if options.crc:
+        return _checksums("verify", options)
+    if options.save is not None and options.dump is not None:
+        raise EmbinitError("--save writes what a device left: give --device or --source with it, not --dump")
     bundle, found, source = _read_back("verify", options)
+    if options.save is not None:
+        save(bundle, found, Path(options.save))
     report = verify.verify(bundle, found, source)
     if options.source and not report.agrees:
         bundle, report = device.by_its_arithmetic(bundle, found, report, _toolchain(options))
@@ -265,10 +277,43 @@ def _verify(options: argparse.Namespace) -> int:
 def _diagnose(options: argparse.Namespace) -> int:
     from embinit.diagnose import diagnose
 
+    if options.crc:
+        return _checksums("diagnose", options)
     bundle, found, source = _read_back("diagnose", options)
     diagnosis = diagnose(bundle, found, source)
     _print(options.json, diagnosis, diagnosis.as_json())
     return DONE if diagnosis.report.agrees else MISMATCH
+
+
+def _checksums(command: str, options: argparse.Namespace) -> int:
+    """Compare checksums, which need neither a device nor a dump."""
+    from embinit import checksums
+    from embinit.bundle import gather
+    from embinit.diagnose.by_checksum import diagnose_checksums
+
+    others = ("device", "source", "toolchain", "entry", "dump", "elf", "symbol", "base", "at", "save", "report")
+    for key in others:
+        if getattr(options, key, None):
+            raise EmbinitError(f"--crc is all that is known of a device: it goes with no --{key}")
+    bundle, given = gather(_load(options).plan()), checksums.parse(options.crc)
+    if command == "verify":
+        report = checksums.check({array.name: array.payload for array in bundle.arrays}, given)
+        _print(options.json, report, report.as_json())
+        return DONE if report.agrees else MISMATCH
+    diagnosis = diagnose_checksums(bundle, given)
+    _print(options.json, diagnosis, diagnosis.as_json())
+    return DONE if diagnosis.report.agrees else MISMATCH
+
+
+def _places(options: Sequence[str]) -> dict[str, str]:
+    """Return the places of options such as fc.weight=0x20000410, by buffer."""
+    found: dict[str, str] = {}
+    for option in options:
+        name, equals, place = option.partition("=")
+        if not equals or not place or name in found:
+            raise EmbinitError(f"--at must be BUFFER=ADDRESS, once for each buffer, got {shown(option)}")
+        found[name] = place
+    return found
 
 
 def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Readback, str]":
@@ -281,15 +326,16 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
     if on_device == (options.dump is not None):
         given = "--device and --dump" if on_device else "neither"
         raise EmbinitError(
-            f"{command} needs either a device, by --device or --source, or a dump, by --dump; got {given}"
+            f"{command} needs either a device, by --device or --source, or a dump, by --dump, or checksums, by --crc; "
+            f"got {given}"
         )
     if options.device and options.target and options.device != options.target:
         raise EmbinitError(f"--device {options.device} is the target to simulate too, and --target must not be another")
     if not on_device and (options.entry or options.toolchain or options.cflags):
         raise EmbinitError("--entry, --toolchain and --cflags say how to build for a device, and go with no --dump")
-    cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base}
+    cut = {"elf": options.elf, "symbol": options.symbol, "base": options.base, "at": _places(options.at) or None}
     if options.dump is None and any(value is not None for value in cut.values()):
-        raise EmbinitError("--elf, --symbol and --base say how to read a dump: give --dump FILE with them")
+        raise EmbinitError("--elf, --symbol, --base and --at say how to read a dump: give --dump FILE with them")
     model = _load(options, target=options.device or options.target)  # the package of its dialect may bring the target
     if options.device:
         check_known("--device", options.device, [name for name, target in TARGETS.items() if target.emulated])

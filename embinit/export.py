@@ -6,11 +6,12 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit import codegen
 from embinit.bundle import Bundle, gather
@@ -23,7 +24,7 @@ from embinit.plan import Plan, Row
 MANIFEST = "manifest.json"
 
 FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
-    "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(bundle, file)},
+    "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(_data(bundle), file)},
     "h": lambda bundle: {
         f"expected_{_name(bundle)}.h": lambda file: file.writelines(map(str.encode, codegen.expected_header(bundle)))
     },
@@ -266,19 +267,36 @@ def _written(content: Content) -> bytes:
 
 def npz(bundle: Bundle) -> bytes:
     """Return an .npz of all arrays, uncompressed and without the time of day."""
-    return _written(lambda file: _write_npz(bundle, file))
+    return _written(lambda file: _write_npz(_data(bundle), file))
 
 
-def _write_npz(bundle: Bundle, file: IO[bytes]) -> None:
+def _data(bundle: Bundle) -> dict[str, NDArray[Any]]:
+    return {array.name: array.data for array in bundle.arrays}
+
+
+def _write_npz(arrays: Mapping[str, NDArray[Any]], file: IO[bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for array in bundle.arrays:
+        for name, data in arrays.items():
             head = io.BytesIO()
-            np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array.data))
-            member = zipfile.ZipInfo(f"{array.name}.npy")
-            member.file_size = head.tell() + array.data.nbytes  # decides whether the archive needs 64-bit sizes
+            np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(data))
+            member = zipfile.ZipInfo(f"{name}.npy")
+            member.file_size = head.tell() + data.nbytes  # decides whether the archive needs 64-bit sizes
             with archive.open(member, "w") as stream:
                 stream.write(head.getvalue())
-                stream.write(np.ascontiguousarray(array.data).reshape(-1).data.cast("B"))
+                stream.write(np.ascontiguousarray(data).reshape(-1).data.cast("B"))
+
+
+def save(bundle: Bundle, found: Mapping[str, bytes], path: Path) -> None:
+    """Write what a device left in the buffers of a bundle: .npz by their names, or .bin, one after the other, without
+    what is kept besides codes.
+    """
+    if path.suffix.lower() == ".bin":
+        write_file(path, b"".join(found[entry.name] for entry in bundle.entries))
+    elif path.suffix.lower() == ".npz":
+        arrays = {a.name: a.held(found[a.name]).reshape(a.data.shape) for a in bundle.arrays if a.name in found}
+        write_file(path, _written(lambda file: _write_npz(arrays, file)))
+    else:
+        raise EmbinitError(f"--save must be a file that ends in .npz or .bin, got {path}")
 
 
 def safetensors(bundle: Bundle) -> bytes:

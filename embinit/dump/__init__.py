@@ -8,7 +8,7 @@ A file is recognized by its content. Its name matters only in that `.bin` is raw
 """
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from embinit.bundle import Array, Bundle, QuantizationArray
@@ -16,7 +16,7 @@ from embinit.dump import arrays as array_files
 from embinit.dump import elf as elf_files
 from embinit.dump import records, text
 from embinit.dump.memory import Memory, must_have
-from embinit.errors import EmbinitError, listed, shown
+from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.readback import Readback
 
 _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
@@ -48,7 +48,12 @@ MOST = 1 << 30
 
 
 def read_dump(
-    path: str | Path, bundle: Bundle, elf: str | Path | None = None, symbol: str | None = None, base: int | None = None
+    path: str | Path,
+    bundle: Bundle,
+    elf: str | Path | None = None,
+    symbol: str | None = None,
+    base: int | None = None,
+    at: Mapping[str, str] | None = None,
 ) -> Readback:
     """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds besides codes.
 
@@ -58,30 +63,77 @@ def read_dump(
     file's lowest writable section (.data, .bss and the like); a file with addresses of its own takes no base. A symbol
     picks the one buffer whose identifier it ends with; without an ELF file the dump is then that buffer alone.
 
+    at: addresses of buffers, or of what is kept besides codes, by name: numbers, or symbols of pointers in the ELF
+    file. Other buffers are then those for which the ELF file has symbols. Without a base, addresses count from the
+    first byte of a file that has none.
+
     Raises EmbinitError if the dump cannot be read, or does not fit to the byte.
     """
     needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
     beside = [array for array in bundle.arrays if symbol is None and isinstance(array, QuantizationArray)]
-    if base is not None and elf is None:
-        raise EmbinitError(f"base {base:#x} needs an ELF file, which says where the buffers lie; got none")
+    told = _told(at or {}, bundle, symbol)
+    if base is not None and elf is None and not told:
+        raise EmbinitError(f"base {base:#x} needs an ELF file or addresses, which say where the buffers lie; got none")
     content = _content(path, MOST + 32 * sum(len(array.payload) for array in bundle.arrays))
     firmware = None if elf is None else elf_files.Firmware.read(elf, _content(elf, MOST))
     try:
-        read = _read(Path(path), content, needed, beside, firmware, base)
+        read = _read(Path(path), content, needed, beside, firmware, base, placed=firmware is not None or bool(told))
         if isinstance(read, Readback):
-            return read
+            return _unplaced(read, told)
         if firmware is None and elf_files.is_elf(content) and read.form == elf_files.IMAGE:
             firmware = elf_files.Firmware.read(path, content)
-        if firmware is None:
+        if firmware is None and not told:
             return Readback(read.in_order(needed))
         memory = _based(read, base, firmware)
+        found = {array.name: memory.read(_address(place, memory, firmware), array) for array, place in told}
+        if firmware is None:
+            return Readback(found)
         model = bundle.plan.model.name
         symbols = {array.name: [symbol] if symbol else _symbols(array, model) for array in (*needed, *beside)}
-        held = [*needed, *(array for array in beside if not firmware.symbols.keys().isdisjoint(symbols[array.name]))]
-        places = [(array, firmware.address(array, symbols[array.name])) for array in held]
-        return Readback({array.name: memory.read(address, array) for array, address in places})
+        known = [
+            array for array in bundle.arrays if not firmware.symbols.keys().isdisjoint(symbols.get(array.name, ()))
+        ]
+        held = known if told else [*needed, *(array for array in beside if array in known)]
+        places = [(array, firmware.address(array, symbols[array.name])) for array in held if array.name not in found]
+        return Readback(found | {array.name: memory.read(address, array) for array, address in places})
     except EmbinitError as error:
         raise EmbinitError(f"{path}: {error}") from None
+
+
+def _unplaced(read: Readback, told: Sequence[object]) -> Readback:
+    if told:
+        raise EmbinitError("a file that names its buffers has no addresses, and takes no --at")
+    return read
+
+
+def _told(at: Mapping[str, str], bundle: Bundle, symbol: str | None) -> list[tuple[Array, str]]:
+    """Return the arrays whose places are told."""
+    arrays = {array.name: array for array in bundle.arrays}
+    for name in at:
+        check_known("--at", name, arrays)
+    if at and symbol is not None:
+        raise EmbinitError("--at says where buffers are, and --symbol which one a dump is: give one of them")
+    return [(arrays[name], place) for name, place in at.items()]
+
+
+def _address(place: str, memory: Memory, firmware: elf_files.Firmware | None) -> int:
+    """Return an address: a number, or where a pointer points whose symbol the ELF file has."""
+    try:
+        return int(place, 0)
+    except ValueError:
+        pass
+    if firmware is None:
+        raise EmbinitError(f"--at must give an address, or with --elf the symbol of a pointer, got {shown(place)}")
+    found = firmware.symbols.get(place, set())
+    if len(found) != 1:
+        places = listed(f"{address:#010x}" for address, _ in sorted(found)) or "none"
+        raise EmbinitError(f"{firmware.path} must have one symbol {place}, got {places}")
+    ((address, size),) = found
+    if size not in (4, 8):
+        raise EmbinitError(
+            f"{place} of {firmware.path} must be a pointer of 4 or 8 bytes, got {size}: name its address"
+        )
+    return int.from_bytes(memory.cut(address, size, f"the pointer {place}"), "little")
 
 
 def _content(path: str | Path, most: int) -> bytes:
@@ -115,6 +167,8 @@ def _read(
     beside: Sequence[Array],
     firmware: elf_files.Firmware | None,
     base: int | None,
+    *,
+    placed: bool,
 ) -> Memory | Readback:
     """Return the buffers of a file that names them, or the memory that a file holds."""
     suffix, raw = path.suffix.lower(), Memory("raw memory", ((0, content),))
@@ -124,18 +178,18 @@ def _read(
         return elf_files.segments(content)
     if records.is_uf2(content):
         return records.uf2(content)
-    if suffix == ".bin" and (firmware is not None or len(content) == sum(len(array.payload) for array in needed)):
+    if suffix == ".bin" and (placed or len(content) == sum(len(array.payload) for array in needed)):
         return raw
     if content.startswith(array_files.NPY_MAGIC) or suffix == ".npy":
         memory, notes = array_files.npy(content, needed)
-        return memory if firmware is not None else Readback(memory.in_order(needed), notes)
+        return memory if placed else Readback(memory.in_order(needed), notes)
     if array_files.names_arrays(content) or suffix in (".npz", ".safetensors"):
         return _named(path, content, needed, beside, firmware)
     for magic, what in FOREIGN.items():
         if content.startswith(magic):
             raise EmbinitError(f"is {what}")
     if suffix in _TEXT_SUFFIXES or content.startswith(_MARKED) or (content and not content.translate(None, _ASCII)):
-        return _of_text(content, needed, firmware is None, base is None)
+        return _of_text(content, needed, not placed, base is None)
     return raw
 
 
@@ -159,7 +213,7 @@ def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addres
     return Readback(text.read(shown, needed)) if in_order else text.image(shown, own_addresses)
 
 
-def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware) -> Memory:
+def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware | None) -> Memory:
     """Return memory with the device's addresses: its own, or counted from base or from the start of the
     firmware's RAM.
     """
@@ -167,6 +221,8 @@ def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware) -> Me
         if base is not None:
             raise EmbinitError(f"{memory.form} has addresses of its own, and takes no base, got {base:#x}")
         return memory
+    if firmware is None:
+        return memory.based(base or 0)
     start = firmware.ram if base is None else base
     if start is None:
         raise EmbinitError(f"{firmware.path} has no writable section, so that a base must be given; got none")

@@ -1,5 +1,6 @@
 """Memory: stretches of a device's bytes, and the buffers cut from them."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -36,14 +37,16 @@ class Memory:
 
     def read(self, address: int, array: Array) -> bytes:
         """Return the bytes of a buffer at an address."""
-        end = address + len(array.payload)
+        return self.cut(address, len(array.payload), array.name)
+
+    def cut(self, address: int, size: int, what: str) -> bytes:
+        """Return so many bytes at an address, or raise EmbinitError where there are none of what is asked for."""
+        end = address + size
         for start, data in self.runs:
             if start <= address and end <= start + len(data):
                 return data[address - start : end - start]
         held = listed(_short([f"{start:#010x} to {start + len(data):#010x}" for start, data in self.runs]))
-        raise EmbinitError(
-            f"{self.form} must hold {array.name} at {address:#010x} to {end:#010x}, holds {held or 'nothing'}"
-        )
+        raise EmbinitError(f"{self.form} must hold {what} at {address:#010x} to {end:#010x}, holds {held or 'nothing'}")
 
     def whole(self) -> bytes:
         """Return all bytes, or raise EmbinitError if there is a gap."""
@@ -88,9 +91,34 @@ def _why(data: bytes, arrays: Sequence[Array], expected: int) -> str:
         places = {array.name: data.find(array.payload) for array in arrays if len(array.payload) >= TELLING}
         found = [f"{name} at {place:#x}" for name, place in places.items() if place >= 0]
         if found:
-            return f": it holds the expected bytes of {listed(_short(found))}; an image of RAM needs --elf FIRMWARE"
-        return "; an image of RAM needs --elf FIRMWARE, which says at which addresses the buffers lie"
+            where = "--elf FIRMWARE, or --at BUFFER=ADDRESS"
+            return f": it holds the expected bytes of {listed(_short(found))}; an image of RAM needs {where}"
+        if (padded := _padded(data, arrays)) is not None:
+            return padded
+        return "; an image of RAM needs --elf FIRMWARE or --at BUFFER=ADDRESS, which say where the buffers lie"
     return ""
+
+
+def _padded(data: bytes, arrays: Sequence[Array]) -> str | None:
+    """Return that rows are padded to multiples of some elements, where a size speaks for it."""
+    for multiple in (2, 4, 8, 16, 32, 64):
+        strides: dict[str, int] = {}
+        size = 0
+        for array in arrays:
+            shape = array.data.shape
+            row = math.prod(shape[1:])
+            stride = -(-row // multiple) * multiple
+            if len(shape) > 1 and stride > row and array.arrangement.row_stride is None:
+                strides[array.name] = stride
+                size += shape[0] * stride * array.data.itemsize
+            else:
+                size += len(array.payload)
+        if strides and size == len(data):
+            says = listed(f"row_stride = {stride} in the layer of {name}" for name, stride in strides.items())
+            return (
+                f": rows padded to multiples of {multiple} elements have that size, which the model file says by {says}"
+            )
+    return None
 
 
 def _short(texts: Sequence[str], most: int = 4) -> list[str]:
