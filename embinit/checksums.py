@@ -170,7 +170,7 @@ class Given:
             if (self.short or kind.bits > SHORT) and kind.of(data) == self.value:
                 yield kind.name
         if len(self.digits) >= PREFIX and hashlib.sha256(data).hexdigest().startswith(self.digits):
-            yield "the SHA-256" if len(self.digits) == 64 else "the beginning of the SHA-256"
+            yield "the SHA-256"
 
 
 @dataclass(frozen=True)
@@ -198,11 +198,13 @@ class Checksums:
 
     @property
     def agrees(self) -> bool:
-        """Whether each checksum is one of the simulation's."""
-        return all(each.kinds for each in self.checked)
+        """Whether each checksum is one of the simulation's, and all are of one kind, as a board has one."""
+        return bool(set.intersection(*(set(each.kinds) for each in self.checked)))
 
     def __str__(self) -> str:
         verdict = f"the checksums {'agree with' if self.agrees else 'differ from'} the simulation"
+        if not self.agrees and all(each.kinds for each in self.checked):
+            verdict += ": they are not all of one kind"
         left = f"; not compared: {listed(self.not_compared)}" if self.not_compared else ""
         return "\n".join([*map(str, self.checked), verdict + left])
 

@@ -62,15 +62,17 @@ def diagnose_checksums(bundle: Bundle, given: Mapping[str, Given], most: int = 5
         if each.short:
             raise EmbinitError(f"--crc {name}={each.text}: 16 bits agree by chance; diagnose needs a checksum of 32")
     model = bundle.plan.model
-    wrong = {each.name: each.given for each in report.checked if not each.kinds}
+    planned = {each.name: set(each.kinds) for each in report.checked}
     found: list[Explanation] = []
     seen = set[tuple[str, ...]]()
     for hypothesis in _hypotheses(model):
         image = _left(hypothesis, model)
-        if image is None or not _gives(image, wrong):
+        if image is None:
             continue
-        everywhere = _gives(image, given)
-        explanation = _explanation(hypothesis, model, given, () if everywhere else tuple(wrong))
+        buffers = _buffers(image, given, planned)
+        if buffers is None:
+            continue
+        explanation = _explanation(hypothesis, model, given, buffers)
         if (key := tuple(sorted(map(str, explanation.lines.items()))) or (hypothesis.sentence,)) not in seen:
             seen.add(key)
             found.append(explanation)
@@ -91,10 +93,29 @@ def _left(hypothesis: Hypothesis, model: Description) -> Image | None:
     return {**run.image, **run.beside}
 
 
+def _buffers(image: Image, given: Mapping[str, Given], planned: Mapping[str, set[str]]) -> tuple[str, ...] | None:
+    """Return of which buffers an image has the checksums where the plan does not, all of one kind; empty for all.
+
+    None if there is no such kind. planned: the kinds of checksum that the plan's buffers have.
+    """
+    held = dict[str, set[str]]()
+    for name in sorted(given, key=lambda name: (bool(planned[name]), len(image.get(name, b"")))):
+        held[name] = set(given[name].kinds(image[name])) if name in image else set()
+        if not held[name] and not planned[name]:
+            return None
+    found = []
+    for kind in sorted(set[str]().union(*held.values(), *planned.values())):
+        if all(kind in held[name] for name in given):
+            return ()
+        wrong = tuple(name for name in given if kind not in planned[name])
+        if all(kind in held[name] for name in wrong):
+            found.append(wrong)
+    return min(found, key=len, default=None)
+
+
 def _gives(image: Image, given: Mapping[str, Given]) -> bool:
-    """Return whether buffers have the checksums that are given; the smallest is tried first."""
-    names = sorted(given, key=lambda name: len(image.get(name, b"")))
-    return all(name in image and any(given[name].kinds(image[name])) for name in names)
+    """Return whether buffers have the checksums that are given, all of one kind."""
+    return _buffers(image, given, {name: set() for name in given}) == ()
 
 
 def _explanation(

@@ -200,6 +200,7 @@ def assert_reproduces(model, target, explanation, seed=SEED):
     overrides = {"target": target, "seed": seed} | tomllib.loads(explanation.lines.get("[model]", ""))
     for layer in file["layer"]:
         if layer["type"] in reference.DRAWN_LAYERS:
-            layer |= tomllib.loads(explanation.lines.get("[[layer]]", ""))
+            for head in ("[[layer]]", f"[[layer]] {layer['name']}"):
+                layer |= tomllib.loads(explanation.lines.get(head, ""))
     entries = gather(from_tables(file, overrides).plan()).entries
     assert {entry.row.name: entry.payload for entry in entries} == explanation.image
