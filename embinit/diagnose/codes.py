@@ -30,12 +30,13 @@ def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         yield from _scales()
     if any(isinstance(layout, Asymmetric) for layout in layouts):
         yield from _zero_points()
-    yield from _formats(planned, held)
+    yield from _formats(held)
     if any(shares_bytes(layout) for layout in layouts):
         yield Hypothesis(
             Aspect.PACKING, "nibble order" if all(layout.bits in (4, 8, 32) for layout in layouts) else "bit order",
             "Codes are packed from a byte's high bits down: of two codes of 4 bits the first lies in the high nibble.",
-            stored(_high_bits_first), 'nibble_order = "high"',
+            stored(_high_bits_first),
+            told=partial(_line_of, 'nibble_order = "high"', lambda each: shares_bytes(format_named(each.format))),
         )  # fmt: skip
 
 
@@ -62,8 +63,9 @@ def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     for axis in dict.fromkeys(axis for row in by_channel for axis in row.axes):
         if any(row.storage.channel_axis != _axis(row, axis) for row in by_channel):
             line = "per_channel = true" if axis == "out" else f'channel_axis = "{file_name(axis)}"'
+            lines = partial(_line_of, line, partial(_has_channels, axis=axis))
             sentence = f"A weight has a scale for each index of its axis {axis}."
-            yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), line)
+            yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), told=lines)
     if any(row.storage.group_size is not None for row in by_run):
         lines = partial(_group_lines, size=lambda tensor: tensor.size)
         one = _grouped(lambda _row: None)
@@ -83,6 +85,15 @@ def _group_lines(model: Description, size: Callable[[Tensor], int]) -> Lines:
         return f"group_size = {size(weights[0])}" if len(weights) == 1 else None
 
     return each_layer(model, line)
+
+
+def _line_of(line: str, matters: Callable[[Tensor], bool], model: Description) -> Lines:
+    """Return a line for the layers with a buffer to which it matters."""
+    return each_layer(model, lambda tensors: line if any(map(matters, tensors)) else None)
+
+
+def _has_channels(tensor: Tensor, axis: str) -> bool:
+    return tensor.part == "weight" and axis in tensor.axes and format_named(tensor.format).grouping == "channels"
 
 
 def _axis(row: Row, axis: str | None) -> int | None:
@@ -161,12 +172,25 @@ def _zero_points() -> Iterator[Hypothesis]:
 # Formats
 
 
-def _formats(planned: Sequence[Row], held: Sequence[Storage]) -> Iterator[Hypothesis]:
+def _formats(held: Sequence[Storage]) -> Iterator[Hypothesis]:
     for old in dict.fromkeys(storage.format for storage in held if storage.format != "float64"):
-        parts = dict.fromkeys(row.name.rpartition(".")[2] for row in planned if row.format == old)
         for new in _alike(old):
-            line = "\n".join(f'{part}_format = "{new}"' for part in parts)
-            yield Hypothesis(Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new), line)
+            yield Hypothesis(
+                Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new),
+                told=partial(_format_lines, old=old, new=new),
+            )  # fmt: skip
+
+
+def _format_lines(model: Description, old: str, new: str) -> Lines:
+    """Return the lines that give parts of layers another format; none where groups of a weight would have to go."""
+    if any(tensor.storage.group_size is not None and tensor.format == old for tensor in model.tensors):
+        return {}
+
+    def line(tensors: list[Tensor]) -> str | None:
+        parts = dict.fromkeys("bias" if "bias" in each.part else "weight" for each in tensors if each.format == old)
+        return "\n".join(f'{part}_format = "{new}"' for part in parts) or None
+
+    return each_layer(model, line)
 
 
 def _alike(old: str) -> list[str]:

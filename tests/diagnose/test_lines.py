@@ -1,0 +1,105 @@
+"""Whatever diagnose names, a model file can say: each mistake's lines, pasted, give the device's bytes."""
+
+import tomllib
+
+import pytest
+
+from embinit.api import from_tables
+from embinit.bundle import gather
+from embinit.diagnose import diagnose
+from embinit.diagnose.account import Account
+from embinit.diagnose.hypotheses import ordinary
+from embinit.errors import EmbinitError
+from embinit.verify import verify
+
+FLOATS = """
+[model]
+name = "m"
+dialect = "{dialect}"
+target = "cortex-m4f"
+seed = 42
+[[layer]]
+name = "conv"
+type = "Conv1d"
+in_channels = 4
+out_channels = 6
+kernel_size = 3
+[[layer]]
+name = "fc"
+type = "Linear"
+in_features = 9
+out_features = 5
+[[layer]]
+name = "last"
+type = "Linear"
+in_features = 5
+out_features = 7
+"""
+CODES = FLOATS.replace("kernel_size = 3\n", 'kernel_size = 3\nweight_format = "int4"\n').replace(
+    "in_features = 9\n", 'in_features = 9\nweight_format = "sym5"\ngroup_size = 15\n'
+)
+HE = 'kernel_size = 3\nweight_init = "kaiming_normal"\n'
+MODELS = {
+    "odt": FLOATS.format(dialect="odt"),
+    "torch": FLOATS.format(dialect="torch"),
+    "codes": CODES.format(dialect="odt"),
+    "normal": FLOATS.format(dialect="odt").replace("kernel_size = 3\n", HE),
+}
+#: What no key says: faults of a transfer or of a build, not what a device is meant to do; and ways to reach codes.
+WITHOUT = {"literals", "scale precision", "zero-point sign", "seed 0 rule"}
+#: Where lines are not enough: a line cannot unset group_size, and packed codes with a scale a channel move with them.
+NOT_ALWAYS = {("codes", "format"), ("codes", "layout")}
+
+
+def pasted(text, lines):
+    """Return the tables of a model file after its lines were pasted, as a person does it."""
+    tables = tomllib.loads(text)
+    tables["model"] |= tomllib.loads(lines.get("[model]", ""))
+    for layer in tables["layer"]:
+        for head in ("[[layer]]", f"[[layer]] {layer['name']}"):
+            layer |= tomllib.loads(lines.get(head, ""))
+    return tables
+
+
+def mistaken(text):
+    """Yield each ordinary mistake that changes a model's bytes, and what a device leaves that makes it."""
+    model = from_tables(tomllib.loads(text), {})
+    planned = Account.of(model).run()
+    for hypothesis in ordinary(model, normals=True):
+        try:
+            run = hypothesis.change(Account.of(model)).run()
+        except EmbinitError:
+            continue
+        if (run.image, run.beside) != (planned.image, planned.beside):
+            yield model, hypothesis, {**run.image, **run.beside}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_lines_of_each_mistake_give_its_bytes(name):
+    seen = set()
+    for model, hypothesis, memory in mistaken(MODELS[name]):
+        if hypothesis.name in WITHOUT or (name, hypothesis.name) in NOT_ALWAYS:
+            continue
+        seen.add(hypothesis.name)
+        bundle = gather(from_tables(pasted(MODELS[name], hypothesis.lines(model)), {}).plan())
+
+        assert {array.name: array.payload for array in bundle.arrays} == memory, hypothesis.sentence
+    assert {"fan", "bias", "draw order", "seeded per layer", "seeded per buffer", "byte order"} <= seen
+    assert ({"bit order", "channel axis", "group size"} if name == "codes" else {"layout"}) <= seen
+
+
+@pytest.mark.parametrize("name", ["odt", "codes"])
+@pytest.mark.parametrize(
+    "kind", ["draw order", "seeded per buffer", "layout", "byte order", "bit order", "channel axis", "bias", "fan"]
+)
+def test_a_device_is_diagnosed_and_then_accepted(name, kind):
+    cases = [case for case in mistaken(MODELS[name]) if case[1].name == kind]
+    for model, _, everything in cases[-1:]:
+        bundle = gather(model.plan())
+        memory = {a.name: everything[a.name] for a in bundle.arrays if len(everything[a.name]) == len(a.payload)}
+        explanations = diagnose(bundle, memory, "device").explanations
+        first = next(explanation for explanation in explanations if explanation.exact)
+        bundle = gather(from_tables(pasted(MODELS[name], first.lines), {}).plan())
+
+        assert first.lines
+        assert verify(bundle, memory, "device").agrees
