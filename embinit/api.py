@@ -52,6 +52,13 @@ class Model(Description):
     jit
         Whether the weights are initialized under jax.jit, in dialects flax-nnx and flax-linen: some normal values round
         differently there.
+    state
+        The state of the generator where the device begins, if no seed makes it; None for what the seed makes.
+    skip_words
+        How many words the device drops before it draws anything.
+    order
+        Layers, or buffers as "fc.weight", in the order of their draws; those that are not named follow. None for the
+        order of layers.
 
     Raises
     ------

@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from embinit import __version__
+from embinit.checksums import stm32
 from embinit.dialects import dialect_named
 from embinit.fill import fill
 from embinit.formats.arrangement import IN_ORDER, Arrangement
@@ -186,6 +187,7 @@ class Entry(Array):
             "offset": self.offset,
             "bytes": len(self.view),
             "crc32": f"0x{self.crc32:08x}",
+            "crc32_stm32": f"0x{stm32(self.payload):08x}",
             "sha256": hashlib.sha256(self.view).hexdigest(),
         }
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from embinit.dialects import Dialect, naming, parameters_of
 from embinit.distributions import Distribution
@@ -99,6 +100,13 @@ def _in_memory_order(axes: tuple[int, ...]) -> tuple[int, ...] | None:
 
 # ---- All buffers ----
 
+
+def restarts(layer: Stored, first: str) -> dict[str, Any]:
+    """Return before which parts the stream starts again: True, or the seed. first: the part that is drawn first."""
+    by_part = dict(layer.restart) if isinstance(layer.restart, tuple) else {first: layer.restart}
+    return {part: value for part, value in by_part.items() if value is not False}
+
+
 #: A buffer as its layer's name and its part.
 Name = tuple[str, str]
 
@@ -117,7 +125,7 @@ def _check_parts(layer: Stored, parts: Sequence[str]) -> None:
             raise EmbinitError(f"init must name one of its parts {listed(parts) or '(it has none)'}, got {shown(name)}")
     if layer.order is not None and sorted(layer.order) != sorted(parts):
         raise EmbinitError(f"order must name its parts {listed(parts) or '(it has none)'}, got {shown(layer.order)}")
-    for name in layer.restarts(parts[0] if parts else ""):
+    for name in restarts(layer, parts[0] if parts else ""):
         if name not in parts and isinstance(layer.restart, tuple):
             check_known("restart", name, parts)
     for key in ("restart", "skip_words", "reinitialize"):

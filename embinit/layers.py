@@ -196,11 +196,6 @@ class Stored(Layer):
         if self.rounding is not None:
             check_known("rounding", self.rounding, ROUNDINGS)
 
-    def restarts(self, first: str) -> dict[str, Any]:
-        """Return before which parts the stream starts again: True, or the seed. first: the part that is drawn first."""
-        by_part = dict(self.restart) if isinstance(self.restart, tuple) else {first: self.restart}
-        return {part: value for part, value in by_part.items() if value is not False}
-
     @property
     def told(self) -> dict[str, "Initializer | Sliced"]:
         """The initializers of `init`, by part."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from embinit.bitgen import BitGenerator
-from embinit.departures import check_parts, departing, draw_order, overwritten, position
+from embinit.departures import check_parts, departing, draw_order, overwritten, position, restarts
 from embinit.dialects import Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
@@ -144,6 +144,11 @@ class Description:
     def begin(self, seed: int) -> BitGenerator:
         """Return the generator of the device right after it is seeded, or in the state that the model tells.
 
+        Parameters
+        ----------
+        seed
+            What the device seeds with.
+
         Raises
         ------
         EmbinitError
@@ -228,7 +233,7 @@ class Description:
             order = replace(tensor.order, rank=ranks[place])
             layer = tensor.layer
             if isinstance(layer, Stored):
-                seed = layer.restarts(firsts[layer.name][1]).get(tensor.part)
+                seed = restarts(layer, firsts[layer.name][1]).get(tensor.part)
                 if seed is not None:
                     order = replace(order, restart=order.restart or (numbers[layer.name], i))
                 if seed is not None and seed is not True:

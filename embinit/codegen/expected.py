@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bundle import Bundle
+from embinit.checksums import stm32
 from embinit.codegen.text import banner, described, joined
 from embinit.spec import SPEC_VERSION
 
@@ -31,7 +32,12 @@ def expected_header(bundle: Bundle) -> Iterator[str]:
         "enum {",
         *(f"    {name}_{array.identifier}_len = {array.room}," for array in arrays),
         "};\n",
-        *(f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u" for array in arrays),
+        "/* CRC-32s as zlib has them: polynomial 04c11db7 reflected, exclusive or with ffffffff first and last. Beside each",
+        " * stands what an STM32's CRC unit computes after reset: of 32-bit words, without reflection (MPEG-2). */",
+        *(
+            f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u /* STM32: 0x{stm32(array.payload):08x} */"
+            for array in arrays
+        ),
         "\n#ifndef EMBINIT_CRC_ONLY",
     ])  # fmt: skip
     for array in arrays:

@@ -167,10 +167,10 @@ class PReLU(Constructed):
 
     Parameters
     ----------
-    num_parameters
-        One slope for all channels, or one for each.
     init
         What the slopes start from.
+    num_parameters
+        One slope for all channels, or one for each.
 
     Raises
     ------
