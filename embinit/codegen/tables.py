@@ -6,7 +6,19 @@ from pathlib import Path
 from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
-from embinit.codegen.slots import Aside, Init, Slot, c_draw, filled, label, lost_words, pointers, restarts, slots_of
+from embinit.codegen.slots import (
+    RESTART,
+    Aside,
+    Init,
+    Slot,
+    c_draw,
+    filled,
+    label,
+    lost_words,
+    pointers,
+    restarts,
+    slots_of,
+)
 from embinit.codegen.storing import (
     copied,
     crc32_of,

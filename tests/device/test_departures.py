@@ -19,6 +19,7 @@ T = '[[layer]]\nname = "t"\ntype = "ConvTranspose1d"\nin_channels = 4\nout_chann
 
 #: A dialect, keys of [model], and keys of layers a, b and t.
 WAYS = [
+    ("odt", "", "restart = { weight = true, bias = 7 }", "restart = 43", 'weight_format = "q7"'),
     (
         "odt", "",
         'order = ["bias", "weight"]',
@@ -142,7 +143,7 @@ WAYS = [
     ),
 ]  # fmt: skip
 #: The ways that are also tried on an emulated core.
-ON_A_CORE = (3, 8)
+ON_A_CORE = (4, 9)
 
 
 def model(way):
