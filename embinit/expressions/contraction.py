@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import ELEMENT, Graph, Node
+from embinit.expressions.moved import refuse_moved
 from embinit.expressions.types import CType
 
 #: The block of what is computed before a loop.
@@ -47,6 +48,10 @@ class _Schedule:
         self._outer = outer
         self._scopes: list[dict[Node, _Step]] = [{}]
         self._block = 0
+        #: What is known at the end of each arm of a ?:, and what is computed again behind the arm that computed it.
+        self.arms: dict[Node, list[set[Node]]] = {}
+        self.again: set[Node] = set()
+        self._left: set[Node] = set()
 
     def value(self, node: Node) -> _Step:
         """Return the step that computes a node, after those that it needs."""
@@ -62,6 +67,8 @@ class _Schedule:
             arg.users.append(step)
         self.steps.append(step)
         self._scopes[-1][node] = step
+        if node in self._left:
+            self.again.add(node)
         if node.op == "call" and FUNCTIONS[node.data[0]].branches:
             self._block += 1
         return step
@@ -80,19 +87,31 @@ class _Schedule:
         condition = self.value(node.args[0])
         for shared in _both(node.args[1], node.args[2]) if self._hoists else ():
             self.value(shared)
-        return [condition, *(self._arm(arm) for arm in node.args[1:])]
+        arms = [self._arm(arm) for arm in node.args[1:]]
+        self.arms[node] = [known for _, known in arms]
+        self._leave(*self.arms[node])
+        return [condition, *(step for step, _ in arms)]
 
     def shortcut(self, node: Node) -> list[_Step]:
         """Return the operands of && or ||, the right one in a block of its own."""
-        return [self.value(node.args[0]), self._arm(node.args[1])]
+        first = self.value(node.args[0])
+        second, known = self._arm(node.args[1])
+        self._leave(known)
+        return [first, second]
 
-    def _arm(self, node: Node) -> _Step:
+    def _arm(self, node: Node) -> tuple[_Step, set[Node]]:
+        """Return the step of an arm, and what is known at its end."""
         self._block += 1
         self._scopes.append({})
         step = self.value(node)
+        known = set[Node]().union(*self._scopes)
         self._scopes.pop()
         self._block += 1
-        return step
+        return step, known
+
+    def _leave(self, *known: set[Node]) -> None:
+        """Note what only arms have computed."""
+        self._left |= set[Node]().union(*known).difference(*self._scopes)
 
 
 _BRANCHES = {"select": _Schedule.conditional, "land": _Schedule.shortcut, "lor": _Schedule.shortcut}
@@ -130,6 +149,8 @@ def contracted(
     """
     schedule = _Schedule(_Schedule(hoists=hoists), held, hoists=hoists)
     ends = [schedule.value(root) for root in roots]
+    computed = list(dict.fromkeys(step.node for step in schedule.steps))
+    refuse_moved(graph, computed, schedule.arms, schedule.again, fused)
     for end in ends:
         end.users.append(None)
     for step in schedule.steps:

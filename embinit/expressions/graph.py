@@ -185,8 +185,8 @@ class Graph:
             return self.constant(INT32, int(op == "lor"))
         if not ctype.floating:
             return None
-        if op == "neg" and args[0].op == "neg":
-            return args[0].args[0]
+        if op == "neg":
+            return self._negated(ctype, args[0], origin)
         if op in ("add", "sub"):
             return self._sum(op, ctype, args[0], args[1], origin)
         if op in ("mul", "div"):
@@ -205,6 +205,16 @@ class Graph:
                     return self.node(x.op, FLOAT, (narrow[0], narrow[1]), x.origin)
         return None
 
+    def _negated(self, ctype: CType, x: Node, origin: Origin) -> Node | None:
+        if x.op == "neg":
+            return x.args[0]
+        if x.op == "select":
+            condition, *arms = x.args
+            return self.node(
+                "select", ctype, (condition, *(self.node("neg", ctype, (a,), origin) for a in arms)), origin
+            )
+        return None
+
     def _narrowed(self, x: Node) -> Node | None:
         """Return the float that a double was converted from; None if it was not."""
         if x.op == "cast" and x.args[0].ctype is FLOAT:
@@ -219,11 +229,23 @@ class Graph:
             return self.node(other, ctype, (a, b.args[0]), origin)
         if op == "add" and a.op == "neg":
             return self.node("sub", ctype, (b, a.args[0]), origin)
+        if op == "sub" and a.op == "neg" and _easily_negated(b):
+            return self.node("sub", ctype, (self._opposite(b, origin), a.args[0]), origin)
         if b.op == "const" and b.data == 0 and (op == "sub") == (math.copysign(1, b.data) > 0):
             return a
+        if a.op == "const" and a.data == 0 and math.copysign(1, a.data) < 0:
+            return b if op == "add" else self.node("neg", ctype, (b,), origin)
         if op == "add" and a is b and a.op != "const":
             return self.node("mul", ctype, (a, self.constant(ctype, 2.0)), origin)
         return None
+
+    def _opposite(self, x: Node, origin: Origin) -> Node:
+        """Return the negative of what is easily negated."""
+        if x.op not in ("mul", "div"):
+            return self.node("neg", x.ctype, (x,), origin)
+        a, b = x.args
+        args = (a, self._opposite(b, origin)) if _easily_negated(b) else (self._opposite(a, origin), b)
+        return self.node(x.op, x.ctype, args, origin)
 
     def _product(self, op: str, ctype: CType, a: Node, b: Node, origin: Origin) -> Node | None:
         if a.op == b.op == "neg":
@@ -244,6 +266,13 @@ class Graph:
         if factor == 1:
             return x
         return self.node("neg", ctype, (x,), origin) if factor == -1 else None
+
+
+def _easily_negated(x: Node) -> bool:
+    """Whether a compiler negates it by leaving out a minus, its own or that of an operand."""
+    if x.op in ("mul", "div"):
+        return any(map(_easily_negated, x.args))
+    return x.op == "neg" or (x.op == "const" and x.data < 0)
 
 
 def _exact_inverse(ctype: CType, x: float) -> bool:

@@ -82,6 +82,13 @@ class NormalRecipe:
     block: int = 1
     fewer: "NormalRecipe | None" = None
 
+    @property
+    def programs(self) -> list[Program]:
+        """All programs of a draw."""
+        drawn = [self.last, *self.kept.values(), *([self.attempt] if self.attempt else [])]
+        found = [each.program for each in drawn] + ([self.result] if self.result else [])
+        return found + (self.fewer.programs if self.fewer else [])
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -100,6 +107,11 @@ class Recipe:
     shown: Program
     names: tuple[str, ...]
     double: bool
+
+    @property
+    def programs(self) -> list[Program]:
+        """All programs of an element."""
+        return [self.element.program] if self.element else self.normal.programs if self.normal else []
 
 
 class Kitchen:

@@ -140,6 +140,8 @@ class DeclaredSampler(Sampler):
         }
         scalars = _bound(recipe.shown, arithmetic(build), **given)
         shown |= {name: scalars.scalar(name) for name in recipe.shown.outputs}
+        for program in recipe.programs:  # a build may refuse one
+            _routine(program, arithmetic(build))
         return Mixed(distribution, build, recipe, tuple((name, shown[name]) for name in recipe.names if name in shown))
 
     def check(self, distribution: Distribution) -> None:
