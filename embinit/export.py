@@ -22,6 +22,10 @@ from embinit.formats import Quantized, format_named
 from embinit.plan import Plan, Row
 
 MANIFEST = "manifest.json"
+#: What is wrong with files that no manifest vouches for.
+INTERRUPTED = (
+    "no manifest: an export was interrupted, and the files may be of two exports; export again before you use any"
+)
 
 FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(_data(bundle), file)},
@@ -185,9 +189,12 @@ def drift(
     chosen = _chosen(bundle, formats)
 
     def differences() -> list[str]:
-        files = _files(bundle, chosen, amalgamated)
-        found = (_difference(Path(directory) / name, content) for name, content in files)
-        return [difference for difference in found if difference is not None]
+        folder, different, present = Path(directory), list[str](), set[str]()
+        for name, content in _files(bundle, chosen, amalgamated):
+            difference = _difference(folder / name, content)
+            different += [difference] if difference is not None else []
+            present |= {name} if (folder / name).exists() else set()
+        return [*different, INTERRUPTED] if present and MANIFEST not in present else different
 
     return steady(Path(directory), MANIFEST, differences)
 

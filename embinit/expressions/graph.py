@@ -208,6 +208,8 @@ class Graph:
     def _negated(self, ctype: CType, x: Node, origin: Origin) -> Node | None:
         if x.op == "neg":
             return x.args[0]
+        if x.op in ("mul", "div") and _easily_negated(x):
+            return self._opposite(x, origin)
         if x.op == "select":
             condition, *arms = x.args
             return self.node(

@@ -90,8 +90,8 @@ class _Moves:
             return any(self._compared.setdefault(each, node) is not node for each in compared)
         if node.op not in COMPARISONS:
             return False
-        if any(one.op in ("add", "sub") and other in one.args for one, other in permutations(node.args)):
-            return True  # a + 1 < a never holds
+        if any(_settled(one, other) for one, other in permutations(node.args)):
+            return True
         sides = [self._values(arg) for arg in node.args]
         replaced = any(side - {arg} for side, arg in zip(sides, node.args, strict=True))
         return replaced and all(any(made is None or not made.args for made in side) for side in sides)
@@ -106,13 +106,22 @@ class _Moves:
 
     def _is_fusible(self, node: Node) -> bool:
         if node.op == "mul":
-            return not _is_exact(node) and any(map(self._is_sum, self._users.get(node, ())))
+            sums = list(self._sums(node))
+            return bool(sums) and not (_is_exact(node) and not any(map(self._has_another, sums)))
         return any(map(_gives_product, node.args))
 
-    def _is_sum(self, node: Node) -> bool:
-        if node.op in ("neg", "select"):
-            return any(map(self._is_sum, self._users.get(node, ())))
-        return node.op in ("add", "sub")
+    def _sums(self, node: Node) -> Iterator[Node]:
+        """Yield the sums that may take in a product."""
+        for user in self._users.get(node, ()):
+            if user.op in ("add", "sub"):
+                yield user
+            elif user.op in ("neg", "select"):
+                yield from self._sums(user)
+
+    @staticmethod
+    def _has_another(total: Node) -> bool:
+        """Whether a sum has two products to choose from."""
+        return all(map(_is_product, total.args))
 
     def _values(self, node: Node) -> set[Node | None]:
         """Return an operation, and all that the values of ?: in it make of it; None for what is not finite."""
@@ -157,12 +166,38 @@ def _is_exact(product: Node) -> bool:
     return False
 
 
+def _is_product(node: Node) -> bool:
+    if node.op in ("neg", "select"):
+        return any(map(_is_product, node.args[-2:]))
+    return node.op == "mul"
+
+
 def _gives_product(node: Node) -> bool:
-    if node.op == "neg":
-        return _gives_product(node.args[0])
-    return (node.op == "mul" and not _is_exact(node)) or (
-        node.op == "select" and any(map(_gives_product, node.args[1:]))
+    """Whether an operand of a sum is a product that is rounded."""
+    if node.op in ("neg", "select"):
+        return any(map(_gives_product, node.args[-2:]))
+    return node.op == "mul" and not _is_exact(node)
+
+
+def _settled(one: Node, other: Node) -> bool:
+    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of a * a with 0, of integers whose
+    ranges are apart.
+    """
+    if not one.ctype.floating:
+        return one.most < other.least or other.most < one.least
+    return (one.op in ("add", "sub") and other in one.args) or (
+        _is_never_negative(one) and other.op == "const" and other.data <= 0
     )
+
+
+def _is_never_negative(node: Node) -> bool:
+    if node.op in ("mul", "add", "div"):
+        return (node.op == "mul" and node.args[0] is node.args[1]) or all(map(_is_never_negative, node.args))
+    if node.op == "cast":
+        return _is_never_negative(node.args[0]) if node.args[0].ctype.floating else node.args[0].least >= 0
+    if node.op == "const":
+        return bool(node.data >= 0)
+    return node.op == "call" and node.data[0] in ("fabsf", "fabs", "sqrtf", "sqrt")
 
 
 def _comparisons(condition: Node) -> Iterator[frozenset[Node]]:
