@@ -29,14 +29,14 @@ SETTINGS = settings(
 )  # a failure names its expression
 
 
-def accepted(trees):
-    """Return the programs of the trees that are not refused."""
+def accepted(trees, arithmetic=SEPARATE):
+    """Return the programs of the trees that are not refused, neither everywhere nor under some arithmetic."""
     found = []
     for tree in trees:
         inputs = {name: Input(TYPES[ctype]) for name, ctype in INPUTS.items()}
         try:
             made = Program([define("x", text_of(tree), "x")], inputs, {"x": None})
-            routine = made.compile(SEPARATE)
+            routine = made.compile(arithmetic)
         except EmbinitError:
             continue
         if routine.outputs["x"].op != "const":
@@ -63,7 +63,7 @@ def compared(found, tables, wanted, got):
 
 def check_plain(trees, seed, build, folder):
     arithmetic = BOARDS[build] if build in BOARDS else PLAIN[build][1]
-    found = accepted(trees)
+    found = accepted(trees, arithmetic)
     if not found:
         return
     pairs = [evaluated(made, arithmetic, columns(seed + i)) for i, (_, made) in enumerate(found)]
@@ -82,7 +82,7 @@ def check_plain(trees, seed, build, folder):
 
 def check_own(trees, seed, command, folder, arithmetic):
     """Compare embinit's C with the host; flags of fast math leave NaN open, so they meet ordinary numbers only."""
-    found = accepted(trees)
+    found = accepted(trees, arithmetic)
     if not found:
         return
     fast = bool({"-Ofast", "-ffast-math"} & set(command))
