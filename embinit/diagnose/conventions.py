@@ -5,9 +5,9 @@ values it can come from. Those that remain are computed to the bit, with the lim
 is simulated.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -32,7 +32,7 @@ from embinit.diagnose.vocabulary import (
     xorshift,
 )
 from embinit.dialects.declared import DeclaredDialect
-from embinit.dialects.declared.description import Where
+from embinit.dialects.declared.description import NormalTransform, Where
 from embinit.dialects.declared.reader import stream_of
 from embinit.dialects.declared.sampler import Mixed, arithmetic
 from embinit.dialects.declared.stream import Source, word_type
@@ -44,6 +44,8 @@ from embinit.plan import Row, plan
 from embinit.targets import Build
 
 F64 = NDArray[np.float64]
+#: Makes numbers of words: takes the text of a unit value, the width of words, whether rand() gives them, and words.
+UnitValues = Callable[[str, int, bool, Any], F64 | None]
 Array = NDArray[Any]
 Compound = tuple[Hypothesis, ...]
 
@@ -72,12 +74,13 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
         values = run.account.observed(row, dump[row.name])
         if values is None or run_of(row) < LEAST:
             continue
-        if isinstance(mixed, Mixed) and mixed.kind in ("uniform", "value"):
-            if not np.isfinite(values[:SAMPLE]).all():
+        if isinstance(mixed, Mixed) and mixed.kind != "constant":
+            sample = values[: min(SAMPLE, _of_one_scale(row))].astype(np.float64)
+            if not np.isfinite(sample).all():
                 return
-            sample = values[:SAMPLE].astype(np.float64)
-            if np.ptp(sample) > 0:
-                yield from _Inquiry(run, base, rows[row.name], sample).compounds()
+            if sample.size >= LEAST and np.ptp(sample) > 0:
+                inquiry = _Inquiry(run, base, rows[row.name], sample)
+                yield from inquiry.normals() if mixed.kind == "normal" else inquiry.compounds()
                 return
 
 
@@ -118,8 +121,8 @@ class _Inquiry:
         assert isinstance(base.dialect, DeclaredDialect)
         self._tables, self._dialect = base.dialect.description.tables, base.dialect
         self._place = run.places[row.name]
-        self._step = resolution(row) if row.format not in ("float32", "float64") else 0.0
         self._exact = row.format in ("float32", "float64")
+        self._step = 0.0 if self._exact else resolution(row) or 1.0  # codes of other formats count as they are
         own = self._place.bitgen()
         self._own = _Stream(None, None, own.random_raw(values.size), own.word_bits, self._dialect.rand)
 
@@ -128,7 +131,7 @@ class _Inquiry:
         limits = list(self._limits())
         fits = self._fits(self._streams(limits))
         if not self._exact or not limits:
-            for fit in sorted(fits, key=lambda fit: abs(abs(fit.start) - abs(fit.slope) / 2))[:MOST]:
+            for fit in sorted(fits, key=_strangeness)[:MOST]:
                 yield from self._said(fit, None, ())
             return
         own = (Form(self._tables["values"]["uniform"], cost=0),)
@@ -137,6 +140,15 @@ class _Inquiry:
             yield from found
             if found:
                 return
+
+    def normals(self) -> Iterator[Compound]:
+        """Return generators and unit values with which the dialect's normal values lie on a straight line with the
+        sample; draws that were repeated are not seen.
+        """
+        normal = self._dialect.description.normal
+        if normal is not None and normal.unit is None and normal.block == 1:
+            for fit in self._fits(self._streams(()), partial(self._normal_values, normal))[:MOST]:
+                yield from self._said(fit, None, ())
 
     # Streams
 
@@ -200,8 +212,8 @@ class _Inquiry:
 
     # Unit values
 
-    def _fits(self, streams: Iterable[_Stream]) -> list[_Fit]:
-        """Return the words and unit values on which the elements lie on a straight line."""
+    def _fits(self, streams: Iterable[_Stream], given_by: UnitValues | None = None) -> list[_Fit]:
+        """Return the words and unit values on which the elements, or what given_by makes of them, lie on a line."""
         groups: dict[tuple[int, bool], list[_Stream]] = {}
         order: dict[int, int] = {}
         for stream in streams:
@@ -211,12 +223,27 @@ class _Inquiry:
         for (bits, is_rand), group in groups.items():
             flat = np.concatenate([stream.drawn for stream in group])
             for unit in self._units(bits, is_rand):
-                given = _unit_values(unit.text, bits, is_rand, flat)
+                given = (given_by or _unit_values)(unit.text, bits, is_rand, flat)
                 if given is None:
                     continue
-                for i, start, slope in _lines(given.reshape(len(group), -1), self._values, self._step):
+                by_stream = given.reshape(len(group), -1)
+                for i, start, slope in _lines(by_stream, self._values[: by_stream.shape[1]], self._step):
                     found.append(_Fit(group[i], unit, start, slope))
         return sorted(found, key=lambda fit: order[id(fit.stream)])
+
+    def _normal_values(self, normal: NormalTransform, unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
+        """Return the normal values that words give, if none is drawn again; None where C does not allow it."""
+        given = _unit_values(unit, bits, is_rand, words)
+        if given is None:
+            return None
+        per_draw = given.astype(np.float32).reshape(-1, len(normal.words))
+        try:
+            bound = _normal_routine(normal, arithmetic(self._base.build)).bind()
+            values = bound.evaluate(**{name: per_draw[:, i] for i, name in enumerate(normal.words)})
+        except EmbinitError:
+            return None
+        kept = values.values() if normal.spare != "call" else [values["z0"]]
+        return np.stack(list(kept), axis=1).reshape(-1)
 
     def _units(self, bits: int, is_rand: bool) -> list[Unit]:
         """Return the unit values of words, that of the dialect first."""
@@ -328,6 +355,16 @@ class _Inquiry:
             yield tuple(compound)
 
 
+def _strangeness(fit: _Fit) -> tuple[bool, bool]:
+    """Return what puts the unit value of the dialect first, and elements that lie about 0 before others."""
+    return fit.unit.divisor != "", abs(fit.start + fit.slope / 2) > abs(fit.slope) / 8
+
+
+def _of_one_scale(row: Row) -> int:
+    """Return how many elements from the first on have codes of one scale."""
+    return row.size if row.format in ("float32", "float64") else row.storage.groups(row.shape).run
+
+
 def _bounds(row: Row) -> tuple[float, float] | None:
     """Return the limits between which a row's elements are drawn."""
     shown = dict(row.distribution.shown) if isinstance(row.distribution, Mixed) else {}
@@ -393,6 +430,21 @@ def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Progra
         return Program(body, inputs, {"element": FLOAT})
     except EmbinitError:
         return None
+
+
+_NORMALS: dict[tuple[int, Arithmetic], tuple[NormalTransform, Any]] = {}
+
+
+def _normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
+    """Return the routine from the unit values of a draw to its normal values."""
+    key = id(normal), rounding
+    if key not in _NORMALS:
+        definitions = [define(name, text, "normal") for name, text in normal.names.items()]
+        definitions += [define(f"z{i}", text, "normal") for i, text in enumerate(normal.values)]
+        outputs = {f"z{i}": DOUBLE for i in range(len(normal.values))}
+        program = Program(definitions, dict.fromkeys(normal.words, Input(FLOAT)), outputs)
+        _NORMALS[key] = normal, program.compile(rounding)
+    return _NORMALS[key][1]
 
 
 @lru_cache(maxsize=4096)

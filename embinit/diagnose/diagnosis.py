@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
+from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.search import Cause, Explanation, Search
+from embinit.errors import EmbinitError
+from embinit.model import Description
 from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
@@ -23,12 +26,13 @@ MOST_FACTS = 20
 class Diagnosis:
     """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest.
 
-    facts: what wrong buffers show where nothing explains them.
+    facts: what wrong buffers show where nothing explains them. untried: which mistakes could not be tried, and why.
     """
 
     report: Report
     explanations: tuple[Explanation, ...]
     facts: tuple[Fact, ...] = ()
+    untried: str | None = None
 
     @property
     def explained(self) -> bool:
@@ -42,6 +46,7 @@ class Diagnosis:
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
         lines += explained(exact[0], "explained, every bit:") if exact else [NOTHING, *_differing(self.report)]
+        lines += [] if exact or self.untried is None else [self.untried]
         lines += [f"  {fact.buffer}, {fact.name}: {fact.sentence}" for fact in self.facts[:MOST_FACTS]]
         for explanation in exact[1:]:
             lines += ["", *explained(explanation, "or, as exactly:")]
@@ -70,6 +75,7 @@ class Diagnosis:
             }
         for buffer in values["buffers"]:
             buffer["share"] = buffer["equal"] / buffer["elements"]
+        values["untried"] = self.untried
         values["facts"] = [fact.as_json() for fact in self.facts]
         values["explanations"] = [_as_json(explanation, total) for explanation in self.explanations]
         return values
@@ -86,7 +92,20 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
     if any(explanation.exact for explanation in explanations):
         return Diagnosis(report, explanations)
     wrong = [c.name for c in report.comparisons if c.first is not None]
-    return Diagnosis(report, explanations, facts([r for r in bundle.plan.rows if r.name in ordered], ordered, wrong))
+    shown = facts([row for row in bundle.plan.rows if row.name in ordered], ordered, wrong)
+    return Diagnosis(report, explanations, shown, _untried(bundle.plan.model))
+
+
+def _untried(model: Description) -> str | None:
+    """Return that mistakes are left out which need the dialect to be a file, where it is none."""
+    try:
+        if tables_of(model.dialect) is not None:
+            declared(model, {})
+            return None
+        why = f"dialect {model.dialect} is not one that a dialect file can say"
+    except EmbinitError as error:
+        why = str(error)
+    return f"not tried: other generators, unit values and formulas of limits, because {why}"
 
 
 def _differing(report: Report) -> list[str]:
