@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import embinit
+from embinit.dialects import dialect_named
 from embinit.dialects.declared import stepping
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, Input, Program, define, statements
@@ -103,3 +104,13 @@ def test_elements_that_overflow_are_named_from_a_large_array_too(tmp_path):
 
     with pytest.raises(embinit.EmbinitError, match=r"default\.value, column 23: .* signed overflow"):
         embinit.Generator.seeded(1, embinit.load_dialect(path)).fill("default", out=out)
+
+
+def test_a_seed_is_computed_by_a_program_that_is_compiled_once(monkeypatch):
+    dialect, compiled, compile_ = dialect_named("kann"), [], Program.compile
+    monkeypatch.setattr(Program, "compile", lambda self, how: compiled.append(self) or compile_(self, how))
+
+    for seed in range(20):
+        dialect.start(seed, "newlib")
+
+    assert not compiled

@@ -51,6 +51,7 @@ class Source:
             "pcg64-dxsm",
         ) and any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
+        self._seeding = {ctype: program.compile(Arithmetic()) for ctype, program in self._seeds.items()}
         self._unchecked: Fill | None = None
         self._widest = _MASK
         self._bits_taken: tuple[int, int] | None = None
@@ -144,11 +145,11 @@ class Source:
         return Program(found, inputs | {name: Input(c, "tensor") for name, c in self._types.items()}, dict(self._types))
 
     def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
-        program = self._seeds[UINT32 if seed < 2**32 else UINT64]
-        given = dict.fromkeys(program.inputs, 0) | {"seed": seed}
+        routine = self._seeding[UINT32 if seed < 2**32 else UINT64]
+        given = dict.fromkeys(routine.inputs, 0) | {"seed": seed}
         if self._stream.scope != "model":
             given |= {"layer": layer, "tensor": tensor}
-        bound = program.compile(Arithmetic()).bind(**given)
+        bound = routine.bind(**given)
         return {name: int(bound.scalar(name)) for name in self._types}
 
     def _word_bits(self) -> int | None:
