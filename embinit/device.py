@@ -1,7 +1,6 @@
 """Device: compile a model's init code for a core, run it there, and read its buffers back."""
 
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -71,7 +70,9 @@ def run(
         sources = [*SOURCES, *(path for path in written if path.suffix != ".h")]
         before = ["embinit_construct"] if any(map(_is_cpp, source)) else []
         try:
-            include = [folder, C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
+            include = [C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
+            if entry is not None:  # generated code finds its header beside itself, and zig then knows the library again
+                include.insert(0, folder)
             load = _built(toolchain, bundle, sources, folder, include, cflags, entry is not None, before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
@@ -114,9 +115,9 @@ def default_toolchain(source: Sequence[str | Path] = ()) -> str:
     """Return zig for generated code, and for the user's own C files gcc, with which the targets were measured, if it is
     installed. Generated code has the same bits with any compiler; the user's own need not.
     """
-    from embinit.targets.gcc_qemu import PACKAGES
+    from embinit.targets import gcc_qemu
 
-    return "gcc" if source and all(map(shutil.which, PACKAGES)) else "zig"
+    return "gcc" if source and gcc_qemu.is_installed() else "zig"
 
 
 def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:

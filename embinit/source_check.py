@@ -4,7 +4,6 @@ import math
 import platform
 import random
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -132,14 +131,14 @@ def _runs(
     dialect: DeclaredDialect, source: Path, form: _Form, chosen: random.Random
 ) -> Iterator[tuple[str, list[Model], Callable[[Bundle], dict[str, bytes]]]]:
     """Yield targets with models to compare, and the function that runs the C for one of them."""
-    from embinit.targets.gcc_qemu import PACKAGES
+    from embinit.targets import gcc_qemu
 
     for target, flags in HOSTS.items():
         if target == "host" or _has_fma():
             models = [_model(dialect, target, chosen, i, form) for i in range(ON_HOST)]
             with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
                 yield target, models, _Host(source, form, flags, Path(scratch)).run
-    for target in CORES if all(map(shutil.which, PACKAGES)) else ():
+    for target in CORES if gcc_qemu.is_installed() else ():
         models = [_model(dialect, target, chosen, i, form) for i in range(ON_CORE)]
         yield target, models, partial(_on_core, source, form)
 

@@ -4,8 +4,6 @@ A board's core obeys its instruction set. Code for the Cortex-M0 and M0+ runs on
 instructions, because no board of QEMU's with one of them has the RAM. Results are exact; time is not modelled.
 """
 
-import os
-import re
 import shutil
 import struct
 import subprocess
@@ -14,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from embinit.targets.compilers import compile_by, installed
 from embinit.targets.device_error import DeviceError
-from embinit.targets.zig_unicorn import _Image as Image
+from embinit.targets.elf import Image
 
-COMPILER, EMULATOR = "arm-none-eabi-gcc", "qemu-system-arm"
-PACKAGES = {COMPILER: "gcc-arm-none-eabi libnewlib-arm-none-eabi", EMULATOR: "qemu-system-arm"}
+COMPILER, EMULATOR = TOOLS = "arm-none-eabi-gcc", "qemu-system-arm"
 OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; later flags override it
 LIMIT = 60.0  # seconds of one call, unless it says otherwise
 
@@ -49,6 +47,11 @@ BOARDS = {
     "cortex-m7": Board(*_AN500, ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16")),
     "cortex-m33": Board(*_AN505, ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")),
 }
+
+
+def is_installed() -> bool:
+    """Whether this machine has all the tools."""
+    return all(map(shutil.which, TOOLS))
 
 
 def command(board: Board, cflags: Sequence[str] = ()) -> list[str]:
@@ -84,18 +87,8 @@ def build(
 
 def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Path) -> None:
     """Compile and link C sources with the mathematics library; raise DeviceError with the first error line."""
-    words = [*compiler, *map(str, sources), "-lm", "-o", str(output)]
-    done = subprocess.run(
-        [installed(words[0]), *words[1:]],
-        env=os.environ | {"LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise DeviceError(f"{compiler[0]}: {_first_error(done.stderr).removeprefix(f'{compiler[0]}: ')}")
+    words = [installed(compiler[0]), *compiler[1:], *map(str, sources), "-lm", "-o", str(output)]
+    compile_by(words, compiler[0])
 
 
 class Machine:
@@ -182,19 +175,3 @@ class Machine:
         if place is None and (origin := self._image.place(caller & ~1)):
             place = f"no function, called from {origin}"
         return f"fault (CFSR {status:#010x}), pc {pc:#010x} in {place or 'no function'}"
-
-
-def installed(program: str) -> str:
-    """Return the path of a program, or raise DeviceError that says which Debian package has it."""
-    path = shutil.which(program)
-    if path is None:
-        package = PACKAGES.get(program)
-        raise DeviceError(f"{program} is not installed" + (f": apt-get install {package}" if package else ""))
-    return path
-
-
-def _first_error(messages: str) -> str:
-    lines = [re.sub(r"^\S*/ld(\.\w+)?: ", "", line) for line in messages.splitlines() if "collect2:" not in line]
-    marks = ("undefined reference", "multiple definition", "error:")
-    errors = (line for mark in marks for line in lines if mark in line)
-    return next(errors, lines[0] if lines else "failed without a message").strip()

@@ -1,6 +1,5 @@
 """C of the user's on this machine: built by gcc, and run in a process of its own, where a fault does no harm."""
 
-import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.targets.compilers import compile_by, installed
 from embinit.targets.device_error import DeviceError
 
 LIMIT = 60.0  # seconds of one call
@@ -75,9 +75,7 @@ class Program:
 
         Raises DeviceError when gcc is missing, or with its first error line.
         """
-        compiler = shutil.which("gcc")
-        if compiler is None:
-            raise DeviceError("gcc is not installed: apt-get install gcc")
+        compiler = installed("gcc")
         arguments = [f"({ctype} *)pointers[{i}]" for i, ctype in enumerate(ctypes)]
         text = _MAIN.format(
             source=source,
@@ -90,11 +88,7 @@ class Program:
         )
         main, program = folder / f"main{numbers}.c", folder / f"main{numbers}"
         main.write_text(text, encoding="utf-8", errors="surrogateescape")
-        command = [compiler, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode:
-            lines = [line for line in done.stderr.splitlines() if "error" in line or "undefined" in line]
-            raise DeviceError(f"gcc: {(lines or ['failed'])[0]}")
+        compile_by([compiler, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)], "gcc")
         return cls(program)
 
     def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:

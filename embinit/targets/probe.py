@@ -12,8 +12,9 @@ from typing import Any
 
 from embinit.clib import C_DIRECTORY
 from embinit.errors import EmbinitError, shown
+from embinit.targets.compilers import installed
 from embinit.targets.device_error import DeviceError
-from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources, installed
+from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources
 
 SOURCES = [C_DIRECTORY / name for name in ("probe.c", "embinit_model.c", "embinit_xorshift32.c")]
 #: For what links rand(), which a firmware need not have.

@@ -6,16 +6,16 @@ double precision. Results are exact; time is not modelled.
 
 import importlib
 import os
-import subprocess
 import sys
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from embinit import cache
+from embinit.targets.compilers import compile_by
 from embinit.targets.device_error import DeviceError
+from embinit.targets.elf import Image
 
 RAM = 0x2000_0000  # where ram.ld puts the firmware
 UART = 0x4000_0000  # the register whose low byte, when written, is appended to Machine.output
@@ -106,13 +106,7 @@ def build(
     if libm is not None:
         command += [*_FREESTANDING, f"-DEMBINIT_LIBM={libm.replace('-', '_')}", str(_LIBC)]
     command += ["-o", str(output), *map(str, sources)]
-    environment = os.environ | _zig_caches()
-    zig = subprocess.run(
-        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8",
-        errors="backslashreplace", check=False,
-    )  # fmt: skip
-    if zig.returncode != 0:
-        raise DeviceError(f"zig cc -mcpu={emulation.cpu}: {_first_error(zig.stderr)}")
+    compile_by(command, f"zig cc -mcpu={emulation.cpu}", os.environ | _zig_caches())
     return output
 
 
@@ -129,7 +123,7 @@ class Machine:
     """
 
     def __init__(self, elf: Path, emulation: Emulation, *, ram_bytes: int | None = None) -> None:
-        self._image = _Image.read(elf)
+        self._image = Image.read(elf)
         self._isa = _ARM if emulation.triple.startswith("thumb") else _RISCV
         self._constants = _wheel(f"unicorn.{self._isa.constants}")
         self._core = self._new_core(emulation)
@@ -343,49 +337,6 @@ _RISCV = _Isa(
 )
 
 
-@dataclass(frozen=True)
-class _Image:
-    """What an ELF file contains: segments (address, bytes in memory, data), symbols (address, size) and functions."""
-
-    segments: list[tuple[int, int, bytes]]
-    symbols: dict[str, tuple[int, int]]
-    functions: list[tuple[int, int, str]]  # address, size, name; by address
-
-    @classmethod
-    def read(cls, path: Path) -> "_Image":
-        elftools = _wheel("elftools.elf.elffile")
-        with path.open("rb") as stream:
-            elf = elftools.ELFFile(stream)
-            segments = [
-                (segment["p_vaddr"], segment["p_memsz"], segment.data())
-                for segment in elf.iter_segments("PT_LOAD")
-                if segment["p_memsz"]
-            ]
-            table = elf.get_section_by_name(".symtab")
-            if table is None:
-                raise DeviceError(f"{path} has no symbol table")
-            entries = [entry for entry in table.iter_symbols() if entry["st_shndx"] != "SHN_UNDEF"]
-        entries.sort(key=lambda entry: entry["st_info"]["bind"] != "STB_LOCAL")  # a global one hides its namesakes
-        thumb = {"EM_ARM": 1}.get(elf["e_machine"], 0)
-        symbols, functions = {}, []
-        for entry in entries:
-            kind, address = entry["st_info"]["type"], entry["st_value"]
-            if kind == "STT_FUNC":
-                address &= ~thumb
-                functions.append((address, entry["st_size"], entry.name))
-            if kind in ("STT_FUNC", "STT_OBJECT", "STT_NOTYPE"):
-                symbols[entry.name] = address, entry["st_size"]
-        return cls(segments, symbols, sorted(functions))
-
-    def place(self, address: int) -> str | None:
-        """Return `function+offset` of an address in a function."""
-        index = bisect_right(self.functions, address, key=lambda function: function[0]) - 1
-        if index < 0:
-            return None
-        start, size, name = self.functions[index]
-        return f"{name}+{address - start:#x}" if address < start + size else None
-
-
 def _wheel(module: str) -> Any:
     """Return a module of the optional dependencies, imported at its first use."""
     try:
@@ -412,11 +363,6 @@ def _zig_caches() -> dict[str, str]:
         except OSError as error:
             raise DeviceError(f"zig cannot have its cache in {name} = {folder}: {error.strerror}") from None
     return caches
-
-
-def _first_error(messages: str) -> str:
-    lines = messages.splitlines() or ["failed without a message"]
-    return next((line for line in lines if "error:" in line), lines[0])
 
 
 def _whole_pages(size: int) -> int:

@@ -1,7 +1,6 @@
 """The real compiler and newlib on emulated boards: generated code under every flag, and init code of the user's own."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,13 @@ import embinit
 from embinit import device
 from embinit.__main__ import main
 from embinit.bundle import gather
+from embinit.targets.compilers import PACKAGES, installed
 from embinit.targets.device_error import DeviceError
-from embinit.targets.gcc_qemu import BOARDS, PACKAGES, Machine, build, command, installed
+from embinit.targets.gcc_qemu import BOARDS, TOOLS, Machine, build, command, is_installed
 from embinit.verify import verify
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-needs_tools = pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason=f"needs {' and '.join(PACKAGES)}")
+needs_tools = pytest.mark.skipif(not is_installed(), reason=f"needs {' and '.join(TOOLS)}")
 
 
 def har_classifier(core, **overrides):
@@ -348,7 +348,7 @@ def test_buffers_beyond_the_ram_are_refused(tmp_path):
         build(command(board), [tmp_path / "large.c"], board, tmp_path / "large.elf")
 
 
-@pytest.mark.parametrize("tool", PACKAGES)
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_missing_tool_is_named_with_its_package(tool, monkeypatch):
     monkeypatch.setenv("PATH", os.devnull)
     with pytest.raises(DeviceError) as refused:

@@ -6,7 +6,6 @@ import json
 import platform
 import re
 import shlex
-import shutil
 import subprocess
 import tomllib
 import zlib
@@ -19,7 +18,7 @@ import embinit
 from embinit.__main__ import main
 from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets import LIBMS, TARGETS
-from embinit.targets.gcc_qemu import BOARDS, PACKAGES
+from embinit.targets.gcc_qemu import BOARDS, TOOLS, is_installed
 from embinit.targets.probe import probe
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
@@ -29,7 +28,7 @@ from support.libm import CLASSES, KERNELS
 from support.model_files import GOOD
 
 SOURCE = (C_DIRECTORY / "probe.c").read_text()
-needs_tools = pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason=f"needs {' and '.join(PACKAGES)}")
+needs_tools = pytest.mark.skipif(not is_installed(), reason=f"needs {' and '.join(TOOLS)}")
 
 
 def function_text(name):

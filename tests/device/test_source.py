@@ -1,7 +1,6 @@
 """Init code of a user's own by either toolchain: C and C++, the C library's functions, what it never wrote."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,11 @@ import embinit
 from embinit import device
 from embinit.__main__ import main
 from embinit.bundle import gather
+from embinit.targets import gcc_qemu
 from embinit.targets.device_error import DeviceError
-from embinit.targets.gcc_qemu import PACKAGES
 from embinit.verify import verify
 
-GCC = pytest.param("gcc", marks=pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason="no gcc for Arm"))
+GCC = pytest.param("gcc", marks=pytest.mark.skipif(not gcc_qemu.is_installed(), reason="no gcc for Arm"))
 TOOLCHAINS = ["zig", GCC]
 
 MODEL = """
@@ -230,7 +229,7 @@ def probed(toolchain, core, folder):
     return device.run(bundle, toolchain, [folder / "probes.c"], "probes")
 
 
-@pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason="no gcc for Arm")
+@pytest.mark.skipif(not gcc_qemu.is_installed(), reason="no gcc for Arm")
 @pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4f", "cortex-m7"])
 def test_zig_s_c_library_has_the_bits_of_newlib(core, tmp_path):
     """logf and cosf of each class of libm, rand and the exact functions."""

@@ -685,10 +685,11 @@ def test_a_cache_that_cannot_be_made_is_an_error(tmp_path, monkeypatch):
 def test_a_missing_wheel_says_how_to_install_it(tmp_path, machine, monkeypatch):
     machine("cortex-m0")
     install = r"install it with: pip install 'embinit\[device\]'"
-    for module, name in {"unicorn": "unicorn", "elftools.elf.elffile": "elftools"}.items():
+    needs = {"unicorn": "emulated devices need unicorn", "elftools.elf.elffile": "an ELF file needs pyelftools"}
+    for module, says in needs.items():
         with monkeypatch.context() as patch:
             patch.setitem(sys.modules, module, None)
-            with pytest.raises(DeviceError, match=f"emulated devices need {name}: {install}"):
+            with pytest.raises(DeviceError, match=f"{says}: {install}"):
                 machine("cortex-m0").call("shallow")
     monkeypatch.setitem(sys.modules, "ziglang", None)
     with pytest.raises(DeviceError, match=f"emulated devices need ziglang: {install}"):

@@ -30,7 +30,7 @@ def firmware(bundle, folder, *extra, flags=()):
     sources = [*device.SOURCES, folder / f"{name}_init.c", folder / "firmware.c", *(folder / file for file in extra)]
     emulation = EMULATIONS[bundle.plan.model.target]
     strict = ["-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-std=c99", *flags]
-    include = [device.C_DIRECTORY, HARNESS, folder]
+    include = [device.C_DIRECTORY, HARNESS]  # not the folder: so zig knows the library again
     return Machine(build(sources, emulation, folder / "firmware.elf", include=include, flags=strict), emulation)
 
 

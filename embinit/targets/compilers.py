@@ -1,0 +1,48 @@
+"""Compilers and other programs of this machine: where they are, and what a failed one says first."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+from embinit.targets.device_error import DeviceError
+
+#: The Debian packages of programs.
+PACKAGES = {
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+    "gcc": "gcc",
+}
+_LINKER = re.compile(r"^\S*/ld(\.\w+)?: ")
+_MARKS = ("undefined reference", "multiple definition", "error:")
+
+
+def installed(program: str) -> str:
+    """Return the path of a program, or raise DeviceError that says which Debian package has it."""
+    path = shutil.which(program)
+    if path is None:
+        package = PACKAGES.get(program)
+        raise DeviceError(f"{program} is not installed" + (f": apt-get install {package}" if package else ""))
+    return path
+
+
+def compile_by(command: Sequence[str], name: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Run a compiler command; raise DeviceError with the compiler's name and its or its linker's first error line."""
+    done = subprocess.run(
+        command,
+        env={**environment, "LC_ALL": "C"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DeviceError(f"{name}: {_first_error(done.stderr).removeprefix(f'{name}: ')}")
+
+
+def _first_error(messages: str) -> str:
+    lines = [_LINKER.sub("", line) for line in messages.splitlines() if "collect2:" not in line]
+    errors = (line for line in lines if any(mark in line for mark in _MARKS))
+    return next(errors, lines[0] if lines else "failed without a message").strip()
