@@ -1,9 +1,10 @@
 """Declared mistakes: changes of the tables of a dialect file, and the lines of a model file that say them."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from embinit.diagnose.account import Account
@@ -46,11 +47,17 @@ def declared(model: Description, overlay: Tables, **changes: Any) -> Description
     if tables is None:
         raise EmbinitError(f"dialect {model.dialect} cannot be said as a file")
     own = dialect_named(model.dialect)
-    dialect = dialect_of_tables(merged(tables, overlay), "the device", own.name)
+    dialect = _dialect(json.dumps(merged(tables, overlay)), own.name)
     layers = model.layers
     if not isinstance(own, DeclaredDialect):
         layers = [_said(layer, own, dialect) for layer in layers]
     return replace(model, layers=layers, dialect=dialect, **changes)
+
+
+@lru_cache(maxsize=64)
+def _dialect(tables: str, name: str) -> DeclaredDialect:
+    """Return the dialect of tables, written as JSON: causes that are tried in turn, and together, share theirs."""
+    return dialect_of_tables(json.loads(tables), "the device", name)
 
 
 def _said(layer: Layer, own: Dialect, file: DeclaredDialect) -> Layer:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from embinit.errors import EmbinitError
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
@@ -153,10 +154,15 @@ def parse(text: str, where: str) -> Tree:
     """
     if not isinstance(text, str):
         raise EmbinitError(f"{where}: must be a C expression in quotes, got {str(text)[:40]}")
-    position = Position(where, text)
     if len(text) > LONGEST:
         raise EmbinitError(f"{where}: an expression has at most {LONGEST} characters, got {len(text)}")
-    return _Parser(position).whole()
+    return _parsed(text, where)
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str, where: str) -> Tree:
+    """Return the tree of a text; dialects that differ in a few keys share the others."""
+    return _Parser(Position(where, text)).whole()
 
 
 def parse_statement(text: str, where: str) -> tuple[CType | None, str, Tree]:
