@@ -111,8 +111,8 @@ class Xoroshiro128Plus(Called):
         """Fill a contiguous array with the next words."""
         from embinit._kernels import lanes
 
-        next_lane, next_block = _maps(self.rotations)
-        lanes.xoroshiro128plus(self.words, np.array(self.rotations, np.uint64), next_lane, next_block, out)
+        maps = _maps(self.rotations) if out.size >= lanes.ENOUGH else (self.words[:0], self.words[:0])
+        lanes.xoroshiro128plus(self.words, np.array(self.rotations, np.uint64), *maps, out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
