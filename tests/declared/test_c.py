@@ -57,6 +57,7 @@ def test_a_core_leaves_what_a_program_does(dialect):
     assert verify(bundle, device.run(bundle), dialect).agrees
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
 @pytest.mark.parametrize("dialect", ["kann", "cranium"])
 def test_a_core_computes_log_sin_and_cos_of_double(dialect, target):
@@ -92,6 +93,7 @@ fan_out = "out"
 """
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("kind", ["pcg64", "pcg64-dxsm"])
 def test_a_core_draws_words_of_64_bits_as_numpy_does(kind, tmp_path):
     path = tmp_path / "wide.toml"

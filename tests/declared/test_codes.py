@@ -95,6 +95,7 @@ def test_c_on_this_machine_leaves_the_codes_of_the_host(dialect, weight_format, 
     assert subprocess.run([str(tmp_path / "run")], check=False).returncode == 0
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(("dialect", "weight_format", "keys"), [CASES[0], CASES[3], CASES[5], CASES[7]])
 def test_a_core_leaves_the_codes_of_the_host(dialect, weight_format, keys, acme):
     bundle = gather(mlp(acme(dialect), weight_format, "cortex-m4f", **keys).plan())

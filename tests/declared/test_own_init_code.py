@@ -4,8 +4,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -15,17 +13,21 @@ import pytest
 import embinit
 from embinit.dialects import DIALECTS
 from embinit.dialects.programs import program_names
+from embinit.targets import gcc_qemu
+
+from support.cli import run
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "own_init_code"
 
 
-def run(*words, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "embinit", *words], cwd=cwd, capture_output=True, text=True, check=False
-    )
+@pytest.fixture
+def without_cores(monkeypatch):
+    """Let a check compare on this machine alone, as it does where no cross-compiler is installed."""
+    monkeypatch.setattr(gcc_qemu, "is_installed", lambda: False)
 
 
+@pytest.mark.device
 def test_the_three_commands_of_the_readme(tmp_path):
     (section,) = re.findall(
         "^## Your own init code$(.*?)^## ", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
@@ -45,7 +47,7 @@ def test_the_three_commands_of_the_readme(tmp_path):
     assert "agrees with the simulation" in done[2].stdout
 
 
-def test_a_file_that_says_something_else_is_found(tmp_path):
+def test_a_file_that_says_something_else_is_found(tmp_path, without_cores):
     path = tmp_path / "acme.toml"
     text = (
         (EXAMPLE / "acme.toml")

@@ -4,7 +4,7 @@ import pytest
 
 import embinit
 from embinit.source_check import ON_HOST, _form, _model, check
-from embinit.targets import host_gcc
+from embinit.targets import gcc_qemu, host_gcc
 from embinit.targets.device_error import DeviceError
 
 FILE = """
@@ -46,6 +46,13 @@ void conv(float *w, float *b, uint32_t in, uint32_t out, uint32_t kernel, uint32
     }
 }
 """
+
+
+@pytest.fixture(autouse=True)
+def without_cores(request, monkeypatch):
+    """Let a check compare on this machine alone, as it does where no cross-compiler is installed."""
+    if request.node.get_closest_marker("device") is None:
+        monkeypatch.setattr(gcc_qemu, "is_installed", lambda: False)
 
 
 @pytest.fixture
@@ -120,6 +127,7 @@ def test_c_that_does_not_return_is_an_error_of_one_line(line, cause, dialect, tm
         check(dialect, path, "conv")
 
 
+@pytest.mark.device
 def test_c_may_print_and_have_a_main_and_a_state(dialect, tmp_path):
     text = SOURCE.replace("GROUPS", "groups").replace(
         "    s = seed;", '    s += seed;\n    printf("seeded %u\\n", seed);'

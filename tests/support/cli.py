@@ -1,12 +1,23 @@
-"""The command line, run as its user runs it."""
+"""The command line, as its user runs it, but in this process; tests/unit/test_process.py has what a process adds."""
 
+import contextlib
+import io
 import subprocess
-import sys
+from pathlib import Path
+
+from embinit.__main__ import main
 
 
-def run(*words, **options):
-    command = [sys.executable, "-m", "embinit", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+def run(*words, cwd=None):
+    """Return what a command prints and its exit status; an exception that it lets through fails the test."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    with contextlib.chdir(cwd or Path.cwd()), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([*map(str, words)])
+        except SystemExit as ended:  # argparse's
+            status = ended.code or 0
+    said = (stream.buffer.getvalue().decode() for stream in (out, err))
+    return subprocess.CompletedProcess(words, status, *said)
 
 
 def assert_refused(done, *parts):
