@@ -76,18 +76,26 @@ def acme(tmp_path):
     return read
 
 
-@pytest.mark.parametrize(("dialect", "weight_format", "keys"), CASES)
-def test_c_on_this_machine_leaves_the_codes_of_the_host(dialect, weight_format, keys, acme, tmp_path):
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """The objects of the C library, compiled once."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed")
+    folder = tmp_path_factory.mktemp("library")
+    units = [str(path) for path in C_DIRECTORY.glob("embinit*.c")]
+    subprocess.run(["gcc", *STRICT, "-c", f"-I{C_DIRECTORY}", *units], cwd=folder, check=True)
+    return [str(path) for path in folder.glob("*.o")]
+
+
+@pytest.mark.parametrize(("dialect", "weight_format", "keys"), CASES)
+def test_c_on_this_machine_leaves_the_codes_of_the_host(dialect, weight_format, keys, acme, library, tmp_path):
     bundle = gather(mlp(acme(dialect), weight_format, **keys).plan())
     (tmp_path / "net_init.c").write_text(codegen.init_source(bundle), encoding="utf-8")
     (tmp_path / "net_init.h").write_text(codegen.init_header(bundle), encoding="utf-8")
     main = codegen.firmware(bundle) + "\nint main(void)\n{\n    return firmware_main(7) == 1 ? 0 : 1;\n}\n"
     (tmp_path / "main.c").write_text(main, encoding="utf-8")
-    units = [str(path) for path in C_DIRECTORY.glob("embinit*.c")]
     sources = [str(tmp_path / "main.c"), str(tmp_path / "net_init.c")]
-    command = ["gcc", *STRICT, f"-I{C_DIRECTORY}", f"-I{tmp_path}", *sources, *units, "-o", str(tmp_path / "run")]
+    command = ["gcc", *STRICT, f"-I{C_DIRECTORY}", f"-I{tmp_path}", *sources, *library, "-o", str(tmp_path / "run")]
 
     built = subprocess.run(command, capture_output=True, text=True, check=False)
 
