@@ -1,5 +1,7 @@
 """Settings of the whole suite."""
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,27 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if DEVICE in item.path.parents or "elf" in getattr(item, "fixturenames", ()):
             item.add_marker("device")
+
+
+#: What only tests with the marker device may start: cross-compilers, emulators, and commands that use them.
+FOR_DEVICES = re.compile(r"arm-none-eabi|avr-gcc|qemu-system|simavr|-target (thumb|riscv)|-m embinit verify .*--device")
+_test = None
+
+
+def _refuse_devices(event, arguments):
+    if event == "subprocess.Popen" and _test is not None:
+        command = " ".join(map(str, arguments[1]))
+        assert not FOR_DEVICES.search(command), f"{_test} needs the marker device: it runs {command}"
+
+
+sys.addaudithook(_refuse_devices)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    global _test
+    _test = None if item.get_closest_marker("device") else item.nodeid
+    try:
+        return (yield)
+    finally:
+        _test = None

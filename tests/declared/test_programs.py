@@ -41,6 +41,7 @@ def test_gcc_leaves_the_recorded_words(name, target, tmp_path):
     compared(name, target, on_host(name, target, tmp_path))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(("name", "target"), [(name, CORES[i % 3]) for i, name in enumerate(NAMES)])
 def test_a_core_leaves_the_recorded_words(name, target, tmp_path):
     for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):

@@ -47,6 +47,7 @@ def test_every_example_is_run_here():
     assert {name for name in document.files() if name.startswith("try_")} == {f"try_{each}.py" for each in EXAMPLES}
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_has_the_same_bits_on_a_core(outside, capsys, example):
     runpy.run_path(f"try_{example}.py")
@@ -56,6 +57,7 @@ def test_an_example_has_the_same_bits_on_a_core(outside, capsys, example):
     )
 
 
+@pytest.mark.device
 def test_an_exported_bundle_has_all_c_that_it_needs(outside):
     model = everything()
     bundle = gather(model.plan())
@@ -80,6 +82,7 @@ def test_an_exported_bundle_has_all_c_that_it_needs(outside):
         assert machine.read(f"device_{array.identifier}") == array.payload
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(("file", "right", "wrong"), [("signed.c", "(int32_t)word *", "(int32_t)(word ^ 256u) *")])
 def test_the_packages_own_c_is_what_the_core_runs(outside, file, right, wrong):
     path = outside / "acme" / file

@@ -42,6 +42,7 @@ def broken(folder, monkeypatch, value, module="raise OSError('no file\\nof that 
     monkeypatch.delitem(sys.modules, "broken_dialects", raising=False)
 
 
+@pytest.mark.device
 def test_a_model_names_a_packages_dialect_and_what_comes_with_it(installed):
     (installed / "m.toml").write_text(MODEL, encoding="utf-8")
     with (installed / "acme" / "dialect.py").open("a", encoding="utf-8") as module:
