@@ -489,13 +489,13 @@ def _formats(options: argparse.Namespace) -> int:
     said = [(key, text) for key, text in vars(family).items() if key not in ("name", "summary")]
     own: dict[str, object] = {}
     if options.format not in FORMATS or "<" not in options.format:
-        layout = format_named(options.format)
-        own = {"name": layout.name, "bits": layout.bits}
+        format_ = format_named(options.format)
+        own = {"name": format_.name, "bits": format_.bits}
         limits = ""
-        if isinstance(layout, Quantized):
-            own |= {"qmin": layout.qmin, "qmax": layout.qmax}
-            limits = f", codes {layout.qmin} to {layout.qmax}"
-        said.insert(0, (layout.name, f"{layout.bits} bits an element{limits}"))
+        if isinstance(format_, Quantized):
+            own |= {"qmin": format_.qmin, "qmax": format_.qmax}
+            limits = f", codes {format_.qmin} to {format_.qmax}"
+        said.insert(0, (format_.name, f"{format_.bits} bits an element{limits}"))
     if family.draws != "0":
         said += [("rounding", f"{', '.join(ROUNDINGS)}; draws are those of {ROUNDINGS[-1]}")]
         said += [("bytes", "ceil(n * bits / 8), padding bits 0; what is out of range saturates, and is counted")]

@@ -117,8 +117,8 @@ def _text_size(row: Row) -> int:
     """Return roughly how many bytes a buffer takes in a golden header: `0x3f800000u, ` and `1.23456789e-10
     ` per float.
     """
-    layout = format_named(row.format)
-    width = 1 if isinstance(layout, Quantized) and layout.packed else np.dtype(layout.dtype).itemsize
+    format_ = format_named(row.format)
+    width = 1 if isinstance(format_, Quantized) and format_.packed else np.dtype(format_.dtype).itemsize
     comment = 17.5 if row.format == "float32" else 0
     return int(row.bytes // width * (2 * width + 6 + comment))
 

@@ -357,11 +357,11 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
                 raise EmbinitError("weight_layout must keep in right before out, as groups of both share scales")
         elif layer.channel_axis is not None:
             raise EmbinitError(f"channel_axis is for formats with a scale a channel, such as int8, got {shown(name)}")
-    layout = format_named(name)
-    rounding = layer.rounding or layout.default_rounding
+    format_ = format_named(name)
+    rounding = layer.rounding or format_.default_rounding
     arrangement = Arrangement(
         layer.byte_order,
-        layer.nibble_order if shares_bytes(layout) else IN_ORDER.nibble_order,
+        layer.nibble_order if shares_bytes(format_) else IN_ORDER.nibble_order,
         layer.row_stride if len(parameter.shape) > 1 else None,
     )
     storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement)

@@ -65,16 +65,16 @@ class Buffer:
         >>> encode(np.array([0.5, -0.123], np.float32), "q7").decode().tolist()
         [0.5, -0.125]
         """
-        layout = format_named(self.format)
+        format_ = format_named(self.format)
         if self.format == "float64":
-            return self.data.astype(layout.dtype)
+            return self.data.astype(format_.dtype)
         parameters = QuantizationParameters(self.scale, self.zero_point, self.exponents)
         out = np.empty(self.shape, np.float32)
-        groups = layout.groups(self.shape, None, self.channel_axis, self.channel_groups)
+        groups = format_.groups(self.shape, None, self.channel_axis, self.channel_groups)
         data = self.data
         if self.arrangement.nibble_order == "high":
-            data = np.frombuffer(to_low_bits_first(data.tobytes(), layout.bits, out.size), np.uint8)
-        layout.decode(data, groups, parameters, out.reshape(-1))
+            data = np.frombuffer(to_low_bits_first(data.tobytes(), format_.bits, out.size), np.uint8)
+        format_.decode(data, groups, parameters, out.reshape(-1))
         return out
 
 
@@ -129,17 +129,17 @@ def encode(
 
 def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
     """Encode values; a float32 buffer holds the array itself, without a copy."""
-    layout = format_named(held.format)
+    format_ = format_named(held.format)
     mode = Rounding(held.rounding, generator)
     if held.format == "float64":
-        return Buffer(held.format, np.require(array, layout.dtype, ["C", "A"]), np.shape(array))
+        return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
     groups = held.groups(values.shape)
-    data, parameters, clipped = layout.encoded(values.reshape(-1), groups, mode)
+    data, parameters, clipped = format_.encoded(values.reshape(-1), groups, mode)
     mode.commit()
-    data = held.arrangement.packed(data, layout, values.size) if layout.packed else data.reshape(values.shape)
+    data = held.arrangement.packed(data, format_, values.size) if format_.packed else data.reshape(values.shape)
     sharing = held.channel_axis, held.channel_groups, held.arrangement
-    return Buffer(layout.name, data, values.shape, *parameters, clipped, *sharing)
+    return Buffer(format_.name, data, values.shape, *parameters, clipped, *sharing)
 
 
 def store(values: Values) -> dict[str, Buffer]:
@@ -164,10 +164,10 @@ def _held(values: Values, row: Row) -> Buffer:
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:
     """Return the buffer of codes that were drawn as such."""
-    layout = format_named(name)
-    assert isinstance(layout, Quantized)
-    kept = np.clip(codes, layout.qmin, layout.qmax)
-    return Buffer(name, kept.astype(layout.dtype), codes.shape, clipped=int(np.count_nonzero(kept != codes)))
+    format_ = format_named(name)
+    assert isinstance(format_, Quantized)
+    kept = np.clip(codes, format_.qmin, format_.qmax)
+    return Buffer(name, kept.astype(format_.dtype), codes.shape, clipped=int(np.count_nonzero(kept != codes)))
 
 
 def _float32(array: Any) -> NDArray[np.float32]:

@@ -29,12 +29,12 @@ def storage(slot: Slot) -> str:
     row = slot.row
     if row.format in FLOATS:
         return "{0}"
-    layout, held = format_named(row.format), row.storage
+    format_, held = format_named(row.format), row.storage
     family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     at_once = int(row.rounded_at_once)
     return (
-        f"{{&{named}, {layout.bits}, {family.width}, {family.part}, "
+        f"{{&{named}, {format_.bits}, {family.width}, {family.part}, "
         f"EMBINIT_{held.rounding.upper()}, {at_once}, {groups.count}u, {groups.run}u}}"
     )
 

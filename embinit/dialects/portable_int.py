@@ -22,8 +22,8 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
     >>> str(codes(Uniform(-0.1, 0.1), Storage("q15")))
     'uniform codes(-3277, 3277)'
     """
-    layout = format_named(storage.format)
-    if not isinstance(layout, QFormat):
+    format_ = format_named(storage.format)
+    if not isinstance(format_, QFormat):
         raise EmbinitError(f"dialect portable-int holds buffers in fixed point, as q<m>.<n>, got {storage.format}")
     if storage.rounding != "half_away":
         raise EmbinitError(
@@ -31,33 +31,33 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
         )
     match distribution:
         case Constant(value):
-            return ConstantCode(_code(layout, distribution, value))
+            return ConstantCode(_code(format_, distribution, value))
         case Uniform(low, high) if low == -high:
-            _code(layout, distribution, high)
-            return UniformCodes(layout.bound_code(abs(high)), layout.wide)
+            _code(format_, distribution, high)
+            return UniformCodes(format_.bound_code(abs(high)), format_.wide)
         case Normal(mean, stddev) | TruncatedNormal(mean, stddev):
-            _code(layout, distribution, stddev)
-            multiplier, shift = _multiplier_and_shift(layout, stddev)
+            _code(format_, distribution, stddev)
+            multiplier, shift = _multiplier_and_shift(format_, stddev)
             truncated = isinstance(distribution, TruncatedNormal)
-            return NormalCodes(min(_code(layout, distribution, mean), 2**31 - 1), multiplier, shift, truncated)
+            return NormalCodes(min(_code(format_, distribution, mean), 2**31 - 1), multiplier, shift, truncated)
     raise EmbinitError(f"dialect portable-int draws uniform values from -bound to bound, got {distribution}")
 
 
-def _code(layout: QFormat, distribution: Distribution, value: float) -> int:
+def _code(format_: QFormat, distribution: Distribution, value: float) -> int:
     """Return the exact value * 2^n, rounded half away from zero; at most one step outside the format's range."""
-    steps = Fraction(value) * Fraction(2) ** layout.frac_bits
-    if abs(steps) > -layout.qmin:
-        largest = -layout.qmin * layout.step
-        raise EmbinitError(f"{distribution}: {layout.name} holds -{largest:g} to {largest:g}, got {value:.9g}")
+    steps = Fraction(value) * Fraction(2) ** format_.frac_bits
+    if abs(steps) > -format_.qmin:
+        largest = -format_.qmin * format_.step
+        raise EmbinitError(f"{distribution}: {format_.name} holds -{largest:g} to {largest:g}, got {value:.9g}")
     code = int(abs(steps) + Fraction(1, 2))
     return -code if steps < 0 else code
 
 
-def _multiplier_and_shift(layout: QFormat, stddev: float) -> tuple[int, int]:
+def _multiplier_and_shift(format_: QFormat, stddev: float) -> tuple[int, int]:
     """Return multiplier and shift: multiplier * 2^-shift is exactly stddev, in steps of the format times 2^-24. A
     deviation so small that every product rounds to 0 keeps its multiplier and gets MAX_SHIFT.
     """
-    numerator, denominator = (Fraction(stddev) * Fraction(2) ** (layout.frac_bits - 24)).as_integer_ratio()
+    numerator, denominator = (Fraction(stddev) * Fraction(2) ** (format_.frac_bits - 24)).as_integer_ratio()
     shift = denominator.bit_length() - 1
     if shift < 1:
         numerator, shift = 2 * numerator, shift + 1

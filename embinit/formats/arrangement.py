@@ -28,30 +28,30 @@ class Arrangement:
     nibble_order: str = "low"
     row_stride: int | None = None
 
-    def check(self, layout: Format, shape: tuple[int, ...]) -> None:
+    def check(self, format_: Format, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of a format and a shape cannot be arranged so."""
         check_known("byte_order", self.byte_order, BYTE_ORDERS)
         check_known("nibble_order", self.nibble_order, NIBBLE_ORDERS)
-        if self.nibble_order != "low" and not shares_bytes(layout):
-            raise EmbinitError(f"nibble_order is for formats whose codes share bytes, such as int4, got {layout.name}")
+        if self.nibble_order != "low" and not shares_bytes(format_):
+            raise EmbinitError(f"nibble_order is for formats whose codes share bytes, such as int4, got {format_.name}")
         if self.row_stride is None:
             return
-        if shares_bytes(layout):
-            raise EmbinitError(f"row_stride needs elements of whole bytes, and those of {layout.name} share bytes")
+        if shares_bytes(format_):
+            raise EmbinitError(f"row_stride needs elements of whole bytes, and those of {format_.name} share bytes")
         row = math.prod(shape[1:])
         if len(shape) < 2 or self.row_stride < row:
             rows = f"a row has {row} elements" if len(shape) >= 2 else "the buffer has no rows"
             raise EmbinitError(f"row_stride must be at least the length of a row, and {rows}, got {self.row_stride}")
 
-    def nbytes(self, layout: Format, shape: tuple[int, ...]) -> int:
+    def nbytes(self, format_: Format, shape: tuple[int, ...]) -> int:
         """Return how many bytes of memory a buffer takes, with what lies between rows and behind the last one."""
-        return layout.nbytes(math.prod(shape) if self.row_stride is None else shape[0] * self.row_stride)
+        return format_.nbytes(math.prod(shape) if self.row_stride is None else shape[0] * self.row_stride)
 
-    def packed(self, payload: NDArray[np.uint8], layout: Format, n: int) -> NDArray[np.uint8]:
+    def packed(self, payload: NDArray[np.uint8], format_: Format, n: int) -> NDArray[np.uint8]:
         """Return n packed codes, of which low bits come first, as the device packs them."""
         if self.nibble_order == "low":
             return payload
-        return np.frombuffer(to_high_bits_first(payload.tobytes(), layout.bits, n), np.uint8)
+        return np.frombuffer(to_high_bits_first(payload.tobytes(), format_.bits, n), np.uint8)
 
     def memory(self, data: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """Return the memory of a buffer as a flat array: of its elements, or of bytes if these are big endian."""
@@ -74,9 +74,9 @@ class Arrangement:
 IN_ORDER = Arrangement()
 
 
-def shares_bytes(layout: Format) -> bool:
+def shares_bytes(format_: Format) -> bool:
     """Whether a format has elements that do not fill whole bytes."""
-    return isinstance(layout, Quantized) and layout.packed and layout.bits % 8 != 0
+    return isinstance(format_, Quantized) and format_.packed and format_.bits % 8 != 0
 
 
 def to_high_bits_first(payload: bytes, bits: int, n: int) -> bytes:

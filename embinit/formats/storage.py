@@ -46,12 +46,12 @@ class Storage:
         What is known only after the values are drawn is checked when they are stored: the zero point of asym, and the
         sign of the largest magnitude in sym from 26 bits on.
         """
-        layout = format_named(self.format)
-        if isinstance(layout, Quantized):
-            layout.check(support(distribution))
+        format_ = format_named(self.format)
+        if isinstance(format_, Quantized):
+            format_.check(support(distribution))
             if isinstance(distribution, Broadcast):
                 values = np.resize(np.float32(distribution.base), math.prod(shape))
-                layout.parameters(values, self.groups(shape), Rounding("half_away", None))
+                format_.parameters(values, self.groups(shape), Rounding("half_away", None))
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
         """Return how many bytes of memory a buffer of a shape takes."""
