@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from embinit.distributions import MAX_SIZE, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import ROUNDINGS, format_named
@@ -90,7 +92,9 @@ class Layer:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            object.__setattr__(self, field.name, frozen(getattr(self, field.name)))
+            given = getattr(self, field.name)
+            if isinstance(given, list | tuple | np.ndarray):
+                object.__setattr__(self, field.name, frozen(given))
         try:
             if self.name != "":
                 check_identifier("name", self.name)

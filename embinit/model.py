@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from embinit.bitgen import BitGenerator
@@ -37,7 +38,7 @@ class Tensor(Parameter):
     storage: Storage
     codes: Codes | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The buffer's name, `<layer>.<part>`."""
         return f"{self.layer.name}.{self.part}"

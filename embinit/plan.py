@@ -212,7 +212,8 @@ def _row(
 ) -> Row:
     first_draw, draws = places[Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
-    return Row(**vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
+    described = {each.name: getattr(tensor, each.name) for each in fields(tensor)}
+    return Row(**described, first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

@@ -53,9 +53,10 @@ def dialect_named(name: str | Dialect) -> Dialect:
     """
     if isinstance(name, Dialect):
         return name
-    if not isinstance(name, str) or name not in DIALECTS:
+    known = DIALECTS.get(name) if isinstance(name, str) else None
+    if known is None:
         check_known("dialect", name, DIALECTS.names())
-    return DIALECTS[name]
+    return known or DIALECTS[name]
 
 
 def text_of(name: str) -> str:

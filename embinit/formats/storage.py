@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from embinit.distributions import Broadcast, Distribution
 from embinit.errors import check_known
-from embinit.formats import Groups, Quantized, format_named
+from embinit.formats import Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.rounding import ROUNDINGS, Rounding
 from embinit.support import support
@@ -30,15 +31,20 @@ class Storage:
     channel_groups: int = 1
     arrangement: Arrangement = IN_ORDER
 
+    @cached_property
+    def kind(self) -> Format:
+        """The format."""
+        return format_named(self.format)
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
         check_known("rounding", self.rounding, ROUNDINGS)
         self.groups(shape)
-        self.arrangement.check(format_named(self.format), shape)
+        self.arrangement.check(self.kind, shape)
 
     def groups(self, shape: tuple[int, ...]) -> Groups:
         """Return how the elements of a buffer of a shape share grids."""
-        return format_named(self.format).groups(shape, self.group_size, self.channel_axis, self.channel_groups)
+        return self.kind.groups(shape, self.group_size, self.channel_axis, self.channel_groups)
 
     def check_values(self, distribution: Distribution, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if the format cannot hold what a buffer of that shape may be filled with.
@@ -46,7 +52,7 @@ class Storage:
         What is known only after the values are drawn is checked when they are stored: the zero point of asym, and the
         sign of the largest magnitude in sym from 26 bits on.
         """
-        format_ = format_named(self.format)
+        format_ = self.kind
         if isinstance(format_, Quantized):
             format_.check(support(distribution))
             if isinstance(distribution, Broadcast):
@@ -55,11 +61,11 @@ class Storage:
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
         """Return how many bytes of memory a buffer of a shape takes."""
-        return self.arrangement.nbytes(format_named(self.format), shape)
+        return self.arrangement.nbytes(self.kind, shape)
 
     def draws(self, shape: tuple[int, ...]) -> int:
         """Return the number of words that stochastic rounding draws."""
-        return format_named(self.format).draws(math.prod(shape), self.rounding, self.groups(shape).count)
+        return self.kind.draws(math.prod(shape), self.rounding, self.groups(shape).count)
 
     def __str__(self) -> str:
         parts = [self.format]
