@@ -226,6 +226,9 @@ class Weighted(Stored):
         Whether each output channel of the weight has its own scale, in the formats int8 and int4.
     channel_axis
         The axis of the weight whose channels have these scales; None for "out".
+    input_scale
+        The scale of the layer's input, for a bias in the formats int32 and int64, whose scale is input_scale times that
+        of the weight.
     fan
         "fan_in" or "fan_out": which fan stands for both in the layer's initializers; None if each is what it says.
     weight_layout
@@ -247,6 +250,7 @@ class Weighted(Stored):
     group_size: int | None = None
     per_channel: bool = True
     channel_axis: str | None = None
+    input_scale: float | None = None
     fan: str | None = None
     weight_layout: Sequence[str] | None = None
     draws: Sequence[str] | None = None
@@ -266,6 +270,10 @@ class Weighted(Stored):
                 )
         if self.group_size is not None:
             check_size("group_size", self.group_size)
+        if self.input_scale is not None:
+            scale = self.input_scale
+            if isinstance(scale, bool) or not isinstance(scale, int | float) or not 2.0**-126 <= scale < 2.0**126:
+                raise EmbinitError(f"input_scale must be a number above 0 that float32 holds, got {shown(scale)}")
         check_bool("per_channel", self.per_channel)
         check_bool("bias", self.bias)
         for what in ("weight_init", "bias_init"):

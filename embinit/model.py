@@ -13,7 +13,8 @@ from embinit.dialects import Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
-from embinit.formats import format_named
+from embinit.formats import Quantized, format_named
+from embinit.formats.affine import Symmetric
 from embinit.formats.arrangement import IN_ORDER, Arrangement, shares_bytes
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
@@ -337,6 +338,28 @@ def _format(layer: Stored, part: str) -> str:
     return layer.bias_format if "bias" in name else layer.weight_format
 
 
+def _of_weight(layer: Stored, parameter: Parameter, name: str) -> tuple[int | None, float]:
+    """Return the axis of a bias whose elements have a scale each, and the scale of the layer's input."""
+    if parameter.part != "bias" or not isinstance(layer, Weighted):
+        raise EmbinitError(f"{name} holds the bias of a layer with one weight, by whose scales it counts")
+    if layer.input_scale is None:
+        raise EmbinitError(f"{name} needs input_scale: a bias counts in steps of input_scale * the weight's scale")
+    weight = format_named(layer.weight_format)
+    one = layer.group_size is None and layer.channel_axis in (None, "out")
+    if not isinstance(weight, Symmetric) or not one:
+        raise EmbinitError(
+            f"{name} needs a weight with zero point 0 and one scale, or one of each output channel, such as int8, got "
+            f"{shown(layer.weight_format)}"
+        )
+    each = weight.grouping == "channels" and layer.per_channel
+    if each and parameter.shape != (layer.outputs,):
+        raise EmbinitError(
+            f"{name} needs one scale, or a bias of each of {layer.outputs} output channels, got {parameter.shape}; set "
+            "per_channel = false"
+        )
+    return 0 if each else None, float(layer.input_scale)
+
+
 def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     """Return how a layer stores a parameter."""
     assert isinstance(layer, Stored)
@@ -360,12 +383,20 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
             raise EmbinitError(f"channel_axis is for formats with a scale a channel, such as int8, got {shown(name)}")
     format_ = format_named(name)
     rounding = layer.rounding or format_.default_rounding
+    input_scale = None
+    if isinstance(format_, Quantized) and format_.of_weight:
+        try:
+            out_axis, input_scale = _of_weight(layer, parameter, name)
+        except EmbinitError as error:
+            raise EmbinitError(f"{parameter.part}: {error}") from None
+    elif parameter.part == "bias" and getattr(layer, "input_scale", None) is not None:
+        raise EmbinitError(f"input_scale is for a bias in int32 or int64, whose scale it makes, got {shown(name)}")
     arrangement = Arrangement(
         layer.byte_order,
         layer.nibble_order if shares_bytes(format_) else IN_ORDER.nibble_order,
         layer.row_stride if len(parameter.shape) > 1 else None,
     )
-    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement)
+    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

@@ -1,5 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps. Only here are values rounded and saturated."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from embinit.errors import EmbinitError
 from embinit.fill import Values
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement, to_low_bits_first
+from embinit.formats.biases import BiasInteger
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -145,21 +147,39 @@ def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | N
 def store(values: Values) -> dict[str, Buffer]:
     """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do."""
     buffers: dict[str, Buffer] = {}
-    for row in values.plan.rows:
-        buffers[row.name] = _held(values, row) if row.same_as is None else buffers[row.same_as]
-    return buffers
+    rows = values.plan.rows
+    for row in sorted(rows, key=lambda row: row.storage.input_scale is not None):  # biases by their weights' scales
+        buffers[row.name] = _held(values, row, buffers) if row.same_as is None else buffers[row.same_as]
+    return {row.name: buffers[row.name] for row in rows}
 
 
-def _held(values: Values, row: Row) -> Buffer:
+def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
     """Return the buffer that holds a row's values; a float32 buffer holds the array itself."""
     array, held = values.arrays[row.name], row.storage
     if row.codes is not None:
         return saturated(array, held.format)
     generator = values.rounding.get(row.name, values.generator).copy()
     try:
+        if held.input_scale is not None:
+            return by_weight(row, array, generator, before)
         return _encoded(array, held, generator)
     except EmbinitError as error:
         raise EmbinitError(f"{row.place}: {error}") from None
+
+
+def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None, held: Mapping[str, Buffer]) -> Buffer:
+    """Return the buffer of a bias whose scales are those of its layer's weight, held already, times the input's."""
+    layout, storage = format_named(row.format), row.storage
+    weight = held.get(f"{row.layer.name}.weight")
+    if weight is None or weight.scale is None or not isinstance(layout, BiasInteger):
+        raise EmbinitError(f"{row.name} needs the scales of {row.layer.name}.weight, which is not stored yet")
+    mode = Rounding(storage.rounding, generator)
+    data, parameters, clipped = layout.encoded_by(
+        _float32(array).reshape(-1), np.float32(storage.input_scale) * weight.scale, mode
+    )
+    mode.commit()
+    return Buffer(layout.name, data.reshape(row.shape), row.shape, *parameters, clipped, storage.channel_axis,
+                  arrangement=storage.arrangement)  # fmt: skip
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:

@@ -290,6 +290,19 @@ uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding roun
     return (uint16_t)(negative >> 16 | magnitude);
 }
 
+int64_t embinit_bias_code(float value, float inverse, unsigned bits, embinit_rounding rounding, uint32_t word,
+                          uint32_t *clipped)
+{
+    float whole = format_rounded(embinit_rounded(value * inverse), rounding, word);
+    float beyond = bits == 32 ? 0x1p31f : 0x1p63f;
+    int64_t high = bits == 32 ? INT32_MAX : INT64_MAX;
+    if (whole > -beyond && whole < beyond) {
+        return (int64_t)whole;
+    }
+    *clipped += 1u;
+    return whole < 0.0f ? -high : high;
+}
+
 float embinit_decode(const embinit_grid *grid, int32_t code)
 {
     float steps = embinit_rounded((float)(code - grid->zero) + grid->offset);

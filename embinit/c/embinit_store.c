@@ -149,6 +149,35 @@ static void put_half(void *data, size_t i, const embinit_grid *grid, const embin
 
 const embinit_family embinit_family_half = {make_half, 0, 0, 0, 0, 0, put_half};
 
+int embinit_make_bias(embinit_grid *grid, const embinit_range *range, const embinit_storage *storage, uint32_t word,
+                      const embinit_buffer *buffer, uint32_t group)
+{
+    const embinit_bias_family *family = (const embinit_bias_family *)(const void *)storage->family;
+    const embinit_grid made = {
+        embinit_rounded(family->input_scale * (buffer - family->before)->scale[group]), 0.0f, 0, 0, 0, 0};
+    float inverse = embinit_rounded(1.0f / made.scale);
+    (void)range;
+    (void)word;
+    *grid = made;
+    buffer->scale[group] = made.scale;
+    return made.scale > 0.0f && made.scale <= FLT_MAX && inverse > 0.0f && inverse <= FLT_MAX;
+}
+
+void embinit_put_bias(void *data, size_t i, const embinit_grid *grid, const embinit_storage *storage, float value,
+                      uint32_t word)
+{
+    uint32_t clipped = 0;
+    float inverse = embinit_rounded(1.0f / grid->scale);
+    embinit_rounding rounding = (embinit_rounding)storage->rounding;
+    uint64_t code = (uint64_t)embinit_bias_code(value, inverse, storage->bits, rounding, word, &clipped);
+    if (storage->bits == 32) {
+        embinit_pack((uint8_t *)data, i, 32, (int32_t)(uint32_t)code);
+    } else {
+        embinit_pack((uint8_t *)data, 2 * i, 32, (int32_t)(uint32_t)code);
+        embinit_pack((uint8_t *)data, 2 * i + 1, 32, (int32_t)(uint32_t)(code >> 32));
+    }
+}
+
 /* How many groups take turns, and for how many rounds before the next ones do. */
 static uint32_t turn_of(const embinit_storage *storage)
 {

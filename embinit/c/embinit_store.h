@@ -77,6 +77,21 @@ int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struc
 void embinit_load_scale(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer,
                         uint32_t group);
 
+/* int32 and int64 biases: their scales are input_scale times those of the weight, whose row is so many rows before. */
+typedef struct {
+    embinit_family family;
+    float input_scale;
+    uint32_t before;
+} embinit_bias_family;
+
+#define EMBINIT_BIAS_FAMILY(input_scale, before) \
+    {{embinit_make_bias, embinit_load_scale, 1, 0, 0, 0, embinit_put_bias}, (input_scale), (before)}
+
+int embinit_make_bias(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage,
+                      uint32_t word, const embinit_buffer *buffer, uint32_t group);
+void embinit_put_bias(void *data, size_t i, const embinit_grid *grid, const struct embinit_storage *storage, float value,
+                      uint32_t word);
+
 /* How a buffer is held: in runs of elements, one for each group in turn. Both groups and run are at least 1, and
  * their product is the number of elements; with int8 and int4, where a group may have several runs, it divides that
  * number. */

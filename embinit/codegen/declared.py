@@ -7,13 +7,14 @@ import numpy as np
 
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
-from embinit.codegen.slots import Aside, Init
+from embinit.codegen.slots import Aside, Init, Slot
 from embinit.codegen.storing import (
     copied,
     crc32_of,
     format_headers,
     held_in,
     is_stored,
+    scaled,
     storage,
     stored_and_copied,
     turns,
@@ -62,13 +63,14 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     entries = {entry.name: entry for entry in bundle.entries}
     drawn = {row.name: row for _, row in events if isinstance(row.distribution, Declared)}
     prefixes = {name: emission.drawing(row.distribution) for name, row in drawn.items()}  # type: ignore[arg-type]
-    rows, held = list[str](), list[str]()
+    rows, held, slots = list[str](), list[str](), list[Slot]()
 
     def add(draw: str, label: str, entry: Entry | None = None) -> None:
         slot = Aside(CDraw(draw), label) if entry is None else entry
         crc32 = 0 if entry is None else crc32_of(entry)
         rows.append(f"    {{{{{draw}, 0x{crc32:08x}u}},\n     {storage(slot)}}}, /* {label} */")
         held.append(held_in(slot))
+        slots.append(slot)
 
     if model.skip_words:
         add(f"skip, 0, 0u, {model.skip_words}u, 0u", "words that are dropped")
@@ -105,7 +107,7 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     states += ["const embinit_stream stream = {stream_next, stream_copy, &state, &values, &ahead};"]
     return Init(
         {*emission.headers, *format_headers(bundle), "embinit_store.h"},
-        [*emission.lines, *fixed, *turns(bundle), "", *table],
+        [*emission.lines, *fixed, *turns(bundle), *scaled(bundle, slots), "", *table],
         [*kept, *states, *begin, *stored_and_copied(bundle, copies)],
         checked(bundle) if pads(bundle) else [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )

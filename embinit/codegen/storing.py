@@ -1,8 +1,10 @@
 """How the generated code stores buffers of codes: families, storage, and what is kept besides the codes."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from embinit.bundle import Bundle
 from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
@@ -32,6 +34,7 @@ def storage(slot: Slot) -> str:
     format_, held = format_named(row.format), row.storage
     family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
+    named = named if held.input_scale is None else f"{row.identifier}_scaled.family"
     at_once = int(row.rounded_at_once)
     return (
         f"{{&{named}, {format_.bits}, {family.width}, {family.part}, "
@@ -46,6 +49,19 @@ def turns(bundle: Bundle) -> Iterator[str]:
         if groups.rounds > 1:
             family = f"EMBINIT_FAMILY_{family_of(row).name.upper()}_IN_TURNS({groups.turn}u, {groups.rounds}u)"
             yield f"static const embinit_family {row.identifier}_turns = {family};"
+
+
+def scaled(bundle: Bundle, slots: Sequence[Slot]) -> Iterator[str]:
+    """Yield the definitions of families for biases that the scales of weights scale, so many rows before."""
+    places = {slot.row.name: i for i, slot in enumerate(slots) if not isinstance(slot, Aside)}
+    for row in (entry.row for entry in bundle.entries):
+        if row.storage.input_scale is None:
+            continue
+        before = places[row.name] - places[f"{row.layer.name}.weight"]
+        if before < 0:
+            raise NoCodeError(f"{row.name}: no C stores it before its weight, whose scales it takes")
+        scale = float(np.float32(row.storage.input_scale)).hex()
+        yield f"static const embinit_bias_family {row.identifier}_scaled = EMBINIT_BIAS_FAMILY({scale}f, {before}u);"
 
 
 def format_headers(bundle: Bundle) -> set[str | Path]:

@@ -25,6 +25,7 @@ from embinit.codegen.storing import (
     family_of,
     format_headers,
     held_in,
+    scaled,
     storage,
     stored_and_copied,
     turns,
@@ -77,7 +78,7 @@ def stored(bundle: Bundle) -> Init:
     return Init(
         {generator.header, *headers, *format_headers(bundle)},
         [
-            *rules, *turns(bundle), *_restart(bundle, slots), "",
+            *rules, *turns(bundle), *scaled(bundle, slots), *_restart(bundle, slots), "",
             f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy,
         ],
         [*held, *states, stream, _begin(generator), *_restarting(slots), *stored_and_copied(bundle, drawn)],

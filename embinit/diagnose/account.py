@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
-from embinit.diagnose.encoders import Encoder, as_planned
+from embinit.diagnose.encoders import Encoder, as_planned, by_weight_of
 from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
@@ -109,7 +109,8 @@ class Account:
             if row.format == "float32":
                 buffer = Buffer("", values, row.shape)
             else:
-                buffer = buffers.get(row.same_as or "") or self.encoder(row, values, generator)
+                encode = self.encoder if row.storage.input_scale is None else by_weight_of(buffers)
+                buffer = buffers.get(row.same_as or "") or encode(row, values, generator)
             buffers[row.name] = buffer
             data = buffer.data
             for transform in self.transforms:

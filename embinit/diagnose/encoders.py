@@ -1,6 +1,6 @@
 """Encoders: other ways in which a device may turn a buffer's values into codes, in NumPy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from embinit.formats import QuantizationParameters, Quantized, format_named
 from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.generator import Generator
 from embinit.plan import Row
-from embinit.store import Buffer, encode, saturated
+from embinit.store import Buffer, by_weight, encode, saturated
 
 F32 = NDArray[np.float32]
 Floats = NDArray[Any]  # float32 or float64, as the device computes
@@ -27,6 +27,11 @@ def as_planned(row: Row, values: F32, generator: Generator) -> Buffer:
     return encode(
         values, held.format, held.rounding, generator, held.group_size, held.channel_axis, held.channel_groups
     )
+
+
+def by_weight_of(buffers: Mapping[str, Buffer]) -> Encoder:
+    """Return the encoder of biases that the scales of their weights scale."""
+    return lambda row, values, generator: by_weight(row, values, generator, buffers)
 
 
 @dataclass(frozen=True)

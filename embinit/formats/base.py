@@ -194,6 +194,8 @@ class Quantized(Format):
 
     #: Whether a quotient outside qmin to qmax counts as clipped even if rounding brings it inside.
     limited: ClassVar[bool] = False
+    #: Whether the scales are not those of the values but of the layer's weight, times that of its input.
+    of_weight: ClassVar[bool] = False
     #: Whether a code times a scale, or times the step that the name says, is its value.
     symmetric: ClassVar[bool] = False
 

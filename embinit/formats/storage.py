@@ -18,7 +18,7 @@ from embinit.support import support
 class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
     channel_groups: the groups of a layer, if the axis counts only the channels of one group. arrangement: how elements
-    lie in memory.
+    lie in memory. input_scale: that of the layer's input, where a bias takes its scales from it and from the weight.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -30,6 +30,7 @@ class Storage:
     channel_axis: int | None = None
     channel_groups: int = 1
     arrangement: Arrangement = IN_ORDER
+    input_scale: float | None = None
 
     @cached_property
     def kind(self) -> Format:
@@ -55,7 +56,7 @@ class Storage:
         format_ = self.kind
         if isinstance(format_, Quantized):
             format_.check(support(distribution))
-            if isinstance(distribution, Broadcast):
+            if isinstance(distribution, Broadcast) and not format_.of_weight:
                 values = np.resize(np.float32(distribution.base), math.prod(shape))
                 format_.parameters(values, self.groups(shape), Rounding("half_away", None))
 
