@@ -179,15 +179,20 @@ def _in_known_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Na
         places = _blocks(planned.size, order)
         if np.array_equal(planned[places], held):
             yield f"of each {len(order)} elements {why} ({', '.join(map(str, order))})", places
-    for size in (size for size in (2, 4, 8) if size != row.shape[-1]):
+    for size in (size for size in _sizes(row, (2, 4, 8)) if size != row.shape[-1]):
         places = _blocks(planned.size, range(size)[::-1])
         if size * SURE <= planned.size and np.array_equal(planned[places], held):
             yield f"each {size} elements reversed, as in a word of the other byte order", places
 
 
-def _in_blocks(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
+def _sizes(row: Row, sizes: Sequence[int]) -> list[int]:
+    """Return sizes of blocks; two codes that change places in a byte are a nibble order."""
+    return [size for size in sizes if size > 2 or not format_named(row.format).packed]
+
+
+def _in_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     """Return in which order the elements of each block stand, the same order in all whole blocks."""
-    for size in BLOCKS:
+    for size in _sizes(row, BLOCKS):
         whole = planned.size // size * size
         if whole < SURE * size or not np.array_equal(planned[whole:], held[whole:]):
             continue

@@ -13,7 +13,7 @@ from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with
 from embinit.diagnose.pasting import Lines, each_layer
 from embinit.errors import EmbinitError
 from embinit.formats import ROUNDINGS, format_named
-from embinit.formats.affine import Asymmetric, Symmetric
+from embinit.formats.affine import Asymmetric, Channelwise, Symmetric
 from embinit.formats.arrangement import shares_bytes
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
@@ -26,8 +26,9 @@ def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     layouts = [format_named(storage.format) for storage in held]
     yield from _groups(planned)
     yield from _roundings(held)
-    if any(isinstance(layout, Symmetric | Asymmetric) for layout in layouts):
-        yield from _scales()
+    scaled = [layout for layout in layouts if isinstance(layout, Symmetric | Asymmetric)]
+    if scaled:
+        yield from _scales(all(isinstance(layout, Channelwise) for layout in scaled))
     if any(isinstance(layout, Asymmetric) for layout in layouts):
         yield from _zero_points()
     yield from _formats(held)
@@ -140,7 +141,8 @@ def _rounded(rounding: str) -> Change:
 # Scales and zero points
 
 
-def _scales() -> Iterator[Hypothesis]:
+def _scales(stepped: bool) -> Iterator[Hypothesis]:
+    """Return other ways to a quotient; stepped: whether fitting.py finds other counts of steps."""
     wide = np.float64
     ways = (
         ("Scales and quotients are computed in double.",
@@ -157,7 +159,8 @@ def _scales() -> Iterator[Hypothesis]:
          Scaling(lambda span, steps: np.exp2(np.ceil(np.log2(span / steps))).astype(np.float32))),
     )  # fmt: skip
     for sentence, scaling in ways:
-        yield Hypothesis(Aspect.SCALE, "scale precision", sentence, account_with(encoder=scaling))
+        if not (stepped and "one step more" in sentence):
+            yield Hypothesis(Aspect.SCALE, "scale precision", sentence, account_with(encoder=scaling))
 
 
 def _zero_points() -> Iterator[Hypothesis]:

@@ -418,9 +418,10 @@ def _rules(row: Row, values: F32, codes: Codes, thorough: bool) -> Iterator[Rule
                     limit.apply(row, rounded, parameters), codes
                 ):
                     found.append(Rule(quotient, rounding, limit))
-    found = [rule for rule in found if not _simulated(rule)]
-    found.sort(key=lambda rule: len(rule.choices))
-    yield from found
+    found.sort(key=lambda rule: (len(rule.choices), not _simulated(rule)))
+    if found and _simulated(found[0]):  # another hypothesis, or two, say the same
+        return
+    yield from (rule for rule in found if not _simulated(rule))
     if not found and thorough:
         yield from _mixed(row, codes, near, roundings)
         yield from _sloped(row, values, codes, layout, roundings)

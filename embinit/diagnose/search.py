@@ -124,7 +124,7 @@ class Search:
                     break
             found += self._exact_pairs(singles, pairs)
             others += pairs
-        found.sort(key=lambda explanation: (explanation.cost, not explanation.lines))
+        found.sort(key=lambda explanation: explanation.cost)
         simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
         least = (
             0 if found else sum(self._planned.equal.values())

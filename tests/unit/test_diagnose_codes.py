@@ -222,7 +222,7 @@ MISTAKES = {
         Quantizer("int", 8, by_axis(0), scale=lambda span, steps: F32(np.float16(true_scale(span, steps)))),
     ),
     "128 for 127": (
-        "scale precision", "128 for 127", None, "int8", {},
+        "codes", "absmax / 128, not absmax / 127", None, "int8", {},
         Quantizer("int", 8, by_axis(0), scale=lambda span, steps: F32(span) / F32(steps + 1)),
     ),
     "power of two": (
