@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.diagnose.account import Account, Image, Run
+from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
-from embinit.formats import format_named
+from embinit.formats import FLOATS, format_named
 from embinit.formats.arrangement import IN_ORDER
 from embinit.plan import Row
 
@@ -86,6 +87,17 @@ def moved(planned: Elements, held: Elements) -> bool:
     if planned.size < ENOUGH or int(planned.sum(dtype=np.uint64)) != int(held.sum(dtype=np.uint64)):
         return False
     return not np.array_equal(planned, held) and np.array_equal(np.sort(planned), np.sort(held))
+
+
+def scattered(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
+    """Return which wrong buffers have the elements of the plan in an order without a name."""
+    for row in rows:
+        if row.name in wrong:
+            ours, theirs = (elements(row, image[row.name]) for image in (planned, dump))
+            if ours is not None and theirs is not None and moved(ours, theirs):
+                what = "values" if row.format in FLOATS else "codes"
+                text = f"it holds the same {what} as expected, each as often, in another order: a permutation"
+                yield Fact(row.name, "order of elements", text)
 
 
 # The orders that have a name

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embinit.bundle import Bundle
+from embinit.diagnose.arrangements import scattered
 from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.search import Cause, Explanation, Search
@@ -92,7 +93,9 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosi
     if any(explanation.exact for explanation in explanations):
         return Diagnosis(report, explanations)
     wrong = [c.name for c in report.comparisons if c.first is not None]
-    shown = facts([row for row in bundle.plan.rows if row.name in ordered], ordered, wrong)
+    rows = [row for row in bundle.plan.rows if row.name in ordered]
+    planned = {entry.name: entry.payload for entry in bundle.entries if entry.name in wrong}
+    shown = *scattered(rows, planned, ordered, wrong), *facts(rows, ordered, wrong)
     return Diagnosis(report, explanations, shown, _untried(bundle.plan.model))
 
 
