@@ -95,7 +95,9 @@ def _dialects(model: Description) -> Iterator[Hypothesis]:
     for name, dialect in DIALECTS.items():
         if name == model.dialect or model.seed not in dialect.seeds or model.seed == dialect.no_seed:
             continue
-        of_one_framework = dialect.named is own.named and type(dialect.sampler) is type(own.sampler)
+        of_one_framework = type(dialect.sampler) is type(own.sampler) and (
+            dialect.named is own.named or own.sampler.keyed
+        )
         if of_one_framework or type(dialect.start(model.seed, model.build.rand)) is kind:
             sentence = f"The device follows {name}: {dialect.summary}."
             yield Hypothesis(Aspect.DIALECT, "dialect", sentence, model_with(dialect=name), f'dialect = "{name}"')
