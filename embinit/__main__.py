@@ -153,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
 
     seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
     add_model(seeds, seed=False)
-    text = "numbers and ranges, such as 0-999,4294967295"
+    text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 where the first is negative"
     seeds.add_argument("--seeds", required=True, metavar="N-N", help=text)
     add_json(seeds)
 
