@@ -160,8 +160,8 @@ def with_gain(gain: float) -> Scheme:
 
 
 def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    other: dict[Mode, Mode] = {"fan_in": "fan_out", "fan_out": "fan_in", "fan_avg": "fan_avg"}
-    swapped = lambda scheme: replace(scheme, mode=other[scheme.mode])  # noqa: E731
+    other: dict[Mode, Mode] = {"fan_in": "fan_out", "fan_out": "fan_in"}
+    swapped = lambda scheme: replace(scheme, mode=other.get(scheme.mode, scheme.mode))  # noqa: E731
     both = Hypothesis(
         Aspect.FAN, "fan", "Weights and biases are drawn with fan_out for fan_in.",
         scaled_parts(swapped, ".weight", ".bias"), told=_other_fan,

@@ -162,6 +162,20 @@ def test_a_part_that_is_told_to_be_drawn_has_its_own_key():
     assert bits(one["a.bias"]) == bits(other["a.bias"])
 
 
+def test_diagnose_names_a_layout():
+    from embinit.diagnose import diagnose
+
+    geometric = embinit.initializers.variance_scaling(1.0, "fan_geo_avg", "normal")
+    layers = [linear(9, 16, name="a"), linear(9, 5, name="b", weight_init=geometric)]
+    model = Model("m", layers, seed=9, dialect="flax-linen")
+    bundle = gather(model.plan())
+    image = {entry.name: entry.payload for entry in bundle.entries}
+    image["a.weight"] = np.ascontiguousarray(model.init()["a.weight"].T).tobytes()
+    said = str(diagnose(bundle, image, "a dump"))
+    assert "explained, every bit" in said
+    assert "a.weight as [out, in], not [in, out]" in said
+
+
 def test_a_path_is_names_between_slashes_and_belongs_to_one_layer():
     for path in ("/a", "a//b", "a/", 3):
         with pytest.raises(EmbinitError, match="path must be names with / between them"):
