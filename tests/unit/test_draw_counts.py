@@ -7,12 +7,14 @@ from embinit import Generator, Linear, Model
 from embinit.dialects import DIALECTS
 from embinit.dialects.declared.dialect import DeclaredDialect
 from embinit.distributions import (
+    BoundedNormal,
     Broadcast,
     Constant,
     Dirac,
     Eye,
     Normal,
     PaddedNormal,
+    ScaledUniform,
     Sparse,
     TruncatedNormal,
     Uniform,
@@ -27,6 +29,7 @@ TORCH = {
 }  # fmt: skip
 GOMLX = {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 48, Broadcast([1, 2, 3, 4]): 0}
 KAUN = {Constant(0.5): 0, Uniform(-1, 1): 1, Normal(0, 1): 1, TruncatedNormal(0, 1): None}  # keys
+JAX = {**PORTABLE, ScaledUniform(-0.5, 0.5): 24, BoundedNormal(1, -1, 3): 24}
 WORDS = {
     "odt": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
     "odt-2026-06": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
@@ -34,9 +37,7 @@ WORDS = {
     "portable": PORTABLE, "kaun": KAUN, "kaun-alpha3": KAUN | {Normal(0, 1): 2},
     **dict.fromkeys(("gomlx", "gomlx-0.20", "gomlx-xla", "gomlx-xla-nofma"), GOMLX),
     "torch": TORCH, "torch-nofma": TORCH,
-    **dict.fromkeys(
-        ("jax", "jax-nofma", "jax-0.6", "flax-nnx", "flax-linen", "flax-nnx-0.6", "flax-linen-0.6"), PORTABLE
-    ),
+    **dict.fromkeys(("jax", "jax-nofma", "jax-0.6", "flax-nnx", "flax-nnx-0.6", "flax-linen", "flax-linen-0.6"), JAX),
     "keras-torch": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 40, TruncatedNormal(0, 1): 96},
     "keras-tensorflow": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): 24, TruncatedNormal(0, 1): 6144},
     "keras-jax": PORTABLE,
