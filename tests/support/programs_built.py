@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import embinit
-from embinit.targets import gcc_qemu
+from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.targets import gcc_qemu, zig_unicorn
 
 FOLDER = Path(__file__).parents[1] / "declared" / "programs"
 SEEDS = (1, 0x9E3779B9)
@@ -77,6 +78,19 @@ def on_core(name, target, folder):
     found = {}
     for seed in SEEDS:
         machine = gcc_qemu.Machine(elf, board)
+        machine.call("init_network", ctypes.c_int32(seed).value & 0xFFFFFFFF)
+        found[seed] = _split(name, {key: machine.read(key) for key in sizes(name)})
+    return found
+
+
+def on_emulated_core(name, folder):
+    """Return the words of each seed, from zig and Unicorn: of a Cortex-M0, where no compiler fuses."""
+    emulation = zig_unicorn.EMULATIONS["cortex-m0"]
+    sources = [FOLDER / f"{name}.c", *SOURCES]
+    elf = zig_unicorn.build(sources, emulation, folder / "z.elf", include=[C_DIRECTORY], libm="fdlibm")
+    found = {}
+    for seed in SEEDS:
+        machine = zig_unicorn.Machine(elf, emulation)
         machine.call("init_network", ctypes.c_int32(seed).value & 0xFFFFFFFF)
         found[seed] = _split(name, {key: machine.read(key) for key in sizes(name)})
     return found
