@@ -63,10 +63,11 @@ def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, rows(_without_groups))
     for axis in dict.fromkeys(axis for row in by_channel for axis in row.axes):
         if any(row.storage.channel_axis != _axis(row, axis) for row in by_channel):
-            line = "per_channel = true" if axis == "out" else f'channel_axis = "{file_name(axis)}"'
-            lines = partial(_line_of, line, partial(_has_channels, axis=axis))
+            line = "per_channel = true" if axis == "out" else None
+            named = f'channel_axis = "{file_name(axis)}"'
+            lines = None if line else partial(_line_of, named, partial(_has_channels, axis=axis))
             sentence = f"A weight has a scale for each index of its axis {axis}."
-            yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), told=lines)
+            yield Hypothesis(Aspect.GROUPS, "channel axis", sentence, _shared(axis), line, told=lines)
     if any(row.storage.group_size is not None for row in by_run):
         lines = partial(_group_lines, size=lambda tensor: tensor.size)
         one = _grouped(lambda _row: None)

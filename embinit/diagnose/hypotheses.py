@@ -26,6 +26,7 @@ from embinit.dialects import DIALECTS, dialect_named
 from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant
 from embinit.initializers import Initializer, Mode, VarianceScaling
+from embinit.layers import Convolution
 from embinit.model import Description, Tensor
 from embinit.plan import Row, plan
 from embinit.targets import LIBMS
@@ -175,6 +176,9 @@ def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
     for parts, whose in (((".weight",), "weights"), ((".weight", ".bias"), "weights and biases")):
         sentence, change = f"The fans of the {whose} leave the kernel size out.", _without_kernel(kernels, parts)
         yield Hypothesis(Aspect.FAN, "fan", sentence, change, told=initialized(change))
+        if any(_groups(tensor) > 1 for tensor in model.tensors):
+            sentence, change = f"fan_in of the {whose} counts the inputs of all groups.", _of_all_groups(parts)
+            yield Hypothesis(Aspect.FAN, "fan", sentence, change, told=initialized(change))
 
 
 def _other_fan(model: Description) -> Lines:
@@ -197,6 +201,17 @@ def _without_kernel(kernels: dict[str, int], parts: tuple[str, ...]) -> Change:
     def fans(row: Row) -> Row:
         kernel = kernels.get(layer_of(row), 1) if row.name.endswith(parts) else 1
         return replace(row, fan_in=row.fan_in // kernel, fan_out=row.fan_out // kernel)
+
+    return lambda account: rows(fans)(account).with_initializers(lambda row: row.initializer)
+
+
+def _groups(tensor: Tensor) -> int:
+    return tensor.layer.groups if isinstance(tensor.layer, Convolution) else 1
+
+
+def _of_all_groups(parts: tuple[str, ...]) -> Change:
+    def fans(row: Row) -> Row:
+        return replace(row, fan_in=row.fan_in * _groups(row)) if row.name.endswith(parts) else row
 
     return lambda account: rows(fans)(account).with_initializers(lambda row: row.initializer)
 
@@ -240,6 +255,12 @@ def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         (
             "The layers draw in reverse order, the last one first.",
             lambda rows: [row for layer in reversed(_by_layer(rows)) for row in layer],
+        ),
+        (
+            "The layers draw in the order of their names, sorted as strings.",
+            lambda rows: [
+                row for layer in sorted(_by_layer(rows), key=lambda held: layer_of(held[0])) for row in layer
+            ],
         ),
     ]
     names = [layer_of(layer[0]) for layer in _by_layer([row for row in planned if draws(row)])]

@@ -143,7 +143,7 @@ WAYS = [
     ),
 ]  # fmt: skip
 #: The ways that are also tried on an emulated core.
-ON_A_CORE = (4, 9)
+ON_A_CORE = (4,)
 
 
 def model(way):

@@ -23,6 +23,7 @@ name = "conv"
 type = "Conv1d"
 in_channels = 4
 out_channels = 6
+groups = 2
 kernel_size = 3
 [[layer]]
 name = "fc"
