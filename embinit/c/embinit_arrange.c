@@ -16,7 +16,7 @@ static uint64_t arrange_get(const uint8_t *data, uint32_t index, unsigned bits)
     size_t first = (size_t)index / 8 * bits;
     unsigned at = (unsigned)(index % 8) * bits;
     for (unsigned i = 0; i < bits; i++, at++) {
-        element |= (uint64_t)(data[first + at / 8] >> at % 8 & 1u) << i;
+        element |= (uint64_t)((unsigned)data[first + at / 8] >> at % 8 & 1u) << i;
     }
     return element;
 }

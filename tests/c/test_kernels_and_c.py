@@ -50,6 +50,9 @@ TWINS = {
     "shuffle.fisher_yates": "shuffle",
     "stream.raw": "xorshift32_next xorshift32_source pcg32_next pcg32_source mt19937_next mt19937_source "
     "mt19937_small_next mt19937_small_source",
+    "tensorflow.uniform": "tensorflow_uniform",
+    "tensorflow.normal": "tensorflow_normal",
+    "tensorflow.truncated_normal": "tensorflow_truncated_normal",
     "trigonometry.sine_array": "c_sinf_double c_sinf_fdlibm c_sinf_fdlibm_fused c_cosf_double c_cosf_fdlibm "
     "c_cosf_fdlibm_fused",
     "uniform.from_blocks": "uniform",
@@ -62,6 +65,9 @@ TWINS = {
 KERNELS_ALONE = {
     "mt19937.skip_blocks": "a device draws its words in order; only the host moves on at once",
     "mt19937.jump": "the same; its polynomial takes more memory than a device has",
+    "intervals.by_mask": "NumPy shuffles on a host",
+    "ziggurat.doubles": "NumPy's ziggurat, whose tables take more memory than a device gives",
+    "ziggurat.singles": "the same",
     "gomlx.below": "a mask of booleans, which is no buffer",
     "pytorch.small_normal": "log1p, sin and cos in double, of a libm that a device does not have",
     "pytorch.trunc_normal": "how many words it draws depends on them; export the values",
@@ -86,12 +92,18 @@ FUNCTIONS_ALONE = {
     "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
     "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_philox_seed gomlx_philox_source gomlx_philox_pair "
     "gomlx_philox_end",
+    "embinit/bitgen/keras.py": "keras_listed keras_jax_restart keras_jax_seed keras_jax_source "
+    "keras_tensorflow_restart keras_tensorflow_seed keras_tensorflow_source keras_torch_restart keras_torch_seed "
+    "keras_torch_source tensorflow_seed",
+    "the kernels of jax and pytorch, as Keras calls them": "keras_jax_normal keras_torch_truncated_normal",
+    "NumPy in embinit/formats/arrangement.py and embinit/fill.py": "big_endian high_bits_first spread_rows permute",
     "embinit/bitgen/kaun.py": "kaun_seed kaun_alpha3_seed kaun_alpha3_layer kaun_source",
     "two operations, inside kernels": "separate",
     "a float seen as an integer": "bits float rounded bits64 double",
     "NumPy in embinit/samplers": "constant broadcast ones",
     "draws that are overwritten and buffers that are copies, in embinit/fill.py": "skip copy",
-    "NumPy in embinit/formats": "q_grid int_grid sym_grid sym_int32_grid bfp_grid bfp_scale",
+    "NumPy in embinit/formats": "q_grid int_grid int_steps_grid chosen_grid sym_grid sym_int32_grid bfp_grid "
+    "bfp_scale half bias_code make_bias put_bias",
     "NumPy in embinit/expressions": "c_sqrtf c_fabsf c_floorf c_ceilf c_truncf c_fminf c_fmaxf c_sqrt c_fabs "
     "c_fmaf_fdlibm",
     "NumPy in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
