@@ -31,57 +31,59 @@ def _mixed(x: np.uint32) -> np.uint32:
 
 
 @inlined
-def _block(k0: np.uint32, k1: np.uint32, hashed: bool, counter: np.uint32) -> tuple[np.uint32, np.uint32]:
+def _block(k0: np.uint32, k1: np.uint32, counter: np.uint32) -> tuple[np.uint32, np.uint32]:
     """Return the two words of a counter, an even number, and of the one after it."""
+    return threefry(k0, k1, counter, np.uint32(counter + np.uint32(1)))
+
+
+@inlined
+def _hashed_block(key: np.uint32, counter: np.uint32) -> tuple[np.uint32, np.uint32]:
+    """Return the same of a key that is hashed for each of the two numbers."""
     after = np.uint32(counter + np.uint32(1))
-    if hashed:
-        return threefry(_mixed(np.uint32(k0 ^ counter)), _mixed(np.uint32(k0 ^ after)), counter, after)
-    return threefry(k0, k1, counter, after)
-
-
-@inlined
-def _units(k0: np.uint32, k1: np.uint32, hashed: bool, first: int, out: F32) -> None:
-    """Fill out with the values from an even element on."""
-    for j in range(out.size // 2):
-        x, y = _block(k0, k1, hashed, np.uint32(first + 2 * j))
-        out[2 * j] = _unit(x)
-        out[2 * j + 1] = _unit(y)
-    if out.size % 2:
-        out[out.size - 1] = _unit(_block(k0, k1, hashed, np.uint32(first + out.size - 1))[0])
-
-
-@inlined
-def _normals(
-    angles: tuple[np.uint32, np.uint32],
-    radii: tuple[np.uint32, np.uint32],
-    hashed: bool,
-    libm: int,
-    first: int,
-    angle: F32,
-    square: F32,
-    cosine: F32,
-    log: F32,
-) -> None:
-    """Leave normal values from an even element on in cosine; the other arrays are room."""
-    _units(angles[0], angles[1], hashed, first, angle)
-    _units(radii[0], radii[1], hashed, first, square)
-    for i in range(angle.size):
-        angle[i] = np.float32(angle[i] * _TWO_PI)
-        square[i] = max(np.float32(np.float32(1) - square[i]), _SMALLEST)
-    cos_array(libm, angle, cosine)
-    log_array(libm, square, log)
-    for i in range(angle.size):
-        cosine[i] = np.float32(cosine[i] * np.sqrt(np.float32(np.float32(-2) * log[i])))
+    return threefry(_mixed(np.uint32(key ^ counter)), _mixed(np.uint32(key ^ after)), counter, after)
 
 
 @kernel
-def uniform(k0: int, k1: int, hashed: bool, out: F32) -> None:
-    """Fill out with values from 0 to 1 of a key. hashed: whether each pair has a key of its own, hashed from k0."""
+def uniform(k0: int, k1: int, hashed: bool, first: int, out: F32) -> None:
+    """Fill out with values from 0 to 1 of a key, from an even element on. hashed: whether each pair of elements has a
+    key of its own, hashed from k0.
+    """
     key0, key1 = np.uint32(k0), np.uint32(k1)
     if hashed:
-        _units(key0, key1, True, 0, out)
+        for j in range(out.size // 2):
+            x, y = _hashed_block(key0, np.uint32(first + 2 * j))
+            out[2 * j] = _unit(x)
+            out[2 * j + 1] = _unit(y)
     else:
-        _units(key0, key1, False, 0, out)
+        for j in range(out.size // 2):
+            x, y = _block(key0, key1, np.uint32(first + 2 * j))
+            out[2 * j] = _unit(x)
+            out[2 * j + 1] = _unit(y)
+    if out.size % 2:
+        last = np.uint32(first + out.size - 1)
+        x, y = _hashed_block(key0, last) if hashed else _block(key0, key1, last)
+        out[out.size - 1] = _unit(x)
+
+
+@kernel
+def _normals(
+    a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, first: int, angle: F32, square: F32, log: F32, out: F32
+) -> None:
+    """Fill out with normal values from an even element on; the arrays before it are room."""
+    uniform(a0, a1, hashed, first, angle)
+    uniform(r0, r1, hashed, first, square)
+    for i in range(out.size):
+        angle[i] = np.float32(angle[i] * _TWO_PI)
+        square[i] = max(np.float32(np.float32(1) - square[i]), _SMALLEST)
+    cos_array(libm, angle, out)
+    log_array(libm, square, log)
+    for i in range(out.size):
+        out[i] = np.float32(out[i] * np.sqrt(np.float32(np.float32(-2) * log[i])))
+
+
+@inlined
+def _outside(z: np.float32) -> bool:
+    return bool(z < np.float32(-2) or z > np.float32(2))
 
 
 @kernel
@@ -89,26 +91,21 @@ def normal(a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, renew: b
     """Fill out with standard normal values of the keys of angle and radius; if renew, only where it is outside of -2
     to 2, and with what is not. Return how many are outside then.
     """
-    angles, radii = (np.uint32(a0), np.uint32(a1)), (np.uint32(r0), np.uint32(r1))
-    angle, square = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    cosine, log = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    angle, square, log = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
+    again = np.empty(BLOCK, np.float32)
     outside = 0
-    low, high = np.float32(-2), np.float32(2)
     for start in range(0, out.size, BLOCK):
         filled = out[start : start + BLOCK]
         count = filled.size
-        if renew:
-            for i in range(count):
-                if filled[i] < low or filled[i] > high:
-                    even = i - i % 2
-                    _normals(angles, radii, hashed, libm, start + even, angle[:2], square[:2], cosine[:2], log[:2])
-                    if cosine[i % 2] >= low and cosine[i % 2] <= high:
-                        filled[i] = cosine[i % 2]
-                    else:
-                        outside += 1
+        left = 0
+        for i in range(count if renew else 0):
+            left += int(_outside(filled[i]))
+        if renew and left == 0:
             continue
-        _normals(angles, radii, hashed, libm, start, angle[:count], square[:count], cosine[:count], log[:count])
+        drawn = again[:count] if renew else filled
+        _normals(a0, a1, r0, r1, hashed, libm, start, angle[:count], square[:count], log[:count], drawn)
         for i in range(count):
-            filled[i] = cosine[i]
-            outside += int(cosine[i] < low or cosine[i] > high)
+            if renew and _outside(filled[i]) and not _outside(drawn[i]):
+                filled[i] = drawn[i]
+            outside += int(_outside(filled[i]))
     return outside

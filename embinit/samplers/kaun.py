@@ -60,7 +60,7 @@ class Kaun(Sampler):
             case Uniform(low, high):
                 from embinit._kernels.kaun import uniform
 
-                uniform(*_words(scope.taken()), scope.hashed, out)
+                uniform(*_words(scope.taken()), scope.hashed, 0, out)
                 with np.errstate(all="ignore"):
                     out *= np.float32(high - low)
                     out += np.float32(low)

@@ -66,7 +66,7 @@ def drawn_by_key(kind, key, n):
         angle, radius = ERAS["kaun"].split(key, 2)
         kernels.normal(*angle, *radius, False, 0, False, out)
     else:
-        kernels.uniform(*key, False, out)
+        kernels.uniform(*key, False, 0, out)
     return out * np.float32(5.5) + np.float32(-3.0) if kind == "uniform-3,2" else out
 
 
@@ -196,10 +196,10 @@ def test_the_ends_of_a_uniform_value():
 
     one, zero, other = (0, 5711240), (0, 115445473), (0, 1)  # keys whose second word gives 1, or 0
     u, one_value, zero_value = (np.empty(2, np.float32) for _ in range(3))
-    kernels.uniform(*one, False, one_value)
-    kernels.uniform(*zero, False, zero_value)
+    kernels.uniform(*one, False, 0, one_value)
+    kernels.uniform(*zero, False, 0, zero_value)
     assert (one_value[1], zero_value[1]) == (1, 0)
-    kernels.uniform(*other, False, u)
+    kernels.uniform(*other, False, 0, u)
     for (angle, u1), radius_of in (((one, 1.0), other), ((zero, 0.0), other)):
         out = np.empty(2, np.float32)
         kernels.normal(*angle, *radius_of, False, 0, False, out)
