@@ -115,5 +115,5 @@ class ThreefryOfKeras(Threefry2x32):
 
 
 def _c_generator(name: str) -> CGenerator:
-    seed, restart = f"{name}_seed(&generator, seed);", f"{name}_restart"
+    seed, restart = (f"{name}_start(&generator, seed, {place});" for place in ("0, 0", "a, b"))
     return CGenerator(name, "embinit_keras.h", seed, large=True, restart=restart)

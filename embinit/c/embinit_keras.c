@@ -38,28 +38,22 @@ uint32_t embinit_keras_listed(embinit_mt19937 *random, uint32_t seed, uint32_t i
     }
 }
 
-static void keras_torch_start(embinit_keras_torch *generator, uint32_t a, uint32_t b)
+void embinit_keras_torch_start(embinit_keras_torch *generator, uint32_t seed, uint32_t a, uint32_t b)
 {
-    uint32_t seed = b ? a : embinit_keras_listed(&generator->stream, generator->seed, a);
-    embinit_mt19937_seed(&generator->stream, seed);
+    uint32_t own = b ? a : embinit_keras_listed(&generator->stream, seed, a);
+    embinit_mt19937_seed(&generator->stream, own);
 }
 
-static void keras_tensorflow_start(embinit_keras_tensorflow *generator, uint32_t a, uint32_t b)
+void embinit_keras_tensorflow_start(embinit_keras_tensorflow *generator, uint32_t seed, uint32_t a, uint32_t b)
 {
-    uint32_t seed = b ? a : embinit_keras_listed(&generator->random, generator->seed, a);
-    embinit_tensorflow_seed(&generator->stream, seed);
+    uint32_t own = b ? a : embinit_keras_listed(&generator->random, seed, a);
+    embinit_tensorflow_seed(&generator->stream, own);
 }
 
-static void keras_jax_start(embinit_keras_jax *generator, uint32_t a, uint32_t b)
+void embinit_keras_jax_start(embinit_keras_jax *generator, uint32_t seed, uint32_t a, uint32_t b)
 {
-    uint32_t seed = b ? a : embinit_keras_listed(&generator->random, generator->seed, a);
-    embinit_threefry2x32_seed(&generator->stream, seed, 0);
-}
-
-void embinit_keras_torch_seed(embinit_keras_torch *generator, uint32_t seed)
-{
-    generator->seed = seed;
-    keras_torch_start(generator, 0, 0);
+    uint32_t own = b ? a : embinit_keras_listed(&generator->random, seed, a);
+    embinit_threefry2x32_seed(&generator->stream, own, 0);
 }
 
 uint32_t embinit_keras_torch_source(void *state)
@@ -67,53 +61,14 @@ uint32_t embinit_keras_torch_source(void *state)
     return embinit_mt19937_next(&((embinit_keras_torch *)state)->stream);
 }
 
-void embinit_keras_torch_restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
-                                 size_t n)
-{
-    (void)rule;
-    (void)out;
-    (void)n;
-    keras_torch_start((embinit_keras_torch *)source->state, a, b);
-}
-
-void embinit_keras_tensorflow_seed(embinit_keras_tensorflow *generator, uint32_t seed)
-{
-    generator->seed = seed;
-    keras_tensorflow_start(generator, 0, 0);
-}
-
 uint32_t embinit_keras_tensorflow_source(void *state)
 {
     return embinit_philox4x32_next(&((embinit_keras_tensorflow *)state)->stream);
 }
 
-void embinit_keras_tensorflow_restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
-                                      size_t n)
-{
-    (void)rule;
-    (void)out;
-    (void)n;
-    keras_tensorflow_start((embinit_keras_tensorflow *)source->state, a, b);
-}
-
-void embinit_keras_jax_seed(embinit_keras_jax *generator, uint32_t seed)
-{
-    generator->seed = seed;
-    keras_jax_start(generator, 0, 0);
-}
-
 uint32_t embinit_keras_jax_source(void *state)
 {
     return embinit_threefry2x32_next(&((embinit_keras_jax *)state)->stream);
-}
-
-void embinit_keras_jax_restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,
-                               size_t n)
-{
-    (void)rule;
-    (void)out;
-    (void)n;
-    keras_jax_start((embinit_keras_jax *)source->state, a, b);
 }
 
 void embinit_keras_torch_truncated_normal(const embinit_source *source, const void *rule, uint32_t a, uint32_t b,

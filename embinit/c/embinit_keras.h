@@ -21,36 +21,27 @@ uint32_t embinit_keras_listed(embinit_mt19937 *random, uint32_t seed, uint32_t i
 
 typedef struct {
     embinit_mt19937 stream;
-    uint32_t seed;
 } embinit_keras_torch;
 
 typedef struct {
     embinit_philox4x32 stream;
-    uint32_t seed;
     embinit_mt19937 random;
 } embinit_keras_tensorflow;
 
 typedef struct {
     embinit_threefry2x32 stream;
-    uint32_t seed;
     embinit_mt19937 random;
 } embinit_keras_jax;
 
-/* Start as after set_random_seed, with the stream of the first initializer. */
-void embinit_keras_torch_seed(embinit_keras_torch *generator, uint32_t seed);
-void embinit_keras_tensorflow_seed(embinit_keras_tensorflow *generator, uint32_t seed);
-void embinit_keras_jax_seed(embinit_keras_jax *generator, uint32_t seed);
+/* Start the stream of initializer a of the list that begins with seed or, if b is 1, that of seed a. */
+void embinit_keras_torch_start(embinit_keras_torch *generator, uint32_t seed, uint32_t a, uint32_t b);
+void embinit_keras_tensorflow_start(embinit_keras_tensorflow *generator, uint32_t seed, uint32_t a, uint32_t b);
+void embinit_keras_jax_start(embinit_keras_jax *generator, uint32_t seed, uint32_t a, uint32_t b);
 
 /* `next` of a source whose state is a generator of that name. */
 uint32_t embinit_keras_torch_source(void *state);
 uint32_t embinit_keras_tensorflow_source(void *state);
 uint32_t embinit_keras_jax_source(void *state);
-
-/* These fill nothing, but start the stream of initializer a of the list or, if b is 1, that of seed a. a and b are
- * integers; rule, out and n are not used. */
-embinit_distribution embinit_keras_torch_restart;
-embinit_distribution embinit_keras_tensorflow_restart;
-embinit_distribution embinit_keras_jax_restart;
 
 /* z * b + a, both operations rounded, where z is the first within 2 of four candidates of torch.normal, or the first of
  * all. n is at least 4: for fewer PyTorch takes log1p, sin and cos in double, and these elements stay as they are. rule
