@@ -59,20 +59,21 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
 
 
 @kernel
-def scaled(kind: int, state: Words, shape: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
-    """Fill out with float32(code + offset) * scale, where shape selects the code: UNIFORM, NORMAL or TRUNCATED_NORMAL.
-    offset is an int32, scale a float32. If state holds several generators, each fills an equal part of out.
+def scaled(kind: int, state: Words, distribution: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
+    """Fill out with float32(code + offset) * scale, with the codes of a distribution: UNIFORM, NORMAL or
+    TRUNCATED_NORMAL. offset is an int32, scale a float32. If state holds several generators, each fills an equal part
+    of out.
     """
     size = state_size(kind)
     part = out.size // (state.size // size)
     for i in range(state.size // size):
         one, filled = state[i * size : (i + 1) * size], out[i * part : (i + 1) * part]
-        _from_blocks(kind, one, shape, np.int32(offset), np.float32(scale), filled)
+        _from_blocks(kind, one, distribution, np.int32(offset), np.float32(scale), filled)
 
 
 @inlined
 def _from_blocks(
-    kind: int, state: Words, shape: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]
+    kind: int, state: Words, distribution: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]
 ) -> None:
     """Fill out from one generator."""
     words = new_words()
@@ -80,14 +81,14 @@ def _from_blocks(
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        if shape == UNIFORM:
+        if distribution == UNIFORM:
             for i in range(count):
                 filled[i] = np.float32(np.int32(np.int32(drawn[i] >> np.uint32(8)) + offset)) * scale
-        elif shape == NORMAL:
+        elif distribution == NORMAL:
             for i in range(count):
                 filled[i] = np.float32(np.int32(normal_code(drawn[i]) + offset)) * scale
-        elif shape == TRUNCATED_NORMAL:
+        elif distribution == TRUNCATED_NORMAL:
             for i in range(count):
                 filled[i] = np.float32(np.int32(truncated_normal_code(drawn[i]) + offset)) * scale
         else:
-            raise ValueError("no code is of this shape")
+            raise ValueError("no code is of this distribution")
