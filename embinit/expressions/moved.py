@@ -8,7 +8,7 @@ the expression is refused. SPEC.md, section "Dialect files", says for how many e
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice, permutations, product
+from itertools import islice, product
 
 from embinit.errors import EmbinitError
 from embinit.expressions.graph import Graph, Node
@@ -22,6 +22,8 @@ _RULE = (
 )
 #: What is moved; calls are not.
 _MOVABLE = frozenset({"add", "sub", "mul", "div", "neg", "cast"})
+#: Comparisons with their sides exchanged.
+_SWAPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 #: How many values of one operation are looked at.
 _MANY = 64
 
@@ -90,7 +92,7 @@ class _Moves:
             return any(self._compared.setdefault(each, node) is not node for each in compared)
         if node.op not in COMPARISONS:
             return False
-        if any(_settled(one, other) for one, other in permutations(node.args)):
+        if _settled(node.op, *node.args) or _settled(_SWAPPED.get(node.op, node.op), *node.args[::-1]):
             return True
         sides = [self._values(arg) for arg in node.args]
         replaced = any(side - {arg} for side, arg in zip(sides, node.args, strict=True))
@@ -179,15 +181,16 @@ def _gives_product(node: Node) -> bool:
     return node.op == "mul" and not _is_exact(node)
 
 
-def _settled(one: Node, other: Node) -> bool:
-    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of a * a with 0, of integers whose
-    ranges are apart.
+def _settled(op: str, one: Node, other: Node) -> bool:
+    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of whether a * a is below 0, of integers
+    whose ranges are apart.
     """
     if not one.ctype.floating:
         return one.most < other.least or other.most < one.least
-    return (one.op in ("add", "sub") and other in one.args) or (
-        _is_never_negative(one) and other.op == "const" and other.data <= 0
-    )
+    if one.op in ("add", "sub") and other in one.args:
+        return True
+    below = other.op == "const" and (other.data < 0 or (other.data == 0 and op in ("lt", "ge")))
+    return below and _is_never_negative(one)
 
 
 def _is_never_negative(node: Node) -> bool:
