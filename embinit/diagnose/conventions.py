@@ -75,9 +75,10 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
         if values is None or run_of(row) < LEAST:
             continue
         if isinstance(mixed, Mixed) and mixed.kind != "constant":
-            sample = values[: min(SAMPLE, _of_one_scale(row))].astype(np.float64)
-            if not np.isfinite(sample).all():
+            held = values[: min(SAMPLE, _of_one_scale(row))]
+            if not np.isfinite(held).all():
                 return
+            sample = held.astype(np.float64)
             if sample.size >= LEAST and np.ptp(sample) > 0:
                 inquiry = _Inquiry(run, base, rows[row.name], sample)
                 yield from inquiry.normals() if mixed.kind == "normal" else inquiry.compounds()
