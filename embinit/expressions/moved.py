@@ -182,8 +182,8 @@ def _gives_product(node: Node) -> bool:
 
 
 def _settled(op: str, one: Node, other: Node) -> bool:
-    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of whether a * a is below 0, of integers
-    whose ranges are apart.
+    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of whether a * a is below 0, of
+    integers whose ranges are apart.
     """
     if not one.ctype.floating:
         return one.most < other.least or other.most < one.least
