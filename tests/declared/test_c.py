@@ -59,7 +59,7 @@ def test_a_core_leaves_what_a_program_does(dialect):
 
 @pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
-@pytest.mark.parametrize("dialect", ["kann", "cranium"])
+@pytest.mark.parametrize("dialect", ["kann", "cranium", "darknet"])
 def test_a_core_computes_log_sin_and_cos_of_double(dialect, target):
     bundle = gather(mlp(dialect, target=target).plan())
 
