@@ -50,14 +50,15 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     drawn: list[Slot] = []
     keys_each = dialect_named(bundle.plan.model.dialect).keys_each
     if bundle.plan.model.skip_words:
-        drawn += _dropped(sampler, bundle.entries[0], bundle.plan.model.skip_words)
+        drawn += _dropped(sampler, bundle.plan.model.skip_words, "before anything is drawn: words that are dropped")
     for action, row in bundle.plan.events:
         entry = entries[row.name]
         if action is Action.LOSE:
-            words = lost_words(bundle, entry)
-            drawn += [slot for n in (words if sampler.whole else [sum(words)]) for slot in _dropped(sampler, entry, n)]
+            words, why = lost_words(bundle, entry), f"before {entry.identifier}, overwritten"
+            drawn += [slot for n in (words if sampler.whole else [sum(words)]) for slot in _dropped(sampler, n, why)]
         elif action is Action.SKIP:
-            drawn += _dropped(sampler, entry, row.order.skip)
+            why = f"before {entry.identifier}: words that are dropped"
+            drawn += _dropped(sampler, row.order.skip, why)
         elif action is Action.RESTART:
             if not (keys_each and isinstance(row.distribution, Constant)):
                 a, b = row.order.restart or (0, 0)
@@ -67,7 +68,7 @@ def slots_of(bundle: Bundle) -> list[Slot]:
             before, after = (None, None) if row.codes else c_draw(bundle, entry).around
             drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
             drawn.append(entry)
-            drawn += [Aside(after, f"behind {entry.identifier}: it ends")] if after else []
+            drawn += [Aside(after, f"after {entry.identifier}: it ends")] if after else []
     return [*drawn, *(entry for entry in bundle.entries if entry.row.same_as)]
 
 
@@ -84,10 +85,10 @@ def _sampler(bundle: Bundle) -> Sampler:
     return dialect_named(bundle.plan.model.dialect).sampler
 
 
-def _dropped(sampler: Sampler, entry: Entry, words: int) -> list[Slot]:
-    """Return the rows that drop words before a buffer."""
-    skip, label = sampler.c_skip(words), f"before {entry.identifier}: words that are dropped"
-    return [Aside(each, label) for each in (skip, skip.around[1]) if each is not None]
+def _dropped(sampler: Sampler, words: int, why: str) -> list[Slot]:
+    """Return the rows that drop words."""
+    skip = sampler.c_skip(words)
+    return [Aside(each, why) for each in (skip, skip.around[1]) if each is not None]
 
 
 def lost_words(bundle: Bundle, entry: Entry) -> list[int]:
