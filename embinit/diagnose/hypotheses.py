@@ -311,10 +311,6 @@ def _rearranged(order: Order) -> Change:
     return lambda account: replace(account, rows=tuple(order(account.rows)))
 
 
-def _name(held: Sequence[Row]) -> str:
-    return layer_of(held[0])
-
-
 def _by_layer(planned: Sequence[Row]) -> list[list[Row]]:
     layers: dict[str, list[Row]] = {}
     for row in planned:

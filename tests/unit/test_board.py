@@ -160,6 +160,7 @@ def test_addresses_say_where_buffers_are(model, capsys):
     assert "--at BUFFER=ADDRESS" in capsys.readouterr().err
 
 
+@pytest.mark.device
 def test_a_pointer_says_where_a_buffer_on_the_heap_is(model, capsys):
     weight = model().entries[0].payload
     Path("f.c").write_text("float *weights; int main(void) { return 0; }\n")
@@ -200,6 +201,7 @@ def test_padding_may_hold_anything(model):
     assert run("verify", "m.toml", "--dump", "w.bin", "--symbol", "out_weight") == 1
 
 
+@pytest.mark.device
 def test_what_a_core_left_is_saved(model, capsys):
     bundle = model('byte_order = "big"')
 
