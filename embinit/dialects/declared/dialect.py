@@ -3,7 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -92,7 +92,7 @@ class DeclaredDialect(Dialect):
             starts = scope == "tensor" or (scope == "layer" and layer.name not in begun)
             begun.add(layer.name)
             restart = (stored.index(layer), tensor) if starts else None  # type: ignore[arg-type]
-            order = Order(parameter.order.axes, parameter.order.turns, restart, again)
+            order = replace(parameter.order, restart=restart, rehearsed=again)
             yield layer, Parameter(**{**vars(parameter), "order": order})
 
     def _parameters(self, layer: Layer, after: Layer | None) -> tuple[Parameter, ...]:
