@@ -101,6 +101,7 @@ def test_init_code_gives_the_values_of_the_host_for_every_seed(compiler, flags, 
         assert left.tolist() == np.concatenate([each.ravel().view(np.uint32) for each in values]).tolist(), seed
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     ("backend", "target"),
     [("tensorflow", "cortex-m0"), ("torch", "cortex-m0"), ("jax", "cortex-m4f")],
@@ -110,6 +111,7 @@ def test_emulated_cores_give_the_host_s_values(backend, target):
     assert verify(bundle, run(bundle), f"the emulated {target}").agrees
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4f"])
 def test_emulated_cores_leave_what_keras_recorded(target):
     bundle = gather(example("keras_dense", target=target).plan())
