@@ -186,7 +186,7 @@ class KaunAlpha3Scope(_Scope):
     Examples
     --------
     >>> KaunAlpha3Scope.seeded(42).random_raw(2).tolist()
-    [142593372, 388445122]
+    [142593372, 1564756418]
     """
 
     word_bits = 31

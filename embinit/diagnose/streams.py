@@ -320,8 +320,9 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
     """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
     sampler = dialect_named(account.model.dialect).sampler
-    if sampler.whole:
+    if sampler.whole or any(each.order.restart for each in account.rows):
         yield from _reseeded(account, row, sample, thorough)
+    if sampler.whole:
         return
     if sampler.keyed:
         yield from _under_later_keys(account, row, place, sample)
@@ -342,10 +343,11 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
 
 
 def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values in the streams of other seeds, where only whole tensors can be drawn."""
+    """Find a buffer's values where the whole model has another seed: streams that start again, tensors drawn whole."""
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
         if thorough or why:
-            other = replace(account, start=started(account.model, seed)).run()
+            model = replace(account.model, seed=seed)
+            other = replace(account, model=model, start=started(model, seed)).run()
             values = account.observed(row, other.image[row.name])
             if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)

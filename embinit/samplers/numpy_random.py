@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator, Pcg64
 from embinit.distributions import Constant, Distribution, Normal, SingleNormal, SingleUniform, Uniform
 from embinit.errors import EmbinitError
-from embinit.expressions import double_libm
 from embinit.samplers.base import CDraw, Sampler, Source, bits_of
 from embinit.samplers.ziggurat_tables import tables
 from embinit.targets import Build
@@ -222,6 +221,8 @@ def _polar(source: Source, out: NDArray[np.float32], mean: float, stddev: float)
     if out.size and not np.isnan(source.pending):
         out[0] = mean + stddev * source.pending
         source.pending, out = np.nan, out[1:]
+    from embinit.expressions import double_libm
+
     while out.size:
         pairs = min((out.size + 1) // 2, RUN)
         ahead = source.bitgen.copy()

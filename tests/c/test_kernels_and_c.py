@@ -93,8 +93,8 @@ FUNCTIONS_ALONE = {
     "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
     "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_philox_seed gomlx_philox_source gomlx_philox_pair "
     "gomlx_philox_end",
-    "embinit/bitgen/keras.py": "keras_listed keras_jax_restart keras_jax_seed keras_jax_source "
-    "keras_tensorflow_restart keras_tensorflow_seed keras_tensorflow_source keras_torch_restart keras_torch_seed "
+    "embinit/bitgen/keras.py": "keras_listed keras_jax_start keras_jax_source "
+    "keras_tensorflow_start keras_tensorflow_source keras_torch_start "
     "keras_torch_source tensorflow_seed",
     "the kernels of jax and pytorch, as Keras calls them": "keras_jax_normal keras_torch_truncated_normal",
     "NumPy in embinit/formats/arrangement.py and embinit/fill.py": "big_endian high_bits_first spread_rows permute",

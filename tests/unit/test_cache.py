@@ -285,7 +285,13 @@ def draw_everything():
     for path in EXAMPLES.glob("*.toml"):
         render(embinit.load(path).plan(), ["bin"])
     layer = embinit.Linear(name="fc", in_features=9, out_features=9, weight_init=initializers.normal())
-    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma", "gomlx"):
+    for dialect in ("gomlx", "gomlx-xla", "kaun", "kaun-alpha3", "jax", "flax-nnx", "keras-tensorflow", "keras-jax"):
+        if embinit.dialects.dialect_named(dialect).has("Linear"):
+            list(embinit.Model("m", [layer], dialect=dialect, seed=5).init_many([5, 6], statistics=True))
+        source = Generator.seeded(5, dialect)
+        table = {"name": "random_normal", "stddev": 1.0} if "gomlx" in dialect else "glorot_uniform"
+        source.fill(table, np.empty((3, 4), np.float32), 4, 3)
+    for dialect in ("odt", "odt-2026-06", "portable", "torch", "torch-nofma"):
         model = embinit.Model("m", [layer], dialect=dialect, seed=5)
         list(model.init_many([5, 6], statistics=True))
         for bitgen in (Xorshift32(5), Pcg32(5), embinit.MT19937(5)):

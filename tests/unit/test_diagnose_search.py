@@ -269,7 +269,7 @@ def test_another_generator(made_by, name):
     [
         name
         for name, dialect in DIALECTS.items()
-        if (name not in program_names() or name.startswith("odt")) and dialect.has("Linear")
+        if (name not in program_names() or name.startswith("odt")) and dialect.has("Linear") and dialect.has("Conv1d")
     ],
 )
 def test_every_dialect_has_its_seeds_found(dialect):
@@ -278,6 +278,9 @@ def test_every_dialect_has_its_seeds_found(dialect):
         for layer in file["layer"]:
             if layer["type"] in reference.DRAWN_LAYERS:
                 layer |= {"weight_format": "q15", "bias_format": "q15"}
+    if dialect == "gomlx-0.20":  # whose default the clock seeds
+        for layer in file["layer"]:
+            layer |= {"weight_init": "he"} if layer["type"] in reference.DRAWN_LAYERS else {}
     planned, other = (gather(from_tables(file, {"dialect": dialect, "seed": seed}).plan()) for seed in (SEED, 7))
     dump = {entry.row.name: entry.payload for entry in other.entries}
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from embinit.device import run
 from embinit.dialects import Dialect
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.seeds import Integers, Seeds
-from embinit.targets.gcc_qemu import PACKAGES
+from embinit.targets import gcc_qemu
 
 LAYER = embinit.Linear(name="fc", in_features=3, out_features=2)
 
@@ -86,9 +85,10 @@ def test_c_takes_the_whole_seed(wide: Dialect, seed: int, tmp_path: Path) -> Non
     assert ctypes.CDLL(str(library)).firmware_main(c_type(seed)) == 1
 
 
+@pytest.mark.device
 @pytest.mark.parametrize(
     "toolchain",
-    ["zig", pytest.param("gcc", marks=pytest.mark.skipif(not all(map(shutil.which, PACKAGES)), reason="needs QEMU"))],
+    ["zig", pytest.param("gcc", marks=pytest.mark.skipif(not gcc_qemu.is_installed(), reason="needs QEMU"))],
 )
 def test_a_device_gets_the_whole_seed(toolchain: str) -> None:
     bundle = gather(embinit.Model("m", [LAYER], seed=CASES[0][1], dialect=SIGNED, target="cortex-m0").plan())
