@@ -80,7 +80,12 @@ KINDS: Mapping[str, Mapping[str, Check[Any]]] = {
         "increment": integer(0, 2**64 - 1),
         **_OUTPUT,
     },
-    "xorshift": {"shifts": several(integer(-63, 63), 1, 8), "state": one_of(*INTEGERS), **_OUTPUT},
+    "xorshift": {
+        "bits": one_of(16, 32, 64),
+        "shifts": several(integer(-63, 63), 1, 8),
+        "state": one_of(*INTEGERS),
+        **_OUTPUT,
+    },
     "steps": {"state": _declarations, "step": several(expression), **_OUTPUT},
     "rand": {},
     "mt19937": {},
@@ -92,7 +97,7 @@ KINDS: Mapping[str, Mapping[str, Check[Any]]] = {
 }
 DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "lcg": {"output": "state"},
-    "xorshift": {"state": "uint32_t", "output": "state"},
+    "xorshift": {"bits": None, "state": None, "output": "state"},
     "pcg32": {"stream": 0},
     "minstd": {"multiplier": 16807, "modulus": 2**31 - 1},
     "xoroshiro128+": {"rotations": (24, 16, 37)},
@@ -222,6 +227,7 @@ def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
     else:
         seed = table.take("seed", expression, "seed")
     if kind == "xorshift":
+        _settle_state(where, parameters)
         _check_shifts(where / "shifts", parameters)
     if kind == "lcg":
         for key in ("multiplier", "increment"):
@@ -239,8 +245,20 @@ def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
     )
 
 
+def _settle_state(where: Where, parameters: dict[str, Any]) -> None:
+    """Let the type of a state say its width, which `bits` may say too, or alone."""
+    bits = parameters.pop("bits")
+    state = parameters["state"] = parameters["state"] or f"uint{bits or 32}_t"
+    if bits not in (None, _bits_of(state)):
+        raise EmbinitError(f"{where / 'bits'}: must be {_bits_of(state)}, as state is a {state}, got {bits}")
+
+
+def _bits_of(ctype: str) -> int:
+    return int(re.sub(r"\D", "", ctype))
+
+
 def _check_shifts(where: Where, parameters: Mapping[str, Any]) -> None:
-    bits = int(re.sub(r"\D", "", parameters["state"]))
+    bits = _bits_of(parameters["state"])
     for shift in parameters["shifts"]:
         if not 0 < abs(shift) < bits:
             allowed = f"from 1 to {bits - 1} (<<) or -1 to {1 - bits} (>>) in a {parameters['state']}"
