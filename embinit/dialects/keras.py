@@ -15,11 +15,12 @@ from embinit.initializers import (
     Initializer,
     Mode,
     Seeded,
+    Sliced,
     VarianceScaling,
     ones,
     zeros,
 )
-from embinit.layers import Convolution, Embedding, Layer, Parameter, Weighted
+from embinit.layers import Convolution, Embedding, Layer, Parameter, Stored, Weighted
 from embinit.samplers import KerasJax, KerasTensorFlow, KerasTorch
 
 #: Channels last.
@@ -171,6 +172,10 @@ class KerasDialect(Dialect):
                 return (seed, OWN), number
         return (number, LISTED), number + 1
 
+    def takes_seed(self, initializer: Initializer) -> bool:
+        """Whether an initializer takes a seed of the list."""
+        return self.restart_of(initializer, 0)[1] == 1
+
     def check_stochastic(self) -> None:
         """Raise EmbinitError: there is no one stream."""
         raise EmbinitError(
@@ -192,7 +197,7 @@ class KerasDialect(Dialect):
             number += layer.type in SEED_GENERATORS
             for parameter in of_layer[layer.name]:
                 if getattr(layer, "same_as", None) is None:
-                    restart, number = self.restart_of(parameter.initializer, number)
+                    restart, number = self.restart_of(_told(layer, parameter), number)
                     parameter = replace(parameter, order=replace(parameter.order, restart=restart))
                 yield layer, parameter
             if isinstance(layer, Weighted) and not layer.bias and layer.bias_init is not None:
@@ -211,6 +216,13 @@ class KerasDialect(Dialect):
         axes, shape = (*weight.axes[:-2], "out", "multiplier"), (*weight.shape[:-2], layer.out_channels, 1)
         fan_in, fan_out = shape_fans(weight.initializer, shape)
         return replace(weight, axes=axes, shape=shape, fan_in=fan_in, fan_out=fan_out), *bias
+
+
+def _told(layer: Layer, parameter: Parameter) -> Initializer:
+    """Return the initializer that a layer tells for a part by `init`, or else the parameter's."""
+    told = layer.told.get(parameter.part) if isinstance(layer, Stored) else None
+    given = told.initializer if isinstance(told, Sliced) else told
+    return parameter.initializer if given is None else given
 
 
 def embedding(layer: Layer) -> tuple[Parameter, ...]:

@@ -25,6 +25,7 @@ from embinit import (
 )
 from embinit.bitgen.keras import TensorFlowPhilox
 from embinit.dialects import dialect_named
+from embinit.dialects.keras import LISTED, NAMED, OWN
 from embinit.layers import DrawFree
 from embinit.many import init_many
 
@@ -279,3 +280,30 @@ def refusal(layers, **keys):
 def test_refusals(work, message):
     with pytest.raises(EmbinitError, match=message):
         work()
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_an_initializer_that_init_tells_takes_its_seed(seed):
+    drawn = NAMED["he_normal"](seed)
+    embedding = Embedding(name="e", num_embeddings=3, embedding_dim=2, init={"weight": drawn})
+    sizes = {"name": "fc", "in_features": 2, "out_features": 3}
+    told, given = (
+        Model(
+            "m",
+            [embedding, Linear(**sizes, **keys), Linear(name="last", in_features=2, out_features=2)],
+            1,
+            "keras-jax",
+        )
+        for keys in ({"init": {"bias": drawn}}, {"bias_init": drawn})
+    )
+    assert {name: each.tobytes() for name, each in told.init().items()} == {
+        name: each.tobytes() for name, each in given.init().items()
+    }
+    starts = [tensor.order.restart for tensor in told.tensors]
+    assert starts == [
+        ((5, OWN) if seed else (0, LISTED)),
+        (0 if seed else 1, LISTED),
+        ((5, OWN) if seed else (2, LISTED)),
+        (1 if seed else 3, LISTED),
+        None,
+    ]
