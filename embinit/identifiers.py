@@ -36,3 +36,21 @@ def check_identifier(what: str, name: object) -> None:
         raise EmbinitError(f"{what} must not be a reserved word of C or C++, got {shown(name)}")
     if name.startswith("embinit"):
         raise EmbinitError(f"{what} must not start with 'embinit', which the C library uses, got {shown(name)}")
+
+
+def identifier_of(path: str, kind: str, taken: set[str]) -> str:
+    """Return a name for generated C that is made from a framework's name of a layer, and add it to those taken.
+
+    >>> identifier_of("net.0", "linear", taken := set()), identifier_of("0", "linear", taken)
+    ('net_0', 'linear_0')
+    """
+    name = re.sub(r"\W", "_", path, flags=re.ASCII)
+    try:
+        check_identifier("name", name)
+    except EmbinitError:
+        name = f"{kind}_{name[-(MAX_LENGTH - len(kind) - 1) :]}".rstrip("_")
+    first, count = name, 2
+    while name in taken:
+        name, count = f"{first[: MAX_LENGTH - 5]}_{count}", count + 1
+    taken.add(name)
+    return name

@@ -1,17 +1,18 @@
 """PyTorch modules and models: start a PyTorch run from the chip's weights (extra `torch`)."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from embinit.comparison import Compared, Comparison, refuse
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Constructed, copied, draw, register, settled, within
 from embinit.errors import EmbinitError, listed, shown
 from embinit.fill import fill
 from embinit.model import Description, Tensor
 from embinit.plan import plan
-from embinit.torch.compare import Compared, Comparison, compare
-from embinit.torch.modules import Found, Problem, count_write, found
+from embinit.torch.compare import compare
+from embinit.torch.modules import Found, count_write, found
 from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def init_(
     torch = _torch()
     model = model_of(module, seed, dialect=dialect, target=target, multiply_add=multiply_add, order=order)
     layers, _ = found(module, order)
-    _refuse(of_devices(layers))
+    refuse(of_devices(layers))
     values = _by_path(model, module)
     state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     with torch.no_grad():
@@ -113,19 +114,19 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
     if not isinstance(module, _torch().nn.Module):
         raise EmbinitError(f"module must be a torch.nn.Module, got {shown(module)}")
     layers, problems = found(module, order)
-    _refuse(problems)
+    refuse(problems)
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
     model = Description(name, [each.layer for each in layers], seed=seed, **keys)
     if str(model.dialect).startswith("torch"):
-        _refuse([*of_types(layers, str(model.dialect)), *of_constructors(module, layers), *of_origin(layers)])
+        refuse([*of_types(layers, str(model.dialect)), *of_constructors(module, layers), *of_origin(layers)])
         if written := rewritten(layers):
             warnings.warn(
                 f"something wrote to {listed(written[:3])} after the layer drew: if the module's own code did that, "
                 "PyTorch holds other values than these; see embinit.torch.compare",
                 stacklevel=3,
             )
-    _refuse(givers(layers)[1])
+    refuse(givers(layers)[1])
     return model
 
 
@@ -202,23 +203,15 @@ def _torch() -> Any:
     return torch
 
 
-def _refuse(problems: Iterable[Problem]) -> None:
-    """Raise the first problem, and say how many more there are."""
-    every = list(problems)
-    if every:
-        more = f" (and {len(every) - 1} more like it)" if len(every) > 1 else ""
-        raise EmbinitError(every[0].sentence + more)
-
-
 def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
     """Return a model's initial values in PyTorch's layouts, under every name that a module has for each tensor."""
     torch = _torch()
     layers, problems = found(module)
-    _refuse(problems)
+    refuse(problems)
     names = _matched(model, layers)
-    _refuse(of_types(layers, str(model.dialect)))
+    refuse(of_types(layers, str(model.dialect)))
     given, unknown = givers(layers)
-    _refuse(unknown)
+    refuse(unknown)
     values = fill(plan(model)).arrays
     held = {
         names[tensor.name]: torch.from_numpy(values[tensor.name].transpose(_order(tensor))) for tensor in model.tensors

@@ -1,19 +1,18 @@
 """Compare a module that PyTorch constructs with what embinit computes, and say why each parameter that differs does."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.comparison import Compared, Comparison, Problem, problem_of
 from embinit.distributions import Constant, Uniform
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.fill import Values, fill, generator_of
 from embinit.model import Description
 from embinit.plan import Row, plan
-from embinit.text import table
-from embinit.torch.modules import Found, Problem, found
+from embinit.torch.modules import Found, found
 from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
 
 if TYPE_CHECKING:
@@ -22,95 +21,6 @@ if TYPE_CHECKING:
 DIALECTS = ("torch", "torch-nofma")
 #: How many words after the planned ones are searched, and how many values are drawn for that at most.
 AHEAD, MOST_VALUES = 20_000, 2**26
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One parameter of a `Comparison`: whether its bits are PyTorch's, and if not, why.
-
-    Attributes
-    ----------
-    name
-        The parameter's name in the module.
-    equal
-        Whether all of its bits are PyTorch's.
-    why, sentence
-        The reason if they are not, in a word and in a sentence.
-
-    Examples
-    --------
-    >>> import torch, embinit.torch
-    >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).parameters[0]
-    Compared(name='weight', equal=True, why='', sentence='')
-    """
-
-    name: str
-    equal: bool
-    why: str = ""
-    sentence: str = ""
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison:
-    """What `compare` returns: each parameter as PyTorch constructed it against what embinit computes; true if all are
-    equal.
-
-    Attributes
-    ----------
-    seed, dialect
-        What was compared.
-    parameters
-        One `Compared` per parameter.
-    notes
-        Sentences on what else was noticed in the module.
-
-    Examples
-    --------
-    >>> import torch, embinit.torch
-    >>> comparison = embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42)
-    >>> bool(comparison), comparison.differing
-    (True, ())
-    """
-
-    seed: int
-    dialect: str
-    parameters: tuple[Compared, ...]
-    notes: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return not self.differing
-
-    @property
-    def differing(self) -> tuple[Compared, ...]:
-        """The parameters that differ."""
-        return tuple(each for each in self.parameters if not each.equal)
-
-    def __repr__(self) -> str:
-        return f"<Comparison: {self._verdict}>"
-
-    def __str__(self) -> str:
-        cells = [(each.name, each.why, each.sentence) for each in self.differing]
-        lines = table([("parameter", "why", ""), *cells]) if cells else []
-        return "\n".join([self._verdict, *lines, *self.notes])
-
-    @property
-    def _verdict(self) -> str:
-        count, different = len(self.parameters), len(self.differing)
-        what = f"seed {self.seed}, dialect {self.dialect}"
-        if not different:
-            return f"all {count} parameters have PyTorch's bits; {what}"
-        return f"{different} of {count} parameters differ from PyTorch's; {what}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the comparison as plain values.
-
-        Examples
-        --------
-        >>> import torch, embinit.torch
-        >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).as_json()["equal"]
-        True
-        """
-        return {"equal": bool(self), **asdict(self)}
 
 
 def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", order: Sequence[str] = ()) -> Comparison:
@@ -195,7 +105,7 @@ def _compared(
     for name, tensor in state.items():
         held = names.get(given.get(id(tensor)) or name)
         if held is None or name in known:
-            why = known.get(name) or _problem_of(name, problems)
+            why = known.get(name) or problem_of(name, problems)
             assert why is not None
             result.append(_differs(name, why.why, why.sentence))
             continue
@@ -204,7 +114,7 @@ def _compared(
         if np.array_equal(theirs.view(np.uint32), values.arrays[held.name].view(np.uint32)):
             result.append(Compared(name, True))
             places[name] = values.first_draw[held.name], values.first_draw[held.name]
-        elif why := _problem_of(name, problems):
+        elif why := problem_of(name, problems):
             result.append(_differs(name, why.why, why.sentence))
         elif id(tensor) in unclear:
             result.append(_differs(name, "shared", unclear[id(tensor)].sentence))
@@ -214,11 +124,6 @@ def _compared(
             places[name] = values.first_draw[held.name], _place(values, held, theirs)
     written = rewritten(layers)
     return [each if isinstance(each, Compared) else _reason(each, places, written) for each in result]
-
-
-def _problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
-    """Return the problem that a parameter has, or None."""
-    return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
 
 
 def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Sequence[str]) -> Compared:

@@ -1,17 +1,17 @@
 """What a torch.nn.Module holds: its layers in the order of their draws, and what prevents embinit from filling them."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from hashlib import sha256
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from embinit.comparison import Problem
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Transformer, TransformerEncoder
 from embinit.distributions import Constant
 from embinit.errors import EmbinitError, listed, shown
-from embinit.identifiers import MAX_LENGTH, check_identifier
+from embinit.identifiers import identifier_of
 from embinit.layers import WITH_PARAMETERS, Parameter, Stored, Weighted
 
 if TYPE_CHECKING:
@@ -31,17 +31,6 @@ class Found:
     def named(self, part: str) -> str:
         """Return the name of a part in the whole module."""
         return f"{self.path}.{part}".lstrip(".")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What prevents embinit from filling a parameter, a layer or the whole module as PyTorch does: the reason, in a
-    word and in full. path: the module or the parameter that it is about; "" for the whole module.
-    """
-
-    path: str
-    why: str
-    sentence: str
 
 
 # ---- Layers ----
@@ -286,20 +275,10 @@ _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
 def _with_names(layers: list[Found]) -> list[Found]:
     """Give each layer its own name in C, made from its path."""
     taken: set[str] = set()
-    named = []
-    for each in layers:
-        kind = type(each.layer).__name__.lower()
-        name = re.sub(r"\W", "_", each.path, flags=re.ASCII)
-        try:
-            check_identifier("name", name)
-        except EmbinitError:
-            name = f"{kind}_{name[-(MAX_LENGTH - len(kind) - 1) :]}".rstrip("_")
-        first, count = name, 2
-        while name in taken:
-            name, count = f"{first[: MAX_LENGTH - 5]}_{count}", count + 1
-        taken.add(name)
-        named.append(replace(each, layer=replace(each.layer, name=name)))
-    return named
+    return [
+        replace(each, layer=replace(each.layer, name=identifier_of(each.path, each.layer.type.lower(), taken)))
+        for each in layers
+    ]
 
 
 # ---- What the tensors show ----

@@ -9,12 +9,13 @@ from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from embinit.comparison import Problem
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.layers import Transformer
 from embinit.distributions import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.errors import listed
 from embinit.layers import Parameter
-from embinit.torch.modules import Found, Problem, is_drawn, is_pytorchs, writes
+from embinit.torch.modules import Found, is_drawn, is_pytorchs, writes
 
 if TYPE_CHECKING:
     from torch import Tensor

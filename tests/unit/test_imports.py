@@ -33,6 +33,7 @@ FLOORS = [
     {"distributions"},
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
+    {"comparison"},
     {"checksums", "clib", "files", "identifiers", "readback", "text", "threads"},
     {"cache", "errors", "kinds", "process", "spec"},
 ]

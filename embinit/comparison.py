@@ -1,0 +1,125 @@
+"""What a framework put into a model's weights against what embinit computes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from embinit.errors import EmbinitError
+from embinit.text import table
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What prevents embinit from filling a parameter, a layer or the whole model as its framework does: the reason, in
+    a word and in full. path: the model or the parameter that it is about; "" for the whole model.
+    """
+
+    path: str
+    why: str
+    sentence: str
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise the first problem, and say how many more there are."""
+    every = list(problems)
+    if every:
+        more = f" (and {len(every) - 1} more like it)" if len(every) > 1 else ""
+        raise EmbinitError(every[0].sentence + more)
+
+
+def problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
+    """Return the problem that a parameter has, or None."""
+    return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One parameter of a `Comparison`: whether its bits are the framework's, and if not, why.
+
+    Attributes
+    ----------
+    name
+        The parameter's name in the framework's model.
+    equal
+        Whether all of its bits are the framework's.
+    why, sentence
+        The reason if they are not, in a word and in a sentence.
+
+    Examples
+    --------
+    >>> import torch, embinit.torch
+    >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).parameters[0]
+    Compared(name='weight', equal=True, why='', sentence='')
+    """
+
+    name: str
+    equal: bool
+    why: str = ""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What `compare` of a bridge to a framework returns: each parameter as the framework made it against what embinit
+    computes; true if all are equal.
+
+    Attributes
+    ----------
+    seed, dialect
+        What was compared.
+    parameters
+        One `Compared` per parameter.
+    notes
+        Sentences on what else was noticed in the model.
+    framework
+        The framework that made the parameters.
+
+    Examples
+    --------
+    >>> import torch, embinit.torch
+    >>> comparison = embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42)
+    >>> bool(comparison), comparison.differing
+    (True, ())
+    """
+
+    seed: int
+    dialect: str
+    parameters: tuple[Compared, ...]
+    notes: tuple[str, ...] = ()
+    framework: str = "PyTorch"
+
+    def __bool__(self) -> bool:
+        return not self.differing
+
+    @property
+    def differing(self) -> tuple[Compared, ...]:
+        """The parameters that differ."""
+        return tuple(each for each in self.parameters if not each.equal)
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self._verdict}>"
+
+    def __str__(self) -> str:
+        cells = [(each.name, each.why, each.sentence) for each in self.differing]
+        lines = table([("parameter", "why", ""), *cells]) if cells else []
+        return "\n".join([self._verdict, *lines, *self.notes])
+
+    @property
+    def _verdict(self) -> str:
+        count, different = len(self.parameters), len(self.differing)
+        what = f"seed {self.seed}, dialect {self.dialect}"
+        whose = self.framework + ("'" if self.framework.endswith("s") else "'s")
+        if not different:
+            return f"all {count} parameters have {whose} bits; {what}"
+        return f"{different} of {count} parameters differ from {whose}; {what}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as plain values.
+
+        Examples
+        --------
+        >>> import torch, embinit.torch
+        >>> embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42).as_json()["equal"]
+        True
+        """
+        return {"equal": bool(self), **asdict(self)}
