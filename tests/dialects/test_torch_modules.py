@@ -472,7 +472,7 @@ def test_what_cannot_be_written_to_is_refused():
         embinit.torch.init_(net, 1, dialect="torch")
 
 
-@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning", "ignore:.*deprecated:FutureWarning")
 def test_what_is_compiled_is_named():
     message = "layer 'RecursiveScriptModule': it is compiled by torch.jit: fill the module before"
     assert_refused(lambda: torch.jit.script(nn.Linear(3, 2)), message)
