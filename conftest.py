@@ -1,19 +1,26 @@
 """What pytest leaves out where an extra is not installed."""
 
 import importlib.util
+import os
 
 import pytest
 
-HAS_TORCH = importlib.util.find_spec("torch") is not None
-collect_ignore = [] if HAS_TORCH else ["embinit/torch"]
+#: The extras for frameworks. Keras needs a backend besides: PyTorch, unless the environment says otherwise.
+MISSING = [extra for extra in ("torch", "keras") if importlib.util.find_spec(extra) is None]
+collect_ignore = [f"embinit/{extra}" for extra in MISSING]
+if "torch" not in MISSING:
+    os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the examples of docstrings that import PyTorch, if it is not installed."""
+    """Skip the examples of docstrings that import a framework that is not installed."""
     for item in items:
         examples = item.dtest.examples if isinstance(item, pytest.DoctestItem) and item.dtest else []
-        if not HAS_TORCH and any("import torch" in example.source for example in examples):
-            item.add_marker(pytest.mark.skip(reason="needs the extra torch"))
+        for extra in MISSING:
+            if any(f"import {extra}" in example.source for example in examples):
+                item.add_marker(pytest.mark.skip(reason=f"needs the extra {extra}"))
+        if any("import keras" in example.source for example in examples):
+            item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # Keras has its own
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from embinit.plan import Plan, plan
 from embinit.store import Buffer, store
 
 if TYPE_CHECKING:
+    import keras
     from torch.nn import Module
 
     from embinit.many import Client
@@ -108,9 +109,41 @@ class Model(Description):
         return cls.of(model_of(module, seed, name, **keys))
 
     @classmethod
+    def from_keras(cls, keras_model: "keras.Model", seed: int, name: str = "model", **keys: Any) -> Self:
+        """Return the model of a built Keras model, to see what a device would draw for it (extra `keras`).
+
+        Parameters
+        ----------
+        keras_model
+            A Sequential or functional model; each of its layers with weights becomes a layer.
+        seed
+            What keras.utils.set_random_seed is called with before the model is made.
+        name
+            The model's name.
+        **keys
+            Other parameters of `Model`, such as target, and order as in `embinit.keras.model_of`.
+
+        Raises
+        ------
+        EmbinitError
+            If Keras is missing, or the model has weights that embinit cannot draw as Keras does.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> import keras
+        >>> net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2, name="out")])
+        >>> [row.name for row in embinit.Model.from_keras(net, seed=42).plan().rows]
+        ['out.weight', 'out.bias']
+        """
+        from embinit.keras import model_of
+
+        return cls.of(model_of(keras_model, seed, name, **keys))
+
+    @classmethod
     def of(cls, description: Description) -> Self:
         """Return the model of a description, to call `plan`, `init` and `stored` on what embinit.torch.model_of
-        returned.
+        or embinit.keras.model_of returned.
 
         Parameters
         ----------

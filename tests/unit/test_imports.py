@@ -18,7 +18,7 @@ FLOORS = [
     {"codegen", "dump", "verify"},
     {"bundle"},
     {"api"},
-    {"growth", "many", "torch"},
+    {"growth", "keras", "many", "torch"},
     {"store"},
     {"fill"},
     {"plan"},

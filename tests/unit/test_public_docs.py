@@ -46,10 +46,11 @@ def public():
     for room, names in SINGLE.items():
         for name in names:
             yield f"{room}.{name}", getattr(importlib.import_module(room), name)
-    if importlib.util.find_spec("torch"):
-        module = importlib.import_module("embinit.torch")
-        for name in module.__all__:
-            yield f"embinit.torch.{name}", getattr(module, name)
+    for framework in ("torch", "keras"):
+        if importlib.util.find_spec(framework):
+            module = importlib.import_module(f"embinit.{framework}")
+            for name in module.__all__:
+                yield f"embinit.{framework}.{name}", getattr(module, name)
 
 
 NAMES = dict(public())
