@@ -18,7 +18,7 @@ from embinit.samplers import Torch
 
 TORCH = Dialect(
     name="torch",
-    summary="PyTorch on Linux with AVX2 (2.12 and later): the bits of torch.manual_seed(seed) on every target",
+    summary="PyTorch 2.12 to 2.15 on Linux with AVX2: the bits of torch.manual_seed(seed) on every target",
     seeds=range(-(2**63), 2**64),
     seeds_count_modulo_2_32=True,
     seeded=seeded,
