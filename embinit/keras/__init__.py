@@ -11,6 +11,7 @@ from embinit.fill import fill
 from embinit.keras.compare import compare
 from embinit.keras.layers import found
 from embinit.keras.package import checked, dialect_of
+from embinit.keras.seeds import Seeds
 from embinit.model import Description
 from embinit.plan import plan
 
@@ -47,21 +48,26 @@ def model_of(
     ------
     EmbinitError
         If the model is not built, or has weights that embinit cannot draw as Keras does; the message names the layer.
+        Also if its initializers show that it was made after that seed, with its layers in another order.
 
     Examples
     --------
     >>> import keras, embinit.keras
-    >>> dense, dropout = keras.layers.Dense(4, name="hidden"), keras.layers.Dropout(0.1)
+    >>> dense, dropout = keras.layers.Dense(4, name="hidden"), keras.layers.Dropout(0.1, name="drop")
     >>> net = keras.Sequential([keras.Input((3,)), dense, dropout, keras.layers.Dense(2, name="out")])
     >>> [(layer.name, layer.type) for layer in embinit.keras.model_of(net, seed=1).layers]
-    [('hidden', 'Linear'), ('dropout', 'Dropout'), ('out', 'Linear')]
+    [('hidden', 'Linear'), ('drop', 'Dropout'), ('out', 'Linear')]
     """
     layers, problems = found(checked(keras_model), order)
     refuse(problems)
     if not any(each.parts for each in layers):
         raise EmbinitError("the model must have a layer with weights, got none")
     dialect = dialect_of(keys.pop("dialect", None))
-    return Description(name, [each.layer for each in layers], seed=seed, dialect=dialect, **keys)
+    model = Description(name, [each.layer for each in layers], seed=seed, dialect=dialect, **keys)
+    seeds = Seeds.of(layers, seed)
+    if seeds.order:
+        raise EmbinitError(f"the Keras model was made after set_random_seed({seed}), and {seeds.sentence}")
+    return model
 
 
 def weights(model: Description, keras_model: "keras.Model") -> list[NDArray[Any]]:

@@ -1,28 +1,24 @@
 """Compare a Keras model that a function builds with what embinit computes, and say why each weight differs."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen.keras import nth_seed
 from embinit.comparison import Compared, Comparison, Problem, problem_of
 from embinit.dialects.keras import KERAS_TORCH, LISTED
 from embinit.fill import fill
 from embinit.keras.layers import Found, found, name_of, paths_of
 from embinit.keras.package import checked, dialect_of, keras_package
+from embinit.keras.seeds import Seeds
 from embinit.model import Description
 from embinit.plan import plan
 
 if TYPE_CHECKING:
     import keras
-
-#: How many seeds of the list after the planned ones are searched.
-AHEAD = 10_000
 
 
 def compare(build: "Callable[[], keras.Model]", seed: int, order: Sequence[str] = ()) -> Comparison:
@@ -62,34 +58,11 @@ def compare(build: "Callable[[], keras.Model]", seed: int, order: Sequence[str] 
         keras_package().utils.set_random_seed(seed)
         model = checked(build())
     layers, problems = found(model, order)
-    seeds = _Seeds.of(layers, seed)
+    seeds = Seeds.of(layers, seed)
     compared = tuple(_compared(model, layers, problems, seed, dialect, seeds))
     told = seeds.order and any(each.why == "order" for each in compared)
-    notes = (f"its layers are made in another order: order={seeds.order} states that",) if told else ()
+    notes = (seeds.sentence,) if told else ()
     return Comparison(seed, dialect, compared, notes, "Keras")
-
-
-@dataclass(frozen=True)
-class _Seeds:
-    """The list of seeds, and how a model's layers took them.
-
-    numbers: the place of each seed in the list. order: the paths of the layers in the order in which they took seeds,
-    if that is not the planned one.
-    """
-
-    numbers: Mapping[int, int]
-    order: list[str]
-
-    @classmethod
-    def of(cls, layers: Sequence[Found], seed: int) -> "_Seeds":
-        numbers = {nth_seed(seed, i): i for i in range(sum(len(each.taken) for each in layers) + AHEAD)}
-        firsts = {
-            each.path: min(numbers[taken] for taken in each.taken)
-            for each in layers
-            if each.taken and numbers.keys() >= set(each.taken)
-        }
-        made = sorted(firsts, key=firsts.__getitem__)
-        return cls(numbers, [] if made == list(firsts) else made)
 
 
 @contextmanager
@@ -108,7 +81,7 @@ def _compared(
     problems: Sequence[Problem],
     seed: int,
     dialect: str,
-    seeds: _Seeds,
+    seeds: Seeds,
 ) -> Iterator[Compared]:
     """Yield each weight of a model, in Keras' order."""
     values: dict[str, Any] = {}
@@ -138,7 +111,7 @@ def _same(theirs: NDArray[Any], ours: NDArray[Any]) -> bool:
     return theirs.dtype == ours.dtype and np.array_equal(theirs.view(np.uint32), ours.view(np.uint32))
 
 
-def _reason(each: Found, part: str, held: NDArray[Any], turn: int | None, seeds: _Seeds) -> tuple[str, str]:
+def _reason(each: Found, part: str, held: NDArray[Any], turn: int | None, seeds: Seeds) -> tuple[str, str]:
     """Return why a weight differs, from what its initializer draws and from which seed. turn: the number of that
     seed in the list, if it comes from there.
     """

@@ -212,12 +212,15 @@ def _shared(layers: Sequence[Found]) -> Iterator[Problem]:
     owners: dict[int, str] = {}
     for each in layers:
         for made in each.made:
-            if KERAS_TORCH.takes_seed(made.ours) and owners.setdefault(id(made.theirs), each.path) != each.path:
+            if not KERAS_TORCH.takes_seed(made.ours):
+                continue
+            if id(made.theirs) in owners:
                 yield Problem(
                     each.path, "shared",
-                    f"layer {each.path!r}: it shares a {type(made.theirs).__name__} with {owners[id(made.theirs)]!r}, "
-                    "which takes one seed for both: make one for each layer, or give it a seed",
+                    f"layer {each.path!r}: its {made.part} shares a {type(made.theirs).__name__} with "
+                    f"{owners[id(made.theirs)]}, and it takes one seed for both: make one for each, or give it a seed",
                 )  # fmt: skip
+            owners.setdefault(id(made.theirs), f"the {made.part} of {each.path!r}")
 
 
 # ---- A layer's keys, its parts, and the attributes with the initializers that it makes, in order ----

@@ -14,7 +14,7 @@ def keras_package() -> Any:
     try:
         import keras
     except ImportError:
-        raise EmbinitError("embinit.keras needs Keras and its backend: pip install 'embinit[keras]'") from None
+        raise EmbinitError("embinit.keras needs Keras and its backend: pip install 'embinit[keras]' torch") from None
     return keras
 
 

@@ -142,6 +142,17 @@ def test_models_within_models_and_layers_that_are_used_twice():
     assert len(set(names)) == 3
 
 
+def test_a_layer_in_two_models_is_one_layer():
+    def build():
+        both = L.Dense(3, name="both")
+        inner, first = net(both, L.Dense(3)), keras.Input((3,))
+        return keras.Model(first, L.Dense(2)(both(inner(first))))
+
+    comparison = embinit.keras.compare(build, seed=9)
+    assert comparison, str(comparison)
+    assert len(comparison.parameters) == 6
+
+
 def test_weights_are_what_a_model_loads():
     model = net(L.Dense(4), L.BatchNormalization(), L.Dense(2))
     made = embinit.Model.from_keras(model, seed=3)
@@ -184,6 +195,11 @@ def shared():
     return net(L.Dense(3, kernel_initializer=given), L.Dense(3, kernel_initializer=given))
 
 
+def shared_within():
+    given = keras.initializers.HeNormal()
+    return net(L.Dense(3, kernel_initializer=given, bias_initializer=given, name="fc"))
+
+
 BEFORE = net(L.Dense(2))
 
 
@@ -214,6 +230,17 @@ def test_another_order_is_found_and_stated():
     order = ["second", "dropout", "first"]
     assert comparison.notes == (f"its layers are made in another order: order={order} states that",)
     assert embinit.keras.compare(reversed_layers, seed=7, order=order)
+
+
+def test_a_model_whose_seeds_show_another_order_is_refused():
+    keras.utils.set_random_seed(7)
+    model = reversed_layers()
+    message = r"the Keras model was made after set_random_seed\(7\), .* order=\['second', 'dropout', 'first'\] states"
+    with pytest.raises(EmbinitError, match=message):
+        embinit.Model.from_keras(model, seed=7)
+    made = embinit.Model.from_keras(model, seed=7, order=["second", "dropout", "first"])
+    assert words(embinit.keras.weights(made, model)) == words(model.get_weights())
+    assert embinit.Model.from_keras(model, seed=8).layers[0].name == "first"
 
 
 def test_a_keras_that_draws_in_another_way_is_told(monkeypatch):
@@ -279,7 +306,9 @@ MOVING = keras.random.SeedGenerator(1)
         (lambda: net(L.BatchNormalization(scale=False, name="bn")), "layer 'bn': center and scale must both be"),
         (lambda: net(L.LayerNormalization(scale=False, name="ln")), "layer 'ln': scale must be true if center is"),
         (lambda: net(L.LayerNormalization(gamma_initializer="he_normal", name="ln")), "layer 'ln': gamma_init"),
-        (shared, "layer 'dense_[0-9]+': it shares a HeNormal with 'dense_[0-9]+'"),
+        (shared, "layer 'dense_[0-9]+': its weight shares a HeNormal with the weight of 'dense_[0-9]+'"),
+        (shared_within, "layer 'fc': its bias shares a HeNormal with the weight of 'fc'"),
+        (lambda: net(type("Dense", (L.Dense,), {})(2, name="own")), "layer 'own': its type .* got Dense"),
     ],
 )  # fmt: skip
 def test_what_embinit_cannot_draw_is_refused_by_name(build, message):
@@ -300,5 +329,8 @@ def test_wrong_words_are_refused():
         embinit.keras.compare(lambda: model, seed=2**32)
     with pytest.raises(EmbinitError, match=r"fc.weight must be \[3, 2\], got \[3, 4\]"):
         embinit.keras.weights(made, net(L.Dense(4, name="fc")))
+    odt = embinit.Model("m", [embinit.Linear(name="fc", in_features=3, out_features=2)], seed=1)
+    with pytest.raises(EmbinitError, match="dialect must be one of keras-torch, keras-jax, "):
+        embinit.keras.weights(odt, model)
     with pytest.raises(EmbinitError, match=r"fc.weight must be \[3, 2\], got none"):
         embinit.keras.weights(made, net(L.Dense(2, name="other")))
