@@ -2,6 +2,7 @@
 filling them.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -46,9 +47,7 @@ DROPPING = (
     "GaussianNoise",
 )  # fmt: skip
 #: Keras' names of initializers, as its configs write their classes, and the dialect's.
-INITIALIZERS = {"".join(part.capitalize() for part in name.split("_")): name for name in KERAS_TORCH.named} | {
-    "LecunUniform": "lecun_uniform", "LecunNormal": "lecun_normal",
-}  # fmt: skip
+INITIALIZERS = {"".join(part.capitalize() for part in name.split("_")): name for name in KERAS_TORCH.named}
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,8 @@ def _walk(path: str, model: Any, seen: set[int]) -> Iterator[Found | Problem]:
             try:
                 yield from _layer(inside, layer)
             except EmbinitError as error:
-                sentence = str(error)
-                if not sentence.startswith("layer "):
-                    sentence = f"layer {inside!r}: {sentence}"
-                yield Problem(inside, "unknown", sentence)
+                sentence = re.sub(r"^layer '\w+': ", "", str(error))
+                yield Problem(inside, "unknown", f"layer {inside!r}: {sentence}")
 
 
 def paths_of(model: Any, path: str = "") -> dict[int, str]:
