@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import re
 
 import pytest
 
 #: The extras for frameworks. Keras needs a backend besides: PyTorch, unless the environment says otherwise.
-MISSING = [extra for extra in ("torch", "keras") if importlib.util.find_spec(extra) is None]
+PACKAGES = {"torch": "torch", "keras": "keras", "jax": "flax"}
+MISSING = [extra for extra, package in PACKAGES.items() if importlib.util.find_spec(package) is None]
 collect_ignore = [f"embinit/{extra}" for extra in MISSING]
 if "torch" not in MISSING:
     os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -17,7 +19,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         examples = item.dtest.examples if isinstance(item, pytest.DoctestItem) and item.dtest else []
         for extra in MISSING:
-            if any(f"import {extra}" in example.source for example in examples):
+            if any(re.search(rf"import {extra}|from {PACKAGES[extra]}", each.source) for each in examples):
                 item.add_marker(pytest.mark.skip(reason=f"needs the extra {extra}"))
         if any("import keras" in example.source for example in examples):
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # Keras has its own

@@ -141,9 +141,45 @@ class Model(Description):
         return cls.of(model_of(keras_model, seed, name, **keys))
 
     @classmethod
+    def from_flax(cls, module: Any, seed: int, *inputs: Any, name: str = "module", **keys: Any) -> Self:
+        """Return the model of a Flax module, to see what a device would draw for it (extra `jax`).
+
+        Parameters
+        ----------
+        module
+            A linen module; or for nnx, a function that returns the module that it makes with the rngs it is given, or
+            the module that nnx.Rngs(seed) made.
+        seed
+            What the device seeds its generator with.
+        *inputs
+            What a linen module is initialized with besides the key.
+        name
+            The model's name.
+        **keys
+            Other parameters of `Model`, such as target and jit, and order and init as in `embinit.jax.compare`.
+
+        Raises
+        ------
+        EmbinitError
+            If JAX or Flax is missing, or the module has parameters that embinit cannot draw as Flax does.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> from flax import linen
+        >>> import jax
+        >>> model = embinit.Model.from_flax(linen.Dense(1), 42, jax.numpy.ones((1, 2)))
+        >>> model.init()["linear.weight"].shape
+        (2, 1)
+        """
+        from embinit.jax import model_of
+
+        return cls.of(model_of(module, seed, *inputs, name=name, **keys))
+
+    @classmethod
     def of(cls, description: Description) -> Self:
         """Return the model of a description, to call `plan`, `init` and `stored` on what embinit.torch.model_of
-        or embinit.keras.model_of returned.
+        or its like in embinit.keras and embinit.jax returned.
 
         Parameters
         ----------

@@ -18,7 +18,7 @@ FLOORS = [
     {"codegen", "dump", "verify"},
     {"bundle"},
     {"api"},
-    {"growth", "keras", "many", "torch"},
+    {"growth", "jax", "keras", "many", "torch"},
     {"store"},
     {"fill"},
     {"plan"},

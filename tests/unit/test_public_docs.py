@@ -46,11 +46,11 @@ def public():
     for room, names in SINGLE.items():
         for name in names:
             yield f"{room}.{name}", getattr(importlib.import_module(room), name)
-    for framework in ("torch", "keras"):
-        if importlib.util.find_spec(framework):
-            module = importlib.import_module(f"embinit.{framework}")
+    for bridge, package in {"torch": "torch", "keras": "keras", "jax": "flax"}.items():
+        if importlib.util.find_spec(package):
+            module = importlib.import_module(f"embinit.{bridge}")
             for name in module.__all__:
-                yield f"embinit.{framework}.{name}", getattr(module, name)
+                yield f"embinit.{bridge}.{name}", getattr(module, name)
 
 
 NAMES = dict(public())
