@@ -7,7 +7,7 @@ from embinit.comparison import Compared, Comparison, refuse
 from embinit.dialects.flax import LAYOUTS, path_of
 from embinit.errors import EmbinitError, listed
 from embinit.fill import fill
-from embinit.jax.compare import compare, installed, is_linen, of_nnx_module
+from embinit.jax.compare import compare, is_linen, of_nnx_module
 from embinit.jax.modules import Path, nested, of_linen, of_nnx
 from embinit.layers import Embedding, Norm
 from embinit.model import Description, Tensor
@@ -76,7 +76,7 @@ def model_of(
         kind = "nnx"
     if not any(each.places for each in layers):
         raise EmbinitError("the module must have a layer with parameters, got none")
-    return Description(name, [each.layer for each in layers], seed, **{"dialect": f"flax-{kind}{installed()}", **keys})
+    return Description(name, [each.layer for each in layers], seed, **{"dialect": f"flax-{kind}", **keys})
 
 
 def arrays(model: Description, module: Any = None) -> dict[Any, Any]:

@@ -77,13 +77,6 @@ def compare(
     return of_nnx_module(module, seed, jit, order, init or {})[1]
 
 
-def installed() -> str:
-    """Return what the names of dialects end with for the installed JAX."""
-    import jax
-
-    return "-0.6" if tuple(map(int, jax.__version__.split(".")[:2])) < (0, 7) else ""
-
-
 def is_linen(module: Any) -> bool:
     """Whether something is a linen module."""
     from flax import linen
@@ -94,7 +87,7 @@ def is_linen(module: Any) -> bool:
 def _of_linen(module: Any, seed: int, inputs: Sequence[Any], jit: bool) -> Comparison:
     import jax
 
-    dialect = f"flax-linen{installed()}"
+    dialect = "flax-linen"
     dialect_named(dialect).check_seed(seed)
     contents = of_linen(module, inputs)
     make = initializing(module, inputs)
@@ -117,7 +110,7 @@ def of_nnx_module(
     """Return the layers of an nnx module with the initializers that its values show, and what differs nevertheless."""
     from flax import nnx
 
-    dialect = f"flax-nnx{installed()}"
+    dialect = "flax-nnx"
     dialect_named(dialect).check_seed(seed)
     if not isinstance(module, nnx.Module) and callable(module):
         module, jit = module(nnx.Rngs(seed)), False
@@ -199,7 +192,7 @@ def _drawn(initializer: Initializer, row: Row, seed: int, jit: bool, call: int) 
     """Return what an initializer draws from the key of a call; None if it cannot fill the shape."""
     out = np.empty(row.shape, np.float32)
     try:
-        Generator.seeded(seed, f"jax{installed()}", jit=jit).fold_in(call).fill(initializer, out)
+        Generator.seeded(seed, "jax", jit=jit).fold_in(call).fill(initializer, out)
     except EmbinitError:
         return None
     return out

@@ -41,8 +41,9 @@ def state(module):
 # ---- Random modules ----
 
 
-def some(rng, most=7):
-    return rng.randint(2, most)
+def some(rng):
+    """Return one of few sizes, since XLA compiles anew for each shape."""
+    return rng.choice([2, 3, 5])
 
 
 def kernel(rng):
@@ -63,7 +64,7 @@ def nnx_layer(rng):
             keys = {**kernel(rng), **bias}
             return lambda rngs: nnx.Linear(one, other, **keys, rngs=rngs)
         case "Conv" | "ConvTranspose":
-            sizes = tuple(rng.randint(1, 3) for _ in range(rng.randint(1, 3)))
+            sizes = rng.choice([(3,), (1, 2), (2, 1, 3)])
             groups = {"feature_group_count": rng.choice([1, 2])} if kind == "Conv" else {}
             keys = {**kernel(rng), **bias, **groups}
             return lambda rngs: getattr(nnx, kind)(2 * one, 2 * other, sizes, **keys, rngs=rngs)
@@ -148,7 +149,7 @@ class Chain(linen.Module):
                 keys["bias_init"] = rng.choice(plain)
             match rng.randrange(7):
                 case 0:
-                    x = linen.Conv(some(rng) * 2, (rng.randint(1, 3),), name=name, **keys)(x)
+                    x = linen.Conv(some(rng) * 2, (3,), name=name, **keys)(x)
                 case 1:
                     x = linen.ConvTranspose(some(rng), (2,), name=name, **keys)(x)
                 case 2:
@@ -224,7 +225,6 @@ def test_random_calls(case):
             else:
                 g, key = g.split(3)[data % 3], jax.random.split(key, 3)[data % 3]
         assert list(g.key) == jax.random.key_data(key).tolist()
-        # Few shapes, since XLA compiles anew for each.
         shape = rng.choice([(3, 4), (7, 5), (2, 3, 4), (64, 33)])
         out = np.empty(shape, np.float32)
         ours(g, out)
