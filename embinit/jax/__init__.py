@@ -68,11 +68,9 @@ def model_of(
         layers, kind = contents.layers, "linen"
     else:
         layers, comparison = of_nnx_module(module, seed, bool(keys.get("jit")), order, init or {})
-        for each in comparison.differing:
-            sentence = (
-                each.sentence if each.why in ("unknown", "dtype") else f"parameter {each.name!r}: {each.sentence}"
-            )
-            raise EmbinitError(sentence)
+        known = ("unknown", "dtype")
+        for each in sorted(comparison.differing, key=lambda each: each.why not in known):
+            raise EmbinitError(each.sentence if each.why in known else f"parameter {each.name!r}: {each.sentence}")
         kind = "nnx"
     if not any(each.places for each in layers):
         raise EmbinitError("the module must have a layer with parameters, got none")

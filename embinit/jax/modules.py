@@ -95,10 +95,11 @@ def of_nnx(module: Any, order: Sequence[str] = ()) -> Contents:
     leaves = flat(nnx.to_pure_dict(nnx.state(module, nnx.Not(nnx.RngState))))
     paths: dict[int, Path] = {id(each): tuple(path) for path, each in nnx.iter_modules(module)}
     held = [(paths[id(each)], each) for each in _modules(module, set()) if id(each) in paths]
-    modules = {dotted(path): (path, each) for path, each in held if _kind(each, nnx) or not _children(each)}
+    modules = {dotted(path): (path, each) for path, each in held}
+    known = [path for path, (_, each) in modules.items() if _kind(each, nnx)]
     for path in order:
-        if path not in modules:
-            raise EmbinitError(f"order must name layers of the module, one of {listed(modules)}, got {shown(path)}")
+        if path not in known:
+            raise EmbinitError(f"order must name layers of the module, one of {listed(known)}, got {shown(path)}")
     if len(set(order)) != len(order):
         raise EmbinitError(f"order must name each layer once, got {listed(order)}")
     every = [modules[path] for path in (*(path for path in modules if path not in order), *order)]
@@ -224,7 +225,7 @@ def _layer(kind: str, module: Any, shapes: Mapping[str, tuple[int, ...]]) -> Lay
     if kind == "Dropout":
         forked = getattr(module, "rngs", None)
         return DrawFree(kind="Dropout") if getattr(forked, "tag", None) == "default" else None
-    _check_axes(kind, module, shapes)
+    _check_shapes(kind, module, shapes)
     name, keys = _keys(kind, module, shapes)
     layer = initialized(WITH_PARAMETERS[name](**keys), _told(module, shapes))
     expected = {each.part: list(each.shape) for each in LINEN.parameters(layer)}
@@ -235,12 +236,16 @@ def _layer(kind: str, module: Any, shapes: Mapping[str, tuple[int, ...]]) -> Lay
     return layer
 
 
-def _check_axes(kind: str, module: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise EmbinitError for parameters with other axes than a layer's constructor gives them, as after vmap."""
+def _check_shapes(kind: str, module: Any, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise EmbinitError for parameters that are not as a constructor makes them: shared, or stacked by vmap."""
     kernel = getattr(module, "kernel_size", ())
     axes = 1 if isinstance(kernel, int) else len(kernel)
     if axes > 3:
         raise EmbinitError(f"kernel_size must have 1 to 3 axes, got {axes}")
+    own = {"Embed": "embedding", "BatchNorm": "mean"}.get(kind, "scale" if kind.endswith("Norm") else "kernel")
+    used = {"bias": getattr(module, "use_bias", False), own: own != "scale" or module.use_scale}
+    for leaf in (leaf for leaf, uses in used.items() if uses and leaf not in shapes):
+        raise EmbinitError(f"its {leaf} must be its own, and another layer shares it")
     for leaf, needed in (("kernel", axes + 2), ("embedding", 2), ("mean", 1)):
         if leaf in shapes and len(shapes[leaf]) != needed:
             raise EmbinitError(f"the {leaf} of a {kind} must have {needed} axes, got shape {list(shapes[leaf])}")

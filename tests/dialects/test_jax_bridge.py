@@ -282,6 +282,18 @@ def test_an_initializer_that_no_bits_show_is_told():
         Model.from_flax(build, 1, init={"kernels": "normal"})
 
 
+class Shared(nnx.Module):
+    def __init__(self, rngs):
+        self.b = nnx.Linear(3, 3, rngs=rngs)
+        self.a, self.c = self.b, nnx.Linear(3, 2, rngs=rngs)
+
+
+def test_a_layer_with_two_names_draws_once():
+    module = Shared(nnx.Rngs(1))
+    assert embinit.jax.compare(Shared, 1)
+    assert leaves(embinit.jax.arrays(Model.from_flax(module, 1), module)) == leaves(state(module))
+
+
 def test_a_module_of_another_seed_is_refused():
     with pytest.raises(EmbinitError, match="parameter 'kernel': seed 2 does not give it"):
         Model.from_flax(nnx.Linear(2, 3, rngs=nnx.Rngs(1)), 2)
@@ -297,6 +309,19 @@ class OwnNnx(nnx.Module):
     def __init__(self, rngs):
         self.mine = nnx.Param(jnp.zeros(3))
         self.general = nnx.LinearGeneral(2, 3, rngs=rngs)
+
+
+class Tied(nnx.Module):
+    """A layer that takes over a parameter of another one."""
+
+    def __init__(self, leaf, rngs):
+        self.x, self.a = nnx.Linear(3, 3, rngs=rngs), nnx.Linear(3, 3, rngs=rngs)
+        setattr(self.a, leaf, getattr(self.x, leaf))
+
+
+class Composed(nnx.Module):
+    def __init__(self, rngs):
+        self.attention = nnx.MultiHeadAttention(2, 4, rngs=rngs, decode=False)
 
 
 def stacked(layer, *keys, **named):
@@ -320,6 +345,9 @@ ONE = jnp.ones((1, 2))
         (linen.BatchNorm(use_running_average=True, use_scale=False), [ONE], "use_scale and use_bias of a BatchNorm"),
         (stacked(linen.Dense, 3), [ONE], "the kernel of a Dense must have 2 axes, got shape"),
         (stacked(linen.Conv, 3, (2,), use_bias=False), [jnp.ones((1, 3, 2))], "must have 3 axes, got shape"),
+        (Tied("kernel", nnx.Rngs(1)), [], "layer 'x': its kernel must be its own, and another layer shares it"),
+        (Tied("bias", nnx.Rngs(1)), [], "layer 'x': its bias must be its own, and another layer shares it"),
+        (Composed, [], r"parameter 'attention\.\w+\.\w+' belongs to LinearGeneral, and embinit knows only Linear"),
         (linen.Dropout(0.5, deterministic=True), [ONE], "must have a layer with parameters, got none"),
         (nnx.eval_shape(lambda: nnx.Linear(2, 3, rngs=nnx.Rngs(1))), [], "must have values|got a shape alone"),
         (3, [], "it must be a module of Flax, or a function of rngs that returns one, got 3"),
