@@ -380,7 +380,9 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
             if channel_groups > 1 and parameter.axes[axis - 1] != "in":
                 raise EmbinitError("weight_layout must keep in right before out, as groups of both share scales")
         elif layer.channel_axis is not None:
-            raise EmbinitError(f"channel_axis is for formats with a scale a channel, such as int8, got {shown(name)}")
+            raise EmbinitError(
+                f"channel_axis is for formats with one scale per channel, such as int8, got {shown(name)}"
+            )
     format_ = format_named(name)
     rounding = layer.rounding or format_.default_rounding
     input_scale = None

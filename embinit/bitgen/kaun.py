@@ -1,5 +1,6 @@
 """The scopes of Nx.Rng, raven's random numbers: their words are keys, one for each array that is drawn."""
 
+from abc import abstractmethod
 from typing import Any, Self
 
 import numpy as np
@@ -90,23 +91,23 @@ class _Scope(Called):
         return key
 
     @classmethod
+    @abstractmethod
     def seeded(cls, seed: int) -> Self:
         """Return the scope of Nx.Rng.run ~seed."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def folded(key: Key, data: int) -> Key:
         """Return Nx.Rng.fold_in of a key."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def split(key: Key, n: int) -> list[Key]:
         """Return Nx.Rng.split of a key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keys_of_pairs(self) -> tuple[Key, Key]:
         """Take the keys of normal values, and return those of the angle and of the radius."""
-        raise NotImplementedError
 
 
 class KaunScope(_Scope):

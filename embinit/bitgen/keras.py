@@ -2,8 +2,9 @@
 
 from functools import lru_cache
 from random import Random
+from typing import ClassVar
 
-from embinit.bitgen.base import CGenerator, checked_uint
+from embinit.bitgen.base import BitGenerator, CGenerator, checked_uint
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
 from embinit.bitgen.mt19937 import MT19937
 
@@ -30,7 +31,24 @@ def nth_seed(seed: int, i: int) -> int:
     return numbers[i]
 
 
-class TensorFlowPhilox(Philox4x32):
+class _OfSeed(BitGenerator):
+    """A stream that the C of Keras starts from a seed."""
+
+    _seed: int
+    _c_name: ClassVar[str]
+
+    @property
+    def array_key(self) -> tuple[int, ...]:
+        """The seed."""
+        return (self._seed,)
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return the C of this stream."""
+        seed, restart = (f"{self._c_name}_start(&generator, seed, {place});" for place in ("0, 0", "a, b"))
+        return CGenerator(self._c_name, "embinit_keras.h", seed, large=True, restart=restart)
+
+
+class TensorFlowPhilox(_OfSeed, Philox4x32):
     """The stream of tf.random.stateless_uniform with the seed (seed, 0): Philox4x32-10 with a scrambled key.
 
     Parameters
@@ -44,22 +62,15 @@ class TensorFlowPhilox(Philox4x32):
     ['e79b028e', 'a0da5e89']
     """
 
+    _c_name = "embinit_keras_tensorflow"
+
     def __init__(self, seed: int) -> None:
         self._seed = checked_uint("the seed of TensorFlowPhilox", seed, 32)
         k0, k1, c2, c3 = Philox4x32(SCRAMBLE, counter=seed % (2**31 - 2)).random_raw(4).tolist()
         super().__init__(k1 << 32 | k0, counter=(c3 << 32 | c2) << 64)
 
-    @property
-    def array_key(self) -> tuple[int, ...]:
-        """The seed."""
-        return (self._seed,)
 
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return embinit_keras_tensorflow."""
-        return _c_generator("embinit_keras_tensorflow")
-
-
-class TorchOfKeras(MT19937):
+class TorchOfKeras(_OfSeed, MT19937):
     """The stream of a new torch.Generator with that seed.
 
     Parameters
@@ -73,21 +84,14 @@ class TorchOfKeras(MT19937):
     True
     """
 
+    _c_name = "embinit_keras_torch"
+
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._seed = seed
 
-    @property
-    def array_key(self) -> tuple[int, ...]:
-        """The seed."""
-        return (self._seed,)
 
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return embinit_keras_torch."""
-        return _c_generator("embinit_keras_torch")
-
-
-class ThreefryOfKeras(Threefry2x32):
+class ThreefryOfKeras(_OfSeed, Threefry2x32):
     """The stream of JAX's key (seed, 0), which is not jax.random.key(seed).
 
     Parameters
@@ -101,19 +105,8 @@ class ThreefryOfKeras(Threefry2x32):
     ((5, 0), 0)
     """
 
+    _c_name = "embinit_keras_jax"
+
     def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._start((seed, 0), "jax")
-
-    @property
-    def array_key(self) -> tuple[int, ...]:
-        """The seed."""
-        return self.state[0][:1]
-
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return embinit_keras_jax."""
-        return _c_generator("embinit_keras_jax")
-
-
-def _c_generator(name: str) -> CGenerator:
-    seed, restart = (f"{name}_start(&generator, seed, {place});" for place in ("0, 0", "a, b"))
-    return CGenerator(name, "embinit_keras.h", seed, large=True, restart=restart)

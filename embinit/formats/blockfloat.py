@@ -65,7 +65,7 @@ FAMILIES: Families = {
         summary="OnDeviceTraining BFP: block floating point",
         codes="-2^(m-1) to 2^(m-1) - 1, two's complement mantissas, packed from a byte's low bits up",
         grid="steps of 2^(stored - bias), of each group the least with fl(absmax / qmax) <= 2^(stored - bias); e bits",
-        beside="stored exponent: uint8, one a group",
+        beside="stored exponent: uint8, one per group",
         zeros="codes 0, exponent bias",
         one="a code within half a step, or qmax",
     ): (f"bfp{NUMBER}e{NUMBER}", BlockFloat.make),
