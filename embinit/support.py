@@ -62,14 +62,12 @@ def support(distribution: Distribution) -> Support:
             return _given([0.0, 1.0])
         case Uniform(low, high):
             return _between(low, high)
-        case Normal(mean, stddev):
+        case Normal(mean, stddev) | TruncatedNormal(mean, stddev):  # Keras on torch gives up after 4 candidates
             return _around(mean, stddev, FURTHEST)
         case PaddedNormal(mean, stddev):
             return _with_zero(_around(mean, stddev, FURTHEST))
         case Sparse(_, stddev):
             return _around(0.0, stddev, FURTHEST)
-        case TruncatedNormal(mean, stddev):
-            return _around(mean, stddev, 2.0)
         case BoundedNormal(stddev, lower, upper):
             least, most = sorted([_f32(stddev) * _f32(lower), _f32(stddev) * _f32(upper)])
             return Support(_f32(least), _f32(most), _around(0.0, stddev, FURTHEST).least)

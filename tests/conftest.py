@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,8 +11,14 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("support")
 
 # The first example of a test may compile a kernel, which takes seconds: no deadline. print_blob repeats a failure.
+# Where CI is set, every run draws the same examples, so that a failure is one of the change that is tested.
 settings.register_profile(
-    "embinit", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow], max_examples=100
+    "embinit",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=100,
+    derandomize="CI" in os.environ,
 )
 settings.load_profile("embinit")
 
