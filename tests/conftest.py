@@ -11,14 +11,15 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite("support")
 
 # The first example of a test may compile a kernel, which takes seconds: no deadline. print_blob repeats a failure.
-# Where CI is set, every run draws the same examples, so that a failure is one of the change that is tested.
+# Where CI is set, tests draw more examples, and every run the same ones, so that a failure is one of the change.
+CI = "CI" in os.environ
 settings.register_profile(
     "embinit",
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=100,
-    derandomize="CI" in os.environ,
+    max_examples=100 if CI else 30,
+    derandomize=CI,
 )
 settings.load_profile("embinit")
 
