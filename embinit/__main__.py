@@ -4,7 +4,6 @@ import argparse
 import json
 import shlex
 import sys
-import tomllib
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -436,6 +435,8 @@ def _dialects(options: argparse.Namespace) -> int:
     if options.check is not None or options.entry is not None:
         return _check_source(options)
     if options.dialect is not None:
+        import tomllib
+
         from embinit.dialects import text_of
 
         text = text_of(options.dialect)

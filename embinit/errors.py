@@ -1,7 +1,6 @@
 """The one exception that bad input raises, and how its message shows what was received."""
 
 from collections.abc import Collection, Iterable
-from difflib import get_close_matches
 from math import log10
 from reprlib import Repr
 
@@ -97,6 +96,8 @@ def nearest(name: object, known: Collection[str]) -> str:
     """
     if not isinstance(name, str) or len(name) > SHOWN:
         return ""
+    from difflib import get_close_matches
+
     close = get_close_matches(name.lower(), {name.lower(): name for name in known}, 1)
     found = [each for each in known if each.lower() in close]
     return f"; did you mean {found[0]}?" if found else ""

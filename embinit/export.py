@@ -83,7 +83,12 @@ def export(
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
-    """Raise EmbinitError if a file of a bundle exceeds the memory limit, or all files together the free disk space."""
+    """Raise EmbinitError, before anything is drawn, if a directory is no place for a bundle: it is a file, holds
+    another model's bundle, or has no room; or if a file of the bundle exceeds the memory limit.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise EmbinitError(f"{directory}: cannot be written: it is not a directory; name another one with -o")
+    _vouched_for(directory, plan.model.name)
     buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
     sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
     chosen = set(FILES).difference(["safetensors"]) if formats is None else set(formats)
@@ -147,17 +152,25 @@ def write(
 
 
 def _stale(directory: Path, name: str) -> list[str]:
-    """Return the files that a directory's manifest vouches for, or raise EmbinitError if they are another model's."""
+    """Return the files of a directory that are as its manifest says, or raise EmbinitError if they are another
+    model's.
+    """
+    sums = _vouched_for(directory, name)
+    return [file for file, digest in sums.items() if Path(file).name == file and _holds(directory / file, digest)]
+
+
+def _vouched_for(directory: Path, name: str) -> dict[str, str]:
+    """Return the SHA-256 of the files in a directory's manifest, or raise EmbinitError if they are another model's."""
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         other, sums = str(manifest["model"]["name"]), dict(manifest["files"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return []
+        return {}
     if other != name:
         raise EmbinitError(
             f"{directory}: holds the bundle of model {other!r}: export to another directory, or remove it"
         )
-    return [file for file, digest in sums.items() if Path(file).name == file and _holds(directory / file, digest)]
+    return sums
 
 
 def _holds(path: Path, digest: str) -> bool:

@@ -8,8 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator, Outside, Pcg64
-from embinit.bitgen.base import checked_uint
+from embinit.bitgen.base import BitGenerator, checked_uint
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError, NoWordsError, shown
@@ -79,7 +78,11 @@ class Generator:
         self._start(bitgen, dialect, build_of(target, multiply_add, libm, rand))
 
     def _start(self, bitgen: BitGenerator, dialect: str | Dialect, build: Build) -> None:
-        self.bitgen = bitgen if isinstance(bitgen, BitGenerator) else Outside(bitgen)
+        if not isinstance(bitgen, BitGenerator):
+            from embinit.bitgen.outside import Outside
+
+            bitgen = Outside(bitgen)
+        self.bitgen = bitgen
         self.build, self.dialect = build, dialect_named(dialect)
         self.dialect.check_words(self.bitgen)
         self.dialect.check_build(self.build)
@@ -293,6 +296,8 @@ class Generator:
         >>> bool((out == np.random.default_rng(42).spawn(2)[1].random(2).astype(np.float32)).all())
         True
         """
+        from embinit.bitgen.pcg64 import Pcg64
+
         if not isinstance(self.bitgen, Pcg64):
             raise EmbinitError(
                 f"{type(self.bitgen).__name__} of dialect {self.dialect} cannot spawn, as only dialect numpy can: "

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embinit.bitgen import BitGenerator
 from embinit.departures import check_parts, departing, draw_order, overwritten, position, restarts
@@ -19,8 +19,10 @@ from embinit.formats.arrangement import IN_ORDER, Arrangement, shares_bytes
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
 from embinit.layers import Layer, Norm, Parameter, Stored, Weighted, check_count, check_names
-from embinit.samplers import Codes
 from embinit.targets import Build, build_of
+
+if TYPE_CHECKING:
+    from embinit.samplers.codes import Codes
 
 DEFAULT_MEMORY_LIMIT = 2**30
 #: The most buffers that a model may have, so that the memory of its plan is bounded.
@@ -37,7 +39,7 @@ class Tensor(Parameter):
     layer: Layer
     distribution: Distribution
     storage: Storage
-    codes: Codes | None = None
+    codes: "Codes | None" = None
 
     @cached_property
     def name(self) -> str:
@@ -282,7 +284,7 @@ def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, 
     return Tensor(**given, layer=layer, distribution=distribution, storage=storage, codes=codes)
 
 
-def _check_slices(dialect: Dialect, parameter: Parameter, storage: Storage, codes: Codes | None) -> None:
+def _check_slices(dialect: Dialect, parameter: Parameter, storage: Storage, codes: "Codes | None") -> None:
     """Raise EmbinitError if a buffer cannot hold the values to which slices of it are set."""
     if codes is not None and parameter.slices:
         raise EmbinitError(f"slices must be left out: dialect {dialect} draws codes, which have no values to set")

@@ -4,32 +4,33 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from embinit.dialects.base import Dialect, naming
-from embinit.dialects.flax import LINEN, LINEN_0_6, NNX, NNX_0_6
-from embinit.dialects.gomlx import GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA
-from embinit.dialects.jax import JAX, JAX_0_6, JAX_NOFMA
-from embinit.dialects.kaun import KAUN, KAUN_ALPHA3
-from embinit.dialects.keras import KERAS_JAX, KERAS_TENSORFLOW, KERAS_TORCH
-from embinit.dialects.numpy_random import NUMPY, NUMPY_LEGACY
-from embinit.dialects.odt import ODT, ODT_2026_04, ODT_2026_06
-from embinit.dialects.portable import PORTABLE
-from embinit.dialects.portable_int import PORTABLE_INT
 from embinit.dialects.programs import program_names, program_text
-from embinit.dialects.pytorch import TORCH, TORCH_NOFMA
 from embinit.dialects.registry import Registry
 from embinit.errors import EmbinitError, check_known, listed, shown
-from embinit.layers import Layer, Norm, Parameter, Stored
+from embinit.layers.base import Layer, Norm, Parameter, Stored
+from embinit.layers.types import WITH_PARAMETERS
 
+#: Those that Python declares are named here by module.
 DIALECTS = Registry(
     {
-        dialect.name: dialect
-        for dialect in (
-            *(ODT, ODT_2026_06, ODT_2026_04, PORTABLE, PORTABLE_INT, TORCH, TORCH_NOFMA, KAUN, KAUN_ALPHA3),
-            *(GOMLX, GOMLX_020, GOMLX_XLA, GOMLX_XLA_NOFMA),
-            *(JAX, JAX_NOFMA, JAX_0_6, NNX, NNX_0_6, LINEN, LINEN_0_6),
-            *(KERAS_TORCH, KERAS_TENSORFLOW, KERAS_JAX),
-            *(NUMPY, NUMPY_LEGACY),
-        )
+        "odt": "odt odt-2026-06 odt-2026-04",
+        "portable": "portable",
+        "portable_int": "portable-int",
+        "pytorch": "torch torch-nofma",
+        "kaun": "kaun kaun-alpha3",
+        "gomlx": "gomlx gomlx-0.20 gomlx-xla gomlx-xla-nofma",
+        "jax": "jax jax-nofma jax-0.6",
+        "flax": "flax-nnx flax-nnx-0.6 flax-linen flax-linen-0.6",
+        "keras": "keras-torch keras-tensorflow keras-jax",
+        "numpy_random": "numpy numpy-legacy",
     }
+)
+
+#: Layers of PyTorch alone.
+WITH_PARAMETERS.announce(
+    "embinit.dialects.pytorch.layers",
+    "PReLU Bilinear MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder "
+    "TransformerDecoder Transformer",
 )
 
 

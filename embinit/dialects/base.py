@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from inspect import signature
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from embinit.bitgen import RANDS, BitGenerator
+from embinit.bitgen.base import BitGenerator
 from embinit.dialects.keys import Keys
 from embinit.dialects.seeds import Seeds, allowed, c_type
 from embinit.distributions import (
@@ -23,9 +23,13 @@ from embinit.distributions import (
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
 from embinit.initializers import BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
-from embinit.layers import Convolution, Layer, Norm, Parameter, Stored, Weighted
-from embinit.samplers import Codes, Sampler
+from embinit.layers.base import Layer, Norm, Parameter, Stored
+from embinit.layers.weighted import Convolution, Weighted
+from embinit.samplers.base import Sampler
 from embinit.targets import Build
+
+if TYPE_CHECKING:
+    from embinit.samplers.codes import Codes
 
 #: Initializers that only some dialects have, and what to write in the others.
 INSTEAD = {
@@ -87,7 +91,7 @@ class Dialect:
     #: Layers that belong to this framework: a type -> the function that lists a layer's parameters in order.
     layers: Mapping[str, Callable[[Layer], Iterable[Parameter]]] = field(default_factory=dict)
     #: How a buffer draws its codes if its device has no floats.
-    codes: Callable[[Distribution, Storage], Codes] | None = None
+    codes: "Callable[[Distribution, Storage], Codes] | None" = None
     #: How keys are split and folded, if its streams have keys.
     keys: Keys | None = None
     #: Whether seeds that are equal modulo 2^32 start the same stream.
@@ -95,7 +99,12 @@ class Dialect:
 
     def start(self, seed: int, rand: str) -> BitGenerator:
         """Return the generator of a program right after it seeds, if its C library has that rand()."""
-        bitgen = RANDS[rand](seed) if self.rand else self.seeded(seed)
+        if self.rand:
+            from embinit.bitgen.rand import RANDS
+
+            bitgen: BitGenerator = RANDS[rand](seed)
+        else:
+            bitgen = self.seeded(seed)
         self.check_words(bitgen)
         return bitgen
 

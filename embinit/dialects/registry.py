@@ -1,6 +1,7 @@
 """The dialects that a model may name: declarations in Python, files that come with embinit, and what users bring."""
 
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 
 from embinit.dialects.base import Dialect
 from embinit.dialects.programs import program_names
@@ -8,28 +9,35 @@ from embinit.errors import EmbinitError, shown
 
 
 class Registry(Mapping[str, Dialect]):
-    """Dialects by name; a file is read, and a package imported, when its dialect is first asked for.
+    """Dialects by name; a module or a file of embinit is read, and a package imported, when its dialect is first asked
+    for.
 
-    Iteration is over the dialects of embinit and those that are registered; `names` also has those of packages.
+    declared: for each module of this folder the names of the dialects that it declares, separated by blanks. Iteration
+    is over the dialects of embinit and those that are registered; `names` also has those of packages.
     """
 
-    def __init__(self, declared: Mapping[str, Dialect]) -> None:
-        self._known: dict[str, Dialect] = dict(declared)
-        self._files = [name for name in program_names() if name not in declared]
+    def __init__(self, declared: Mapping[str, str]) -> None:
+        self._known: dict[str, Dialect] = {}
+        self._modules = {name: module for module, names in declared.items() for name in names.split()}
+        self._files = [name for name in program_names() if name not in self._modules]
 
     def __getitem__(self, name: str) -> Dialect:
-        if name not in self._known and name in self._files:
-            from embinit.dialects.declared import program_dialect
+        if name not in self._known:
+            if name in self._modules:
+                module = import_module(f"embinit.dialects.{self._modules[name]}")
+                self._known |= {each.name: each for each in vars(module).values() if isinstance(each, Dialect)}
+            elif name in self._files:
+                from embinit.dialects.declared import program_dialect
 
-            self._known[name] = program_dialect(name)
-        elif name not in self._known and self._is_installed(name):
-            from embinit.dialects.packages import installed_dialect
+                self._known[name] = program_dialect(name)
+            elif self._is_installed(name):
+                from embinit.dialects.packages import installed_dialect
 
-            self._known[name] = installed_dialect(name)
+                self._known[name] = installed_dialect(name)
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._known, *self._files))
+        yield from dict.fromkeys((*self._modules, *self._files, *self._known))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -50,7 +58,7 @@ class Registry(Mapping[str, Dialect]):
         self._known[dialect.name] = dialect
 
     def _has(self, name: object) -> bool:
-        return name in self._known or name in self._files
+        return name in self._known or name in self._modules or name in self._files
 
     def _is_installed(self, name: object) -> bool:
         from embinit.dialects.packages import installed_names

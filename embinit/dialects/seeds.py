@@ -1,6 +1,5 @@
 """Seeds: which integers a dialect takes, and their type in C."""
 
-import secrets
 from dataclasses import dataclass
 
 
@@ -48,6 +47,8 @@ def c_type(seeds: Seeds) -> str:
 
 def picked(seeds: Seeds, other_than: int) -> int:
     """Return a seed that the operating system picks."""
+    import secrets
+
     assert isinstance(seeds, range)
     seed = seeds.start + secrets.randbelow(seeds.stop - seeds.start - 1)
     return seed + (seed >= other_than)

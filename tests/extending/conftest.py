@@ -14,7 +14,7 @@ from embinit.targets.zig_unicorn import EMULATIONS
 from support import document
 
 REGISTRIES = (
-    formats.FORMATS, formats._FAMILIES, layers.WITH_PARAMETERS, LAYERS, targets.TARGETS, EMULATIONS, BOARDS,
+    formats.FORMATS, formats._FAMILIES, layers.WITH_PARAMETERS._known, LAYERS, targets.TARGETS, EMULATIONS, BOARDS,
     DIALECTS._known,
 )  # fmt: skip
 

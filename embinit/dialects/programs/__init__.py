@@ -1,10 +1,10 @@
 """Dialect files that come with embinit: the init code of C and C++ programs that people run."""
 
-from importlib.resources import files
+from pathlib import Path
 
 from embinit.errors import check_known
 
-_FOLDER = files("embinit.dialects.programs")
+_FOLDER = Path(__file__).parent
 
 
 def program_names() -> tuple[str, ...]:
@@ -13,7 +13,7 @@ def program_names() -> tuple[str, ...]:
     >>> "genann" in program_names()
     True
     """
-    return tuple(sorted(each.name.removesuffix(".toml") for each in _FOLDER.iterdir() if each.name.endswith(".toml")))
+    return tuple(sorted(each.stem for each in _FOLDER.glob("*.toml")))
 
 
 def program_text(name: str) -> str:

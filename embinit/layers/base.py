@@ -1,0 +1,251 @@
+"""What all layers have, and what they own: parameters, each of which is one buffer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from embinit.distributions import MAX_SIZE, Distribution, frozen
+from embinit.errors import EmbinitError, check_known, shown
+from embinit.formats import ROUNDINGS, format_named
+from embinit.formats.arrangement import BYTE_ORDERS, NIBBLE_ORDERS
+from embinit.identifiers import check_identifier
+from embinit.initializers import Initializer, Sliced, constant
+
+#: The most words that a device may be said to drop at a place.
+MAX_WORDS = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a buffer is drawn: along which axes, in how many turns, and where its stream begins.
+
+    axes: the axes along which it is drawn, the slowest first; None if draws follow memory. turns: buffers of one layer
+    with more than one turn take turns, as when each neuron draws its bias and then its row. restart: the numbers of the
+    layer and of the tensor if the stream starts again for this buffer; seed: from which seed, if not the model's.
+    rehearsed: whether it is drawn once before all others, and those values are dropped. skip: how many words are
+    dropped before it. rank: buffers are drawn in the order of their ranks; those of equal rank, in the order in which
+    memory holds them.
+    """
+
+    axes: tuple[int, ...] | None = None
+    turns: int = 1
+    restart: tuple[int, int] | None = None
+    seed: int | None = None
+    rehearsed: bool = False
+    skip: int = 0
+    rank: int = 0
+
+
+#: Draws that follow memory and continue after the buffer before.
+IN_MEMORY = Order()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a layer holds in one buffer: the part, such as "weight" or "bias_ih_l0", its axes, shape and initializer.
+
+    fan_in and fan_out are those of the weight; 1 if no initializer looks at them. lost: what is drawn just before and
+    overwritten later, as distributions with their numbers of values. same_as: the part of which this one is a copy,
+    without a draw. slices: what is then set, as first index, index after the last, and value along the first axis.
+    """
+
+    part: str
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    initializer: Initializer
+    fan_in: int = 1
+    fan_out: int = 1
+    lost: tuple[tuple[Distribution, int], ...] = ()
+    same_as: str | None = None
+    order: Order = IN_MEMORY
+    slices: tuple[tuple[int, int, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """What all layers have.
+
+    Parameters
+    ----------
+    name
+        A C identifier, unique in the model; "" stands for the type and the position, such as linear0.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
+
+    #: Keys that a model file may have because a framework does, and that change no bit.
+    without_effect: ClassVar[frozenset[str]] = frozenset()
+    name: str = ""
+
+    @property
+    def type(self) -> str:
+        """The layer's type, as a model file writes it."""
+        return type(self).__name__
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            given = getattr(self, field.name)
+            if isinstance(given, list | tuple | np.ndarray):
+                object.__setattr__(self, field.name, frozen(given))
+        try:
+            if self.name != "":
+                check_identifier("name", self.name)
+            self._check()
+        except EmbinitError as error:
+            raise EmbinitError(f"layer {shown(self.name or self.type)}: {error}") from None
+
+    def _check(self) -> None:
+        for field in fields(self):
+            if field.type in (int, "int") and field.default != 0:
+                check_size(field.name, getattr(self, field.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored(Layer):
+    """A layer with buffers, and the formats that hold them.
+
+    The other parameters are those of `Layer`.
+
+    Parameters
+    ----------
+    weight_format, bias_format
+        The names of the formats, "float32" by default (`embinit formats` lists them).
+    rounding
+        "half_away", "half_even", "truncate", "floor" or "stochastic"; None for the format's own.
+    same_as
+        The name of an earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
+    skip_words
+        How many words the device drops before the layer.
+    restart
+        Whether the device seeds again before the layer; or a seed, with which it does; or a table with one of these for
+        each part before which it seeds.
+    order
+        The layer's parts in the order in which they are drawn; None for the dialect's.
+    init
+        What some parts hold, by their names, instead of what the dialect gives them: an initializer, or `Sliced`.
+        "bias_hh" stands for bias_hh_l0 and its like.
+    reinitialize
+        Whether the whole model is first drawn as the dialect does by default, and then the parts again to which the
+        layer gives an initializer (all, if to none), as apply(init) does in PyTorch.
+    byte_order
+        "little" or "big": the order of the bytes of each element in memory.
+    nibble_order
+        "low" or "high": which half of a byte holds the first of two codes of 4 bits; other widths fill bytes from
+        that end.
+    row_stride
+        How many elements of memory lie between the beginnings of two rows, which the first axis counts; None if there
+        is nothing between rows.
+    path
+        The scopes of the module in the parameter tree of Flax linen, such as "Block_0/Conv_0"; "" if it is itself the
+        module that is initialized, and by default its name.
+
+    Raises
+    ------
+    EmbinitError
+        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
+        layer.
+    """
+
+    weight_format: str = "float32"
+    bias_format: str = "float32"
+    rounding: str | None = None
+    same_as: str | None = None
+    skip_words: int = 0
+    restart: Any = False
+    order: Sequence[str] | None = None
+    init: Any = None
+    reinitialize: bool = False
+    byte_order: str = "little"
+    nibble_order: str = "low"
+    row_stride: int | None = None
+    path: str | None = None
+
+    def _check(self) -> None:
+        super()._check()
+        if isinstance(self.init, Mapping):
+            object.__setattr__(self, "init", tuple(self.init.items()))
+        for part, given in self.told.items():
+            if not isinstance(part, str) or not isinstance(given, Initializer | Sliced):
+                raise EmbinitError(f"init must give initializers to parts, got {shown(given)} for {shown(part)}")
+        check_count("skip_words", self.skip_words)
+        check_bool("reinitialize", self.reinitialize)
+        if isinstance(self.restart, Mapping):
+            object.__setattr__(self, "restart", tuple(self.restart.items()))
+        for value in dict(self.restart).values() if isinstance(self.restart, tuple) else [self.restart]:
+            if not isinstance(value, int):
+                raise EmbinitError(f"restart must be true, a seed, or a table of these by part, got {shown(value)}")
+        if self.reinitialize and (self.restart or self.skip_words):
+            raise EmbinitError("reinitialize draws the layer at two places: it takes neither restart nor skip_words")
+        if self.order is not None:
+            check_names("order", self.order)
+        check_known("byte_order", self.byte_order, BYTE_ORDERS)
+        check_known("nibble_order", self.nibble_order, NIBBLE_ORDERS)
+        if self.row_stride is not None:
+            check_size("row_stride", self.row_stride)
+        if self.path is not None and (not isinstance(self.path, str) or (self.path and "" in self.path.split("/"))):
+            raise EmbinitError(f"path must be names with / between them, got {shown(self.path)}")
+        for what in ("weight_format", "bias_format"):
+            try:
+                format_named(getattr(self, what))
+            except EmbinitError as error:
+                raise EmbinitError(f"{what}: {error}") from None
+        if self.rounding is not None:
+            check_known("rounding", self.rounding, ROUNDINGS)
+
+    @property
+    def told(self) -> dict[str, "Initializer | Sliced"]:
+        """The initializers of `init`, by part."""
+        return dict(self.init) if isinstance(self.init, tuple) else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Norm(Stored):
+    """A normalization layer: its weight (gamma) is 1 and its bias (beta) is 0, without a draw."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The weight, the bias and running statistics: no dialect has other rules for them."""
+        axes = tuple(f"axis{i}" for i in range(len(self.shape)))
+        return tuple(Parameter(part, axes, self.shape, constant(value)) for part, value in self.parts.items())
+
+    @property
+    def parts(self) -> Mapping[str, float]:
+        """The parts of the layer, and the value that fills each."""
+        raise AssertionError(self)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of each part."""
+        raise AssertionError(self)
+
+
+def check_size(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is an integer from 1 to MAX_SIZE."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
+        raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {shown(value)}")
+
+
+def check_count(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is an integer from 0 to MAX_WORDS."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WORDS:
+        raise EmbinitError(f"{what} must be an integer from 0 to {MAX_WORDS}, got {shown(value)}")
+
+
+def check_names(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is a tuple of different names."""
+    if not isinstance(value, tuple) or not value or not all(isinstance(name, str) for name in value):
+        raise EmbinitError(f"{what} must be a list of names, got {shown(value)}")
+    if len(set(value)) < len(value):
+        raise EmbinitError(f"{what} must name each once, got {shown(value)}")
+
+
+def check_bool(what: str, value: Any) -> None:
+    """Raise EmbinitError unless value is True or False."""
+    if not isinstance(value, bool):
+        raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
