@@ -169,16 +169,16 @@ def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
 
 def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None, held: Mapping[str, Buffer]) -> Buffer:
     """Return the buffer of a bias whose scales are those of its layer's weight, held already, times the input's."""
-    layout, storage = format_named(row.format), row.storage
+    format_, storage = format_named(row.format), row.storage
     weight = held.get(f"{row.layer.name}.weight")
-    if weight is None or weight.scale is None or not isinstance(layout, BiasInteger):
+    if weight is None or weight.scale is None or not isinstance(format_, BiasInteger):
         raise EmbinitError(f"{row.name} needs the scales of {row.layer.name}.weight, which is not stored yet")
     mode = Rounding(storage.rounding, generator)
-    data, parameters, clipped = layout.encoded_by(
+    data, parameters, clipped = format_.encoded_by(
         _float32(array).reshape(-1), np.float32(storage.input_scale) * weight.scale, mode
     )
     mode.commit()
-    return Buffer(layout.name, data.reshape(row.shape), row.shape, *parameters, clipped, storage.channel_axis,
+    return Buffer(format_.name, data.reshape(row.shape), row.shape, *parameters, clipped, storage.channel_axis,
                   arrangement=storage.arrangement)  # fmt: skip
 
 

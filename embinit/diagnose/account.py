@@ -185,15 +185,15 @@ class Account:
 
         Codes are decoded with scale 1. None if that does not show their sign, or if the buffer would have another size.
         """
-        layout = format_named(row.format)
+        format_ = format_named(row.format)
         if len(payload) != row.bytes:
             return None
         arrangement = row.storage.arrangement
         if arrangement.nibble_order == "high":
-            payload = to_low_bits_first(payload, layout.bits, row.size)
-        data = arrangement.data(payload, row.shape, layout.dtype)
+            payload = to_low_bits_first(payload, format_.bits, row.size)
+        data = arrangement.data(payload, row.shape, format_.dtype)
         if row.format not in ("float32", "float64"):
-            if not isinstance(layout, Quantized) or not layout.symmetric:
+            if not isinstance(format_, Quantized) or not format_.symmetric:
                 return None
             data = Buffer(row.format, data, row.shape, np.ones(1, np.float32)).decode()
         values: F32 = data.reshape(row.shape)
@@ -232,14 +232,14 @@ class Run:
 
 def _movable(row: Row) -> bool:
     """Return whether a buffer holds one code per element, each in bytes of its own."""
-    layout = format_named(row.format)
-    return isinstance(layout, Quantized) and not layout.packed
+    format_ = format_named(row.format)
+    return isinstance(format_, Quantized) and not format_.packed
 
 
 def resolution(row: Row) -> float:
     """Return the step between two codes of a fixed-point format; 0 for any other."""
-    layout = format_named(row.format)
-    return layout.step if isinstance(layout, Quantized) else 0.0
+    format_ = format_named(row.format)
+    return format_.step if isinstance(format_, Quantized) else 0.0
 
 
 def run_of(row: Row) -> int:

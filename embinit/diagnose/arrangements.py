@@ -55,30 +55,30 @@ def elements(row: Row, held: bytes) -> Elements | None:
     """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size, or an
     order of its own.
     """
-    layout = format_named(row.format)
+    format_ = format_named(row.format)
     if row.storage.arrangement != IN_ORDER or len(held) != row.storage.nbytes(row.shape):
         return None
-    if not layout.packed:
-        return np.frombuffer(held, f"<u{layout.dtype.itemsize}")
-    if layout.bits == 4:
+    if not format_.packed:
+        return np.frombuffer(held, f"<u{format_.dtype.itemsize}")
+    if format_.bits == 4:
         nibbles = np.frombuffer(held, np.uint8)
         return np.stack([nibbles & 15, nibbles >> 4], axis=1).reshape(-1)[: row.size]
     from embinit._kernels import formats
 
     codes = np.empty(row.size, np.int32)
-    formats.unpack(np.frombuffer(held, np.uint8).copy(), layout.bits, False, codes)
+    formats.unpack(np.frombuffer(held, np.uint8).copy(), format_.bits, False, codes)
     return codes.view(np.uint32)
 
 
 def _payload(row: Row, codes: Elements) -> bytes:
     """Return the bytes of elements; the inverse of `elements`."""
-    layout = format_named(row.format)
-    if not layout.packed:
+    format_ = format_named(row.format)
+    if not format_.packed:
         return codes.tobytes()
     from embinit._kernels import formats
 
-    payload = np.empty(layout.nbytes(codes.size), np.uint8)
-    formats.pack(codes.astype(np.uint32).view(np.int32), layout.bits, payload)
+    payload = np.empty(format_.nbytes(codes.size), np.uint8)
+    formats.pack(codes.astype(np.uint32).view(np.int32), format_.bits, payload)
     return payload.tobytes()
 
 

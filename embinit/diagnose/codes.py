@@ -23,18 +23,18 @@ from embinit.plan import Row
 def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     """Return the mistakes that can happen between values and codes."""
     held = list(dict.fromkeys(row.storage for row in planned if draws(row)))
-    layouts = [format_named(storage.format) for storage in held]
+    kinds = [format_named(storage.format) for storage in held]
     yield from _groups(planned)
     yield from _roundings(held)
-    scaled = [layout for layout in layouts if isinstance(layout, Symmetric | Asymmetric)]
+    scaled = [format_ for format_ in kinds if isinstance(format_, Symmetric | Asymmetric)]
     if scaled:
-        yield from _scales(all(isinstance(layout, Channelwise) for layout in scaled))
-    if any(isinstance(layout, Asymmetric) for layout in layouts):
+        yield from _scales(all(isinstance(format_, Channelwise) for format_ in scaled))
+    if any(isinstance(format_, Asymmetric) for format_ in kinds):
         yield from _zero_points()
     yield from _formats(held)
-    if any(shares_bytes(layout) for layout in layouts):
+    if any(shares_bytes(format_) for format_ in kinds):
         yield Hypothesis(
-            Aspect.PACKING, "nibble order" if all(layout.bits in (4, 8, 32) for layout in layouts) else "bit order",
+            Aspect.PACKING, "nibble order" if all(format_.bits in (4, 8, 32) for format_ in kinds) else "bit order",
             "Codes are packed from a byte's high bits down: of two codes of 4 bits the first lies in the high nibble.",
             stored(_high_bits_first),
             told=partial(_line_of, 'nibble_order = "high"', lambda each: shares_bytes(format_named(each.format))),

@@ -49,39 +49,39 @@ class Scaling:
 
     def __call__(self, row: Row, values: F32, generator: Generator) -> Buffer:
         """Return the encoded values; formats without a scale are encoded as planned."""
-        layout = format_named(row.format)
-        if row.codes is not None or not isinstance(layout, Symmetric | Asymmetric):
+        format_ = format_named(row.format)
+        if row.codes is not None or not isinstance(format_, Symmetric | Asymmetric):
             return as_planned(row, values, generator)
         flat, held = values.reshape(-1), row.storage
         groups = held.groups(row.shape)
         of = groups.of(flat.size)
         with np.errstate(all="ignore"):
             low, high = (_each(best, flat, of) for best in (np.minimum, np.maximum))
-            if isinstance(layout, Symmetric):
-                scale = self._scale(np.maximum(np.abs(low), np.abs(high)), layout.steps)
+            if isinstance(format_, Symmetric):
+                scale = self._scale(np.maximum(np.abs(low), np.abs(high)), format_.steps)
                 codes = _rounded(self.quotient(flat, scale[of]), held.rounding, generator)
                 kept = None
             else:
-                codes, scale, kept = self._asymmetric(layout, flat, (low, high), of, held.rounding, generator)
+                codes, scale, kept = self._asymmetric(format_, flat, (low, high), of, held.rounding, generator)
         if not np.isfinite(codes).all():
             raise EmbinitError(f"{row.name} has no codes")
         parameters = QuantizationParameters(scale.astype(np.float32), kept)
-        return buffer_of(row, layout, np.clip(codes, layout.qmin, layout.qmax).astype(np.int32), parameters)
+        return buffer_of(row, format_, np.clip(codes, format_.qmin, format_.qmax).astype(np.int32), parameters)
 
     def _asymmetric(
-        self, layout: Asymmetric, values: F32, ends: tuple[F32, F32], of: NDArray[np.intp], mode: str, words: Generator
+        self, format_: Asymmetric, values: F32, ends: tuple[F32, F32], of: NDArray[np.intp], mode: str, words: Generator
     ) -> tuple[Floats, Floats, NDArray[Any]]:
         """Return codes before they saturate, scales, and the zero points that are kept."""
         low, high = ends
         sign = -1 if self.added else 1
-        if layout.zero_point_is_code:
+        if format_.zero_point_is_code:
             low, high = np.minimum(low, np.float32(0)), np.maximum(high, np.float32(0))
-            scale = self._scale(high - low, layout.qmax)
-            zero_point = np.clip(_rounded(-self.quotient(low, scale), mode, words), 0, layout.qmax)
+            scale = self._scale(high - low, format_.qmax)
+            zero_point = np.clip(_rounded(-self.quotient(low, scale), mode, words), 0, format_.qmax)
             codes = _rounded(self.quotient(values, scale[of]), mode, words) + sign * zero_point[of]
             return codes, scale, self.stored(zero_point).astype(np.int32).astype(np.uint16)
         constant = low == high
-        scale = self._scale(np.where(constant, np.abs(low), high - low), 1 if constant[0] else layout.qmax)
+        scale = self._scale(np.where(constant, np.abs(low), high - low), 1 if constant[0] else format_.qmax)
         zero_point = _rounded(self.quotient(low, scale), mode, words)
         codes = _rounded(self.quotient(values, scale[of]) - sign * zero_point[of], mode, words)
         return codes, scale, self.stored(zero_point).astype(np.int32)
@@ -117,12 +117,12 @@ def _rounded(quotients: Floats, mode: str, generator: Generator) -> Floats:
     return rounded
 
 
-def buffer_of(row: Row, layout: Quantized, codes: NDArray[np.int32], parameters: QuantizationParameters) -> Buffer:
+def buffer_of(row: Row, format_: Quantized, codes: NDArray[np.int32], parameters: QuantizationParameters) -> Buffer:
     """Return the buffer that holds codes."""
     from embinit._kernels import formats
 
-    if not layout.packed:
-        return Buffer(row.format, codes.astype(layout.dtype).reshape(row.shape), row.shape, *parameters)
-    payload = np.empty(layout.nbytes(codes.size), np.uint8)
-    formats.pack(codes, layout.bits, payload)
+    if not format_.packed:
+        return Buffer(row.format, codes.astype(format_.dtype).reshape(row.shape), row.shape, *parameters)
+    payload = np.empty(format_.nbytes(codes.size), np.uint8)
+    formats.pack(codes, format_.bits, payload)
     return Buffer(row.format, payload, row.shape, *parameters)

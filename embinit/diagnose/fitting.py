@@ -103,12 +103,12 @@ class Rule:
     def encode(self, row: Row, values: F32, generator: Generator) -> Buffer:  # noqa: ARG002
         """Return a buffer as the rule encodes it."""
         codes, parameters = self.codes(row, values.reshape(-1))
-        layout = format_named(row.format)
-        assert isinstance(layout, Quantized)
-        if layout.bits < 32:  # as the type of C has them
-            codes = codes & ((1 << layout.bits) - 1)
-            codes = np.where(layout.signed & (codes >> (layout.bits - 1) == 1), codes - (1 << layout.bits), codes)
-        return buffer_of(row, layout, codes.astype(np.int32), parameters)
+        format_ = format_named(row.format)
+        assert isinstance(format_, Quantized)
+        if format_.bits < 32:  # as the type of C has them
+            codes = codes & ((1 << format_.bits) - 1)
+            codes = np.where(format_.signed & (codes >> (format_.bits - 1) == 1), codes - (1 << format_.bits), codes)
+        return buffer_of(row, format_, codes.astype(np.int32), parameters)
 
 
 def left_over(row: Row, lanes: int, by_row: bool) -> NDArray[np.bool_]:
@@ -151,13 +151,15 @@ def _by(scale: Callable[[F32], Floats], quotient: Callable[[F32, Floats, F32], F
     return grid
 
 
-def _symmetric(layout: Symmetric) -> Iterator[Choice]:
+def _symmetric(format_: Symmetric) -> Iterator[Choice]:
     """Return how a device may get from values to quotients where a scale comes from the largest magnitude."""
-    own, bits = float(layout.steps), layout.bits
-    for steps in dict.fromkeys([own, layout.qmax + 0.0, layout.qmax + 0.5, layout.qmax + 1.0, 2.0 * layout.qmax + 1]):
+    own, bits = float(format_.steps), format_.bits
+    for steps in dict.fromkeys(
+        [own, format_.qmax + 0.0, format_.qmax + 0.5, format_.qmax + 1.0, 2.0 * format_.qmax + 1]
+    ):
         like = None
-        if isinstance(layout, Channelwise) and steps != own and steps < 2 * layout.qmax:
-            like = f"int{bits}" if steps == layout.qmax else f"int{bits}/{_number(steps)}"
+        if isinstance(format_, Channelwise) and steps != own and steps < 2 * format_.qmax:
+            like = f"int{bits}" if steps == format_.qmax else f"int{bits}/{_number(steps)}"
         by = "" if steps == own else f"the scale is absmax / {_number(steps)}, not absmax / {_number(own)}"
         for says, apply, tried in _ways(np.float32(steps)):
             text = ", and ".join(filter(None, (by, says)))
@@ -210,9 +212,9 @@ def _fixed(factor: float, double: bool = False) -> Quotient:
     return grid
 
 
-def _in_fixed_point(layout: QFormat) -> Iterator[Choice]:
+def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
     """Return which factors a device may use for one that is a power of two."""
-    n, width = layout.frac_bits, layout.qmax.bit_length() + 1
+    n, width = format_.frac_bits, format_.qmax.bit_length() + 1
     yield Choice("", _fixed(2.0**n), planned=True)
     if n > 0:
         for double in (False, True):
@@ -226,16 +228,16 @@ def _in_fixed_point(layout: QFormat) -> Iterator[Choice]:
             yield Choice(says, _fixed(2.0**other), key, key, tried=key in ("q2.6", "q3.5", "q2.14", "q3.13"))
 
 
-def _affine(layout: Affine) -> Iterator[Choice]:
+def _affine(format_: Affine) -> Iterator[Choice]:
     """Return how a device may get to quotients where a zero point is added to what is rounded."""
     for says, divided, wide in (
         ("", np.divide, False),
         ("values are multiplied by a float32 reciprocal of the scale", _times_reciprocal, False),
         ("scales and quotients are computed in double", np.divide, True),
     ):
-        yield Choice(says, _spanned(layout, divided, _half_away, wide), planned=not says, tried=bool(says))
+        yield Choice(says, _spanned(format_, divided, _half_away, wide), planned=not says, tried=bool(says))
         text = ", and ".join(filter(None, (says, "zero points are rounded half to even")))
-        yield Choice(text, _spanned(layout, divided, np.rint, wide))
+        yield Choice(text, _spanned(format_, divided, np.rint, wide))
 
 
 def _times_reciprocal(values: Floats, scale: Floats) -> Floats:
@@ -243,7 +245,7 @@ def _times_reciprocal(values: Floats, scale: Floats) -> Floats:
 
 
 def _spanned(
-    layout: Affine, divided: Callable[[Floats, Floats], Floats], nearest: Callable[[Floats], Floats], wide: bool
+    format_: Affine, divided: Callable[[Floats, Floats], Floats], nearest: Callable[[Floats], Floats], wide: bool
 ) -> Quotient:
     def grid(row: Row, values: F32) -> tuple[Floats, QuantizationParameters]:
         groups = row.storage.groups(row.shape)
@@ -251,11 +253,11 @@ def _spanned(
         np.minimum.at(low, of, values)
         np.maximum.at(high, of, values)
         kind = np.float64 if wide else np.float32
-        steps = kind(layout.qmax - layout.qmin)
+        steps = kind(format_.qmax - format_.qmin)
         with np.errstate(all="ignore"):
             span = high.astype(kind) - low.astype(kind)
             scale = np.where(span == 0, kind(1), span / steps)
-            zero = np.clip(nearest(divided(-low, scale)), 0, steps) + layout.qmin
+            zero = np.clip(nearest(divided(-low, scale)), 0, steps) + format_.qmin
             return divided(values, scale[of]), QuantizationParameters(scale.astype(np.float32), zero.astype(np.int64))
 
     return grid
@@ -310,20 +312,20 @@ def _counted(row: Row, rounded: Floats, parameters: QuantizationParameters) -> F
     return whole
 
 
-def _limits(layout: Quantized) -> Iterator[Choice]:
-    low, high, bits = layout.qmin, layout.qmax, layout.bits
+def _limits(format_: Quantized) -> Iterator[Choice]:
+    low, high, bits = format_.qmin, format_.qmax, format_.bits
     yield Choice("", _clipped(low, high), planned=True)
-    if layout.signed:
+    if format_.signed:
         for least in (-high - 1, -high):
             if least != low:
                 yield Choice(f"codes are clamped to {least} to {high}, not {low} to {high}", _clipped(least, high))
 
     def wrapped(row: Row, rounded: Floats, parameters: QuantizationParameters) -> Codes:
         codes: Codes = _counted(row, rounded, parameters).astype(np.int64) & ((1 << bits) - 1)
-        return np.where(layout.signed & (codes >> (bits - 1) == 1), codes - (1 << bits), codes)
+        return np.where(format_.signed & (codes >> (bits - 1) == 1), codes - (1 << bits), codes)
 
     yield Choice("codes that are too large wrap around, as a cast makes them, where they should saturate", wrapped)
-    if not layout.signed:
+    if not format_.signed:
         shift = 1 << (bits - 1)
 
         def signed(row: Row, rounded: Floats, parameters: QuantizationParameters) -> Codes:
@@ -331,7 +333,7 @@ def _limits(layout: Quantized) -> Iterator[Choice]:
 
         key = f"affine_int{bits}" if bits in (4, 8, 16) else None
         yield Choice(f"codes are kept as signed integers, each {shift} less", signed, key)
-    elif isinstance(layout, Symmetric | QFormat):
+    elif isinstance(format_, Symmetric | QFormat):
         half = 1 << (bits - 1)
 
         def lifted(row: Row, rounded: Floats, parameters: QuantizationParameters) -> Codes:
@@ -367,45 +369,45 @@ def fits(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterato
 
 def _codes_of(row: Row, held: bytes) -> Codes | None:
     """Return the codes that a buffer holds, if they can be compared with known values."""
-    layout = format_named(row.format)
-    if not isinstance(layout, Quantized) or row.codes is not None or not draws(row) or row.size < ENOUGH:
+    format_ = format_named(row.format)
+    if not isinstance(format_, Quantized) or row.codes is not None or not draws(row) or row.size < ENOUGH:
         return None
     if row.storage.arrangement != IN_ORDER or row.storage.rounding == "stochastic":
         return None
-    if len(held) != layout.nbytes(row.size) or layout.bits > 32:
+    if len(held) != format_.nbytes(row.size) or format_.bits > 32:
         return None
     from embinit._kernels import formats
 
     codes = np.empty(row.size, np.int32)
-    formats.unpack(np.frombuffer(held, np.uint8).copy(), layout.bits, layout.signed, codes)
+    formats.unpack(np.frombuffer(held, np.uint8).copy(), format_.bits, format_.signed, codes)
     return codes.astype(np.int64) if np.unique(codes).size >= DIFFERENT else None
 
 
-def _quotients(layout: Quantized) -> Iterator[Choice]:
-    if isinstance(layout, QFormat):
-        yield from _in_fixed_point(layout)
-    elif isinstance(layout, Symmetric):
-        yield from _symmetric(layout)
-    elif isinstance(layout, Affine):
-        yield from _affine(layout)
+def _quotients(format_: Quantized) -> Iterator[Choice]:
+    if isinstance(format_, QFormat):
+        yield from _in_fixed_point(format_)
+    elif isinstance(format_, Symmetric):
+        yield from _symmetric(format_)
+    elif isinstance(format_, Affine):
+        yield from _affine(format_)
 
 
 def _rules(row: Row, values: F32, codes: Codes, thorough: bool) -> Iterator[Rule]:
     """Return the rules that give the codes of a buffer, those first that differ least from the plan."""
-    layout = format_named(row.format)
-    assert isinstance(layout, Quantized)
+    format_ = format_named(row.format)
+    assert isinstance(format_, Quantized)
     if not np.isfinite(values).all():
         return
     sample = np.unique(np.concatenate([np.arange(min(SAMPLE, row.size)), np.argsort(np.abs(values))[-SAMPLE // 2 :]]))
     found, near = list[Rule](), list[tuple[Choice, Floats, QuantizationParameters]]()
     roundings = _roundings(row.storage.rounding)
-    for quotient in _quotients(layout):
-        limits = list(_limits(_like(quotient, layout)))
+    for quotient in _quotients(format_):
+        limits = list(_limits(_like(quotient, format_)))
         x, parameters = quotient.apply(row, values)
         whole = _counted(row, x, parameters)[sample]
         part = codes[sample]
-        away = np.minimum(np.abs(whole - part), np.abs(np.clip(whole, layout.qmin, layout.qmax) - part))
-        turn = 1 << layout.bits
+        away = np.minimum(np.abs(whole - part), np.abs(np.clip(whole, format_.qmin, format_.qmax) - part))
+        turn = 1 << format_.bits
         apart = np.minimum(away % turn, turn - away % turn)  # as far as wrapping around allows
         half = np.abs(apart - turn // 2)
         if (apart <= 1).mean() < NEAR and (half <= 1).mean() < NEAR:
@@ -424,12 +426,12 @@ def _rules(row: Row, values: F32, codes: Codes, thorough: bool) -> Iterator[Rule
     yield from (rule for rule in found if not _simulated(rule))
     if not found and thorough:
         yield from _mixed(row, codes, near, roundings)
-        yield from _sloped(row, values, codes, layout, roundings)
+        yield from _sloped(row, values, codes, format_, roundings)
 
 
-def _like(quotient: Choice, layout: Quantized) -> Quantized:
+def _like(quotient: Choice, format_: Quantized) -> Quantized:
     """Return the format whose range the codes of a quotient have."""
-    like = layout if quotient.like is None else format_named(quotient.like)
+    like = format_ if quotient.like is None else format_named(quotient.like)
     assert isinstance(like, Quantized)
     return like
 
@@ -445,10 +447,10 @@ def _mixed(
     """Return rules by which vectors and what is left over are rounded in two ways."""
     if row.size < 2 * ENOUGH:
         return
-    layout = format_named(row.format)
-    assert isinstance(layout, Quantized)
+    format_ = format_named(row.format)
+    assert isinstance(format_, Quantized)
     for quotient, x, parameters in near:
-        limit = next(_limits(_like(quotient, layout)))
+        limit = next(_limits(_like(quotient, format_)))
         rounded = {each.says: limit.apply(row, each.apply(x), parameters) == codes for each in roundings}
         for lanes in LANES:
             for by_row in (False, True):
@@ -462,12 +464,12 @@ def _mixed(
                     return
 
 
-def _sloped(row: Row, values: F32, codes: Codes, layout: Quantized, roundings: Sequence[Choice]) -> Iterator[Rule]:
+def _sloped(row: Row, values: F32, codes: Codes, format_: Quantized, roundings: Sequence[Choice]) -> Iterator[Rule]:
     """Return rules with a factor, and an offset, for which only the dump speaks."""
     if row.size < 2 * ENOUGH:
         return
-    limit = next(_limits(layout))
-    for offset in (0, 1 << (layout.bits - 1), -(1 << (layout.bits - 1))):
+    limit = next(_limits(format_))
+    for offset in (0, 1 << (format_.bits - 1), -(1 << (format_.bits - 1))):
         counted = codes - offset
         inner = (codes > codes.min()) & (codes < codes.max()) & (np.abs(values) > 0)
         for rounding in roundings:

@@ -24,15 +24,15 @@ MISTAKES = {
 }
 
 
-def tables(layout, initializer, dialect, seed=42):
-    given = {"weight_init": initializer} if initializer else {}
+def tables(weight_format, initializer, dialect, seed=42):
+    given = {"weight_format": weight_format} | ({"weight_init": initializer} if initializer else {})
     layers = [
-        {"name": name, "type": "Linear", "in_features": i, "out_features": o, "weight_format": layout, "bias": False}
+        {"name": name, "type": "Linear", "in_features": i, "out_features": o, "bias": False, **given}
         for name, i, o in (("first", 24, 10), ("second", 10, 6))
     ]
     model = {"name": "m", "seed": seed, **({"dialect": dialect} if isinstance(dialect, str) else {})}
     declared = {} if isinstance(dialect, str) else {"dialect": {"based_on": "odt", **dialect}}
-    return {"model": model, "layer": [each | given for each in layers], **declared}
+    return {"model": model, "layer": layers, **declared}
 
 
 def bundle(*how):
@@ -45,27 +45,27 @@ def payloads(made):
 
 #: The last bits of a unit value do not reach codes of 8 bits.
 CASES = [
-    (mistake, layout, initializer)
+    (mistake, weight_format, initializer)
     for mistake in MISTAKES
-    for layout in ("float32", "q7", "int8")
+    for weight_format in ("float32", "q7", "int8")
     for initializer in ("kaiming_normal", None)
-    if layout != "float32" or initializer
-    if layout == "float32" or mistake != "unit"
+    if weight_format != "float32" or initializer
+    if weight_format == "float32" or mistake != "unit"
 ]
 
 
-@pytest.mark.parametrize(("mistake", "layout", "initializer"), CASES)
-def test_it_is_named_first(mistake, layout, initializer):
+@pytest.mark.parametrize(("mistake", "weight_format", "initializer"), CASES)
+def test_it_is_named_first(mistake, weight_format, initializer):
     declared, said = MISTAKES[mistake]
-    dump = payloads(bundle(layout, initializer, declared))
-    planned = bundle(layout, initializer, "odt")
+    dump = payloads(bundle(weight_format, initializer, declared))
+    planned = bundle(weight_format, initializer, "odt")
 
     found = diagnose(planned, dump, "dump").explanations[0]
 
     assert found.exact
     assert said in " ".join(cause.hypothesis.sentence for cause in found.causes)
     lines = tomllib.loads("\n".join(f"{head}\n{text}" for head, text in found.lines.items() if "dialect" in head))
-    again = tables(layout, initializer, "odt") | lines
+    again = tables(weight_format, initializer, "odt") | lines
     again["model"] = {"name": "m", "seed": 42} | tomllib.loads(found.lines.get("[model]", ""))
     assert payloads(gather(from_tables(again, {}).plan())) == dump
 
