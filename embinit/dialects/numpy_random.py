@@ -1,6 +1,6 @@
 """numpy.random's conventions: the arrays of default_rng(seed), and those of RandomState(seed)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from embinit.bitgen import MT19937, Pcg64
@@ -8,7 +8,8 @@ from embinit.dialects.base import Dialect
 from embinit.dialects.seeds import Integers
 from embinit.distributions import Constant, Distribution, Normal, SingleNormal, SingleUniform, Uniform
 from embinit.errors import EmbinitError, shown
-from embinit.initializers import BY_NAME, Initializer
+from embinit.initializers import BY_NAME, Initializer, Sliced
+from embinit.layers import Conv1d, Conv2d, Conv3d, Layer, Parameter, Weighted
 from embinit.samplers import LegacyNumPy, NumPy
 
 _COMMON: Mapping[str, Callable[..., Initializer]] = {
@@ -35,12 +36,38 @@ def ascending(initializer: Initializer, fan_in: int, fan_out: int) -> Distributi
     return distribution(initializer, fan_in, fan_out)
 
 
-def _dialect(**given: Any) -> Dialect:
-    """Return a dialect without layers: NumPy has none."""
-    return Dialect(
-        weight=Uniform(0.0, 1.0),
-        bias=None,
-        layouts={},
+#: The shapes that programs on NumPy give their arrays: x @ W + b, and images with channels first.
+LAYOUTS = {
+    "Linear": ("in", "out"),
+    **{kind.__name__: ("out", "in", *kind.kernel_axes) for kind in (Conv1d, Conv2d, Conv3d)},
+}
+
+
+class NumPyDialect(Dialect):
+    """Layers that a program on NumPy writes itself: each says what its weight draws."""
+
+    def default(self) -> Initializer:
+        """Raise EmbinitError: nothing is drawn by default."""
+        raise EmbinitError(
+            f"dialect {self.name} has no default initializer, because NumPy has no layers: give weight_init what the "
+            "program draws, such as uniform with its low and high, or normal with its mean and stddev"
+        )
+
+    def parameters(self, layer: Layer) -> Iterable[Parameter]:
+        """Return what a layer holds, in the order in which it is filled."""
+        if isinstance(layer, Weighted) and layer.weight_init is None:
+            told = layer.told.get("weight")
+            if told is None or (isinstance(told, Sliced) and told.initializer is None):
+                self.default()
+        return super().parameters(layer)
+
+
+def _dialect(**given: Any) -> NumPyDialect:
+    """Return a dialect of weights with initializers of their own, and biases of zeros."""
+    return NumPyDialect(
+        weight=Constant(0.0),
+        bias=Constant(0.0),
+        layouts=LAYOUTS,
         fans=None,
         layer_weight=lambda initializer: initializer,
         **given,

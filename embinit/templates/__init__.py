@@ -3,6 +3,7 @@
 from importlib.resources import files
 
 from embinit.dialects import Dialect, dialect_named
+from embinit.errors import EmbinitError
 from embinit.identifiers import check_identifier
 
 _FOLDER = files("embinit.templates")
@@ -36,4 +37,8 @@ def dialect_file(name: str) -> str:
 
 
 def _has_default(dialect: Dialect) -> bool:
-    return "default" in getattr(getattr(dialect, "description", None), "initializers", {"default": None})
+    try:
+        dialect.default()
+    except EmbinitError:
+        return False
+    return True

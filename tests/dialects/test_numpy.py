@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit import MT19937, EmbinitError, Generator, LayerNorm, Linear, Model, Pcg64, Pcg64Dxsm, Xorshift32
+from embinit import MT19937, Embedding, EmbinitError, Generator, LayerNorm, Model, Pcg64, Pcg64Dxsm, Xorshift32
 from embinit.samplers.ziggurat_tables import tables
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "numpy"
@@ -196,7 +196,7 @@ def test_tables_close():
             lambda: Generator.seeded(1, "numpy").fill(embinit.initializers.he_normal(), np.empty(1, np.float32), 1, 1),
             "NumPy has no variance_scaling",
         ),
-        (lambda: Model("m", [Linear(in_features=2, out_features=1)], 1, "numpy"), "dialect numpy has no Linear"),
+        (lambda: Model("m", [Embedding(num_embeddings=2, embedding_dim=1)], 1, "numpy"), "numpy has no Embedding"),
     ],
 )
 def test_refusals(work, message):
