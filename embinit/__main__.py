@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     def add_model(command: argparse.ArgumentParser, seed: bool = True) -> None:
-        command.add_argument("model", metavar="MODEL", help="model file (TOML)")
+        command.add_argument("model", metavar="MODEL", help="model file (TOML), or the directory of a bundle")
         command.set_defaults(seed=None)
         if seed:
             command.add_argument("--seed", type=_integer, metavar="N", help="instead of the model file's seed")
@@ -129,13 +129,14 @@ def _parser() -> argparse.ArgumentParser:
 
     export = command("export", _export, "write golden vectors, init code and tests")
     add_model(export)
-    export.add_argument("-o", "--output", required=True, metavar="DIR", help="directory of the bundle")
+    export.add_argument("-o", "--output", metavar="DIR", help="directory of the bundle")
     export.add_argument(
         "--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test (default: these), safetensors"
     )
     text = "generate C for the library of `embinit c --amalgamated`, with one header"
     export.add_argument("--amalgamated", action="store_true", help=text)
-    export.add_argument("--check", action="store_true", help="write nothing; exit 1 if DIR differs from a fresh export")
+    text = "write nothing; exit 1 if DIR, or the bundle MODEL, is out of date"
+    export.add_argument("--check", action="store_true", help=text)
     add_json(export)
 
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
@@ -229,14 +230,22 @@ def _plan(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from embinit.bundle import gather
-    from embinit.export import check_room, drift, write
+    from embinit.export import as_written, check_room, drift, write
+    from embinit.modelfile import bundle_of
 
+    own = bundle_of(options.model) if options.check and options.output is None else None
+    if options.output is None and own is None:
+        raise EmbinitError("export needs -o DIR, unless --check is given with a bundle as MODEL, which is then checked")
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
     if options.check:
-        differences = drift(plan, options.output, formats, options.amalgamated)
-        text = "\n".join(differences) or f"{options.output}: equals a fresh export"
-        _print(options.json, text, {"directory": options.output, "equal": not differences, "differences": differences})
+        directory, amalgamated = options.output or str(own), options.amalgamated
+        if own is not None:
+            listed, one_header = as_written(own)
+            formats, amalgamated = formats or listed, amalgamated or one_header
+        differences = drift(plan, directory, formats, amalgamated)
+        text = "\n".join(differences) or f"{directory}: equals a fresh export"
+        _print(options.json, text, {"directory": directory, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
     check_room(plan, Path(options.output), formats)
     bundle = gather(plan)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from embinit import modelfile
+from embinit import modelfile, modelwriter
 from embinit.errors import EmbinitError
+from embinit.files import write_file
 from embinit.fill import fill
 from embinit.model import Description
 from embinit.plan import Plan, plan
@@ -261,6 +262,97 @@ class Model(Description):
         """
         return store(fill(self.plan()))
 
+    def to_toml(self) -> str:
+        """Return the text of a model file that says this model: `load` reads the same model from it.
+
+        Raises
+        ------
+        EmbinitError
+            If its dialect is declared in Python and not registered, so that no file can name it.
+
+        Examples
+        --------
+        >>> import embinit
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> print(embinit.Model("tiny", [fc], seed=42).to_toml(), end="")
+        [model]
+        name = "tiny"
+        dialect = "odt"
+        target = "host"
+        seed = 42
+        <BLANKLINE>
+        [[layer]]
+        name = "fc"
+        type = "Linear"
+        in_features = 2
+        out_features = 1
+        """
+        return modelwriter.text_of(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model file of this model, for `load` and the commands; a file that is there is replaced.
+
+        Parameters
+        ----------
+        path
+            The model file.
+
+        Raises
+        ------
+        EmbinitError
+            If no file can say the model (see `to_toml`), the text exceeds the limit of model files, or it cannot be
+            written.
+
+        Examples
+        --------
+        >>> import embinit, pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "tiny.toml"
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> model = embinit.Model("tiny", [fc], seed=42)
+        >>> model.save(path)
+        >>> embinit.load(path) == model
+        True
+        """
+        content = self.to_toml().encode()
+        if len(content) > modelfile.MAX_FILE:
+            raise EmbinitError(f"{path}: a model file must have at most {modelfile.MAX_FILE} bytes, got {len(content)}")
+        write_file(Path(path), content)
+
+    def export(
+        self, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+    ) -> dict[str, int]:
+        """Write the bundle of golden vectors, C and tests, and return its files' names and sizes.
+
+        Parameters
+        ----------
+        directory
+            Where to write it; a bundle of the same model that is there is replaced.
+        formats
+            Some of npz, h, bin, c, test and safetensors; None for all that the model has and that need no extra.
+        amalgamated
+            Whether the C includes embinit.h alone, as the library in one source and one header needs.
+
+        Raises
+        ------
+        EmbinitError
+            If the directory cannot be written, or holds another model's bundle; then nothing was written.
+
+        Examples
+        --------
+        >>> import embinit, tempfile
+        >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+        >>> sizes = embinit.Model("tiny", [fc], seed=42).export(tempfile.mkdtemp(), ["bin"])
+        >>> sizes["tiny.bin"]
+        12
+        """
+        from embinit.export import export
+
+        return export(self.plan(), directory, formats, amalgamated)
+
+    def __repr__(self) -> str:
+        held = f"{len(self.layers)} layers, {len(self.tensors)} buffers of {sum(t.bytes for t in self.tensors)} bytes"
+        return f"<Model {self.name}: {held}; dialect {self.dialect}, target {self.target}, seed {self.seed}>"
+
     def init_many(
         self,
         seeds: Iterable[int],
@@ -306,12 +398,12 @@ class Model(Description):
 
 
 def load(path: str | Path, **overrides: Any) -> Model:
-    r"""Read a model file (TOML) and return its Model.
+    r"""Read a model file (TOML), or the model that a bundle's manifest holds, and return its Model.
 
     Parameters
     ----------
     path
-        The model file.
+        The model file; or a bundle, by its directory or its manifest.json.
     **overrides
         Keys of its [model] table to replace, such as seed=7 or target="host".
 

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from embinit import __version__
 from embinit.checksums import stm32
 from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
 from embinit.fill import fill
 from embinit.formats.arrangement import IN_ORDER, Arrangement
+from embinit.model import Description
+from embinit.modelfile import MODEL_FILE
+from embinit.modelwriter import tables_of
 from embinit.plan import Plan, Row, row_as_json
 from embinit.spec import SPEC_VERSION
 from embinit.store import Buffer, store
@@ -221,6 +225,7 @@ class Bundle:
             "embinit": self.package_version,
             "spec_version": SPEC_VERSION,
             "model": model.as_json(),
+            **_model_file(model),
             "target": {
                 "name": target.name,
                 "build": target.build,
@@ -234,6 +239,14 @@ class Bundle:
             "byte_order": "little",
             "buffers": [entry.as_json() for entry in self.entries],
         }
+
+
+def _model_file(model: Description) -> dict[str, Any]:
+    """Return the tables of the model's file; nothing where no file can say the model."""
+    try:
+        return {MODEL_FILE: tables_of(model)}
+    except EmbinitError:
+        return {}
 
 
 def gather(plan: Plan) -> Bundle:

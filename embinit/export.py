@@ -19,9 +19,10 @@ from embinit.clib import including_amalgamated
 from embinit.errors import EmbinitError, check_known
 from embinit.files import Content, steady, write_file, write_files
 from embinit.formats import Quantized, format_named
-from embinit.plan import Plan, Row
+from embinit.model import Description
+from embinit.modelfile import MANIFEST
+from embinit.plan import Plan, Row, plan
 
-MANIFEST = "manifest.json"
 #: What is wrong with files that no manifest vouches for.
 INTERRUPTED = (
     "no manifest: an export was interrupted, and the files may be of two exports; export again before you use any"
@@ -46,6 +47,15 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     },
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
 }
+#: A file that each format writes, by which a manifest tells that a bundle has it.
+_FIRST = {
+    "npz": "{}.npz",
+    "h": "expected_{}.h",
+    "bin": "{}.bin",
+    "c": "{}_init.c",
+    "test": "test_{}.c",
+    "safetensors": "{}.safetensors",
+}
 #: How many bytes of a file are compared at once.
 _PIECE = 1 << 20
 #: The formats that a model whose values have no C lacks.
@@ -66,9 +76,10 @@ def _name(bundle: Bundle) -> str:
 
 
 def export(
-    plan: Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+    model: Description | Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
 ) -> dict[str, int]:
-    """Write a plan's bundle into a directory and return its files' names and sizes; the same plan gives the same bytes.
+    """Write the bundle of a model, or of its plan, into a directory, and return its files' names and sizes; the same
+    model gives the same bytes.
 
     Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
     little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
@@ -78,8 +89,13 @@ def export(
 
     Raises EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
     """
-    check_room(plan, Path(directory), formats)
-    return write(gather(plan), Path(directory), formats, amalgamated)
+    planned = _planned(model)
+    check_room(planned, Path(directory), formats)
+    return write(gather(planned), Path(directory), formats, amalgamated)
+
+
+def _planned(model: Description | Plan) -> Plan:
+    return model if isinstance(model, Plan) else plan(model)
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
@@ -192,13 +208,13 @@ def _sum(file: IO[bytes]) -> str:
 
 
 def drift(
-    plan: Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
+    model: Description | Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
 ) -> list[str]:
     """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list.
 
     A bundle that is being written meanwhile is the old one or the new one.
     """
-    bundle = gather(plan)
+    bundle = gather(_planned(model))
     chosen = _chosen(bundle, formats)
 
     def differences() -> list[str]:
@@ -233,9 +249,24 @@ def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
             return True
 
 
-def render(plan: Plan, formats: Iterable[str] | None = None, amalgamated: bool = False) -> dict[str, bytes]:
+def as_written(directory: Path) -> tuple[list[str] | None, bool]:
+    """Return the formats of a bundle, as its manifest lists their files, and whether its C includes one header alone;
+    the defaults where the manifest says neither.
+    """
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
+        name, files = str(manifest["model"]["name"]), set(manifest["files"])
+        amalgamated = manifest.get("amalgamated") is True
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None, False
+    return [key for key, first in _FIRST.items() if first.format(name) in files], amalgamated
+
+
+def render(
+    model: Description | Plan, formats: Iterable[str] | None = None, amalgamated: bool = False
+) -> dict[str, bytes]:
     """Return the files of a bundle by name, the manifest last, all of them in memory."""
-    bundle = gather(plan)
+    bundle = gather(_planned(model))
     return {name: _written(content) for name, content in _files(bundle, _chosen(bundle, formats), amalgamated)}
 
 
@@ -263,7 +294,8 @@ def _files(bundle: Bundle, formats: Iterable[str], amalgamated: bool = False) ->
             for name, content in FILES[key](bundle).items():
                 of_one_header = amalgamated and name.endswith(".c")
                 yield name, summed(name, _including_amalgamated(content) if of_one_header else content)
-    yield MANIFEST, _text(json.dumps({**bundle.manifest(), "files": sums}, indent=1) + "\n")
+    one_header = {"amalgamated": True} if amalgamated else {}
+    yield MANIFEST, _text(json.dumps({**bundle.manifest(), **one_header, "files": sums}, indent=1) + "\n")
 
 
 def _including_amalgamated(content: Content) -> Content:

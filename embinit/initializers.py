@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from embinit.distributions import (
+    BoundedNormal,
+    Broadcast,
     Constant,
     Dirac,
     Distribution,
     Eye,
     Normal,
+    PaddedNormal,
+    ScaledUniform,
+    SingleNormal,
+    SingleUniform,
     Sparse,
     TruncatedNormal,
     TruncNormal,
@@ -577,6 +583,16 @@ WITHOUT_BITS = dict.fromkeys(
     "orthogonal has no bits of its own: a framework takes the QR decomposition of the LAPACK that it was built with; "
     "use xavier_uniform, xavier_normal or kaiming_normal",
 )
+
+#: Initializers under the names of their classes, with their fields as parameters, which every dialect reads: a model
+#: that is written has these where a dialect has no name of its own.
+BY_CLASS = {
+    cls.__name__: cls
+    for cls in (
+        Constant, Broadcast, Uniform, Normal, TruncatedNormal, ScaledUniform, SingleUniform, SingleNormal,
+        BoundedNormal, TruncNormal, Sparse, Eye, Dirac, PaddedNormal, VarianceScaling, Seeded,
+    )
+}  # fmt: skip
 
 #: The names that a model file may write as weight_init, besides "default".
 BY_NAME = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.bitgen import BitGenerator
 from embinit.departures import check_parts, departing, draw_order, overwritten, position, restarts
-from embinit.dialects import Dialect, dialect_named, naming, parameters_of
+from embinit.dialects import DIALECTS, Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
@@ -112,6 +112,8 @@ class Description:
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
         dialect = dialect_named(self.dialect)
+        if DIALECTS.get(dialect.name) == dialect:
+            object.__setattr__(self, "dialect", dialect.name)
         dialect.check_seed(self.seed)
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:

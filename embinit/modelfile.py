@@ -1,6 +1,7 @@
-"""The model file: TOML tables to the keys and layers of a model."""
+"""The model file: TOML tables to the keys and layers of a model. The manifest of a bundle holds the same tables."""
 
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -15,25 +16,54 @@ from embinit.initializers import WITHOUT_BITS, Initializer, Sliced
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
 
-#: The most bytes that a model file may have.
-MAX_FILE = 2**21
+#: The file of a bundle that holds its model, and the key that does.
+MANIFEST, MODEL_FILE = "manifest.json", "model_file"
+#: The most bytes that a model file may have, and a manifest.
+MAX_FILE, MAX_MANIFEST = 2**21, 2**26
 #: The most parts that a dotted key may have: the parser's memory grows with their square.
 MAX_PARTS = 32
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """Return the tables of a model file, or raise EmbinitError if it cannot be read or is not TOML."""
-    return _parsed(_text(path))
+    """Return the tables of a model file, or of a bundle (its directory or its manifest); raise EmbinitError if it
+    cannot be read, or is not TOML.
+    """
+    directory = bundle_of(path)
+    return (
+        _parsed(_text(path, MAX_FILE)) if directory is None else _of_manifest(_text(directory / MANIFEST, MAX_MANIFEST))
+    )
 
 
-def _text(path: str | Path) -> str:
+def bundle_of(path: str | Path) -> Path | None:
+    """Return the directory of a bundle that is named in place of a model file: itself, or by its manifest."""
+    given = Path(path)
+    return given.parent if given.name == MANIFEST else given if (given / MANIFEST).exists() else None
+
+
+def _of_manifest(text: str) -> dict[str, Any]:
+    """Return the tables of the model file that a manifest holds."""
+    try:
+        manifest = json.loads(text)
+        tables = manifest.get(MODEL_FILE)
+    except (ValueError, AttributeError, RecursionError):
+        raise EmbinitError(f"is not a manifest: {MANIFEST} must be a JSON object") from None
+    if not isinstance(tables, dict):
+        raise EmbinitError(
+            f"must hold its model, as {MODEL_FILE} in {MANIFEST}: export the bundle again, or give the model file"
+        )
+    return tables
+
+
+def _text(path: str | Path, most: int) -> str:
     try:
         with Path(path).open("rb") as file:
-            content = file.read(MAX_FILE + 1)
+            content = file.read(most + 1)
     except OSError as error:
         raise EmbinitError(f"cannot be read: {error.strerror}") from None
-    if len(content) > MAX_FILE:
-        raise EmbinitError(f"cannot be read: a model file must have at most {MAX_FILE} bytes")
+    if len(content) > most:
+        raise EmbinitError(
+            f"cannot be read: a {'model file' if most == MAX_FILE else 'manifest'} must have at most {most} bytes"
+        )
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:

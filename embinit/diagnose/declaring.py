@@ -17,6 +17,7 @@ from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, Named, VarianceScaling
 from embinit.layers import Layer, Weighted
 from embinit.model import Description
+from embinit.toml import toml
 
 Tables = Mapping[str, Any]
 
@@ -100,13 +101,3 @@ def lines_of(base: str | None, overlay: Tables) -> dict[str, str]:
 
     walk("dialect", overlay)
     return found
-
-
-def toml(value: Any) -> str:
-    """Return a value as a model file writes it."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml, value))}]"
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,7 +9,6 @@ from embinit import initializers as schemes
 from embinit.bitgen import RANDS, Xorshift32
 from embinit.diagnose.account import Account, draws, started
 from embinit.diagnose.codes import in_codes
-from embinit.diagnose.declaring import toml
 from embinit.diagnose.hypothesis import (
     Aspect,
     Change,
@@ -30,6 +29,7 @@ from embinit.layers import Convolution
 from embinit.model import Description, Tensor
 from embinit.plan import Row, plan
 from embinit.targets import LIBMS
+from embinit.toml import toml
 
 Scheme = Callable[[VarianceScaling], VarianceScaling]
 Order = Callable[[Sequence[Row]], list[Row]]

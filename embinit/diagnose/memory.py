@@ -9,12 +9,12 @@ import numpy as np
 
 from embinit.departures import file_name
 from embinit.diagnose.account import F32, Transform
-from embinit.diagnose.declaring import toml
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, stored, transform
 from embinit.diagnose.pasting import Lines, each_layer
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
 from embinit.plan import Row
+from embinit.toml import toml
 
 
 def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:

@@ -6,7 +6,6 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from embinit.diagnose.account import Account
-from embinit.diagnose.declaring import toml
 from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer
@@ -14,6 +13,7 @@ from embinit.layers import Layer, Stored, Weighted
 from embinit.model import Description, Tensor
 from embinit.modelfile import of_parts, with_initializer
 from embinit.plan import Row, in_draw_order
+from embinit.toml import toml
 
 #: Lines by their table of the model file: [model], [[layer]] for all layers, or [[layer]] and a layer's name.
 Lines = Mapping[str, str]

@@ -22,7 +22,7 @@ from embinit.distributions import (
 )
 from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.formats.storage import Storage
-from embinit.initializers import BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
+from embinit.initializers import BY_CLASS, BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
 from embinit.layers.base import Layer, Norm, Parameter, Stored
 from embinit.layers.weighted import Convolution, Weighted
 from embinit.samplers.base import Sampler
@@ -182,8 +182,13 @@ class Dialect:
             return self.default()
         if isinstance(name, str) and name in WITHOUT_BITS and name not in self.named:
             raise EmbinitError(WITHOUT_BITS[name])
-        check_known("initializer", name, ["default", *self.named])
-        accepted = signature(self.named[name]).parameters if name in self.named else {}
+        factories: Mapping[Any, Callable[..., Initializer]] = self.named
+        if name not in factories and isinstance(name, str) and name in BY_CLASS:
+            factories = BY_CLASS
+            if "initializer" in parameters:
+                parameters["initializer"] = self.initializer(parameters["initializer"])
+        check_known("initializer", name, ["default", *factories])
+        accepted = signature(factories[name]).parameters if name in factories else {}
         for key in parameters:
             if key not in accepted:
                 keys = listed(accepted) or "none"
@@ -193,7 +198,7 @@ class Dialect:
         for key, parameter in accepted.items():
             if parameter.default is parameter.empty and key not in parameters:
                 raise EmbinitError(f"initializer {shown(name)} needs the key {shown(key)}, which is missing")
-        return self.named[name](**parameters)
+        return factories[name](**parameters)
 
     def default(self) -> Initializer:
         """Return the initializer of a layer whose model file names none."""

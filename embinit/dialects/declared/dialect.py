@@ -33,6 +33,12 @@ class DeclaredDialect(Dialect):
     description: Description = field(repr=False)
     source: Source = field(repr=False)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DeclaredDialect) and self.description.tables == other.description.tables
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def start(self, seed: int, rand: str, layer: int = 0, tensor: int = 0) -> BitGenerator:
         """Return the generator of a program right after it seeds, for a layer and a tensor if these matter."""
         return self.source.start(seed, rand, layer, tensor)

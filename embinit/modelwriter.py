@@ -1,0 +1,173 @@
+"""The model file, written: the tables that say a model, which `modelfile` reads back as the same model."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
+
+from embinit.dialects import DIALECTS, Dialect, dialect_named
+from embinit.dialects.declared import DeclaredDialect
+from embinit.dialects.programs import program_names
+from embinit.errors import EmbinitError
+from embinit.initializers import Initializer, Named, Seeded, Sliced
+from embinit.layers import Layer
+from embinit.model import Description
+from embinit.toml import document
+
+#: Parameters that frameworks give other names than the initializer has.
+_OTHER_NAMES = {
+    "low": ("min", "minval"),
+    "high": ("max", "maxval", "scale"),
+}
+#: Keras' name of a normal distribution that is not truncated.
+_UNTRUNCATED = {"normal": "untruncated_normal"}
+
+
+def text_of(model: Description) -> str:
+    """Return the text of a model file that `modelfile` reads back as the same model."""
+    return document(tables_of(model))
+
+
+def tables_of(model: Description) -> dict[str, Any]:
+    """Return the tables of a model file: [model], [dialect] if the model's stands in a file of its own, and [[layer]].
+
+    Raises EmbinitError if the dialect is neither known by its name nor declared in a file.
+    """
+    dialect = dialect_named(model.dialect)
+    declared = _declared(dialect)
+    head: dict[str, Any] = {"name": model.name}
+    head |= {} if declared else {"dialect": dialect.name}
+    head |= {"target": model.target, "seed": model.seed}
+    for field in fields(Description):
+        if field.init and field.name not in (*head, "layers", "dialect") and not _is_default(model, field):
+            head[field.name] = getattr(model, field.name)
+    layers = [_layer(layer, dialect) for layer in model.layers]
+    return {"model": head, **({"dialect": declared} if declared else {}), "layer": layers}
+
+
+def _declared(dialect: Dialect) -> Mapping[str, Any]:
+    """Return the [dialect] table that a dialect needs, an empty one if its name is enough."""
+    shipped = dialect.name in program_names() and DIALECTS[dialect.name] == dialect
+    if isinstance(dialect, DeclaredDialect) and not shipped:
+        return dialect.description.tables
+    if DIALECTS.get(dialect.name) is not dialect:
+        raise EmbinitError(
+            f"dialect {dialect.name} is declared in Python, and a model file can only name it: register it with "
+            "embinit.register_dialect"
+        )
+    return {}
+
+
+def _layer(layer: Layer, dialect: Dialect) -> dict[str, Any]:
+    """Return the table of a layer: its name and type, its sizes, and whatever is not as by default."""
+    table: dict[str, Any] = {"name": layer.name, "type": layer.type}
+    for field in _own_first(type(layer)):
+        if field.name not in ("name", "kind") and not _is_default(layer, field):
+            table[field.name] = _said(getattr(layer, field.name), dialect)
+    weight = table.get("weight_init")
+    if isinstance(weight, str) and inspect.signature(dialect.named[weight]).parameters:
+        table["weight_init"] = {"name": weight}  # a name alone takes keys of the layer, such as groups, for its own
+    return table
+
+
+def _own_first(cls: type) -> Iterator[Field[Any]]:
+    """Yield the fields of a layer class, those of the class itself before those of its bases."""
+    every = {field.name: field for field in fields(cls)}
+    for each in cls.__mro__:
+        for name in vars(each).get("__annotations__", {}):
+            if name in every:
+                yield every.pop(name)
+
+
+def _is_default(held: object, field: "Field[Any]") -> bool:
+    return field.default is not MISSING and _same(getattr(held, field.name), field.default)
+
+
+def _said(value: Any, dialect: Dialect) -> Any:
+    """Return the value of a layer's key as a model file has it."""
+    if isinstance(value, Initializer):
+        return spelled(dialect, value)
+    if isinstance(value, Sliced):
+        slices = {f"{start}:{stop}": held for start, stop, held in value.slices}
+        drawn = None if value.initializer is None else spelled(dialect, value.initializer)
+        table = drawn if isinstance(drawn, dict) else {} if drawn is None else {"name": drawn}
+        return {**table, "slices": slices}
+    if isinstance(value, tuple) and value and all(_is_pair(each) for each in value):
+        return {part: _said(held, dialect) for part, held in value}
+    return value
+
+
+def _is_pair(value: object) -> bool:
+    """Whether a value is one entry of a table, which layers keep as a tuple."""
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and not isinstance(value[1], str)
+
+
+# ---- Initializers ----
+
+
+def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
+    """Return how a model file of a dialect says an initializer: a name, or a table with its parameters.
+
+    >>> from embinit.initializers import normal
+    >>> spelled(dialect_named("gomlx"), normal(0.0, 0.5))
+    {'name': 'random_normal', 'stddev': 0.5}
+    """
+    for name, factory in dialect.named.items():
+        if _same(_built(factory, {}), initializer):
+            return name
+    for name, parameters in _candidates(dialect, initializer):
+        if _same(_built(dialect.named[name], parameters), initializer):
+            return {"name": name, **parameters}
+    if isinstance(initializer, Named):  # the default of a dialect file, which only that name says
+        return {"name": initializer.name}
+    return _by_its_fields(initializer, dialect)
+
+
+def _candidates(dialect: Dialect, initializer: Initializer) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield names of a dialect's initializers with the parameters that they would have, the fewest that say it."""
+    held = _parameters(initializer)
+    for name, factory in dialect.named.items():
+        accepted = inspect.signature(factory).parameters
+        if isinstance(initializer, Named):
+            held = dict(zip(accepted, initializer.parameters, strict=False)) if name == initializer.name else {}
+        given = {key: held[key] for key in accepted if key in held}
+        for parameters in (given, {**given, **{k: _UNTRUNCATED[v] for k, v in given.items() if v in _UNTRUNCATED}}):
+            defaults = {key for key, value in parameters.items() if _same(value, accepted[key].default)}
+            yield name, {key: value for key, value in parameters.items() if key not in defaults}
+
+
+def _parameters(initializer: Initializer) -> dict[str, Any]:
+    """Return the parameters of an initializer by all names that dialects have for them."""
+    if isinstance(initializer, Seeded):
+        return {**_parameters(initializer.initializer), "seed": initializer.seed}
+    held = {field.name: getattr(initializer, field.name) for field in fields(initializer)}  # type: ignore[arg-type]
+    for name, others in _OTHER_NAMES.items():
+        held |= dict.fromkeys(others, held[name]) if name in held else {}
+    if held.get("axes"):
+        held |= dict(zip(("in_axis", "out_axis"), held["axes"], strict=True))
+    return {name: value for name, value in held.items() if value is not None}
+
+
+def _same(value: object, other: object) -> bool:
+    """Whether two values are the same to the sign of a zero."""
+    return type(value) is type(other) and value == other and repr(value) == repr(other)
+
+
+def _built(factory: Any, parameters: dict[str, Any]) -> Initializer | None:
+    """Return what a factory builds; None if it has other parameters, or refuses these."""
+    try:
+        built: Initializer = factory(**parameters)
+    except (TypeError, EmbinitError):
+        return None
+    return built
+
+
+def _by_its_fields(initializer: Initializer, dialect: Dialect) -> dict[str, Any]:
+    """Return an initializer under the name of its class, which every dialect understands."""
+    assert is_dataclass(initializer)
+    held = {field.name: getattr(initializer, field.name) for field in fields(initializer)}
+    return {"name": type(initializer).__name__} | {
+        key: spelled(dialect, value) if isinstance(value, Initializer) else value
+        for key, value in held.items()
+        if value is not None
+    }
