@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from embinit import __version__, process
+from embinit import __version__, process, progress
 from embinit.errors import EmbinitError, check_known, one_line, shortened, shown
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status: 0 done and equal, 1 a mismatch was found, 2 bad input."""
     try:
         options = _parser().parse_args(_with_cflags(sys.argv[1:] if arguments is None else arguments))
-        return int(options.run(options))
+        with progress.Progress(f"embinit {options.command}"):
+            return int(options.run(options))
     except EmbinitError as error:
         return _refused(str(error))
     except KeyboardInterrupt:
@@ -62,6 +63,7 @@ def _memory_ended(error: BaseException | None) -> bool:
 
 def _note(text: str) -> None:
     """Print a line on standard error; if nobody reads it, the command goes on without it."""
+    progress.out_of_the_way()
     with suppress(OSError):
         print(one_line(f"embinit: {text}"), file=sys.stderr)
 
@@ -82,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, command=name)
         return added
 
     def add_model(command: argparse.ArgumentParser, seed: bool = True) -> None:
@@ -100,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
 
     def add_json(command: argparse.ArgumentParser) -> None:
         command.add_argument("--json", action="store_true", help="print JSON")
+
+    def add_report(command: argparse.ArgumentParser) -> None:
+        text = "also write it as a page to look at: one file, without network access"
+        command.add_argument("--report", metavar="FILE.html", help=text)
 
     def add_device(command: argparse.ArgumentParser) -> None:
         text = "run the C code on the emulated core of the target"
@@ -125,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = command("plan", _plan, "print what is drawn for each buffer, in which order, with which parameters")
     add_model(plan)
+    add_report(plan)
     add_json(plan)
 
     export = command("export", _export, "write golden vectors, init code and tests")
@@ -137,24 +144,27 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--amalgamated", action="store_true", help=text)
     text = "write nothing; exit 1 if DIR, or the bundle MODEL, is out of date"
     export.add_argument("--check", action="store_true", help=text)
+    add_report(export)
     add_json(export)
 
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
     add_model(verify)
     add_device(verify)
     verify.add_argument("--save", metavar="FILE", help="with a device: also write what it left, as .npz or .bin")
-    verify.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
+    add_report(verify)
     add_json(verify)
 
     diagnose = command("diagnose", _diagnose, "name the mistake that explains why a device's buffers differ")
     add_model(diagnose)
     add_device(diagnose)
+    add_report(diagnose)
     add_json(diagnose)
 
     seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
     add_model(seeds, seed=False)
     text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 where the first is negative"
     seeds.add_argument("--seeds", required=True, metavar="N-N", help=text)
+    add_report(seeds)
     add_json(seeds)
 
     c = command("c", _c, "copy the C library into a project, or say how to compile it")
@@ -213,6 +223,7 @@ def _print(as_json: bool, text: object, values: object) -> None:
 
 def _say(text: object) -> None:
     """Print to standard output; if nobody reads it, as after `| head`, the command goes on without it."""
+    progress.out_of_the_way()
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -222,8 +233,18 @@ def _say(text: object) -> None:
         raise EmbinitError(f"what it prints cannot be written: {error.strerror}") from None
 
 
+def _report(options: argparse.Namespace, page: bytes) -> None:
+    from embinit.files import write_file
+
+    write_file(Path(options.report), page)
+
+
 def _plan(options: argparse.Namespace) -> int:
     plan = _load(options).plan()
+    if options.report is not None:
+        from embinit.pages.plan import page
+
+        _report(options, page(plan))
     _print(options.json, plan, plan.as_json())
     return DONE
 
@@ -245,6 +266,10 @@ def _export(options: argparse.Namespace) -> int:
             formats, amalgamated = formats or listed, amalgamated or one_header
         differences = drift(plan, directory, formats, amalgamated)
         text = "\n".join(differences) or f"{directory}: equals a fresh export"
+        if options.report is not None:
+            from embinit.pages.export import drifted
+
+            _report(options, drifted(plan, directory, differences))
         _print(options.json, text, {"directory": directory, "equal": not differences, "differences": differences})
         return MISMATCH if differences else DONE
     check_room(plan, Path(options.output), formats)
@@ -255,6 +280,10 @@ def _export(options: argparse.Namespace) -> int:
     for entry in bundle.entries:
         if clipped := entry.buffer.clipped:
             _note(f"{entry.name}: {clipped} elements saturate in {entry.format}")
+    if options.report is not None:
+        from embinit.pages.export import page
+
+        _report(options, page(bundle, options.output, sizes))
     text = "\n".join(f"{Path(options.output) / name}: {size} bytes" for name, size in sizes.items())
     _print(options.json, text, {"directory": options.output, "files": sizes})
     return DONE
@@ -263,8 +292,6 @@ def _export(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> int:
     from embinit import device, verify
     from embinit.export import save
-    from embinit.files import write_file
-    from embinit.page import page
 
     if options.crc:
         return _checksums("verify", options)
@@ -277,7 +304,9 @@ def _verify(options: argparse.Namespace) -> int:
     if options.source and not report.agrees:
         bundle, report = device.by_its_arithmetic(bundle, found, report, _toolchain(options))
     if options.report is not None:
-        write_file(Path(options.report), page(bundle, found, report))
+        from embinit.pages.verify import page
+
+        _report(options, page(bundle, found, report))
     _print(options.json, report if report.agrees else f"{report}\n{_WHY}", report.as_json())
     return DONE if report.agrees else MISMATCH
 
@@ -289,6 +318,10 @@ def _diagnose(options: argparse.Namespace) -> int:
         return _checksums("diagnose", options)
     bundle, found, source = _read_back("diagnose", options)
     diagnosis = diagnose(bundle, found, source)
+    if options.report is not None:
+        from embinit.pages.diagnose import page
+
+        _report(options, page(bundle, found, diagnosis))
     _print(options.json, diagnosis, diagnosis.as_json())
     return DONE if diagnosis.report.agrees else MISMATCH
 
@@ -299,16 +332,24 @@ def _checksums(command: str, options: argparse.Namespace) -> int:
     from embinit.bundle import gather
     from embinit.diagnose.by_checksum import diagnose_checksums
 
-    others = ("device", "source", "toolchain", "entry", "dump", "elf", "symbol", "base", "at", "save", "report")
+    others = ("device", "source", "toolchain", "entry", "dump", "elf", "symbol", "base", "at", "save")
     for key in others:
         if getattr(options, key, None):
             raise EmbinitError(f"--crc is all that is known of a device: it goes with no --{key}")
     bundle, given = gather(_load(options).plan()), checksums.parse(options.crc)
     if command == "verify":
         report = checksums.check({array.name: array.payload for array in bundle.arrays}, given)
+        if options.report is not None:
+            from embinit.pages.checksums import verified
+
+            _report(options, verified(bundle.plan.model, report))
         _print(options.json, report, report.as_json())
         return DONE if report.agrees else MISMATCH
     diagnosis = diagnose_checksums(bundle, given)
+    if options.report is not None:
+        from embinit.pages.checksums import diagnosed
+
+        _report(options, diagnosed(bundle.plan.model, diagnosis))
     _print(options.json, diagnosis, diagnosis.as_json())
     return DONE if diagnosis.report.agrees else MISMATCH
 
@@ -380,6 +421,10 @@ def _seeds(options: argparse.Namespace) -> int:
     from embinit.many import parse_seeds, sweep
 
     report = sweep(_load(options), parse_seeds(options.seeds), progress=True)
+    if options.report is not None:
+        from embinit.pages.seeds import page
+
+        _report(options, page(report))
     _print(options.json, report, report.as_json())
     return DONE
 

@@ -25,6 +25,7 @@ from embinit.model import Description
 from embinit.plan import Action, Plan, plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
+from embinit.tally import Tally
 from embinit.text import table
 from embinit.threads import each, thread_count
 
@@ -32,6 +33,8 @@ from embinit.threads import each, thread_count
 BATCH = 2**18
 #: Roughly how many bytes a report needs for each seed.
 SEED_BYTES = 300
+#: The statistics of so many seeds are counted at once.
+AT_ONCE = 1 << 10
 #: The samplers whose kernels fill several arrays from several generators if an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 
@@ -271,6 +274,21 @@ class Extremes:
     saturated: list[tuple[int, int]] = field(default_factory=list)
 
 
+class Spread(NamedTuple):
+    """How the statistics of one buffer are spread over the seeds."""
+
+    minimum: Tally
+    maximum: Tally
+    mean: Tally
+    stddev: Tally
+
+    def add(self, found: Sequence[Statistics]) -> None:
+        """Count the statistics of more seeds."""
+        columns = np.array([each[: len(self)] for each in found], np.float64).T
+        for tally, column in zip(self, columns, strict=True):
+            tally.add(column)
+
+
 @dataclass(frozen=True)
 class Sweep:
     """What a sweep over the seeds of a model found; duplicates are groups of seeds that start from the same state."""
@@ -279,6 +297,7 @@ class Sweep:
     count: int
     duplicates: list[list[int]]
     buffers: dict[str, Extremes]
+    spreads: dict[str, Spread]
 
     def __str__(self) -> str:
         lines = [f"{self.model.name}: {self.count} seeds of dialect {self.model.dialect}, target {self.model.target}"]
@@ -345,15 +364,24 @@ def sweep(model: Description, seeds: Iterable[int], progress: bool = False) -> S
     drawn = {row.name for row in rows.values() if rows[row.same_as or row.name].draws != 0}
     groups: dict[bytes, list[int]] = {}
     buffers: dict[str, Extremes] = {}
+    spreads = {name: Spread(*(Tally() for _ in Spread._fields)) for name in rows}
+    pending: dict[str, list[Statistics]] = {name: [] for name in rows}
     for seed, statistics in init_many(model, seeds, True, progress=progress):
         state = generator_of(model, seed).bitgen.words.tobytes()
         groups.setdefault(blake2b(state, digest_size=16).digest(), []).append(seed)
         for name, found in statistics.items():
             _add(buffers, name, seed, found, name in drawn)
+            pending[name].append(found)
+            if len(pending[name]) == AT_ONCE:
+                spreads[name].add(pending.pop(name))
+                pending[name] = []
+    for name, rest in pending.items():
+        if rest:
+            spreads[name].add(rest)
     if not groups:
         raise EmbinitError("seeds must hold at least one seed, got none")
     duplicates = [group for group in groups.values() if len(group) > 1]
-    return Sweep(model, sum(map(len, groups.values())), duplicates, buffers)
+    return Sweep(model, sum(map(len, groups.values())), duplicates, buffers, spreads)
 
 
 def _add(buffers: dict[str, Extremes], name: str, seed: int, found: Statistics, drawn: bool) -> None:

@@ -15,7 +15,8 @@ FLOORS = [
     {"embinit"},
     {"source_check"},
     {"api"},
-    {"diagnose", "page", "export"},
+    {"pages"},
+    {"diagnose", "export"},
     {"device"},
     {"codegen", "dump", "verify"},
     {"bundle"},
@@ -35,8 +36,8 @@ FLOORS = [
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
     {"comparison"},
-    {"checksums", "clib", "files", "identifiers", "readback", "text", "threads", "toml"},
-    {"cache", "errors", "kinds", "lazy", "process", "spec"},
+    {"checksums", "clib", "files", "identifiers", "markup", "readback", "tally", "text", "threads", "toml"},
+    {"cache", "errors", "kinds", "lazy", "process", "progress", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 #: What everybody may import: it imports nothing.

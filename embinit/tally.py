@@ -1,0 +1,66 @@
+"""Tally: how many numbers lie where, of more numbers than memory holds."""
+
+import math
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: The most bins, and how many binary digits of the largest number the width of a bin has at least.
+MOST, DIGITS = 48, 30
+
+
+class Tally:
+    """Counts of numbers in bins whose width is a power of two: the least with which MOST bins hold all numbers, in
+    whatever order they were added.
+
+    >>> tally = Tally()
+    >>> tally.add(np.array([0.0, 1.0, 100.0]))
+    >>> tally.width, tally.low, tally.counts.tolist()[:2], int(tally.counts.sum())
+    (4.0, 0.0, [2, 0], 3)
+    """
+
+    def __init__(self) -> None:
+        self._counts = Counter[int]()
+        self._exponent: int | None = None
+
+    def add(self, numbers: NDArray[np.float64]) -> None:
+        """Count numbers; those that are not finite are left out."""
+        finite = numbers[np.isfinite(numbers)]
+        if not finite.size:
+            return
+        ends = [float(finite.min()), float(finite.max())]
+        if self._exponent is not None:
+            ends += [self.low, self.low + self.width * (self.counts.size - 1)]
+        exponent = math.frexp(max(map(abs, ends)))[1] - DIGITS
+        exponent = exponent if self._exponent is None else max(exponent, self._exponent)
+        while _bin(max(ends), exponent) - _bin(min(ends), exponent) >= MOST:
+            exponent += 1
+        if self._exponent is not None and exponent > self._exponent:
+            moved = exponent - self._exponent
+            before, self._counts = self._counts, Counter()
+            for place, count in before.items():
+                self._counts[place >> moved] += count
+        self._exponent = exponent
+        places, counts = np.unique(np.floor(np.ldexp(finite, -exponent)), return_counts=True)
+        self._counts.update(dict(zip(map(int, places), counts.tolist(), strict=True)))
+
+    @property
+    def width(self) -> float:
+        """The width of a bin; 0 before a number was added."""
+        return 0.0 if self._exponent is None else math.ldexp(1.0, self._exponent)
+
+    @property
+    def low(self) -> float:
+        """Where the first bin begins."""
+        return min(self._counts, default=0) * self.width
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many numbers are in each bin."""
+        first, last = min(self._counts, default=0), max(self._counts, default=-1)
+        return np.array([self._counts[place] for place in range(first, last + 1)], np.int64)
+
+
+def _bin(number: float, exponent: int) -> int:
+    return math.floor(math.ldexp(number, -exponent))
