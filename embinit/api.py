@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from embinit import modelfile, modelwriter
+from embinit import modelfile
 from embinit.errors import EmbinitError
-from embinit.files import write_file
 from embinit.fill import fill
 from embinit.model import Description
 from embinit.plan import Plan, plan
@@ -287,7 +286,9 @@ class Model(Description):
         in_features = 2
         out_features = 1
         """
-        return modelwriter.text_of(self)
+        from embinit.modelwriter import text_of
+
+        return text_of(self)
 
     def save(self, path: str | Path) -> None:
         """Write the model file of this model, for `load` and the commands; a file that is there is replaced.
@@ -316,6 +317,8 @@ class Model(Description):
         content = self.to_toml().encode()
         if len(content) > modelfile.MAX_FILE:
             raise EmbinitError(f"{path}: a model file must have at most {modelfile.MAX_FILE} bytes, got {len(content)}")
+        from embinit.files import write_file
+
         write_file(Path(path), content)
 
     def export(

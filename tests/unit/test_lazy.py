@@ -41,7 +41,7 @@ def test_help_loads_no_library_and_next_to_nothing_of_embinit() -> None:
 
     assert not modules & {"numpy", "numba", "tomllib", "dataclasses", "hashlib", "tempfile", "ctypes", "difflib"}
     assert {name for name in modules if name.startswith("embinit")} == {
-        "embinit", "embinit.__main__", "embinit.errors", "embinit.lazy", "embinit.process",
+        "embinit", "embinit.__main__", "embinit.errors", "embinit.lazy", "embinit.process", "embinit.progress",
     }  # fmt: skip
 
 
