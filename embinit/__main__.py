@@ -190,10 +190,12 @@ def _parser() -> argparse.ArgumentParser:
     dialects.add_argument("--entry", metavar="NAME", help=text)
     add_json(dialects)
 
-    new = command("new", _new, "write a commented model file, or a dialect file, to start from")
+    new = command("new", _new, "write a commented model file, a dialect file or an example, to start from")
     new.add_argument("name", metavar="NAME", help="the model's name: NAME.toml is written")
     new.add_argument("--dialect", default="odt", metavar="D", help="the model's dialect; default odt")
-    new.add_argument("--declare", action="store_true", help="write a dialect file NAME.toml for init code of your own")
+    what = new.add_mutually_exclusive_group()
+    what.add_argument("--declare", action="store_true", help="write a dialect file NAME.toml for init code of your own")
+    what.add_argument("--example", action="store_true", help="write the example NAME, such as har_classifier")
     formats = command("formats", _formats, "list the formats of buffers, or say all of one")
     formats.add_argument("format", nargs="?", metavar="FORMAT", help="a name such as sym8 or q3.5")
     add_json(formats)
@@ -523,12 +525,16 @@ def _new(options: argparse.Namespace) -> int:
     from embinit import templates
     from embinit.export import write_new
 
-    text = (
-        templates.dialect_file(options.name) if options.declare else templates.model_file(options.name, options.dialect)
-    )
-    path = Path(f"{options.name}.toml")
-    write_new(path, text)
-    print(f"{path}: written; {templates.NEXT[options.declare].format(path=path)}")
+    if options.example:
+        files = templates.example(options.name)
+    elif options.declare:
+        files = {f"{options.name}.toml": templates.dialect_file(options.name)}
+    else:
+        files = {f"{options.name}.toml": templates.model_file(options.name, options.dialect)}
+    write_new(files)
+    for path in files:
+        following = templates.NEXT[options.declare].format(path=path) if path == f"{options.name}.toml" else ""
+        _say(f"{path}: written" + (f"; {following}" if following else ""))
     return DONE
 
 

@@ -362,8 +362,10 @@ def safetensors(bundle: Bundle) -> bytes:
     return bytes(save({array.name: np.ascontiguousarray(array.data) for array in bundle.arrays}))
 
 
-def write_new(path: Path, text: str) -> None:
-    """Write a new file, or raise EmbinitError if it exists already."""
-    if path.exists():
-        raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
-    write_file(path, text.encode())
+def write_new(files: Mapping[str, bytes]) -> None:
+    """Write new files by their paths, or raise EmbinitError, before anything is written, if one exists already."""
+    for path in files:
+        if Path(path).exists():
+            raise EmbinitError(f"{path}: exists already; remove it, or choose another name")
+    for path, content in files.items():
+        write_file(Path(path), content)
