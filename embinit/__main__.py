@@ -160,6 +160,12 @@ def _parser() -> argparse.ArgumentParser:
     add_report(diagnose)
     add_json(diagnose)
 
+    text = "print versions, plan and diagnosis of a device that disagrees, to put into a report: no weights"
+    report_bug = command("report-bug", _report_bug, text)
+    add_model(report_bug)
+    add_device(report_bug)
+    add_json(report_bug)
+
     seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
     add_model(seeds, seed=False)
     text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 where the first is negative"
@@ -326,6 +332,17 @@ def _diagnose(options: argparse.Namespace) -> int:
         _report(options, page(bundle, found, diagnosis))
     _print(options.json, diagnosis, diagnosis.as_json())
     return DONE if diagnosis.report.agrees else MISMATCH
+
+
+def _report_bug(options: argparse.Namespace) -> int:
+    from embinit.bugreport import report_bug
+
+    if options.crc:
+        raise EmbinitError("report-bug needs the bytes of buffers, by --dump, --device or --source: it takes no --crc")
+    bundle, found, source = _read_back("report-bug", options)
+    report = report_bug(bundle, found, Path(source).name if options.dump else source)
+    _print(options.json, report, report.as_json())
+    return DONE
 
 
 def _checksums(command: str, options: argparse.Namespace) -> int:

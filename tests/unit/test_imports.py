@@ -14,6 +14,7 @@ FLOORS = [
     {"__main__"},
     {"embinit"},
     {"source_check"},
+    {"bugreport"},
     {"api"},
     {"pages"},
     {"diagnose", "export"},
