@@ -38,6 +38,7 @@ FLOORS = [
     {"_kernels"},
     {"comparison"},
     {"checksums", "clib", "files", "identifiers", "markup", "readback", "tally", "text", "threads", "toml"},
+    {"schemas"},
     {"cache", "errors", "kinds", "lazy", "process", "progress", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
