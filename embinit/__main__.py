@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from embinit import __version__, process, progress
-from embinit.errors import EmbinitError, check_known, one_line, shortened, shown
+from embinit.errors import EmbinitError, listed, one_line, shortened, shown
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
@@ -184,7 +184,11 @@ def _parser() -> argparse.ArgumentParser:
     targets = command("targets", _targets, "list the device builds, or find out what a compiler builds")
     add_json(targets)
     text = "say by known answers what a compiler makes of a multiply-add, and which libm it links"
-    probe = targets.add_subparsers(metavar="probe").add_parser("probe", help=text, description=f"{text.capitalize()}.")
+    ways = targets.add_subparsers(metavar="probe|chips")
+    chips = ways.add_parser("chips", help="list the chips whose names stand for a target", description="List chips.")
+    chips.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    chips.set_defaults(run=_chips)
+    probe = ways.add_parser("probe", help=text, description=f"{text.capitalize()}.")
     probe.add_argument("--cc", required=True, metavar="COMMAND", help="the compiler with all flags of the firmware")
     probe.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     probe.set_defaults(run=_probe)
@@ -388,7 +392,7 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
     """Return what is simulated, what a device or a dump holds, and the name of that source."""
     from embinit.bundle import gather
     from embinit.dump import read_dump
-    from embinit.targets import TARGETS
+    from embinit.targets import TARGETS, target_named
 
     on_device = options.device is not None or bool(options.source)
     if on_device == (options.dump is not None):
@@ -397,7 +401,7 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
             f"{command} needs either a device, by --device or --source, or a dump, by --dump, or checksums, by --crc; "
             f"got {given}"
         )
-    if options.device and options.target and options.device != options.target:
+    if options.device and options.target and target_named(options.device) != target_named(options.target):
         raise EmbinitError(f"--device {options.device} is the target to simulate too, and --target must not be another")
     if not on_device and (options.entry or options.toolchain or options.cflags):
         raise EmbinitError("--entry, --toolchain and --cflags say how to build for a device, and go with no --dump")
@@ -406,7 +410,12 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
         raise EmbinitError("--elf, --symbol, --base and --at say how to read a dump: give --dump FILE with them")
     model = _load(options, target=options.device or options.target)  # the package of its dialect may bring the target
     if options.device:
-        check_known("--device", options.device, [name for name, target in TARGETS.items() if target.emulated])
+        device = target_named(options.device)
+        if not device.emulated:
+            emulated = [name for name, target in TARGETS.items() if target.emulated]
+            raise EmbinitError(
+                f"--device must be one of {listed(emulated)}, or a chip with such a core, got {device.name}"
+            )
     bundle = gather(model.plan())
     if on_device:
         return bundle, *_from_device(options, bundle)
@@ -485,11 +494,21 @@ def _targets(options: argparse.Namespace) -> int:
     from embinit.targets import TARGETS
     from embinit.text import table
 
-    cells = [("target", "multiply-add", "libm", "rand", "emulated", "measured on")]
-    cells += [
-        (t.name, t.multiply_add, t.libm, t.rand, "yes" if t.emulated else "no", t.build) for t in TARGETS.values()
-    ]
-    _print(options.json, "\n".join(table(cells)), [vars(target) for target in TARGETS.values()])
+    cells = [("target", "multiply-add", "libm", "rand", "emulated", "other libc", "measured on")]
+    for t in TARGETS.values():
+        measured = t.build if t.not_run is None else f"not run: {t.build}; {t.not_run}"
+        others = ", ".join(t.libcs) or "-"
+        cells.append((t.name, t.multiply_add, t.libm, t.rand, "yes" if t.emulated else "no", others, measured))
+    _print(options.json, "\n".join(table(cells)), [target.as_json() for target in TARGETS.values()])
+    return DONE
+
+
+def _chips(options: argparse.Namespace) -> int:
+    from embinit.targets.chips import CHIPS
+    from embinit.text import table
+
+    cells = [("chip", "core", "FPU", "target"), *((name, *chip) for name, chip in CHIPS.items())]
+    _print(options.json, "\n".join(table(cells)), [{"name": name, **chip._asdict()} for name, chip in CHIPS.items()])
     return DONE
 
 

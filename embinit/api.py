@@ -41,7 +41,7 @@ class Model(Description):
         The framework whose conventions the device follows: a name such as "odt" or "torch" (`embinit dialects` lists
         them), or a dialect that `load_dialect` returned.
     target
-        The device build: a name such as "cortex-m4f" (`embinit targets` lists them).
+        The device build: a name such as "cortex-m4f" (`embinit targets` lists them), or a chip's, such as "stm32f4".
     multiply_add
         What the compiler makes of a * b + c, if not what the target says: "separate", "fused" or "fused-expression".
     libm
@@ -53,6 +53,8 @@ class Model(Description):
     jit
         Whether the weights are initialized under jax.jit, in dialects flax-nnx and flax-linen: some normal values round
         differently there.
+    libc
+        The C library whose libm class and rand() the firmware has, if not the target's: a name such as "picolibc".
     state
         The state of the generator where the device begins, if no seed makes it; None for what the seed makes.
     skip_words

@@ -228,7 +228,7 @@ class Bundle:
             **_model_file(model),
             "target": {
                 "name": target.name,
-                "build": target.build,
+                "build": target.build_with(model.libc),
                 "multiply_add": model.build.multiply_add,
                 "libm": model.build.libm,
             },

@@ -33,13 +33,15 @@ class Generator:
     dialect
         The framework whose rules turn words into values: a name, or what `load_dialect` returned.
     target
-        The device build whose arithmetic is used: a name.
+        The device build whose arithmetic is used: a name, or that of a chip.
     multiply_add
         What the compiler makes of a * b + c, if not what the target says: "separate", "fused" or "fused-expression".
     libm
         The class of the C library's logf and cosf, if not the target's: "double", "fdlibm" or "fdlibm-fused".
     rand
         Whose rand() the firmware links, if not the target's.
+    libc
+        The C library whose libm class and rand() the firmware has, if not the target's: a name such as "picolibc".
 
     Attributes
     ----------
@@ -74,8 +76,9 @@ class Generator:
         multiply_add: str | None = None,
         libm: str | None = None,
         rand: str | None = None,
+        libc: str | None = None,
     ) -> None:
-        self._start(bitgen, dialect, build_of(target, multiply_add, libm, rand))
+        self._start(bitgen, dialect, build_of(target, multiply_add, libm, rand, libc=libc))
 
     def _start(self, bitgen: BitGenerator, dialect: str | Dialect, build: Build) -> None:
         if not isinstance(bitgen, BitGenerator):
@@ -102,6 +105,7 @@ class Generator:
         libm: str | None = None,
         rand: str | None = None,
         jit: bool = False,
+        libc: str | None = None,
     ) -> Self:
         """Return the generator of a program of a dialect right after it seeds, where `Generator` takes a stream under
         way.
@@ -115,6 +119,8 @@ class Generator:
         jit
             Whether initializers run under jax.jit, in dialects jax and flax: some normal values round differently
             there.
+        libc
+            As in `Generator`.
 
         Raises
         ------
@@ -134,7 +140,7 @@ class Generator:
         conventions.check_seed(seed)
         if seed == conventions.no_seed:
             raise EmbinitError(f"seed must not be {seed}: it asks dialect {conventions.name} for a random one")
-        build = build_of(target, multiply_add, libm, rand, jit)
+        build = build_of(target, multiply_add, libm, rand, jit, libc)
         return cls.of(conventions.start(seed, build.rand), conventions, build, seed)
 
     @classmethod

@@ -103,6 +103,7 @@ class Description:
     skip_words: int = 0
     order: Sequence[str] | None = None
     jit: bool = False
+    libc: str | None = None
     #: Whether the operating system picked the seed, because the given one asks for that.
     seed_picked: bool = field(init=False, repr=False, compare=False)
     #: What decides bits in the device's build: the target's, unless the model says otherwise.
@@ -118,7 +119,9 @@ class Description:
         object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
         if self.seed_picked:
             object.__setattr__(self, "seed", picked(dialect.seeds, self.seed))
-        object.__setattr__(self, "build", build_of(self.target, self.multiply_add, self.libm, self.rand, self.jit))
+        parts = self.multiply_add, self.libm, self.rand, self.jit, self.libc
+        object.__setattr__(self, "build", build_of(self.target, *parts))
+        object.__setattr__(self, "target", self.build.target)
         dialect.check_build(self.build)
         self.begin(self.seed)
         check_count("skip_words", self.skip_words)
@@ -198,6 +201,8 @@ class Description:
         }
         if dialect_named(self.dialect).rand:
             build["rand"] = self.build.rand
+        if self.libc is not None:
+            build["libc"] = self.libc
         if self.build.jit:
             build["jit"] = True
         layers = [{"name": layer.name, "type": layer.type} for layer in self.layers]

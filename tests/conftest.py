@@ -34,7 +34,10 @@ def pytest_collection_modifyitems(items):
 
 
 #: What only tests with the marker device may start: cross-compilers, emulators, and commands that use them.
-FOR_DEVICES = re.compile(r"arm-none-eabi|avr-gcc|qemu-system|simavr|-target (thumb|riscv)|-m embinit verify .*--device")
+FOR_DEVICES = re.compile(
+    r"(arm-none-eabi|arm-linux-gnueabihf|aarch64-linux-gnu|riscv64-unknown-elf|xtensa-lx106-elf|avr)-g|qemu-|simavr|"
+    r"-target (thumb|arm|aarch64|riscv)|-m embinit verify .*--device"
+)
 _test = None
 
 

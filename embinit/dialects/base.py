@@ -26,7 +26,7 @@ from embinit.initializers import BY_CLASS, BY_NAME, WITHOUT_BITS, Initializer, S
 from embinit.layers.base import Layer, Norm, Parameter, Stored
 from embinit.layers.weighted import Convolution, Weighted
 from embinit.samplers.base import Sampler
-from embinit.targets import Build
+from embinit.targets import Build, target_named
 
 if TYPE_CHECKING:
     from embinit.samplers.codes import Codes
@@ -118,6 +118,12 @@ class Dialect:
             self.sampler.check_multiply_add(build.multiply_add)
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
+        target = target_named(build.target)
+        if self.sampler.in_c and (target.int_bits, target.double_bits) != (32, 64):
+            raise EmbinitError(
+                f"dialect {self.name} computes with an int of 32 bits and a double of 64, got target {target.name}, "
+                f"where they have {target.int_bits} and {target.double_bits}: choose another target"
+            )
         if build.jit and not self.jit:
             raise EmbinitError(f"jit must be false in dialect {self.name}: it is jax.jit, of dialects jax and flax")
 

@@ -67,6 +67,8 @@ class Sampler(ABC):
     word_bits: ClassVar[int | None] = 32
     #: The kinds of multiply-add that it can compute.
     multiply_adds: ClassVar[tuple[str, ...]] = ("separate", "fused")
+    #: Whether it computes what C does with an int of 32 bits and a double of 64.
+    in_c: ClassVar[bool] = False
     #: How many elements at most are drawn at once into memory that is not contiguous, if that matters.
     strided_run: ClassVar[int | None] = None
     #: Whether values depend on how many the tensor has, so that no tensor is part of a longer one.

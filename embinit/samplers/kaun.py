@@ -37,6 +37,12 @@ class Kaun(Sampler):
         if not isinstance(distribution, Constant | Uniform | Normal | TruncatedNormal):
             raise _unknown(distribution)
 
+    def bound(self, distribution: Distribution, build: Build) -> Distribution:
+        """Return a distribution as it is, or raise EmbinitError if it calls a libm of no known class."""
+        if isinstance(distribution, Normal | TruncatedNormal):
+            _ = build.known_libm
+        return distribution
+
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many keys n elements take; None for truncated values, which are drawn again."""
         if isinstance(distribution, Uniform):
@@ -80,8 +86,6 @@ class Kaun(Sampler):
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:
         """Return embinit_constant or one of the embinit_kaun functions with its rule."""
         way = "embinit_kaun_of_alpha3" if self.scope.hashed else "embinit_kaun_today"
-        libm = build.libm.replace("-", "_")
-        rule = "embinit_kaun_rule", f"&{way}, embinit_logf_{libm}, embinit_cosf_{libm}, {n}u"
         match distribution:
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))
@@ -90,11 +94,11 @@ class Kaun(Sampler):
                 with np.errstate(over="ignore"):
                     width = np.float32(high - low)
                 return CDraw("embinit_kaun_uniform", bits_of(low), bits_of(width), rule, "embinit_kaun.h")
-            case Normal(mean, stddev):
-                return CDraw("embinit_kaun_normal", bits_of(mean), bits_of(stddev), rule, "embinit_kaun.h")
-            case TruncatedNormal(mean, stddev):
-                truncated = "embinit_kaun_truncated_normal"
-                return CDraw(truncated, bits_of(mean), bits_of(stddev), rule, "embinit_kaun.h")
+            case Normal(mean, stddev) | TruncatedNormal(mean, stddev):
+                libm = build.known_libm.replace("-", "_")
+                rule = "embinit_kaun_rule", f"&{way}, embinit_logf_{libm}, embinit_cosf_{libm}, {n}u"
+                function = "normal" if isinstance(distribution, Normal) else "truncated_normal"
+                return CDraw(f"embinit_kaun_{function}", bits_of(mean), bits_of(stddev), rule, "embinit_kaun.h")
         raise _unknown(distribution)
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:  # noqa: ARG002
@@ -113,7 +117,7 @@ def _normal(scope: KaunScope | KaunAlpha3Scope, build: Build, renew: bool, out: 
     from embinit._kernels.kaun import normal
 
     angle, radius = scope.keys_of_pairs()
-    return normal(*_words(angle), *_words(radius), scope.hashed, LIBMS.index(build.libm), renew, out)
+    return normal(*_words(angle), *_words(radius), scope.hashed, LIBMS.index(build.known_libm), renew, out)
 
 
 def _words(key: tuple[int, ...]) -> tuple[int, int]:

@@ -21,6 +21,12 @@ class MultiplyAdd(Sampler):
 
     deviation_first: bool
 
+    def bound(self, distribution: Distribution, build: Build) -> Distribution:
+        """Return a distribution as it is, or raise EmbinitError if it calls a libm of no known class."""
+        if isinstance(distribution, Normal):
+            _ = build.known_libm
+        return distribution
+
     def check(self, distribution: Distribution) -> None:
         """Raise EmbinitError if OnDeviceTraining does not have the distribution."""
         if not isinstance(distribution, Constant | Uniform | Normal):
@@ -52,14 +58,14 @@ class MultiplyAdd(Sampler):
             case Normal(mean, stddev):
                 from embinit._kernels.normal import box_muller_cosine
 
-                libm = LIBMS.index(source.build.libm)
+                libm = LIBMS.index(source.build.known_libm)
                 parameters = SHIFT, libm, self.deviation_first, fused, float(mean), float(stddev)
                 return box_muller_cosine(kind, words, *parameters, out)
         raise _unknown(distribution)
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
         """Return embinit_constant, embinit_uniform or embinit_normal with their rules."""
-        fused, libm = f"EMBINIT_{build.multiply_add.upper()}", build.libm.replace("-", "_")
+        fused = f"EMBINIT_{build.multiply_add.upper()}"
         match distribution:
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))
@@ -67,6 +73,7 @@ class MultiplyAdd(Sampler):
                 rule = ("embinit_uniform_rule", f"{SHIFT}, {fused}")
                 return CDraw("embinit_uniform", bits_of(low), bits_of(_width(low, high)), rule)
             case Normal(mean, stddev):
+                libm = build.known_libm.replace("-", "_")
                 functions = f"embinit_logf_{libm}, embinit_cosf_{libm}"
                 rule = ("embinit_normal_rule", f"{functions}, {SHIFT}, {fused}, {int(self.deviation_first)}")
                 return CDraw("embinit_normal", bits_of(mean), bits_of(stddev), rule, "embinit_normal.h")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embinit.errors import EmbinitError, shown
-from embinit.targets.table import LIBMS, MULTIPLY_ADDS, RANDS, TARGETS, Build, Target, build_of, target_named
+from embinit.targets.table import LIBMS, MULTIPLY_ADDS, RANDS, TARGETS, Build, Libc, Target, build_of, target_named
 
 if TYPE_CHECKING:
     from embinit.targets.gcc_qemu import Board
@@ -39,4 +39,15 @@ def register(target: Target, emulation: "Emulation | None" = None, board: "Board
     return known
 
 
-__all__ = ["LIBMS", "MULTIPLY_ADDS", "RANDS", "TARGETS", "Build", "Target", "build_of", "register", "target_named"]
+__all__ = [
+    "LIBMS",
+    "MULTIPLY_ADDS",
+    "RANDS",
+    "TARGETS",
+    "Build",
+    "Libc",
+    "Target",
+    "build_of",
+    "register",
+    "target_named",
+]

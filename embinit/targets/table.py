@@ -1,9 +1,10 @@
 """The table of device builds whose arithmetic was measured."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
 
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 
 #: A kind that no target was measured to be, but a model file may state: clang fuses a product with a sum within one
 #: expression.
@@ -13,6 +14,16 @@ Rand = Literal["newlib", "newlib-nano", "picolibc", "glibc", "musl", "avr", "avr
 MULTIPLY_ADDS: tuple[MultiplyAdd, ...] = get_args(MultiplyAdd)
 LIBMS: tuple[Libm, ...] = get_args(Libm)
 RANDS: tuple[Rand, ...] = get_args(Rand)
+#: The libm of a target whose logf and cosf have bits of no class.
+Other = Literal["other"]
+OTHER: Other = "other"
+
+
+class Libc(NamedTuple):
+    """What a C library gives a target: the class of its logf and cosf, and its rand()."""
+
+    libm: Libm
+    rand: Rand
 
 
 @dataclass(frozen=True)
@@ -29,10 +40,22 @@ class Build:
 
     def __post_init__(self) -> None:
         check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
-        check_known("libm", self.libm, LIBMS)
+        if self.libm != OTHER or target_named(self.target).libm != OTHER:
+            check_known("libm", self.libm, LIBMS)
         check_known("rand", self.rand, RANDS)
         if not isinstance(self.jit, bool):
             raise EmbinitError(f"jit must be true or false, got {shown(self.jit)}")
+
+    @property
+    def known_libm(self) -> str:
+        """The class of libm; EmbinitError where the target's is of no class, for whatever calls logf or cosf."""
+        if self.libm == OTHER:
+            raise EmbinitError(
+                f"logf and cosf of {target_named(self.target).libc}, on target {self.target}, have bits of no class: "
+                f"draw uniform values, or say in [model] libm = one of {listed(LIBMS)} for a device that calls the "
+                "functions of that class in embinit's C library"
+            )
+        return self.libm
 
     @property
     def fuses_double(self) -> bool:
@@ -41,59 +64,153 @@ class Build:
 
     @property
     def is_x86(self) -> bool:
-        """Whether gcc compiles for x86-64, where it hoists common code out of ?: and negates a multiply-add in one."""
-        return not self.target.startswith("cortex-")
+        """Whether gcc compiles for x86-64, where it hoists common code out of ?:."""
+        return target_named(self.target).isa == "x86"
+
+    @property
+    def fuses_negation(self) -> bool:
+        """Whether the core negates a multiply-add in the same instruction, so that gcc does too."""
+        return target_named(self.target).isa == "x86"
 
 
 @dataclass(frozen=True)
 class Target:
-    """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links. emulated: whether
-    `verify --device` can run it here. fuses_double: whether its FPU fuses doubles too.
+    """A device build: what its compiler makes of a*b + c, and which logf, cosf and rand() it links.
+
+    emulated: whether `verify --device` can run it here. fuses_double: whether its FPU fuses doubles too. libc: the C
+    library that libm and rand are of. libcs: what the others that were measured on it give instead. isa: the family
+    of its instruction set. int_bits, double_bits: the sizes of C's types. not_run: why the values are not measured.
     """
 
     name: str
     build: str
     multiply_add: MultiplyAdd
-    libm: Libm
+    libm: Libm | Other
     rand: Rand
     emulated: bool = True
     fuses_double: bool = False
+    libc: str = "newlib"
+    libcs: Mapping[str, Libc] = field(default_factory=dict)
+    isa: str = "arm"
+    int_bits: int = 32
+    double_bits: int = 64
+    not_run: str | None = None
 
+    def build_with(self, libc: str | None) -> str:
+        """Return the build with another C library, if one is named."""
+        return self.build if libc is None else self.build.replace(f", {self.libc}", f", {libc}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as plain values."""
+        return {**asdict(self), "libcs": {name: libc._asdict() for name, libc in self.libcs.items()}}
+
+
+_NANO, _PICO = "newlib-nano", "picolibc"
+
+
+def _arm(name: str, build: str, multiply_add: MultiplyAdd, libm: Libm, *, fuses_double: bool = False) -> Target:
+    """Return a Cortex-M with newlib; newlib-nano has the same functions, and picolibc never fuses within its own."""
+    libcs = {_NANO: Libc(libm, "newlib-nano"), _PICO: Libc("fdlibm", "picolibc")}
+    build = f"{build}, gcc -O2, newlib"
+    return Target(name, build, multiply_add, libm, "newlib", True, fuses_double, libcs=libcs)
+
+
+def _riscv(name: str, build: str, multiply_add: MultiplyAdd, *, newlib: bool = False, **more: Any) -> Target:
+    """Return a RISC-V core with picolibc. Without an FPU newlib has the same bits; with one they are of no class."""
+    libcs = {"newlib": Libc("fdlibm", "newlib")} if newlib else {}
+    build = f"{build}, gcc -O2, picolibc"
+    return Target(name, build, multiply_add, "fdlibm", "picolibc", libc=_PICO, libcs=libcs, isa="riscv", **more)
+
+
+def _linux(name: str, build: str, multiply_add: MultiplyAdd, isa: str, emulated: bool = False) -> Target:
+    return Target(name, build, multiply_add, "double", "glibc", emulated, True, libc="glibc", isa=isa)
+
+
+_NO_LX = "no compiler for this core could be had: run `embinit targets probe` with yours"
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("host", "x86-64, gcc -O2", "separate", "double", "glibc", False, True),
-        Target("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "double", "glibc", False, True),
-        Target("cortex-m0", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
-        Target("cortex-m0plus", "Armv6-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
-        Target("cortex-m3", "Armv7-M soft float, gcc -O2, newlib", "separate", "fdlibm", "newlib"),
-        Target("cortex-m4f", "Armv7E-M, FPv4-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
-        Target("cortex-m7", "Armv7E-M, FPv5-DP, gcc -O2, newlib", "fused", "double", "newlib", True, True),
-        Target("cortex-m33", "Armv8-M Mainline, FPv5-SP, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib"),
+        _linux("host", "x86-64, gcc -O2", "separate", "x86"),
+        _linux("x86-64-v3", "x86-64 with FMA, gcc -O2 -march=x86-64-v3", "fused", "x86"),
+        _arm("cortex-m0", "Armv6-M soft float", "separate", "fdlibm"),
+        _arm("cortex-m0plus", "Armv6-M soft float", "separate", "fdlibm"),
+        _arm("cortex-m3", "Armv7-M soft float", "separate", "fdlibm"),
+        _arm("cortex-m4f", "Armv7E-M, FPv4-SP", "fused", "fdlibm-fused"),
+        _arm("cortex-m7", "Armv7E-M, FPv5-DP", "fused", "double", fuses_double=True),
+        _arm("cortex-m33", "Armv8-M Mainline, FPv5-SP", "fused", "fdlibm-fused"),
+        _arm("cortex-m4", "Armv7E-M soft float", "separate", "fdlibm"),
+        _arm("cortex-m7-sp", "Armv7E-M, FPv5-SP", "fused", "fdlibm-fused"),
+        _arm("cortex-m23", "Armv8-M Baseline soft float", "separate", "fdlibm"),
+        _arm("cortex-m33-nofp", "Armv8-M Mainline soft float", "separate", "fdlibm"),
+        _arm("cortex-m55", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True),
+        _arm("cortex-m85", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True),
+        _riscv("riscv32imac", "RV32IMAC soft float", "separate", newlib=True),
+        _riscv("riscv32imafc", "RV32IMAFC, single-precision FPU", "fused"),
+        _riscv("riscv64", "RV64GC, FPU with doubles", "fused", fuses_double=True),
+        _linux("aarch64", "Armv8-A Linux, gcc -O2", "fused", "aarch64", True),
+        _linux("armv7-a", "Armv7-A Linux hard float, VFPv3, gcc -O2", "separate", "arm", True),
+        _linux("cortex-a7", "Armv7-A Linux hard float, VFPv4, gcc -O2", "fused", "arm", True),
+        Target(
+            "avr", "AVR, gcc -O2, avr-libc", "separate", OTHER, "avr", False, libc="avr-libc", isa="avr", int_bits=16,
+            double_bits=32,
+        ),
+        Target(
+            "xtensa-lx106", "Xtensa LX106 soft float, gcc -O2, picolibc", "separate", "fdlibm", "picolibc", False,
+            libc=_PICO, isa="xtensa",
+        ),
+        Target(
+            "xtensa-lx6", "Xtensa LX6, single-precision FPU, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib", False,
+            isa="xtensa", not_run=_NO_LX,
+        ),
+        Target(
+            "xtensa-lx7", "Xtensa LX7, single-precision FPU, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib", False,
+            isa="xtensa", not_run=_NO_LX,
+        ),
     )
-}
+}  # fmt: skip
 
 
 def target_named(name: str) -> Target:
-    """Return a target, or raise EmbinitError that lists the known ones.
+    """Return a target, by its name or by that of a chip, or raise EmbinitError that suggests the nearest name.
 
-    >>> target_named("cortex-m4f").multiply_add
-    'fused'
+    >>> target_named("cortex-m4f").multiply_add, target_named("stm32f407").name
+    ('fused', 'cortex-m4f')
     """
+    if isinstance(name, str) and name not in TARGETS:
+        from embinit.targets.chips import CHIPS, chip_named
+
+        chip = chip_named(name)
+        if chip is not None:
+            return TARGETS[chip.target]
+        raise EmbinitError(
+            f"target must be one of {listed(TARGETS)}, or a chip of `embinit targets chips`, got {shown(name)}"
+            f"{nearest(name, [*TARGETS, *CHIPS])}"
+        )
     check_known("target", name, TARGETS)
     return TARGETS[name]
 
 
 def build_of(
-    target: str, multiply_add: str | None = None, libm: str | None = None, rand: str | None = None, jit: bool = False
+    target: str,
+    multiply_add: str | None = None,
+    libm: str | None = None,
+    rand: str | None = None,
+    jit: bool = False,
+    libc: str | None = None,
 ) -> Build:
-    """Return the build of a target, with the given parts replaced.
+    """Return the build of a target, with another C library's libm and rand, and with the given parts replaced.
 
     >>> build_of("cortex-m4f", multiply_add="separate")
     Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib', jit=False)
+    >>> build_of("cortex-m4f", libc="picolibc").libm
+    'fdlibm'
     """
     known = target_named(target)
+    parts: dict[str, str] = {"multiply_add": known.multiply_add, "libm": known.libm, "rand": known.rand}
+    if libc not in (None, known.libc):
+        check_known(f"libc on target {known.name}", libc, [known.libc, *known.libcs])
+        parts.update(known.libcs[str(libc)]._asdict())
     given = {"multiply_add": multiply_add, "libm": libm, "rand": rand}
-    parts = {key: getattr(known, key) if value is None else value for key, value in given.items()}
-    return Build(target, **parts, jit=jit)
+    parts.update({key: value for key, value in given.items() if value is not None})
+    return Build(known.name, **parts, jit=jit)

@@ -8,7 +8,6 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,10 @@ from embinit import cache
 from embinit.targets.compilers import compile_by
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
+from embinit.targets.emulations import EMULATIONS, Emulation
+from embinit.targets.isa import ISAS
+
+__all__ = ["EMULATIONS", "LIMIT", "RAM", "STACK_BYTES", "UART", "Emulation", "Machine", "build"]
 
 RAM = 0x2000_0000  # where ram.ld puts the firmware
 UART = 0x4000_0000  # the register whose low byte, when written, is appended to Machine.output
@@ -29,32 +32,6 @@ _PAGE = 4096
 _UNUSED = 0xA5  # fills the stack: bytes that still hold it were never written
 _LINKER_SCRIPT = Path(__file__).with_name("ram.ld")
 
-
-@dataclass(frozen=True)
-class Emulation:
-    """How to build and run a target here.
-
-    triple, cpu: what `zig cc` takes as -target and -mcpu.
-    unicorn_cpu: the name of Unicorn's constant for the core.
-    fpu: whether float arithmetic is instructions, not calls of the compiler's runtime library.
-    """
-
-    triple: str
-    cpu: str
-    unicorn_cpu: str
-    fpu: bool
-
-
-# zig's Cortex-M models have no FPU, whatever the triple says: each is named.
-EMULATIONS = {
-    "cortex-m0": Emulation("thumb-freestanding-eabi", "cortex_m0", "UC_CPU_ARM_CORTEX_M0", fpu=False),
-    "cortex-m0plus": Emulation("thumb-freestanding-eabi", "cortex_m0plus", "UC_CPU_ARM_CORTEX_M0", fpu=False),
-    "cortex-m3": Emulation("thumb-freestanding-eabi", "cortex_m3", "UC_CPU_ARM_CORTEX_M3", fpu=False),
-    "cortex-m4f": Emulation("thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp", "UC_CPU_ARM_CORTEX_M4", fpu=True),
-    "cortex-m7": Emulation("thumb-freestanding-eabihf", "cortex_m7+fp_armv8d16", "UC_CPU_ARM_CORTEX_M7", fpu=True),
-    "cortex-m33": Emulation("thumb-freestanding-eabihf", "cortex_m33+fp_armv8d16sp", "UC_CPU_ARM_CORTEX_M33", fpu=True),
-    "riscv32": Emulation("riscv32-freestanding", "generic_rv32+m+a+c", "UC_CPU_RISCV32_SIFIVE_E31", fpu=False),
-}
 
 # Firmware has no errno, so a square root or fma is one instruction where the core has it; without the frame pointers
 # and checks that zig adds, the stack is what a firmware build needs.
@@ -124,9 +101,10 @@ class Machine:
 
     def __init__(self, elf: Path, emulation: Emulation, *, ram_bytes: int | None = None) -> None:
         self._image = Image.read(elf)
-        self._isa = _ARM if emulation.triple.startswith("thumb") else _RISCV
+        self._isa = ISAS[emulation.triple.partition("-")[0]]
         self._constants = _wheel(f"unicorn.{self._isa.constants}")
         self._core = self._new_core(emulation)
+        self._fpu = self._isa.fpu if emulation.fpu else {}
         self._faults: list[tuple[str, int]] = []  # the cause, and how far the core's pc is past the instruction
         self._output = bytearray()
         self._map(elf, ram_bytes)
@@ -135,8 +113,8 @@ class Machine:
     def call(self, function: str, *arguments: int, limit: int = LIMIT) -> int:
         """Call a C function with 32-bit integers and return its result as a uint32.
 
-        Arguments beyond the registers (r0 to r3, a0 to a7) go to the stack. A float is passed as a float only by
-        firmware itself: give its bits to a function that takes uint32_t.
+        Arguments beyond the registers (r0 to r3; x0 to x7 or a0 to a7) go to the stack. A float is passed as a float
+        only by firmware itself: give its bits to a function that takes uint32_t.
 
         Raises
         ------
@@ -158,7 +136,7 @@ class Machine:
         if self._faults:
             cause, past = self._faults[0]
             raise DeviceError(f"{function}: {cause}, {self._where(past)}")
-        return int(self._register(self._isa.arguments[0]))
+        return int(self._register(self._isa.arguments[0])) & 0xFFFF_FFFF
 
     def read(self, symbol: str, size: int | None = None) -> bytes:
         """Return the bytes of a symbol: all of them, or the first `size`."""
@@ -256,10 +234,10 @@ class Machine:
                 raise DeviceError(f"{function}: an argument must fit into 32 bits, got {argument}")
         words = [argument & 0xFFFF_FFFF for argument in arguments]
         in_registers = len(self._isa.arguments)
-        stacked = b"".join(word.to_bytes(4, "little") for word in words[in_registers:])
+        stacked = b"".join(word.to_bytes(self._isa.word, "little") for word in words[in_registers:])
         stack_pointer = (_STACK_END - len(stacked)) & ~15
         self._core.mem_write(stack_pointer, stacked)
-        for name, value in self._isa.state.items():
+        for name, value in {**self._isa.state, **self._fpu}.items():
             self._set_register(name, value)
         self._set_register("SP", stack_pointer)
         self._set_register(self._isa.link, _RETURN | self._isa.thumb)
@@ -286,55 +264,6 @@ class Machine:
             return f"pc {pc:#010x} in {place}"
         caller = self._image.place(self._register(self._isa.link) & ~self._isa.thumb)
         return f"pc {pc:#010x} in no function" + (f", called from {caller}" if caller else "")
-
-
-@dataclass(frozen=True)
-class _Isa:
-    """What differs between the instruction sets: Unicorn's names, the calling convention, the words for exceptions."""
-
-    architecture: str
-    mode: str
-    constants: str
-    register: str  # prefix of Unicorn's register constants
-    link: str
-    arguments: tuple[str, ...]
-    thumb: int  # set in the address of code
-    state: dict[str, int]  # left by an earlier call that faulted
-    wait: bytes  # the instruction WFI
-    exceptions: dict[int, tuple[str, int]]  # by QEMU's number: the cause, and how far pc is past the instruction
-
-
-_ARM = _Isa(
-    architecture="UC_ARCH_ARM",
-    mode="UC_MODE_THUMB",
-    constants="arm_const",
-    register="UC_ARM_REG_",
-    link="LR",
-    arguments=("R0", "R1", "R2", "R3"),
-    thumb=1,
-    state={"XPSR": 1 << 24},  # out of any IT block
-    wait=b"\x30\xbf",
-    exceptions={
-        2: ("supervisor call (SVC)", 2),
-        3: ("invalid fetch", 0),
-        4: ("unaligned access", 0),
-        7: ("breakpoint (BKPT)", 0),
-        8: ("exception return", 0),
-        17: ("no coprocessor", 0),
-    },
-)
-_RISCV = _Isa(
-    architecture="UC_ARCH_RISCV",
-    mode="UC_MODE_RISCV32",
-    constants="riscv_const",
-    register="UC_RISCV_REG_",
-    link="RA",
-    arguments=("A0", "A1", "A2", "A3", "A4", "A5", "A6", "A7"),
-    thumb=0,
-    state={},
-    wait=b"\x73\x00\x50\x10",
-    exceptions={2: ("invalid instruction", 4), 8: ("environment call (ECALL)", 4)},
-)
 
 
 def _wheel(module: str) -> Any:

@@ -221,7 +221,7 @@ def test_a_dialect_without_rand_ignores_it():
 def test_the_rand_of_a_model_is_checked(tmp_path):
     with pytest.raises(EmbinitError, match=r"rand must be one of newlib, .*, got 'newlibb'; did you mean newlib"):
         Model("m", [FC], seed=1, rand="newlibb")
-    assert {target.rand for target in TARGETS.values()} == {"glibc", "newlib"}
+    assert {target.rand for target in TARGETS.values()} == {"glibc", "newlib", "picolibc", "avr"}
     assert set(RANDS) == set(embinit.bitgen.RANDS)
 
 

@@ -4,10 +4,9 @@ import random
 
 import pytest
 
-from embinit.targets.zig_unicorn import EMULATIONS
-
 from support.answers import assert_equal, on_core, on_host
 from support.compilers import HOST_COMPILERS
+from support.cores import CORES
 from support.requests.twins import (
     UNITS,
     distribution_requests,
@@ -44,6 +43,6 @@ def test_on_the_host_under_sanitizers(compiler, flags, requests, tmp_path):
 
 
 @pytest.mark.device
-@pytest.mark.parametrize("core", EMULATIONS)
+@pytest.mark.parametrize("core", CORES)
 def test_on_emulated_cores(core, requests, tmp_path):
     assert_equal(requests, on_core("twins", UNITS, requests, core, tmp_path))

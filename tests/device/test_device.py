@@ -6,19 +6,19 @@ from hypothesis import given, settings
 import embinit
 from embinit import device
 from embinit.bundle import gather
-from embinit.targets import TARGETS
 from embinit.targets.zig_unicorn import STACK_BYTES
 from embinit.verify import verify
 
 from support import strategies
+from support.cores import CORES
 from support.firmware import HARNESS, example, firmware, glue
 
 MODELS = ("har_classifier", "ecg_anomaly_ae", "kws_raw")
-CORES = ("cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33")
+BOARDS = ("cortex-m0", "cortex-m3", "cortex-m4f", "cortex-m7", "cortex-m33")
 SEEDS = (0, 1, 42, 0xFFFFFFFF)
 
 
-@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("core", BOARDS)
 @pytest.mark.parametrize("name", MODELS)
 def test_examples_agree_from_every_seed(name, core, tmp_path):
     """One firmware, called with each seed: the seed is an argument of the init function."""
@@ -33,7 +33,7 @@ def test_examples_agree_from_every_seed(name, core, tmp_path):
 
 
 @pytest.mark.parametrize("multiply_add", ["separate", "fused"])
-@pytest.mark.parametrize("core", [name for name, target in TARGETS.items() if target.emulated])
+@pytest.mark.parametrize("core", CORES)
 def test_an_override_of_the_multiply_add_holds_on_every_core(core, multiply_add):
     bundle = gather(example("every_option", target=core, multiply_add=multiply_add).plan())
 

@@ -9,6 +9,7 @@ from embinit.clib import C_DIRECTORY, SELFTEST, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
 from support.compilers import HOST_COMPILERS, WARNINGS
+from support.cores import CORES, OTHERS
 
 PUT = f"""
 #include <stdint.h>
@@ -20,7 +21,7 @@ int run(void) {{ return embinit_selftest(test_put); }}
 CHECKS = SELFTEST[1].read_text().count("failures += wrong(")
 
 
-@pytest.mark.parametrize("core", EMULATIONS)
+@pytest.mark.parametrize("core", [*CORES, *OTHERS])
 def test_every_core_passes(core, tmp_path):
     (tmp_path / "put.c").write_text(PUT)
     sources = [*SOURCES, SELFTEST[1], tmp_path / "put.c"]

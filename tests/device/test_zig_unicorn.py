@@ -15,7 +15,9 @@ from embinit.targets import zig_unicorn
 from embinit.targets.device_error import DeviceError
 from embinit.targets.zig_unicorn import EMULATIONS, RAM, STACK_BYTES, UART, Machine, build
 
-CORES = tuple(EMULATIONS)
+from support.cores import CORES as EACH
+
+CORES = (*EACH, "riscv32imafc")
 ARM_CORES = tuple(core for core in CORES if core.startswith("cortex"))
 FPU_CORES = tuple(core for core in CORES if EMULATIONS[core].fpu)
 COUNT = 1000  # elements of the firmware's arrays
@@ -73,7 +75,7 @@ void convert(void)
 double doubles[2] = {1.5, 3.0};
 void double_precision(void) { doubles[0] = doubles[0] * doubles[1] + 0.125; }
 
-#ifdef __ARM_FEATURE_FMA
+#if defined __ARM_FEATURE_FMA || defined __riscv_flen
 const uint32_t has_fma = 1;
 #else
 const uint32_t has_fma = 0;
@@ -329,9 +331,10 @@ def test_float_instructions_where_there_is_an_fpu_and_helpers_elsewhere(core, fi
     device = machine(core)
     halfwords = np.frombuffer(device.read("multiply_add"), np.uint16)
     vfma_f32 = ((halfwords[:-1] & 0xFFB0) == 0xEEA0) & ((halfwords[1:] & 0x0F50) == 0x0A00)
+    fmadd_s = ((halfwords[:-1] & 0x7F) == 0x43) & ((halfwords[1:] & 0x0600) == 0)
 
     assert len(linked) == (0 if core in FPU_CORES else 3)
-    assert vfma_f32.any() == (core in FPU_CORES)
+    assert (vfma_f32 if core in ARM_CORES else fmadd_s).any() == (core in FPU_CORES)
     assert array(device, "has_fma", np.uint32)[0] == (core in FPU_CORES)
 
 

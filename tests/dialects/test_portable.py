@@ -18,6 +18,7 @@ from embinit.verify import verify
 
 from support import reference_normal, strategies
 from support.compilers import HOST_COMPILERS, UNITS
+from support.cores import CORES
 
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Ofast", "-O3 -march=native -ffp-contract=fast", "-O2 -ffast-math")
 
@@ -72,7 +73,7 @@ def test_every_compiler_and_flag_gives_the_same_bytes(compiler, flags, tmp_path)
 
 @pytest.mark.device
 @pytest.mark.parametrize("optimize", ["-O0", "-O2", "-Ofast"])
-@pytest.mark.parametrize("core", EMULATIONS)
+@pytest.mark.parametrize("core", CORES)
 def test_every_core_gives_the_same_bytes(core, optimize, tmp_path):
     bundle = gather(every_distribution().plan())
     sources = write_sources(bundle, tmp_path)
@@ -97,7 +98,7 @@ def vars_of(model):
 
 @pytest.mark.device
 def test_verify_agrees_on_every_emulated_target():
-    for target in (name for name, target in TARGETS.items() if target.emulated):
+    for target in CORES:
         bundle = gather(every_distribution(target).plan())
         assert verify(bundle, device.run(bundle), target).agrees
 

@@ -99,8 +99,8 @@ def _as_json(value: Any) -> Any:
 
 def arithmetic(build: Build) -> Arithmetic:
     """Return how a build rounds, as expressions take it."""
-    x86 = build.is_x86
-    return Arithmetic(build.multiply_add, build.libm, build.fuses_double, x86, x86)  # type: ignore[arg-type]
+    libm = build.known_libm
+    return Arithmetic(build.multiply_add, libm, build.fuses_double, build.fuses_negation, build.is_x86)  # type: ignore[arg-type]
 
 
 class DeclaredSampler(Sampler):
@@ -108,6 +108,7 @@ class DeclaredSampler(Sampler):
 
     word_bits = None
     multiply_adds = MULTIPLY_ADDS
+    in_c = True
 
     def __init__(self, description: Description, generators: Generators) -> None:
         self._description, self._generators = description, generators
