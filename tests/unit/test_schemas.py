@@ -126,6 +126,9 @@ def test_seeds(board):
 
 def test_targets_dialects_and_formats():
     assert {"host", "cortex-m4f"} <= {each["name"] for each in said("targets", "targets")}
+    assert {"name": "esp32c3", "target": "riscv32imac"}.items() <= next(
+        each for each in said("targets-chips", "targets", "chips") if each["name"] == "esp32c3"
+    ).items()
     assert "odt" in {each["name"] for each in said("dialects", "dialects")}
     assert said("dialects", "dialects", "tinn")["dialect"]["name"] == "tinn"
     assert said("formats", "formats")
