@@ -69,12 +69,12 @@ def _note(text: str) -> None:
 
 
 def _with_cflags(arguments: Sequence[str]) -> list[str]:
-    """Join --cflags and its value, which argparse would take for an option because it begins with a dash."""
-    words = list(arguments)
-    if "--cflags" in words[:-1]:
-        i = words.index("--cflags")
-        words[i : i + 2] = [f"--cflags={words[i + 1]}"]
-    return words
+    """Join --cflags or --flags and its value, which argparse would take for an option because it begins with a dash."""
+    words, found = iter(arguments), list[str]()
+    for word in words:
+        value = next(words, None) if word in ("--cflags", "--flags") else None
+        found.append(word if value is None else f"{word}={value}")
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,6 +165,23 @@ def _parser() -> argparse.ArgumentParser:
     add_model(report_bug)
     add_device(report_bug)
     add_json(report_bug)
+
+    text = "build your own init code in many ways and say which leave the same bits, and why the others do not"
+    matrix = command("matrix", _matrix, text)
+    matrix.add_argument("code", metavar="SOURCE.c", help="the C file that has the entry")
+    add_model(matrix)
+    text = "its void NAME(const <model>_buffers *buffers, uint32_t seed), or the generated <model>_init"
+    matrix.add_argument("--entry", required=True, metavar="NAME", help=text)
+    text = "more C files to build with it"
+    matrix.add_argument("--source", nargs="+", action="extend", default=[], metavar="FILE", help=text)
+    text = "the targets to build for, as in T,T; default: all that can be run here"
+    matrix.add_argument("--targets", metavar="T,T", help=text)
+    matrix.add_argument("--compilers", metavar="C,C", help="some of gcc, clang, zig; default: those that are installed")
+    text = "instead of the usual sets of flags: one set, such as '-O3 -flto'; as often as you like"
+    matrix.add_argument("--flags", action="append", metavar="FLAGS", help=text)
+    matrix.add_argument("--cflags", default="", metavar="FLAGS", help="flags of every build, such as '-Iinclude -DN=1'")
+    matrix.add_argument("--report", metavar="FILE.html", help="also write what was found as a page to look at")
+    add_json(matrix)
 
     seeds = command("seeds", _seeds, "draw a model from many seeds and name those that are the same, extreme or ruined")
     add_model(seeds, seed=False)
@@ -433,16 +450,34 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readba
     from embinit import device
 
     model, toolchain = bundle.plan.model, _toolchain(options)
-    try:
-        cflags = shlex.split(options.cflags)
-    except ValueError as error:
-        raise EmbinitError(f"--cflags must be flags as in a shell, got {shown(options.cflags)}: {error}") from None
+    cflags = _words("--cflags", options.cflags)
     found = device.run(bundle, toolchain, options.source, options.entry, cflags)
     core = f"the emulated {model.target} (multiply-add {model.build.multiply_add})"
     if toolchain == "zig" and not options.source:
         return found, core
     built = " ".join([f"{options.entry or f'{model.name}_init'}, built by {toolchain}", *cflags])
     return found, f"{built}, on {core}"
+
+
+def _matrix(options: argparse.Namespace) -> int:
+    from embinit.files import write_file
+    from embinit.matrix import FLAG_SETS, builds, matrix, page
+
+    targets, compilers = (given.split(",") if given else None for given in (options.targets, options.compilers))
+    chosen = builds(targets, compilers, options.flags or FLAG_SETS)
+    sources = [options.code, *options.source]
+    found = matrix(_load(options).plan(), sources, options.entry, chosen, _words("--cflags", options.cflags))
+    if options.report is not None:
+        write_file(Path(options.report), page(found))
+    _print(options.json, found, found.as_json())
+    return DONE if found.agrees else MISMATCH
+
+
+def _words(option: str, flags: str) -> list[str]:
+    try:
+        return shlex.split(flags)
+    except ValueError as error:
+        raise EmbinitError(f"{option} must be flags as in a shell, got {shown(flags)}: {error}") from None
 
 
 def _seeds(options: argparse.Namespace) -> int:

@@ -1,7 +1,6 @@
 """Source check: a user's C, compiled and run, against the dialect file that should describe it."""
 
 import math
-import platform
 import random
 import re
 import tempfile
@@ -22,9 +21,8 @@ from embinit.dialects.declared.sampler import Mixed
 from embinit.errors import EmbinitError, listed, shown
 from embinit.layers import Convolution, Linear, Weighted, layer_class
 from embinit.targets.device_error import DeviceError
-from embinit.targets.host_gcc import Program, StrayWriteError
+from embinit.targets.host_gcc import HOSTS, Program, StrayWriteError, has_fma
 
-HOSTS = {"host": (), "x86-64-v3": ("-march=x86-64-v3",)}
 CORES = ("cortex-m0", "cortex-m4f")
 #: Models that the host and a core compare.
 ON_HOST, ON_CORE = 24, 2
@@ -134,20 +132,13 @@ def _runs(
     from embinit.targets import gcc_qemu
 
     for target, flags in HOSTS.items():
-        if target == "host" or _has_fma():
+        if target == "host" or has_fma():
             models = [_model(dialect, target, chosen, i, form) for i in range(ON_HOST)]
             with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
                 yield target, models, _Host(source, form, flags, Path(scratch)).run
     for target in CORES if gcc_qemu.is_installed() else ():
         models = [_model(dialect, target, chosen, i, form) for i in range(ON_CORE)]
         yield target, models, partial(_on_core, source, form)
-
-
-def _has_fma() -> bool:
-    try:
-        return platform.machine() == "x86_64" and " fma " in Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
 
 
 def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number: int, form: _Form) -> Model:

@@ -126,7 +126,7 @@ def verify(bundle: Bundle, device: Mapping[str, bytes], source: str) -> Report:
     known = {array.name: array for array in bundle.arrays}
     if not device or not device.keys() <= known.keys():
         raise EmbinitError(f"device must hold some of {listed(known)}, got {listed(device) or 'none'}")
-    comparisons = tuple(_compare(known[name], device[name]) for name in known if name in device)
+    comparisons = tuple(compare(known[name], known[name].payload, device[name]) for name in known if name in device)
     notes = device.notes if isinstance(device, Readback) else ()
     return Report(source, comparisons, tuple(name for name in known if name not in device), notes)
 
@@ -152,8 +152,9 @@ def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> ND
     return np.where(nan, -1, np.abs(places[0] - places[1]))
 
 
-def _compare(array: Array, payload: bytes) -> Comparison:
-    expected, actual = element_bits(array, array.payload), element_bits(array, payload)
+def compare(array: Array, one: bytes, other: bytes) -> Comparison:
+    """Return how two contents of an array's memory compare: what is expected, and what is found."""
+    expected, actual = element_bits(array, one), element_bits(array, other)
     different = np.flatnonzero(expected != actual)
     first = None
     if different.size:

@@ -1,5 +1,6 @@
 """C of the user's on this machine: built by gcc, and run in a process of its own, where a fault does no harm."""
 
+import platform
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from embinit.targets.compilers import compile_by, installed
 from embinit.targets.device_error import DeviceError
 
 LIMIT = 60.0  # seconds of one call
+#: The targets that this machine itself may be, and the flags of their builds.
+HOSTS = {"host": (), "x86-64-v3": ("-march=x86-64-v3",)}
 #: What memory holds before the call.
 FILL = 0xA5
 #: Bytes watched on either side of a buffer, besides four times the largest buffer.
@@ -53,6 +56,14 @@ int main(int count, char **words)
 """
 
 
+def has_fma() -> bool:
+    """Whether this machine runs code for the target x86-64-v3."""
+    try:
+        return platform.machine() == "x86_64" and " fma " in Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+
+
 class StrayWriteError(DeviceError):
     """C wrote outside of a buffer: its number, and the first byte from the buffer's start."""
 
@@ -69,13 +80,21 @@ class Program:
 
     @classmethod
     def build(
-        cls, source: Path, entry: str, ctypes: Sequence[str], numbers: int, flags: Sequence[str], folder: Path
+        cls,
+        source: Path,
+        entry: str,
+        ctypes: Sequence[str],
+        numbers: int,
+        flags: Sequence[str],
+        folder: Path,
+        compiler: str = "gcc",
     ) -> "Program":
-        """Return a program built from a C file; ctypes are the types that its pointers point to.
+        """Return a program built from a C file; ctypes are the types that its pointers point to. flags may name more
+        sources.
 
-        Raises DeviceError when gcc is missing, or with its first error line.
+        Raises DeviceError when the compiler is missing, or with its first error line.
         """
-        compiler = installed("gcc")
+        path = installed(compiler)
         arguments = [f"({ctype} *)pointers[{i}]" for i, ctype in enumerate(ctypes)]
         text = _MAIN.format(
             source=source,
@@ -88,7 +107,7 @@ class Program:
         )
         main, program = folder / f"main{numbers}.c", folder / f"main{numbers}"
         main.write_text(text, encoding="utf-8", errors="surrogateescape")
-        compile_by([compiler, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)], "gcc")
+        compile_by([path, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)], compiler)
         return cls(program)
 
     def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:

@@ -48,6 +48,7 @@ _FREESTANDING = (
     "-fno-threadsafe-statics",
 )
 _LINK = (
+    "-g",  # zig drops the symbols from what -Os builds
     "-fno-function-sections",
     "-fno-data-sections",
     f"-T{_LINKER_SCRIPT}",

@@ -17,7 +17,7 @@ FLOORS = [
     {"bugreport"},
     {"api"},
     {"pages"},
-    {"diagnose", "export"},
+    {"matrix", "diagnose", "export"},
     {"device"},
     {"codegen", "dump", "verify"},
     {"bundle"},

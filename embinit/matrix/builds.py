@@ -1,0 +1,78 @@
+"""Builds: a compiler, a target and flags; and those that this machine can make and run."""
+
+import importlib.util
+import shlex
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.targets import TARGETS, gcc_qemu, zig_unicorn
+from embinit.targets.host_gcc import HOSTS, has_fma
+
+COMPILERS = ("gcc", "clang", "zig")
+#: What firmware is usually built with, and what tells most about its code.
+FLAG_SETS = ("-O0", "-O1", "-O2", "-Os", "-O2 -std=c11", "-O2 -ffast-math")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A compiler, the target that it builds for, and its flags."""
+
+    target: str
+    compiler: str
+    flags: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return " ".join([self.target, self.compiler, *self.flags])
+
+    @property
+    def on_host(self) -> bool:
+        """Whether this machine itself runs it."""
+        return self.target in HOSTS
+
+
+def builds(
+    targets: Sequence[str] | None = None,
+    compilers: Sequence[str] | None = None,
+    flag_sets: Sequence[str] = FLAG_SETS,
+) -> list[Build]:
+    """Return the builds of all sets of flags that this machine can make and run, by target and compiler; by default for
+    every target and with every compiler. What is asked for by name and cannot be had is an error.
+    """
+    for name in targets or ():
+        check_known("target", name, TARGETS)
+    for name in compilers or ():
+        check_known("compiler", name, COMPILERS)
+    found = [
+        (target, compiler)
+        for target in TARGETS
+        if targets is None or target in targets
+        for compiler in COMPILERS
+        if (compilers is None or compiler in compilers) and _is_here(target, compiler)
+    ]
+    missing = [name for name in targets or () if name not in {target for target, _ in found}]
+    missing += [name for name in compilers or () if name not in {compiler for _, compiler in found}]
+    if missing or not found:
+        raise EmbinitError(
+            f"no build of {listed(missing) or 'any target'} can be made and run here: cores need arm-none-eabi-gcc and "
+            "qemu-system-arm, or pip install 'embinit[device]'; this machine needs gcc or clang"
+        )
+    return [Build(*where, flags) for where in found for flags in map(_words, flag_sets)]
+
+
+def _words(flags: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(flags))
+    except ValueError as error:
+        raise EmbinitError(f"--flags must be flags as in a shell, got {shown(flags)}: {error}") from None
+
+
+def _is_here(target: str, compiler: str) -> bool:
+    """Whether a compiler for a target is installed, and what runs its code."""
+    if target in HOSTS:
+        return compiler != "zig" and shutil.which(compiler) is not None and (not HOSTS[target] or has_fma())
+    if compiler == "gcc":
+        return target in gcc_qemu.BOARDS and gcc_qemu.is_installed()
+    wheels = all(importlib.util.find_spec(wheel) for wheel in ("ziglang", "unicorn", "elftools"))
+    return compiler == "zig" and target in zig_unicorn.EMULATIONS and wheels

@@ -1,0 +1,155 @@
+"""Changes: what makes one property of two builds the same, so that it is known whether their difference is that one."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from embinit.matrix.builds import Build
+
+#: The folder of same.h and same.c.
+SAME = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Change:
+    """Flags after all others, text before the user's code, C besides it, and whether its integers get 32 bits."""
+
+    flags: tuple[str, ...] = ()
+    head: str = ""
+    sources: tuple[Path, ...] = ()
+    integers: bool = False
+
+    def __or__(self, other: "Change") -> "Change":
+        sources = tuple(dict.fromkeys([*self.sources, *other.sources]))
+        head = self.head + other.head
+        return Change((*self.flags, *other.flags), head, sources, self.integers or other.integers)
+
+
+UNCHANGED = Change()
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why two builds may differ: the property, what is said of it, what makes it the same, and when it can differ."""
+
+    name: str
+    text: str
+    change: Change
+    differs: Callable[[Build, Build], bool] = lambda one, other: True  # noqa: ARG005
+
+
+def _replaced(*functions: str) -> str:
+    """Return the text by which functions of the C library become those that are the same everywhere."""
+    included = "#include <math.h>\n#include <stdlib.h>\n#include <same.h>\n"
+    return included + "".join(f"#undef {name}\n#define {name} embinit_same_{name}\n" for name in functions)
+
+
+def _functions() -> list[str]:
+    """Return the functions of <math.h> that same.h has.
+
+    >>> _functions()[:4]
+    ['exp', 'expf', 'exp2', 'exp2f']
+    """
+    text = (SAME / "same.h").read_text(encoding="utf-8")
+    return [f"{name}{suffix}" for name in re.findall(r"\b(?:ONE|TWO)\((\w+)\)", text) for suffix in ("", "f")]
+
+
+def _is_fast(build: Build) -> bool:
+    return any("fast" in flag or "unsafe-math" in flag for flag in build.flags)
+
+
+def _other_library(one: Build, other: Build) -> bool:
+    return (one.target, one.compiler) != (other.target, other.compiler) and not (one.on_host and other.on_host)
+
+
+def _one_on_host(one: Build, other: Build) -> bool:
+    return one.on_host != other.on_host
+
+
+CAUSES = (
+    Cause(
+        "fast math",
+        "-ffast-math regroups sums and products, divides by multiplying, and drops NaN and -0: build without it",
+        Change(("-fno-fast-math",)),
+        lambda one, other: _is_fast(one) or _is_fast(other),
+    ),
+    Cause(
+        "contraction",
+        "one compiler rounds a * b + c once, as a fused multiply-add, the other twice: build with -ffp-contract=off, "
+        "or write fmaf where you want it",
+        Change(("-ffp-contract=off",)),
+    ),
+    Cause(
+        "libm",
+        "logf, cosf and the like have other bits in another C library: draw without them, or bring your own",
+        Change((), _replaced(*_functions()), (SAME / "same.c",)),
+    ),
+    Cause(
+        "rand",
+        "each C library has a rand() of its own: bring your own generator",
+        Change((), _replaced("rand", "srand"), (SAME / "same.c",)),
+        _other_library,
+    ),
+    Cause(
+        "int width",
+        "long, size_t or an int_fast type has 64 bits on one and 32 on the other: use uint32_t and its like",
+        Change(integers=True),
+        _one_on_host,
+    ),
+    Cause(
+        "char",
+        "char is signed on one and unsigned on the other: write signed char, or int8_t",
+        Change(("-fsigned-char",)),
+    ),
+    Cause(
+        "uninitialized variable",
+        "a variable is read before anything was written to it",
+        Change(("-ftrivial-auto-var-init=zero",)),
+    ),
+    Cause(
+        "signed overflow",
+        "a signed integer overflows, and then the compiler may do what it likes: compute in uint32_t",
+        Change(("-fwrapv",)),
+    ),
+    Cause(
+        "aliasing",
+        "bits are read by a pointer of another type, which the compiler may reorder: copy them with memcpy",
+        Change(("-fno-strict-aliasing",)),
+    ),
+)
+#: Causes that often come in pairs.
+_OFTEN = ("contraction", "libm", "rand", "int width")
+UNKNOWN = (
+    "none of what is tried makes them equal; the order in which operands and arguments are evaluated is the compiler's "
+    "choice, and behaviour that C leaves undefined may differ: try -fsanitize=undefined"
+)
+
+
+def causes(
+    one: Build, other: Build, equal: Callable[[Change], bool], known: Sequence[tuple[Cause, ...]] = ()
+) -> tuple[Cause, ...]:
+    """Return the fewest properties that make two builds equal when they are the same in both; none if no set of them
+    does. equal: whether both builds leave the same bits after a change. known: sets to try first after single ones.
+    """
+    possible = [cause for cause in CAUSES if cause.differs(one, other)]
+    pairs = combinations([cause for cause in possible if cause.name in _OFTEN], 2)
+    likely = [*((cause,) for cause in possible), *known, *pairs]
+    found = next((each for each in likely if set(each) <= set(possible) and equal(_all(each))), None)
+    if found is not None:
+        return found
+    needed = tuple(possible)
+    if not equal(_all(needed)):
+        return ()
+    for cause in reversed(possible):
+        fewer = tuple(each for each in needed if each is not cause)
+        needed = fewer if equal(_all(fewer)) else needed
+    return needed
+
+
+def _all(chosen: Sequence[Cause]) -> Change:
+    change = UNCHANGED
+    for cause in chosen:
+        change |= cause.change
+    return change

@@ -1,0 +1,143 @@
+"""Code: a user's C, built and run, and what it leaves in the buffers."""
+
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from embinit import codegen
+from embinit.bundle import Bundle
+from embinit.clib import C_DIRECTORY, amalgamated
+from embinit.matrix.builds import Build
+from embinit.matrix.changes import SAME, UNCHANGED, Change
+from embinit.matrix.widths import narrowed
+from embinit.targets import TARGETS, gcc_qemu, zig_unicorn
+from embinit.targets.device_error import DeviceError
+from embinit.targets.host_gcc import FILL, HOSTS, Program
+
+#: The function that calls the user's.
+CALL = "embinit_matrix_call"
+#: Without these a call with other arguments than the entry takes would only be warned of.
+_STRICT = ("-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types")
+_EMULATING = Lock()
+
+
+class _Machine(Protocol):
+    def call(self, function: str, *arguments: int) -> int: ...
+    def read(self, symbol: str) -> bytes: ...
+    def write(self, symbol: str, data: bytes) -> None: ...
+
+
+@dataclass
+class Code:
+    """C files of the user's, the entry that fills a model's buffers, and flags that every build has."""
+
+    bundle: Bundle
+    sources: Sequence[Path]
+    entry: str
+    cflags: Sequence[str] = ()
+    _calls_library: bool = False
+    _known: dict[tuple[Build, Change], dict[str, bytes] | DeviceError] = field(default_factory=dict)
+
+    def left(self, build: Build, change: Change = UNCHANGED) -> dict[str, bytes]:
+        """Return what the code leaves in each buffer, in a process of its own or on an emulated core.
+
+        Raises DeviceError if it does not build, or does not return.
+        """
+        key = build, change
+        if key not in self._known:
+            try:
+                self._known[key] = self._built_and_run(build, change)
+            except DeviceError as error:
+                self._known[key] = error
+        found = self._known[key]
+        if isinstance(found, DeviceError):
+            raise found
+        return found
+
+    def _built_and_run(self, build: Build, change: Change) -> dict[str, bytes]:
+        """Build with the C library only if the code calls it, because that takes longer."""
+        if not self._calls_library:
+            try:
+                return self._in_a_folder(build, change)
+            except DeviceError as error:
+                if not re.search(r"undefined.*\bembinit_", str(error)):
+                    raise
+            self._calls_library = True
+        return self._in_a_folder(build, change)
+
+    def _in_a_folder(self, build: Build, change: Change) -> dict[str, bytes]:
+        with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+            folder = Path(scratch)
+            sources = self._written(change, folder)
+            flags = [*build.flags, *self.cflags, *_STRICT, *change.flags]
+            run = self._on_host if build.on_host else self._on_core
+            return run(build, flags, sources, folder)
+
+    def _written(self, change: Change, folder: Path) -> list[Path]:
+        """Write the files of a build and return its sources, the one with the entry first."""
+        name, library = self.bundle.plan.model.name, amalgamated()
+        texts = {f"{name}_init.h": codegen.init_header(self.bundle), "embinit.h": library["embinit.h"].decode()}
+        for i, source in enumerate(self.sources):
+            path = narrowed(source, folder) if change.integers else source.resolve()
+            texts[f"unit{i}.c"] = f'#include "{name}_init.h"\n{change.head}{self._around(i, path)}'
+        if self._calls_library:
+            texts["library.c"] = library["embinit.c"].decode()
+        for file, text in texts.items():
+            (folder / file).write_text(text, encoding="utf-8", errors="surrogateescape")
+        return [*(folder / file for file in texts if file.endswith(".c")), *change.sources]
+
+    def _around(self, number: int, path: Path) -> str:
+        """Return the text that includes a source, with what calls the entry after the first."""
+        if number:
+            return f'#include "{path}"\n'
+        name = self.bundle.plan.model.name
+        signature = codegen.init_signature(self.bundle, self.entry)
+        declared = "" if self.entry == f"{name}_init" else f"{signature};\n"
+        call = codegen.init_signature(self.bundle, CALL)
+        return f'{declared}#include "{path}"\n{call};\n{call}\n{{\n    (void){self.entry}(buffers, seed);\n}}\n'
+
+    def _on_host(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> dict[str, bytes]:
+        arrays, model = self.bundle.arrays, self.bundle.plan.model
+        first, *others = sources
+        parameters = "".join(f"{array.ctype} *p{i}, " for i, array in enumerate(arrays))
+        pointers = ", ".join(f"p{i}" for i in range(len(arrays)))
+        (folder / "host.c").write_text(
+            f'#include "{first}"\nstatic void on_host({parameters}uint32_t low, uint32_t high)\n{{\n'
+            f"    const {model.name}_buffers buffers = {{{pointers}}};\n"
+            f"    {CALL}(&buffers, (uint64_t)high << 32 | low);\n}}\n",
+            encoding="utf-8",
+        )
+        words = [*HOSTS[build.target], *flags, f"-I{folder}", f"-I{C_DIRECTORY}", f"-I{SAME}", *map(str, others)]
+        types = [array.ctype for array in arrays]
+        program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler)
+        left = program.run([len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)])
+        return {array.name: held for array, held in zip(arrays, left, strict=True)}
+
+    def _on_core(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> dict[str, bytes]:
+        elf, firmware = folder / "firmware.elf", folder / "firmware.c"
+        firmware.write_text(codegen.firmware(self.bundle, CALL), encoding="utf-8")
+        sources, include = [firmware, *sources], [folder, C_DIRECTORY, SAME]
+        names = {array.name: f"device_{array.identifier}" for array in self.bundle.arrays}
+        if build.compiler == "gcc":
+            board, keep = gcc_qemu.BOARDS[build.target], ["firmware_main", *names.values()]
+            gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
+            return self._called(gcc_qemu.Machine(elf, board), names)
+        emulation, libm = zig_unicorn.EMULATIONS[build.target], TARGETS[build.target].libm
+        zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
+        with _EMULATING:
+            return self._called(zig_unicorn.Machine(elf, emulation), names)
+
+    def _called(self, machine: _Machine, names: Mapping[str, str]) -> dict[str, bytes]:
+        for array in self.bundle.arrays:
+            machine.write(names[array.name], bytes([FILL]) * len(array.payload))
+        seed = self.bundle.plan.model.seed
+        machine.call("firmware_main", seed & 0xFFFFFFFF, _high(seed))
+        return {name: machine.read(symbol) for name, symbol in names.items()}
+
+
+def _high(seed: int) -> int:
+    return seed >> 32 & 0xFFFFFFFF
