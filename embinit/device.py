@@ -187,7 +187,9 @@ def _built(
     if toolchain == "gcc":
         board = gcc_qemu.BOARDS[target]
         keep = ["firmware_main", *before, *(f"device_{array.identifier}" for array in bundle.arrays)]
-        gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
+        gcc_qemu.build(
+            gcc_qemu.command(board, flags, bundle.plan.model.libc), sources, board, elf, include=include, keep=keep
+        )
         return lambda: gcc_qemu.Machine(elf, board)
     emulation, libm = zig_unicorn.EMULATIONS[target], bundle.plan.model.build.libm if foreign else None
     zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)

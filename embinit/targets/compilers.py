@@ -13,6 +13,15 @@ PACKAGES = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "qemu-system-arm": "qemu-system-arm",
     "gcc": "gcc",
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf",
+    "qemu-system-riscv32": "qemu-system-misc",
+    "qemu-system-riscv64": "qemu-system-misc",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu libc6-dev-arm64-cross",
+    "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
+    "qemu-aarch64": "qemu-user",
+    "qemu-arm": "qemu-user",
+    "avr-gcc": "gcc-avr avr-libc",
+    "simavr": "simavr",
 }
 _LINKER = re.compile(r"^\S*/ld(\.\w+)?: ")
 _MARKS = ("undefined reference", "multiple definition", "error:")

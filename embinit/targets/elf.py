@@ -97,6 +97,7 @@ class Image:
     segments: list[Segment]
     symbols: dict[str, tuple[int, int]]
     functions: list[tuple[int, int, str]]  # address, size, name
+    thumb: int  # the bit that says that code is Thumb, set in its addresses
 
     @classmethod
     def read(cls, path: Path) -> "Image":
@@ -105,16 +106,16 @@ class Image:
         found = elf.symbols()
         if found is None:
             raise DeviceError(f"{path} has no symbol table")
-        thumb = {"EM_ARM": 1}.get(elf.header("e_machine"), 0)
+        bit = {"EM_ARM": 1}.get(elf.header("e_machine"), 0)
         symbols, functions = {}, []
         for symbol in sorted(found, key=lambda symbol: not symbol.local):
             is_function = symbol.kind == "STT_FUNC"
-            address = symbol.address & ~thumb if is_function else symbol.address
+            address = symbol.address & ~bit if is_function else symbol.address
             if is_function:
                 functions.append((address, symbol.size, symbol.name))
             if is_function or symbol.kind in ("STT_OBJECT", "STT_NOTYPE"):
                 symbols[symbol.name] = address, symbol.size
-        return cls(elf.segments(), symbols, sorted(functions))
+        return cls(elf.segments(), symbols, sorted(functions), bit)
 
     def place(self, address: int) -> str | None:
         """Return `function+offset` of an address in a function."""

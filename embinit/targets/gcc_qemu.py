@@ -1,4 +1,4 @@
-"""Devices with real firmware builds: arm-none-eabi-gcc with newlib builds, and qemu-system-arm runs a board.
+"""Devices with real builds: a cross-gcc with its C library builds, and QEMU runs a board, or a program of Linux.
 
 A board's core obeys its instruction set. Code for the Cortex-M0 and M0+ runs on a Cortex-M3, which has all of their
 instructions, because no board of QEMU's with one of them has the RAM. Results are exact; time is not modelled.
@@ -9,56 +9,36 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from embinit.errors import check_known
+from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, Board, System
 from embinit.targets.compilers import compile_by, installed
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
 
-COMPILER, EMULATOR = TOOLS = "arm-none-eabi-gcc", "qemu-system-arm"
+__all__ = ["BOARDS", "Board", "Machine", "build", "command", "is_installed"]
+
+TOOLS = CORTEX_M.compiler, CORTEX_M.emulator
 OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; later flags override it
 LIMIT = 60.0  # seconds of one call, unless it says otherwise
 
-_START = Path(__file__).with_name("board.c")
-_LINKER_SCRIPT = Path(__file__).with_name("board.ld")
+_HERE = Path(__file__).parent
+_BOARD, _LINKER_SCRIPT = _HERE / "board.c", _HERE / "board.ld"
 
 
-@dataclass(frozen=True)
-class Board:
-    """A board of QEMU and the core to build for: where its code and its 16 MB of RAM are, and gcc's flags."""
-
-    machine: str
-    code: int
-    ram: int
-    flags: tuple[str, ...] = ()
-
-
-_AN385 = ("mps2-an385", 0x0000_0000, 0x2100_0000)
-_AN386 = ("mps2-an386", 0x0000_0000, 0x2100_0000)
-_AN500 = ("mps2-an500", 0x0000_0000, 0x6000_0000)
-_AN505 = ("mps2-an505", 0x1000_0000, 0x8000_0000)
-
-BOARDS = {
-    "cortex-m0": Board(*_AN385, ("-mcpu=cortex-m0",)),
-    "cortex-m0plus": Board(*_AN385, ("-mcpu=cortex-m0plus",)),
-    "cortex-m3": Board(*_AN385, ("-mcpu=cortex-m3",)),
-    "cortex-m4f": Board(*_AN386, ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
-    "cortex-m7": Board(*_AN500, ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16")),
-    "cortex-m33": Board(*_AN505, ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16")),
-}
-
-
-def is_installed() -> bool:
+def is_installed(system: System = CORTEX_M) -> bool:
     """Whether this machine has all the tools."""
-    return all(map(shutil.which, TOOLS))
+    return all(map(shutil.which, (system.compiler, system.emulator)))
 
 
-def command(board: Board, cflags: Sequence[str] = ()) -> list[str]:
-    """Return the compiler and its flags for a board's core: OPTIMIZED, and cflags after them."""
+def command(board: Board, cflags: Sequence[str] = (), libc: str | None = None) -> list[str]:
+    """Return the compiler and its flags for a board's core and a C library: OPTIMIZED, and cflags after them."""
+    system = board.system
+    check_known("libc with toolchain gcc", libc or next(iter(system.libcs)), system.libcs)
     # Sections, because code that no call reaches may itself call functions that do not exist here.
-    build_flags = ["-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs"]
-    return [COMPILER, "-mthumb", *board.flags, *OPTIMIZED, *build_flags, *cflags]
+    build_flags = ["-ffunction-sections", "-fdata-sections", *system.libcs[libc or next(iter(system.libcs))]]
+    return [system.compiler, *system.flags, *board.flags, *OPTIMIZED, *build_flags, *cflags]
 
 
 def build(
@@ -75,13 +55,18 @@ def build(
     keep names the functions to call and the buffers to read; whatever these do not reach is left out. Raises
     DeviceError with the first error line of the compiler or linker.
     """
-    script = output.with_suffix(".ld")
-    kept = " ".join(f'"{symbol}"' for symbol in keep)  # quoted, because add is a hexadecimal number
-    head = f"embinit_code = {board.code:#x};\nembinit_ram = {board.ram:#x};\nEXTERN({kept})\n"
-    script.write_text(head + _LINKER_SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
-    link = ["-nostartfiles", f"-T{script}", "-Wl,--gc-sections"]
+    start, link = [_HERE / board.system.start], ["-Wl,--gc-sections"]
+    if board.system.is_bare:
+        script = output.with_suffix(".ld")
+        kept = " ".join(f'"{symbol}"' for symbol in keep)  # quoted, because add is a hexadecimal number
+        head = f"embinit_code = {board.code:#x};\nembinit_ram = {board.ram:#x};\nEXTERN({kept})\n"
+        script.write_text(head + _LINKER_SCRIPT.read_text(encoding="utf-8"), encoding="utf-8")
+        start.insert(0, _BOARD)
+        link += ["-nostartfiles", f"-T{script}"]
+    else:
+        link += [f"-Wl,--undefined={symbol}" for symbol in keep]
     headers = [f"-I{directory}" for directory in include]
-    compile_sources([*compiler, *headers, *link], [_START, *sources], output)
+    compile_sources([*compiler, *headers, *link], [*start, *sources], output)
     return output
 
 
@@ -100,7 +85,7 @@ class Machine:
 
     def __init__(self, elf: Path, board: Board) -> None:
         self._elf, self._board, self._image = elf.resolve(), board, Image.read(elf)
-        self._memory = self.symbol("embinit_memory_start")[0]
+        self._memory = self.symbol("embinit_memory_start" if board.system.is_bare else "__data_start")[0]
         self._writes: list[tuple[int, bytes]] = []
         self._left: bytes | None = None
         self.output = b""
@@ -113,7 +98,7 @@ class Machine:
         """
         start, _ = self.symbol(function)
         words = [argument & 0xFFFF_FFFF for argument in (*arguments, 0, 0, 0, 0)[:4]]
-        pieces = [struct.pack("<5I", start | 1, *words)]
+        pieces = [struct.pack("<5I", start | self._image.thumb, *words)]
         pieces += [struct.pack("<2I", address, len(data)) + data for address, data in self._writes]
         with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
             folder = Path(scratch)
@@ -121,7 +106,8 @@ class Machine:
             self._run(function, folder, limit)
             returned = (folder / "return").read_bytes()
         self._left = returned[4:]
-        self._writes = [(self._memory, self._left)]
+        if self._board.system.is_bare:
+            self._writes = [(self._memory, self._left)]
         return int.from_bytes(returned[:4], "little")
 
     def read(self, symbol: str) -> bytes:
@@ -147,12 +133,14 @@ class Machine:
 
     def _run(self, function: str, folder: Path, limit: float) -> None:
         """Run the board until it stops itself, in the folder that has the call's file."""
-        board = [installed(EMULATOR), "-M", self._board.machine, "-kernel", str(self._elf)]
-        quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
-        hosting = ["-semihosting-config", "enable=on,target=native"]
+        emulator = [installed(self._board.system.emulator)]
+        if self._board.system.is_bare:
+            emulator += ["-M", self._board.machine, "-display", "none", "-monitor", "none", "-serial", "none"]
+            emulator += ["-bios", "none"] if self._board.system.start == RISCV else []
+            emulator += ["-semihosting-config", "enable=on,target=native", "-kernel"]
         try:
             done = subprocess.run(
-                [*board, *quiet, *hosting],
+                [*emulator, str(self._elf)],
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -171,7 +159,8 @@ class Machine:
     def _fault(self, report: bytes) -> str:
         """Describe an exception from what the board wrote about it."""
         status, pc, caller = struct.unpack("<3I", report)
-        place = self._image.place(pc & ~1)
-        if place is None and (origin := self._image.place(caller & ~1)):
+        register = {ARM: "CFSR", RISCV: "mcause", LINUX: "signal"}[self._board.system.start]
+        place = self._image.place(pc & ~self._image.thumb)
+        if place is None and (origin := self._image.place(caller & ~self._image.thumb)):
             place = f"no function, called from {origin}"
-        return f"fault (CFSR {status:#010x}), pc {pc:#010x} in {place or 'no function'}"
+        return f"fault ({register} {status:#010x}), pc {pc:#010x} in {place or 'no function'}"

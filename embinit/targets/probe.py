@@ -12,16 +12,14 @@ from typing import Any
 
 from embinit.clib import C_DIRECTORY
 from embinit.errors import EmbinitError, shown
+from embinit.targets.boards import ANY_ARMV7, ANY_ARMV8, Board
 from embinit.targets.compilers import installed
 from embinit.targets.device_error import DeviceError
-from embinit.targets.gcc_qemu import BOARDS, Board, Machine, build, compile_sources
+from embinit.targets.gcc_qemu import Machine, build, compile_sources
 
 SOURCES = [C_DIRECTORY / name for name in ("probe.c", "embinit_model.c", "embinit_xorshift32.c")]
 #: For what links rand(), which a firmware need not have.
 RAND = C_DIRECTORY / "probe_rand.c"
-
-_ARMV7 = BOARDS["cortex-m7"]
-_ARMV8 = Board("mps3-an547", 0x1000_0000, 0x7000_0000)  # a Cortex-M55
 
 _ON_HOST = """
 #include <stdio.h>
@@ -103,7 +101,7 @@ def _macros(compiler: list[str]) -> dict[str, str]:
 def _board(cc: str, macros: dict[str, str]) -> Board | None:
     """Return a board whose core runs code for any Cortex-M of an architecture; None for other code."""
     if macros.get("__ARM_ARCH_PROFILE") in ("77", "'M'"):
-        return _ARMV8 if int(macros["__ARM_ARCH"]) >= 8 else _ARMV7
+        return ANY_ARMV8 if int(macros["__ARM_ARCH"]) >= 8 else ANY_ARMV7
     if "__arm__" in macros and "__linux__" not in macros:
         raise DeviceError(f"{cc}: builds for no Cortex-M; name the core with -mcpu")
     return None
