@@ -147,6 +147,18 @@ def _parser() -> argparse.ArgumentParser:
     add_report(export)
     add_json(export)
 
+    importing = command(
+        "import", _import, "write the model file of a model that a framework saved, or that a constructor builds"
+    )
+    text = ".onnx, .safetensors, .pt, .pt2, .keras, .h5, .tflite, or module:Name in the working directory"
+    importing.add_argument("source", metavar="FILE", help=text)
+    importing.add_argument("-o", "--output", required=True, metavar="MODEL", help="the model file to write")
+    text = "the dialect that the device follows; default torch"
+    importing.add_argument("--dialect", default="torch", metavar="D", help=text)
+    importing.add_argument("--seed", type=_integer, default=42, metavar="N", help="the seed of the model; default 42")
+    importing.add_argument("--skip", action="store_true", help="leave out and name the layers that are unknown")
+    add_json(importing)
+
     verify = command("verify", _verify, "compare a device's buffers with the simulation")
     add_model(verify)
     add_device(verify)
@@ -275,6 +287,28 @@ def _plan(options: argparse.Namespace) -> int:
 
         _report(options, page(plan))
     _print(options.json, plan, plan.as_json())
+    return DONE
+
+
+def _import(options: argparse.Namespace) -> int:
+    from embinit.importing import import_model
+
+    dialect = options.dialect
+    if dialect.endswith(".toml"):
+        from embinit.dialects import load_dialect
+
+        dialect = load_dialect(dialect)
+    found = import_model(options.source, dialect, options.seed, options.skip)
+    found.model.save(options.output)
+    for each in found.skipped:
+        _note(f"left out: {each}")
+    for note in found.notes:
+        _note(f"{options.source}: {note}")
+    layers = sum(
+        1 for layer in found.model.layers if layer.name in {tensor.layer.name for tensor in found.model.tensors}
+    )
+    head = f"{options.output}: written, from {found.kind}: {layers} layers with weights"
+    _print(options.json, f"{found}\n{head}", {"output": options.output, **found.as_json()})
     return DONE
 
 

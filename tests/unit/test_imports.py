@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "embinit"
 FLOORS = [
     {"__main__"},
     {"embinit"},
-    {"source_check"},
+    {"importing", "source_check"},
     {"bugreport"},
     {"api"},
     {"pages"},

@@ -1,0 +1,50 @@
+"""Zip archives: members are read whole, and one that unpacks to far more than it takes is refused unread."""
+
+import io
+import zipfile
+from pathlib import Path
+
+from embinit.errors import EmbinitError
+
+#: How many times its packed size a member may have, and how many bytes any may have.
+MOST_TIMES, ALWAYS = 200, 1 << 24
+
+
+class Archive:
+    """The members of a zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+            self._members = {info.filename: info for info in self._zip.infolist()}
+        except Exception:  # zipfile raises a dozen types for damaged files
+            raise EmbinitError("cannot be read: it is an archive that is damaged or cut short") from None
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the members, in the order of the archive."""
+        return list(self._members)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a member."""
+        if name not in self._members:
+            raise EmbinitError(f"cannot be read: it has no {name}")
+        info = self._members[name]
+        most = max(MOST_TIMES * info.compress_size, ALWAYS)
+        if info.file_size > most:
+            raise EmbinitError(
+                f"{name} unpacks to {info.file_size} bytes, more than {MOST_TIMES} times the {info.compress_size} "
+                "that it takes"
+            )
+        try:
+            with self._zip.open(info) as stream:
+                content = stream.read(most + 1)
+        except Exception:
+            raise EmbinitError(f"cannot be read: its {name} is damaged or cut short") from None
+        if len(content) > most:
+            raise EmbinitError(f"{name} unpacks to more than {most} bytes")
+        return content
+
+    def file(self, name: str) -> io.BytesIO:
+        """Return the content of a member as a file."""
+        return io.BytesIO(self.read(name))

@@ -1,0 +1,116 @@
+"""State dicts: .safetensors, and PyTorch's .pt and .pth, of which nothing is unpickled but tensors."""
+
+import struct
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embinit.errors import EmbinitError, listed, shortened
+from embinit.importing import tensors
+from embinit.importing.found import Content, Weight
+from embinit.importing.packages import package
+
+_SAFETENSORS = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "I64": "int64", "I32": "int32",
+    "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+#: The most bytes of a header, as safetensors itself has it.
+_MOST_HEADER = 100_000_000
+#: Under which keys a checkpoint keeps its state dict.
+_KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params", "weights", "ema", "generator")
+#: How deep a state dict may lie in a checkpoint.
+_DEPTH = 4
+
+
+def safetensors(path: Path) -> Content:
+    """Return the layers of a .safetensors file, sorted by name, as it keeps no order of its own."""
+    safe_open = package("safetensors", "safetensors", "a .safetensors file").safe_open
+    try:
+        file: Any = safe_open(path, framework="numpy")
+        held = [_of_safetensors(file, name) for name in file.keys()]  # noqa: SIM118 (it is no dict)
+    except EmbinitError:
+        raise
+    except Exception as error:  # the library has one type for damaged headers, others for what NumPy lacks
+        raise EmbinitError(f"is not a safetensors file that can be read: {shortened(str(error), 120)}") from None
+    order = "it keeps no order of layers: they stand in the order of their names"
+    return tensors.read(tensors.sorted_by_name(held), "a .safetensors file", notes=[order])
+
+
+def is_safetensors(start: bytes, size: int) -> bool:
+    """Whether a file begins with the length of a header, and with that header."""
+    if len(start) < 9 or start[8:9] != b"{":
+        return False
+    (length,) = struct.unpack("<Q", start[:8])
+    return bool(2 <= length <= min(_MOST_HEADER, size - 8))
+
+
+def _of_safetensors(file: Any, name: str) -> Weight:
+    part = file.get_slice(name)
+    dtype = _SAFETENSORS.get(str(part.get_dtype()), "unknown")
+    return Weight(name, tuple(part.get_shape()), dtype, lambda: np.asarray(file.get_tensor(name)))
+
+
+def pytorch(path: Path) -> Content:
+    """Return the layers of a state dict that torch.save wrote, in the order of the modules."""
+    torch = package("torch", "torch", "a .pt file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # pickle, zipfile and torch raise a dozen types
+        text = str(error)
+        if "weights_only" in text or "Unsupported" in text or "GLOBAL" in text:
+            raise EmbinitError(
+                "holds pickled objects besides tensors, and unpickling them would run their code: save the state_dict, "
+                "torch.save(module.state_dict(), path)"
+            ) from None
+        raise EmbinitError(
+            f"cannot be read: it is damaged or cut short ({shortened(type(error).__name__, 40)})"
+        ) from None
+    state = _state(torch, found, "")
+    held = [_of_torch(torch, name, value) for name, value in state.items() if isinstance(value, torch.Tensor)]
+    return tensors.read(held, "a state dict of PyTorch")
+
+
+def _state(torch: Any, found: Any, where: str, depth: int = 0) -> Mapping[str, Any]:
+    """Return the state dict of a checkpoint: itself, or the one below its keys."""
+    if isinstance(found, Mapping):
+        if any(isinstance(value, torch.Tensor) and isinstance(key, str) for key, value in found.items()):
+            return {str(key): value for key, value in found.items()}
+        if depth < _DEPTH:
+            below = {key: value for key, value in found.items() if isinstance(value, Mapping) and _holds(torch, value)}
+            known = [key for key in _KEYS if key in below]
+            if len(below) == 1 or known:
+                key = known[0] if known else next(iter(below))
+                return _state(torch, below[key], f"{where}.{key}", depth + 1)
+            if below:
+                raise EmbinitError(f"holds several state dicts, {listed(map(str, below))}: save one of them")
+    raise EmbinitError("must hold a state_dict, tensors by their names, and has none")
+
+
+def _holds(torch: Any, found: Mapping[Any, Any], depth: int = 0) -> bool:
+    """Whether tensors lie in a mapping, or in one below it."""
+    return any(
+        isinstance(value, torch.Tensor)
+        or (isinstance(value, Mapping) and depth < _DEPTH and _holds(torch, value, depth + 1))
+        for value in found.values()
+    )
+
+
+def _of_torch(torch: Any, name: str, tensor: Any) -> Weight:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+
+    def load() -> Any:
+        return tensor.detach().to(torch.float32).contiguous().numpy()
+
+    return Weight(_without_wrappers(name), tuple(tensor.shape), dtype, load)
+
+
+def _without_wrappers(name: str) -> str:
+    """Return a name without what DataParallel and torch.compile put before it."""
+    for prefix in ("module.", "_orig_mod."):
+        name = name.removeprefix(prefix)
+    return name
