@@ -23,6 +23,8 @@ DIALECTS = Registry(
         "flax": "flax-nnx flax-nnx-0.6 flax-linen flax-linen-0.6",
         "keras": "keras-torch keras-tensorflow keras-jax",
         "numpy_random": "numpy numpy-legacy",
+        "tinygrad": "tinygrad",
+        "mlx": "mlx",
     }
 )
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from embinit.samplers.jax import Jax
     from embinit.samplers.kaun import Kaun
     from embinit.samplers.keras import KerasJax, KerasTensorFlow, KerasTorch
+    from embinit.samplers.key_streams import Mlx, Tinygrad
     from embinit.samplers.multiply_add import MultiplyAdd
     from embinit.samplers.numpy_random import LegacyNumPy, NumPy
     from embinit.samplers.pytorch import Torch
@@ -25,6 +26,7 @@ else:
             "jax": "Jax",
             "kaun": "Kaun",
             "keras": "KerasJax KerasTensorFlow KerasTorch",
+            "key_streams": "Mlx Tinygrad",
             "multiply_add": "MultiplyAdd",
             "numpy_random": "LegacyNumPy NumPy",
             "pytorch": "Torch",
@@ -43,9 +45,11 @@ __all__ = [
     "KerasTensorFlow",
     "KerasTorch",
     "LegacyNumPy",
+    "Mlx",
     "MultiplyAdd",
     "NumPy",
     "Sampler",
     "ScaledInteger",
+    "Tinygrad",
     "Torch",
 ]

@@ -43,6 +43,8 @@ WORDS = {
     "keras-jax": PORTABLE,
     "numpy": {Constant(0.5): 0, Uniform(-1, 1): 24, Normal(0, 1): None},
     "numpy-legacy": {Constant(0.5): 0, Uniform(-1, 1): 48, Normal(0, 1): None},
+    "tinygrad": {Constant(0.5): 0, Uniform(-1, 1): 24},
+    "mlx": {Constant(0.5): 0, Uniform(-1, 1): 1, Normal(0, 1): 1},  # keys
 }  # fmt: skip
 
 
