@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from embinit import modelfile
 from embinit.errors import EmbinitError
 from embinit.fill import fill
+from embinit.markup import notebook
 from embinit.model import Description
 from embinit.plan import Plan, plan
 from embinit.store import Buffer, store
@@ -77,6 +78,17 @@ class Model(Description):
     >>> {name: values.tolist() for name, values in model.init().items()}
     {'fc.weight': [[-0.7033677697181702, 0.2267153114080429]], 'fc.bias': [-0.550189733505249]}
     """
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the conventions, and the first layers."""
+        head = f"{self.name}: dialect {self.dialect}, target {self.target}, seed {self.seed}"
+        parts: dict[str, list[str]] = {layer.name: [] for layer in self.layers}
+        for tensor in self.tensors:
+            shape = ", ".join(f"{axis} {size}" for axis, size in zip(tensor.axes, tensor.shape, strict=True))
+            parts[tensor.layer.name].append(f"{tensor.part} [{shape}] {tensor.format}")
+        cells = [("layer", "type", "buffers")]
+        cells += [(layer.name, layer.type, "; ".join(parts[layer.name])) for layer in self.layers]
+        return notebook(head, cells, [f"{len(self.tensors)} buffers, {sum(t.bytes for t in self.tensors)} bytes"])
 
     @classmethod
     def from_torch(cls, module: "Module", seed: int, name: str = "module", **keys: Any) -> Self:

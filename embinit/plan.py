@@ -10,6 +10,7 @@ import numpy as np
 
 from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Distribution
+from embinit.markup import notebook
 from embinit.model import Description, Tensor
 from embinit.text import table
 
@@ -116,13 +117,23 @@ class Plan:
         return events(in_draw_order(self.rows), self.rows)
 
     def __str__(self) -> str:
+        return "\n".join([self._head, *table(self._fill_cells()), *table(self._store_cells()), *self._closing])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first buffers."""
+        return notebook(self._head, self._fill_cells(), self._closing)
+
+    @property
+    def _head(self) -> str:
         model = self.model
         build = model.build.multiply_add
         build += f", rand {model.build.rand}" if dialect_named(model.dialect).rand else ""
-        head = f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
-        total = f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"
+        return f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
+
+    @property
+    def _closing(self) -> list[str]:
         unknown = [UNKNOWN] if any(None in (row.first_draw, row.draws) for row in self.rows) else []
-        return "\n".join([head, *table(self._fill_cells()), *table(self._store_cells()), *unknown, total])
+        return [*unknown, f"{len(self.rows)} buffers, {sum(row.bytes for row in self.rows)} bytes"]
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain values, with float32 parameters also as bits in hexadecimal."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bundle import Array, Bundle
 from embinit.errors import EmbinitError, listed
+from embinit.markup import notebook
 from embinit.readback import Readback
 from embinit.text import table
 
@@ -78,6 +79,13 @@ class Report:
             (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)) for c in self.comparisons
         ]
         return "\n".join([*table(cells), self.verdict])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdict, and the first buffers, before all others those that differ."""
+        cells = [("buffer", "elements", "equal", "first mismatch")]
+        for c in sorted(self.comparisons, key=lambda c: c.first is None):
+            cells.append((c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)))
+        return notebook(self.verdict, cells)
 
     @property
     def verdict(self) -> str:

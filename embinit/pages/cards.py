@@ -9,14 +9,16 @@ from embinit.pages.image import Most
 
 
 class Detail(NamedTuple):
-    """How much of a buffer is shown: the most cells of an image, and the bins of a histogram."""
+    """How much of a buffer is shown: the most cells of an image, and the bins of a histogram; without bins, the image
+    stands alone.
+    """
 
     most: Most
     bins: int
 
 
 #: The finest first; the last one is small enough for some hundred buffers.
-DETAILS = Detail(Most(48, 96), 41), Detail(Most(24, 48), 41), Detail(Most(12, 32), 21)
+DETAILS = Detail(Most(48, 96), 41), Detail(Most(24, 48), 41), Detail(Most(12, 32), 21), Detail(Most(6, 24), 0)
 
 
 def card(heading: str, note: str, content: str) -> str:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from embinit.bundle import Array, Bundle, Entry
 from embinit.markup import element, sentence, text
 from embinit.pages.cards import DETAILS, Detail, card, cards
-from embinit.pages.distances import Distances, Scale, distances
+from embinit.pages.distances import Distances, distances
 from embinit.pages.document import Section, Verdict
-from embinit.pages.fitting import CARDS, STREAM, TABLE, finest
+from embinit.pages.fitting import CARDS, LIST, STREAM, TABLE, finest, within
 from embinit.pages.histogram import DRAWN, WIDTH, histogram, svg
 from embinit.pages.image import image, legend
 from embinit.pages.stream import Span, spans, stream
@@ -38,7 +38,8 @@ def verdict(report: Report) -> Verdict:
     elements = sum(c.elements for c in report.comparisons)
     right = sum(c.first is None for c in report.comparisons)
     counts = f"{report.equal} of {elements} elements and {right} of {len(report.comparisons)} buffers are equal."
-    remarks = [sentence(remark) for remark in report.remarks]
+    remarks, left = within(LIST, [sentence(remark) for remark in report.remarks])
+    remarks += [f"{left} more remarks are not shown."] if left else []
     if report.agrees:
         return Verdict("agrees", f"{report.source} agrees with the simulation, bit for bit", [counts, *remarks])
     return Verdict("differs", f"{report.source} differs from the simulation", [counts, *remarks])
@@ -113,12 +114,12 @@ def _superscript(number: int) -> str:
 
 def _legends(found: list[Distances]) -> str:
     """Return the colors of each scale that the images have."""
-    scales: dict[Scale, list[str]] = {}
-    for apart in found:
-        scales.setdefault(apart.scale, [])
     more, less = "The device's value is larger by", "The device's value is smaller by"
-    legends = [legend(f"Distance in {scale.unit}, purple for NaN.", scale.names, more, less) for scale in scales]
-    return "".join(legends) + DRAWN
+    legends = ""
+    for scale in dict.fromkeys(apart.scale for apart in found):
+        odd = ", purple for NaN" if scale.unit == "ULP" else ""
+        legends += legend(f"Distance of {scale.of} in {scale.unit}{odd}.", scale.names, more, less)
+    return legends + DRAWN
 
 
 def _cards(found: list[tuple[Buffer, Distances | None]]) -> str:
@@ -129,13 +130,16 @@ def _cards(found: list[tuple[Buffer, Distances | None]]) -> str:
 
 def _card(buffer: Buffer, apart: Distances | None, detail: Detail) -> str:
     """Show one buffer: where it differs, by how much, and how its values are distributed."""
-    array = buffer.array
-    if apart is None:
-        content = "<p>No element differs.</p>"
-    else:
-        content = f"<p>{buffer.differ} of {buffer.comparison.elements} elements differ:</p>"
+    array, content = buffer.array, "<p>No element differs.</p>"
+    if apart is not None:
+        what = "bytes" if isinstance(array, Entry) and array.count != array.row.size else "elements"
+        count = f"{buffer.differ} of {buffer.comparison.elements} {what}"
+        if not detail.bins:
+            told = f"where {array.name} differs, in {count}"
+            return card(array.name, "", image(apart.levels, apart.axes, detail.most, told, noted=False))
+        content = f"<p>{count} differ:</p>"
         content += image(apart.levels, apart.axes, detail.most, f"where {array.name} differs: {apart}")
-    if not isinstance(array, Entry):
+    if not isinstance(array, Entry) or not detail.bins:
         return card(array.name, array.format, content)
     content += _values(array, buffer.device, detail.bins)
     return card(array.name, f"{array.row.distribution}, {array.format}", content)

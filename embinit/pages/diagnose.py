@@ -8,10 +8,12 @@ from embinit.diagnose.diagnosis import NOTHING
 from embinit.markup import element, sentence, text
 from embinit.pages.compared import comparison, verdict
 from embinit.pages.document import Section, Verdict, document
-from embinit.pages.fitting import CAUSES, left_out, within
+from embinit.pages.fitting import LIST, left_out, within
 from embinit.pages.paste import paste
 from embinit.pages.tables import Column, table
 
+#: How many buffers a sentence names.
+NAMED = 8
 _NO_LINE = "<p>No line of a model file does this: the device, or its read-back, is what has to change.</p>"
 
 
@@ -40,7 +42,7 @@ def causes(exact: Sequence[Explanation], piece: str) -> str:
     first, *others = exact
     content = _explanation(first, "cause-0", "Paste this, and the model is what the device does:")
     told = [_explanation(each, f"cause-{i}", "Paste this:") for i, each in enumerate(others, 1)]
-    kept, left = within(CAUSES, told)
+    kept, left = within(LIST, told)
     if kept:
         more = left_out(left)
         summary = f"{len(others)} other explanation{'s' if len(others) > 1 else ''} of every {piece}"
@@ -51,7 +53,8 @@ def causes(exact: Sequence[Explanation], piece: str) -> str:
 def _explanation(explanation: Explanation, name: str, head: str) -> str:
     sentences = ""
     for cause in explanation.causes:
-        only = f" Only in {', '.join(cause.buffers)}." if cause.restricted else ""
+        others = f" and {len(cause.buffers) - NAMED} more" if len(cause.buffers) > NAMED else ""
+        only = f" Only in {', '.join(cause.buffers[:NAMED])}{others}." if cause.restricted else ""
         sentences += f"<p><strong>{text(cause.hypothesis.name)}</strong>: {text(cause.hypothesis.sentence + only)}</p>"
     lines = explanation.lines
     told = f"<p>{text(head)}</p>{paste(lines, name)}" if lines else _NO_LINE
@@ -68,7 +71,7 @@ def _shown(diagnosis: Diagnosis) -> str:
     if diagnosis.facts:
         columns = [Column("Buffer"), Column("What it shows", wide=True)]
         rows = [[text(fact.buffer), f"<b>{text(fact.name)}</b>: {text(fact.sentence)}"] for fact in diagnosis.facts]
-        content += "<h3>What the buffers show</h3>" + table("What the buffers show", columns, rows, CAUSES)
+        content += "<h3>What the buffers show</h3>" + table("What the buffers show", columns, rows, LIST)
     if near:
         total = sum(c.elements for c in diagnosis.report.comparisons)
         columns = [Column("Mistake"), Column("Equal elements", True), Column("What the device would do", wide=True)]
@@ -76,5 +79,5 @@ def _shown(diagnosis: Diagnosis) -> str:
         for each in near:
             names = ", ".join(cause.hypothesis.name for cause in each.causes)
             rows.append([text(names), f"{each.equal} of {total}", text(said(each))])
-        content += "<h3>What comes nearest</h3>" + table("What comes nearest", columns, rows, CAUSES)
+        content += "<h3>What comes nearest</h3>" + table("What comes nearest", columns, rows, LIST)
     return content

@@ -15,8 +15,11 @@ _INFINITE = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "floa
 
 
 class Scale(NamedTuple):
-    """The magnitudes of distances that an image tells apart: up to which each goes, except the last, and of what."""
+    """The magnitudes of distances that an image tells apart: of what they are, in which unit, and up to which each goes
+    except the last.
+    """
 
+    of: str
     unit: str
     bounds: tuple[int, ...]
 
@@ -28,8 +31,12 @@ class Scale(NamedTuple):
         return [*within, "more"]
 
 
-_OF_FLOATS = {4: Scale("ULP", (1, 1 << 8, 1 << 16)), 8: Scale("ULP", (1, 1 << 16, 1 << 32))}
-_OF_CODES, _OF_HALVES = Scale("steps", (1, 4, 16)), Scale("ULP", (1, 16, 256))
+_OF_FLOATS = {
+    2: Scale("float16 and bfloat16", "ULP", (1, 16, 256)),
+    4: Scale("float32", "ULP", (1, 1 << 8, 1 << 16)),
+    8: Scale("float64", "ULP", (1, 1 << 16, 1 << 32)),
+}
+_OF_CODES = Scale("codes", "steps", (1, 4, 16))
 
 
 class Distances(NamedTuple):
@@ -79,9 +86,8 @@ def distances(array: Array, device: bytes) -> Distances:
         ordered = [bits ^ sign_bit for bits in (expected, actual)] if _signed(array) else [expected, actual]
     low, high = np.minimum(*ordered), np.maximum(*ordered)
     sign = np.where(ordered[1] > ordered[0], 1, -1).astype(np.int8)
-    floats = _OF_HALVES if wide == 16 else _OF_FLOATS.get(wide // 8, _OF_CODES)
     axes = array.row.axes if isinstance(array, Entry) else ("group",)
-    return Distances(high - low, sign, low != high, nan, axes, floats if limit is not None else _OF_CODES)
+    return Distances(high - low, sign, low != high, nan, axes, _OF_CODES if limit is None else _OF_FLOATS[wide // 8])
 
 
 def elements(array: Array, held: bytes) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from embinit.markup import element, text
 from embinit.pages import buffers
 from embinit.pages.cards import DETAILS, Detail, card, cards
 from embinit.pages.document import Section, Verdict, document
-from embinit.pages.fitting import CARDS, CAUSES, STREAM, finest, left_out, within
+from embinit.pages.fitting import CARDS, LIST, STREAM, finest, left_out, within
 from embinit.pages.histogram import DRAWN, histogram
 from embinit.pages.image import MAGNITUDES, Levels, image, legend
 from embinit.pages.stream import stream
@@ -32,7 +32,7 @@ def page(bundle: Bundle, directory: str, sizes: Mapping[str, int]) -> bytes:
     kept, left = within(2000, clipped)
     warnings = [*kept, *([f"{left} more buffers saturate."] if left else [])]
     columns = [Column("File"), Column("Bytes", True)]
-    files = table("Files", columns, [[text(name), str(size)] for name, size in sizes.items()], CAUSES)
+    files = table("Files", columns, [[text(name), str(size)] for name, size in sizes.items()], LIST)
     sections = [
         Section("files", "Files", files),
         Section("buffers", "Buffers", buffers.table(plan, entries)),
@@ -51,7 +51,7 @@ def drifted(plan: Plan, directory: str, differences: Sequence[str]) -> bytes:
     sections = []
     if differences:
         verdict = Verdict("differs", f"{directory} differs from a fresh export")
-        kept, left = within(CAUSES, [element("li", text(difference)) for difference in differences])
+        kept, left = within(LIST, [element("li", text(difference)) for difference in differences])
         more = left_out(left)
         sections = [Section("differences", "What differs", f"<ul>{''.join(kept)}</ul>{more}")]
     return document("export --check", plan.model, verdict, sections, {"Directory": directory})
@@ -69,7 +69,9 @@ def _cards(entries: Sequence[Entry]) -> str:
         entry = entries[i]
         low, high = float(values[i].min()), float(values[i].max())
         told = f"values of {entry.name}, from {low:.6g} to {high:.6g}"
-        said = image(_levels(values[i]), entry.row.axes, detail.most, told)
+        said = image(_levels(values[i]), entry.row.axes, detail.most, told, noted=detail.bins > 0)
+        if not detail.bins:
+            return card(entry.name, "", said)
         told = f"distribution of {values[i].size} values"
         said += histogram(values[i].reshape(-1), None, entry.row.distribution, detail.bins, told)
         return card(entry.name, f"{entry.row.distribution}, {entry.format}", said)

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from embinit.markup import element, text
 
-#: How many bytes a page takes at most, and how much of it each part may fill.
+#: How many bytes a page takes at most, and how many each of its parts may fill; LIST is for what is told in words.
 PAGE = 500_000
-TABLE, CARDS, STREAM, CAUSES = 110_000, 260_000, 70_000, 40_000
+TABLE, CARDS, STREAM, LIST = 95_000, 280_000, 50_000, 12_000
 
 Detail = TypeVar("Detail")
 

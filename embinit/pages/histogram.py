@@ -22,6 +22,8 @@ DRAWN = (
     "else the smallest and the largest value.</p>"
 )
 _LEFT, _TOP, _BOTTOM = 8, 8, 92
+#: How wide the number of a mark is.
+_NUMBER = 70
 #: How often an axis is doubled at most to show values beyond it, and the share of values that may stay beyond.
 _DOUBLED, _BEYOND = 3, 0.01
 
@@ -137,9 +139,17 @@ def _height(count: float, tallest: float) -> str:
 def _marks(axis: Axis) -> str:
     low, high = float(axis.edges[0]), float(axis.edges[-1])
     digits = 4 if len({f"{mark:.4g}" for mark in axis.marks}) == len(axis.marks) else 9
-    drawing = ""
-    for mark in axis.marks:
-        x = _LEFT + (mark - low) / (high - low) * (WIDTH - 2 * _LEFT)
-        drawing += f'<path class="bound" d="M{x:.1f} {_TOP - 6}V{_BOTTOM + 4}"/>'
-        drawing += f'<text x="{min(max(x, 36), WIDTH - 36):.1f}" y="{_BOTTOM + 18}">{mark:.{digits}g}</text>'
+    places = [_LEFT + (mark - low) / (high - low) * (WIDTH - 2 * _LEFT) for mark in axis.marks]
+    drawing = "".join(f'<path class="bound" d="M{x:.1f} {_TOP - 6}V{_BOTTOM + 4}"/>' for x in places)
+    for x, mark in zip(_apart([min(max(x, 36), WIDTH - 36) for x in places]), axis.marks, strict=True):
+        drawing += "" if x is None else f'<text x="{x:.1f}" y="{_BOTTOM + 18}">{mark:.{digits}g}</text>'
     return drawing
+
+
+def _apart(places: Sequence[float]) -> Sequence[float | None]:
+    """Return where the numbers of marks are legible; None for one in the middle that has no room."""
+    lack = _NUMBER - (places[-1] - places[0])
+    if len(places) == 1 or lack + (len(places) - 2) * _NUMBER <= 0:
+        return places
+    left = min(max(places[0] - max(lack, 0) / 2, 36), WIDTH - 36 - _NUMBER)
+    return [left, *[None] * (len(places) - 2), max(places[-1], left + _NUMBER)]

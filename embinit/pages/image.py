@@ -3,12 +3,12 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.markup import text
+from embinit.markup import element, text
 from embinit.pages.png import png
 
 Levels = NDArray[np.int8]
@@ -34,9 +34,9 @@ class Most(NamedTuple):
     columns: int
 
 
-def image(levels: Levels, axes: Sequence[str], most: Most, told: str) -> str:
+def image(levels: Levels, axes: Sequence[str], most: Most, told: str, noted: bool = True) -> str:
     """Return the image of a tensor's levels, from -MAGNITUDES to NAN, with a note about its axes: the first one goes
-    downwards, the others to the right. told: what a reader who does not see it is told.
+    downwards, the others to the right. told: what a reader who does not see it is told. noted: whether to add the note.
     """
     if levels.ndim <= 1:
         grid, note = levels.reshape(1, -1), f"To the right: {axes[0] if axes else 'the value'} ({levels.size})."
@@ -48,26 +48,27 @@ def image(levels: Levels, axes: Sequence[str], most: Most, told: str) -> str:
         note += f" A cell: the largest of up to {size[0]} × {size[1]}."
     content = b64encode(png((cells % len(_PALETTE)).astype(np.uint8), _PALETTE)).decode("ascii")
     height = min(max(6 * cells.shape[0], 18), 160)
-    return (
-        f'<img class="cells" src="data:image/png;base64,{content}" height="{height}" alt="{text(told)}">'
-        f'<p class="note">{text(note)}</p>'
-    )
+    shown = f'<img class="cells" src="data:image/png;base64,{content}" height="{height}" alt="{text(told)}">'
+    return shown + element("p", text(note), class_="note") if noted else shown
 
 
 def coarse(grid: Levels, most: Most) -> tuple[Levels, tuple[int, int]]:
     """Return a grid with at most so many cells, each with the level of the largest magnitude in its place, and how many
-    rows and columns are in the largest place.
+    rows and columns are in the largest place. Of two signs with the same magnitude the more frequent one is shown.
 
     >>> coarse(np.array([[0, 1, -3, 2]], np.int8), Most(1, 2))[0].tolist()
     [[1, -3]]
     """
     starts = [np.arange(min(n, limit)) * n // min(n, limit) for n, limit in zip(grid.shape, most, strict=True)]
     sizes = [int(np.diff(at, append=n).max()) for at, n in zip(starts, grid.shape, strict=True)]
-    above, below = (
-        np.maximum.reduceat(np.maximum.reduceat(signed, starts[0], axis=0), starts[1], axis=1)
-        for signed in (grid, -grid)
-    )
-    return np.where(above >= below, above, -below).astype(np.int8), (sizes[0], sizes[1])
+
+    def reduced(function: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
+        kept: NDArray[Any] = function.reduceat(function.reduceat(values, starts[0], axis=0), starts[1], axis=1)
+        return kept
+
+    above, below = reduced(np.maximum, grid), reduced(np.maximum, -grid)
+    mostly = np.where(reduced(np.add, np.sign(grid).astype(np.int64)) < 0, -above, above)
+    return np.where(above > below, above, np.where(above < below, -below, mostly)).astype(np.int8), (sizes[0], sizes[1])
 
 
 def legend(name: str, magnitudes: Sequence[str], more: str, less: str) -> str:
@@ -78,7 +79,9 @@ def legend(name: str, magnitudes: Sequence[str], more: str, less: str) -> str:
             f'<span><i class="swatch {kind} m{i}"></i>{text(each)}</span>' for i, each in enumerate(magnitudes, 1)
         )
 
-    return (
-        f'<div class="legend note"><p>{text(name)}</p><p>{text(more)}: {swatches("plus")}</p>'
-        f"<p>{text(less)}: {swatches('minus')}</p></div>"
-    )
+    parts = [
+        element("p", text(name)),
+        f"<p>{text(more)}: {swatches('plus')}</p>",
+        f"<p>{text(less)}: {swatches('minus')}</p>",
+    ]
+    return element("div", "".join(parts), class_="legend note")

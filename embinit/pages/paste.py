@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from embinit.markup import text
+from embinit.pages.fitting import LIST, left_out, within
 
 
 def paste(lines: Mapping[str, str], name: str) -> str:
@@ -14,7 +15,8 @@ def paste(lines: Mapping[str, str], name: str) -> str:
     if tables:
         whole = "\n".join(f"{place}\n{said}" for place, said in tables.items())
         blocks.append(("At the end of the model file:", whole))
-    return "".join(_block(where, said, f"{name}-{i}") for i, (where, said) in enumerate(blocks))
+    kept, left = within(LIST, [_block(where, said, f"{name}-{i}") for i, (where, said) in enumerate(blocks)])
+    return "".join(kept) + left_out(left)
 
 
 def _where(place: str) -> str:

@@ -6,7 +6,7 @@ from embinit.many import Extremes, Spread, Sweep
 from embinit.markup import element, text
 from embinit.pages.cards import card, cards
 from embinit.pages.document import Section, Verdict, document
-from embinit.pages.fitting import CARDS, CAUSES, TABLE, left_out, within
+from embinit.pages.fitting import CARDS, LIST, TABLE, left_out, within
 from embinit.pages.histogram import counted
 from embinit.pages.tables import Column, table
 
@@ -16,7 +16,7 @@ _NAMED = 12
 
 def page(sweep: Sweep) -> bytes:
     """Return the page of a sweep; the same sweep gives the same bytes."""
-    kept, left = within(CAUSES, [element("li", text(sentence)) for sentence in _avoided(sweep)])
+    kept, left = within(LIST, [element("li", text(sentence)) for sentence in _avoided(sweep)])
     count = f"{sweep.count} seed{'' if sweep.count == 1 else 's'}"
     if kept or left:
         more = left_out(left)
@@ -51,7 +51,9 @@ def _named(seeds: Sequence[int]) -> str:
 
 
 def _cards(sweep: Sweep) -> str:
-    return cards(*within(CARDS, [_card(name, sweep.spreads[name], each) for name, each in sweep.buffers.items()]))
+    ruined = [len(each.dead) + len(each.saturated) for each in sweep.buffers.values()]
+    shown = [_card(name, sweep.spreads[name], each) for name, each in sweep.buffers.items()]
+    return cards(*within(CARDS, shown, ruined))
 
 
 def _card(name: str, spread: Spread, extremes: Extremes) -> str:

@@ -82,7 +82,9 @@ def stream(plan: Plan, entries: Mapping[str, Entry], differing: Mapping[str, boo
         lines.append(cells)
     unknown = any("?" in cells[2:4] for cells in lines)
     note = element("p", text(UNKNOWN), class_="note") if unknown else ""
-    return table("Who draws which words", columns, lines, room) + note
+    return (
+        table("Who draws which words", columns, lines, room, [differing.get(span.name, False) for span in every]) + note
+    )
 
 
 def _count(words: int | None) -> str:

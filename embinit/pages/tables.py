@@ -18,7 +18,7 @@ class Column(NamedTuple):
     @property
     def kind(self) -> str | None:
         """The class of its cells."""
-        return "number" if self.number else "track" if self.track else "wide" if self.wide else None
+        return "n" if self.number else "t" if self.track else "w" if self.wide else None
 
 
 def table(
@@ -41,4 +41,4 @@ def table(
 def _row(columns: Sequence[Column], cells: Sequence[str]) -> str:
     first, *others = cells
     rest = "".join(element("td", cell, class_=column.kind) for column, cell in zip(columns[1:], others, strict=True))
-    return f"<tr>{element('th', first, scope='row')}{rest}</tr>"
+    return f"<tr>{element('th', first)}{rest}</tr>"
