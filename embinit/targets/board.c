@@ -11,7 +11,7 @@ enum { READ_BINARY = 1, WRITE_BINARY = 5 };
 /* From board.ld. */
 extern char embinit_memory_start[], embinit_memory_end[], embinit_tls_start[];
 
-/* Newlib's console: there when the firmware prints. Picolibc's errno: there when something sets it. */
+/* Newlib's console: there when the firmware prints. Picolibc's errno, rand and so on: there when Arm code has them. */
 void initialise_monitor_handles(void) __attribute__((weak));
 void _set_tls(void *tls) __attribute__((weak));
 

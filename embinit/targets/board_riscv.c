@@ -44,6 +44,7 @@ __attribute__((naked, used, section(".vectors"))) static void reset(void)
                      "csrs mstatus, t0\n"
                      ".option pop\n"
                      "la sp, embinit_stack_end\n"
+                     "la tp, embinit_tls_start\n"
                      "call embinit_board_run"
                      :
                      : "i"(fault));

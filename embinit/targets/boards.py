@@ -1,9 +1,9 @@
-"""The boards on which code of real compilers runs: the compiler and C libraries of each system, and each target's board."""
+"""The boards on which code of real compilers runs: compilers and C libraries by system, and each target's board."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-#: A Cortex-M without an operating system, a RISC-V core without one, and programs of Linux.
+#: Cores without an operating system, and programs of Linux.
 ARM, RISCV, LINUX = "board_arm.c", "board_riscv.c", "board_linux.c"
 
 
@@ -27,19 +27,6 @@ class System:
         return self.start != LINUX
 
 
-@dataclass(frozen=True)
-class Board:
-    """A board of QEMU and the core to build for: where its code and its 16 MB of RAM are, and gcc's flags."""
-
-    machine: str
-    code: int
-    ram: int
-    flags: tuple[str, ...] = ()
-    system: System = field(
-        default_factory=lambda: CORTEX_M,
-    )
-
-
 _PICOLIBC = ("--specs=picolibc.specs", "--oslib=semihost")
 CORTEX_M = System(
     "arm-none-eabi-gcc", "qemu-system-arm", ARM, ("-mthumb",),
@@ -49,6 +36,19 @@ CORTEX_M = System(
         "picolibc": _PICOLIBC,
     },
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board of QEMU and the core to build for: where its code and its 16 MB of RAM are, and gcc's flags."""
+
+    machine: str
+    code: int
+    ram: int
+    flags: tuple[str, ...] = ()
+    system: System = CORTEX_M
+
+
 RISCV32, RISCV64 = (
     System("riscv64-unknown-elf-gcc", f"qemu-system-riscv{bits}", RISCV, ("-mcmodel=medany",), {"picolibc": _PICOLIBC})
     for bits in (32, 64)

@@ -126,7 +126,8 @@ def _linux(name: str, build: str, multiply_add: MultiplyAdd, isa: str, emulated:
     return Target(name, build, multiply_add, "double", "glibc", emulated, True, libc="glibc", isa=isa)
 
 
-_NO_LX = "no compiler for this core could be had: run `embinit targets probe` with yours"
+_NO_COMPILER = "no compiler for this core could be had: run `embinit targets probe` with yours"
+_NO_ROM = "its float functions are in the ROM of the chip"
 
 TARGETS = {
     target.name: target
@@ -157,15 +158,15 @@ TARGETS = {
         ),
         Target(
             "xtensa-lx106", "Xtensa LX106 soft float, gcc -O2, picolibc", "separate", "fdlibm", "picolibc", False,
-            libc=_PICO, isa="xtensa",
+            libc=_PICO, isa="xtensa", not_run=_NO_ROM,
         ),
         Target(
             "xtensa-lx6", "Xtensa LX6, single-precision FPU, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib", False,
-            isa="xtensa", not_run=_NO_LX,
+            isa="xtensa", not_run=_NO_COMPILER,
         ),
         Target(
             "xtensa-lx7", "Xtensa LX7, single-precision FPU, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib", False,
-            isa="xtensa", not_run=_NO_LX,
+            isa="xtensa", not_run=_NO_COMPILER,
         ),
     )
 }  # fmt: skip
