@@ -137,13 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write golden vectors, init code and tests")
     add_model(export)
     export.add_argument("-o", "--output", metavar="DIR", help="directory of the bundle")
-    export.add_argument(
-        "--format", default=None, metavar="F,F", help="some of npz, h, bin, c, test (default: these), safetensors"
+    text = (
+        "some of npz, h, bin, c, test (default: these), h-source, h-incbin, h-embed (instead of h: arrays in a file of "
     )
+    text += "their own), unity, ztest, gtest, cpputest, plain (tests that are part of an image), rs, safetensors"
+    export.add_argument("--format", default=None, metavar="F,F", help=text)
     text = "generate C for the library of `embinit c --amalgamated`, with one header"
     export.add_argument("--amalgamated", action="store_true", help=text)
     text = "write nothing; exit 1 if DIR, or the bundle MODEL, is out of date"
     export.add_argument("--check", action="store_true", help=text)
+    export.add_argument("--list", action="store_true", help="write nothing; print the files that the bundle will have")
     add_report(export)
     add_json(export)
 
@@ -314,14 +317,18 @@ def _import(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from embinit.bundle import gather
-    from embinit.export import as_written, check_room, drift, write
+    from embinit.export import as_written, check_room, drift, names, write
     from embinit.modelfile import bundle_of
 
     own = bundle_of(options.model) if options.check and options.output is None else None
-    if options.output is None and own is None:
-        raise EmbinitError("export needs -o DIR, unless --check is given with a bundle as MODEL, which is then checked")
+    if options.output is None and own is None and not options.list:
+        raise EmbinitError("export needs -o DIR, unless --list is given, or --check with a bundle as MODEL")
     plan = _load(options).plan()
     formats = None if options.format is None else options.format.split(",")
+    if options.list:
+        files = [str(Path(options.output or "") / name) for name in names(plan, formats)]
+        _print(options.json, "\n".join(files), {"files": files})
+        return DONE
     if options.check:
         directory, amalgamated = options.output or str(own), options.amalgamated
         if own is not None:
@@ -496,11 +503,15 @@ def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readba
 def _matrix(options: argparse.Namespace) -> int:
     from embinit.files import write_file
     from embinit.matrix import FLAG_SETS, builds, matrix, page
+    from embinit.modelfile import read
 
     targets, compilers = (given.split(",") if given else None for given in (options.targets, options.compilers))
     chosen = builds(targets, compilers, options.flags or FLAG_SETS)
     sources = [options.code, *options.source]
-    found = matrix(_load(options).plan(), sources, options.entry, chosen, _words("--cflags", options.cflags))
+    told = read(options.model)
+    named = "dialect" in told or "dialect" in dict(told.get("model") or {})
+    model = _load(options, dialect=None if named else "odt")  # any will do: it is the shapes that count
+    found = matrix(model.plan(), sources, options.entry, chosen, _words("--cflags", options.cflags))
     if options.report is not None:
         write_file(Path(options.report), page(found))
     _print(options.json, found, found.as_json())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from embinit import codegen
 from embinit.bundle import Bundle, gather
 from embinit.clib import including_amalgamated
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, listed
 from embinit.files import Content, steady, write_file, write_files
 from embinit.formats import Quantized, format_named
 from embinit.model import Description
@@ -28,11 +28,14 @@ INTERRUPTED = (
     "no manifest: an export was interrupted, and the files may be of two exports; export again before you use any"
 )
 
+#: The formats that all need no extra and that a bundle has unless it is told otherwise.
+DEFAULT = ("npz", "h", "bin", "c", "test")
+#: Formats that write the same file, of which a bundle has one.
+GOLDEN = ("h", "h-source", "h-incbin", "h-embed")
+
 FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     "npz": lambda bundle: {f"{_name(bundle)}.npz": lambda file: _write_npz(_data(bundle), file)},
-    "h": lambda bundle: {
-        f"expected_{_name(bundle)}.h": lambda file: file.writelines(map(str.encode, codegen.expected_header(bundle)))
-    },
+    "h": lambda bundle: {f"expected_{_name(bundle)}.h": _lines(lambda: codegen.expected_header(bundle))},
     "bin": lambda bundle: {
         f"{_name(bundle)}.bin": lambda file: file.writelines(entry.view for entry in bundle.entries)
     },
@@ -45,16 +48,27 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
         f"test_{_name(bundle)}.c": _text(codegen.unity_test(bundle)),
         f"check_{_name(bundle)}.c": _text(codegen.plain_check(bundle)),
     },
+    "h-source": lambda bundle: {
+        f"expected_{_name(bundle)}.h": _lines(lambda: codegen.golden_header(bundle)),
+        f"expected_{_name(bundle)}.c": _lines(lambda: codegen.golden_source(bundle)),
+    },
+    "h-incbin": lambda bundle: {
+        f"expected_{_name(bundle)}.h": _lines(lambda: codegen.golden_header(bundle)),
+        f"expected_{_name(bundle)}.S": _text(codegen.golden_assembly(bundle)),
+        **_each(bundle),
+    },
+    "h-embed": lambda bundle: {
+        f"expected_{_name(bundle)}.h": _lines(lambda: codegen.golden_header(bundle, embedded=True)),
+        f"expected_{_name(bundle)}.c": _text(codegen.golden_embedded(bundle)),
+        **_each(bundle),
+    },
+    "unity": lambda bundle: _suite(bundle, "unity.c", codegen.unity),
+    "ztest": lambda bundle: _suite(bundle, "ztest.c", codegen.ztest),
+    "gtest": lambda bundle: _suite(bundle, "gtest.cpp", codegen.gtest),
+    "cpputest": lambda bundle: _suite(bundle, "cpputest.cpp", codegen.cpputest),
+    "plain": lambda bundle: _suite(bundle, "plain.c", codegen.plain),
+    "rs": lambda bundle: {f"expected_{_name(bundle)}.rs": _lines(lambda: codegen.rust(bundle))},
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
-}
-#: A file that each format writes, by which a manifest tells that a bundle has it.
-_FIRST = {
-    "npz": "{}.npz",
-    "h": "expected_{}.h",
-    "bin": "{}.bin",
-    "c": "{}_init.c",
-    "test": "test_{}.c",
-    "safetensors": "{}.safetensors",
 }
 #: How many bytes of a file are compared at once.
 _PIECE = 1 << 20
@@ -67,8 +81,8 @@ def default_formats(bundle: Bundle) -> list[str]:
     try:
         codegen.init_source(bundle)
     except codegen.NoCodeError:
-        return [name for name in FILES if name not in ("safetensors", *CODE)]
-    return [name for name in FILES if name != "safetensors"]
+        return [name for name in DEFAULT if name not in CODE]
+    return list(DEFAULT)
 
 
 def _name(bundle: Bundle) -> str:
@@ -81,9 +95,11 @@ def export(
     """Write the bundle of a model, or of its plan, into a directory, and return its files' names and sizes; the same
     model gives the same bytes.
 
-    Formats, by default those that the model has and that need no extra: npz (NumPy), h (golden vectors as C), bin (raw,
-    little endian), c (init code for the device), test (Unity and plain C tests), and safetensors, which needs the extra
-    of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
+    Formats, of which the first five are the default, as far as the model has them: npz (NumPy), h (golden vectors as
+    C), bin (raw, little endian), c (init code for the device), test (Unity and plain C tests with a main); h-source,
+    h-incbin or h-embed in place of h (a header that declares and a file that defines); unity, ztest, gtest, cpputest,
+    plain (tests that are part of an image); rs (Rust), and safetensors, which needs the extra of that name;
+    manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
     not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one source and
     one header needs.
 
@@ -106,8 +122,10 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
         raise EmbinitError(f"{directory}: cannot be written: it is not a directory; name another one with -o")
     _vouched_for(directory, plan.model.name)
     buffers, limit = sum(row.bytes for row in plan.rows), plan.model.memory_limit
-    sizes = {"npz": buffers, "h": sum(map(_text_size, plan.rows)), "bin": buffers, "safetensors": buffers}
-    chosen = set(FILES).difference(["safetensors"]) if formats is None else set(formats)
+    text = sum(map(_text_size, plan.rows))
+    sizes = {"npz": buffers, "h": text, "bin": buffers, "h-source": text, "h-incbin": buffers, "h-embed": buffers}
+    sizes |= {"rs": text, "safetensors": buffers}
+    chosen = set(DEFAULT if formats is None else formats)
     needed = {name: size for name, size in sizes.items() if name in chosen}
     each = ", ".join(f"{name} {size}" for name, size in needed.items())
     for name, size in needed.items():
@@ -250,16 +268,16 @@ def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
 
 
 def as_written(directory: Path) -> tuple[list[str] | None, bool]:
-    """Return the formats of a bundle, as its manifest lists their files, and whether its C includes one header alone;
-    the defaults where the manifest says neither.
+    """Return the formats of a bundle and whether its C includes one header alone, as its manifest says, or the
+    defaults where it does not.
     """
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
-        name, files = str(manifest["model"]["name"]), set(manifest["files"])
+        formats = [str(name) for name in manifest["formats"]]
         amalgamated = manifest.get("amalgamated") is True
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None, False
-    return [key for key, first in _FIRST.items() if first.format(name) in files], amalgamated
+    return formats, amalgamated
 
 
 def render(
@@ -274,12 +292,17 @@ def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
     chosen = default_formats(bundle) if formats is None else list(formats)
     for name in chosen:
         check_known("format", name, FILES)
+    same = [name for name in chosen if name in GOLDEN]
+    if len(set(same)) > 1:
+        raise EmbinitError(
+            f"formats must have one of {listed(GOLDEN)}, which write the same header; got {listed(same)}"
+        )
     return chosen
 
 
 def _files(bundle: Bundle, formats: Iterable[str], amalgamated: bool = False) -> Iterator[tuple[str, Content]]:
     """Yield the names and contents of a bundle's files; the manifest comes last, with the sums of the others."""
-    chosen = set(formats)
+    chosen, files = set(formats), dict[str, Content]()
     sums: dict[str, str] = {}
 
     def summed(name: str, content: Content) -> Content:
@@ -289,17 +312,40 @@ def _files(bundle: Bundle, formats: Iterable[str], amalgamated: bool = False) ->
 
         return written
 
-    for key in FILES:
-        if key in chosen:
-            for name, content in FILES[key](bundle).items():
-                of_one_header = amalgamated and name.endswith(".c")
-                yield name, summed(name, _including_amalgamated(content) if of_one_header else content)
+    formats = [key for key in FILES if key in chosen]
+    for key in formats:  # formats of tests share a header
+        files |= FILES[key](bundle)
+    for name, content in files.items():
+        of_one_header = amalgamated and name.endswith((".c", ".cpp"))
+        yield name, summed(name, _including_amalgamated(content) if of_one_header else content)
     one_header = {"amalgamated": True} if amalgamated else {}
-    yield MANIFEST, _text(json.dumps({**bundle.manifest(), **one_header, "files": sums}, indent=1) + "\n")
+    manifest = {**bundle.manifest(), "formats": formats, **one_header, "files": sums}
+    yield MANIFEST, _text(json.dumps(manifest, indent=1) + "\n")
 
 
 def _including_amalgamated(content: Content) -> Content:
     return _text(including_amalgamated(_written(content).decode()))
+
+
+def names(plan: Plan, formats: Iterable[str] | None = None) -> list[str]:
+    """Return the names of the files that `export` writes, the manifest last."""
+    bundle = gather(plan)
+    return [name for name, _ in _files(bundle, _chosen(bundle, formats))]
+
+
+def _suite(bundle: Bundle, suffix: str, text: Callable[[Bundle], str]) -> dict[str, Content]:
+    """Return a file of tests that are part of an image, and the header that goes with all of them."""
+    name = _name(bundle)
+    return {f"test_{name}.h": _text(codegen.suite_header(bundle)), f"test_{name}_{suffix}": _text(text(bundle))}
+
+
+def _each(bundle: Bundle) -> dict[str, Content]:
+    """Return a file for each array, with the bytes that it has in memory."""
+    return {codegen.file_of(bundle, array): _bytes(array.payload) for array in bundle.arrays}
+
+
+def _lines(pieces: Callable[[], Iterable[str]]) -> Content:
+    return lambda file: file.writelines(map(str.encode, pieces()))
 
 
 def _bytes(content: bytes) -> Content:

@@ -83,8 +83,10 @@ class Report:
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the verdict, and the first buffers, before all others those that differ."""
         cells = [("buffer", "elements", "equal", "first mismatch")]
-        for c in sorted(self.comparisons, key=lambda c: c.first is None):
-            cells.append((c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)))
+        cells += [
+            (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first))
+            for c in sorted(self.comparisons, key=lambda c: c.first is None)
+        ]
         return notebook(self.verdict, cells)
 
     @property

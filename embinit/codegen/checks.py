@@ -36,8 +36,28 @@ def unity_test(bundle: Bundle) -> str:
     )
 
 
-def plain_check(bundle: Bundle) -> str:
-    """Return check_<name>.c: the same without a framework, which prints through the caller's putchar."""
+#: Reads an element of a golden vector, which may be where no pointer reaches.
+_OF_MACRO = """
+#ifndef EMBINIT_GOLDEN_BYTE
+#define EMBINIT_GOLDEN_BYTE(at) (*(at))
+#endif
+
+static uint32_t golden(const void *data, uint32_t size, uint32_t i)
+{
+    const unsigned char *byte = (const unsigned char *)data + (size_t)size * i;
+    uint32_t value = 0;
+    while (size-- != 0) {
+        value = (value << 8) | EMBINIT_GOLDEN_BYTE(byte + size);
+    }
+    return value;
+}
+"""
+
+
+def plain_check(bundle: Bundle, of_macro: bool = False) -> str:
+    """Return check_<name>.c: the same without a framework, which prints through the caller's putchar. of_macro: whether
+    golden vectors are read by the macro EMBINIT_GOLDEN_BYTE.
+    """
     name = bundle.plan.model.name
     arrays, checksums = [], []
     for array in bundle.arrays:
@@ -51,6 +71,8 @@ def plain_check(bundle: Bundle) -> str:
         .replace("@arrays@", "\n".join(arrays))
         .replace("@checksums@", "\n".join(checksums))
         .replace("@count@", str(len(bundle.arrays)))
+        .replace("@reader@", _OF_MACRO if of_macro else "")
+        .replace("@read@", "golden" if of_macro else "element")
     )
     return banner(bundle, "bit-exact check without a test framework") + filled
 
