@@ -63,7 +63,7 @@ def _memory_ended(error: BaseException | None) -> bool:
 
 def _note(text: str) -> None:
     """Print a line on standard error; if nobody reads it, the command goes on without it."""
-    progress.out_of_the_way()
+    progress.make_room()
     with suppress(OSError):
         print(one_line(f"embinit: {text}"), file=sys.stderr)
 
@@ -267,7 +267,7 @@ def _print(as_json: bool, text: object, values: object) -> None:
 
 def _say(text: object) -> None:
     """Print to standard output; if nobody reads it, as after `| head`, the command goes on without it."""
-    progress.out_of_the_way()
+    progress.make_room()
     try:
         print(text, flush=True)
     except BrokenPipeError:

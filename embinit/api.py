@@ -87,7 +87,9 @@ class Model(Description):
             shape = ", ".join(f"{axis} {size}" for axis, size in zip(tensor.axes, tensor.shape, strict=True))
             parts[tensor.layer.name].append(f"{tensor.part} [{shape}] {tensor.format}")
         cells = [("layer", "type", "buffers")]
-        cells += [(layer.name, layer.type, "; ".join(parts[layer.name])) for layer in self.layers]
+        for layer in self.layers:
+            first, more = parts[layer.name][:4], parts[layer.name][4:]
+            cells += [(layer.name, layer.type, "; ".join(first) + (f"; {len(more)} more" if more else ""))]
         return notebook(head, cells, [f"{len(self.tensors)} buffers, {sum(t.bytes for t in self.tensors)} bytes"])
 
     @classmethod

@@ -18,6 +18,7 @@ from embinit.model import Description
 from embinit.modelfile import MODEL_FILE
 from embinit.modelwriter import tables_of
 from embinit.plan import Plan, Row, row_as_json
+from embinit.progress import say
 from embinit.spec import SPEC_VERSION
 from embinit.store import Buffer, store
 from embinit.targets import target_named
@@ -251,7 +252,9 @@ def _model_file(model: Description) -> dict[str, Any]:
 
 def gather(plan: Plan) -> Bundle:
     """Return the bundle of a plan: fill it, store it, and gather the result."""
+    say("drawing the values")
     values = fill(plan)
+    say("storing them in their formats")
     stored = store(values)
     entries, offset = [], 0
     for row in plan.rows:

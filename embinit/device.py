@@ -15,6 +15,7 @@ from embinit.bundle import Array, Bundle, gather
 from embinit.clib import C_DIRECTORY, SOURCES, amalgamated
 from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.plan import plan
+from embinit.progress import say
 from embinit.readback import Readback
 from embinit.targets import MULTIPLY_ADDS, TARGETS
 from embinit.targets.device_error import DeviceError
@@ -73,6 +74,7 @@ def run(
             include = [C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
             if entry is not None:  # generated code finds its header beside itself, and zig then knows the library again
                 include.insert(0, folder)
+            say(f"building with {toolchain}")
             load = _built(toolchain, bundle, sources, folder, include, cflags, entry is not None, before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
@@ -86,6 +88,7 @@ def run(
             machine.call("firmware_main", model.seed & 0xFFFFFFFF, model.seed >> 32 & 0xFFFFFFFF)
             return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
 
+        say("running on the emulated core")
         found = left(FILLS[0])
         if not any(_filled(each, found[each.name], FILLS[0]) for each in bundle.arrays):
             return Readback(found)

@@ -22,6 +22,7 @@ from embinit.formats import Quantized, format_named
 from embinit.model import Description
 from embinit.modelfile import MANIFEST
 from embinit.plan import Plan, Row, plan
+from embinit.progress import say
 
 #: What is wrong with files that no manifest vouches for.
 INTERRUPTED = (
@@ -171,6 +172,7 @@ def write(
 
     def measured(name: str, content: Content) -> Content:
         def written(file: IO[bytes]) -> None:
+            say(f"writing {name}")
             content(file)
             sizes[name] = file.seek(0, io.SEEK_END)
 

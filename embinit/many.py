@@ -3,6 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
@@ -23,6 +24,7 @@ from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
 from embinit.model import Description
 from embinit.plan import Action, Plan, plan
+from embinit.progress import Progress, say
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
 from embinit.tally import Tally
@@ -34,7 +36,7 @@ BATCH = 2**18
 #: Roughly how many bytes a report needs for each seed.
 SEED_BYTES = 300
 #: The statistics of so many seeds are counted at once.
-AT_ONCE = 1 << 10
+AT_ONCE = 1 << 13
 #: The samplers whose kernels fill several arrays from several generators if an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 
@@ -84,7 +86,7 @@ def init_many(
     client
         A dask.distributed Client, whose workers then do the drawing; by default threads of this process do.
     progress
-        Whether to show a line on stderr, if that is a terminal.
+        Whether to show a line on stderr, if that is a terminal and it takes more than a second.
 
     Yields
     ------
@@ -111,13 +113,12 @@ def init_many(
     size = max(1, BATCH // max(1, sum(row.size for row in planned.rows)))
     batches = _batches(_checked(model, seeds), size)
     results = _here(work, planned, batches) if client is None else _there(work, planned, batches, client)
-    line = _Line(model.name, seeds) if progress else None
-    for batch, values in results:
-        yield from zip(batch, values, strict=True)
-        if line is not None:
-            line.show(len(batch))
-    if line is not None:
-        line.clear()
+    done, of = 0, f" of {len(seeds)}" if isinstance(seeds, Sequence) else ""
+    with Progress(model.name) if progress else nullcontext():
+        for batch, values in results:
+            yield from zip(batch, values, strict=True)
+            done += len(batch)
+            say(f"{done}{of} seeds")
 
 
 def _check(model: Description, seed: int) -> None:
@@ -236,28 +237,6 @@ def _statistics(stack: NDArray[np.float32], clipped: Sequence[int]) -> list[Stat
     ]
 
 
-class _Line:
-    """A line on stderr that shows progress; nothing is shown if stderr is no terminal."""
-
-    def __init__(self, name: str, seeds: Iterable[int]) -> None:
-        self._name, self._done = name, 0
-        self._of = f" of {len(seeds)}" if isinstance(seeds, Sequence) else ""
-        self._shown = sys.stderr.isatty()
-
-    def show(self, more: int) -> None:
-        """Count more seeds as done."""
-        self._done += more
-        self._print(f"{self._name}: {self._done}{self._of} seeds")
-
-    def clear(self) -> None:
-        """Remove the line."""
-        self._print("")
-
-    def _print(self, text: str) -> None:
-        if self._shown:
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-
 @dataclass
 class Extremes:
     """The seeds that give one buffer its smallest and largest values and deviations, and the seeds that ruin it.
@@ -284,8 +263,8 @@ class Spread(NamedTuple):
 
     def add(self, found: Sequence[Statistics]) -> None:
         """Count the statistics of more seeds."""
-        columns = np.array([each[: len(self)] for each in found], np.float64).T
-        for tally, column in zip(self, columns, strict=True):
+        columns = np.fromiter(chain.from_iterable(found), np.float64).reshape(len(found), -1).T
+        for tally, column in zip(self, columns, strict=False):  # the last ones are counts
             tally.add(column)
 
 
@@ -340,7 +319,7 @@ def sweep(model: Description, seeds: Iterable[int], progress: bool = False) -> S
     seeds
         The seeds, each in the dialect's range.
     progress
-        Whether to show a line on stderr, if that is a terminal.
+        Whether to show a line on stderr, if that is a terminal and it takes more than a second.
 
     Raises
     ------

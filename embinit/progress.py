@@ -1,32 +1,36 @@
-"""Progress: what a command is at, in a line on a terminal, once that takes longer than a moment."""
+"""Progress: what a command is at, in a line on a terminal, once it takes longer than a moment."""
 
+import os
 import sys
 from threading import Event, Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
-#: After how many seconds the line appears, and how often it is written again.
+#: After how many seconds the line appears, and after how many it is written again.
 PATIENCE, PERIOD = 1.0, 0.2
 
 _shown: "Progress | None" = None
 
 
 class Progress:
-    """A line on stderr that says what is being done, and for how long; none if stderr is no terminal.
+    """A line on stderr that says what is being done, and for how long; none if stderr is no terminal, or within another
+    Progress, whose line says it.
 
-    It is removed for a while by `out_of_the_way`, so that what a command prints stands alone.
+    >>> with Progress("embinit plan"):
+    ...     say("drawing fc.weight")
     """
 
     def __init__(self, what: str) -> None:
-        self._what, self._since, self._lock, self._ended = what, monotonic(), Lock(), Event()
-        self._there = False
-        self._thread = Thread(target=self._show, daemon=True) if sys.stderr.isatty() else None
+        self._what, self._step, self._since = what, "", monotonic()
+        self._lock, self._ended, self._there = Lock(), Event(), False
+        self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
         global _shown
-        self._outer, _shown = _shown, self
-        if self._thread is not None:
+        if _shown is None and sys.stderr.isatty():
+            _shown = self
+            self._thread = Thread(target=self._show, daemon=True)
             self._thread.start()
         return self
 
@@ -34,14 +38,14 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         global _shown
-        _shown = self._outer
-        self._ended.set()
         if self._thread is not None:
+            _shown = None
+            self._ended.set()
             self._thread.join()
 
-    def say(self, what: str) -> None:
+    def step(self, what: str) -> None:
         """Say what is being done from now on."""
-        self._what = what
+        self._step = what
 
     def remove(self) -> None:
         """Remove the line until it is written again."""
@@ -52,26 +56,28 @@ class Progress:
         wait = PATIENCE
         while not self._ended.wait(wait):
             wait = PERIOD
+            step = f": {self._step}" if self._step else ""
             with self._lock:
-                self._write(f"{self._what} ({monotonic() - self._since:.0f} s)")
+                self._write(f"{self._what}{step} ({monotonic() - self._since:.0f} s)")
         self.remove()
 
     def _write(self, line: str) -> None:
         if line or self._there:
             try:
-                print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-            except (OSError, ValueError):  # nobody looks
+                width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+                print(f"\r\x1b[K{line[: width - 1]}", end="", file=sys.stderr, flush=True)
+            except (OSError, ValueError):  # nobody looks any more
                 self._ended.set()
         self._there = bool(line)
 
 
-def say(what: str) -> None:
-    """Say what is being done from now on, to who looks at the command's line, if there is one."""
+def say(step: str) -> None:
+    """Say what is being done from now on, where a line is shown."""
     if _shown is not None:
-        _shown.say(what)
+        _shown.step(step)
 
 
-def out_of_the_way() -> None:
-    """Remove the command's line, if there is one, before something is printed."""
+def make_room() -> None:
+    """Remove the line, where one is shown, before something is printed."""
     if _shown is not None:
         _shown.remove()

@@ -42,8 +42,9 @@ class Tally:
             for place, count in before.items():
                 self._counts[place >> moved] += count
         self._exponent = exponent
-        places, counts = np.unique(np.floor(np.ldexp(finite, -exponent)), return_counts=True)
-        self._counts.update(dict(zip(map(int, places), counts.tolist(), strict=True)))
+        places = np.floor(np.ldexp(finite, -exponent)).astype(np.int64)
+        first = int(places.min())
+        self._counts.update({first + i: n for i, n in enumerate(np.bincount(places - first).tolist()) if n})
 
     @property
     def width(self) -> float:

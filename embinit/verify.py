@@ -74,20 +74,19 @@ class Report:
         return all(comparison.first is None for comparison in self.comparisons)
 
     def __str__(self) -> str:
-        cells = [("buffer", "elements", "equal", "first mismatch")]
-        cells += [
-            (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first)) for c in self.comparisons
-        ]
-        return "\n".join([*table(cells), self.verdict])
+        return "\n".join([*table(self._cells), self.verdict])
+
+    @property
+    def _cells(self) -> list[tuple[str, ...]]:
+        cells: list[tuple[str, ...]] = [("buffer", "elements", "equal", "first mismatch")]
+        for c in self.comparisons:
+            cells += [(c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first))]
+        return cells
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the verdict, and the first buffers, before all others those that differ."""
-        cells = [("buffer", "elements", "equal", "first mismatch")]
-        cells += [
-            (c.name, str(c.elements), str(c.equal), "" if c.first is None else str(c.first))
-            for c in sorted(self.comparisons, key=lambda c: c.first is None)
-        ]
-        return notebook(self.verdict, cells)
+        head, *rows = self._cells
+        return notebook(self.verdict, [head, *sorted(rows, key=lambda cells: not cells[-1])])
 
     @property
     def verdict(self) -> str:

@@ -24,6 +24,7 @@ from embinit.dialects.declared.reader import merged
 from embinit.errors import EmbinitError
 from embinit.model import Description
 from embinit.plan import Row
+from embinit.progress import say
 
 #: Once one mistake explains the dump at this cost or less, pairs of mistakes are not tried.
 ENOUGH = (2, 0)
@@ -106,17 +107,20 @@ class Search:
 
     def explanations(self, most: int = 5) -> list[Explanation]:
         """Return the simplest exact explanations, then the nearest of the others; most: how many of each."""
+        say("trying each mistake alone")
         singles = [self._planned, *self._candidates([(h,) for h in self._ordinary()])]
         singles += self._candidates(self._derived(self._planned, thorough=True))
         found = list(self._exact_singles(singles))
         declared: list[Candidate] = []
         if not found or min(explanation.cost for explanation in found) > CERTAIN:
+            say("trying other generators and formulas")
             declared = self._candidates(self._declared())
             found = [*self._exact_singles([self._planned, *declared]), *found]
         singles += declared
         others = singles[1:]
         told = any(h.aspect in DECLARED for explanation in found for h in _hypotheses(explanation))
         if not told and (not found or min(explanation.cost for explanation in found) > ENOUGH):
+            say("trying two mistakes together")
             pairs = []
             for pair in self._pairs(singles[1:]):
                 pairs.append(pair)
