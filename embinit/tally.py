@@ -6,8 +6,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-#: The most bins, and how many binary digits of the largest number the width of a bin has at least.
-MOST, DIGITS = 48, 30
+#: The most bins, and how far below the largest number a bin's width may be, as an exponent of 2; LEAST: that of the
+#: least float.
+MOST, DIGITS, LEAST = 48, 30, -1074
 
 
 class Tally:
@@ -32,7 +33,8 @@ class Tally:
         ends = [float(finite.min()), float(finite.max())]
         if self._exponent is not None:
             ends += [self.low, self.low + self.width * (self.counts.size - 1)]
-        exponent = math.frexp(max(map(abs, ends)))[1] - DIGITS
+        largest = max(map(abs, ends))
+        exponent = max(math.frexp(largest)[1] - DIGITS, LEAST) if largest else LEAST
         exponent = exponent if self._exponent is None else max(exponent, self._exponent)
         while _bin(max(ends), exponent) - _bin(min(ends), exponent) >= MOST:
             exponent += 1
@@ -43,6 +45,7 @@ class Tally:
                 self._counts[place >> moved] += count
         self._exponent = exponent
         places = np.floor(np.ldexp(finite, -exponent)).astype(np.int64)
+        places[(finite < 0) & (places == 0)] = -1  # of numbers so small that ldexp gives -0
         first = int(places.min())
         self._counts.update({first + i: n for i, n in enumerate(np.bincount(places - first).tolist()) if n})
 
@@ -64,4 +67,5 @@ class Tally:
 
 
 def _bin(number: float, exponent: int) -> int:
-    return math.floor(math.ldexp(number, -exponent))
+    place = math.floor(math.ldexp(number, -exponent))
+    return min(place, -1) if number < 0 else place

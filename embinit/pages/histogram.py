@@ -90,12 +90,14 @@ def svg(told: str, height: int, drawing: str, kind: str) -> str:
 def _axis(distribution: Distribution, reference: Floats, device: Floats, bins: int) -> Axis:
     drawn = outline(distribution)
     if drawn is not None:
+        low, high = drawn.low, drawn.high
+        edges = _edges(low, high, bins, 6 if drawn.open else 2)
         for _ in range(_DOUBLED):
-            if _beyond(device, drawn.low, drawn.high) <= _BEYOND * device.size:
+            if _beyond(device, edges) <= _BEYOND * device.size:
                 break
-            middle, half = (drawn.low + drawn.high) / 2, drawn.high - drawn.low
-            drawn = drawn._replace(low=middle - half, high=middle + half)
-        return Axis(_edges(drawn.low, drawn.high, bins, 6 if drawn.open else 2), drawn.marks)
+            low, high = (3 * low - high) / 2, (3 * high - low) / 2
+            edges = _edges(low, high, bins)
+        return Axis(edges, drawn.marks)
     finite = reference[np.isfinite(reference)].astype(np.float64)
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low == high:
@@ -104,9 +106,9 @@ def _axis(distribution: Distribution, reference: Floats, device: Floats, bins: i
     return Axis(_edges(low, high, bins), [low, high])
 
 
-def _beyond(values: Floats, low: float, high: float) -> int:
-    finite = values[np.isfinite(values)]
-    return int(np.count_nonzero((finite < 2 * low - high) | (finite > 2 * high - low)))
+def _beyond(values: Floats, edges: F64) -> int:
+    finite = values[np.isfinite(values)].astype(np.float64)
+    return int(np.count_nonzero((finite < edges[0]) | (finite > edges[-1])))
 
 
 def _edges(low: float, high: float, bins: int, beyond: int = 2) -> F64:

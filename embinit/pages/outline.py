@@ -97,10 +97,6 @@ def _normal(mean: float, stddev: float, low: float = -math.inf, high: float = ma
         return kept
 
     three = mean - 3 * stddev, mean + 3 * stddev
-    if low < three[0] and high > three[1]:
-        return Outline(*three, (three[0], mean, three[1]), below, True)
-    tails = low < three[0] or high > three[1]
-    low, high = max(low, three[0]), min(high, three[1])
-    if low < mean < high:
-        return Outline(low, high, (low, mean, high), below, tails)
-    return Outline(low, high, (low, high), below, tails)
+    ends = max(low, three[0]), min(high, three[1])
+    marks = (ends[0], mean, ends[1]) if ends[0] < mean < ends[1] else ends
+    return Outline(*ends, marks, below, ends != (low, high))
