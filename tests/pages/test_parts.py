@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -182,7 +183,9 @@ def test_a_tally_is_the_same_in_whatever_order_numbers_come(numbers, random):
     assert len(counts) <= MOST
     assert sum(counts) == len(numbers)
     for i, count in enumerate(counts):
-        assert count == sum(math.floor(number / width) == low / width + i for number in numbers)
+        assert count == sum(
+            math.floor(Fraction(number) / Fraction(width)) == Fraction(low) / Fraction(width) + i for number in numbers
+        )
 
 
 def test_a_tally_leaves_out_what_is_not_finite():
