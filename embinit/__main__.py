@@ -294,7 +294,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from embinit.importing import import_model
+    from embinit.importing import import_model, origin_of
 
     dialect = options.dialect
     if dialect.endswith(".toml"):
@@ -310,8 +310,11 @@ def _import(options: argparse.Namespace) -> int:
     layers = sum(
         1 for layer in found.model.layers if layer.name in {tensor.layer.name for tensor in found.model.tensors}
     )
-    head = f"{options.output}: written, from {found.kind}: {layers} layers with weights"
-    _print(options.json, f"{found}\n{head}", {"output": options.output, **found.as_json()})
+    drawn = origin_of(found)
+    lines = [str(found), f"{options.output}: written, from {found.kind}: {layers} layers with weights"]
+    lines += [str(drawn)] if drawn is not None else []
+    values = {"output": options.output, **found.as_json(), "origin": drawn and drawn.as_json()}
+    _print(options.json, "\n".join(lines), values)
     return DONE
 
 

@@ -132,11 +132,14 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its kind in words, layers and what is none, in order, and what a reader should know."""
+    """What a file holds: its kind in words, layers and what is none, in order, what a reader should know, and the
+    framework whose constructors may have drawn the weights.
+    """
 
     kind: str
     layers: tuple[Found | Unknown, ...]
     notes: tuple[str, ...] = ()
+    framework: str = "torch"
 
 
 # ---- Layers from shapes ----

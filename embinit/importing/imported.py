@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from embinit.api import Model
+from embinit.diagnose.origin import Origin, laid_out, origin
 from embinit.dialects import DIALECTS, Dialect, dialect_named
 from embinit.dialects.keras import KerasDialect
 from embinit.errors import EmbinitError, listed
@@ -25,12 +25,15 @@ from embinit.text import table
 class Imported:
     """A model, and where its layers come from.
 
+    framework: whose dialects may have drawn its weights.
+
     paths: the layers' paths in the source, by their names. skipped: what holds weights and was left out. notes: what a
     reader should know. weights: tensors of the source by the names of buffers, with the names of their axes.
     """
 
     source: str
     kind: str
+    framework: str
     model: Model
     paths: Mapping[str, str]
     skipped: tuple[Unknown, ...]
@@ -61,6 +64,8 @@ class Imported:
         }
 
 
+#: The dialects that may have drawn the weights of a framework's files.
+FAMILIES = {"torch": ("torch",), "keras": ("keras-tensorflow", "keras-torch", "keras-jax")}
 #: The most buffers of a layer that a line shows.
 _SHOWN = 4
 
@@ -140,7 +145,9 @@ class _Building:
         )
         paths = {layer.name: each.path for layer, each in named}
         weights = {f"{layer.name}.{part}": held for layer, each in named for part, held in each.parts.items()}
-        return Imported(source, self.content.kind, model, paths, unknown, tuple(self.notes), weights)
+        return Imported(
+            source, self.content.kind, self.content.framework, model, paths, unknown, tuple(self.notes), weights
+        )
 
     def _checked(self, each: Found | Unknown) -> Found | Unknown:
         """Return a layer if the dialect takes it alone, and why not otherwise."""
@@ -262,6 +269,16 @@ def _model_name(source: str) -> str:
     return name
 
 
+def origin_of(imported: Imported) -> Origin | None:
+    """Return which dialect and which seed drew the weights of the source, if any that people choose did."""
+    held = {
+        name: (values, axes)
+        for name, (weight, axes) in imported.weights.items()
+        if (values := weight.values()) is not None
+    }
+    return origin(imported.model, held, FAMILIES[imported.framework]) if held else None
+
+
 def values_of(imported: Imported) -> dict[str, NDArray[Any]]:
     """Return the values of buffers that the source holds, in the layout of the model's dialect."""
     found = {}
@@ -273,13 +290,3 @@ def values_of(imported: Imported) -> dict[str, NDArray[Any]]:
             if laid is not None:
                 found[tensor.name] = laid
     return found
-
-
-def laid_out(
-    values: NDArray[Any], given: Sequence[str], axes: Sequence[str], shape: Sequence[int]
-) -> NDArray[Any] | None:
-    """Return values whose axes have names in the order of other names; None where these are other axes."""
-    plain = [axis.removeprefix("kernel_") for axis in axes]
-    if sorted(plain) == sorted(given):
-        values = values.transpose([list(given).index(axis) for axis in plain])
-    return np.ascontiguousarray(values, np.float32) if values.shape == tuple(shape) else None

@@ -66,7 +66,7 @@ def keras(archive: Archive) -> Content:
         raise EmbinitError(f"cannot be read: it has no {_WEIGHTS}")
     file = _opened(h5py, archive.file(_WEIGHTS))
     layers = list(_layers(config, _Keras3(h5py, file).of, "", 0))
-    return Content("a .keras file", tuple(layers))
+    return Content("a .keras file", tuple(layers), framework="keras")
 
 
 def h5(path: Path) -> Content:
@@ -78,11 +78,16 @@ def h5(path: Path) -> Content:
         group = file.get("model_weights", file)
     except Exception:  # h5py raises half a dozen types for damaged files
         raise EmbinitError("cannot be read: it is damaged or cut short") from None
+    if text is None and isinstance(file.get("layers"), h5py.Group):
+        notes = ["it keeps no order of layers: they stand in the order of their names"]
+        named = tuple(_unordered(h5py, file["layers"], ""))
+        return Content("a .weights.h5 file of Keras", named, tuple(notes), "keras")
     if text is None:
         notes = ["it holds weights without a configuration, so layers are told by names and shapes"]
         return tensors.read(list(_all(h5py, group)), "a .h5 file of weights", notes=notes)
     config = _json(text if isinstance(text, bytes) else str(text).encode(), "model_config")
-    return Content("a .h5 file of Keras", tuple(_layers(config, _Legacy(h5py, group).of, "", 0)))
+    layers = _layers(config, _Legacy(h5py, group).of, "", 0)
+    return Content("a .h5 file of Keras", tuple(layers), framework="keras")
 
 
 def _json(content: bytes, name: str) -> dict[str, Any]:
@@ -118,8 +123,7 @@ class _Keras3:
 
     def of(self, container: str, kind: str, name: str) -> list[Weight]:
         """Return the weights of the next layer of a type in a container; each layer must be asked for, in order."""
-        base = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", kind))
-        base = re.sub("([a-z])([A-Z])", r"\1_\2", base).lower()
+        base = _snake(kind)
         root = "" if not container else self._places.get(container, "") + "/"
         number = self._used[root, base] = self._used.get((root, base), -1) + 1
         place = f"{root}layers/{base}{f'_{number}' if number else ''}"
@@ -128,6 +132,16 @@ class _Keras3:
         if not isinstance(group, self._h5py.Group):
             return []
         return [each for each in _all(self._h5py, group) if "/seed_generator/" not in f"/{each.name}"]
+
+
+def _snake(kind: str) -> str:
+    """Return the name of a type in Keras' groups of weights.
+
+    >>> _snake("SeparableConv2D"), _snake("Conv2DTranspose"), _snake("LSTM")
+    ('separable_conv2d', 'conv2d_transpose', 'lstm')
+    """
+    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", kind))
+    return re.sub("([a-z])([A-Z])", r"\1_\2", words).lower()
 
 
 class _Legacy:
@@ -163,6 +177,31 @@ def _all(h5py: Any, group: Any) -> Iterator[Weight]:
     group.visititems(visit)
     for name, item in sorted(found, key=lambda each: natural(each[0])):
         yield _weight(item, name)
+
+
+def _unordered(h5py: Any, group: Any, container: str) -> Iterator[Found | Unknown]:
+    """Yield the layers of a file of weights alone, whose groups are named by the layers' types."""
+    for place in sorted(group, key=natural):
+        held = group[place]
+        if not isinstance(held, h5py.Group):
+            continue
+        own = held.get("vars")
+        name = str(own.attrs.get("name", place)) if isinstance(own, h5py.Group) else place
+        path = f"{container}/{name}".lstrip("/")
+        kind = _SNAKES.get(re.sub(r"_\d+$", "", place), place)
+        if isinstance(held.get("layers"), h5py.Group):
+            yield from _unordered(h5py, held["layers"], path)
+            continue
+        weights = [each for each in _all(h5py, held) if "seed_generator" not in each.name]
+        few = len(weights) % 3 if kind in _GATES else len(weights)
+        whole = {"BatchNormalization": 4}.get(kind, 2)
+        usual = {"use_bias": few != 1 + (kind in _GATES), "scale": True, "center": len(weights) >= whole}
+        if kind == "BatchNormalization":
+            usual["scale"] = usual["center"]
+        if kind == "Bidirectional" or kind not in (*_SNAKES.values(),):
+            yield from [] if not weights else [Unknown(path, kind, "unknown without the configuration of its model")]
+        else:
+            yield from _layer(path, kind, True, usual, weights)
 
 
 def _weight(dataset: Any, name: str) -> Weight:
@@ -359,6 +398,17 @@ _BUILDERS: dict[str, Builder] = {
     "Bidirectional": _bidirectional,
     "TimeDistributed": _wrapper,
 }
+
+#: Keras' layers by the names that groups of weights have.
+_SNAKES = {
+    _snake(kind): kind
+    for kind in (
+        *_BUILDERS,
+        *(f"{kind}{n}D{turned}" for kind in ("Conv", "DepthwiseConv", "SeparableConv") for n in (1, 2, 3)
+          for turned in ("", "Transpose")),
+    )
+    if kind not in ("GroupNormalization", "TimeDistributed", "Bidirectional")
+}  # fmt: skip
 
 # ---- Initializers, which only dialects keras take over ----
 

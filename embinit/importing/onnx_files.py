@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed
 from embinit.importing.found import (
     LAYOUTS,
     Content,
@@ -74,7 +74,32 @@ def read(content: bytes) -> Content:
             model = inliner.inline_local_functions(model)
         except Exception:
             raise EmbinitError("is not an ONNX model that can be read: its functions cannot be put in place") from None
-    return Content("an ONNX file", tuple(_Graph(model.graph, {}, {}).layers()))
+    layers, shared = _once(_Graph(model.graph, {}, {}).layers())
+    return Content("an ONNX file", layers, shared)
+
+
+def _once(layers: Iterator[Found | Unknown]) -> tuple[tuple[Found | Unknown, ...], tuple[str, ...]]:
+    """Return the layers, each weight once, and a note on those that use the weights of an earlier one."""
+    kept: list[Found | Unknown] = []
+    seen: set[str] = set()
+    shared: list[str] = []
+    for each in layers:
+        held = (
+            {weight.name for part, (weight, _) in each.parts.items() if "weight" in part}
+            if isinstance(each, Found)
+            else set()
+        )
+        if held and held <= seen:
+            shared.append(each.path)
+            continue
+        seen |= held
+        kept.append(each)
+    if not shared:
+        return tuple(kept), ()
+    names = listed(dict.fromkeys(shared))
+    return tuple(kept), (
+        f"{len(shared)} nodes use the weights of an earlier one, and are no layers of their own: {names}",
+    )
 
 
 class _Graph:
@@ -99,7 +124,6 @@ class _Graph:
                 self.users.setdefault(name, []).append(node)
         self.makers = {name: node for node in self.nodes for name in node.output}
         self.taken: set[int] = set()
-        self.seen: set[str] = set()
 
     def layers(self) -> Iterator[Found | Unknown]:
         """Yield the layers in the order of the nodes."""
@@ -112,7 +136,7 @@ class _Graph:
             elif node.op_type in _FREE:
                 yield free(self._path(node), _FREE[node.op_type].format(dimensions or 1))
             elif id(node) not in self.taken:
-                yield from self._unknown(node)
+                yield from self.unknown(node)
             for each in node.attribute:
                 for inner in (*([each.g] if each.HasField("g") else []), *each.graphs):
                     yield from _Graph(inner, self.constants, self.ranks).layers()
@@ -244,7 +268,7 @@ class _Graph:
         values = None if held is None else held.values()
         return float(values.ravel()[0]) if values is not None and values.size == 1 else None
 
-    def _unknown(self, node: Any) -> Iterator[Unknown]:
+    def unknown(self, node: Any) -> Iterator[Unknown]:
         """Yield a node that has weights, but is no layer; numbers that stand in the graph are none."""
         if node.op_type in _WITHOUT_WEIGHTS:
             return
@@ -354,7 +378,7 @@ def _conv(transposed: bool, at: int, bias_at: int) -> Builder:
     def build(graph: _Graph, node: Any) -> Built:
         weight = _codes(graph, node, at)
         if weight is None or not 3 <= len(weight.shape) <= 5:
-            yield from graph._unknown(node)
+            yield from graph.unknown(node)
             return
         groups = _attributes(node).get("group", 1)
         kind = f"Conv{'Transpose' if transposed else ''}{len(weight.shape) - 2}d"
@@ -399,7 +423,7 @@ def _gemm(at: int, bias_at: int) -> Builder:
     def build(graph: _Graph, node: Any) -> Built:
         weight = _codes(graph, node, at)
         if weight is None or len(weight.shape) != 2:
-            yield from graph._unknown(node)
+            yield from graph.unknown(node)
             return
         turned = bool(_attributes(node).get("transB", 0))
         axes = ("out", "in") if turned else ("in", "out")
@@ -425,7 +449,7 @@ def _matmul(at: int) -> Builder:
             return
         place, weight = found[0]
         if len(weight.shape) != 2:
-            yield from graph._unknown(node)
+            yield from graph.unknown(node)
             return
         axes = ("in", "out") if place == at else ("out", "in")
         outputs = weight.shape[axes.index("out")]
@@ -503,7 +527,7 @@ def _quotient(graph: _Graph, node: Any) -> Built:
     product = graph.after(node, "Mul") if root is not None and root.op_type == "Sqrt" else None
     weight = product and _other(graph, product)
     if not weight:
-        yield from graph._unknown(node)
+        yield from graph.unknown(node)
         return
     total = graph.after(product, "Add")
     bias = _other(graph, total) if total else None
@@ -515,13 +539,41 @@ def _quotient(graph: _Graph, node: Any) -> Built:
     yield norm(graph.path(node, weight.weight, held), layer, weight.weight, held)
 
 
+#: How far back the root stands that a RMSNorm divides by.
+_STEPS = 3
+
+
+def _scaled(graph: _Graph, node: Any) -> Built:
+    """Yield the RMSNorm that an exporter wrote as its arithmetic: a product with a quotient by a root."""
+    weight = _other(graph, node)
+    other = next((name for name in node.input if name not in graph.constants), "")
+    maker = graph.makers.get(other)
+    if weight is None or weight.size == 1 or maker is None or maker.op_type not in ("Mul", "Div"):
+        yield from graph.unknown(node)
+        return
+    if not any(_is_root(graph, name, _STEPS) for name in maker.input):
+        yield from graph.unknown(node)
+        return
+    layer = RMSNorm(normalized_shape=weight.weight.shape)
+    yield norm(graph.path(node, weight.weight), layer, weight.weight, None)
+
+
+def _is_root(graph: _Graph, name: str, steps: int) -> bool:
+    maker = graph.makers.get(name)
+    if maker is None or not steps:
+        return False
+    return maker.op_type == "Sqrt" or (
+        maker.op_type in ("Reciprocal", "Div", "Cast") and any(_is_root(graph, each, steps - 1) for each in maker.input)
+    )
+
+
 def _gather(graph: _Graph, node: Any) -> Built:
     held = graph.floats(node, 0)
     if held is None or graph.weight(node, 1) is not None or _attributes(node).get("axis", 0) != 0:
         return
     if len(held.shape) != 2:
         if node.input[0] in graph.parameters:
-            yield from graph._unknown(node)
+            yield from graph.unknown(node)
         return
     layer = Embedding(num_embeddings=held.shape[0], embedding_dim=held.shape[1])
     yield table(graph.path(node, held), layer, held)
@@ -584,6 +636,7 @@ _BUILDERS: dict[str, Builder] = {
     "RMSNormalization": _rms_norm,
     "GroupNormalization": _group_norm,
     "Div": _quotient,
+    "Mul": _scaled,
     "Gather": _gather,
     "PRelu": _prelu,
     "LSTM": _recurrent,

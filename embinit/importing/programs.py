@@ -139,7 +139,7 @@ def _of_keras(model: Any) -> Content:
         }
         read.append(Found(each.path, replace(each.layer, name=""), parts))
     unknown = [Unknown(each.path, each.why, each.sentence) for each in problems]
-    return Content("a Keras model", (*read, *unknown))
+    return Content("a Keras model", (*read, *unknown), framework="keras")
 
 
 def _variable(variable: Any) -> Any:

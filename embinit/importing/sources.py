@@ -8,7 +8,20 @@ from embinit.importing import exported, keras_files, onnx_files, programs, state
 from embinit.importing.archives import Archive
 from embinit.importing.found import Content
 
-SUFFIXES = (".onnx", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".pt2", ".keras", ".h5", ".hdf5", ".tflite")
+SUFFIXES = (
+    ".onnx",
+    ".safetensors",
+    ".pt",
+    ".pth",
+    ".bin",
+    ".ckpt",
+    ".pt2",
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".tflite",
+    ".npz",
+)
 #: The most bytes of a file that is read whole.
 MOST = 1 << 32
 _ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
@@ -81,4 +94,6 @@ def _of_archive(path: Path) -> Content:
         )
     if any(name.endswith("data.pkl") for name in names):
         return state_dicts.pytorch(path)
+    if names and all(name.endswith(".npy") for name in names):
+        return state_dicts.npz(archive)
     raise EmbinitError("is an archive that is no model: it has neither config.json, models/model.json nor data.pkl")

@@ -10,6 +10,7 @@ import numpy as np
 
 from embinit.errors import EmbinitError, listed, shortened
 from embinit.importing import tensors
+from embinit.importing.archives import Archive
 from embinit.importing.found import Content, Weight
 from embinit.importing.packages import package
 
@@ -51,6 +52,22 @@ def _of_safetensors(file: Any, name: str) -> Weight:
     part = file.get_slice(name)
     dtype = _SAFETENSORS.get(str(part.get_dtype()), "unknown")
     return Weight(name, tuple(part.get_shape()), dtype, lambda: np.asarray(file.get_tensor(name)))
+
+
+def npz(archive: Archive) -> Content:
+    """Return the layers of an .npz file of tensors by their names, in its order."""
+    held = [_of_npz(archive, name) for name in archive.names if name.endswith(".npy")]
+    return tensors.read(held, "an .npz file")
+
+
+def _of_npz(archive: Archive, name: str) -> Weight:
+    try:
+        array = np.lib.format.read_array(archive.file(name), allow_pickle=False)
+    except EmbinitError:
+        raise
+    except Exception:  # NumPy raises half a dozen types for damaged members
+        raise EmbinitError(f"cannot be read: its {name} is no array of numbers") from None
+    return Weight(name.removesuffix(".npy"), array.shape, array.dtype.name, lambda: array)
 
 
 def pytorch(path: Path) -> Content:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from embinit.errors import EmbinitError
 from embinit.importing.found import (
     LAYOUTS,
@@ -39,7 +41,7 @@ _OUT_PROJ = ("out_proj.weight", "out_proj.bias")
 _TABLE = re.compile(r"(^|[._/])(emb\w*|w[tp]e|\w*embed\w*|\w*token\w*|vocab\w*|lookup)$", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"(deconv|transpose|convt|(^|[._/])up(\w*conv|\d*$|sample))", re.IGNORECASE)
 _GROUPED = re.compile(r"(^|[._/])(gn|group_?norm)\d*$", re.IGNORECASE)
-_ROOT_MEAN = re.compile(r"rms|norm|(^|[._/])ln", re.IGNORECASE)
+_SLOPES = re.compile(r"(^|[._/])(act\w*|\w*prelu\w*|relu\w*)$", re.IGNORECASE)
 _FORMATS = {"float32": None, "float64": None, "float16": "float16", "bfloat16": "bfloat16"}
 
 
@@ -61,8 +63,8 @@ def read(tensors: Sequence[Weight], kind: str, hints: Hints | None = None, notes
 
 
 _GUESSED = (
-    "names and shapes are all that it tells: groups other than those of depthwise convolutions, num_groups, num_heads "
-    "and padding_idx are not in it, and layers without weights are not either",
+    "names and shapes are all that it tells: groups other than those of depthwise convolutions, num_groups, num_heads, "
+    "padding_idx and layers without weights are not in it, nor is whether a convolution without a bias is transposed",
 )
 
 
@@ -91,10 +93,13 @@ class _Reader:
             if part in _OUT_PROJ and path not in heads:
                 path, part = f"{path}.out_proj".lstrip("."), part.removeprefix("out_proj.")
             self.groups.setdefault(path, {})[part] = weight
-        self.dimensions, self.channels = 1, 0
+        self.dimensions, self.channels, self.normed = 1, 0, 0
 
     def layers(self) -> Iterator[Found | Unknown]:
-        for path, parts in self.groups.items():
+        groups = list(self.groups.items())
+        for (path, parts), (behind, after) in zip(groups, [*groups[1:], ("", {})], strict=True):
+            siblings = path.rpartition(".")[0] == behind.rpartition(".")[0]
+            self.normed = _normed(after) if siblings else 0
             yield from self._layer(path, dict(parts))
 
     def _layer(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:
@@ -153,6 +158,8 @@ class _Reader:
         sizes = dict(zip(axes, weight.shape, strict=True))
         size = bias.shape[0] if bias is not None and len(bias.shape) == 1 else None
         turned = size is not None and size != sizes["out"]
+        if size is None and self.normed == sizes["in"] != sizes["out"] and self.channels in (0, sizes["out"]):
+            size, turned = self.normed, True
         if not last and (turned or (size is None and _TRANSPOSED.search(path)) or _is_transposed(path, sizes, size)):
             turned_axes = LAYOUTS[f"ConvTranspose{self.dimensions}d"]
             each = weight.shape[1]
@@ -178,9 +185,9 @@ class _Reader:
             return norm(path, GroupNorm(num_groups=1, num_channels=size), weight, bias)
         if bias is not None:
             return norm(path, LayerNorm(normalized_shape=size), weight, bias)
-        if _ROOT_MEAN.search(path):
-            return norm(path, RMSNorm(normalized_shape=size), weight, None)
-        return _slopes(path, weight)
+        if size == 1 or _SLOPES.search(path) or _are_slopes(weight):
+            return _slopes(path, weight)
+        return norm(path, RMSNorm(normalized_shape=size), weight, None)
 
     def _recurrent(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:
         cells: dict[tuple[int, bool], dict[str, Weight]] = {}
@@ -253,6 +260,18 @@ def _held(weight: Weight, scale: Weight | None) -> Weight:
 def _is_transposed(path: str, sizes: Mapping[str, int], bias: int | None) -> bool:
     """Whether a kernel whose bias fits either way is that of a transposed convolution, as its name says."""
     return bias is not None and sizes["in"] == sizes["out"] == bias and _TRANSPOSED.search(path) is not None
+
+
+def _are_slopes(weight: Weight) -> bool:
+    """Whether one weight a channel is nearer to a PReLU's 0.25 than to a normalization's 1, in its mean."""
+    values = weight.values()
+    return values is not None and values.size > 0 and float(np.mean(values)) < 0.5
+
+
+def _normed(parts: Mapping[str, Weight]) -> int:
+    """Return the number of channels that a layer normalizes; 0 if it is none that has running statistics."""
+    held = [parts[part].shape for part in _STATISTICS if part in parts]
+    return held[0][0] if held and len(held[0]) == 1 else 0
 
 
 def _slopes(path: str, weight: Weight) -> Found | Unknown:

@@ -59,7 +59,7 @@ def read(content: bytes) -> Content:
         raise
     except Exception:  # flatbuffers raises struct.error, IndexError, TypeError and others for damaged files
         raise EmbinitError("is not a TFLite model that can be read: it is damaged or cut short") from None
-    return Content("a .tflite file", tuple(layers))
+    return Content("a .tflite file", tuple(layers), framework="keras")
 
 
 def _counted(count: int, content: bytes) -> int:
