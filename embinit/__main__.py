@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     matrix.add_argument("--entry", required=True, metavar="NAME", help=text)
     text = "more C files to build with it"
     matrix.add_argument("--source", nargs="+", action="extend", default=[], metavar="FILE", help=text)
-    text = "the targets to build for, as in T,T; default: all that can be run here"
+    text = "the targets to build for, as in T,T; default: one of each arithmetic that can be run here"
     matrix.add_argument("--targets", metavar="T,T", help=text)
     matrix.add_argument("--compilers", metavar="C,C", help="some of gcc, clang, zig; default: those that are installed")
     text = "instead of the usual sets of flags: one set, such as '-O3 -flto'; as often as you like"

@@ -13,6 +13,8 @@ from embinit.targets.host_gcc import HOSTS, has_fma
 COMPILERS = ("gcc", "clang", "zig")
 #: What firmware is usually built with, and what tells most about its code.
 FLAG_SETS = ("-O0", "-O1", "-O2", "-Os", "-O2 -std=c11", "-O2 -ffast-math")
+#: Emulated cores whose long has 64 bits.
+WIDE = ("riscv64", "aarch64")
 
 
 @dataclass(frozen=True)
@@ -31,14 +33,20 @@ class Build:
         """Whether this machine itself runs it."""
         return self.target in HOSTS
 
+    @property
+    def has_wide_long(self) -> bool:
+        """Whether long has 64 bits."""
+        return self.on_host or self.target in WIDE
+
 
 def builds(
     targets: Sequence[str] | None = None,
     compilers: Sequence[str] | None = None,
     flag_sets: Sequence[str] = FLAG_SETS,
 ) -> list[Build]:
-    """Return the builds of all sets of flags that this machine can make and run, by target and compiler; by default for
-    every target and with every compiler. What is asked for by name and cannot be had is an error.
+    """Return the builds of all sets of flags that this machine can make and run, by target and compiler; by default with
+    every compiler, for the first target of each kind of arithmetic. What is asked for by name and cannot be had is an
+    error.
     """
     for name in targets or ():
         check_known("target", name, TARGETS)
@@ -46,7 +54,7 @@ def builds(
         check_known("compiler", name, COMPILERS)
     found = [
         (target, compiler)
-        for target in TARGETS
+        for target in (_kinds() if targets is None else TARGETS)
         if targets is None or target in targets
         for compiler in COMPILERS
         if (compilers is None or compiler in compilers) and _is_here(target, compiler)
@@ -61,6 +69,16 @@ def builds(
     return [Build(*where, flags) for where in found for flags in map(_words, flag_sets)]
 
 
+def _kinds() -> list[str]:
+    """Return the first of all targets that can be run here and have the same arithmetic, C library and width of long."""
+    kinds: dict[object, str] = {}
+    for target in TARGETS.values():
+        if any(_is_here(target.name, compiler) for compiler in COMPILERS):
+            wide = Build(target.name, "", ()).has_wide_long
+            kinds.setdefault((target.multiply_add, target.libm, target.rand, target.fuses_double, wide), target.name)
+    return list(kinds.values())
+
+
 def _words(flags: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(flags))
@@ -73,6 +91,6 @@ def _is_here(target: str, compiler: str) -> bool:
     if target in HOSTS:
         return compiler != "zig" and shutil.which(compiler) is not None and (not HOSTS[target] or has_fma())
     if compiler == "gcc":
-        return target in gcc_qemu.BOARDS and gcc_qemu.is_installed()
+        return target in gcc_qemu.BOARDS and gcc_qemu.is_installed(gcc_qemu.BOARDS[target].system)
     wheels = all(importlib.util.find_spec(wheel) for wheel in ("ziglang", "unicorn", "elftools"))
     return compiler == "zig" and target in zig_unicorn.EMULATIONS and wheels

@@ -64,8 +64,8 @@ def _other_library(one: Build, other: Build) -> bool:
     return (one.target, one.compiler) != (other.target, other.compiler) and not (one.on_host and other.on_host)
 
 
-def _one_on_host(one: Build, other: Build) -> bool:
-    return one.on_host != other.on_host
+def _other_long(one: Build, other: Build) -> bool:
+    return one.has_wide_long != other.has_wide_long
 
 
 CAUSES = (
@@ -96,7 +96,7 @@ CAUSES = (
         "int width",
         "long, size_t or an int_fast type has 64 bits on one and 32 on the other: use uint32_t and its like",
         Change(integers=True),
-        _one_on_host,
+        _other_long,
     ),
     Cause(
         "char",
