@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     def add_device(command: argparse.ArgumentParser) -> None:
         text = "run the C code on the emulated core of the target"
         command.add_argument("--device", nargs="?", const="", metavar="TARGET", help=text)
-        text = "zig (with Unicorn) or gcc (with newlib and QEMU)"
+        text = "zig (with Unicorn), gcc (a cross-gcc with QEMU), or a compiler's command with its flags"
         command.add_argument("--toolchain", metavar="T", help=text)
         text = "run your own init code: C files, or C++ by their suffix"
         command.add_argument("--source", nargs="+", action="extend", default=[], metavar="FILE", help=text)
@@ -375,7 +375,7 @@ def _verify(options: argparse.Namespace) -> int:
         save(bundle, found, Path(options.save))
     report = verify.verify(bundle, found, source)
     if options.source and not report.agrees:
-        bundle, report = device.by_its_arithmetic(bundle, found, report, _toolchain(options))
+        bundle, report = device.by_its_arithmetic(bundle, found, report, _toolchain(options, bundle.plan.model.target))
     if options.report is not None:
         from embinit.pages.verify import page
 
@@ -483,17 +483,18 @@ def _read_back(command: str, options: argparse.Namespace) -> "tuple[Bundle, Read
     return bundle, read_dump(options.dump, bundle, **cut), options.dump
 
 
-def _toolchain(options: argparse.Namespace) -> str:
+def _toolchain(options: argparse.Namespace, target: str) -> str:
     from embinit.device import default_toolchain
 
-    return str(options.toolchain or default_toolchain(options.source))
+    return str(options.toolchain or default_toolchain(options.source, target))
 
 
 def _from_device(options: argparse.Namespace, bundle: "Bundle") -> "tuple[Readback, str]":
     """Return the buffers of an emulated device, and the device's name."""
     from embinit import device
 
-    model, toolchain = bundle.plan.model, _toolchain(options)
+    model = bundle.plan.model
+    toolchain = _toolchain(options, model.target)
     cflags = _words("--cflags", options.cflags)
     found = device.run(bundle, toolchain, options.source, options.entry, cflags)
     core = f"the emulated {model.target} (multiply-add {model.build.multiply_add})"

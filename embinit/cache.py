@@ -1,11 +1,17 @@
 """Cache: one root, with one fallback, for everything that is kept only to save time."""
 
 import atexit
+import hashlib
 import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+
+#: How many files of a name are kept; what was not used for longest goes first.
+KEPT = 64
 
 
 def directory(name: str) -> Path | None:
@@ -24,6 +30,74 @@ def directory(name: str) -> Path | None:
         return _writable(_private() / name)
     except OSError:
         return None
+
+
+def key_of(parts: Iterable[bytes | str]) -> str:
+    """Return a name for what is made from these parts: the same for the same parts, in the same order, alone.
+
+    >>> key_of(["ab", "c"]) == key_of(["a", "bc"])
+    False
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()
+
+
+def fetch(name: str, key: str, make: Callable[[Path], object], output: Path) -> None:
+    """Write a file: the one that the cache keeps under a key, or what `make` writes, which the cache then keeps.
+
+    Any number of processes may do so at once: a file appears in the cache whole, and is copied before it is used.
+    """
+    folder = directory(name)
+    if folder is None:
+        make(output)
+        return
+    kept = folder / key
+    try:
+        shutil.copyfile(kept, output)
+        os.utime(kept)
+    except OSError:
+        make(output)
+        with suppress(OSError):
+            _put(output.read_bytes(), kept)
+        _drop_unused(folder)
+
+
+def written(name: str, texts: Mapping[str, str], elsewhere: Path) -> Path:
+    """Return a folder of the cache, named by its content, that has these text files; or elsewhere, with the files."""
+    parent = directory(name)
+    folder = elsewhere if parent is None else parent / key_of([*texts, *texts.values()])
+    contents = {file: text.encode("utf-8", "surrogateescape") for file, text in texts.items()}
+    try:
+        folder.mkdir(exist_ok=True)
+        for file, content in contents.items():
+            if not (folder / file).is_file():
+                _put(content, folder / file)
+        os.utime(folder)
+    except OSError:
+        folder = elsewhere
+        for file, content in contents.items():
+            (folder / file).write_bytes(content)
+    if parent is not None:
+        _drop_unused(parent)
+    return folder
+
+
+def _put(content: bytes, path: Path) -> None:
+    """Write a file, which appears whole."""
+    descriptor, partial = tempfile.mkstemp(dir=path.parent)
+    os.close(descriptor)
+    Path(partial).write_bytes(content)
+    Path(partial).replace(path)
+
+
+def _drop_unused(folder: Path) -> None:
+    """Remove from a folder of the cache what was not used for longest; it may fail without harm."""
+    with suppress(OSError):
+        for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _writable(path: Path) -> Path:

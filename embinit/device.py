@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,13 +12,15 @@ import numpy as np
 
 from embinit import codegen
 from embinit.bundle import Array, Bundle, gather
-from embinit.clib import C_DIRECTORY, SOURCES, amalgamated
-from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.cache import fetch, key_of, written
+from embinit.clib import C_DIRECTORY, HEADERS, SOURCES, amalgamated
+from embinit.errors import EmbinitError, listed, shown
 from embinit.plan import plan
 from embinit.progress import say
 from embinit.readback import Readback
 from embinit.targets import MULTIPLY_ADDS, TARGETS
 from embinit.targets.device_error import DeviceError
+from embinit.targets.toolchains import is_command
 from embinit.verify import Report, verify
 
 if TYPE_CHECKING:
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 TOOLCHAINS = ("zig", "gcc")
 #: The bytes that buffers hold before init code runs.
 FILLS = (0xA5, 0x5A)
-_CONSTRUCTORS = Path(str(files("embinit"))) / "targets" / "constructors.c"
+BOARD_FILES = sorted((Path(str(files("embinit"))) / "targets").glob("*.[chl]*"))
+_CONSTRUCTORS = next(path for path in BOARD_FILES if path.name == "constructors.c")
 
 
 def run(
@@ -43,39 +46,23 @@ def run(
     from outside bring; or, where they are given, C files of the user's and their function
     `void entry(const <name>_buffers *buffers, uint32_t seed)`. Those may include <name>_init.h and the library's
     headers, or embinit.h alone, which here declares all; what ends in .cpp, .cc or .cxx is C++. Toolchain zig is zig cc
-    and Unicorn, with what of the C library has the same bits everywhere; gcc is arm-none-eabi-gcc, newlib and QEMU.
-    cflags follow -O2, and win. A note says which buffers, or how many of their elements, the code never wrote.
+    and Unicorn, with what of the C library has the same bits everywhere; gcc is the cross-gcc of the target's core, its
+    C library and QEMU; any other is the command of a compiler. cflags follow -O2, and win. A note says which buffers,
+    or how many of their elements, the code never wrote. What was built from the same input before is not built again.
 
     Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
     """
-    check_known("toolchain", toolchain, TOOLCHAINS)
+    if toolchain not in TOOLCHAINS and not is_command(toolchain):
+        raise EmbinitError(
+            f"toolchain must be one of {listed(TOOLCHAINS)}, or the command of a compiler, got {shown(toolchain)}"
+        )
     _check_foreign(source, entry)
     model = bundle.plan.model
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
-        folder = Path(scratch)
-        own: list[Path] = []
-        texts = {f"{model.name}_init.h": codegen.init_header(bundle), "firmware.c": codegen.firmware(bundle, entry)}
-        if entry is None:
-            texts[f"{model.name}_init.c"] = codegen.init_source(bundle)
-            own = codegen.own_files(bundle)
-        else:  # after a declaration, so that another signature does not compile
-            texts["embinit.h"] = amalgamated()["embinit.h"].decode()
-            head = f'#include "{model.name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
-            for i, path in enumerate(source):
-                suffix = ".cpp" if _is_cpp(path) else ".c"
-                declared = head if suffix == ".c" else head.replace(f"void {entry}(", f'extern "C" void {entry}(')
-                texts[f"source{i}{suffix}"] = f'{declared}#include "{Path(path).resolve()}"\n'
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", errors="surrogateescape")
-        written = [*own, *(folder / name for name in texts)]
-        sources = [*SOURCES, *(path for path in written if path.suffix != ".h")]
         before = ["embinit_construct"] if any(map(_is_cpp, source)) else []
         try:
-            include = [C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
-            if entry is not None:  # generated code finds its header beside itself, and zig then knows the library again
-                include.insert(0, folder)
             say(f"building with {toolchain}")
-            load = _built(toolchain, bundle, sources, folder, include, cflags, entry is not None, before)
+            load = _built(toolchain, bundle, source, entry, cflags, Path(scratch), before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
 
@@ -114,13 +101,14 @@ def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, b
             yield f"the code never wrote {never} of the {array.room} elements of {array.name}"
 
 
-def default_toolchain(source: Sequence[str | Path] = ()) -> str:
+def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m0") -> str:
     """Return zig for generated code, and for the user's own C files gcc, with which the targets were measured, if it is
-    installed. Generated code has the same bits with any compiler; the user's own need not.
+    installed for the target. Generated code has the same bits with any compiler; the user's own need not.
     """
     from embinit.targets import gcc_qemu
 
-    return "gcc" if source and gcc_qemu.is_installed() else "zig"
+    board = gcc_qemu.BOARDS.get(target, gcc_qemu.BOARDS["cortex-m0"])
+    return "gcc" if source and gcc_qemu.is_installed(board.system) else "zig"
 
 
 def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:
@@ -164,39 +152,94 @@ def _is_cpp(path: str | Path) -> bool:
     return Path(path).suffix in (".cpp", ".cc", ".cxx", ".C")
 
 
+def _texts(bundle: Bundle, source: Sequence[str | Path], entry: str | None) -> dict[str, str]:
+    """Return the generated files of a firmware: with the model's init code, or around the user's own."""
+    name = bundle.plan.model.name
+    texts = {f"{name}_init.h": codegen.init_header(bundle), "firmware.c": codegen.firmware(bundle, entry)}
+    if entry is None:
+        return texts | {f"{name}_init.c": codegen.init_source(bundle)}
+    # After a declaration, so that another signature does not compile.
+    texts["embinit.h"] = amalgamated()["embinit.h"].decode()
+    head = f'#include "{name}_init.h"\n{codegen.init_signature(bundle, entry)};\n'
+    for i, path in enumerate(source):
+        suffix = ".cpp" if _is_cpp(path) else ".c"
+        declared = head if suffix == ".c" else head.replace(f"void {entry}(", f'extern "C" void {entry}(')
+        texts[f"source{i}{suffix}"] = f'{declared}#include "{Path(path).resolve()}"\n'
+    return texts
+
+
 def _built(
     toolchain: str,
     bundle: Bundle,
-    sources: Sequence[Path],
-    folder: Path,
-    include: Sequence[Path],
+    source: Sequence[str | Path],
+    entry: str | None,
     flags: Sequence[str],
-    foreign: bool,
-    before: Sequence[str],
+    scratch: Path,
+    before: list[str],
 ) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine]":
-    """Build a firmware in a folder and return the function that loads it into a new core of a bundle's target. foreign:
-    whether it includes the user's own code, which may call the C library. before: functions to call first.
+    """Build a firmware in a folder and return the function that loads it into a new core of a bundle's target. before:
+    functions to call first; those that the core's own start calls are taken out of it.
     """
-    from embinit.targets import gcc_qemu, zig_unicorn
+    from embinit.targets import gcc_qemu, toolchains, zig_unicorn
 
-    target, cores = bundle.plan.model.target, gcc_qemu.BOARDS if toolchain == "gcc" else zig_unicorn.EMULATIONS
+    model, texts = bundle.plan.model, _texts(bundle, source, entry)
+    own = codegen.own_files(bundle) if entry is None else []
+    # In a folder named by its content, zig finds again what it compiled there; the user's files it looks at itself.
+    folder = written("sources", texts, scratch)
+    files = [*own, *(folder / name for name in texts)]
+    sources = [*SOURCES, *(path for path in files if path.suffix != ".h")]
+    include = [*([] if entry is None else [folder]), C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
+    elf = scratch / "firmware.elf"
+    if toolchain == "zig":
+        _check_emulated(model.target, toolchain, zig_unicorn.EMULATIONS)
+        emulation, libm = zig_unicorn.EMULATIONS[model.target], None if entry is None else model.build.known_libm
+        sources += [_CONSTRUCTORS] if before else []
+        parts = [zig_unicorn.version(), repr(emulation), *flags]
+
+        def by_zig(output: Path) -> None:
+            zig_unicorn.build(sources, emulation, output, include=include, flags=flags, libm=libm)
+
+        _fetched(by_zig, [*parts, *texts.values()], elf, entry is None and not own)
+        return lambda: zig_unicorn.Machine(elf, emulation)
+    if toolchain == "gcc":
+        _check_emulated(model.target, toolchain, gcc_qemu.BOARDS)
+        board = gcc_qemu.BOARDS[model.target]
+        command = gcc_qemu.command(board, flags, model.libc)
+    else:
+        board, command = toolchains.board_and_command(toolchain, model.target)
+        command += flags
+    if not board.system.is_bare:
+        before.clear()
+    sources += [_CONSTRUCTORS] if before else []
+    keep = ["firmware_main", *before, *(f"device_{array.identifier}" for array in bundle.arrays)]
+
+    def by_gcc(output: Path) -> None:
+        gcc_qemu.build(command, sources, board, output, include=include, keep=keep)
+
+    parts = [gcc_qemu.identity(command), repr(board), *command, *texts.values()]
+    _fetched(by_gcc, parts, elf, entry is None and not own)
+    return lambda: gcc_qemu.Machine(elf, board)
+
+
+def _fetched(build: Callable[[Path], None], parts: Sequence[str], elf: Path, known: bool) -> None:
+    """Build a firmware, or take it from the cache if all that it is made of is known."""
+    if known:
+        fetch(
+            "firmware",
+            key_of([*parts, *(path.read_bytes() for path in (*SOURCES, *HEADERS, *BOARD_FILES))]),
+            build,
+            elf,
+        )
+    else:
+        build(elf)
+
+
+def _check_emulated(target: str, toolchain: str, cores: Container[str]) -> None:
     if target not in cores:
         emulated = listed(name for name in TARGETS if name in cores)
         raise EmbinitError(
             f"target {target} is not an emulated device; name one of toolchain {toolchain} with --device: {emulated}"
         )
-    elf = folder / "firmware.elf"
-    sources = [*sources, _CONSTRUCTORS] if before else sources
-    if toolchain == "gcc":
-        board = gcc_qemu.BOARDS[target]
-        keep = ["firmware_main", *before, *(f"device_{array.identifier}" for array in bundle.arrays)]
-        gcc_qemu.build(
-            gcc_qemu.command(board, flags, bundle.plan.model.libc), sources, board, elf, include=include, keep=keep
-        )
-        return lambda: gcc_qemu.Machine(elf, board)
-    emulation, libm = zig_unicorn.EMULATIONS[target], bundle.plan.model.build.libm if foreign else None
-    zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
-    return lambda: zig_unicorn.Machine(elf, emulation)
 
 
 def _explained(error: DeviceError, bundle: Bundle, entry: str | None) -> DeviceError:

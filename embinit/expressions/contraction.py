@@ -69,7 +69,7 @@ class _Schedule:
         self._scopes[-1][node] = step
         if node in self._left:
             self.again.add(node)
-        if node.op == "call" and FUNCTIONS[node.data[0]].branches:
+        if node.op == "call" and FUNCTIONS[node.data[0]].branches and node.data[-1]:
             self._block += 1
         return step
 

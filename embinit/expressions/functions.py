@@ -10,7 +10,7 @@ class Function:
     """A function of C: the type of its arguments and of its result, and how many arguments it takes.
 
     sets_errno: a call has a side effect, so two equal calls are two values.
-    branches: a compiler tests its argument first, so nothing is fused across it.
+    branches: a compiler tests its argument first, to set errno, so nothing is fused across it.
     libm: its bits depend on the C library; all others are exact or rounded once on every device.
     """
 

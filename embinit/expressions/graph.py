@@ -83,10 +83,12 @@ class Node:
 
 
 class Graph:
-    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the current expression."""
+    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the current expression.
+    roots_branch: whether a compiler tests what it takes a root of, as the C library's function sets errno.
+    """
 
-    def __init__(self, libm: str) -> None:
-        self.libm = libm
+    def __init__(self, libm: str, *, roots_branch: bool = True) -> None:
+        self.libm, self.roots_branch = libm, roots_branch
         self._nodes: dict[Any, Node] = {}
         self._calls = 0
         self.home = LITERAL

@@ -150,9 +150,10 @@ class Lowering:
             raise self._error(tree, f"{tree.name} takes {wanted}, got {len(tree.arguments)}")
         values = [self._value(each) for each in tree.arguments]
         args = tuple(self.converted(value.node, function.ctype, tree.column) for value in values)
-        stage = self._stage if function.branches else 0
+        inline = function.branches and not self._graph.roots_branch
+        stage = self._stage if function.branches and not inline else 0
         origin = Origin(self._where, tree.column)
-        data = (tree.name, self._graph.libm, self._graph.next_call() if function.sets_errno else 0)
+        data = (tree.name, self._graph.libm, self._graph.next_call() if function.sets_errno and not inline else 0)
         return Value(self._graph.node("call", function.ctype, args, origin, data, stage))
 
 

@@ -20,10 +20,11 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    Three more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
+    Four more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
     x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
     x86-64-v3, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need before them,
-    as it does for x86-64 and not for Arm.
+    as it does for x86-64 and not for Arm. roots_branch: whether sqrtf and sqrt test their argument to set errno, as all
+    C libraries do but picolibc where there is an FPU.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
@@ -31,6 +32,7 @@ class Arithmetic:
     fuses_double: bool = True
     fuses_negation: bool = False
     hoists: bool = True
+    roots_branch: bool = True
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Program:
 
     def compile(self, arithmetic: Arithmetic) -> Routine:
         """Return the program as a device's build computes it."""
-        graph = Graph(arithmetic.libm)
+        graph = Graph(arithmetic.libm, roots_branch=arithmetic.roots_branch)
         names = self._lowered(graph, arithmetic)
         lowering = Lowering(graph, {}, "", LITERAL, fuse_written=False)
         roots = [

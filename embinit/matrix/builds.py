@@ -44,7 +44,7 @@ def builds(
     compilers: Sequence[str] | None = None,
     flag_sets: Sequence[str] = FLAG_SETS,
 ) -> list[Build]:
-    """Return the builds of all sets of flags that this machine can make and run, by target and compiler; by default with
+    """Return the builds of all sets of flags that can be made and run here, by target and compiler; by default with
     every compiler, for the first target of each kind of arithmetic. What is asked for by name and cannot be had is an
     error.
     """
@@ -70,7 +70,7 @@ def builds(
 
 
 def _kinds() -> list[str]:
-    """Return the first of all targets that can be run here and have the same arithmetic, C library and width of long."""
+    """Return the first target, of those run here, of each arithmetic, C library and width of long."""
     kinds: dict[object, str] = {}
     for target in TARGETS.values():
         if any(_is_here(target.name, compiler) for compiler in COMPILERS):

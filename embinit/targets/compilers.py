@@ -2,10 +2,12 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from embinit.errors import EmbinitError, shown
 from embinit.targets.device_error import DeviceError
 
 #: The Debian packages of programs.
@@ -34,6 +36,17 @@ def installed(program: str) -> str:
         package = PACKAGES.get(program)
         raise DeviceError(f"{program} is not installed" + (f": apt-get install {package}" if package else ""))
     return path
+
+
+def words_of(command: str, what: str) -> list[str]:
+    """Return the words of a compiler command; what names it in an error."""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise EmbinitError(f"{what} must be a compiler command, got {shown(command)}: {error}") from None
+    if not words:
+        raise EmbinitError(f"{what} must be a compiler command, got an empty one")
+    return words
 
 
 def compile_by(command: Sequence[str], name: str, environment: Mapping[str, str] = os.environ) -> None:

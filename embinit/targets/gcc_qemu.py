@@ -4,6 +4,7 @@ A board's core obeys its instruction set. Code for the Cortex-M0 and M0+ runs on
 instructions, because no board of QEMU's with one of them has the RAM. Results are exact; time is not modelled.
 """
 
+import os
 import shutil
 import struct
 import subprocess
@@ -21,6 +22,8 @@ __all__ = ["BOARDS", "Board", "Machine", "build", "command", "is_installed"]
 
 TOOLS = CORTEX_M.compiler, CORTEX_M.emulator
 OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; later flags override it
+#: Code that no call reaches may itself call functions that do not exist here, so it is left out.
+SECTIONS = ("-ffunction-sections", "-fdata-sections")
 LIMIT = 60.0  # seconds of one call, unless it says otherwise
 
 _HERE = Path(__file__).parent
@@ -36,9 +39,17 @@ def command(board: Board, cflags: Sequence[str] = (), libc: str | None = None) -
     """Return the compiler and its flags for a board's core and a C library: OPTIMIZED, and cflags after them."""
     system = board.system
     check_known("libc with toolchain gcc", libc or next(iter(system.libcs)), system.libcs)
-    # Sections, because code that no call reaches may itself call functions that do not exist here.
-    build_flags = ["-ffunction-sections", "-fdata-sections", *system.libcs[libc or next(iter(system.libcs))]]
-    return [system.compiler, *system.flags, *board.flags, *OPTIMIZED, *build_flags, *cflags]
+    specs = system.libcs[libc or next(iter(system.libcs))]
+    return [system.compiler, *system.flags, *board.flags, *OPTIMIZED, *SECTIONS, *specs, *cflags]
+
+
+def identity(command: Sequence[str]) -> str:
+    """Return what changes when a compiler is installed anew, or is told by the environment where its files are."""
+    found = Path(installed(command[0])).resolve()
+    told = [
+        f"{name}={os.environ.get(name)}" for name in ("CPATH", "C_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX")
+    ]
+    return " ".join([str(found), str(found.stat().st_mtime_ns), str(found.stat().st_size), *told])
 
 
 def build(

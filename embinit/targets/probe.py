@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from embinit.clib import C_DIRECTORY
-from embinit.errors import EmbinitError, shown
 from embinit.targets import simavr
 from embinit.targets.boards import ANY_ARMV7, ANY_ARMV8, Board, riscv
-from embinit.targets.compilers import installed
+from embinit.targets.compilers import installed, words_of
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import Machine, build, compile_sources
 
@@ -99,17 +98,6 @@ def probe(cc: str) -> Finding:
         "little" if little else "big",
         text.rstrip(),
     )
-
-
-def words_of(command: str, what: str) -> list[str]:
-    """Return the words of a compiler command; what names it in an error."""
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise EmbinitError(f"{what} must be a compiler command, got {shown(command)}: {error}") from None
-    if not words:
-        raise EmbinitError(f"{what} must be a compiler command, got an empty one")
-    return words
 
 
 def macros_of(compiler: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ RANDS: tuple[Rand, ...] = get_args(Rand)
 #: The libm of a target whose logf and cosf have bits of no class.
 Other = Literal["other"]
 OTHER: Other = "other"
+_NANO, _PICO = "newlib-nano", "picolibc"
 
 
 class Libc(NamedTuple):
@@ -29,7 +30,7 @@ class Libc(NamedTuple):
 @dataclass(frozen=True)
 class Build:
     """What decides bits in a device's build: its target, its multiply-add, libm and rand(), and whether a framework's
-    compiler, jax.jit, has merged what the framework would compute step by step.
+    compiler, jax.jit, has merged what the framework would compute step by step. libc: the C library; None if unknown.
     """
 
     target: str
@@ -37,6 +38,7 @@ class Build:
     libm: str
     rand: str
     jit: bool = False
+    libc: str | None = None
 
     def __post_init__(self) -> None:
         check_known("multiply_add", self.multiply_add, MULTIPLY_ADDS)
@@ -61,6 +63,11 @@ class Build:
     def fuses_double(self) -> bool:
         """Whether the FPU of the target fuses doubles."""
         return target_named(self.target).fuses_double
+
+    @property
+    def roots_branch(self) -> bool:
+        """Whether sqrtf tests its argument, to set errno. Picolibc's <math.h> has the instruction itself."""
+        return self.libc != _PICO
 
     @property
     def is_x86(self) -> bool:
@@ -103,9 +110,6 @@ class Target:
     def as_json(self) -> dict[str, Any]:
         """Return the row as plain values."""
         return {**asdict(self), "libcs": {name: libc._asdict() for name, libc in self.libcs.items()}}
-
-
-_NANO, _PICO = "newlib-nano", "picolibc"
 
 
 def _arm(name: str, build: str, multiply_add: MultiplyAdd, libm: Libm, *, fuses_double: bool = False) -> Target:
@@ -203,7 +207,7 @@ def build_of(
     """Return the build of a target, with another C library's libm and rand, and with the given parts replaced.
 
     >>> build_of("cortex-m4f", multiply_add="separate")
-    Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib', jit=False)
+    Build(target='cortex-m4f', multiply_add='separate', libm='fdlibm-fused', rand='newlib', jit=False, libc='newlib')
     >>> build_of("cortex-m4f", libc="picolibc").libm
     'fdlibm'
     """
@@ -214,4 +218,4 @@ def build_of(
         parts.update(known.libcs[str(libc)]._asdict())
     given = {"multiply_add": multiply_add, "libm": libm, "rand": rand}
     parts.update({key: value for key, value in given.items() if value is not None})
-    return Build(known.name, **parts, jit=jit)
+    return Build(known.name, **parts, jit=jit, libc=libc or known.libc)

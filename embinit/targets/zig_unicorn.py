@@ -5,6 +5,7 @@ double precision. Results are exact; time is not modelled.
 """
 
 import importlib
+import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -55,6 +56,12 @@ _LINK = (
     "-Wl,--gc-sections",
     "-Wl,--entry=0",
 )
+
+
+def version() -> str:
+    """Return the version of zig."""
+    _wheel("ziglang")
+    return importlib.metadata.version("ziglang")
 
 
 def build(

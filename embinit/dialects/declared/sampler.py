@@ -99,8 +99,14 @@ def _as_json(value: Any) -> Any:
 
 def arithmetic(build: Build) -> Arithmetic:
     """Return how a build rounds, as expressions take it."""
-    libm = build.known_libm
-    return Arithmetic(build.multiply_add, libm, build.fuses_double, build.fuses_negation, build.is_x86)  # type: ignore[arg-type]
+    return Arithmetic(
+        build.multiply_add,  # type: ignore[arg-type]
+        build.known_libm,  # type: ignore[arg-type]
+        build.fuses_double,
+        build.fuses_negation,
+        build.is_x86,
+        build.roots_branch,
+    )
 
 
 class DeclaredSampler(Sampler):
