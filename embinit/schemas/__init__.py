@@ -25,9 +25,26 @@ def names() -> list[str]:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return a schema by its name; a `$ref` in it names the file of another one.
+    """Return the JSON Schema of an output; a `$ref` in it names the file of another schema.
 
-    >>> schema("plan")["required"]
+    Parameters
+    ----------
+    name
+        A command, with a dash for its space, such as `targets-probe`; or `manifest`.
+
+    Returns
+    -------
+    dict
+        The schema, as `json.load` gives it.
+
+    Raises
+    ------
+    EmbinitError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> list(schema("plan")["properties"])
     ['model', 'buffers']
     """
     check_known("the schema's name", name, names())
