@@ -76,8 +76,8 @@ class Build:
 
     @property
     def fuses_negation(self) -> bool:
-        """Whether the core negates a multiply-add in the same instruction, so that gcc does too."""
-        return target_named(self.target).isa == "x86"
+        """Whether gcc negates a multiply-add in the same instruction, as for x86-64 and AArch64."""
+        return target_named(self.target).isa in ("x86", "aarch64")
 
 
 @dataclass(frozen=True)
