@@ -8,7 +8,7 @@ from pathlib import Path
 from mkdocs.structure.files import File
 
 from embinit import schemas, templates
-from embinit.__main__ import _parser
+from embinit.commands.arguments import parser as arguments
 
 ROOT = Path(__file__).parents[1]
 #: Documents of the root, and their pages.
@@ -61,7 +61,7 @@ def without_dead_links(markdown, page):
 
 def commands():
     """Return the page of all commands and their options, as argparse knows them."""
-    parser = _parser()
+    parser = arguments()
     lines = [COMMANDS]
     for name, command in subcommands(parser):
         usage = command.format_usage().removeprefix("usage: ").replace("\n       ", "\n")

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parents[2] / "embinit"
 #: The rooms from the top down. Rooms of one floor do not import each other.
 FLOORS = [
     {"__main__"},
+    {"commands"},
     {"embinit"},
     {"importing", "source_check"},
     {"bugreport"},

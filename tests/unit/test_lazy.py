@@ -41,7 +41,8 @@ def test_help_loads_no_library_and_next_to_nothing_of_embinit() -> None:
 
     assert not modules & {"numpy", "numba", "tomllib", "dataclasses", "hashlib", "tempfile", "ctypes", "difflib"}
     assert {name for name in modules if name.startswith("embinit")} == {
-        "embinit", "embinit.__main__", "embinit.errors", "embinit.lazy", "embinit.process", "embinit.progress",
+        "embinit", "embinit.__main__", "embinit.commands", "embinit.commands.arguments", "embinit.commands.output",
+        "embinit.errors", "embinit.lazy", "embinit.process", "embinit.progress",
     }  # fmt: skip
 
 

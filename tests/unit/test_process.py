@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from embinit import __main__
+from embinit.commands import plan
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "har_classifier.toml"
 COMMAND = [sys.executable, "-m", "embinit"]
@@ -71,14 +72,14 @@ def test_an_interrupt_that_a_library_swallows_counts(swallows):
     """NumPy turns one during its import into an ImportError; Python ignores one in a destructor."""
     script = (
         "import os, signal, sys\n"
-        "from embinit import __main__, process\n"
+        "from embinit import __main__, process\nfrom embinit.commands import targets\n"
         "def work(options):\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    except KeyboardInterrupt:\n"
         f"        {swallows}\n"
         "    return 0\n"
-        "__main__._targets = work\n"
+        "targets.run = work\n"
         "sys.argv = ['embinit', 'targets']\n"
         "process.run(__main__.main)\n"
     )
@@ -89,14 +90,14 @@ def test_an_interrupt_that_a_library_swallows_counts(swallows):
 def test_an_interrupt_in_a_destructor_counts():
     script = (
         "import os, signal, sys\n"
-        "from embinit import __main__, process\n"
+        "from embinit import __main__, process\nfrom embinit.commands import targets\n"
         "class Late:\n"
         "    def __del__(self):\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "def work(options):\n"
         "    Late()\n"
         "    return 0\n"
-        "__main__._targets = work\n"
+        "targets.run = work\n"
         "sys.argv = ['embinit', 'targets']\n"
         "process.run(__main__.main)\n"
     )
@@ -210,7 +211,7 @@ def test_what_the_system_refuses_is_one_line(error, part, monkeypatch, capsys):
     def refused(options):
         raise error
 
-    monkeypatch.setattr(__main__, "_plan", refused)
+    monkeypatch.setattr(plan, "run", refused)
     assert __main__.main(["plan", str(EXAMPLE)]) == 2
     err = capsys.readouterr().err
     assert part in err

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from embinit import load, schemas
-from embinit.__main__ import _parser
+from embinit.commands.arguments import parser
 
 from support.cli import run
 from support.model_files import GOOD
@@ -75,7 +75,7 @@ def commands(parser, name=""):
 
 
 def test_every_command_that_prints_json_has_a_schema():
-    known = set(commands(_parser()))
+    known = set(commands(parser()))
     assert known - PENDING == set(schemas.names()) - OTHERS
 
 

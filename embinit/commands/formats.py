@@ -1,0 +1,32 @@
+"""embinit formats: list the formats of buffers, or say all of one."""
+
+from argparse import Namespace
+
+from embinit.commands.output import DONE, print_result
+
+
+def run(options: Namespace) -> int:
+    """Run the command and return its exit status."""
+    from embinit.formats import FORMATS, ROUNDINGS, Quantized, family_named, format_named
+    from embinit.text import table
+
+    if options.format is None:
+        cells = [("format", "bits", "what", "codes"), *((f.name, f.bits, f.summary, f.codes) for f in FORMATS.values())]
+        print_result(options, "\n".join(table(cells)), [vars(f) for f in FORMATS.values()])
+        return DONE
+    family = family_named(options.format)
+    said = [(key, text) for key, text in vars(family).items() if key not in ("name", "summary")]
+    own: dict[str, object] = {}
+    if options.format not in FORMATS or "<" not in options.format:
+        format_ = format_named(options.format)
+        own = {"name": format_.name, "bits": format_.bits}
+        limits = ""
+        if isinstance(format_, Quantized):
+            own |= {"qmin": format_.qmin, "qmax": format_.qmax}
+            limits = f", codes {format_.qmin} to {format_.qmax}"
+        said.insert(0, (format_.name, f"{format_.bits} bits an element{limits}"))
+    if family.draws != "0":
+        said += [("rounding", f"{', '.join(ROUNDINGS)}; draws are those of {ROUNDINGS[-1]}")]
+        said += [("bytes", "ceil(n * bits / 8), padding bits 0; what is out of range saturates, and is counted")]
+    print_result(options, "\n".join([f"{family.name}: {family.summary}", *table(said)]), vars(family) | own)
+    return DONE
