@@ -30,7 +30,7 @@ class Progress:
         global _shown
         if _shown is None and sys.stderr.isatty():
             _shown = self
-            self._thread = Thread(target=self._show, daemon=True)
+            self._thread = Thread(target=self._show, name="embinit progress", daemon=True)
             self._thread.start()
         return self
 
