@@ -79,5 +79,7 @@ def _shown(diagnosis: Diagnosis) -> str:
         for each in near:
             names = ", ".join(cause.hypothesis.name for cause in each.causes)
             rows.append([text(names), f"{each.equal} of {total}", text(said(each))])
-        content += "<h3>What comes nearest</h3>" + table("What comes nearest", columns, rows, LIST)
+        shown = table("What comes nearest", columns, rows, LIST)
+        folded = f"<details><summary>What comes nearest of all others</summary>{shown}</details>"
+        content += folded if diagnosis.explained else f"<h3>What comes nearest</h3>{shown}"
     return content

@@ -23,7 +23,7 @@ from embinit.pages.fitting import PAGE
 from embinit.verify import verify
 
 from support.cli import run
-from support.page import Page
+from support.html_page import Page
 
 ROOT = Path(__file__).parents[2]
 HAR = ROOT / "examples" / "har_classifier.toml"

@@ -23,7 +23,7 @@ from embinit.pages.outline import outline
 from embinit.pages.paste import paste
 from embinit.tally import MOST, Tally
 
-from support.page import Page
+from support.html_page import Page
 
 CELLS = arrays(np.int8, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(-4, 5))
 

@@ -15,7 +15,7 @@ from embinit.pages.verify import page
 from embinit.verify import ulp_distance, verify
 
 from support.cli import run
-from support.page import Page, bars
+from support.html_page import Page, bars
 
 ROOT = Path(__file__).parents[2]
 HAR = ROOT / "examples" / "har_classifier.toml"
