@@ -7,7 +7,7 @@ without an increment they lead to s * multiplier^i. The tables of A_i and of pow
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import kernel
+from embinit._kernels.jit import either_way, independent
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
@@ -17,7 +17,7 @@ RUN = 512
 PRIME = np.uint64(0x7FFFFFFF)
 
 
-@kernel
+@either_way
 def lcg32(state: U32, multiplier: int, increment: int, steps: U32, shift: int, mask: int, out: U32) -> None:
     """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^32; steps holds A_0 to A_RUN."""
     s, a, c = state[0], np.uint32(multiplier), np.uint32(increment)
@@ -25,14 +25,14 @@ def lcg32(state: U32, multiplier: int, increment: int, steps: U32, shift: int, m
     for start in range(0, out.size, RUN):
         run = out[start : start + RUN]
         step = np.uint32(np.uint32(np.uint32(s * a) + c) - s)
-        for i in range(run.size):
+        for i in independent(run.size):
             x = np.uint32(s + np.uint32(steps[i + 1] * step))
             run[i] = np.uint32(x >> shift32) & mask32
         s = np.uint32(s + np.uint32(steps[run.size] * step))
     state[0] = s
 
 
-@kernel
+@either_way
 def lcg64(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32) -> None:
     """Fill out with the low 32 bits of (s >> shift) & mask of the states s that follow, modulo 2^64."""
     s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
@@ -40,13 +40,13 @@ def lcg64(state: U64, multiplier: int, increment: int, steps: U64, shift: int, m
     for start in range(0, out.size, RUN):
         run = out[start : start + RUN]
         step = s * a + c - s
-        for i in range(run.size):
+        for i in independent(run.size):
             run[i] = np.uint32((s + steps[i + 1] * step) >> shift64 & mask64)
         s += steps[run.size] * step
     state[0] = s
 
 
-@kernel
+@either_way
 def lcg64_wide(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U64) -> None:
     """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64."""
     s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
@@ -54,13 +54,13 @@ def lcg64_wide(state: U64, multiplier: int, increment: int, steps: U64, shift: i
     for start in range(0, out.size, RUN):
         run = out[start : start + RUN]
         step = s * a + c - s
-        for i in range(run.size):
+        for i in independent(run.size):
             run[i] = (s + steps[i + 1] * step) >> shift64 & mask64
         s += steps[run.size] * step
     state[0] = s
 
 
-@kernel
+@either_way
 def minstd(state: U32, powers: U32, mask: int, out: U32) -> None:
     """Fill out with s & mask of the states s that follow, modulo 2^31 - 1; powers holds the powers from 0 to RUN.
 
@@ -69,7 +69,7 @@ def minstd(state: U32, powers: U32, mask: int, out: U32) -> None:
     s, mask32 = np.uint64(state[0]), np.uint32(mask)
     for start in range(0, out.size, RUN):
         run = out[start : start + RUN]
-        for i in range(run.size):
+        for i in independent(run.size):
             product = s * np.uint64(powers[i + 1])
             folded = (product & PRIME) + (product >> np.uint64(31))
             run[i] = np.uint32((folded & PRIME) + (folded >> np.uint64(31))) & mask32

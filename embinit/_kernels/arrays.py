@@ -4,11 +4,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined
+from embinit._kernels.jit import independent, inlined
 
 
 @inlined
 def copy(source: NDArray[Any], target: NDArray[Any]) -> None:
     """Write source to the start of target."""
-    for i in range(source.size):
+    for i in independent(source.size):
         target[i] = source[i]

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined
 
 U32 = NDArray[np.uint32]
 
@@ -12,21 +12,21 @@ U32 = NDArray[np.uint32]
 RUN = 512
 
 
-@kernel
+@either_way
 def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> None:
     """Fill out, a multiple of four words, with the blocks from counter high * 2^64 + low on."""
     a, b, c, d = np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32), np.empty(RUN, np.uint32)
     for start in range(0, out.size, 4 * RUN):
         filled = out[start : start + 4 * RUN]
         count = filled.size // 4
-        for i in range(count):
+        for i in independent(count):
             bottom = low + np.uint64(start // 4 + i)
             top = high + np.uint64(bottom < low)
             a[i], b[i] = np.uint32(bottom), np.uint32(bottom >> np.uint64(32))
             c[i], d[i] = np.uint32(top), np.uint32(top >> np.uint64(32))
         key0, key1 = np.uint32(k0), np.uint32(k1)
         for _ in range(10):
-            for i in range(count):
+            for i in independent(count):
                 p0 = np.uint64(a[i]) * np.uint64(0xD2511F53)
                 p1 = np.uint64(c[i]) * np.uint64(0xCD9E8D57)
                 a[i] = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b[i]) ^ key0)
@@ -34,7 +34,7 @@ def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> N
                 c[i] = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d[i]) ^ key1)
                 d[i] = np.uint32(p0)
             key0, key1 = np.uint32(key0 + np.uint32(0x9E3779B9)), np.uint32(key1 + np.uint32(0xBB67AE85))
-        for i in range(count):
+        for i in independent(count):
             filled[4 * i], filled[4 * i + 1], filled[4 * i + 2], filled[4 * i + 3] = a[i], b[i], c[i], d[i]
 
 
@@ -72,19 +72,19 @@ def threefry(k0: np.uint32, k1: np.uint32, x: np.uint32, y: np.uint32) -> tuple[
     return np.uint32(x + k2), np.uint32(y + np.uint32(k0 + np.uint32(5)))
 
 
-@kernel
+@either_way
 def threefry2x32(k0: int, k1: int, x: U32, y: U32) -> None:
     """Replace counters, one word of each in x and one in y, by threefry2x32-20 of them."""
     key0, key1 = np.uint32(k0), np.uint32(k1)
-    for i in range(x.size):
+    for i in independent(x.size):
         x[i], y[i] = threefry(key0, key1, x[i], y[i])
 
 
-@kernel
+@either_way
 def threefry2x32_jax(k0: int, k1: int, first: np.uint64, out: U32) -> None:
     """Fill out with the words from a first number on: both words of threefry2x32 of the number, XORed."""
     key0, key1 = np.uint32(k0), np.uint32(k1)
-    for i in range(out.size):
+    for i in independent(out.size):
         number = first + np.uint64(i)
         x, y = threefry(key0, key1, np.uint32(number >> np.uint64(32)), np.uint32(number))
         out[i] = np.uint32(x ^ y)

@@ -2,24 +2,37 @@
 
 from typing import Any
 
-from numba.core import types
-from numba.extending import intrinsic
+from embinit._kernels.jit import primitive
 
 
-@intrinsic
-def quotient(_typing_context: Any, a: Any, b: Any) -> Any:
-    """Return a / b of two integers of one type; where C defines none, by 0 or beyond the type, something arbitrary."""
-    if a != b or a not in types.integer_domain:
-        return None
+def _llvm() -> Any:
+    from numba.core import types
+    from numba.extending import intrinsic
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        dividend, divisor = arguments
-        one = divisor.type(1)
-        by_zero = builder.icmp_unsigned("==", divisor, divisor.type(0))
-        if not a.signed:
-            return builder.udiv(dividend, builder.select(by_zero, one, divisor))
-        negates = builder.icmp_signed("==", divisor, divisor.type(-1))
-        safe = builder.select(builder.or_(by_zero, negates), one, divisor)
-        return builder.select(negates, builder.neg(dividend), builder.sdiv(dividend, safe))
+    @intrinsic
+    def quotient(_typing_context: Any, a: Any, b: Any) -> Any:
+        if a != b or a not in types.integer_domain:
+            return None
 
-    return a(a, b), generate
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            dividend, divisor = arguments
+            one = divisor.type(1)
+            by_zero = builder.icmp_unsigned("==", divisor, divisor.type(0))
+            if not a.signed:
+                return builder.udiv(dividend, builder.select(by_zero, one, divisor))
+            negates = builder.icmp_signed("==", divisor, divisor.type(-1))
+            safe = builder.select(builder.or_(by_zero, negates), one, divisor)
+            return builder.select(negates, builder.neg(dividend), builder.sdiv(dividend, safe))
+
+        return a(a, b), generate
+
+    return quotient
+
+
+@primitive(_llvm)
+def quotient(a: Any, b: Any) -> Any:
+    """Return a / b of two integers of one type; where C defines none, by 0 or beyond the type, something arbitrary.
+
+    Loops of expressions alone call it, which are always compiled.
+    """
+    raise NotImplementedError

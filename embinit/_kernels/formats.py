@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, least, most, total
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 Floats = NDArray[np.float32]
@@ -26,20 +26,22 @@ BELOW_HALF = np.float32(0.49999997)
 #: Without their sign, the bits of float32 are ordered like magnitudes, with infinity and NaN last.
 MAGNITUDE = np.uint32(0x7FFFFFFF)
 FRACTION = np.uint32(0x7FFFFF)
+LOW_4 = np.uint32(15)
 
 
 # ---- Scans ----
 
 
-@kernel
+@either_way
 def absmax(values: Floats, run: int, out: Words) -> None:
     """Write the largest magnitude of each group to out (float32 bits)."""
     bits, group = values.view(np.uint32), 0
     out[:] = 0
     for start in range(0, bits.size, run):
         largest = out[group]
-        for i in range(run):
-            magnitude = np.uint32(bits[np.uint64(start + i)] & MAGNITUDE)  # unsigned indices keep the loop a vector one
+        for i in independent(run):
+            place = np.uint64(start + i)  # unsigned indices keep the loop a vector one
+            magnitude = most(np.uint32(bits[place] & MAGNITUDE))
             largest = magnitude if magnitude > largest else largest
         out[group] = largest
         group = group + 1 if group + 1 < out.size else 0
@@ -51,19 +53,20 @@ def ordered(bits: np.int32) -> np.int32:
     return np.int32(bits ^ np.int32(np.int32(bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
-@kernel
+@either_way
 def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
     """Write the smallest and the largest value of each group to low and high; -0 is below +0, and NaN is outermost."""
     bits, lows, highs, group = values.view(np.int32), low.view(np.int32), high.view(np.int32), 0
     lows[:] = np.int32(0x7FFFFFFF)
     highs[:] = np.int32(-1)
     for start in range(0, bits.size, run):
-        least, most = ordered(lows[group]), ordered(highs[group])
-        for i in range(run):
+        lowest, highest = ordered(lows[group]), ordered(highs[group])
+        for i in independent(run):
             key = ordered(bits[np.uint64(start + i)])
-            least = key if key < least else least
-            most = key if key > most else most
-        lows[group], highs[group] = ordered(least), ordered(most)
+            low_key, high_key = least(key), most(key)
+            lowest = low_key if low_key < lowest else lowest
+            highest = high_key if high_key > highest else highest
+        lows[group], highs[group] = ordered(lowest), ordered(highest)
         group = group + 1 if group + 1 < low.size else 0
 
 
@@ -83,7 +86,7 @@ def jittered(x: np.float32, word: np.uint32) -> np.float32:
     return np.float32(np.float32(x + u) - np.float32(0.5))
 
 
-@kernel
+@either_way
 def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
     """Round values in place to integers; the stochastic mode draws one word each."""
     if not HALF_AWAY <= mode <= STOCHASTIC:
@@ -93,7 +96,7 @@ def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
         x = values[start : start + BLOCK]
         if mode == STOCHASTIC:
             refill(kind, state, words, x.size, start == 0)
-        for i in range(x.size):
+        for i in independent(x.size):
             if mode == HALF_AWAY:
                 x[i] = np.trunc(half_away(x[i]))
             elif mode == HALF_EVEN:
@@ -132,30 +135,30 @@ def encode_step(
     """Write the codes of values, each with its scale and offset; return how many were clipped."""
     clipped = np.int32(0)
     if mode == HALF_AWAY:
-        for i in range(values.size):
+        for i in independent(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, half_away(x), low, high, limits, last)
-            clipped = np.int32(clipped + clips)
+            clipped = np.int32(clipped + total(clips))
     elif mode == HALF_EVEN:
-        for i in range(values.size):
+        for i in independent(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, np.rint(x), low, high, limits, last)
-            clipped = np.int32(clipped + clips)
+            clipped = np.int32(clipped + total(clips))
     elif mode == TRUNCATE:
-        for i in range(values.size):
+        for i in independent(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, x, low, high, limits, last)
-            clipped = np.int32(clipped + clips)
+            clipped = np.int32(clipped + total(clips))
     elif mode == FLOOR:
-        for i in range(values.size):
+        for i in independent(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, np.floor(x), low, high, limits, last)
-            clipped = np.int32(clipped + clips)
+            clipped = np.int32(clipped + total(clips))
     elif mode == STOCHASTIC:
-        for i in range(values.size):
+        for i in independent(values.size):
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, limits, last)
-            clipped = np.int32(clipped + clips)
+            clipped = np.int32(clipped + total(clips))
     else:
         raise ValueError(NO_MODE)
     return clipped
@@ -165,12 +168,12 @@ def encode_step(
 def shift_step(codes: Codes, zero: Codes, first: np.int32, last: np.int32) -> np.int32:
     """Add its zero to each code and saturate; return how many were clipped."""
     clipped = np.int32(0)
-    for i in range(codes.size):
+    for i in independent(codes.size):
         shifted = np.int32(codes[i] + zero[i])
         kept = shifted if shifted < last else last
         kept = kept if kept > first else first
         codes[i] = kept
-        clipped = np.int32(clipped + np.int32(shifted != kept))
+        clipped = np.int32(clipped + total(np.int32(shifted != kept)))
     return clipped
 
 
@@ -182,7 +185,7 @@ def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np
     group, left, done = start // run % per_group.size, run - start % run, 0
     while done < out.size:
         end, value = min(done + left, out.size), per_group[group]
-        for i in range(done, end):
+        for i in independent(done, end):
             out[np.uint64(i)] = value
         group, left, done = (group + 1 if group + 1 < per_group.size else 0), run, end
 
@@ -195,12 +198,12 @@ def encode_plain(
     codes were clipped.
     """
     clipped = np.int32(0)
-    for i in range(values.size):
+    for i in independent(values.size):
         x = half_away(np.float32(values[i] / scale))
         kept = x if x < high else high
         kept = kept if kept > low else low
         codes[i] = np.int32(kept)
-        clipped = np.int32(clipped + np.int32(x != kept))
+        clipped = np.int32(clipped + total(np.int32(x != kept)))
     return clipped
 
 
@@ -210,16 +213,16 @@ def encode_fixed(
 ) -> np.int32:
     """Do the same for a scale that is a power of two: multiplying by its inverse gives the quotient, bit for bit."""
     clipped = np.int32(0)
-    for i in range(values.size):
+    for i in independent(values.size):
         x = half_away(np.float32(values[i] * factor))
         kept = x if x < high else high
         kept = kept if kept > low else low
         codes[i] = np.int32(kept)
-        clipped = np.int32(clipped + np.int32(x != kept))
+        clipped = np.int32(clipped + total(np.int32(x != kept)))
     return clipped
 
 
-@kernel
+@either_way
 def encode(
     mode: int, kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
     low: np.float32, high: np.float32, first: int, last: int, limited: bool, bits: int, out: Bytes,
@@ -262,7 +265,7 @@ def encode(
     return clipped
 
 
-@kernel
+@either_way
 def decode(
     data: Bytes, bits: int, signed: bool, run: int, scale: Floats, offset: Floats, zero: Codes, out: Floats
 ) -> None:
@@ -275,7 +278,7 @@ def decode(
         spread(zero, start, run, zeros)
         values = out[start : start + STEP]
         unpack_block(data[start * bits // 8 :], bits, signed, codes[: values.size])
-        for i in range(values.size):
+        for i in independent(values.size):
             steps = np.float32(np.float32(np.int32(codes[i] - zeros[i])) + offsets[i])
             values[i] = np.float32(steps * scales[i])
 
@@ -287,14 +290,21 @@ def decode(
 def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
     """Pack the low bits of codes from the start of out; the last byte is filled up with zeros."""
     if bits == 8:
-        for i in range(codes.size):
+        for i in independent(codes.size):
             out[i] = np.uint8(codes[i])
     elif bits == 16:
         halves = out[: 2 * codes.size].view(np.int16)
-        for i in range(codes.size):
+        for i in independent(codes.size):
             halves[i] = np.int16(codes[i])
     elif bits == 32:
         copy(codes, out[: 4 * codes.size].view(np.int32))
+    elif bits == 4:
+        half = codes.size // 2
+        for i in independent(half):
+            first, second = np.uint32(codes[2 * i]) & LOW_4, np.uint32(codes[2 * i + 1]) & LOW_4
+            out[i] = np.uint8(first | np.uint32(second << np.uint32(4)))
+        if codes.size % 2:
+            out[half] = np.uint8(np.uint32(codes[codes.size - 1]) & LOW_4)
     else:
         mask = np.uint64((1 << bits) - 1)
         whole = codes.size * bits // 32
@@ -319,11 +329,11 @@ def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
     mask, sign = np.uint64((1 << bits) - 1), np.uint64(1 << (bits - 1) if signed else 0)
     if bits == 8 and signed:
         bytes_ = data[: codes.size].view(np.int8)
-        for i in range(codes.size):
+        for i in independent(codes.size):
             codes[i] = np.int32(bytes_[i])
     elif bits == 16 and signed:
         halves = data[: 2 * codes.size].view(np.int16)
-        for i in range(codes.size):
+        for i in independent(codes.size):
             codes[i] = np.int32(halves[i])
     elif bits == 32:
         copy(data[: 4 * codes.size].view(np.int32), codes)
@@ -339,14 +349,14 @@ def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
             filled -= bits
 
 
-@kernel
+@either_way
 def pack(codes: Codes, bits: int, out: Bytes) -> None:
     """Pack codes of 1 to 32 bits."""
     for start in range(0, codes.size, BLOCK):
         pack_block(codes[start : start + BLOCK], bits, out[start * bits // 8 :])
 
 
-@kernel
+@either_way
 def unpack(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
     """Unpack codes of 1 to 32 bits, of 31 if they are unsigned."""
     for start in range(0, codes.size, BLOCK):
@@ -356,7 +366,7 @@ def unpack(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
 # ---- Integer-only fill ----
 
 
-@kernel
+@either_way
 def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, out: Bytes) -> None:
     """Fill out, with so many bits per code, with codes from -bound to bound: one word and one multiplication each, no
     float.
@@ -371,9 +381,9 @@ def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, ou
         refill(kind, state, words, n, start == 0)
         drawn = words[HISTORY : HISTORY + n]
         if wide:
-            for i in range(n):
+            for i in independent(n):
                 codes[i] = np.int32(np.int64((np.uint64(drawn[i]) * span) >> np.uint64(32)) - bound)
         else:
-            for i in range(n):
+            for i in independent(n):
                 codes[i] = np.int32(np.int64((np.uint64(drawn[i] >> np.uint32(16)) * span) >> np.uint64(16)) - bound)
         pack_block(codes[:n], bits, out[start * bits // 8 :])

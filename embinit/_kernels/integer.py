@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import kernel
+from embinit._kernels.jit import either_way, independent
 from embinit._kernels.scaled import normal_code, truncated_normal_code
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 
-@kernel
+@either_way
 def normal_codes(
     kind: int, state: Words, truncated: bool, mean: np.int64, multiplier: np.int64, shift: np.int64,
     out: NDArray[np.int64],
@@ -19,7 +19,7 @@ def normal_codes(
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             z = truncated_normal_code(drawn[i]) if truncated else normal_code(drawn[i])
             product = np.int64(z) * multiplier
             steps = (abs(product) + half) >> shift

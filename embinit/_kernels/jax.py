@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 #: How XLA's code rounds a * b + c, and in FUSED_0_6, which is that of JAX up to 0.6.2, which product of log1p it fuses.
@@ -142,11 +142,11 @@ def _between(word: np.uint32, low: np.float32, width: np.float32, madd: Multiply
 def _uniform(
     drawn: Words, low: np.float32, width: np.float32, scale: np.float32, madd: MultiplyAdd, out: Floats
 ) -> None:
-    for i in range(out.size):
+    for i in independent(out.size):
         out[i] = _between(drawn[i], low, width, madd) * scale
 
 
-@kernel
+@either_way
 def uniform(
     kind: int, state: Words, fused: bool, low: np.float32, width: np.float32, scale: np.float32, out: Floats
 ) -> None:
@@ -174,12 +174,12 @@ def _normal(
     out: Floats,
 ) -> None:
     lowest, highest = limits
-    for i in range(out.size):
+    for i in independent(out.size):
         z = factor * _erf_inv(_between(drawn[i], low, width, madd), madd, difference)
         out[i] = min(max(z, lowest), highest) * stddev
 
 
-@kernel
+@either_way
 def normal(
     kind: int,
     state: Words,

@@ -1,131 +1,158 @@
-"""The only place that calls Numba: one decorator, one cache, no fast math."""
+"""How kernels run: compiled by Numba or, while there is little to do, by NumPy from the same source.
 
-import hashlib
-import pickle
+Numba is imported when a kernel is first compiled. Until then, and as long as all calls together have few elements, the
+kernels whose source allows it are run by NumPy (`vectors.py`): importing Numba takes longer than that work does.
+"""
+
 import sys
-import warnings
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from embinit.cache import directory
-from embinit.errors import EmbinitError
-from embinit.files import write_file
-
-try:
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", "Environment variable", RuntimeWarning)
-        import llvmlite
-        import llvmlite.binding
-        import numba
-        from numba.core.caching import _Cache as NumbaCache
-        from numba.core.compiler import CompileResult
-        from numba.core.serialize import dumps
-except (RuntimeWarning, ValueError) as error:  # a variable NUMBA_... has a value that Numba does not understand
-    raise EmbinitError(f"Numba does not start: {str(error).partition(chr(10))[0]}") from None
-if getattr(numba.config, "DISABLE_JIT", 0):  # in plain Python, kernels would give other bits
-    raise EmbinitError("NUMBA_DISABLE_JIT is set, and embinit needs its kernels compiled: unset it")
-
 Function = TypeVar("Function", bound=Callable[..., Any])
+Scalar = TypeVar("Scalar")
 
-#: The settings of Numba (NUMBA_OPT and so on) that change machine code.
-_SETTINGS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX", "LOOP_VECTORIZE", "SLP_VECTORIZE")
+#: How many elements NumPy computes before Numba is imported, and what a call counts besides its elements.
+FEW, CALL = 2**18, 2**9
 
-
-@cache
-def content_hash() -> str:
-    """Return a hash of everything that machine code depends on: this folder's sources, the compiler and the CPU.
-
-    So a changed kernel never uses the machine code of an older one, even if the change is in a function that it calls,
-    and two machines that share a home directory do not use each other's.
-    """
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    content = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources))
-    cpu = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
-    settings = (str(getattr(numba.config, name, None)) for name in _SETTINGS)
-    for part in (sys.version, np.__version__, llvmlite.__version__, numba.__version__, *cpu, *settings):
-        content.update(b"\0" + part.encode())
-    return content.hexdigest()[:16]
+#: A range whose iterations do not depend on each other, so that NumPy does them all at once.
+independent = range
 
 
-@cache
-def cache_directory() -> Path | None:
-    """Return the directory of compiled kernels; None if there is none, so that each process compiles its own."""
-    return directory(content_hash())
+class Compiled:
+    """A function that Numba compiles when it is first called from Python or from a function that is compiled."""
 
+    def __init__(self, function: Callable[..., Any], kept: bool) -> None:
+        self.function, self._kept = function, kept
+        self.__name__, self.__module__, self.__doc__ = function.__name__, function.__module__, function.__doc__
 
-class _Cache(NumbaCache):
-    """Machine code of one function on disk, with one file per signature.
+    @cached_property
+    def compiled(self) -> Any:
+        """The function as Numba compiles it."""
+        from embinit._kernels.compiler import compiled
 
-    Each file begins with the SHA-256 of its name and content. If that does not match, because the file was cut,
-    changed, or is another function's, the function is compiled again and the file replaced.
-    """
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        return compiled(self.function, self._kept)
 
     @property
-    def cache_path(self) -> str:
-        return str(cache_directory())
+    def _numba_type_(self) -> Any:
+        """What Numba takes this for where another function calls it."""
+        from embinit._kernels.compiler import type_of
 
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the compiled function of a signature, or None where it must be compiled."""
-        target_context.refresh()
-        path = self._path(sig, target_context.codegen())
-        if path is None:
-            return None
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        seal, code = content[:32], content[32:]
-        if seal != _seal(path, code):
-            return None
-        return CompileResult._rebuild(target_context, *pickle.loads(code))
+        return type_of(self.compiled)
 
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled function; if that fails, the next process has to compile it again."""
-        path = self._path(sig, data.codegen)
-        if path is not None and not data.library.has_dynamic_globals:
-            code = dumps(data._reduce())
-            with suppress(EmbinitError):
-                write_file(path, _seal(path, code) + code)
-
-    def enable(self) -> None:
-        """Do nothing: the cache is always on."""
-
-    def disable(self) -> None:
-        """Do nothing: the cache is always on."""
-
-    def flush(self) -> None:
-        """Do nothing: a function that is compiled again replaces its file."""
-
-    def _path(self, sig: Any, codegen: Any) -> Path | None:
-        key = hashlib.sha256(repr((sig, codegen.magic_tuple())).encode()).hexdigest()[:16]
-        folder = cache_directory()
-        return None if folder is None else folder / f"{self._name}-{key}.nbc"
+    def __call__(self, *arguments: Any) -> Any:
+        return self.compiled(*arguments)
 
 
-def _seal(path: Path, code: bytes) -> bytes:
-    """Return the bytes at the start of a file of machine code, which fit no other file and no other content."""
-    return hashlib.sha256(f"{content_hash()}/{path.name}\0".encode() + code).digest()
+class Kernel(Compiled):
+    """A function that is called from Python. work: how many elements its arguments let NumPy compute; None if only
+    Numba can run it.
+    """
+
+    #: How much NumPy may still do.
+    left = FEW
+
+    def __init__(self, function: Callable[..., Any], work: Callable[..., int] | None) -> None:
+        super().__init__(function, kept=True)
+        self.work = work
+
+    @cached_property
+    def of_arrays(self) -> Callable[..., Any]:
+        """The same function, run by NumPy."""
+        from embinit._kernels.vectors import of_arrays
+
+        return of_arrays(self.function)
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self.work is not None and Kernel.left > 0 and "numba" not in sys.modules:
+            Kernel.left -= CALL + self.work(*arguments)
+            if Kernel.left > 0 and Path(self.function.__code__.co_filename).is_file():
+                return self.of_arrays(*arguments)
+        return self.compiled(*arguments)
 
 
-def _compiled(function: Function) -> Any:
-    return numba.njit(nogil=True, error_model="numpy", fastmath=False)(function)
+class Primitive:
+    """An operation that only LLVM has: an intrinsic of Numba's and, in Python, what it computes, also of arrays."""
+
+    def __init__(self, of_arrays: Callable[..., Any], intrinsic: Callable[[], Any]) -> None:
+        self.of_arrays, self._intrinsic = of_arrays, intrinsic
+        self.__name__, self.__doc__ = of_arrays.__name__, of_arrays.__doc__
+
+    @cached_property
+    def compiled(self) -> Any:
+        """The intrinsic."""
+        return self._intrinsic()
+
+    @property
+    def _numba_type_(self) -> Any:
+        from embinit._kernels.compiler import type_of
+
+        return type_of(self.compiled)
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.of_arrays(*arguments)
 
 
 def kernel(function: Function) -> Function:
     """Return a function that is compiled at its first call, without the GIL and fast math, and kept on disk."""
-    compiled = _compiled(function)
-    compiled._cache = _Cache(function)
-    return cast("Function", compiled)
+    return cast("Function", Kernel(function, None))
+
+
+def elements(*arguments: Any) -> int:
+    """Return how many elements the arrays among arguments have."""
+    return sum(given.size for given in arguments if isinstance(given, np.ndarray))
+
+
+def either_way(function: Function) -> Function:
+    """Return a kernel that NumPy may run, too: all its loops over elements are over `independent` ones."""
+    return cast("Function", Kernel(function, elements))
+
+
+def either_way_by(work: Callable[..., int]) -> Callable[[Function], Function]:
+    """Return a decorator of such a kernel whose work is not that of its elements alone."""
+
+    def decorated(function: Function) -> Function:
+        return cast("Function", Kernel(function, work))
+
+    return decorated
 
 
 def inlined(function: Function) -> Function:
     """Return a function for kernels only, compiled as part of their machine code."""
-    return cast("Function", _compiled(function))
+    return cast("Function", Compiled(function, kept=False))
+
+
+def primitive(intrinsic: Callable[[], Any]) -> Callable[[Function], Function]:
+    """Return a decorator of what an intrinsic computes. intrinsic: returns it, and imports Numba for that."""
+
+    def decorated(of_arrays: Function) -> Function:
+        return cast("Function", Primitive(of_arrays, intrinsic))
+
+    return decorated
+
+
+@inlined
+def at_a_time(n: int, most: int) -> int:  # noqa: ARG001 (NumPy looks at it)
+    """Return n, the number of iterations, of which only so many that follow each other are independent."""
+    return n
+
+
+@inlined
+def total(each: Any) -> Any:
+    """Return the sum of a number over the iterations of a loop that are done at once."""
+    return each
+
+
+@inlined
+def least(each: Any) -> Any:
+    """Return the least of a number over the iterations of a loop that are done at once."""
+    return each
+
+
+@inlined
+def most(each: Any) -> Any:
+    """Return the most of a number over the iterations of a loop that are done at once."""
+    return each

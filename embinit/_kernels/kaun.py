@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.counters import threefry
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, total
 from embinit._kernels.libm import cos_array, log_array
 
 F32 = NDArray[np.float32]
@@ -43,19 +43,19 @@ def _hashed_block(key: np.uint32, counter: np.uint32) -> tuple[np.uint32, np.uin
     return threefry(_mixed(np.uint32(key ^ counter)), _mixed(np.uint32(key ^ after)), counter, after)
 
 
-@kernel
+@either_way
 def uniform(k0: int, k1: int, hashed: bool, first: int, out: F32) -> None:
     """Fill out with values from 0 to 1 of a key, from an even element on. hashed: whether each pair of elements has a
     key of its own, hashed from k0.
     """
     key0, key1 = np.uint32(k0), np.uint32(k1)
     if hashed:
-        for j in range(out.size // 2):
+        for j in independent(out.size // 2):
             x, y = _hashed_block(key0, np.uint32(first + 2 * j))
             out[2 * j] = _unit(x)
             out[2 * j + 1] = _unit(y)
     else:
-        for j in range(out.size // 2):
+        for j in independent(out.size // 2):
             x, y = _block(key0, key1, np.uint32(first + 2 * j))
             out[2 * j] = _unit(x)
             out[2 * j + 1] = _unit(y)
@@ -65,19 +65,19 @@ def uniform(k0: int, k1: int, hashed: bool, first: int, out: F32) -> None:
         out[out.size - 1] = _unit(x)
 
 
-@kernel
+@either_way
 def _normals(
     a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, first: int, angle: F32, square: F32, log: F32, out: F32
 ) -> None:
     """Fill out with normal values from an even element on; the arrays before it are room."""
     uniform(a0, a1, hashed, first, angle)
     uniform(r0, r1, hashed, first, square)
-    for i in range(out.size):
+    for i in independent(out.size):
         angle[i] = np.float32(angle[i] * _TWO_PI)
         square[i] = max(np.float32(np.float32(1) - square[i]), _SMALLEST)
     cos_array(libm, angle, out)
     log_array(libm, square, log)
-    for i in range(out.size):
+    for i in independent(out.size):
         out[i] = np.float32(out[i] * np.sqrt(np.float32(np.float32(-2) * log[i])))
 
 
@@ -86,7 +86,7 @@ def _outside(z: np.float32) -> bool:
     return bool(z < np.float32(-2) or z > np.float32(2))
 
 
-@kernel
+@either_way
 def normal(a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, renew: bool, out: F32) -> int:
     """Fill out with standard normal values of the keys of angle and radius; if renew, only where it is outside of -2
     to 2, and with what is not. Return how many are outside then.
@@ -98,14 +98,14 @@ def normal(a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, renew: b
         filled = out[start : start + BLOCK]
         count = filled.size
         left = 0
-        for i in range(count if renew else 0):
-            left += int(_outside(filled[i]))
+        for i in independent(count if renew else 0):
+            left += total(int(_outside(filled[i])))
         if renew and left == 0:
             continue
         drawn = again[:count] if renew else filled
         _normals(a0, a1, r0, r1, hashed, libm, start, angle[:count], square[:count], log[:count], drawn)
-        for i in range(count):
+        for i in independent(count):
             if renew and _outside(filled[i]) and not _outside(drawn[i]):
                 filled[i] = drawn[i]
-            outside += int(_outside(filled[i]))
+            outside += total(int(_outside(filled[i])))
     return outside

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined
 
 DOUBLE, FDLIBM, FDLIBM_FUSED = 0, 1, 2
 NO_CLASS = "no libm is of this class"
@@ -250,33 +250,33 @@ def cos_fdlibm_fused(x: np.float32) -> np.float32:
 # ---- Arrays ----
 
 
-@kernel
+@either_way
 def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = log_double(x[i])
     elif libm_class == FDLIBM:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = log_fdlibm(x[i])
     elif libm_class == FDLIBM_FUSED:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = log_fdlibm_fused(x[i])
     else:
         raise ValueError(NO_CLASS)
 
 
-@kernel
+@either_way
 def cos_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = cos_double(x[i])
     elif libm_class == FDLIBM:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = cos_fdlibm(x[i])
     elif libm_class == FDLIBM_FUSED:
-        for i in range(x.size):
+        for i in independent(x.size):
             out[i] = cos_fdlibm_fused(x[i])
     else:
         raise ValueError(NO_CLASS)

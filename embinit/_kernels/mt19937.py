@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import at_a_time, either_way, either_way_by, independent, inlined, kernel
 
 Words = NDArray[np.uint32]
 
 N, M = 624, 397
 
 
-@kernel
+@either_way
 def seed(value: int, state: Words) -> None:
     """Write the state that init_genrand of 2002 makes of a value below 2^32; the first draw makes a new block."""
     state[0] = np.uint32(value)
@@ -50,10 +50,10 @@ def mt19937(state: Words, out: Words) -> None:
     more = max(int(position + out.size - 1) // N, 0) * N
     x = np.empty(N + more, np.uint32)
     copy(state[:N], x)
-    for i in range(more):
+    for i in independent(at_a_time(more, N - M)):
         x[i + N] = following(x, i)
     undrawn = x[position:]
-    for i in range(out.size):
+    for i in independent(out.size):
         out[i] = tempered(undrawn[i])
     copy(x[more:], state)
     state[N] = np.uint32(position + out.size - more)
@@ -76,13 +76,13 @@ def next_blocks(state: Words, blocks: int) -> None:
     x = np.empty(2 * N, np.uint32)
     copy(state[:N], x)
     for _ in range(blocks):
-        for i in range(N):
+        for i in independent(at_a_time(N, N - M)):
             x[i + N] = following(x, i)
         copy(x[N:], x)
     copy(x[:N], state)
 
 
-@kernel
+@either_way_by(lambda _, blocks: blocks * N)
 def skip_blocks(state: Words, blocks: int) -> None:
     """Do the same, called from Python."""
     next_blocks(state, blocks)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, least
 from embinit._kernels.libm import (
     DOUBLE,
     FDLIBM,
@@ -88,7 +88,7 @@ def _serial(
     return drawn
 
 
-@kernel
+@either_way
 def box_muller_cosine(
     kind: int,
     state: Words,
@@ -119,10 +119,10 @@ def box_muller_cosine(
         refill(kind, state, words, 2 * count, fresh)
         pairs = words[HISTORY : HISTORY + 2 * count]
         smallest = np.uint32(0xFFFFFFFF)
-        for i in range(count):
+        for i in independent(count):
             k1 = bits_24(pairs[2 * i], shift32)
             k2 = bits_24(pairs[2 * i + 1], shift32)
-            smallest = min(smallest, k1)
+            smallest = min(smallest, least(k1))
             u1[i] = np.float32(np.int32(k1)) * UNIT
             angle[i] = _TWO_PI * (np.float32(np.int32(k2)) * UNIT)
         filled = out[start : start + count]
@@ -133,7 +133,7 @@ def box_muller_cosine(
         else:
             log_array(libm, u1[:count], log[:count])
             cos_array(libm, angle[:count], cosine[:count])
-            for i in range(count):
+            for i in independent(count):
                 filled[i] = _scaled(log[i], cosine[i], deviation_first, fused, mean32, stddev32)
             drawn += 2 * count
     return drawn

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels import libm
 from embinit._kernels.fma import fma32, fma64
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, next_word, refill
 
 Floats = NDArray[np.float32]
@@ -48,7 +48,7 @@ def unit64(first: np.uint32, second: np.uint32) -> np.float64:
 # ---- uniform_ ----
 
 
-@kernel
+@either_way
 def uniform(kind: int, state: Words, fused: bool, low: np.float32, high: np.float32, out: Floats) -> None:
     """Fill out (float32) with values from low to high (float32), high excluded: one word per element."""
     width = np.float32(high - low)
@@ -58,11 +58,11 @@ def uniform(kind: int, state: Words, fused: bool, low: np.float32, high: np.floa
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
         if fused:
-            for i in range(count):
+            for i in independent(count):
                 value = fma32(unit32(drawn[i]), width, low)
                 filled[i] = low if value == high else value
         else:
-            for i in range(count):
+            for i in independent(count):
                 value = np.float32(np.float32(unit32(drawn[i]) * width) + low)
                 filled[i] = low if value == high else value
 
@@ -167,19 +167,19 @@ def transform(
     """
     half = out.size // 2
     for block in range(0, half, 8):
-        for j in range(block, block + 8):
+        for j in independent(block, block + 8):
             first[j] = unit32(drawn[block + j])
             second[j] = unit32(drawn[block + j + 8])
     if fused:
-        for j in range(half):
+        for j in independent(half):
             n1, n2 = polynomial_pair(first[j], second[j])
             first[j], second[j] = fma32(n1, std, mean), fma32(n2, std, mean)
     else:
-        for j in range(half):
+        for j in independent(half):
             n1, n2 = glibc_pair(first[j], second[j])
             first[j], second[j] = fma32(n1, std, mean), fma32(n2, std, mean)
     for block in range(0, half, 8):
-        for j in range(block, block + 8):
+        for j in independent(block, block + 8):
             out[block + j] = first[j]
             out[block + j + 8] = second[j]
 
@@ -203,7 +203,7 @@ def large_normal(kind: int, state: Words, fused: bool, mean: np.float32, std: np
         transform(fused, drawn, mean, std, first, second, filled)
 
 
-@kernel
+@either_way
 def small_normal(
     kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
@@ -226,7 +226,7 @@ def small_normal(
     return pending, drawn
 
 
-@kernel
+@either_way
 def normal(
     kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
@@ -322,7 +322,7 @@ def sparse(
     return pending, drawn + columns * max(rows - 1, 0)
 
 
-@kernel
+@either_way
 def bernoulli(kind: int, state: Words, p: float, out: NDArray[np.bool_]) -> None:
     """Fill out (bool), true with probability p (float64): two words per element."""
     words = new_words()
@@ -330,22 +330,22 @@ def bernoulli(kind: int, state: Words, p: float, out: NDArray[np.bool_]) -> None
         count = min(BLOCK // 2, out.size - start)
         refill(kind, state, words, 2 * count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + 2 * count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             filled[i] = unit64(drawn[2 * i], drawn[2 * i + 1]) < p
 
 
-@kernel
+@either_way
 def random32(kind: int, state: Words, out: NDArray[np.int32]) -> None:
     """Fill out (int32) with the low 31 bits of a word each."""
     words = new_words()
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
-        for i in range(count):
+        for i in independent(count):
             out[start + i] = np.int32(words[HISTORY + i] & np.uint32(2**31 - 1))
 
 
-@kernel
+@either_way
 def random64(kind: int, state: Words, out: NDArray[np.int64]) -> None:
     """Fill out (int64) with the low 63 bits of two words each."""
     words = new_words()
@@ -353,5 +353,5 @@ def random64(kind: int, state: Words, out: NDArray[np.int64]) -> None:
         count = min(BLOCK // 2, out.size - start)
         refill(kind, state, words, 2 * count, start == 0)
         drawn = words[HISTORY : HISTORY + 2 * count]
-        for i in range(count):
+        for i in independent(count):
             out[start + i] = np.int64(joined(drawn[2 * i], drawn[2 * i + 1]) & np.uint64(2**63 - 1))

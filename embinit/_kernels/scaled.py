@@ -3,11 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, primitive
 from embinit._kernels.normal_table import CUBICS
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size
 
@@ -19,20 +17,30 @@ _BEYOND_TWO = np.uint32(195422145)
 _TWO = np.int32(2 << 24)
 
 
-@intrinsic
-def _leading_zeros(_typing_context: Any, x: Any) -> Any:
-    """Return the number of zeros above the highest 1 of a uint32 that is not 0."""
+def _llvm() -> Any:
+    from numba.core import types
+    from numba.extending import intrinsic
 
-    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.ctlz(arguments[0], context.get_constant(types.boolean, True))
+    @intrinsic
+    def leading_zeros(_typing_context: Any, x: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            return builder.ctlz(arguments[0], context.get_constant(types.boolean, True))
 
-    return types.uint32(x), generate
+        return types.uint32(x), generate
+
+    return leading_zeros
+
+
+@primitive(_llvm)
+def _leading_zeros(x: np.uint32) -> np.uint32:
+    """Return the number of zeros above the highest 1 of a uint32 that is not 0: a float64 has it as its exponent."""
+    return np.uint32(32) - np.uint32(np.frexp(np.float64(x))[1])
 
 
 @inlined
 def _magnitude(v: np.uint32) -> np.int32:
     """Return |z| in units of 2^-24, where P(|Z| > |z|) = v * 2^-32 and v is odd."""
-    octave: np.uint32 = _leading_zeros(v)  # type: ignore[call-arg] # mypy sees the intrinsic's context argument
+    octave = _leading_zeros(v)
     v = np.uint32(v << octave)
     segment = np.uint32(np.uint32(octave << np.uint32(2)) | np.uint32(np.uint32(v >> np.uint32(29)) & np.uint32(3)))
     s = np.uint64(np.uint32(~np.uint32(v << np.uint32(3))))
@@ -58,7 +66,7 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
     return np.int32(-z) if word >> np.uint32(31) else z
 
 
-@kernel
+@either_way
 def scaled(kind: int, state: Words, distribution: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
     """Fill out with float32(code + offset) * scale, with the codes of a distribution: UNIFORM, NORMAL or
     TRUNCATED_NORMAL. offset is an int32, scale a float32. If state holds several generators, each fills an equal part
@@ -82,13 +90,13 @@ def _from_blocks(
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
         if distribution == UNIFORM:
-            for i in range(count):
+            for i in independent(count):
                 filled[i] = np.float32(np.int32(np.int32(drawn[i] >> np.uint32(8)) + offset)) * scale
         elif distribution == NORMAL:
-            for i in range(count):
+            for i in independent(count):
                 filled[i] = np.float32(np.int32(normal_code(drawn[i]) + offset)) * scale
         elif distribution == TRUNCATED_NORMAL:
-            for i in range(count):
+            for i in independent(count):
                 filled[i] = np.float32(np.int32(truncated_normal_code(drawn[i]) + offset)) * scale
         else:
             raise ValueError("no code is of this distribution")

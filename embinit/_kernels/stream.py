@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
 from embinit._kernels.called import called, called_next
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import at_a_time, either_way, independent, inlined
 from embinit._kernels.mt19937 import mt19937, mt19937_next
 from embinit.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 
@@ -45,7 +45,7 @@ def xorshift32_start(state: Words, words: Words) -> None:
         x = xorshift32_step(x)
         words[i] = x
     w = words
-    for i in range(words.size - START):
+    for i in independent(at_a_time(words.size - START, START - 84)):
         near = w[i + 68] ^ w[i + 72] ^ w[i + 76] ^ w[i + 80] ^ w[i + 84]
         w[i + START] = w[i] ^ w[i + 24] ^ w[i + 36] ^ w[i + 56] ^ w[i + 60] ^ near
 
@@ -56,7 +56,7 @@ def xorshift32(state: Words, words: Words, count: int, primed: bool) -> None:
     started = 0 if primed else min(count, SPAN)
     xorshift32_start(state, words[HISTORY : HISTORY + started])
     w = words[HISTORY - SPAN + started :]
-    for i in range(count - started):
+    for i in independent(at_a_time(count - started, SPAN - 375)):
         w[i + SPAN] = w[i] ^ w[i + 123] ^ w[i + 241] ^ w[i + 375]
     if count:
         state[0] = words[HISTORY + count - 1]
@@ -92,7 +92,7 @@ def pcg32(state: Words, words: Words, count: int) -> None:
     for start in range(HISTORY, HISTORY + count, PCG32_RUN):
         run = words[start : min(start + PCG32_RUN, HISTORY + count)]
         step = s * PCG32_MULTIPLIER + increment - s
-        for i in range(run.size):
+        for i in independent(run.size):
             run[i] = pcg32_output(s + PCG32_STEPS[i] * step)
         s += PCG32_STEPS[run.size] * step
     pcg32_store(state, s)
@@ -153,7 +153,7 @@ def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> No
         raise ValueError(NO_KIND)
 
 
-@kernel
+@either_way
 def raw(kind: int, state: Words, out: Words) -> None:
     """Fill out (uint32) with the next words."""
     words = new_words()
@@ -161,5 +161,5 @@ def raw(kind: int, state: Words, out: Words) -> None:
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             filled[i] = drawn[i]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels import libm
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, kernel
 from embinit._kernels.pytorch import sin_double
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
@@ -42,7 +42,7 @@ def scaled(z: np.float32, stddev: np.float32, mean: np.float32) -> np.float32:
     return np.float32(np.float32(z * stddev) + mean)
 
 
-@kernel
+@either_way
 def uniform(kind: int, state: Words, low: np.float32, width: np.float32, out: Floats) -> None:
     """Fill out (float32) with unit values times width plus low: one word per element."""
     words = new_words()
@@ -50,11 +50,11 @@ def uniform(kind: int, state: Words, low: np.float32, width: np.float32, out: Fl
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             filled[i] = scaled(unit(drawn[i]), width, low)
 
 
-@kernel
+@either_way
 def normal(kind: int, state: Words, mean: np.float32, stddev: np.float32, out: Floats) -> None:
     """Fill out (float32) with normal values: two words for two elements, or for a last one alone."""
     words = new_words()
@@ -62,7 +62,7 @@ def normal(kind: int, state: Words, mean: np.float32, stddev: np.float32, out: F
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count + count % 2, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count + count % 2], out[start : start + count]
-        for i in range(count // 2):
+        for i in independent(count // 2):
             sine, cosine = pair(drawn[2 * i], drawn[2 * i + 1])
             filled[2 * i], filled[2 * i + 1] = scaled(sine, stddev, mean), scaled(cosine, stddev, mean)
         if count % 2:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import at_a_time, either_way, independent, inlined
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size, xorshift32
 from embinit.kinds import XORSHIFT32
 
@@ -36,7 +36,7 @@ def _value(word: np.uint32, shift: np.uint32, fused: bool, low: np.float32, widt
 @inlined
 def _values(words: Words, shift: np.uint32, fused: bool, low: np.float32, width: np.float32, out: Floats) -> None:
     """Fill out with one element per word."""
-    for i in range(out.size):
+    for i in independent(out.size):
         out[i] = _value(words[i], shift, fused, low, width)
 
 
@@ -52,7 +52,7 @@ def uniform(kind: int, state: Words, shift: int, fused: bool, low: float, high: 
         from_blocks(kind, state, shift, fused, low, high, out)
 
 
-@kernel
+@either_way
 def from_blocks(kind: int, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
     """Fill out from any generator."""
     low32, width, shift32 = np.float32(low), np.float32(np.float32(high) - np.float32(low)), np.uint32(shift)
@@ -67,7 +67,7 @@ def from_blocks(kind: int, state: Words, shift: int, fused: bool, low: float, hi
             _values(words[HISTORY:], shift32, fused, low32, width, filled)
 
 
-@kernel
+@either_way
 def from_ring(state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
     """Fill out from xorshift32: first a ring of its words, which then advances in place."""
     part = out.size // state.size
@@ -83,28 +83,28 @@ def _from_ring(state: Words, shift: int, fused: bool, low: float, high: float, o
     count = min(out.size, RING)
     xorshift32(state, words, count, False)
     ring = words[HISTORY:]
-    for i in range(count):
+    for i in independent(count):
         out[i] = _value(ring[i], shift32, fused, low32, width)
     second, third = RING - FAR, RING - NEAR
     middle, last = ring[second:], ring[third:]
     for start in range(RING, out.size, RING):
         filled = out[start : start + RING]
         count = filled.size
-        for i in range(min(count, second)):
+        for i in independent(min(count, second)):
             ring[i] ^= ring[i + NEAR] ^ ring[i + FAR]
             filled[i] = _value(ring[i], shift32, fused, low32, width)
         filled = filled[second:]
-        for i in range(min(count, third) - second):
+        for i in independent(at_a_time(min(count, third) - second, second)):
             middle[i] ^= middle[i + NEAR] ^ ring[i]
             filled[i] = _value(middle[i], shift32, fused, low32, width)
         filled = filled[third - second :]
-        for i in range(count - third):
+        for i in independent(count - third):
             last[i] ^= ring[i] ^ ring[i + FAR - NEAR]
             filled[i] = _value(last[i], shift32, fused, low32, width)
         state[0] = ring[count - 1]
 
 
-@kernel
+@either_way
 def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDArray[np.bool_]) -> None:
     """Fill out (bool) with k * 2^-24 < p, p float32: one word per element."""
     words = new_words()
@@ -112,5 +112,5 @@ def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDA
         count = min(BLOCK, out.size - start)
         refill(kind, state, words, count, start == 0)
         drawn, filled = words[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             filled[i] = np.float32(np.int32(bits_24(drawn[i], shift))) * UNIT < p

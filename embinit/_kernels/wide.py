@@ -5,12 +5,9 @@ half. As in affine.py, i steps lead from a state s to s + A_i (next(s) - s); ste
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import inlined, kernel, primitive
 
 U64 = NDArray[np.uint64]
 
@@ -19,16 +16,30 @@ XSL_RR, DXSM = 0, 1
 CHEAP = np.uint64(0xDA942042E4DD58B5)
 
 
-@intrinsic
-def _high_product(_typing_context: Any, _a: Any, _b: Any) -> Any:
-    """Return the high half of the product of two uint64."""
+def _llvm() -> Any:
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
 
-    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        wide = ir.IntType(128)
-        product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
-        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+    @intrinsic
+    def high_product(_typing_context: Any, _a: Any, _b: Any) -> Any:
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            wide = ir.IntType(128)
+            product = builder.mul(*(builder.zext(argument, wide) for argument in arguments))
+            return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
 
-    return types.uint64(types.uint64, types.uint64), generate
+        return types.uint64(types.uint64, types.uint64), generate
+
+    return high_product
+
+
+@primitive(_llvm)
+def _high_product(a: np.uint64, b: np.uint64) -> np.uint64:
+    """Return the high half of the product of two uint64, from the products of their halves of 32 bits."""
+    low, shift = np.uint64(0xFFFFFFFF), np.uint64(32)
+    middle = (a & low) * (b >> shift)
+    carried = ((a & low) * (b & low) >> shift) + (middle & low) + (a >> shift) * (b & low)
+    return (a >> shift) * (b >> shift) + (middle >> shift) + (carried >> shift)
 
 
 @inlined
@@ -39,7 +50,7 @@ def _sum(low: np.uint64, high: np.uint64, low2: np.uint64, high2: np.uint64) -> 
 
 @inlined
 def _product(low: np.uint64, high: np.uint64, low2: np.uint64, high2: np.uint64) -> tuple[np.uint64, np.uint64]:
-    top: np.uint64 = _high_product(low, low2)  # type: ignore[call-arg] # mypy sees the intrinsic's context argument
+    top = _high_product(low, low2)
     return low * low2, top + low * high2 + high * low2
 
 

@@ -1,0 +1,131 @@
+"""The only place that calls Numba: one way to compile, one cache, no fast math."""
+
+import hashlib
+import pickle
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embinit.cache import directory
+from embinit.errors import EmbinitError
+from embinit.files import write_file
+
+try:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Environment variable", RuntimeWarning)
+        import llvmlite
+        import llvmlite.binding
+        import numba
+        from numba.core.caching import _Cache as NumbaCache
+        from numba.core.compiler import CompileResult
+        from numba.core.registry import cpu_target
+        from numba.core.serialize import dumps
+except (RuntimeWarning, ValueError) as error:  # a variable NUMBA_... has a value that Numba does not understand
+    raise EmbinitError(f"Numba does not start: {str(error).partition(chr(10))[0]}") from None
+if getattr(numba.config, "DISABLE_JIT", 0):  # in plain Python, kernels would give other bits
+    raise EmbinitError("NUMBA_DISABLE_JIT is set, and embinit needs its kernels compiled: unset it")
+
+#: The settings of Numba (NUMBA_OPT and so on) that change machine code.
+_SETTINGS = ("OPT", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "ENABLE_AVX", "LOOP_VECTORIZE", "SLP_VECTORIZE")
+
+
+@cache
+def content_hash() -> str:
+    """Return a hash of everything that machine code depends on: this folder's sources, the compiler and the CPU.
+
+    So a changed kernel never uses the machine code of an older one, even if the change is in a function that it calls,
+    and two machines that share a home directory do not use each other's.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    content = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources))
+    cpu = llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()
+    settings = (str(getattr(numba.config, name, None)) for name in _SETTINGS)
+    for part in (sys.version, np.__version__, llvmlite.__version__, numba.__version__, *cpu, *settings):
+        content.update(b"\0" + part.encode())
+    return content.hexdigest()[:16]
+
+
+@cache
+def cache_directory() -> Path | None:
+    """Return the directory of compiled kernels; None if there is none, so that each process compiles its own."""
+    return directory(content_hash())
+
+
+class _Cache(NumbaCache):
+    """Machine code of one function on disk, with one file per signature.
+
+    Each file begins with the SHA-256 of its name and content. If that does not match, because the file was cut,
+    changed, or is another function's, the function is compiled again and the file replaced.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+
+    @property
+    def cache_path(self) -> str:
+        return str(cache_directory())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled function of a signature, or None where it must be compiled."""
+        target_context.refresh()
+        path = self._path(sig, target_context.codegen())
+        if path is None:
+            return None
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        seal, code = content[:32], content[32:]
+        if seal != _seal(path, code):
+            return None
+        return CompileResult._rebuild(target_context, *pickle.loads(code))
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled function; if that fails, the next process has to compile it again."""
+        path = self._path(sig, data.codegen)
+        if path is not None and not data.library.has_dynamic_globals:
+            code = dumps(data._reduce())
+            with suppress(EmbinitError):
+                write_file(path, _seal(path, code) + code)
+
+    def enable(self) -> None:
+        """Do nothing: the cache is always on."""
+
+    def disable(self) -> None:
+        """Do nothing: the cache is always on."""
+
+    def flush(self) -> None:
+        """Do nothing: a function that is compiled again replaces its file."""
+
+    def _path(self, sig: Any, codegen: Any) -> Path | None:
+        key = hashlib.sha256(repr((sig, codegen.magic_tuple())).encode()).hexdigest()[:16]
+        folder = cache_directory()
+        return None if folder is None else folder / f"{self._name}-{key}.nbc"
+
+
+def _seal(path: Path, code: bytes) -> bytes:
+    """Return the bytes at the start of a file of machine code, which fit no other file and no other content."""
+    return hashlib.sha256(f"{content_hash()}/{path.name}\0".encode() + code).digest()
+
+
+def compiled(function: Callable[..., Any], kept: bool) -> Any:
+    """Return a function that Numba compiles at its first call, without the GIL and fast math. kept: whether its machine
+    code is kept on disk.
+    """
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False)(function)
+    if kept:
+        dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+def type_of(compiled: Any) -> Any:
+    """Return the type that a function of Numba has where another one calls it."""
+    cpu_target.typing_context.refresh()  # an intrinsic may have been made while another function was typed
+    cpu_target.target_context.refresh()
+    return cpu_target.typing_context.resolve_value_type(compiled)
