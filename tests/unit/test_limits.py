@@ -10,7 +10,7 @@ import pytest
 import embinit
 from embinit import EmbinitError, LayerNorm, Linear, Model, load
 from embinit.fill import fill
-from embinit.layers import MAX_AXES
+from embinit.layers.norms import MAX_AXES
 from embinit.many import init_many, parse_seeds, sweep
 from embinit.model import MAX_BUFFERS
 from embinit.modelfile import MAX_FILE, MAX_PARTS
