@@ -6,7 +6,6 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from embinit.dialects import DIALECTS, Dialect, dialect_named
-from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.programs import program_names
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, Named, Seeded, Sliced
@@ -48,8 +47,10 @@ def tables_of(model: Description) -> dict[str, Any]:
 def _declared(dialect: Dialect) -> Mapping[str, Any]:
     """Return the [dialect] table that a dialect needs, an empty one if its name is enough."""
     shipped = dialect.name in program_names() and DIALECTS[dialect.name] == dialect
-    if isinstance(dialect, DeclaredDialect) and not shipped:
-        return dialect.description.tables
+    description = getattr(dialect, "description", None)
+    if description is not None and not shipped:
+        tables: Mapping[str, Any] = description.tables
+        return tables
     if DIALECTS.get(dialect.name) is not dialect:
         raise EmbinitError(
             f"dialect {dialect.name} is declared in Python, and a model file can only name it: register it with "

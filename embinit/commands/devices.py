@@ -2,18 +2,28 @@
 
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from embinit.commands.models import load, words
 from embinit.errors import EmbinitError, listed, shown
 
 if TYPE_CHECKING:
     from embinit.bundle import Bundle
+    from embinit.diagnose.origin import Origin
     from embinit.readback import Readback
 
 
-def read_back(command: str, options: Namespace) -> "tuple[Bundle, Readback, str]":
-    """Return what is simulated, what a device or a dump holds, and the name of that source."""
+class Left(NamedTuple):
+    """What is simulated, what a device or a dump holds, the name of that source, and what drew a file's weights."""
+
+    bundle: "Bundle"
+    found: "Readback"
+    source: str
+    origin: "Origin | None" = None
+
+
+def read_back(command: str, options: Namespace) -> Left:
+    """Return what a device or a dump holds, beside what is simulated."""
     from embinit.bundle import gather
     from embinit.dump import read_dump
     from embinit.targets import TARGETS, target_named
@@ -42,8 +52,13 @@ def read_back(command: str, options: Namespace) -> "tuple[Bundle, Readback, str]
             )
     bundle = gather(model.plan())
     if on_device:
-        return bundle, *_from_device(options, bundle)
-    return bundle, read_dump(options.dump, bundle, **cut), options.dump
+        return Left(bundle, *_from_device(options, bundle))
+    if all(value is None for value in cut.values()):
+        from embinit.importing.dumps import read_framework
+
+        if (read := read_framework(options.dump, bundle)) is not None:
+            return Left(bundle, read[0], options.dump, read[1])
+    return Left(bundle, read_dump(options.dump, bundle, **cut), options.dump)
 
 
 def toolchain(options: Namespace, target: str) -> str:

@@ -13,8 +13,8 @@ def run(options: Namespace) -> int:
 
     if options.crc:
         return diagnose_checksums(options)
-    bundle, found, source = read_back("diagnose", options)
-    diagnosis = diagnose(bundle, found, source)
+    bundle, found, source, origin = read_back("diagnose", options)
+    diagnosis = diagnose(bundle, found, source, origin)
     if options.report is not None:
         from embinit.pages.diagnose import page
 

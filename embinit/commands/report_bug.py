@@ -14,7 +14,7 @@ def run(options: Namespace) -> int:
 
     if options.crc:
         raise EmbinitError("report-bug needs the bytes of buffers, by --dump, --device or --source: it takes no --crc")
-    bundle, found, source = read_back("report-bug", options)
+    bundle, found, source, _ = read_back("report-bug", options)
     report = report_bug(bundle, found, Path(source).name if options.dump else source)
     print_result(options, report, report.as_json())
     return DONE

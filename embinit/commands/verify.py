@@ -20,7 +20,7 @@ def run(options: Namespace) -> int:
         return verify_checksums(options)
     if options.save is not None and options.dump is not None:
         raise EmbinitError("--save writes what a device left: give --device or --source with it, not --dump")
-    bundle, found, source = read_back("verify", options)
+    bundle, found, source, _ = read_back("verify", options)
     if options.save is not None:
         save(bundle, found, Path(options.save))
     report = verify.verify(bundle, found, source)

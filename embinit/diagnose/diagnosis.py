@@ -10,6 +10,7 @@ from embinit.bundle import Bundle
 from embinit.diagnose.arrangements import scattered
 from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
+from embinit.diagnose.origin import Origin
 from embinit.diagnose.search import Cause, Explanation, Search
 from embinit.errors import EmbinitError
 from embinit.model import Description
@@ -28,12 +29,14 @@ class Diagnosis:
     """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest.
 
     facts: what wrong buffers show where nothing explains them. untried: which mistakes could not be tried, and why.
+    origin: which dialect and seed drew the weights, if a framework's file holds them.
     """
 
     report: Report
     explanations: tuple[Explanation, ...]
     facts: tuple[Fact, ...] = ()
     untried: str | None = None
+    origin: Origin | None = None
 
     @property
     def explained(self) -> bool:
@@ -43,6 +46,8 @@ class Diagnosis:
     def __str__(self) -> str:
         if self.report.agrees:
             return str(self.report)
+        if self.origin is not None:
+            return "\n".join([*_buffers(self.report), "", str(self.origin)])
         exact = [explanation for explanation in self.explanations if explanation.exact]
         near = [explanation for explanation in self.explanations if not explanation.exact]
         lines = [*_buffers(self.report), "", f"first mismatch: {_where(*_first(self.report))}", ""]
@@ -77,16 +82,19 @@ class Diagnosis:
         for buffer in values["buffers"]:
             buffer["share"] = buffer["equal"] / buffer["elements"]
         values["untried"] = self.untried
+        values |= {} if self.origin is None else {"origin": self.origin.as_json()}
         values["facts"] = [fact.as_json() for fact in self.facts]
         values["explanations"] = [_as_json(explanation, total) for explanation in self.explanations]
         return values
 
 
-def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str) -> Diagnosis:
-    """Return what explains the bytes of some or all buffers, by name; source names the device in the report."""
+def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str, origin: Origin | None = None) -> Diagnosis:
+    """Return what explains the bytes of some or all buffers, by name; source names the device in the report. origin:
+    what drew the weights, where that is known and nothing else needs to be looked for.
+    """
     report = verify(bundle, dump, source)
-    if report.agrees:
-        return Diagnosis(report, ())
+    if report.agrees or origin is not None:
+        return Diagnosis(report, (), origin=origin)
     ordered = {c.name: dump[c.name] for c in report.comparisons}
     itemsizes = {array.name: array.data.itemsize for array in bundle.arrays}
     explanations = tuple(Search(bundle.plan.model, ordered, itemsizes).explanations())
