@@ -68,6 +68,7 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
     "gtest": lambda bundle: _suite(bundle, "gtest.cpp", codegen.gtest),
     "cpputest": lambda bundle: _suite(bundle, "cpputest.cpp", codegen.cpputest),
     "plain": lambda bundle: _suite(bundle, "plain.c", codegen.plain),
+    "main": lambda bundle: {f"main_{_name(bundle)}.c": _text(codegen.program(bundle))},
     "rs": lambda bundle: {f"expected_{_name(bundle)}.rs": _lines(lambda: codegen.rust(bundle))},
     "safetensors": lambda bundle: {f"{_name(bundle)}.safetensors": _bytes(safetensors(bundle))},
 }
@@ -99,9 +100,9 @@ def export(
     Formats, of which the first five are the default, as far as the model has them: npz (NumPy), h (golden vectors as
     C), bin (raw, little endian), c (init code for the device), test (Unity and plain C tests with a main); h-source,
     h-incbin or h-embed in place of h (a header that declares and a file that defines); unity, ztest, gtest, cpputest,
-    plain (tests that are part of an image); rs (Rust), and safetensors, which needs the extra of that name;
-    manifest.json comes with any. The bundle that was there is replaced: what it had and the new one has
-    not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one source and
+    plain (tests that are part of an image), main (a program for plain); rs (Rust), and safetensors, which needs the
+    extra of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new
+    one has not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one source and
     one header needs.
 
     Raises EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.

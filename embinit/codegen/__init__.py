@@ -5,7 +5,7 @@ from embinit.codegen.expected import expected_header
 from embinit.codegen.golden import file_of, golden_assembly, golden_embedded, golden_header, golden_source
 from embinit.codegen.init import init_header, init_signature, init_source, own_files
 from embinit.codegen.rust import rust
-from embinit.codegen.suites import cpputest, gtest, plain, suite_header, unity, ztest
+from embinit.codegen.suites import cpputest, gtest, plain, program, suite_header, unity, ztest
 from embinit.codegen.text import NoCodeError, banner
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "own_files",
     "plain",
     "plain_check",
+    "program",
     "rust",
     "suite_header",
     "unity",

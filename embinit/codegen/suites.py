@@ -33,6 +33,27 @@ def plain(bundle: Bundle) -> str:
     return plain_check(bundle, of_macro=True)
 
 
+def program(bundle: Bundle) -> str:
+    """Return main_<name>.c: a program that runs the generated init code and compares with `plain`; with
+    EMBINIT_UNDER_TEST other code says where the buffers are.
+    """
+    model = bundle.plan.model
+    name = model.name
+    buffers = (f"static {array.ctype} {array.identifier}[{array.room}];" for array in bundle.arrays)
+    pointers = (f"        {array.identifier}," for array in bundle.arrays)
+    suffix = (
+        "" if 0 <= model.seed < 2**31 else "u" if 0 <= model.seed < 2**32 else "ll" if model.seed < 2**63 else "ull"
+    )
+    return (
+        banner(bundle, "a program that runs init code and compares every buffer")
+        + f'#include <stdio.h>\n\n#include "test_{name}.h"\n\n#ifndef EMBINIT_UNDER_TEST\n\n{joined(buffers)}\n'
+        + f"const {name}_buffers *{name}_under_test(void)\n{{\n"
+        + f"    static const {name}_buffers buffers = {{\n{joined(pointers)}    }};\n"
+        + f"    (void){name}_init(&buffers, {model.seed}{suffix});\n    return &buffers;\n}}\n\n#endif\n\n"
+        + f"int main(void)\n{{\n    return {name}_compare({name}_under_test(), putchar);\n}}\n"
+    )
+
+
 def unity(bundle: Bundle) -> str:
     """Return test_<name>_unity.c; with EMBINIT_MAIN it has main, setUp and tearDown too."""
     name = bundle.plan.model.name

@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     text = (
         "some of npz, h, bin, c, test (default: these), h-source, h-incbin, h-embed (instead of h: arrays in a file of "
     )
-    text += "their own), unity, ztest, gtest, cpputest, plain (tests that are part of an image), rs, safetensors"
+    text += "their own), unity, ztest, gtest, cpputest, plain (tests that are part of an image), main, rs, safetensors"
     export.add_argument("--format", default=None, metavar="F,F", help=text)
     text = "generate C for the library of `embinit c --amalgamated`, with one header"
     export.add_argument("--amalgamated", action="store_true", help=text)
@@ -157,7 +157,9 @@ def parser() -> argparse.ArgumentParser:
     add_report(seeds)
     add_json(seeds)
 
-    c = command("c", "copy the C library into a project, or say how to compile it")
+    c = command(
+        "c", "copy the C library into a project, as CMake, PlatformIO and others take it, or say how to compile it"
+    )
     what = c.add_mutually_exclusive_group(required=True)
     what.add_argument("-o", "--output", metavar="DIR", help="directory to copy the sources and headers to")
     what.add_argument("--includes", action="store_true", help="print the include directory")

@@ -17,6 +17,7 @@ def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
     from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
     from embinit.files import write_files
+    from embinit.packages import packages
 
     if options.amalgamated and options.output is None:
         raise EmbinitError("--amalgamated says how to copy the C library: give -o DIR with it")
@@ -26,7 +27,11 @@ def run(options: Namespace) -> int:
         if options.amalgamated:
             library = amalgamated()
             selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
-        for folder, contents in ((output, library), (output / "selftest", selftest)):
+        folders = {output: library, output / "selftest": selftest}
+        for name, content in packages(sorted(library)).items():
+            path = output / name
+            folders[path.parent] = folders.get(path.parent, {}) | {path.name: content}
+        for folder, contents in folders.items():
             write_files(folder, partial(map, _written, contents.items()))
             say("\n".join(str(folder / name) for name in contents))
     elif options.includes:

@@ -38,7 +38,7 @@ FLOORS = [
     {"bitgen", "targets", "expressions"},
     {"_kernels"},
     {"comparison"},
-    {"checksums", "clib", "files", "identifiers", "markup", "readback", "tally", "text", "threads", "toml"},
+    {"checksums", "clib", "files", "identifiers", "packages", "markup", "readback", "tally", "text", "threads", "toml"},
     {"schemas"},
     {"cache", "errors", "kinds", "lazy", "process", "progress", "spec"},
 ]

@@ -1,0 +1,37 @@
+"""Packages: the C library as CMake, PlatformIO, Arduino, Zephyr, ESP-IDF, Meson and CMSIS-Pack take it."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from embinit import __version__
+
+TEMPLATES = Path(str(files("embinit"))) / "packages" / "templates"
+URL = "https://pypi.org/project/embinit/"
+
+
+def packages(library: Sequence[str]) -> Mapping[str, bytes]:
+    """Return the files, by their paths from the folder of the C library, by which build systems find it.
+
+    library: the names of the library's own files, which Meson and CMSIS-Pack list; all others take what is there.
+
+    >>> sorted(packages(["embinit.c", "embinit.h"]))[:3]
+    ['CMakeLists.txt', 'Kconfig', 'cmake/embinitConfig.cmake']
+    """
+    kinds = {".c": "source", ".h": "header"}
+    told = {
+        "@VERSION@": __version__,
+        "@URL@": URL,
+        "@MESON_SOURCES@": "\n".join(f"  '{name}'," for name in library if name.endswith(".c")),
+        "@PACK_FILES@": "\n".join(
+            f'        <file category="{kinds[Path(name).suffix]}" name="{name}"/>' for name in library
+        ),
+    }
+    found = {}
+    for path in sorted(TEMPLATES.rglob("*")):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            for mark, value in told.items():
+                text = text.replace(mark, value)
+            found[path.relative_to(TEMPLATES).as_posix()] = text.encode()
+    return found
