@@ -102,8 +102,8 @@ def export(
     h-incbin or h-embed in place of h (a header that declares and a file that defines); unity, ztest, gtest, cpputest,
     plain (tests that are part of an image), main (a program for plain); rs (Rust), and safetensors, which needs the
     extra of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new
-    one has not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one source and
-    one header needs.
+    one has not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one
+    source and one header needs.
 
     Raises EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
     """
