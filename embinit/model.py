@@ -216,13 +216,15 @@ class Description:
     def _checked_tensors(self) -> tuple[Tensor, ...]:
         """Return the buffers, or raise EmbinitError for one that is too large or cannot be filled and stored."""
         dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
-        for layer, parameter in parameters_of(dialect, self.layers):
+        for layer, parameter in parameters_of(dialect, dialect.made(self.layers, self.order)):
             with naming(layer):
                 parameter = departing(dialect, layer, parameter)
                 storage = _storage(layer, parameter, dialect)
                 total += storage.nbytes(parameter.shape)
                 self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
                 tensors.append(_tensor(dialect, self.build, layer, parameter, storage))
+        places = {layer.name: i for i, layer in enumerate(self.layers)}
+        tensors.sort(key=lambda tensor: places[tensor.layer.name])
         return self._ordered(_with_copies(self.layers, tensors))
 
     def _ordered(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -88,3 +88,13 @@ def threefry2x32_jax(k0: int, k1: int, first: np.uint64, out: U32) -> None:
         number = first + np.uint64(i)
         x, y = threefry(key0, key1, np.uint32(number >> np.uint64(32)), np.uint32(number))
         out[i] = np.uint32(x ^ y)
+
+
+@kernel
+def jax_first_words(first: int, data: int, out: U32) -> None:
+    """Fill out with JAX's first word under fold_in(key(seed), data) for the seeds from a first one on."""
+    zero = np.uint32(0)
+    for i in range(out.size):
+        k0, k1 = threefry(zero, np.uint32(first + i), zero, np.uint32(data))
+        x, y = threefry(k0, k1, zero, zero)
+        out[i] = np.uint32(x ^ y)

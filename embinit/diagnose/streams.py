@@ -47,6 +47,11 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     seeds.
     """
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
+    dialect = dialect_named(run.account.model.dialect)
+    if thorough and dialect.keys_each and dialect.keys is not None:
+        from embinit.diagnose.keys import keys
+
+        yield from keys(run, dump, wrong)
     families = {row.name: _family(run.places[row.name].origin) for row in drawn}
     linear = [row for row in drawn if (family := families[row.name]) and run_of(row) >= family.bits + SPARE]
     seen: set[int] = set()

@@ -140,6 +140,8 @@ class Dialect:
     keys_each: ClassVar[bool] = False
     #: Whether each tensor starts the stream again.
     restarts: ClassVar[bool] = False
+    #: Whether layers take keys or seeds in the order in which they are made, which the order of a model may tell.
+    numbers_layers: ClassVar[bool] = False
 
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (for those that do)
         """Return the generator where the stream starts again, for a layer and a tensor."""
@@ -243,6 +245,13 @@ class Dialect:
 
     def __str__(self) -> str:
         return self.name
+
+    def made(self, layers: Sequence[Layer], order: Sequence[str] | None) -> list[Layer]:
+        """Return layers in the order in which they are made; order: names of layers or buffers that come first."""
+        if not self.numbers_layers or order is None:
+            return list(layers)
+        ranks = {name.split(".")[0]: -i for i, name in enumerate(reversed(order), 1)}
+        return sorted(layers, key=lambda layer: ranks.get(layer.name, 0))
 
     def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
         """Yield what all layers hold, in the order in which it is filled; an error names its layer."""

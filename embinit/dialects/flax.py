@@ -58,6 +58,7 @@ class Nnx(Flax):
     it forks the stream.
     """
 
+    numbers_layers: ClassVar[bool] = True
     forks: bool = True
 
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (no layers here)

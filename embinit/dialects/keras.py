@@ -154,6 +154,7 @@ class KerasDialect(Dialect):
 
     restarts: ClassVar[bool] = True
     keys_each: ClassVar[bool] = True
+    numbers_layers: ClassVar[bool] = True
 
     def start(self, seed: int, rand: str) -> BitGenerator:
         """Return the generator of the first tensor."""

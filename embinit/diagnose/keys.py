@@ -1,0 +1,251 @@
+"""Keys: from which key a model of Flax drew its wrong buffers, if layers were made in another order, had other paths or
+another root key.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen import Called
+from embinit.bitgen.base import Words
+from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
+from embinit.diagnose.pasting import MODEL, Lines, of_layer
+from embinit.dialects import dialect_named
+from embinit.dialects.flax import Linen, path_hash, path_of
+from embinit.dialects.jax import fold_in, key_of, keyed, split
+from embinit.dialects.keys import Key
+from embinit.model import Description
+from embinit.plan import Row
+from embinit.toml import toml
+
+Compound = tuple[Hypothesis, ...]
+#: How many elements of a buffer are looked at.
+SAMPLE = 16
+#: How many calls of rngs.params() are tried, and how many modules of a name.
+CALLS, MODULES = 128, 16
+#: How many seeds are tried, among them a date such as 20261126, and how many at once.
+SEEDS, AT_ONCE = 2**25, 2**20
+#: The scopes in which a module may stand, and what it may be called.
+SCOPES = (
+    "MLP_0",
+    "Sequential_0",
+    "CNN_0",
+    "Encoder_0",
+    "Decoder_0",
+    "Block_0",
+    "encoder",
+    "decoder",
+    "backbone",
+    "net",
+)
+KINDS = {"Linear": ("Dense", "layers", "fc", "dense", "linear"), "Embedding": ("Embed", "embedding", "embed", "layers")}
+#: The cost of a root key, which the dump alone supplies.
+FREE_KEY = 2
+
+
+def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
+    """Return what gives wrong buffers the values that they have: other numbers under the root key, or another root."""
+    samples = {row.name: _sample(run.account, row, dump[row.name]) for row in wrong if draws(row)}
+    told = [row for row in wrong if samples.get(row.name) is not None]
+    if not told:
+        return
+    inquiry = _Inquiry(run.account, told, {name: each for name, each in samples.items() if each is not None})
+    numbers = inquiry.paths if isinstance(dialect_named(run.account.model.dialect), Linen) else inquiry.calls
+    for asked in (inquiry.roots, numbers, inquiry.seeds):
+        found = list(asked())
+        yield from found
+        if found:
+            return
+
+
+def _sample(account: Account, row: Row, payload: bytes) -> F32 | None:
+    values = account.observed(row, payload)
+    known = values is not None and values.size > 1 and (row.format in ("float32", "float64") or resolution(row))
+    return values[:SAMPLE] if known and values is not None else None
+
+
+class _Inquiry:
+    """What is asked about the first elements of wrong buffers."""
+
+    def __init__(self, account: Account, wrong: Sequence[Row], samples: Mapping[str, F32]) -> None:
+        self._account, self._wrong, self._samples, self._model = account, wrong, samples, account.model
+        self._root = key_of(account.model.seed)
+
+    def calls(self) -> Iterator[Compound]:
+        """Return the calls of rngs.params() that gave wrong buffers their keys."""
+        numbers = self._numbers(range(CALLS))
+        if numbers is None:
+            return
+        some = ", ".join(f"{name} that of call {number}" for name, number in list(numbers.items())[:4])
+        more = " and so on" if len(numbers) > 4 else ""
+        yield (
+            Hypothesis(
+                Aspect.ORDER, "calls of rngs.params()",
+                f"Modules take keys in another order, or others take some, too: {some}{more}.", _numbered(numbers),
+                told=lambda model: _in_order(model, numbers),
+            ),
+        )  # fmt: skip
+
+    def paths(self) -> Iterator[Compound]:
+        """Return the paths of the layers that hold wrong buffers."""
+        paths, numbers = dict[str, str](), dict[str, int]()
+        for row in self._wrong:
+            number = _number_of(row)
+            known = paths.get(row.layer.name)
+            tried = _paths(row, self._model) if known is None else [known]
+            path = next((each for each in tried if self._agrees(row, self._root, path_hash(each, number))), None)
+            if path is None:
+                return
+            paths[row.layer.name], numbers[row.name] = path, path_hash(path, number)
+        places = ", ".join(f"{name} at {toml(path)}" for name, path in paths.items())
+        lines = {name: f"path = {toml(path)}" for name, path in paths.items()}
+        yield (
+            Hypothesis(
+                Aspect.RESTART, "path", f"Modules stand elsewhere in the parameter tree: {places}.", _numbered(numbers),
+                told=lambda _: {of_layer(name): line for name, line in lines.items()},
+            ),
+        )  # fmt: skip
+
+    def roots(self) -> Iterator[Compound]:
+        """Return another root key with which wrong buffers have what they hold."""
+        for what, root in _roots(self._model.seed):
+            if all(self._agrees(row, root, _folded(row)) for row in self._wrong):
+                sentence = f"The root is {what}; the seed of the model stands for jax.random.key({self._model.seed})."
+                yield (Hypothesis(Aspect.SEED, "root key", sentence, _rooted(root), cost=FREE_KEY),)
+                return
+
+    def seeds(self) -> Iterator[Compound]:
+        """Return the seed below 2^25 that gives wrong buffers what they hold."""
+        from embinit._kernels.counters import jax_first_words
+
+        first = self._wrong[0]
+        sample, words = self._samples[first.name][:1], np.empty(AT_ONCE, np.uint32)
+        for start in range(0, SEEDS, AT_ONCE):
+            jax_first_words(start, _folded(first), words)
+            values = self._account.drawn(_Given(words), first, AT_ONCE)
+            for place in np.flatnonzero(_near(values, sample, resolution(first))).tolist():
+                seed = start + place
+                if all(self._agrees(row, key_of(seed), _folded(row)) for row in self._wrong):
+                    sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
+                    yield (seeded(seed, "seed", sentence, FREE_KEY),)
+                    return
+
+    def _numbers(self, tried: Iterable[int]) -> dict[str, int] | None:
+        """Return which of some numbers gives each wrong buffer its key under the root; None if one has none."""
+        found = dict[str, int]()
+        for row in self._wrong:
+            number = next((each for each in tried if self._agrees(row, self._root, each)), None)
+            if number is None:
+                return None
+            found[row.name] = number
+        return found
+
+    def _agrees(self, row: Row, root: Key, number: int) -> bool:
+        """Whether a buffer holds what the key that a root and a number make gives."""
+        sample = self._samples[row.name]
+        values = self._account.drawn(keyed(fold_in(root, number)), row, sample.size)
+        return bool(_near(values, sample, resolution(row)).all())
+
+
+class _Given(Called):
+    """Words that are given, and then zeros; the state is how many have been read."""
+
+    def __init__(self, given: NDArray[np.uint32]) -> None:
+        self._given = given
+        self.state = 0
+
+    @property
+    def state(self) -> int:
+        return int(self.words[0])
+
+    @state.setter
+    def state(self, state: int) -> None:
+        self.words = np.array([state], np.uint64)
+
+    def draw(self, out: Words) -> None:
+        rest = self._given[self.state :][: out.size]
+        out[: rest.size], out[rest.size :] = rest, 0
+        self.state += out.size
+
+    def advance(self, delta: int) -> None:
+        self.state += delta
+
+
+def _near(values: F32, sample: F32, step: float) -> NDArray[np.bool_]:
+    """Return which values are those of a sample, within the step of its codes."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        near: NDArray[np.bool_] = np.abs(values - sample) <= step + 1e-6 * np.abs(sample)
+    return near
+
+
+def _folded(row: Row) -> int:
+    """Return the number that is folded into the root for the key of a buffer."""
+    assert row.order.restart is not None
+    return row.order.restart[1]
+
+
+def _number_of(row: Row) -> int:
+    """Return a buffer's place among the parameters of its module, counted from 1."""
+    path = path_of(row.layer)
+    return next(number for number in range(1, MODULES) if path_hash(path, number) == _folded(row))
+
+
+def _paths(row: Row, model: Description) -> Iterator[str]:
+    """Return the paths that a module may have: that of another layer, and the names that Flax gives, in some scopes."""
+    own = path_of(row.layer)
+    kinds = KINDS.get(row.layer.type, (row.layer.type.rstrip("123d"), row.layer.type.rstrip("123d").lower(), "layers"))
+    names = [
+        own,
+        *(f"{kind}_{i}" for kind in kinds for i in range(MODULES)),
+        *(f"{kind}{i}" for kind in kinds for i in range(MODULES)),
+    ]
+    yield ""
+    yield from (path_of(layer) for layer in model.layers)
+    for scope in ("", *SCOPES, *(f"Block_{i}" for i in range(MODULES))):
+        yield from (f"{scope}/{name}" if scope else name for name in names)
+
+
+def _roots(seed: int) -> Iterator[tuple[str, Key]]:
+    """Return keys that a program may have passed instead of key(seed), with what makes them."""
+    for start in dict.fromkeys((seed, 0, 1, 42)):
+        yield f"the words ({start}, 0)", (start & 0xFFFFFFFF, 0)
+        what, key = f"key({start})", key_of(start)
+        for i, each in enumerate(split(key, MODULES)):
+            yield f"split({what}, n)[{i}], which is also fold_in({what}, {i})", each
+        for _ in range(MODULES):
+            what, key = f"split({what})[0]", split(key, 2)[0]
+            yield from ((f"split({what})[{i}]", each) for i, each in enumerate(split(key, 2)))
+
+
+def _numbered(numbers: Mapping[str, int]) -> Change:
+    """Return the change to the keys of some buffers."""
+
+    def changed(row: Row) -> Row:
+        order = row.order if row.name not in numbers else replace(row.order, restart=(0, numbers[row.name]))
+        return replace(row, order=order)
+
+    return rows(changed)
+
+
+def _rooted(root: Key) -> Change:
+    """Return the change to another root key."""
+    return lambda account: replace(
+        account,
+        restarts={
+            row.name: keyed(fold_in(root, _folded(row))) for row in account.rows if row.order.restart is not None
+        },
+    )
+
+
+def _in_order(model: Description, numbers: Mapping[str, int]) -> Lines:
+    """Return the order of layers that gives buffers their numbers; no line if none does."""
+    planned = {tensor.name: tensor for tensor in model.tensors}
+    found = {name: numbers.get(name, (tensor.order.restart or (0, 0))[1]) for name, tensor in planned.items()}
+    names = list(dict.fromkeys(planned[name].layer.name for name in sorted(found, key=lambda name: found[name])))
+    ordered = {tensor.name: tensor.order.restart for tensor in replace(model, order=names).tensors}
+    if any(ordered[name] != (0, number) for name, number in numbers.items()):
+        return {}
+    return {MODEL: f"order = {toml(names)}"}
