@@ -90,11 +90,11 @@ def threefry2x32_jax(k0: int, k1: int, first: np.uint64, out: U32) -> None:
         out[i] = np.uint32(x ^ y)
 
 
-@kernel
+@either_way
 def jax_first_words(first: int, data: int, out: U32) -> None:
     """Fill out with JAX's first word under fold_in(key(seed), data) for the seeds from a first one on."""
     zero = np.uint32(0)
-    for i in range(out.size):
+    for i in independent(out.size):
         k0, k1 = threefry(zero, np.uint32(first + i), zero, np.uint32(data))
         x, y = threefry(k0, k1, zero, zero)
         out[i] = np.uint32(x ^ y)

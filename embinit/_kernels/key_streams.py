@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.counters import threefry
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, kernel
 from embinit._kernels.libm import log_double
 
 F32 = NDArray[np.float32]
@@ -13,17 +13,20 @@ U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 
 
-@kernel
+@either_way
 def halves(k0: int, k1: int, padded: bool, out: U32) -> None:
     """Fill out with the words of a key: threefry2x32 of counter i gives words i and i + h, of which there are h, or
     h - 1. padded: whether 0 stands for the second counter where there is no second word.
     """
     key0, key1, pairs = np.uint32(k0), np.uint32(k1), out.size // 2
     h = out.size - pairs
-    for i in range(pairs):
-        out[i], out[h + i] = threefry(key0, key1, np.uint32(i), np.uint32(i + h))
+    for i in independent(pairs):
+        x, y = threefry(key0, key1, np.uint32(i), np.uint32(i + h))
+        out[i] = x
+        out[h + i] = y
     if h > pairs:
-        out[pairs], _ = threefry(key0, key1, np.uint32(pairs), np.uint32(0 if padded else pairs + h))
+        x, y = threefry(key0, key1, np.uint32(pairs), np.uint32(0 if padded else pairs + h))
+        out[pairs] = x
 
 
 @kernel
@@ -37,15 +40,15 @@ def mlx_keys(state: U64, out: U64) -> None:
         out[i] = np.uint64(high) << np.uint64(32) | np.uint64(low)
 
 
-def _polynomial(coefficients: str) -> F32:
-    return np.array([float.fromhex(each) for each in coefficients.split()], np.float32)
+def _floats(hexadecimals: str) -> list[np.float32]:
+    return [np.float32(float.fromhex(each)) for each in hexadecimals.split()]
 
 
-_TAIL = _polynomial(
-    "0x1.4deb44p-32 0x1.f7c9aep-26 0x1.47e512p-20 0x1.dca7dep-16 0x1.9cab92p-12 0x1.8cc0dep-9 0x1.3ca920p-8 "
+(_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8, _T9) = _floats(
+    "0x0p+0 0x1.4deb44p-32 0x1.f7c9aep-26 0x1.47e512p-20 0x1.dca7dep-16 0x1.9cab92p-12 0x1.8cc0dep-9 0x1.3ca920p-8 "
     "-0x1.0eff66p-2 0x1.ae16a4p-1"
 )
-_CENTER = _polynomial(
+(_C0, _C1, _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9) = _floats(
     "0x1.75c000p-28 0x1.33b402p-23 0x1.499232p-20 0x1.e52cd2p-24 -0x1.d70bd0p-15 -0x1.35be90p-13 0x1.2f6400p-9 "
     "0x1.7a1e50p-7 -0x1.db2aeep-3 0x1.c5bf88p-1"
 )
@@ -58,17 +61,24 @@ _LOW, _WIDTH = np.float32(2.0**-24 - 1), np.float32(2)
 def _erf_inv(a: np.float32) -> np.float32:
     """Return what MLX computes for erfinv of a between -1 and 1."""
     t = log_double(np.float32(fma32(a, np.float32(-a), _ONE)))
-    coefficients = _TAIL if abs(t) > _FAR else _CENTER
-    p = coefficients[0]
-    for i in range(1, coefficients.size):
-        p = np.float32(fma32(p, t, coefficients[i]))
+    tail = abs(t) > _FAR
+    p = _T0 if tail else _C0
+    p = np.float32(fma32(p, t, _T1 if tail else _C1))
+    p = np.float32(fma32(p, t, _T2 if tail else _C2))
+    p = np.float32(fma32(p, t, _T3 if tail else _C3))
+    p = np.float32(fma32(p, t, _T4 if tail else _C4))
+    p = np.float32(fma32(p, t, _T5 if tail else _C5))
+    p = np.float32(fma32(p, t, _T6 if tail else _C6))
+    p = np.float32(fma32(p, t, _T7 if tail else _C7))
+    p = np.float32(fma32(p, t, _T8 if tail else _C8))
+    p = np.float32(fma32(p, t, _T9 if tail else _C9))
     return np.float32(a * p)
 
 
-@kernel
+@either_way
 def mlx_normal(words: U32, scale: np.float32, mean: np.float32, out: F32) -> None:
     """Fill out with mean + scale * erf_inv of a uniform value; mean is not added where it is 0."""
-    for i in range(words.size):
+    for i in independent(words.size):
         unit = min(np.float32(np.float32(words[i]) * _UNIT), _LARGEST)
         z = np.float32(_erf_inv(np.float32(np.float32(unit * _WIDTH) + _LOW)) * scale)
         out[i] = np.float32(z + mean) if mean != np.float32(0) else z

@@ -145,7 +145,7 @@ class MlxKeys(Called):
     @property
     def array_key(self) -> Key | None:
         """The key of the next array; None if there is none."""
-        return None if self.state[2] == 2 else _halves(int(self.copy().random_raw(1)[0]))
+        return None if self.state[2] == 2 else self.copy().taken(1)
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next keys, their first word on top."""
@@ -169,6 +169,11 @@ class MlxKeys(Called):
 
     def taken(self, n: int) -> Key:  # noqa: ARG002 (an array of any size takes one)
         """Return the key of an array, and go on after it."""
+        k0, k1, use = self.state
+        if use == 0:
+            after, key = self.split((k0, k1), 2)
+            self.state = *after, 0
+            return key
         return _halves(int(self.random_raw(1)[0]))
 
     def c_generator(self, words: int) -> CGenerator:
