@@ -164,6 +164,10 @@ class MlxKeys(Called):
         """Move in place as if delta keys had been taken, one by one."""
         if delta < 0:
             raise EmbinitError(f"MlxKeys cannot go back by {-delta} keys: no key tells of which one it was split")
+        if delta <= FEW:
+            for _ in range(delta):
+                self.taken(1)
+            return
         for start in range(0, delta, RUN):
             self.draw(np.empty(min(delta - start, RUN), np.uint64))
 
@@ -182,8 +186,8 @@ class MlxKeys(Called):
         return CGenerator("embinit_mlx", "embinit_key_streams.h", "embinit_mlx_seed(&generator, (uint64_t)seed);")
 
 
-#: How many keys are passed over at a time.
-RUN = 2**16
+#: How many keys are passed over at a time, and how many do not need Numba.
+RUN, FEW = 2**16, 64
 
 
 def _halves(x: int) -> Key:

@@ -241,6 +241,7 @@ def test_words_in_parts(start):
     ahead = one.random_raw(9).tolist()
     assert [*other.random_raw(4).tolist(), *other.random_raw(5).tolist()] == ahead
     assert start(5).jumped(7).random_raw(2).tolist() == ahead[7:]
+    assert start(5).jumped(99) == start(5).jumped(60).jumped(39)
     assert (one, one.state) == (other, other.state)
 
 
