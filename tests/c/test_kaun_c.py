@@ -1,6 +1,7 @@
 """The C of Kaun: models on the host under any flags and on emulated cores, and the ends of a normal value."""
 
 import ctypes
+import shutil
 import subprocess
 
 import numpy as np
@@ -98,6 +99,7 @@ void normal_of(uint32_t angle, uint32_t radius, float *out)
 """
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 def test_the_ends_of_a_normal_value(tmp_path):
     """u1 and u2 of 0 and 1 too: the radius of u2 = 0 is -0, that of 1 is the largest."""
     (tmp_path / "ends.c").write_text(PROGRAM)

@@ -55,6 +55,7 @@ def test_groups_of_any_size(words, model, tmp_path):
     assert read(tmp_path / "d.txt", by_tool(words, tmp_path, payload), MODELS[model]) == payload
 
 
+@pytest.mark.skipif(shutil.which("xxd") is None, reason="xxd is not installed")
 def test_spaces_at_the_ends_of_an_ascii_column_are_data(tmp_path):
     content = (b"  a\xfe b  " * 20)[: len(FLOATS.payload)]
 

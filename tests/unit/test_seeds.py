@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,7 @@ def test_any_integer_is_a_seed_on_every_way_in(tmp_path: Path) -> None:
     assert many[10**30]["fc.weight"].tobytes() == out.tobytes()
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize(("wide", "seed"), CASES)
 def test_c_takes_the_whole_seed(wide: Dialect, seed: int, tmp_path: Path) -> None:
     bundle = gather(embinit.Model("m", [LAYER], seed=seed, dialect=wide).plan())
