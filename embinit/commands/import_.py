@@ -15,6 +15,7 @@ def run(options: Namespace) -> int:
 
         dialect = load_dialect(dialect)
     found = import_model(options.source, dialect, options.seed, options.skip)
+    drawn = origin_of(found)
     found.model.save(options.output)
     for each in found.skipped:
         note(f"left out: {each}")
@@ -23,7 +24,6 @@ def run(options: Namespace) -> int:
     layers = sum(
         1 for layer in found.model.layers if layer.name in {tensor.layer.name for tensor in found.model.tensors}
     )
-    drawn = origin_of(found)
     lines = [str(found), f"{options.output}: written, from {found.kind}: {layers} layers with weights"]
     lines += [str(drawn)] if drawn is not None else []
     values = {"output": options.output, **found.as_json(), "origin": drawn and drawn.as_json()}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from embinit.errors import EmbinitError
 from embinit.layers import WITH_PARAMETERS, Convolution, DrawFree, Layer, Linear, Norm, Stored
 from embinit.model import DEFAULT_MEMORY_LIMIT
 
@@ -46,7 +47,12 @@ class Weight:
         """Return the values in this shape; None where they are not float32, not at hand, or too many."""
         if self.dtype != "float32" or math.prod(self.shape) * 4 > MOST_BYTES:
             return None
-        held = self.load()
+        try:
+            held = self.load()
+        except EmbinitError:
+            raise
+        except Exception:  # what a library raises for damaged data
+            raise EmbinitError(f"{self.name}: its values cannot be read: the file is damaged") from None
         return None if held is None or held.size != math.prod(self.shape) else held.reshape(self.shape)
 
     def without_values(self) -> "Weight":

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import numpy as np
 from embinit.dialects.keras import KERAS_TORCH
 from embinit.errors import EmbinitError, shown
 from embinit.importing import tensors
-from embinit.importing.archives import Archive
+from embinit.importing.archives import MOST_TIMES, Archive
 from embinit.importing.found import (
+    MOST_BYTES,
     Content,
     Found,
     Unknown,
@@ -33,8 +35,8 @@ from embinit.importing.packages import package
 from embinit.initializers import Initializer
 from embinit.layers import Embedding, GroupNorm, LayerNorm, Norm, RMSNorm, Weighted
 
-#: The most elements of a tensor, and members of a file, that are read.
-_MOST_ELEMENTS, _MOST_MEMBERS = 2**28, 2**16
+#: The most members of a file that are read.
+_MOST_MEMBERS = 2**16
 #: How deep models may lie in each other.
 _DEPTH = 16
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
@@ -61,33 +63,37 @@ def keras(archive: Archive) -> Content:
     """Return the layers of a .keras file."""
     config = _json(archive.read(_CONFIG), _CONFIG)
     h5py = package("h5py", "h5", "a .keras file")
-    names = archive.names
-    if _WEIGHTS not in names:
-        raise EmbinitError(f"cannot be read: it has no {_WEIGHTS}")
-    file = _opened(h5py, archive.file(_WEIGHTS))
-    layers = list(_layers(config, _Keras3(h5py, file).of, "", 0))
-    return Content("a .keras file", tuple(layers), framework="keras")
+    with _of_hdf5(), h5py.File(archive.file(_WEIGHTS), "r") as file:
+        layers = _layers(config, _Keras3(h5py, file).of, "", 0)
+        return Content("a .keras file", tuple(layers), framework="keras")
 
 
 def h5(path: Path) -> Content:
     """Return the layers of a .h5 file: of a model, or of weights alone."""
     h5py = package("h5py", "h5", "a .h5 file")
-    file = _opened(h5py, path)
-    try:
+    with _of_hdf5(), h5py.File(path, "r") as file:
         text = file.attrs.get("model_config")
         group = file.get("model_weights", file)
-    except Exception:  # h5py raises half a dozen types for damaged files
-        raise EmbinitError("cannot be read: it is damaged or cut short") from None
-    if text is None and isinstance(file.get("layers"), h5py.Group):
-        notes = ["it keeps no order of layers: they stand in the order of their names"]
-        named = tuple(_unordered(h5py, file["layers"], ""))
-        return Content("a .weights.h5 file of Keras", named, tuple(notes), "keras")
-    if text is None:
-        notes = ["it holds weights without a configuration, so layers are told by names and shapes"]
+        if text is not None:
+            config = _json(text if isinstance(text, bytes) else str(text).encode(), "model_config")
+            layers = tuple(_layers(config, _Legacy(h5py, group).of, "", 0))
+            return Content("a .h5 file of Keras", layers, framework="keras")
+        if isinstance(file.get("layers"), h5py.Group):
+            notes = ("it keeps no order of layers: they stand in the order of their names",)
+            return Content("a .weights.h5 file of Keras", tuple(_unordered(h5py, file["layers"], "")), notes, "keras")
+        notes = ("it holds weights without a configuration, so layers are told by names and shapes",)
         return tensors.read(list(_all(h5py, group)), "a .h5 file of weights", notes=notes)
-    config = _json(text if isinstance(text, bytes) else str(text).encode(), "model_config")
-    layers = _layers(config, _Legacy(h5py, group).of, "", 0)
-    return Content("a .h5 file of Keras", tuple(layers), framework="keras")
+
+
+@contextmanager
+def _of_hdf5() -> Iterator[None]:
+    """Say of a file that it is damaged, whatever h5py raises, which has half a dozen types for that."""
+    try:
+        yield
+    except EmbinitError:
+        raise
+    except Exception:
+        raise EmbinitError("cannot be read: its HDF5 is damaged or cut short") from None
 
 
 def _json(content: bytes, name: str) -> dict[str, Any]:
@@ -98,13 +104,6 @@ def _json(content: bytes, name: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise EmbinitError(f"cannot be read: its {name} must be a JSON object")
     return found
-
-
-def _opened(h5py: Any, file: Any) -> Any:
-    try:
-        return h5py.File(file, "r")
-    except Exception:
-        raise EmbinitError("cannot be read: its HDF5 is damaged or cut short") from None
 
 
 # ---- Where the weights of a layer lie ----
@@ -206,11 +205,10 @@ def _unordered(h5py: Any, group: Any, container: str) -> Iterator[Found | Unknow
 
 def _weight(dataset: Any, name: str) -> Weight:
     shape = tuple(map(int, dataset.shape or ()))
-
-    def load() -> Any:
-        return np.asarray(dataset[()], np.float32) if math.prod(shape) <= _MOST_ELEMENTS else None
-
-    return Weight(name, shape, str(dataset.dtype), load)
+    dtype = str(dataset.dtype)
+    at_hand = dtype == "float32" and 4 * math.prod(shape) <= min(MOST_BYTES, MOST_TIMES * dataset.id.get_storage_size())
+    values = np.asarray(dataset[()]) if at_hand else None
+    return Weight(name, shape, dtype, lambda: values)
 
 
 # ---- Layers ----
