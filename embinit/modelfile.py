@@ -97,7 +97,7 @@ def fields_of(
     if not isinstance(head, dict) or not isinstance(layers, list) or not all(isinstance(x, dict) for x in layers):
         raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
     known = [f.name for f in fields(Description) if f.init and f.name != "layers"]
-    needed = ["name", "seed"] if "dialect" in tables else ["name", "dialect", "seed"]
+    needed = ["name", "seed"] if "dialect" in {**tables, **overrides} else ["name", "dialect", "seed"]
     _check_keys("[model]", head, known, needed)
     values = {**head, **overrides}
     values["dialect"] = dialect = _dialect(tables, values, Path(path))

@@ -105,6 +105,13 @@ def test_what_agrees_is_one_row_of_green(plan, tmp_path):
 OPTIONS = ["--targets", "host", "--compilers", "gcc", "--flags", "-O1", "--flags", "-O2"]
 
 
+def test_a_model_file_needs_no_dialect(tmp_path):
+    source = written(tmp_path, DRAW, "state = seed; for (; i < 24; i++) w[i] = unit();")
+    text = (model_in(tmp_path) / "m.toml").read_text()
+    (tmp_path / "m.toml").write_text(text.replace('dialect = "odt"\n', ""))
+    assert cli.run("matrix", source, "--entry", "go", "m.toml", *OPTIONS, cwd=tmp_path).returncode == 0
+
+
 def model_in(folder, dialect="odt"):
     layer = '[[layer]]\nname = "fc"\ntype = "Linear"\nin_features = 6\nout_features = 4\nbias = false\n'
     (folder / "m.toml").write_text(f'[model]\nname = "m"\ndialect = "{dialect}"\nseed = 200\n\n{layer}')
