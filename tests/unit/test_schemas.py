@@ -92,6 +92,7 @@ def test_export_and_manifest(name, tmp_path):
     path = next(path for path in EXAMPLES if path.stem == name)
     written = said("export", "export", path, "-o", tmp_path / "b", "--format", "npz,bin")
     assert set(written["files"]) == {path.name for path in (tmp_path / "b").iterdir()}
+    assert said("export", "export", path, "--format", "npz,bin", "--list")["files"] == [*written["files"]]
     check("manifest", (tmp_path / "b" / "manifest.json").read_text())
     assert said("export", "export", path, "-o", tmp_path / "b", "--format", "npz,bin", "--check")["equal"]
     (tmp_path / "b" / f"{name}.bin").unlink()
