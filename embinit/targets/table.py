@@ -76,8 +76,8 @@ class Build:
 
     @property
     def fuses_negation(self) -> bool:
-        """Whether gcc negates a multiply-add in the same instruction, as for x86-64 and AArch64."""
-        return target_named(self.target).isa in ("x86", "aarch64")
+        """Whether gcc negates a multiply-add in the same instruction, as it does for all but 32-bit Arm."""
+        return target_named(self.target).isa != "arm"
 
 
 @dataclass(frozen=True)
