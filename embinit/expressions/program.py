@@ -22,9 +22,9 @@ class Arithmetic:
 
     Four more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
     x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
-    x86-64-v3, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need before them,
-    as it does for x86-64 and not for Arm. roots_branch: whether sqrtf and sqrt test their argument to set errno, as all
-    C libraries do but picolibc where there is an FPU.
+    x86-64-v3 and RISC-V, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need
+    before them, as it does for all but a Cortex-M. roots_branch: whether sqrtf and sqrt test their argument to set
+    errno, as all C libraries do but picolibc where there is an FPU.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"

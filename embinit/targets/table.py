@@ -70,14 +70,14 @@ class Build:
         return self.libc != _PICO
 
     @property
-    def is_x86(self) -> bool:
-        """Whether gcc compiles for x86-64, where it hoists common code out of ?:."""
-        return target_named(self.target).isa == "x86"
+    def hoists(self) -> bool:
+        """Whether gcc computes what both arms of ?: need before them, as it does for all but a Cortex-M."""
+        return target_named(self.target).isa != "arm"
 
     @property
     def fuses_negation(self) -> bool:
         """Whether gcc negates a multiply-add in the same instruction, as it does for all but 32-bit Arm."""
-        return target_named(self.target).isa != "arm"
+        return target_named(self.target).isa not in ("arm", "arm-a")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,8 @@ class Target:
 
     emulated: whether `verify --device` can run it here. fuses_double: whether its FPU fuses doubles too. libc: the C
     library that libm and rand are of. libcs: what the others that were measured on it give instead. isa: the family
-    of its instruction set. int_bits, double_bits: the sizes of C's types. not_run: why the values are not measured.
+    of its instruction set; "arm" is a Cortex-M's, "arm-a" a Cortex-A's. int_bits, double_bits: the sizes of C's types.
+    not_run: why the values are not measured.
     """
 
     name: str
@@ -154,8 +155,8 @@ TARGETS = {
         _riscv("riscv32imafc", "RV32IMAFC, single-precision FPU", "fused"),
         _riscv("riscv64", "RV64GC, FPU with doubles", "fused", fuses_double=True),
         _linux("aarch64", "Armv8-A Linux, gcc -O2", "fused", "aarch64", True),
-        _linux("armv7-a", "Armv7-A Linux hard float, VFPv3, gcc -O2", "separate", "arm", True),
-        _linux("cortex-a7", "Armv7-A Linux hard float, VFPv4, gcc -O2", "fused", "arm", True),
+        _linux("armv7-a", "Armv7-A Linux hard float, VFPv3, gcc -O2", "separate", "arm-a", True),
+        _linux("cortex-a7", "Armv7-A Linux hard float, VFPv4, gcc -O2", "fused", "arm-a", True),
         Target(
             "avr", "AVR, gcc -O2, avr-libc", "separate", OTHER, "avr", False, libc="avr-libc", isa="avr", int_bits=16,
             double_bits=32,

@@ -10,7 +10,14 @@ from embinit.targets.gcc_qemu import SECTIONS
 from embinit.targets.probe import board_of, macros_of
 from embinit.targets.table import target_named
 
-_ISAS = {"arm": "__arm__", "aarch64": "__aarch64__", "riscv": "__riscv", "avr": "__AVR__", "xtensa": "__XTENSA__"}
+_ISAS = {
+    "arm": "__arm__",
+    "arm-a": "__arm__",
+    "aarch64": "__aarch64__",
+    "riscv": "__riscv",
+    "avr": "__AVR__",
+    "xtensa": "__XTENSA__",
+}
 
 
 def is_command(toolchain: str) -> bool:

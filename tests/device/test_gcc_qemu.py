@@ -14,6 +14,8 @@ from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import BOARDS, TOOLS, Machine, build, command, is_installed
 from embinit.verify import verify
 
+from support.cores import EVERY_BOARD, with_libcs
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 needs_tools = pytest.mark.skipif(not is_installed(), reason=f"needs {' and '.join(TOOLS)}")
 
@@ -29,8 +31,7 @@ def agrees(bundle, toolchain="gcc", source=(), entry=None, cflags=()):
 # ---- Generated code ----
 
 
-@needs_tools
-@pytest.mark.parametrize("core", BOARDS)
+@pytest.mark.parametrize("core", EVERY_BOARD)
 def test_generated_code_agrees_on_every_board(core):
     assert agrees(har_classifier(core))
 
@@ -192,6 +193,65 @@ def test_normals_by_newlib_have_the_libm_class_of_the_target(core, tmp_path):
     assert [each for each in BOARDS if verify(bundles[each], found, each).agrees] == expected
     assert core in expected
     assert len(expected) < len(BOARDS)
+
+
+LIBC = """
+#include <math.h>
+#include <stdlib.h>
+#include "libc_init.h"
+void libc(const libc_buffers *buffers, uint32_t seed);
+void libc(const libc_buffers *buffers, uint32_t seed)
+{
+    srand(seed);
+    for (int i = 0; i < 512; i++) {
+        buffers->fc_weight[i] = logf((float)(rand() % 1000 + 1) * 0.001f) * 0.5f + 0.25f;
+    }
+    for (int i = 0; i < 32; i++) {
+        buffers->fc_bias[i] = cosf((float)rand() / 2147483648.0f) * 0.75f + 0.125f;
+    }
+}
+"""
+DIALECT = """
+[dialect]
+name = "own"
+[dialect.generator]
+kind = "rand"
+seed = "seed"
+[dialect.values]
+unit = "(float)word / 2147483648.0f"
+[dialect.initializers.default]
+value = "logf((float)((int32_t)word % 1000 + 1) * 0.001f) * 0.5f + 0.25f"
+[dialect.initializers.cosine]
+value = "cosf((float)word / 2147483648.0f) * 0.75f + 0.125f"
+"""
+
+
+def of_libc(folder, core, **overrides):
+    """Own init code that calls rand, logf and cosf and lets the compiler fuse; its dialect file; and what it leaves."""
+    (folder / "libc.c").write_text(LIBC)
+    (folder / "libc.toml").write_text(
+        '[model]\nname = "libc"\nseed = 3\n' + DIALECT
+        + '[dialect.bias]\ninitializer = "cosine"\n[dialect.layers.Linear]\nweight = ["out", "in"]\nfan_in = "in"\n'
+        'fan_out = "out"\n[[layer]]\ntype = "Linear"\nname = "fc"\nin_features = 16\nout_features = 32\n'
+    )  # fmt: skip
+    bundle = gather(embinit.load(folder / "libc.toml", target=core, **overrides).plan())
+    return bundle, device.run(bundle, "gcc", [folder / "libc.c"], "libc")
+
+
+@pytest.mark.parametrize("core", EVERY_BOARD)
+def test_init_code_that_calls_the_c_library_has_the_bits_of_the_target(core, tmp_path):
+    bundle, found = of_libc(tmp_path, core)
+
+    assert verify(bundle, found, core).agrees
+
+
+@pytest.mark.parametrize(("core", "libc"), with_libcs("cortex-m4f", "cortex-m7"))
+def test_another_c_library_has_the_bits_that_the_model_file_says(core, libc, tmp_path):
+    bundle, found = of_libc(tmp_path, core, libc=libc)
+
+    assert verify(bundle, found, core).agrees
+    newlib = gather(embinit.load(tmp_path / "libc.toml", target=core).plan())
+    assert (newlib.payload == bundle.payload) == (libc == "newlib-nano")
 
 
 SIGNATURE = "void {}(const har_classifier_buffers *buffers, uint32_t seed)"

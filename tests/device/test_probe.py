@@ -6,6 +6,7 @@ import json
 import platform
 import re
 import shlex
+import shutil
 import subprocess
 import tomllib
 import zlib
@@ -17,13 +18,14 @@ import pytest
 import embinit
 from embinit.__main__ import main
 from embinit.clib import C_DIRECTORY, SOURCES
-from embinit.targets import LIBMS, TARGETS
+from embinit.targets import LIBMS, TARGETS, build_of
 from embinit.targets.gcc_qemu import BOARDS, TOOLS, is_installed
 from embinit.targets.probe import probe
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
 from support import reference
 from support.compilers import HOST_COMPILERS, WARNINGS, compile_program
+from support.cores import EVERY_BOARD, with_libcs
 from support.libm import CLASSES, KERNELS
 from support.model_files import GOOD
 
@@ -131,12 +133,41 @@ def test_arm_builds(flags, multiply_add, libm):
     assert "mps" in found.ran_on
 
 
-@needs_tools
-@pytest.mark.parametrize("core", BOARDS)
-def test_the_table_of_targets_is_what_its_builds_do(core):
-    found = probe(shlex.join(["arm-none-eabi-gcc", "-O2", *BOARDS[core].flags]))
+#: rand() of these C libraries is newlib's.
+FAMILY = {"newlib-nano": "newlib", "picolibc": "newlib"}
 
-    assert (found.multiply_add, found.libm) == (TARGETS[core].multiply_add, TARGETS[core].libm)
+
+def built(core, specs=()):
+    system = BOARDS[core].system
+    flags = [flag for flag in system.flags if flag != "-static"]
+    return shlex.join([system.compiler, "-O2", *flags, *BOARDS[core].flags, *specs])
+
+
+@pytest.mark.parametrize("core", EVERY_BOARD)
+def test_the_table_of_targets_is_what_its_builds_do(core):
+    found, target = probe(built(core)), TARGETS[core]
+
+    assert (found.multiply_add, found.libm) == (target.multiply_add, target.libm)
+    assert found.rand == FAMILY.get(target.rand, target.rand)
+    assert (found.int_bits, found.double_bits, found.byte_order) == (target.int_bits, target.double_bits, "little")
+
+
+@pytest.mark.parametrize(("core", "libc"), with_libcs("cortex-m0", "cortex-m4f", "cortex-m7"))
+def test_the_c_libraries_of_the_table_are_what_their_builds_do(core, libc):
+    found, build = probe(built(core, BOARDS[core].system.libcs[libc])), build_of(core, libc=libc)
+
+    assert (found.multiply_add, found.libm) == (build.multiply_add, build.libm)
+    assert found.rand == FAMILY[build.rand]
+
+
+@pytest.mark.skipif(not (shutil.which("avr-gcc") and shutil.which("simavr")), reason="needs avr-gcc and simavr")
+def test_the_table_is_what_avr_gcc_does():
+    found, target = probe("avr-gcc -O2 -mmcu=atmega2560"), TARGETS["avr"]
+
+    assert (found.multiply_add, found.libm, found.rand) == (target.multiply_add, target.libm, target.rand)
+    assert (found.int_bits, found.double_bits) == (target.int_bits, target.double_bits) == (16, 32)
+    assert "int of 16 bits, double of 32, little-endian" in str(found)
+    assert not found.known
 
 
 def class_of_this_machine():

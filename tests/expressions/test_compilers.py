@@ -11,7 +11,7 @@ from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Input, Program, define
 from embinit.expressions.emit import emit
 
-from support.builds import BOARDS, FUSED, PLAIN, SEPARATE, WRITTEN
+from support.builds import BOARDS, FUSED, PLAIN, SEPARATE, WRITTEN, tools_of
 from support.compiled import ARGUMENTS, PARAMETERS, UNITS, bits_of, columns, program, results_of, run, run_on_board
 from support.random_expressions import INPUTS, batch, text_of
 
@@ -64,6 +64,8 @@ def compared(found, tables, wanted, got):
 def check_plain(trees, seed, build, folder):
     arithmetic = BOARDS[build] if build in BOARDS else PLAIN[build][1]
     found = accepted(trees, arithmetic)
+    if build.startswith("riscv"):  # picolibc's truncf there loses bits of what is 2^23 or more
+        found = [(text, made) for text, made in found if "truncf" not in text]
     if not found:
         return
     pairs = [evaluated(made, arithmetic, columns(seed + i)) for i, (_, made) in enumerate(found)]
@@ -107,7 +109,7 @@ def check_own(trees, seed, command, folder, arithmetic):
 @given(seed=st.integers(0, 2**32))
 @settings(SETTINGS, max_examples=1)
 def test_plain_c_gives_the_bits_of_its_build(build, tmp_path_factory, seed):
-    for needed in ("arm-none-eabi-gcc", "qemu-system-arm") if build in BOARDS else PLAIN[build][0][:1]:
+    for needed in tools_of(build) if build in BOARDS else PLAIN[build][0][:1]:
         if shutil.which(needed) is None:
             pytest.skip(f"{needed} is not installed")
     check_plain(batch(seed), seed, build, tmp_path_factory.mktemp("c"))
@@ -117,7 +119,7 @@ def test_plain_c_gives_the_bits_of_its_build(build, tmp_path_factory, seed):
 @given(seed=st.integers(0, 2**32), arithmetic=st.sampled_from([SEPARATE, FUSED, WRITTEN]))
 @settings(SETTINGS, max_examples=1)
 def test_emitted_c_gives_the_same_bits_under_every_flag(command, tmp_path_factory, seed, arithmetic):
-    for needed in ("arm-none-eabi-gcc", "qemu-system-arm") if command[0] in BOARDS else command[:1]:
+    for needed in tools_of(command[0]) if command[0] in BOARDS else command[:1]:
         if shutil.which(needed) is None:
             pytest.skip(f"{needed} is not installed")
     check_own(batch(seed), seed, command, tmp_path_factory.mktemp("c"), arithmetic)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define
 
-from support.builds import BOARDS, PLAIN
+from support.builds import BOARDS, PLAIN, tools_of
 from support.compiled import bits_of, columns, program, results_of, run, run_on_board
 from support.random_expressions import any_sum, text_of
 
@@ -81,7 +81,7 @@ def check(cases, seed, build, folder):
 @given(seed=st.integers(0, 2**32))
 @settings(deadline=None, database=None, max_examples=1, phases=[Phase.generate], derandomize=True)
 def test_gcc_fuses_across_names_and_not_across_stages(build, tmp_path_factory, seed):
-    for needed in ("arm-none-eabi-gcc", "qemu-system-arm") if build in BOARDS else PLAIN[build][0][:1]:
+    for needed in tools_of(build) if build in BOARDS else PLAIN[build][0][:1]:
         if shutil.which(needed) is None:
             pytest.skip(f"{needed} is not installed")
     assert check(initializers(seed), seed, build, tmp_path_factory.mktemp("c")) == []

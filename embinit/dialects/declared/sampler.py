@@ -104,7 +104,7 @@ def arithmetic(build: Build) -> Arithmetic:
         build.known_libm,  # type: ignore[arg-type]
         build.fuses_double,
         build.fuses_negation,
-        build.is_x86,
+        build.hoists,
         build.roots_branch,
     )
 
