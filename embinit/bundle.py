@@ -155,8 +155,9 @@ class Entry(Array):
 
     @property
     def arrangement(self) -> Arrangement:
-        """How the elements lie in memory."""
-        return self.row.storage.arrangement
+        """How the elements of `data` lie in memory."""
+        arrangement = self.row.storage.arrangement
+        return arrangement.of_payload if self.row.storage.kind.packed else arrangement
 
     @property
     def format(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from embinit.dialects import Dialect, naming, parameters_of
 from embinit.distributions import Distribution
 from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.formats.element_order import ElementOrder
 from embinit.initializers import Initializer, Sliced
 from embinit.layers import Layer, Parameter, Stored, Weighted
 from embinit.targets import Build
@@ -69,6 +70,17 @@ def _means(name: str, part: str) -> bool:
     return part == name or part.startswith(f"{name}_l")
 
 
+def element_order(layer: Stored, parameter: Parameter) -> ElementOrder | None:
+    """Return the order of a buffer's elements in memory that its layer tells."""
+    for part, order in layer.element_orders.items():
+        if _means(part, parameter.part):
+            if order.axis is None:
+                return order
+            axis = position(parameter.axes, order.axis, f"element_order of {part}: axis")
+            return order.along(axis, parameter.shape)
+    return None
+
+
 def _initialized(dialect: Dialect, layer: Stored, parameter: Parameter, told: Initializer | Sliced) -> Parameter:
     sliced = told if isinstance(told, Sliced) else Sliced(told)
     for start, stop, _ in sliced.slices:
@@ -120,9 +132,11 @@ def check_parts(layers: Iterable[Layer], held: Mapping[str, Sequence[str]]) -> N
 
 
 def _check_parts(layer: Stored, parts: Sequence[str]) -> None:
-    for name in layer.told:
-        if not any(_means(name, part) for part in parts):
-            raise EmbinitError(f"init must name one of its parts {listed(parts) or '(it has none)'}, got {shown(name)}")
+    for key, told in (("init", layer.told), ("element_order", layer.element_orders)):
+        for name in told:
+            if not any(_means(name, part) for part in parts):
+                has = listed(parts) or "(it has none)"
+                raise EmbinitError(f"{key} must name one of its parts {has}, got {shown(name)}")
     if layer.order is not None and sorted(layer.order) != sorted(parts):
         raise EmbinitError(f"order must name its parts {listed(parts) or '(it has none)'}, got {shown(layer.order)}")
     for name in restarts(layer, parts[0] if parts else ""):

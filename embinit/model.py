@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from embinit.bitgen import BitGenerator
-from embinit.departures import check_parts, departing, draw_order, overwritten, position, restarts
+from embinit.departures import check_parts, departing, draw_order, element_order, overwritten, position, restarts
 from embinit.dialects import DIALECTS, Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
@@ -408,8 +408,12 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
         layer.byte_order,
         layer.nibble_order if shares_bytes(format_) else IN_ORDER.nibble_order,
         layer.row_stride if len(parameter.shape) > 1 else None,
+        element_order(layer, parameter),
     )
-    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale)
+    quantizer = layer.bias_quantizer if "bias" in parameter.part else layer.weight_quantizer
+    if parameter.part.startswith("running_"):
+        quantizer = None
+    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale, quantizer)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

@@ -263,8 +263,10 @@ def _departures(row: Row) -> dict[str, Any]:
         "rank": order.rank,
         "restart": order.restart is not None,
         "skip_words": order.skip,
+        "quantizer": row.storage.quantizer and row.storage.quantizer.told,
         "slices": [{"start": start, "stop": stop, "value": value} for start, stop, value in row.slices],
         **({field.name: getattr(arrangement, field.name) for field in fields(arrangement)}),
+        "element_order": arrangement.element_order and arrangement.element_order.told,
     }
     usual = {"byte_order": "little", "nibble_order": "low"}
     return {key: value for key, value in told.items() if value and value != usual.get(key)}

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
-from embinit.formats.arrangement import IN_ORDER, Arrangement, to_low_bits_first
+from embinit.formats import LOOSE, QuantizationParameters, Quantized, Rounding, format_named
+from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.biases import BiasInteger
+from embinit.formats.quantizer import AS_FORMAT, Quantizer
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
 from embinit.plan import Row
@@ -39,6 +40,8 @@ class Buffer:
         How many equal parts the axis before channel_axis has, each with channels of its own; usually 1.
     arrangement
         Which end of a byte packed codes fill first, and how the device's memory arranges the elements of `data`.
+    quantizer
+        How the device got to the codes, if that was not the format's own way.
 
     Examples
     --------
@@ -58,6 +61,7 @@ class Buffer:
     channel_axis: int | None = None
     channel_groups: int = 1
     arrangement: Arrangement = IN_ORDER
+    quantizer: Quantizer | None = None
 
     def decode(self) -> NDArray[np.float32]:
         """Return the float32 values that the codes stand for, as the device computes them from codes and scales.
@@ -74,8 +78,10 @@ class Buffer:
         out = np.empty(self.shape, np.float32)
         groups = format_.groups(self.shape, None, self.channel_axis, self.channel_groups)
         data = self.data
-        if self.arrangement.nibble_order == "high":
-            data = np.frombuffer(to_low_bits_first(data.tobytes(), format_.bits, out.size), np.uint8)
+        if format_.packed:
+            data = np.frombuffer(self.arrangement.unpacked(data.tobytes(), format_, self.shape), np.uint8)
+        if self.quantizer is not None and self.quantizer.offset and isinstance(format_, Quantized):
+            data = self.quantizer.without_offset(format_, data, out.size)
         format_.decode(data, groups, parameters, out.reshape(-1))
         return out
 
@@ -125,23 +131,30 @@ def encode(
     ([227, 7], [0.1428571492433548], 0)
     """
     held = Storage(format, rounding or format_named(format).default_rounding, group_size, channel_axis, channel_groups)
-    buffer = _encoded(array, held, generator)
+    buffer = encoded(array, held, generator)
     return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
 
 
-def _encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
-    """Encode values; a float32 buffer holds the array itself, without a copy."""
+def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
+    """Return the buffer that holds values as a storage says; a float32 buffer holds the array itself."""
     format_ = format_named(held.format)
     mode = Rounding(held.rounding, generator)
     if held.format == "float64":
         return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
     groups = held.groups(values.shape)
-    data, parameters, clipped = format_.encoded(values.reshape(-1), groups, mode)
+    quantizer = AS_FORMAT if held.quantizer is None and held.rounding in LOOSE else held.quantizer
+    if quantizer is not None and isinstance(format_, Quantized):
+        row = values.size // values.shape[0] if values.shape else 1
+        data, parameters, clipped = quantizer.encoded(format_, values.reshape(-1), groups, mode, row)
+    else:
+        data, parameters, clipped = format_.encoded(values.reshape(-1), groups, mode)
     mode.commit()
-    data = held.arrangement.packed(data, format_, values.size) if format_.packed else data.reshape(values.shape)
-    sharing = held.channel_axis, held.channel_groups, held.arrangement
-    return Buffer(format_.name, data, values.shape, *parameters, clipped, *sharing)
+    data = held.arrangement.packed(data, format_, values.shape) if format_.packed else data.reshape(values.shape)
+    return Buffer(
+        format_.name, data, values.shape, *parameters, clipped, held.channel_axis, held.channel_groups,
+        held.arrangement, held.quantizer,
+    )  # fmt: skip
 
 
 def store(values: Values) -> dict[str, Buffer]:
@@ -155,16 +168,20 @@ def store(values: Values) -> dict[str, Buffer]:
 
 def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
     """Return the buffer that holds a row's values; a float32 buffer holds the array itself."""
-    array, held = values.arrays[row.name], row.storage
-    if row.codes is not None:
-        return saturated(array, held.format)
     generator = values.rounding.get(row.name, values.generator).copy()
     try:
-        if held.input_scale is not None:
-            return by_weight(row, array, generator, before)
-        return _encoded(array, held, generator)
+        return buffer_of(row, values.arrays[row.name], generator, before)
     except EmbinitError as error:
         raise EmbinitError(f"{row.place}: {error}") from None
+
+
+def buffer_of(row: Row, array: NDArray[Any], generator: Generator, before: Mapping[str, Buffer]) -> Buffer:
+    """Return the buffer that holds values or codes as a row says; before: the buffers that are held already."""
+    if row.codes is not None:
+        return saturated(array, row.format)
+    if row.storage.input_scale is not None:
+        return by_weight(row, array, generator, before)
+    return encoded(array, row.storage, generator)
 
 
 def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None, held: Mapping[str, Buffer]) -> Buffer:

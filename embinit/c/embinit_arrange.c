@@ -77,6 +77,28 @@ void embinit_permute(void *data, unsigned bits, const uint32_t *sizes, const uin
     }
 }
 
+void embinit_reorder(void *data, unsigned bits, const uint32_t *places, uint32_t block, uint32_t n)
+{
+    uint8_t *bytes = (uint8_t *)data;
+    for (uint32_t base = 0; block <= n - base && block != 0; base += block) {
+        for (uint32_t start = 0; start < block; start++) {
+            uint32_t from = places[start];
+            while (from > start) {
+                from = places[from];
+            }
+            if (from < start || places[start] == start) {
+                continue; /* the cycle was moved from its first element on, or stays */
+            }
+            uint64_t first = arrange_get(bytes, base + start, bits);
+            uint32_t to = start;
+            for (from = places[start]; from != start; to = from, from = places[from]) {
+                arrange_put(bytes, base + to, bits, arrange_get(bytes, base + from, bits));
+            }
+            arrange_put(bytes, base + to, bits, first);
+        }
+    }
+}
+
 void embinit_spread_rows(void *data, size_t rows, size_t row_bytes, size_t stride_bytes)
 {
     uint8_t *bytes = (uint8_t *)data;

@@ -19,12 +19,17 @@ typedef enum {
     EMBINIT_HALF_EVEN = 1, /* to the nearest, a half to the even one */
     EMBINIT_TRUNCATE = 2,  /* towards zero */
     EMBINIT_FLOOR = 3,     /* towards minus infinity */
-    EMBINIT_STOCHASTIC = 4 /* x + u - 1/2, where u = (word >> 8) * 2^-24, by HALF_AWAY */
+    EMBINIT_STOCHASTIC = 4, /* x + u - 1/2, where u = (word >> 8) * 2^-24, by HALF_AWAY */
+    EMBINIT_CEIL = 5,      /* towards infinity */
+    /* What quantizers written by hand do, which add half a step in the precision of x: */
+    EMBINIT_HALF_UP = 6,   /* floor(x + 0.5) */
+    EMBINIT_HALF_DOWN = 7, /* ceil(x - 0.5) */
+    EMBINIT_ADD_HALF = 8   /* (int)(x + 0.5) */
 } embinit_rounding;
 
 /* ---- Fixed point: codes of 2 to 32 bits in steps of 2^-frac_bits ---- */
 
-/* Return the code of a float, given as its bits, by any rounding but EMBINIT_STOCHASTIC. A value that the width
+/* Return the code of a float, given as its bits, by one of the first four roundings. A value that the width
  * cannot hold becomes the nearest code, NaN the largest one; either adds 1 to clipped. */
 int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits, embinit_rounding rounding,
                          uint32_t *clipped);

@@ -37,6 +37,13 @@ static int format_extremes_of(const embinit_range *range, format_extremes *found
     return magnitude < FORMAT_INFINITY_BITS;
 }
 
+float embinit_largest(const embinit_range *range)
+{
+    format_extremes found;
+    (void)format_extremes_of(range, &found);
+    return found.magnitude;
+}
+
 static float format_divided(float a, float b)
 {
     return embinit_rounded(embinit_rounded(a) / embinit_rounded(b));
@@ -75,7 +82,7 @@ static float format_jittered(float x, uint32_t word)
     return embinit_rounded(sum - 0.5f);
 }
 
-static float format_rounded(float x, embinit_rounding rounding, uint32_t word)
+float embinit_round(float x, embinit_rounding rounding, uint32_t word)
 {
     switch (rounding) {
     case EMBINIT_HALF_AWAY:
@@ -86,6 +93,14 @@ static float format_rounded(float x, embinit_rounding rounding, uint32_t word)
         return format_floored(x);
     case EMBINIT_STOCHASTIC:
         return format_half_away(format_jittered(x, word));
+    case EMBINIT_CEIL:
+        return -format_floored(-x);
+    case EMBINIT_HALF_UP:
+        return format_floored(embinit_rounded(x + 0.5f));
+    case EMBINIT_HALF_DOWN:
+        return -format_floored(-embinit_rounded(x - 0.5f));
+    case EMBINIT_ADD_HALF:
+        return embinit_rounded(x + 0.5f);
     default:
         return x;
     }
@@ -164,7 +179,7 @@ int embinit_asym_grid(embinit_grid *grid, const embinit_range *range, unsigned b
     } else if (!format_scale_of(found.most - found.least, (float)high, &grid->scale)) {
         return 0;
     }
-    float zero_point = format_rounded(format_divided(found.least, grid->scale), rounding, word);
+    float zero_point = embinit_round(format_divided(found.least, grid->scale), rounding, word);
     if (!(zero_point >= -0x1p31f && zero_point < 0x1p31f)) {
         return 0;
     }
@@ -188,7 +203,7 @@ int embinit_affine_grid(embinit_grid *grid, const embinit_range *range, unsigned
     }
     /* -least is at most the span, so this is at most high, and twice that where scale is subnormal: an int32_t holds
      * it. */
-    int32_t zero = (int32_t)format_rounded(format_divided(-least, grid->scale), rounding, word);
+    int32_t zero = (int32_t)embinit_round(format_divided(-least, grid->scale), rounding, word);
     grid->zero = zero < 0 ? 0 : zero > high ? high : zero;
     return 1;
 }
@@ -248,7 +263,7 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
                        uint32_t *clipped)
 {
     float x = embinit_rounded(format_divided(value, grid->scale) - grid->offset);
-    float whole = format_rounded(x, rounding, word);
+    float whole = embinit_round(x, rounding, word);
     /* zero is not 0 in affine<b> and affine_int<b> alone, of at most 16 bits: nothing here leaves int32_t. */
     int32_t low = grid->low - grid->zero;
     int32_t high = grid->high - grid->zero;
@@ -279,7 +294,7 @@ uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding roun
     /* A step of the narrow float at this magnitude; below 2^-126 it is a subnormal float. */
     int32_t biased = exponent - (int32_t)fraction_bits + 127;
     float step = embinit_float(biased > 0 ? (uint32_t)biased << 23 : 0x400000u >> -biased);
-    int32_t count = (int32_t)format_rounded(format_divided(value, step), rounding, word);
+    int32_t count = (int32_t)embinit_round(format_divided(value, step), rounding, word);
     uint32_t negative = count == 0 ? bits & FORMAT_SIGN : count < 0 ? FORMAT_SIGN : 0u;
     uint32_t magnitude = ((uint32_t)(exponent - least) << fraction_bits) + (uint32_t)(count < 0 ? -count : count);
     if (magnitude >= infinity) {
@@ -293,7 +308,7 @@ uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding roun
 int64_t embinit_bias_code(float value, float inverse, unsigned bits, embinit_rounding rounding, uint32_t word,
                           uint32_t *clipped)
 {
-    float whole = format_rounded(embinit_rounded(value * inverse), rounding, word);
+    float whole = embinit_round(embinit_rounded(value * inverse), rounding, word);
     float beyond = bits == 32 ? 0x1p31f : 0x1p63f;
     int64_t high = bits == 32 ? INT32_MAX : INT64_MAX;
     if (whole > -beyond && whole < beyond) {

@@ -29,6 +29,12 @@ typedef struct {
 
 void embinit_range_add(embinit_range *range, float value);
 
+/* Return the largest magnitude of a range; infinity or NaN where a value is not finite. */
+float embinit_largest(const embinit_range *range);
+
+/* Return a float whose integer part is x rounded; word is a draw for EMBINIT_STOCHASTIC. */
+float embinit_round(float x, embinit_rounding rounding, uint32_t word);
+
 /* A grid. Decoding needs scale, offset and zero alone: offset is the zero point of asym<b>, as a float, and zero is
  * that of affine<b>; elsewhere they are 0. */
 typedef struct {

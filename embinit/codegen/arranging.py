@@ -1,7 +1,7 @@
 """How the generated code arranges buffers in memory after it has drawn them, where a model tells that."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from embinit.bundle import Array, Bundle, Entry
 from embinit.codegen.text import NoCodeError
 from embinit.formats import Groups, format_named
 from embinit.formats.arrangement import IN_ORDER
+from embinit.formats.element_order import ElementOrder
 from embinit.plan import Row
 
 HEADER = "embinit_arrange.h"
@@ -58,8 +59,8 @@ def checked(bundle: Bundle) -> list[str]:
 
 def _permuted(row: Row) -> Iterator[str]:
     axes = row.order.axes or ()
-    sizes = ", ".join(f"{row.shape[axis]}u" for axis in axes)
-    strides = ", ".join(f"{math.prod(row.shape[axis + 1 :])}u" for axis in axes)
+    sizes = _unsigned(row.shape[axis] for axis in axes)
+    strides = _unsigned(math.prod(row.shape[axis + 1 :]) for axis in axes)
     yield "{"
     yield f"    static const uint32_t sizes[{len(axes)}] = {{{sizes}}};"
     yield f"    static const uint32_t strides[{len(axes)}] = {{{strides}}};"
@@ -78,8 +79,34 @@ def _sliced(row: Row) -> Iterator[str]:
         yield f"embinit_constant(0, 0, 0x{bits:08x}u, 0u, {place});"
 
 
+def _ordered(row: Row, order: ElementOrder) -> Iterator[str]:
+    """Yield the statements that put elements into the order of memory."""
+    place, bits = f"buffers->{row.identifier}", row.storage.kind.bits
+    yield "{"
+    if order.sizes is not None and order.axes is not None:
+        strides = [math.prod(order.sizes[axis] for axis in order.axes[order.axes.index(i) + 1 :])
+                   for i in range(len(order.sizes))]  # fmt: skip
+        yield f"    static const uint32_t sizes[{len(strides)}] = {{{_unsigned(order.sizes)}}};"
+        yield f"    static const uint32_t strides[{len(strides)}] = {{{_unsigned(strides)}}};"
+        yield f"    embinit_permute({place}, {bits}, sizes, strides, {len(strides)});"
+    else:
+        places = order.block_places(row.shape)
+        yield f"    static const uint32_t places[{places.size}] = {{"
+        for i in range(0, places.size, 12):
+            yield f"        {_unsigned(places[i : i + 12].tolist())},"
+        yield "    };"
+        yield f"    embinit_reorder({place}, {bits}, places, {places.size}u, {row.size}u);"
+    yield "}"
+
+
+def _unsigned(values: Iterable[int]) -> str:
+    return ", ".join(f"{value}u" for value in values)
+
+
 def _held(entry: Entry) -> Iterator[str]:
-    row, arrangement = entry.row, entry.arrangement
+    row, arrangement = entry.row, entry.row.storage.arrangement
+    if arrangement.element_order is not None:
+        yield from _ordered(row, arrangement.element_order)
     place = f"buffers->{entry.identifier}"
     if arrangement.row_stride is not None:
         width, length = entry.data.itemsize, math.prod(row.shape[1:])

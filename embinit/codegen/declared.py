@@ -7,6 +7,7 @@ import numpy as np
 
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
+from embinit.codegen.quantizing import quantizers
 from embinit.codegen.slots import Aside, Init, Slot
 from embinit.codegen.storing import (
     copied,
@@ -107,7 +108,7 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     states += ["const embinit_stream stream = {stream_next, stream_copy, &state, &values, &ahead};"]
     return Init(
         {*emission.headers, *format_headers(bundle), "embinit_store.h"},
-        [*emission.lines, *fixed, *turns(bundle), *scaled(bundle, slots), "", *table],
+        [*emission.lines, *fixed, *turns(bundle), *scaled(bundle, slots), *quantizers(bundle), "", *table],
         [*kept, *states, *begin, *stored_and_copied(bundle, copies)],
         checked(bundle) if pads(bundle) else [*kept, f"return embinit_check_stored(rows, {n}, held) == {n};"],
     )

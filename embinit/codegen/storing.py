@@ -8,6 +8,7 @@ import numpy as np
 
 from embinit.bundle import Bundle
 from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
+from embinit.codegen.quantizing import finished_scales
 from embinit.codegen.slots import Aside, Slot
 from embinit.codegen.text import NoCodeError
 from embinit.formats import FLOATS, CFamily, format_named
@@ -35,6 +36,7 @@ def storage(slot: Slot) -> str:
     family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
     named = named if held.input_scale is None else f"{row.identifier}_scaled.family"
+    named = named if held.quantizer is None else f"{row.identifier}_quantizer.family"
     at_once = int(row.rounded_at_once)
     return (
         f"{{&{named}, {format_.bits}, {family.width}, {family.part}, "
@@ -67,6 +69,8 @@ def scaled(bundle: Bundle, slots: Sequence[Slot]) -> Iterator[str]:
 def format_headers(bundle: Bundle) -> set[str | Path]:
     """Return the headers that declare the families of a bundle's formats."""
     own: set[str | Path] = {HEADER} if is_arranged(bundle) else set()
+    if any(entry.row.storage.quantizer is not None for entry in bundle.entries):
+        own.add("embinit_quantizer.h")
     return own | {family_of(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
 
 
@@ -111,7 +115,7 @@ def copied(bundle: Bundle) -> list[str]:
 def stored_and_copied(bundle: Bundle, drawn: int) -> list[str]:
     """Return the statements that store the drawn buffers, arrange them, and copy the others."""
     store = f"embinit_store(rows, {drawn}, &stream, held)"
-    copies = [*arranged(bundle, placed=False), *copied(bundle)]
+    copies = [*finished_scales(bundle), *arranged(bundle, placed=False), *copied(bundle)]
     if not copies:
         return [f"return {store} == {drawn};"]
     return [f"if ({store} != {drawn}) {{", "    return 0;", "}", *copies, "return 1;"]

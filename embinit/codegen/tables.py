@@ -6,6 +6,7 @@ from pathlib import Path
 from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.arranging import HEADER, arranged, checked, is_arranged, pads
+from embinit.codegen.quantizing import quantizers
 from embinit.codegen.slots import (
     RESTART,
     Aside,
@@ -78,7 +79,7 @@ def stored(bundle: Bundle) -> Init:
     return Init(
         {generator.header, *headers, *format_headers(bundle)},
         [
-            *rules, *turns(bundle), *scaled(bundle, slots), *_restart(bundle, slots), "",
+            *rules, *turns(bundle), *scaled(bundle, slots), *quantizers(bundle), *_restart(bundle, slots), "",
             f"static const embinit_stored_row rows[{n}] = {{", *table, "};", *copy,
         ],
         [*held, *states, stream, _begin(generator), *_restarting(slots), *stored_and_copied(bundle, drawn)],

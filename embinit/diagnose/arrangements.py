@@ -1,24 +1,28 @@
 """Arrangements: recover from a dump how the elements of a buffer changed places, where it holds those of the plan."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import permutations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Account, Image, Run
+from embinit.diagnose.account import Image, Run
 from embinit.diagnose.facts import Fact
-from embinit.diagnose.hypothesis import Aspect, Hypothesis
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
+from embinit.diagnose.pasting import each_layer
 from embinit.formats import FLOATS, format_named
 from embinit.formats.arrangement import IN_ORDER
+from embinit.formats.element_order import ElementOrder, blocks
+from embinit.model import Tensor
 from embinit.plan import Row
 
 Elements = NDArray[Any]
 Places = NDArray[np.intp]
-#: An arrangement in words, and where each element comes from.
-Named = tuple[str, Places]
+#: An arrangement in words, as a model file says it, and as it is for the shape of its buffer.
+Named = tuple[str, ElementOrder, ElementOrder]
 
 #: Fewer elements than this are in some order by chance.
 ENOUGH = 8
@@ -70,18 +74,6 @@ def elements(row: Row, held: bytes) -> Elements | None:
     return codes.view(np.uint32)
 
 
-def _payload(row: Row, codes: Elements) -> bytes:
-    """Return the bytes of elements; the inverse of `elements`."""
-    format_ = format_named(row.format)
-    if not format_.packed:
-        return codes.tobytes()
-    from embinit._kernels import formats
-
-    payload = np.empty(format_.nbytes(codes.size), np.uint8)
-    formats.pack(codes.astype(np.uint32).view(np.int32), format_.bits, payload)
-    return payload.tobytes()
-
-
 def moved(planned: Elements, held: Elements) -> bool:
     """Return whether two buffers have the same elements, in another order."""
     if planned.size < ENOUGH or int(planned.sum(dtype=np.uint64)) != int(held.sum(dtype=np.uint64)):
@@ -89,9 +81,9 @@ def moved(planned: Elements, held: Elements) -> bool:
     return not np.array_equal(planned, held) and np.array_equal(np.sort(planned), np.sort(held))
 
 
-def scattered(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
+def scattered(planned_rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
     """Return which wrong buffers have the elements of the plan in an order without a name."""
-    for row in rows:
+    for row in planned_rows:
         if row.name in wrong:
             ours, theirs = (elements(row, image[row.name]) for image in (planned, dump))
             if ours is not None and theirs is not None and moved(ours, theirs):
@@ -108,7 +100,7 @@ _ORDINAL = {2: "second", 4: "fourth"}
 def _named(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     """Return the arrangements that give what is held, the simplest first."""
     for named in (*_gates(row), *_of_axes(row)):
-        if np.array_equal(planned[named[1]], held):
+        if np.array_equal(planned[named[2].places(row.shape)], held):
             yield named
     for find in (_in_known_blocks, _along_axes, _in_tiles, _in_strides, _rolled, _in_blocks):
         yield from find(row, planned, held)
@@ -122,14 +114,15 @@ def _gates(row: Row) -> Iterator[Named]:
     own, known = GATES[kind]
     if row.shape[0] % len(own):
         return
-    parts = np.arange(row.size).reshape(len(own), -1)
     for order in permutations(range(len(own))):
         text = "".join(own[i] for i in order)
         if text != own:
             whose = f" ({known[text]})" if known.get(text) else ""
+            said = ElementOrder(order=order, axis="gate")
             yield (
                 f"its gates in the order {', '.join(text)}{whose}, not {', '.join(own)}",
-                parts[list(order)].reshape(-1),
+                said,
+                said.along(0, row.shape),
             )
 
 
@@ -137,11 +130,14 @@ def _of_axes(row: Row) -> Iterator[Named]:
     """Return the transposes of an array, which for other weights are layouts (memory.py)."""
     if "in" in row.axes or len(row.shape) < 2:
         return
-    places = np.arange(row.size).reshape(row.shape)
     for order in permutations(range(len(row.shape))):
         if order != tuple(range(len(order))):
             axes = ", ".join(row.axes[axis] for axis in order)
-            yield f"transposed, as [{axes}]", places.transpose(order).reshape(-1)
+            yield _plain(f"transposed, as [{axes}]", ElementOrder(sizes=row.shape, axes=order))
+
+
+def _plain(text: str, order: ElementOrder) -> Named:
+    return text, order, order
 
 
 def _along_axes(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
@@ -153,8 +149,8 @@ def _along_axes(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
                         for each in (planned, held))  # fmt: skip
         order = _matching(ours, theirs)
         if order is not None:
-            places = np.take(np.arange(row.size).reshape(row.shape), order, axis=axis).reshape(-1)
-            yield f"its axis {name!r} {_order_in_words(order)}", places
+            said = ElementOrder(order=tuple(order), axis=name)
+            yield f"its axis {name!r} {_order_in_words(order)}", said, said.along(axis, row.shape)
 
 
 def _matching(ours: Elements, theirs: Elements) -> list[int] | None:
@@ -188,13 +184,14 @@ def _order_in_words(order: list[int]) -> str:
 def _in_known_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     """Return an order of the elements of each block that kernels are known to want."""
     for order, why in KNOWN.items():
-        places = _blocks(planned.size, order)
-        if np.array_equal(planned[places], held):
-            yield f"of each {len(order)} elements {why} ({', '.join(map(str, order))})", places
+        if len(order) <= planned.size and np.array_equal(planned[blocks(planned.size, order)], held):
+            text = f"of each {len(order)} elements {why} ({', '.join(map(str, order))})"
+            yield _plain(text, ElementOrder(order=order))
     for size in (size for size in _sizes(row, (2, 4, 8)) if size != row.shape[-1]):
-        places = _blocks(planned.size, range(size)[::-1])
-        if size * SURE <= planned.size and np.array_equal(planned[places], held):
-            yield f"each {size} elements reversed, as in a word of the other byte order", places
+        order = tuple(range(size))[::-1]
+        if size * SURE <= planned.size and np.array_equal(planned[blocks(planned.size, order)], held):
+            text = f"each {size} elements reversed, as in a word of the other byte order"
+            yield _plain(text, ElementOrder(order=order))
 
 
 def _sizes(row: Row, sizes: Sequence[int]) -> list[int]:
@@ -210,14 +207,7 @@ def _in_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
             continue
         order = _matching(planned[:whole].reshape(-1, size).T, held[:whole].reshape(-1, size).T)
         if order is not None:
-            yield f"each {size} elements {_order_in_words(order)}", _blocks(planned.size, order)
-
-
-def _blocks(n: int, order: Sequence[int]) -> Places:
-    """Return where elements come from if each whole block of n has an order of its own."""
-    places, whole = np.arange(n), n // len(order) * len(order)
-    places[:whole] = places[:whole].reshape(-1, len(order))[:, list(order)].reshape(-1)
-    return places
+            yield _plain(f"each {size} elements {_order_in_words(order)}", ElementOrder(order=tuple(order)))
 
 
 def _in_tiles(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
@@ -225,40 +215,28 @@ def _in_tiles(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     rows, columns = row.shape[0], row.size // row.shape[0]
     if len(row.shape) < 2:
         return
-    places = np.arange(row.size).reshape(rows, columns)
     for high, wide in ((high, wide) for high in TILES for wide in TILES if high * wide > 1):
         if high > rows or wide > columns:
             continue
-        for what, tiled in _tilings(places, high, wide):
-            if np.array_equal(planned[tiled], held):
-                yield what, tiled
+        for text, order in _tilings(high, wide, rows % high or columns % wide):
+            if planned[0] == held[0] and np.array_equal(planned[order.places(row.shape)], held):
+                yield _plain(text, order)
 
 
-def _tilings(places: Places, high: int, wide: int) -> Iterator[Named]:
-    """Return the ways in which a matrix lies in tiles of so many rows and columns.
-
-    Where columns are left over, they follow each band of rows, column by column or row by row; rows that are left over
-    come last, as they are.
-    """
-    rows, columns = places.shape
-    within, across = rows // high * high, columns // wide * wide
-    bands = places[:within].reshape(-1, high, columns)
-    inner = bands[:, :, :across].reshape(within // high, high, across // wide, wide)
-    left, last = bands[:, :, across:], places[within:].reshape(-1)
+def _tilings(high: int, wide: int, left: int) -> Iterator[tuple[str, ElementOrder]]:
+    """Return the ways in which a matrix lies in tiles of so many rows and columns; left: whether some fill none."""
     size = f"{high} rows interleaved" if wide == 1 else f"tiles of {high} rows and {wide} columns"
-    ways = [(size, inner.transpose(order)) for order in ((0, 2, 1, 3), (0, 2, 3, 1))]
+    ways: list[tuple[str, int, tuple[int, ...]]] = [(size, 1, (0, 2, 1, 3)), (size, 1, (0, 2, 3, 1))]
     for split in (2, 4):
         if wide > split and wide % split == 0:  # as arm_fully_connected_q7_opt has them, with 4, 4 and 2
-            parts = inner.reshape(*inner.shape[:3], wide // split, split)
-            ways.append((f"{size}, every {_ORDINAL[split]} column first", parts.transpose(0, 2, 4, 1, 3)))
-            ways.append((f"{size}, {split} columns of each row in turn", parts.transpose(0, 2, 3, 1, 4)))
-    for what, band in ways:
-        flat = band.reshape(band.shape[0], -1)
-        for rest in (left.transpose(0, 2, 1), left) if left.size else (left,):
-            yield what, np.concatenate([*np.concatenate([flat, rest.reshape(band.shape[0], -1)], axis=1), last])
-    if not left.size and not last.size:
-        for order in ((2, 0, 1, 3), (2, 0, 3, 1)):
-            yield f"{size}, tile columns first", inner.transpose(order).reshape(-1)
+            ways.append((f"{size}, every {_ORDINAL[split]} column first", split, (0, 2, 4, 1, 3)))
+            ways.append((f"{size}, {split} columns of each row in turn", split, (0, 2, 3, 1, 4)))
+    for text, split, axes in ways:
+        for rest in ("columns", "rows") if left else ("columns",):
+            yield text, ElementOrder(tile=(high, wide), axes=axes, split=split, left=rest)
+    if not left:
+        for axes in ((2, 0, 1, 3), (2, 0, 3, 1)):
+            yield f"{size}, tile columns first", ElementOrder(tile=(high, wide), axes=axes)
 
 
 def _in_strides(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
@@ -266,64 +244,43 @@ def _in_strides(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]
     n = planned.size
     for step in (step for step in range(2, n // 2 + 1) if n % step == 0):
         if planned[0] == held[0] and planned[step] == held[1]:
-            places = np.arange(n).reshape(-1, step).T.reshape(-1)
-            if np.array_equal(planned[places], held):
-                yield f"each element {step} after the one before it", places
+            order = ElementOrder(sizes=(n // step, step), axes=(1, 0))
+            if np.array_equal(planned[order.places((n,))], held):
+                yield _plain(f"each element {step} after the one before it", order)
 
 
 def _rolled(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
     """Return by how many elements a buffer is rotated, or that it is reversed."""
-    n = planned.size
     if np.array_equal(planned[::-1], held):
-        yield "reversed, the last element first", np.arange(n)[::-1]
+        yield _plain("reversed, the last element first", ElementOrder(reverse=True))
     for shift in np.flatnonzero(planned == held[0])[:64].tolist():
-        places = np.roll(np.arange(n), -shift)
-        if shift and np.array_equal(planned[places], held):
-            yield f"rotated: it starts with element {shift}", places
+        if shift and np.array_equal(np.roll(planned, -shift), held):
+            yield _plain(f"rotated: it starts with element {shift}", ElementOrder(rotate=shift))
 
 
 # The hypothesis
 
 
-@dataclass(frozen=True)
-class _Moves:
-    """Where the elements of some buffers come from."""
-
-    places: Mapping[str, Places]
-    rows: Mapping[str, Row]
-
-    def __call__(self, image: Image) -> Image:
-        held = dict(image)
-        for name, places in self.places.items():
-            found = elements(self.rows[name], image[name])
-            if found is not None and found.size == places.size:
-                held[name] = _payload(self.rows[name], found[places])
-        return held
-
-
 def _arranged(found: Mapping[str, Named]) -> Hypothesis:
     texts: dict[str, list[str]] = {}
-    for name, (text, _) in found.items():
+    for name, (text, *_) in found.items():
         texts.setdefault(text, []).append(name)
     holds = [
         f"{', '.join(names)} {'holds' if len(names) == 1 else 'hold'} the same values, in another order: {text}"
         for text, names in texts.items()
     ]
-    places = {name: each for name, (_, each) in found.items()}
+
+    def stored(row: Row) -> Row:
+        if row.name not in found:
+            return row
+        arrangement = replace(row.storage.arrangement, element_order=found[row.name][2])
+        return replace(row, storage=replace(row.storage, arrangement=arrangement))
+
+    def line(tensors: list[Tensor]) -> str | None:
+        parts = [f"{each.part} = {found[each.name][1].says}" for each in tensors if each.name in found]
+        return f"element_order = {{ {', '.join(parts)} }}" if parts else None
+
     return Hypothesis(
-        Aspect.ARRANGEMENT,
-        "order of elements",
-        f"{'; '.join(holds)}.",
-        _moving(places),
-        None,
-        1 + len(texts),
-        tuple(found),
-    )
-
-
-def _moving(places: Mapping[str, Places]) -> Callable[[Account], Account]:
-    def change(account: Account) -> Account:
-        before, moves = account.content, _Moves(places, {row.name: row for row in account.rows})
-        return replace(account, content=lambda image: before(moves(image)))
-
-    return change
+        Aspect.ARRANGEMENT, "order of elements", f"{'; '.join(holds)}.", rows(stored), None, 1 + len(texts),
+        tuple(found), told=partial(each_layer, line=line),
+    )  # fmt: skip

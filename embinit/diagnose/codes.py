@@ -4,17 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import numpy as np
-
 from embinit.departures import file_name
 from embinit.diagnose.account import draws
-from embinit.diagnose.encoders import Scaling
-from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, account_with, rows, stored
-from embinit.diagnose.pasting import Lines, each_layer
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, stored
+from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.errors import EmbinitError
-from embinit.formats import ROUNDINGS, format_named
+from embinit.formats import ROUNDINGS, Quantized, format_named
 from embinit.formats.affine import Asymmetric, Channelwise, Symmetric
 from embinit.formats.arrangement import shares_bytes
+from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
 from embinit.plan import Row
@@ -144,33 +142,60 @@ def _rounded(rounding: str) -> Change:
 
 def _scales(stepped: bool) -> Iterator[Hypothesis]:
     """Return other ways to a quotient; stepped: whether fitting.py finds other counts of steps."""
-    wide = np.float64
-    ways = (
-        ("Scales and quotients are computed in double.",
-         Scaling(lambda span, steps: span.astype(wide) / wide(steps), lambda values, scale: values / scale)),
-        ("Scales are float32, and values are divided by them in double.",
-         Scaling(quotient=lambda values, scale: values.astype(wide) / scale)),
-        ("Values are multiplied by a float32 reciprocal of the scale, 1 / scale.",
-         Scaling(quotient=lambda values, scale: values * (np.float32(1) / scale))),
-        ("Scales are rounded to float16.",
-         Scaling(lambda span, steps: (span / steps).astype(np.float16).astype(np.float32))),
-        ("Scales divide by one step more, such as 128 for 127.",
-         Scaling(lambda span, steps: span / np.float32(steps + np.float32(1)))),
-        ("Scales are rounded up to a power of two.",
-         Scaling(lambda span, steps: np.exp2(np.ceil(np.log2(span / steps))).astype(np.float32))),
-    )  # fmt: skip
-    for sentence, scaling in ways:
-        if not (stepped and "one step more" in sentence):
-            yield Hypothesis(Aspect.SCALE, "scale precision", sentence, account_with(encoder=scaling))
+    for sentence, quantizer in (
+        ("Scales and quotients are computed in double.", Quantizer(scale="double")),
+        ("Scales are float32, and values are divided by them in double.", Quantizer(quotient="double")),
+        ("Values are multiplied by a float32 reciprocal of the scale, 1 / scale.", Quantizer(quotient="reciprocal")),
+        ("Scales are rounded to float16.", Quantizer(scale="float16")),
+        ("Scales are rounded up to a power of two.", Quantizer(scale="power_of_two")),
+    ):
+        yield _quantized("scale precision", sentence, _always(quantizer))
+    if not stepped:
+        sentence = "Scales divide by one step more, such as 128 for 127."
+        yield _quantized("scale precision", sentence, lambda format_: Quantizer(steps=_steps(format_) + 1))
+
+
+def _steps(format_: Quantized) -> float:
+    return format_.steps if isinstance(format_, Symmetric) else format_.qmax - format_.qmin
 
 
 def _zero_points() -> Iterator[Hypothesis]:
-    for sentence, scaling in (
-        ("Zero points are added where the format subtracts them, and subtracted where it adds.", Scaling(added=True)),
-        ("Zero points are stored with the other sign.", Scaling(stored=np.negative)),
-        ("Zero points have the other sign, in codes and in memory.", Scaling(added=True, stored=np.negative)),
+    for sentence, sign in (
+        ("Zero points are added where the format subtracts them, and subtracted where it adds.", "codes"),
+        ("Zero points are stored with the other sign.", "memory"),
+        ("Zero points have the other sign, in codes and in memory.", "both"),
     ):
-        yield Hypothesis(Aspect.SCALE, "zero-point sign", sentence, account_with(encoder=scaling))
+        yield _quantized("zero-point sign", sentence, _always(Quantizer(zero_point_sign=sign)))
+
+
+def _always(quantizer: Quantizer) -> Callable[[Quantized], Quantizer]:
+    return lambda _format: quantizer
+
+
+def _quantized(name: str, sentence: str, quantizer: Callable[[Quantized], Quantizer]) -> Hypothesis:
+    """Return the hypothesis that formats with scales have a quantizer, as far as it changes something in them."""
+
+    def of(storage: Storage) -> Quantizer | None:
+        format_ = storage.kind
+        if not isinstance(format_, Symmetric | Asymmetric) or storage.quantizer is not None:
+            return None
+        found = quantizer(format_)
+        try:
+            found.check(format_)
+        except EmbinitError:
+            return None
+        return found
+
+    def changed(storage: Storage) -> Storage:
+        found = of(storage)
+        return storage if found is None else replace(storage, quantizer=found)
+
+    def lines(tensors: list[Tensor]) -> str | None:
+        told = {kind_of(each.part): found for each in tensors if (found := of(each.storage)) is not None}
+        return "\n".join(f"{kind}_quantizer = {found.says}" for kind, found in told.items()) or None
+
+    told = partial(each_layer, line=lines)
+    return Hypothesis(Aspect.SCALE, name, sentence, stored(changed), told=told)
 
 
 # Formats
@@ -191,7 +216,7 @@ def _format_lines(model: Description, old: str, new: str) -> Lines:
         return {}
 
     def line(tensors: list[Tensor]) -> str | None:
-        parts = dict.fromkeys("bias" if "bias" in each.part else "weight" for each in tensors if each.format == old)
+        parts = dict.fromkeys(kind_of(each.part) for each in tensors if each.format == old)
         return "\n".join(f'{part}_format = "{new}"' for part in parts) or None
 
     return each_layer(model, line)

@@ -110,7 +110,7 @@ def _literals() -> Iterator[Hypothesis]:
 
 
 def _on_floats(form: Callable[[F32], F32]) -> Transform:
-    return Transform(lambda row, values: form(values) if row.format == "float32" else values)
+    return Transform(lambda row, values: form(values) if row.format == "float32" else values, elementwise=True)
 
 
 def _printed(form: Callable[[F32, int], F32], digits: int) -> Callable[[F32], F32]:

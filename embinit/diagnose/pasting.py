@@ -42,6 +42,11 @@ def each_layer(model: Description, line: Callable[[list[Tensor]], str | None]) -
     return by_layer(model, {name: text for name, text in texts.items() if text is not None})
 
 
+def kind_of(part: str) -> str:
+    """Return whose format a part has: that of weights, or of biases."""
+    return "bias" if "bias" in part else "weight"
+
+
 def draws_in(rows: Sequence[Row]) -> Lines:
     """Return the line of a model whose buffers are drawn in the order of rows: layers, where each stays together."""
     layers = list(dict.fromkeys(row.layer.name for row in rows))

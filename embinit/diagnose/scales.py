@@ -48,7 +48,7 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
         return None
     before = place.bitgen()
     drawn = account.drawn(before, replace(row, distribution=unit), row.size)
-    strongest = np.argsort(-np.abs(drawn))[:16]
+    strongest = np.argpartition(-np.abs(drawn), min(16, row.size) - 1)[:16]
     with np.errstate(invalid="ignore", over="ignore"):
         ratios = values[strongest].astype(np.float64) / drawn[strongest]
         guess = float(np.median(ratios))

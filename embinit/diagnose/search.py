@@ -30,6 +30,9 @@ from embinit.progress import say
 ENOUGH = (2, 0)
 #: At this cost or less, nor to look for another generator, another unit value or another limit.
 CERTAIN = (1, 0)
+#: With more elements than this, pairs of mistakes are tried on so many elements of each buffer first; they must explain
+#: such a share of these that neither mistake does alone.
+LARGE, HEAD, BETTER = 1 << 15, 256, 0.05
 #: What is not found by chance: a generator or a unit value that gives every bit.
 DECLARED = frozenset({Aspect.GENERATOR, Aspect.VALUES})
 
@@ -104,6 +107,8 @@ class Search:
         assert planned is not None
         self._planned, self._image = planned, self._account.run().image
         self._model = model
+        self._large = sum(held.size for held in self._elements.values()) > LARGE
+        self._heads: dict[tuple[Hypothesis, ...], dict[str, float]] = {}
 
     def explanations(self, most: int = 5) -> list[Explanation]:
         """Return the simplest exact explanations, then the nearest of the others; most: how many of each."""
@@ -157,6 +162,8 @@ class Search:
         """Return the hypotheses that the buffers suggest which a candidate gets wrong."""
         run = self._changed(candidate.hypotheses).run()
         wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
+        if self._large and not thorough:  # the others suggest what they did to the plan
+            wrong = [row for row in wrong if run.image[row.name] != self._image[row.name]]
         suggested = (
             starts(run, self._dump, wrong, thorough),
             scales(run, self._dump, wrong),
@@ -226,8 +233,36 @@ class Search:
                 if len(compound) == 1 and compound[0].aspect != one.hypotheses[0].aspect
             )
         for one, other in combinations(alone, 2):
-            if one.hypotheses[0].aspect != other.hypotheses[0].aspect:
+            if one.hypotheses[0].aspect != other.hypotheses[0].aspect and self._worth_while(one, other):
                 yield from self._candidates([one.hypotheses + other.hypotheses])
+
+    def _worth_while(self, one: Candidate, other: Candidate) -> bool:
+        """Return whether two mistakes together explain more than each alone, as the first elements show."""
+        if not self._large:
+            return True
+        both = tuple(sorted(one.hypotheses + other.hypotheses, key=lambda hypothesis: hypothesis.aspect))
+        together, *apart = (self._share_of_heads(hypotheses) for hypotheses in (both, one.hypotheses, other.hypotheses))
+        if any(share == 1 and all(each[name] < 1 for each in apart) for name, share in together.items()):
+            return True
+        most = max(sum(each.values()) for each in apart)
+        return sum(together.values()) > most + BETTER or all(share == 1 for share in together.values())
+
+    def _share_of_heads(self, hypotheses: tuple[Hypothesis, ...]) -> dict[str, float]:
+        """Return how many of the first elements of each buffer are as in the dump, as a share."""
+        if hypotheses in self._heads:
+            return self._heads[hypotheses]
+        shares = dict.fromkeys(self._dump, 0.0)
+        try:
+            image = self._changed(hypotheses).heads(HEAD)
+        except EmbinitError:
+            image = {}
+        for name, held in self._elements.items():
+            n = min(HEAD, held.size)
+            given = np.frombuffer(image.get(name, b"")[: n * held.itemsize], held.dtype) if name in image else held[:0]
+            shares[name] = float(np.count_nonzero(given == held[:n])) / n if given.size == n else 0.0
+        if len(hypotheses) == 1:
+            self._heads[hypotheses] = shares
+        return shares
 
     def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
         """Return explanations by one candidate, for all buffers or for those that the plan gets wrong."""

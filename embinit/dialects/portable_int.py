@@ -29,6 +29,10 @@ def codes(distribution: Distribution, storage: Storage) -> Codes:
         raise EmbinitError(
             f"dialect portable-int rounds half_away and draws no words for it, got {shown(storage.rounding)}"
         )
+    if storage.quantizer is not None:
+        raise EmbinitError(
+            f"dialect portable-int draws codes as such, without a quantizer, got {storage.quantizer.says}"
+        )
     match distribution:
         case Constant(value):
             return ConstantCode(_code(format_, distribution, value))

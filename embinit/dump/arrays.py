@@ -7,7 +7,6 @@ import math
 import zipfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def as_held(given: NDArray[Any], arrays: Sequence[Array]) -> bytes:
 
 def _in_memory(data: bytes, array: Array) -> bytes:
     """Return the memory of a buffer whose elements a file holds as such; bytes of memory are returned as they are."""
-    if array.arrangement in (IN_ORDER, replace(IN_ORDER, nibble_order="high")) or len(data) != array.data.nbytes:
+    if array.arrangement == IN_ORDER or len(data) != array.data.nbytes:
         return data
     elements = np.frombuffer(data, array.data.dtype).reshape(array.data.shape)
     return array.arrangement.memory(elements, elements.shape).tobytes()

@@ -17,7 +17,7 @@ from embinit.formats.base import (
     Quantized,
     refuse,
 )
-from embinit.formats.rounding import ROUNDINGS, Rounding
+from embinit.formats.rounding import LOOSE, MODES, ROUNDINGS, Rounding
 
 _FAMILIES: Families = {}
 #: The formats that hold the values themselves.
@@ -131,6 +131,6 @@ def _register_own() -> None:
 _register_own()
 
 __all__ = [
-    "FLOATS", "FORMATS", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Grid", "Groups",
+    "FLOATS", "FORMATS", "LOOSE", "MODES", "ROUNDINGS", "CFamily", "Families", "Family", "Format", "Grid", "Groups",
     "QuantizationParameters", "Quantized", "Rounding", "family_named", "format_named", "refuse", "register",
 ]  # fmt: skip

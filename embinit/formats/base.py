@@ -37,8 +37,14 @@ class Groups:
 
     def of(self, n: int) -> NDArray[np.intp]:
         """Return the groups of n elements."""
+        return self.at(np.arange(n))
+
+    def at(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the groups of the elements at some places."""
+        if self.count == 1:
+            return np.zeros(places.size, np.intp)
         runs = self.spread(np.arange(self.count))
-        return runs[np.arange(n) // self.run % runs.size]
+        return runs[places // self.run % runs.size]
 
     def spread(self, per_group: NDArray[Any]) -> NDArray[Any]:
         """Return the values of groups, run by run, until the groups repeat."""

@@ -1,4 +1,7 @@
-"""Rounding: the five modes, and the stream that the stochastic one draws from."""
+"""Rounding: its modes, and the stream that the stochastic one draws from."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,8 +9,36 @@ from numpy.typing import NDArray
 from embinit.bitgen import Stream, Xorshift32
 from embinit.errors import EmbinitError, check_known, shown
 
+Floats = NDArray[Any]  # float32 or float64: a rounding keeps the precision of what it rounds
+
 #: In the order of the kernels' constants.
 ROUNDINGS = ("half_away", "half_even", "truncate", "floor", "stochastic")
+
+
+def _half_away(x: Floats) -> Floats:
+    whole = np.trunc(x)
+    rounded: Floats = whole + np.copysign(np.abs(x - whole) >= 0.5, x)
+    return rounded
+
+
+def _lifted(x: Floats, by: float) -> Floats:
+    lifted: Floats = x + x.dtype.type(by)
+    return lifted
+
+
+#: Roundings of quantizers by hand, which add half a step in the precision of the quotient.
+LOOSE: Mapping[str, Callable[[Floats], Floats]] = {
+    "ceil": np.ceil,
+    "half_up": lambda x: np.floor(_lifted(x, 0.5)),
+    "half_down": lambda x: np.ceil(_lifted(x, -0.5)),
+    "add_half": lambda x: np.trunc(_lifted(x, 0.5)),
+}
+#: Every rounding that draws nothing, as NumPy does it.
+DRAW_FREE: Mapping[str, Callable[[Floats], Floats]] = {
+    "half_away": _half_away, "half_even": np.rint, "truncate": np.trunc, "floor": np.floor, **LOOSE,
+}  # fmt: skip
+#: What `rounding` in a model file may say.
+MODES = (*ROUNDINGS, *LOOSE)
 #: For modes that draw nothing.
 NONE = Xorshift32(1)
 
@@ -16,7 +47,7 @@ class Rounding:
     """A rounding mode, and a copy of the generator that `commit` moves on: whatever fails draws nothing."""
 
     def __init__(self, mode: str, generator: Stream | None) -> None:
-        check_known("rounding", mode, ROUNDINGS)
+        check_known("rounding", mode, MODES)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={shown(generator)}")
         self.mode = mode
@@ -31,6 +62,8 @@ class Rounding:
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values rounded to integers, drawing for each in order; infinities and NaN stay as they are."""
+        if self.mode in LOOSE:
+            return LOOSE[self.mode](values)
         from embinit._kernels import formats
 
         rounded = np.array(values, np.float32)

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from embinit.distributions import Broadcast, Distribution
-from embinit.errors import check_known
-from embinit.formats import Format, Groups, Quantized, format_named
+from embinit.errors import EmbinitError, check_known
+from embinit.formats import FLOATS, Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
-from embinit.formats.rounding import ROUNDINGS, Rounding
+from embinit.formats.quantizer import Quantizer
+from embinit.formats.rounding import LOOSE, MODES, Rounding
 from embinit.support import support
 
 
@@ -19,6 +20,7 @@ class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
     channel_groups: the groups of a layer, if the axis counts only the channels of one group. arrangement: how elements
     lie in memory. input_scale: that of the layer's input, where a bias takes its scales from it and from the weight.
+    quantizer: how the device gets from values to codes, if not as the format does.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -31,6 +33,7 @@ class Storage:
     channel_groups: int = 1
     arrangement: Arrangement = IN_ORDER
     input_scale: float | None = None
+    quantizer: Quantizer | None = None
 
     @cached_property
     def kind(self) -> Format:
@@ -39,7 +42,14 @@ class Storage:
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
-        check_known("rounding", self.rounding, ROUNDINGS)
+        check_known("rounding", self.rounding, MODES)
+        if self.rounding in LOOSE and not isinstance(self.kind, Quantized) and self.format not in FLOATS:
+            raise EmbinitError(f"rounding {self.rounding} is for formats with codes, such as int8, got {self.format}")
+        if self.quantizer is not None:
+            try:
+                self.quantizer.check(self.kind)
+            except EmbinitError as error:
+                raise EmbinitError(f"quantizer: {error}") from None
         self.groups(shape)
         self.arrangement.check(self.kind, shape)
 
@@ -80,4 +90,6 @@ class Storage:
         parts += [f"{arrangement.byte_order} endian"] if arrangement.byte_order != "little" else []
         parts += [f"nibble_order {arrangement.nibble_order}"] if arrangement.nibble_order != "low" else []
         parts += [f"row_stride {arrangement.row_stride}"] if arrangement.row_stride is not None else []
+        parts += [f"element_order {arrangement.element_order.says}"] if arrangement.element_order is not None else []
+        parts += [f"quantizer {self.quantizer.says}"] if self.quantizer is not None else []
         return ", ".join(parts)

@@ -8,8 +8,10 @@ import numpy as np
 
 from embinit.distributions import MAX_SIZE, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
-from embinit.formats import ROUNDINGS, format_named
+from embinit.formats import MODES, format_named
 from embinit.formats.arrangement import BYTE_ORDERS, NIBBLE_ORDERS
+from embinit.formats.element_order import ElementOrder
+from embinit.formats.quantizer import Quantizer
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer, Sliced, constant
 
@@ -117,7 +119,8 @@ class Stored(Layer):
     weight_format, bias_format
         The names of the formats, "float32" by default (`embinit formats` lists them).
     rounding
-        "half_away", "half_even", "truncate", "floor" or "stochastic"; None for the format's own.
+        "half_away", "half_even", "truncate", "floor", "stochastic", "ceil", or, with half a step added in the precision
+        of the quotient, "half_up", "half_down" and "add_half"; None for the format's own.
     same_as
         The name of an earlier layer of which this one is a deep copy: it holds the same values and draws nothing.
     skip_words
@@ -141,6 +144,13 @@ class Stored(Layer):
     row_stride
         How many elements of memory lie between the beginnings of two rows, which the first axis counts; None if there
         is nothing between rows.
+    element_order
+        Which elements of some parts stand one after the other in memory, by their names; "bias_hh" stands for
+        bias_hh_l0 and its like. See `ElementOrder` in embinit.formats.element_order.
+    weight_quantizer, bias_quantizer
+        How the device gets from values to codes, if that is not the format's own way: a table with some of steps,
+        factor, scale, quotient, qmin, qmax, saturate, offset, zero_point_sign, zero_point_rounding, tail, lanes and
+        tail_of. See `Quantizer` in embinit.formats.quantizer.
     path
         The scopes of the module in the parameter tree of Flax linen, such as "Block_0/Conv_0"; "" if it is itself the
         module that is initialized, and by default its name.
@@ -164,6 +174,9 @@ class Stored(Layer):
     byte_order: str = "little"
     nibble_order: str = "low"
     row_stride: int | None = None
+    element_order: Any = None
+    weight_quantizer: Any = None
+    bias_quantizer: Any = None
     path: str | None = None
 
     def _check(self) -> None:
@@ -196,7 +209,25 @@ class Stored(Layer):
             except EmbinitError as error:
                 raise EmbinitError(f"{what}: {error}") from None
         if self.rounding is not None:
-            check_known("rounding", self.rounding, ROUNDINGS)
+            check_known("rounding", self.rounding, MODES)
+        for what in ("weight_quantizer", "bias_quantizer"):
+            if getattr(self, what) is not None:
+                object.__setattr__(self, what, _said(what, Quantizer, getattr(self, what)))
+        self._check_element_order()
+
+    def _check_element_order(self) -> None:
+        given = self.element_order
+        if given is None:
+            return
+        if not isinstance(given, Mapping | tuple) or not all(isinstance(part, str) for part in dict(given)):
+            raise EmbinitError(f"element_order must be a table with an order for some parts, got {shown(given)}")
+        orders = {part: _said(f"element_order of {part}", ElementOrder, order) for part, order in dict(given).items()}
+        object.__setattr__(self, "element_order", tuple(orders.items()))
+
+    @property
+    def element_orders(self) -> dict[str, ElementOrder]:
+        """The orders of elements that parts have, by part."""
+        return dict(self.element_order or ())
 
     @property
     def told(self) -> dict[str, "Initializer | Sliced"]:
@@ -249,3 +280,15 @@ def check_bool(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is True or False."""
     if not isinstance(value, bool):
         raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
+
+
+def _said(what: str, kind: Any, given: Any) -> Any:
+    """Return what a table says of a kind that has a function `of`, or what is of that kind already."""
+    if isinstance(given, kind):
+        return given
+    if not isinstance(given, Mapping):
+        raise EmbinitError(f"{what} must be a table, got {shown(given)}")
+    try:
+        return kind.of(given)
+    except EmbinitError as error:
+        raise EmbinitError(f"{what}: {error}") from None

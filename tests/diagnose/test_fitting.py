@@ -1,5 +1,6 @@
 """Codes that a device made by another rule: NumPy makes them, and the diagnosis names the rule and gives every bit."""
 
+import dataclasses
 import time
 import tomllib
 
@@ -27,7 +28,16 @@ def explained(asked, codes, dtype):
     found = diagnose(gather(asked.plan()), dump, "dump")
     assert found.explained, str(found)
     assert found.explanations[0].image == dump
+    assert pasted(asked, found.explanations[0]) == dump
     return found.explanations[0]
+
+
+def pasted(asked, explanation):
+    """What the model leaves with the lines of an explanation in its layer; every rule has some."""
+    ((table, text),) = explanation.lines.items()
+    assert table == "[[layer]]"
+    layer = dataclasses.replace(asked.layers[0], **tomllib.loads(text))
+    return {entry.name: entry.payload for entry in gather(dataclasses.replace(asked, layers=[layer]).plan()).entries}
 
 
 def says(explanation):
@@ -51,9 +61,11 @@ SYMMETRIC = {
     "127.5": (
         lambda v: half_away(v / (absmax(v) / F32(127.5))).clip(-128, 127), 'weight_format = "int8/127.5"', "127.5",
     ),
-    "255": (lambda v: half_away(v / (absmax(v) / F32(255))).clip(-127, 127), None, "255"),
+    "255": (
+        lambda v: half_away(v / (absmax(v) / F32(255))).clip(-127, 127), "weight_quantizer = { steps = 255.0 }", "255",
+    ),
     "factor": (lambda v: half_away(v * (F32(127.5) / absmax(v))).clip(-128, 127), ..., "127.5"),
-    "cast": (lambda v: np.trunc(v / (absmax(v) / F32(127)) + F32(0.5)), None, "(int)(x + 0.5)"),
+    "cast": (lambda v: np.trunc(v / (absmax(v) / F32(127)) + F32(0.5)), 'rounding = "add_half"', "(int)(x + 0.5)"),
     "wrap": (lambda v: half_away(v / (absmax(v) / F32(200))).astype(np.int64), ..., ""),
     "floor of half": (lambda v: np.floor(v / (absmax(v) / F32(128)) + F32(0.5)).clip(-128, 127), ..., "128"),
     "float16 and 128": (
@@ -62,7 +74,9 @@ SYMMETRIC = {
     "down to a power of two": (
         lambda v: half_away(v / F32(2.0 ** np.floor(np.log2(absmax(v) / 127)))).clip(-127, 127), ..., "power of two",
     ),
-    "offset": (lambda v: half_away(v / (absmax(v) / F32(127))) + 128, None, "128 more"),
+    "offset": (
+        lambda v: half_away(v / (absmax(v) / F32(127))) + 128, "weight_quantizer = { offset = 128 }", "128 more",
+    ),
 }  # fmt: skip
 
 

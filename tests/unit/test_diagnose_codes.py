@@ -3,6 +3,7 @@
 import io
 import math
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from embinit.__main__ import main
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
-from embinit.diagnose.encoders import Scaling, as_planned
 from embinit.export import npz
 from embinit.formats import ROUNDINGS
+from embinit.formats.quantizer import AS_FORMAT
+from embinit.store import encoded
 
 from support import reference
 from support.mistaken import (
@@ -407,25 +409,46 @@ def test_the_command_reads_zero_points_from_an_archive(tmp_path, capsys):
     assert "zero-point sign: Zero points are stored with the other sign." in capsys.readouterr().out
 
 
-# The encoders: without a mistake they are the package's own
+# Quantizers: without a mistake they are the format's own way
 
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from(["int8", "int4", "sym3", "sym16", "sym_int32/20", "asym1", "asym7", "affine5", "affine16", "q15"]),
+    st.sampled_from(
+        [
+            "int8",
+            "int4",
+            "sym3",
+            "sym16",
+            "sym_int32/20",
+            "asym1",
+            "asym7",
+            "affine5",
+            "affine16",
+            "q15",
+            "bfp4e5",
+            "q8/auto",
+            "affine_int8",
+            "int8/127.5",
+            "q3.9",
+        ]
+    ),
     st.sampled_from(ROUNDINGS),
     st.integers(1, 12),
     st.integers(1, 12),
     st.integers(1, 2**32 - 1),
 )
-def test_encoders_without_a_mistake_are_the_plan(weight_format, rounding, rows, columns, seed):
+def test_a_quantizer_that_changes_nothing_is_the_format(weight_format, rounding, rows, columns, seed):
     layer = embinit.Linear(
         name="fc", in_features=columns, out_features=rows, weight_format=weight_format, rounding=rounding, bias=False
     )
     model = embinit.Model("m", [layer], seed=seed)
     (row,), values = model.plan().rows, model.init()["fc.weight"]
-    held = [encoder(row, values, embinit.Generator(embinit.Xorshift32(seed))) for encoder in (as_planned, Scaling())]
+    held = [
+        encoded(values, replace(row.storage, quantizer=quantizer), embinit.Generator(embinit.Xorshift32(seed)))
+        for quantizer in (None, AS_FORMAT)
+    ]
 
-    for what in ("data", "scale", "zero_point"):
+    for what in ("data", "scale", "zero_point", "exponents"):
         own, other = (getattr(buffer, what) for buffer in held)
         assert (own is None and other is None) or own.tobytes() == other.tobytes()

@@ -204,7 +204,7 @@ def raises(function, cls=None, seen=None):
 
 def _called_raises(called, function, cls, seen):
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    if not re.match(r"_[a-z]|check|set_finite|load_|copied$", name) and not name[:1].isupper():
+    if not re.match(r"_[a-z]|check|set_finite|load_|copied$|encoded$", name) and not name[:1].isupper():
         return False
     if isinstance(called, ast.Name):
         value = function.__globals__.get(name)
