@@ -33,13 +33,20 @@ def of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelli
         at += array.count
         bits = 8 * array.data.dtype.itemsize
         if array.data.dtype.kind == "f" and spelling.name == DECIMAL and all(abs(value) < 1 << 24 for value in part):
-            found[array.name] = np.array(part, "<f4").tobytes()
+            found[array.name] = _in_order(np.array(part, "<f4").tobytes(), array)
             continue
         signed = [value - (1 << 32) if 1 << 32 > value >= (1 << 32) - (1 << bits - 1) else value for value in part]
         if not all(-(1 << bits - 1) <= value < 1 << bits for value in signed):
             return None
-        found[array.name] = b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in signed)
+        data = b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in signed)
+        found[array.name] = _in_order(data, array)
     return found
+
+
+def _in_order(data: bytes, array: Array) -> bytes:
+    """Return the memory of a buffer from its elements, little endian."""
+    big = array.arrangement.byte_order == "big"
+    return np.frombuffer(data, array.data.dtype).byteswap().tobytes() if big else data
 
 
 def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float]) -> dict[str, bytes] | None:
@@ -60,7 +67,7 @@ def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float
             for i, token in enumerate(part):
                 if "(" in token:
                     held.view("<u4")[i] = _nan_bits(token)
-            found[array.name] = held.tobytes()
+            found[array.name] = _in_order(held.tobytes(), array)
         elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
             integers = of_integers([int(x) for x in values], [array], SPELLINGS[-1])
             if integers is None:

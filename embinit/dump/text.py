@@ -126,7 +126,7 @@ def _fitted(given: Read, arrays: Sequence[Array], size: int) -> dict[str, bytes]
         return None
     elements = sum(array.count for array in arrays)
     if spelling.width is not None and count == -(-size // spelling.width):
-        return cut(_joined(given), arrays)
+        return cut(_joined(given, _are_big_endian(arrays)), arrays)
     if spelling.width is not None:
         return None
     values = [spelling.value(token) for token in given.tokens]
@@ -137,8 +137,17 @@ def _fitted(given: Read, arrays: Sequence[Array], size: int) -> dict[str, bytes]
     return of_integers(values, arrays, spelling) if count == elements else None
 
 
-def _joined(given: Read) -> bytes:
-    """Return tokens of one width as bytes: as little-endian words, or in the order of memory."""
+def _are_big_endian(arrays: Sequence[Array]) -> bool:
+    """Return whether a device is big endian: all of its buffers are whose elements have more bytes than one."""
+    orders = {array.arrangement.byte_order for array in arrays if array.data.dtype.itemsize > 1}
+    return orders == {"big"}
+
+
+def _joined(given: Read, big: bool = False) -> bytes:
+    """Return tokens of one width as bytes: as words of the device, or in the order of memory. A dumper of files, which
+    counts from 0, prints words of the machine on which it runs, and that is little endian. big: whether the device is
+    big endian.
+    """
     width = given.spelling.width
     assert width is not None
     digits = [_digits(token, width) for token in given.tokens]
@@ -148,8 +157,16 @@ def _joined(given: Read) -> bytes:
     digits = [each.zfill(2 * width) for each in digits]
     backward = np.frombuffer(bytes.fromhex("".join(digits)), np.uint8).reshape(-1, width)[:, ::-1].tobytes()
     shown = _rows_shown(given, backward) - _rows_shown(given, forward)
+    if big and shown == 0 and not _counts_from_zero(given):
+        return forward
     by_xxd = width == 2 and all(row.line.marked and "x" not in (row.line.address or "x") for row in given.rows)
     return forward if shown < 0 or (shown == 0 and by_xxd) else backward
+
+
+def _counts_from_zero(given: Read) -> bool:
+    """Return whether rows stand beside addresses without a mark that count from 0, as od and hexdump print them."""
+    first = next(iter(given.rows), None)
+    return first is not None and not first.line.marked and (first.line.address or "x").strip("0") == ""
 
 
 def _rows_shown(given: Read, data: bytes) -> int:
