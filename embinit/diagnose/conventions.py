@@ -31,6 +31,7 @@ from embinit.diagnose.vocabulary import (
     written,
     xorshift,
 )
+from embinit.dialects import dialect_named
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.description import NormalTransform, Where
 from embinit.dialects.declared.reader import stream_of
@@ -119,8 +120,9 @@ class _Inquiry:
 
     def __init__(self, run: Run, base: Description, row: Row, values: F64) -> None:
         self._run, self._base, self._row, self._values = run, base, row, values
-        assert isinstance(base.dialect, DeclaredDialect)
-        self._tables, self._dialect = base.dialect.description.tables, base.dialect
+        dialect = dialect_named(base.dialect)
+        assert isinstance(dialect, DeclaredDialect)
+        self._tables, self._dialect = dialect.description.tables, dialect
         self._place = run.places[row.name]
         self._exact = row.format in ("float32", "float64")
         self._step = 0.0 if self._exact else resolution(row) or 1.0  # codes of other formats count as they are
@@ -514,7 +516,7 @@ def _weights(model: Description) -> list[str]:
 
 def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
     """Return whose limits other rules change, and the tables that say so."""
-    dialect = model.dialect
+    dialect = dialect_named(model.dialect)
     assert isinstance(dialect, DeclaredDialect)
     if not any(each.part == "bias" for each in model.tensors):
         yield "The weights", {"initializers": dict(rules)}
@@ -539,8 +541,9 @@ def _formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
 
 def _fans(model: Description) -> Iterator[Hypothesis]:
     """Return the exchange of fan_in and fan_out in what weights are drawn by."""
-    assert isinstance(model.dialect, DeclaredDialect)
-    tables = model.dialect.description.tables["initializers"]
+    dialect = dialect_named(model.dialect)
+    assert isinstance(dialect, DeclaredDialect)
+    tables = dialect.description.tables["initializers"]
     found = {name: tables[name] for name in _weights(model) if name in tables}
     rules = {name: {key: _exchanged(value) for key, value in rule.items()} for name, rule in found.items()}
     rules = {name: rule for name, rule in rules.items() if rule != tables[name]}

@@ -23,7 +23,7 @@ from embinit.diagnose.streams import likely_seeds
 from embinit.errors import EmbinitError
 from embinit.formats.quantizer import Quantizer
 
-DIALECTS = ["odt", "odt", "odt", "torch", "portable", "tinn", "kaun", "numpy"]
+DIALECTS = ["odt", "odt", "odt", "torch", "portable", "tinn", "kaun", "cranium"]
 FORMATS = ["float32", "float32", "float32", "int8", "int4", "q7", "q15", "sym6", "affine8", "float16"]
 KINDS = ["one", "one", "one", "rule", "two", "apart", "random", "random buffer", "seed", "order"]
 
@@ -155,8 +155,8 @@ def main(count, first):
     for number in range(first, first + count):
         try:
             kind, explained, with_lines = check(number)
-        except AssertionError as error:
-            print("WRONG", error, flush=True)
+        except Exception as error:
+            print("WRONG", number, repr(error), flush=True)
             continue
         total = seen.setdefault(kind, np.zeros(3, int))
         total += (1, explained, with_lines > 0)
