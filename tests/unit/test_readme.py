@@ -24,8 +24,15 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_python_example_runs(monkeypatch):
-    monkeypatch.chdir(ROOT)
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with what `embinit new har_classifier --example` writes."""
+    (tmp_path / "har_classifier.toml").write_bytes((ROOT / "examples" / "har_classifier.toml").read_bytes())
+    return tmp_path
+
+
+def test_the_python_example_runs(folder, monkeypatch):
+    monkeypatch.chdir(folder)
     (block,) = blocks("python")
     test = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, 0)
     told = []
@@ -36,7 +43,7 @@ def test_the_python_example_runs(monkeypatch):
 
 
 @pytest.mark.device
-def test_the_console_shows_what_is_printed():
+def test_the_console_shows_what_is_printed(folder):
     (block,) = blocks("console")
     shown = [part.split("\n", 1) for part in block.split("$ ")[1:]]
     assert len(shown) == 2
@@ -44,7 +51,7 @@ def test_the_console_shows_what_is_printed():
         program, *words = shlex.split(command)
         assert program == "embinit"
         done = subprocess.run(
-            [sys.executable, "-m", "embinit", *words], cwd=ROOT, capture_output=True, text=True, check=True
+            [sys.executable, "-m", "embinit", *words], cwd=folder, capture_output=True, text=True, check=True
         )
         assert done.stdout == output
 
@@ -72,10 +79,29 @@ def test_the_model_file_is_a_model():
 
 
 def test_the_commands_name_what_exists():
-    for command in sorted(set(re.findall(r"`(embinit [a-z]+)", README))):
+    for command in sorted(set(re.findall(r"`(embinit [a-z-]+)", README))):
         words = [*command.split()[1:], "--help"]
         assert (
             subprocess.run([sys.executable, "-m", "embinit", *words], capture_output=True, check=False).returncode == 0
         )
     for file in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / file).exists()
+
+
+def test_the_first_commands_need_no_checkout_and_no_unix_shell():
+    first = blocks("sh")[0].splitlines()
+    assert [line.split()[:2] for line in first] == [
+        ["pip", "install"], ["embinit", "new"], ["embinit", "plan"], ["embinit", "export"], ["embinit", "verify"],
+    ]  # fmt: skip
+    for line in [line for block in blocks("sh") for line in block.splitlines()]:
+        assert not re.search(r"'|&&|\\$|examples/", line.partition("#")[0]), line
+
+
+def test_the_links_of_the_description_on_pypi_are_absolute():
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["metadata"]
+    description = README
+    for each in metadata["hooks"]["fancy-pypi-readme"]["substitutions"]:
+        description = re.sub(each["pattern"], each["replacement"], description)
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", README)
+    assert not re.findall(r"\]\((?!https?:|#)[^)]*\)", description)
+    assert "SPEC.md has the table" in description
