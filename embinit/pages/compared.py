@@ -131,7 +131,9 @@ def _cards(found: list[tuple[Buffer, Distances | None]]) -> str:
 def _card(buffer: Buffer, apart: Distances | None, detail: Detail) -> str:
     """Show one buffer: where it differs, by how much, and how its values are distributed."""
     array, content = buffer.array, "<p>No element differs.</p>"
-    if apart is not None:
+    if apart is not None and not apart.differ.any():
+        content = "<p>No element differs, but bits that fill the last byte do.</p>"
+    elif apart is not None:
         what = "bytes" if isinstance(array, Entry) and array.count != array.row.size else "elements"
         count = f"{buffer.differ} of {buffer.comparison.elements} {what}"
         if not detail.bins:

@@ -21,7 +21,9 @@ from embinit.pages.histogram import histogram, sketch
 from embinit.pages.image import Most, coarse, image
 from embinit.pages.outline import outline
 from embinit.pages.paste import paste
+from embinit.pages.verify import page
 from embinit.tally import MOST, Tally
+from embinit.verify import verify
 
 from support.html_page import Page
 
@@ -220,3 +222,15 @@ def test_what_fits_is_kept():
     assert within(2, ["aa", "bb", "cc"], [0, 1, 2]) == (["cc"], 2)
     assert finest(6, lambda i, detail: "x" * detail, [0, 0], [4, 3, 1]) == (["xxx", "xxx"], 0)
     assert finest(2, lambda i, detail: f"{i}" * detail, [0, 1, 2, 2], [4, 1]) == (["2", "3"], 2)
+
+
+def test_bits_that_only_fill_a_byte_are_no_element():
+    layer = embinit.Linear(name="fc", in_features=3, out_features=1, weight_format="int4", bias=False)
+    bundle = gather(embinit.Model("m", [layer], seed=3).plan())
+    held = bundle.entries[0].payload
+    device = {"fc.weight": held[:-1] + bytes([held[-1] ^ 0xF0])}
+    shown = Page(page(bundle, device, verify(bundle, device, "d.bin")))
+
+    assert "d.bin differs from the simulation" in shown.texts
+    assert "No element differs, but bits that fill the last byte do." in shown.texts
+    assert shown.images == []
