@@ -7,28 +7,28 @@ from embinit.errors import listed
 from embinit.markup import sentence, text
 from embinit.model import Description
 from embinit.pages.diagnose import causes, said
-from embinit.pages.document import Section, Verdict, document
+from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import TABLE
 from embinit.pages.tables import Column, table
 
 
 def verified(model: Description, report: Checksums) -> bytes:
     """Return the page of a comparison of checksums; the same comparison gives the same bytes."""
-    return document("verify --crc", model, _verdict(report), _sections(report))
+    return document("verify --crc", model.name, _verdict(report), _sections(report), conventions(model))
 
 
 def diagnosed(model: Description, diagnosis: ChecksumDiagnosis) -> bytes:
     """Return the page of a diagnosis of checksums; the same diagnosis gives the same bytes."""
     report, found = diagnosis.report, _verdict(diagnosis.report)
     if report.agrees:
-        return document("diagnose --crc", model, found, _sections(report))
+        return document("diagnose --crc", model.name, found, _sections(report), conventions(model))
     if not diagnosis.explanations:
         verdict = Verdict("differs", found.sentence, [sentence(NOTHING), *found.more])
-        return document("diagnose --crc", model, verdict, _sections(report))
+        return document("diagnose --crc", model.name, verdict, _sections(report), conventions(model))
     why = f"Explained, every checksum: {said(diagnosis.explanations[0])}"
     verdict = Verdict("differs", found.sentence, [why, *found.more])
     shown = Section("why", "Why", causes(diagnosis.explanations, "checksum"))
-    return document("diagnose --crc", model, verdict, [shown, *_sections(report)])
+    return document("diagnose --crc", model.name, verdict, [shown, *_sections(report)], conventions(model))
 
 
 def _verdict(report: Checksums) -> Verdict:

@@ -5,29 +5,40 @@ from collections.abc import Mapping, Sequence
 from embinit.bundle import Bundle
 from embinit.diagnose import Diagnosis, Explanation
 from embinit.diagnose.diagnosis import NOTHING
+from embinit.errors import listed
 from embinit.markup import element, sentence, text
+from embinit.model import Description
 from embinit.pages.compared import comparison, verdict
-from embinit.pages.document import Section, Verdict, document
+from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import LIST, left_out, within
 from embinit.pages.paste import paste
 from embinit.pages.tables import Column, table
 
-#: How many buffers a sentence names.
-NAMED = 8
 _NO_LINE = "<p>No line of a model file does this: the device, or its read-back, is what has to change.</p>"
 
 
 def page(bundle: Bundle, device: Mapping[str, bytes], diagnosis: Diagnosis) -> bytes:
     """Return the page of a diagnosis of a device's buffers; the same diagnosis gives the same bytes."""
-    found, report = verdict(diagnosis.report), diagnosis.report
-    exact = [explanation for explanation in diagnosis.explanations if explanation.exact]
+    model, found, report = bundle.plan.model, verdict(diagnosis.report), diagnosis.report
+    sections = comparison(bundle, device, report)
+    if not report.agrees:
+        first, why = _why(model, diagnosis)
+        found = Verdict("differs", found.sentence, [first, *found.more])
+        sections = [Section("why", "Why", why), *sections]
+    return document("diagnose", model.name, found, sections, {**conventions(model), "Source": report.source})
+
+
+def _why(model: Description, diagnosis: Diagnosis) -> tuple[str, str]:
+    """Return the sentence that says why a device differs, and all that is known about it."""
+    origin, exact = diagnosis.origin, [explanation for explanation in diagnosis.explanations if explanation.exact]
+    if origin is not None:
+        first, lines = sentence(str(origin)), {}
+        if (origin.dialect, origin.seed) != (str(model.dialect), model.seed):
+            lines = {"[model]": f'dialect = "{origin.dialect}"\nseed = {origin.seed}'}
+        return first, element("div", element("p", text(first)) + paste(lines, "cause-0"), class_="card cause")
     if exact:
-        found = Verdict("differs", found.sentence, [f"Explained, every bit: {said(exact[0])}", *found.more])
-    elif not report.agrees:
-        found = Verdict("differs", found.sentence, [sentence(NOTHING), *found.more])
-    sections = [] if report.agrees else [Section("why", "Why", causes(exact, "bit") + _shown(diagnosis))]
-    sections += comparison(bundle, device, report)
-    return document("diagnose", bundle.plan.model, found, sections, {"Source": report.source})
+        return f"Explained, every bit: {said(exact[0])}", causes(exact, "bit") + _shown(diagnosis)
+    return sentence(NOTHING), _shown(diagnosis)
 
 
 def said(explanation: Explanation) -> str:
@@ -53,8 +64,7 @@ def causes(exact: Sequence[Explanation], piece: str) -> str:
 def _explanation(explanation: Explanation, name: str, head: str) -> str:
     sentences = ""
     for cause in explanation.causes:
-        others = f" and {len(cause.buffers) - NAMED} more" if len(cause.buffers) > NAMED else ""
-        only = f" Only in {', '.join(cause.buffers[:NAMED])}{others}." if cause.restricted else ""
+        only = f" Only in {listed(cause.buffers)}." if cause.restricted else ""
         sentences += f"<p><strong>{text(cause.hypothesis.name)}</strong>: {text(cause.hypothesis.sentence + only)}</p>"
     lines = explanation.lines
     told = f"<p>{text(head)}</p>{paste(lines, name)}" if lines else _NO_LINE

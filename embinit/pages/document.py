@@ -46,26 +46,20 @@ class Verdict:
 
 
 def document(
-    command: str,
-    model: Description,
-    verdict: Verdict,
-    sections: Sequence[Section],
-    facts: Mapping[str, object] | None = None,
+    command: str, name: str, verdict: Verdict, sections: Sequence[Section], facts: Mapping[str, object]
 ) -> bytes:
-    """Return the page of a command about a model; facts: what to tell besides the conventions, or instead of one, which
-    is left out if it is None.
-    """
+    """Return the page of a command; name: what it is about. facts: what stands below the verdict, by their names."""
     content = "\n".join(map(str, sections))
     script = _part("copy.js") if "<button" in content else ""
     allowed = f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'; " if script else ""
     parts = {
         "policy": f"default-src 'none'; img-src data:; {allowed}style-src 'unsafe-inline'",
-        "title": text(f"{model.name}: {verdict.sentence}"),
+        "title": text(f"{name}: {verdict.sentence}"),
         "style": _part("document.css"),
         "command": text(f"embinit {command}"),
-        "heading": text(model.name),
+        "heading": text(name),
         "verdict": str(verdict),
-        "facts": _facts(model, facts or {}),
+        "facts": "\n".join(f"<div><dt>{text(what)}</dt><dd>{text(value)}</dd></div>" for what, value in facts.items()),
         "links": "".join(f'<a href="#{section.name}">{text(section.heading)}</a>' for section in sections),
         "sections": content,
         "made": text(f"embinit {__version__}, spec version {SPEC_VERSION}"),
@@ -74,20 +68,17 @@ def document(
     return encoded(re.sub(r"@([a-z]+)@", lambda place: parts[place[1]], _part("document.html.in")))
 
 
-def _facts(model: Description, given: Mapping[str, object]) -> str:
-    """Return the conventions that decide every bit."""
+def conventions(model: Description) -> dict[str, object]:
+    """Return what decides every bit of a model."""
     target = target_named(model.target)
-    terms: dict[str, object] = {
+    return {
         "Dialect": model.dialect,
         "Target": f"{target.name} ({target.build})",
         "Multiply-add": model.build.multiply_add,
         "libm": model.build.libm,
         **({"rand": model.build.rand} if dialect_named(model.dialect).rand else {}),
         "Seed": model.seed,
-        **given,
     }
-    shown = [(term, value) for term, value in terms.items() if value is not None]
-    return "\n".join(f"<div><dt>{term}</dt><dd>{text(value)}</dd></div>" for term, value in shown)
 
 
 def _part(name: str) -> str:

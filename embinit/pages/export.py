@@ -9,7 +9,7 @@ from embinit.bundle import Bundle, Entry
 from embinit.markup import element, text
 from embinit.pages import buffers
 from embinit.pages.cards import DETAILS, Detail, card, cards
-from embinit.pages.document import Section, Verdict, document
+from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import CARDS, LIST, STREAM, finest, left_out, within
 from embinit.pages.histogram import DRAWN, histogram
 from embinit.pages.image import MAGNITUDES, Levels, image, legend
@@ -42,7 +42,7 @@ def page(bundle: Bundle, directory: str, sizes: Mapping[str, int]) -> bytes:
     verdict = Verdict(
         "told", f"{directory} has what {plan.model.target} leaves in every buffer", [buffers.summary(plan), *warnings]
     )
-    return document("export", plan.model, verdict, sections, {"Directory": directory})
+    return document("export", plan.model.name, verdict, sections, {**conventions(plan.model), "Directory": directory})
 
 
 def drifted(plan: Plan, directory: str, differences: Sequence[str]) -> bytes:
@@ -54,7 +54,9 @@ def drifted(plan: Plan, directory: str, differences: Sequence[str]) -> bytes:
         kept, left = within(LIST, [element("li", text(difference)) for difference in differences])
         more = left_out(left)
         sections = [Section("differences", "What differs", f"<ul>{''.join(kept)}</ul>{more}")]
-    return document("export --check", plan.model, verdict, sections, {"Directory": directory})
+    return document(
+        "export --check", plan.model.name, verdict, sections, {**conventions(plan.model), "Directory": directory}
+    )
 
 
 def _legend() -> str:

@@ -2,7 +2,7 @@
 
 from embinit.pages.buffers import summary, table
 from embinit.pages.cards import card, cards
-from embinit.pages.document import Section, Verdict, document
+from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import CARDS, STREAM, within
 from embinit.pages.histogram import sketch
 from embinit.pages.stream import stream
@@ -17,7 +17,7 @@ def page(plan: Plan) -> bytes:
         Section("distributions", "What is drawn from", _distributions(plan)),
     ]
     verdict = Verdict("told", f"{plan.model.name} as {plan.model.target} initializes it", [summary(plan)])
-    return document("plan", plan.model, verdict, sections)
+    return document("plan", plan.model.name, verdict, sections, conventions(plan.model))
 
 
 def _distributions(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from embinit.many import Extremes, Spread, Sweep
 from embinit.markup import element, text
 from embinit.pages.cards import card, cards
-from embinit.pages.document import Section, Verdict, document
+from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import CARDS, LIST, TABLE, left_out, within
 from embinit.pages.histogram import counted
 from embinit.pages.tables import Column, table
@@ -25,11 +25,12 @@ def page(sweep: Sweep) -> bytes:
     else:
         sections = []
         verdict = Verdict("agrees", f"{count}: no two are the same, no buffer is all zeros, and none saturates")
+    facts = {name: value for name, value in conventions(sweep.model).items() if name != "Seed"}
     sections += [
         Section("spread", "Each buffer over the seeds", _cards(sweep)),
         Section("extremes", "Extreme seeds", _extremes(sweep.buffers)),
     ]
-    return document("seeds", sweep.model, verdict, sections, {"Seed": None})
+    return document("seeds", sweep.model.name, verdict, sections, facts)
 
 
 def _avoided(sweep: Sweep) -> Iterator[str]:

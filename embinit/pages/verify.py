@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from embinit.bundle import Bundle
 from embinit.pages.compared import comparison, verdict
-from embinit.pages.document import Section, document
+from embinit.pages.document import Section, conventions, document
 from embinit.verify import Report
 
 _WHY = (
@@ -15,6 +15,7 @@ _WHY = (
 
 def page(bundle: Bundle, device: Mapping[str, bytes], report: Report) -> bytes:
     """Return the page of a report on a device's buffers; the same report gives the same bytes."""
+    model = bundle.plan.model
     why = [] if report.agrees else [Section("why", "Why", _WHY)]
     sections = [*why, *comparison(bundle, device, report)]
-    return document("verify", bundle.plan.model, verdict(report), sections, {"Source": report.source})
+    return document("verify", model.name, verdict(report), sections, {**conventions(model), "Source": report.source})

@@ -12,6 +12,7 @@ from embinit.bundle import gather
 from embinit.checksums import check, parse
 from embinit.diagnose import diagnose
 from embinit.diagnose.by_checksum import diagnose_checksums
+from embinit.diagnose.origin import Origin
 from embinit.many import sweep
 from embinit.pages import checksums as of_checksums
 from embinit.pages import diagnose as of_diagnosis
@@ -122,6 +123,18 @@ def test_what_nothing_explains_is_said(pages):
     assert "What the buffers show" in page.texts
     assert "What comes nearest" in page.texts
     assert "button" not in page.tags
+
+
+def test_the_dialect_and_the_seed_of_a_file_are_lines_to_paste():
+    bundle = gather(embinit.load(HAR).plan())
+    device = {entry.name: entry.payload for entry in gather(embinit.load(HAR, seed=43).plan()).entries}
+    names = tuple(device)
+    origin = Origin("odt-2026-04", 7, names[:6], names[6:])
+    page = Page(of_diagnosis.page(bundle, device, diagnose(bundle, device, "m.pt", origin)))
+
+    assert page.texts.count(f"The {str(origin)[4:]}.") == 2
+    assert "Nothing explains it" not in page.text
+    assert 'dialect = "odt-2026-04"\nseed = 7' in page.texts
 
 
 def test_who_draws_which_words(pages):
