@@ -7,7 +7,8 @@ from pathlib import Path
 from embinit import __version__
 
 TEMPLATES = Path(str(files("embinit"))) / "packages" / "templates"
-URL = "https://pypi.org/project/embinit/"
+#: Arduino and CMSIS-Pack want an address; the project has no public one yet, and `.invalid` never leads anywhere.
+URL = "https://embinit.invalid/"
 
 
 def packages(library: Sequence[str]) -> Mapping[str, bytes]:
