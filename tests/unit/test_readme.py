@@ -88,13 +88,14 @@ def test_the_commands_name_what_exists():
         assert (ROOT / file).exists()
 
 
-def test_the_first_commands_need_no_checkout_and_no_unix_shell():
-    first = blocks("sh")[0].splitlines()
-    assert [line.split()[:2] for line in first] == [
+def test_the_first_command_installs_and_verifies_and_no_command_needs_a_unix_shell():
+    first, second, *others = [line.partition("#")[0] for block in blocks("sh") for line in block.splitlines()]
+    assert [part.split()[:2] for part in first.split(" && ")] == [
         ["pip", "install"], ["embinit", "new"], ["embinit", "plan"], ["embinit", "export"], ["embinit", "verify"],
     ]  # fmt: skip
-    for line in [line for block in blocks("sh") for line in block.splitlines()]:
-        assert not re.search(r"'|&&|\\$|examples/", line.partition("#")[0]), line
+    assert second == 'pip install -e ".[test]" && python -m pytest -n auto'
+    for line in (first, second, *others):
+        assert not re.search(r"'|\\$|examples/", line), line
 
 
 def test_the_links_of_the_description_on_pypi_are_absolute():
