@@ -8,7 +8,7 @@ from embinit.commands.output import DONE, MISMATCH, print_result, write_page
 
 def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
-    from embinit.matrix import FLAG_SETS, builds, matrix, page
+    from embinit.matrix import FLAG_SETS, builds, matrix
     from embinit.modelfile import read
 
     targets, compilers = (given.split(",") if given else None for given in (options.targets, options.compilers))
@@ -19,6 +19,8 @@ def run(options: Namespace) -> int:
     model = load(options, dialect=None if named else "odt")  # any will do: it is the shapes that count
     found = matrix(model.plan(), sources, options.entry, chosen, words("--cflags", options.cflags))
     if options.report is not None:
+        from embinit.pages.matrix import page
+
         write_page(options, page(found))
     print_result(options, found, found.as_json())
     return DONE if found.agrees else MISMATCH

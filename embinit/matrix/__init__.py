@@ -13,13 +13,12 @@ from embinit.errors import EmbinitError, shown
 from embinit.matrix.builds import COMPILERS, FLAG_SETS, Build, builds
 from embinit.matrix.changes import Cause, Change, causes
 from embinit.matrix.code import Code
-from embinit.matrix.page import page
 from embinit.matrix.report import Difference, Group, Matrix
 from embinit.plan import Plan
 from embinit.targets.device_error import DeviceError
 from embinit.verify import compare
 
-__all__ = ["COMPILERS", "FLAG_SETS", "Build", "Matrix", "builds", "matrix", "page"]
+__all__ = ["COMPILERS", "FLAG_SETS", "Build", "Matrix", "builds", "matrix"]
 
 #: Groups beyond so many are not explained, because that takes several builds each.
 EXPLAINED = 8

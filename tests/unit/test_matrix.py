@@ -9,10 +9,11 @@ import embinit
 from embinit import Linear, Model
 from embinit.errors import EmbinitError
 from embinit.export import render
-from embinit.matrix import builds, matrix, page
+from embinit.matrix import builds, matrix
 from embinit.matrix.builds import Build
 from embinit.matrix.changes import CAUSES, causes
 from embinit.matrix.widths import narrowed, of_32_bits
+from embinit.pages.matrix import page
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import is_installed
 from embinit.targets.host_gcc import has_fma
@@ -99,7 +100,7 @@ def test_what_agrees_is_one_row_of_green(plan, tmp_path):
     assert done.returncode == 0
     assert done.stdout.splitlines()[1].split() == ["host", "gcc", "A", "A"]
     assert done.stdout.splitlines()[-1] == "go: all 2 builds leave the same bits"
-    assert (tmp_path / "page.html").read_text().count('<td class="same">A</td>') == 2
+    assert (tmp_path / "page.html").read_text().count('<b class="same">A</b>') == 2
 
 
 OPTIONS = ["--targets", "host", "--compilers", "gcc", "--flags", "-O1", "--flags", "-O2"]
