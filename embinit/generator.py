@@ -13,11 +13,17 @@ from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError, NoWordsError, shown
 from embinit.initializers import Initializer
+from embinit.samplers.base import Fill
 from embinit.targets import Build, build_of
 
 #: From how many elements several threads draw an array, and how many elements a thread draws at most that may have to
 #: be drawn again.
 PARALLEL, WAVE = 2**21, 2**20
+#: How many distributions a generator keeps prepared.
+PREPARED = 16
+_NUMBERS = (float, int)
+#: An initializer, its distribution, and what fills arrays with that.
+_Prepared = tuple[Initializer, Distribution, Fill]
 
 
 class Generator:
@@ -94,6 +100,11 @@ class Generator:
         self.spare: Any = None
         self.seed: int | None = None
         self._tensors = 0
+        self._dtype = np.dtype(self.dialect.element)
+        self._prepared: dict[Any, _Prepared] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_prepared": {}}
 
     @classmethod
     def seeded(
@@ -335,7 +346,7 @@ class Generator:
         >>> out.tolist()
         [-0.994712233543396, 0.32062387466430664]
         """
-        self._draw_tensor(Uniform(low, high), self.dialect.distribution(Uniform(low, high), 1, 1), out)
+        self._draw_ordinary(Uniform, low, high, out)
 
     def normal(self, mean: float, stddev: float, out: NDArray[np.float32]) -> None:
         """Fill out with normal values; how many words that takes depends on the dialect.
@@ -361,7 +372,7 @@ class Generator:
         >>> out.view(np.uint32).tolist()
         [3219887070, 1067248274]
         """
-        self._draw_tensor(Normal(mean, stddev), self.dialect.distribution(Normal(mean, stddev), 1, 1), out)
+        self._draw_ordinary(Normal, mean, stddev, out)
 
     def fill(
         self,
@@ -407,7 +418,7 @@ class Generator:
         if Broadcast in self.dialect.own and isinstance(out, np.ndarray) and out.dtype.kind in "iub":
             _fill_integers(initializer, out)
         else:
-            self._draw_tensor(initializer, distribution, out)
+            self._draw(initializer, distribution, None, out)
 
     def copy(self) -> "Generator":
         """Return an independent generator in the same state, to look ahead without moving this one.
@@ -532,12 +543,50 @@ class Generator:
         self.bitgen.advance(n)
         self.drawn += n
 
-    def _draw_tensor(self, initializer: Initializer, distribution: Distribution, out: NDArray[np.float32]) -> None:
-        """Fill out as a tensor in its own right: some dialects start their stream again for each."""
-        place, self._tensors = self.dialect.restart_of(initializer, self._tensors)
-        if place is not None:
-            self.restart(*place)
-        self.draw(distribution, out)
+    def _draw_ordinary(self, kind: type[Uniform | Normal], a: float, b: float, out: NDArray[np.float32]) -> None:
+        """Fill out from a distribution of two parameters, which is prepared when they are first met."""
+        plain = type(a) in _NUMBERS and type(b) in _NUMBERS
+        key = (kind, a or str(a), b or str(b)) if plain else None  # 0 and -0 are equal, and are not the same
+        found = self._prepared.get(key)
+        if found is not None:
+            self._draw(*found, out)
+            return
+        self._draw(*self._prepare(kind, a, b), out)
+        if plain:  # prepared again, because now its kernel is compiled
+            if len(self._prepared) == PREPARED:
+                del self._prepared[next(iter(self._prepared))]
+            self._prepared[key] = self._prepare(kind, a, b)
+
+    def _prepare(self, kind: type[Uniform | Normal], a: float, b: float) -> _Prepared:
+        initializer = kind(a, b)
+        distribution = self.dialect.distribution(initializer, 1, 1)
+        return initializer, distribution, self.dialect.sampler.filling(distribution, self.build)
+
+    def _draw(
+        self, initializer: Initializer | None, distribution: Distribution, fill: Fill | None, out: NDArray[Any]
+    ) -> None:
+        """Fill out; given its initializer, as a tensor in its own right: some dialects start their stream again for
+        each.
+        """
+        if initializer is not None and self.dialect.counts_tensors:
+            place, self._tensors = self.dialect.restart_of(initializer, self._tensors)
+            if place is not None:
+                self.restart(*place)
+        values = _flat(out, self._dtype)
+        if values.size >= PARALLEL and self.bitgen.jumps:
+            stride = self.dialect.sampler.stride(distribution, values.size)
+        else:
+            stride = 0
+        if stride:
+            self._draw_in_parts(distribution, values, stride)
+        else:
+            fill = fill or self.dialect.sampler.filling(distribution, self.build)
+            try:
+                self.drawn += fill(self, values)
+            except NoWordsError as error:
+                raise self.bitgen.failure or error from None
+        self.dropped = dropped = self.bitgen.align()
+        self.drawn += dropped
 
     def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
         """Fill out from a distribution whose parameters are exact already, as those in the rows of a plan are.
@@ -564,14 +613,7 @@ class Generator:
         >>> out.tolist()
         [-0.497356116771698, 0.16031193733215332]
         """
-        values, sampler = _flat(out, self.dialect.element), self.dialect.sampler
-        stride = sampler.stride(distribution, values.size) if values.size >= PARALLEL and self.bitgen.jumps else 0
-        if stride:
-            self._draw_in_parts(distribution, values, stride)
-        else:
-            self._count(sampler.fill, distribution, values)
-        self.dropped = self.bitgen.align()
-        self.drawn += self.dropped
+        self._draw(None, distribution, None, out)
 
     def _count(self, draw: Callable[..., int], *arguments: object) -> None:
         """Let a sampler draw, and count its words; an error of the bit generator's own is raised as it was."""
@@ -624,9 +666,10 @@ def _fan(what: str, value: int | None) -> int:
     return int(value)
 
 
-def _flat(out: NDArray[Any], element: str) -> NDArray[Any]:
+def _flat(out: NDArray[Any], element: np.dtype[Any]) -> NDArray[Any]:
     """Return a one-dimensional view of an array that kernels can write to."""
-    if not isinstance(out, np.ndarray) or out.dtype != element or not out.flags.c_contiguous or not out.flags.writeable:
+    flags = out.flags if isinstance(out, np.ndarray) and out.dtype == element else None
+    if flags is None or not flags.c_contiguous or not flags.writeable:
         got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
         raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
-    return out.reshape(-1)
+    return out if out.ndim == 1 else out.reshape(-1)

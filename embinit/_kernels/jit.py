@@ -58,6 +58,7 @@ class Kernel(Compiled):
     def __init__(self, function: Callable[..., Any], work: Callable[..., int] | None) -> None:
         super().__init__(function, kept=True)
         self.work = work
+        self._ready: Any = None
 
     @cached_property
     def of_arrays(self) -> Callable[..., Any]:
@@ -66,12 +67,20 @@ class Kernel(Compiled):
 
         return of_arrays(self.function)
 
+    @property
+    def direct(self) -> Callable[..., Any]:
+        """What to call again and again: the machine code, once there is any."""
+        return self if self._ready is None else self._ready
+
     def __call__(self, *arguments: Any) -> Any:
+        if self._ready is not None:
+            return self._ready(*arguments)
         if self.work is not None and Kernel.left > 0 and "numba" not in sys.modules:
             Kernel.left -= CALL + self.work(*arguments)
             if Kernel.left > 0 and Path(self.function.__code__.co_filename).is_file():
                 return self.of_arrays(*arguments)
-        return self.compiled(*arguments)
+        self._ready = self.compiled
+        return self._ready(*arguments)
 
 
 class Primitive:
@@ -99,6 +108,11 @@ class Primitive:
 def kernel(function: Function) -> Function:
     """Return a function that is compiled at its first call, without the GIL and fast math, and kept on disk."""
     return cast("Function", Kernel(function, None))
+
+
+def direct(kernel: Function) -> Function:
+    """Return what to call for a kernel again and again: its machine code, once there is any."""
+    return cast("Function", cast("Any", kernel).direct)
 
 
 def elements(*arguments: Any) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -150,6 +151,11 @@ class Dialect:
     def restart_of(self, initializer: Initializer, number: int) -> tuple[tuple[int, int] | None, int]:  # noqa: ARG002
         """Return where the stream starts again for a tensor by itself, if it does, and the number of the next one."""
         return ((0, number) if self.restarts else None), number + 1
+
+    @cached_property
+    def counts_tensors(self) -> bool:
+        """Whether the stream may start again for a tensor by itself, so that `restart_of` has to be asked."""
+        return self.restarts or type(self).restart_of is not Dialect.restart_of
 
     def check_stochastic(self) -> None:
         """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream."""

@@ -1,6 +1,7 @@
 """What a sampler does: count words, fill arrays, and name its C twin."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -31,6 +32,10 @@ class Source(Protocol):
     @property
     def bitgen(self) -> BitGenerator:
         """The generator, which every draw moves."""
+
+
+#: Fills a one-dimensional array from a source and returns the number of words drawn.
+Fill = Callable[[Source, NDArray[Any]], int]
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,10 @@ class Sampler(ABC):
     @abstractmethod
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
+
+    def filling(self, distribution: Distribution, build: Build) -> Fill:  # noqa: ARG002 (for those that look)
+        """Return what `fill` does for a distribution on a build, prepared once for many arrays."""
+        return lambda source, out: self.fill(source, distribution, out)
 
     @abstractmethod
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.kinds import XORSHIFT32
+from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
 from embinit.targets import LIBMS, Build
 
 SHIFT = 8
@@ -44,23 +45,32 @@ class MultiplyAdd(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
-        kind, words = source.bitgen.stream
-        fused = source.build.multiply_add == "fused"
+        return self._filling(distribution, source.build)(source, out)
+
+    def filling(self, distribution: Distribution, build: Build) -> Fill:
+        """Return what `fill` does, unless a subclass has another."""
+        own = type(self).fill is MultiplyAdd.fill
+        return self._filling(distribution, build) if own else super().filling(distribution, build)
+
+    def _filling(self, distribution: Distribution, build: Build) -> Fill:
+        fused = build.multiply_add == "fused"
         match distribution:
             case Constant(value):
-                out.fill(np.float32(value))
-                return 0
+                return _constants(np.float32(value))
             case Uniform(low, high):
-                from embinit._kernels.uniform import uniform
-
-                uniform(kind, words, SHIFT, fused, float(low), float(high), out)
-                return out.size
+                return _uniforms(fused, float(low), float(high))
             case Normal(mean, stddev):
                 from embinit._kernels.normal import box_muller_cosine
 
-                libm = LIBMS.index(source.build.known_libm)
-                parameters = SHIFT, libm, self.deviation_first, fused, float(mean), float(stddev)
-                return box_muller_cosine(kind, words, *parameters, out)
+                libm, first, mean, stddev = (
+                    LIBMS.index(build.known_libm),
+                    self.deviation_first,
+                    float(mean),
+                    float(stddev),
+                )
+                return lambda source, out: box_muller_cosine(
+                    *source.bitgen.stream, SHIFT, libm, first, fused, mean, stddev, out
+                )
         raise _unknown(distribution)
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
@@ -78,6 +88,31 @@ class MultiplyAdd(Sampler):
                 rule = ("embinit_normal_rule", f"{functions}, {SHIFT}, {fused}, {int(self.deviation_first)}")
                 return CDraw("embinit_normal", bits_of(mean), bits_of(stddev), rule, "embinit_normal.h")
         raise _unknown(distribution)
+
+
+def _constants(value: np.float32) -> Fill:
+    def filled(_: Source, out: NDArray[np.float32]) -> int:
+        out.fill(value)
+        return 0
+
+    return filled
+
+
+def _uniforms(fused: bool, low: float, high: float) -> Fill:
+    from embinit._kernels import uniform
+    from embinit._kernels.jit import direct
+
+    from_ring, from_blocks = direct(uniform.from_ring), direct(uniform.from_blocks)
+
+    def filled(source: Source, out: NDArray[np.float32]) -> int:
+        kind, words = source.bitgen.stream
+        if kind == XORSHIFT32:
+            from_ring(words, SHIFT, fused, low, high, out)
+        else:
+            from_blocks(kind, words, SHIFT, fused, low, high, out)
+        return out.size
+
+    return filled
 
 
 def _width(low: float, high: float) -> np.float32:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Constant, Dirac, Distribution, Eye, Normal, PaddedNormal, Sparse, TruncNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
 from embinit.targets import Build
 
 #: normal_ computes this many elements at a time from single-precision uniforms; fewer take double-precision ones.
@@ -61,8 +61,7 @@ class Torch(Sampler):
                 out.fill(np.float32(value))
                 return 0
             case Uniform(low, high):
-                pytorch.uniform(kind, words, self.fused, np.float32(low), np.float32(high), out)
-                return out.size
+                return _uniforms(self.fused, low, high)(source, out)
             case Normal(mean, stddev):
                 source.pending, drawn = pytorch.normal(
                     kind, words, self.fused, float(mean), float(stddev), source.pending, out
@@ -88,6 +87,12 @@ class Torch(Sampler):
                 out.reshape(rows, columns)[padding_idx] = 0
                 return drawn
         raise _unknown(distribution)
+
+    def filling(self, distribution: Distribution, build: Build) -> Fill:
+        """Return what `fill` does; uniform values are prepared, unless a subclass has another way."""
+        if isinstance(distribution, Uniform) and type(self).fill is Torch.fill:
+            return _uniforms(self.fused, distribution.low, distribution.high)
+        return super().filling(distribution, build)
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant or one of the embinit_torch functions."""
@@ -201,6 +206,20 @@ def fill_ones(ones: Ones, out: NDArray[np.float32]) -> None:
     outputs = np.arange(len(weight))
     passed = outputs[outputs % ones.per_group < ones.inputs]
     weight[passed, passed % ones.per_group, ones.middle] = 1
+
+
+def _uniforms(fused: bool, low: float, high: float) -> Fill:
+    """Return what fills arrays with values from low to high."""
+    from embinit._kernels import pytorch
+    from embinit._kernels.jit import direct
+
+    fill, low32, high32 = direct(pytorch.uniform), np.float32(low), np.float32(high)
+
+    def filled(source: Source, out: NDArray[np.float32]) -> int:
+        fill(*source.bitgen.stream, fused, low32, high32, out)
+        return out.size
+
+    return filled
 
 
 def _unknown(distribution: Distribution) -> EmbinitError:

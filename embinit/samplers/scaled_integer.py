@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
 from embinit.targets import Build
 
 #: Larger offsets would leave no room for the code in an int32.
@@ -40,15 +40,12 @@ class ScaledInteger(Sampler):
             base = np.asarray(distribution.base, np.float32).ravel()
             out.reshape(-1, base.size)[:] = base
             return 0
-        from embinit._kernels import scaled
+        return _scaled(distribution)(source, out)
 
-        offset, scale = offset_and_scale(distribution)
-        code: dict[type, int] = {
-            Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
-        }  # fmt: skip
-        kind, words = source.bitgen.stream
-        scaled.scaled(kind, words, code[type(distribution)], offset, float(scale), out)
-        return out.size
+    def filling(self, distribution: Distribution, build: Build) -> Fill:
+        """Return what `fill` does, unless a subclass has another."""
+        own = type(self).fill is ScaledInteger.fill and not isinstance(distribution, Constant | Broadcast)
+        return _scaled(distribution) if own else super().filling(distribution, build)
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant, embinit_broadcast or one of the embinit_scaled functions."""
@@ -66,6 +63,24 @@ class ScaledInteger(Sampler):
             offset & 0xFFFFFFFF,
             header="embinit_scaled.h",
         )
+
+
+def _scaled(distribution: Distribution) -> Fill:
+    """Return what fills arrays with integers times a scale."""
+    from embinit._kernels import scaled
+    from embinit._kernels.jit import direct
+
+    codes: dict[type, int] = {
+        Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
+    }  # fmt: skip
+    offset, exact = offset_and_scale(distribution)
+    fill, code, scale = direct(scaled.scaled), codes[type(distribution)], float(exact)
+
+    def filled(source: Source, out: NDArray[np.float32]) -> int:
+        fill(*source.bitgen.stream, code, offset, scale, out)
+        return out.size
+
+    return filled
 
 
 @lru_cache
