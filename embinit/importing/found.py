@@ -22,12 +22,14 @@ MOST_BYTES = DEFAULT_MEMORY_LIMIT
 class Quantized:
     """How a weight is held in a file: the format, and the axis whose channels have a scale each; None for one scale.
 
-    block: how many elements of the last axis share a scale, if that is how scales are shared.
+    block: how many elements of the last axis share a scale, if that is how scales are shared. input_scale: the scale of
+    the layer's input, of a bias that counts in its steps.
     """
 
     format: str
     axis: int | None = None
     block: int | None = None
+    input_scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -267,7 +269,7 @@ def stem(name: str) -> str:
     >>> stem("net.conv.weight"), stem("dense/kernel:0"), stem("/fc/Gemm"), stem("onnx::Conv_16"), stem("m_w")
     ('net.conv', 'dense', 'fc', '', 'm')
     """
-    name = re.sub(r":\d+$", "", name.partition(";")[0]).strip("/. ")
+    name = re.sub(r"(:\d+|_quantized)$", "", name.partition(";")[0]).strip("/. ")
     if _MADE_UP.fullmatch(name):
         return ""
     while _split(name)[0] and re.sub(r"_\d+$", "", _split(name)[1]) in _OPERATIONS:
@@ -275,7 +277,7 @@ def stem(name: str) -> str:
     head, last = _split(name)
     if head and last.lower() in _PARTS:
         return head
-    return re.sub(r"_(weights?|bias(es)?|kernel|w|b)(_quantized)?$", "", name, flags=re.IGNORECASE)
+    return re.sub(r"_(weights?|bias(es)?|kernel|w|b)$", "", name, flags=re.IGNORECASE)
 
 
 def _split(name: str) -> tuple[str, str]:

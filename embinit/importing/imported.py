@@ -191,6 +191,8 @@ class _Building:
         """Return the keys that say the format of a part."""
         if held is None:
             return {}
+        if part == "bias" and held.input_scale is not None and isinstance(each.layer, Weighted):
+            return {"bias_format": held.format, "input_scale": held.input_scale}
         if part == "bias" or not isinstance(each.layer, Weighted):
             return {f"{part}_format": held.format}
         keys: dict[str, Any] = {"weight_format": held.format}

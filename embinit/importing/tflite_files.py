@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from embinit.importing.found import (
     recurrent,
     table,
 )
-from embinit.importing.onnx_files import format_of
+from embinit.importing.onnx_graph import format_of
 from embinit.importing.packages import package
 from embinit.layers import WITH_PARAMETERS, Embedding
 
@@ -165,6 +166,13 @@ class _Graph:
         parameters = self.tensors[index].Quantization() if index >= 0 else None
         return float(parameters.Scale(0)) if parameters and parameters.ScaleLength() == 1 else None
 
+    def bias(self, operator: Any, at: int) -> Weight | None:
+        """Return the bias of an operator; one in integers counts in steps of the input's scale times the weight's."""
+        held = self.weight(operator, at)
+        if held is None or held.quantized is None:
+            return held
+        return replace(held, quantized=replace(held.quantized, input_scale=self.scale(operator, 0)))
+
     def path(self, operator: Any, *weights: Weight | None) -> str:
         """Return the name of a layer: from its weights, or from what its operator makes."""
         outputs = [
@@ -216,7 +224,7 @@ def _options(graph: _Graph, operator: Any, name: str) -> Any:
 
 def _image(graph: _Graph, operator: Any) -> Built:
     """Yield CONV_2D, whose filters are out, height, width, in."""
-    weight, bias = graph.weight(operator, 1), graph.weight(operator, 2)
+    weight, bias = graph.weight(operator, 1), graph.bias(operator, 2)
     path = graph.path(operator, weight, bias)
     if weight is None or len(weight.shape) != 4:
         yield Unknown(path, "CONV_2D", "its filters are not in the file")
@@ -236,7 +244,7 @@ def _of_images(graph: _Graph, operator: Any, weight: Weight) -> tuple[Weight, tu
 
 def _depthwise(graph: _Graph, operator: Any) -> Built:
     """Yield DEPTHWISE_CONV_2D, whose filters are 1, height, width, out."""
-    weight, bias = graph.weight(operator, 1), graph.weight(operator, 2)
+    weight, bias = graph.weight(operator, 1), graph.bias(operator, 2)
     path = graph.path(operator, weight, bias)
     if weight is None or len(weight.shape) != 4:
         yield Unknown(path, "DEPTHWISE_CONV_2D", "its filters are not in the file")
@@ -277,7 +285,7 @@ def _volume(weight_at: int, bias_at: int, turned: bool) -> Builder:
 
 def _dense(graph: _Graph, operator: Any) -> Built:
     """Yield FULLY_CONNECTED, whose weights are out, in."""
-    weight, bias = graph.weight(operator, 1), graph.weight(operator, 2)
+    weight, bias = graph.weight(operator, 1), graph.bias(operator, 2)
     if weight is None:
         return
     path = graph.path(operator, weight, bias)
