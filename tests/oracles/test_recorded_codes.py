@@ -1,4 +1,4 @@
-"""Codes that LiteRT's reference kernels recorded: its QUANTIZE operator beside the formats of the same rule."""
+"""Codes that deployed libraries recorded: the QUANTIZE operator of LiteRT, and the conversions of CMSIS-DSP."""
 
 import json
 from pathlib import Path
@@ -38,3 +38,12 @@ def test_codes_of_the_quantize_operator(case, recorded):
         assert int(buffer.zero_point[0]) == case["zero_point"]
     assert buffer.data.dtype == codes.dtype
     assert buffer.data.tolist() == codes.tolist()
+
+
+@pytest.mark.parametrize("name", ["q7", "q15", "q31"])
+def test_codes_of_cmsis_dsp(name):
+    with np.load(VECTORS.parent / "cmsis" / "float_to_q.npz") as archive:
+        values, codes = archive["values"], archive[name]
+
+    assert embinit.encode(values, name, "truncate").data.tolist() == codes.tolist()
+    assert embinit.encode(values, name).data.tolist() != codes.tolist()
