@@ -19,7 +19,7 @@ def table(plan: Plan, entries: Mapping[str, Entry]) -> str:
     ]  # fmt: skip
     rows = []
     for each in plan.rows:
-        shape = "".join(f"[{axis} {size}]" for axis, size in zip(each.axes, each.shape, strict=True))
+        shape = " ".join(f"[{axis} {size}]" for axis, size in zip(each.axes, each.shape, strict=True))
         held = f"same as {each.same_as}" if each.same_as else str(each.codes or each.distribution)
         cells = [each.name, shape, each.fan_in, each.fan_out, held, each.format, each.bytes]
         if entries:

@@ -54,6 +54,8 @@ def spans(plan: Plan, entries: Mapping[str, Entry]) -> Iterator[Span]:
                 yield Span(each.name, action, None, each.order.skip)
             case Action.COPY:
                 yield Span(each.name, action, None, 0, str(each.same_as))
+            case Action.RESTART if each.key:
+                pass  # the key says it
             case Action.RESTART | Action.REHEARSE | Action.LOSE:
                 yield Span(each.name, action, None, None)
 

@@ -207,6 +207,7 @@ def test_keys_stand_in_the_map():
     rows = Page(of_plan.page(model.plan())).tables[1]
 
     assert rows[0][5] == "Key"
+    assert [row[0] for row in rows[1:]] == ["fc.weight"]
     assert rows[1][5] == "".join(f"{word:08x}" for word in model.plan().rows[0].key)
 
 
