@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import ascii_uppercase
 
-from embinit import codegen
+from embinit import codegen, progress
 from embinit.bundle import gather
 from embinit.errors import EmbinitError, shown
 from embinit.matrix.builds import COMPILERS, FLAG_SETS, Build, builds
@@ -45,6 +45,7 @@ def matrix(
     left, failed = dict[Build, tuple[bytes, ...]](), list[tuple[Build, str]]()
 
     def run(build: Build) -> tuple[bytes, ...] | str:
+        progress.say(f"building {build}")
         try:
             return tuple(code.left(build).values())
         except DeviceError as error:
@@ -82,6 +83,7 @@ def _groups(code: Code, left: dict[Build, tuple[bytes, ...]]) -> list[Group]:
     groups, known = [Group("A", tuple(ordered[0]))], list[tuple[Cause, ...]]()
     for i, group in enumerate(ordered[1:], start=1):
         one, other = min(((one, other) for one in ordered[0] for other in group), key=lambda pair: _distance(*pair))
+        progress.say(f"finding out why {other} differs")
         found = _why(code, one, other, known) if i <= EXPLAINED else ()
         comparisons = tuple(
             compare(array, *held) for array, *held in zip(code.bundle.arrays, left[one], left[other], strict=True)

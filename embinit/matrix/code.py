@@ -16,7 +16,7 @@ from embinit.matrix.changes import SAME, UNCHANGED, Change
 from embinit.matrix.widths import narrowed
 from embinit.targets import TARGETS, gcc_qemu, zig_unicorn
 from embinit.targets.device_error import DeviceError
-from embinit.targets.host_gcc import FILL, HOSTS, Program
+from embinit.targets.host_gcc import FILL, HOSTS, Program, StrayWriteError
 
 #: The function that calls the user's.
 CALL = "embinit_matrix_call"
@@ -114,7 +114,12 @@ class Code:
         words = [*HOSTS[build.target], *flags, f"-I{folder}", f"-I{C_DIRECTORY}", f"-I{SAME}", *map(str, others)]
         types = [array.ctype for array in arrays]
         program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler)
-        left = program.run([len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)])
+        try:
+            left = program.run([len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)])
+        except StrayWriteError as stray:
+            array = arrays[stray.buffer]
+            place = f"{array.name}, which has {len(array.payload)} bytes"
+            raise DeviceError(f"the code writes outside of {place}, at byte {stray.byte}") from None
         return {array.name: held for array, held in zip(arrays, left, strict=True)}
 
     def _on_core(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> dict[str, bytes]:

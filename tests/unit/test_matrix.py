@@ -151,6 +151,12 @@ def test_a_build_that_leaves_nothing_says_why(plan, tmp_path):
     assert found.verdict == "go: 1 of 2 builds leave none"
 
 
+def test_a_write_outside_of_a_buffer_names_it(plan, tmp_path):
+    source = written(tmp_path, "", "for (; i < 24; i++) w[i] = 1; w[24] = 1;")
+    with pytest.raises(DeviceError, match=r"writes outside of fc\.weight, which has 96 bytes, at byte 96"):
+        matrix(plan, [source], "go", builds(["host"], ["gcc"], ["-O1"]))
+
+
 def test_several_files_and_flags(plan, tmp_path):
     (tmp_path / "include").mkdir()
     (tmp_path / "include" / "value.h").write_text("float value(void);\n")
