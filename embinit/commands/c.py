@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embinit.commands.output import DONE, say
-from embinit.errors import EmbinitError
+from embinit.commands.output import DONE, note, say
+from embinit.errors import EmbinitError, listed
 
 if TYPE_CHECKING:
     from embinit.files import Content
@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
     from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, including_amalgamated
     from embinit.files import write_files
-    from embinit.packages import packages
+    from embinit.packages import foreign, packages
 
     if options.amalgamated and options.output is None:
         raise EmbinitError("--amalgamated says how to copy the C library: give -o DIR with it")
@@ -28,7 +28,13 @@ def run(options: Namespace) -> int:
             library = amalgamated()
             selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
         folders = {output: library, output / "selftest": selftest}
-        for name, content in packages(sorted(library)).items():
+        package = packages(sorted(library))
+        kept = foreign(output, package)
+        if kept:
+            note(f"{output}: kept {listed(kept)}, which embinit did not write; a folder of its own has all packages")
+        for name, content in package.items():
+            if name in kept:
+                continue
             path = output / name
             folders[path.parent] = folders.get(path.parent, {}) | {path.name: content}
         for folder, contents in folders.items():

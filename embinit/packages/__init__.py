@@ -36,3 +36,18 @@ def packages(library: Sequence[str]) -> Mapping[str, bytes]:
                 text = text.replace(mark, value)
             found[path.relative_to(TEMPLATES).as_posix()] = text.encode()
     return found
+
+
+def foreign(folder: Path, package: Mapping[str, bytes]) -> list[str]:
+    """Return the files of a package whose names a folder has already given to files of somebody else's.
+
+    A file is of some release of embinit if it has the longest line of the template.
+    """
+    found = []
+    for name in package:
+        lines = (TEMPLATES / name).read_text(encoding="utf-8").splitlines()
+        longest = max((line for line in lines if "@" not in line), key=len).encode()
+        path = folder / name
+        if path.exists() and not (path.is_file() and longest in path.read_bytes()):
+            found.append(name)
+    return found

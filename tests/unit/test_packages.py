@@ -171,6 +171,22 @@ def test_one_version_everywhere_and_every_named_file(tmp_path):
     assert (folder / "tests" / "zephyr" / "testcase.yaml").is_file()
 
 
+def test_files_of_others_are_kept(tmp_path):
+    (tmp_path / "CMakeLists.txt").write_text("add_library(embinit embinit.c)\n")
+    (tmp_path / "Kconfig").mkdir()
+    first = cli.run("c", "--amalgamated", "-o", tmp_path)
+    assert first.returncode == 0
+    assert "kept CMakeLists.txt, Kconfig, which embinit did not write" in first.stderr
+    assert (tmp_path / "CMakeLists.txt").read_text() == "add_library(embinit embinit.c)\n"
+    for name in packages([]):
+        if (tmp_path / name).is_file() and name != "CMakeLists.txt":
+            old = (tmp_path / name).read_text().replace(embinit.__version__, "0.0.9")
+            (tmp_path / name).write_text(old)
+    second = cli.run("c", "--amalgamated", "-o", tmp_path)
+    assert second.stderr == first.stderr
+    assert embinit.__version__ in (tmp_path / "library.json").read_text()
+
+
 @pytest.mark.skipif(not shutil.which("pio"), reason="needs PlatformIO")
 def test_platformio_packs_it(tmp_path):
     folder = project(tmp_path) / "embinit_c"

@@ -10,18 +10,21 @@ if(NOT TARGET embinit::embinit)
   target_include_directories(embinit PUBLIC "${EMBINIT_ROOT}")
 endif()
 
-# embinit_add_golden(NAME MODEL model.toml [TARGET t] [SEED n] [FORMATS f...] [TEST] [UNDER_TEST source...])
+# embinit_add_golden(NAME MODEL model.toml [TARGET t] [SEED n] [FORMATS f...] [TEST] [UNDER_TEST source...]
+#                    [DEPENDS file...])
 #
 # Adds the library NAME: the init code and the golden vectors of a model file, generated when they are built and again
 # when the model file changes. TARGET and SEED take the place of the model file's. FORMATS are more files of the bundle,
 # such as unity or npz. TEST adds the program NAME_test and the test NAME, which runs the init code and compares every
 # buffer bit for bit; of a cross build CMAKE_CROSSCOMPILING_EMULATOR runs it. UNDER_TEST are sources of yours that
-# define <model>_under_test, and so put your own init code in place of the generated one.
+# define <model>_under_test, and so put your own init code in place of the generated one. DEPENDS are files that the model
+# file names, such as a dialect file.
 function(embinit_add_golden name)
-  cmake_parse_arguments(PARSE_ARGV 1 GOLDEN "TEST" "MODEL;TARGET;SEED" "FORMATS;UNDER_TEST")
+  cmake_parse_arguments(PARSE_ARGV 1 GOLDEN "TEST" "MODEL;TARGET;SEED" "FORMATS;UNDER_TEST;DEPENDS")
   if(GOLDEN_UNPARSED_ARGUMENTS OR NOT GOLDEN_MODEL)
     message(FATAL_ERROR
-      "embinit_add_golden(NAME MODEL model.toml [TARGET t] [SEED n] [FORMATS f...] [TEST] [UNDER_TEST source...]) "
+      "embinit_add_golden(NAME MODEL model.toml [TARGET t] [SEED n] [FORMATS f...] [TEST] [UNDER_TEST source...] "
+      "[DEPENDS file...]) "
       "got: ${ARGV}")
   endif()
   get_filename_component(model "${GOLDEN_MODEL}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_SOURCE_DIR}")
@@ -52,9 +55,9 @@ function(embinit_add_golden name)
   endif()
   string(STRIP "${files}" files)
   string(REPLACE "\n" ";" files "${files}")
-  add_custom_command(OUTPUT ${files} COMMAND ${command} DEPENDS "${model}" VERBATIM
+  add_custom_command(OUTPUT ${files} COMMAND ${command} DEPENDS "${model}" ${GOLDEN_DEPENDS} VERBATIM
     COMMENT "Golden vectors and init code of ${GOLDEN_MODEL}")
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${model}")
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${model}" ${GOLDEN_DEPENDS})
 
   set(tests ${files})
   list(FILTER tests INCLUDE REGEX "/(test|main)_[^/]*$")
