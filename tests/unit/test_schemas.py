@@ -87,6 +87,20 @@ def test_plan(path):
     assert found["buffers"]
 
 
+def test_what_a_device_does_in_its_own_way(tmp_path):
+    (tmp_path / "m.toml").write_text(
+        '[model]\nname = "m"\ndialect = "odt"\nseed = 42\n[[layer]]\nname = "fc"\ntype = "Linear"\nin_features = 6\n'
+        'out_features = 4\nweight_format = "int8"\nrounding = "add_half"\n'
+        "element_order = { weight = { order = [1, 0] } }\n"
+        'weight_quantizer = { quotient = "reciprocal", saturate = false }\n'
+    )
+    (buffer, _) = said("plan", "plan", tmp_path / "m.toml")["buffers"]
+    assert buffer["quantizer"] == {"quotient": "reciprocal", "saturate": False}
+    assert buffer["element_order"] == {"order": [1, 0]}
+    said("export", "export", tmp_path / "m.toml", "-o", tmp_path / "b", "--format", "npz,bin,c")
+    check("manifest", (tmp_path / "b" / "manifest.json").read_text())
+
+
 @pytest.mark.parametrize("name", ["quantized", "every_option", "integer_only", "aifes_mlp"])
 def test_export_and_manifest(name, tmp_path):
     path = next(path for path in EXAMPLES if path.stem == name)
