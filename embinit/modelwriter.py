@@ -8,6 +8,8 @@ from typing import Any
 from embinit.dialects import DIALECTS, Dialect, dialect_named
 from embinit.dialects.programs import program_names
 from embinit.errors import EmbinitError
+from embinit.formats.element_order import ElementOrder
+from embinit.formats.quantizer import Quantizer
 from embinit.initializers import Initializer, Named, Seeded, Sliced
 from embinit.layers import Layer
 from embinit.model import Description
@@ -88,6 +90,8 @@ def _said(value: Any, dialect: Dialect) -> Any:
     """Return the value of a layer's key as a model file has it."""
     if isinstance(value, Initializer):
         return spelled(dialect, value)
+    if isinstance(value, Quantizer | ElementOrder):
+        return value.told
     if isinstance(value, Sliced):
         slices = {f"{start}:{stop}": held for start, stop, held in value.slices}
         drawn = None if value.initializer is None else spelled(dialect, value.initializer)

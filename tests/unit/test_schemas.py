@@ -99,6 +99,8 @@ def test_what_a_device_does_in_its_own_way(tmp_path):
     assert buffer["element_order"] == {"order": [1, 0]}
     said("export", "export", tmp_path / "m.toml", "-o", tmp_path / "b", "--format", "npz,bin,c")
     check("manifest", (tmp_path / "b" / "manifest.json").read_text())
+    again = said("plan", "plan", tmp_path / "b" / "manifest.json")["buffers"]
+    assert again[0] == buffer
 
 
 @pytest.mark.parametrize("name", ["quantized", "every_option", "integer_only", "aifes_mlp"])
