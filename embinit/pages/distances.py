@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from embinit.bundle import Array, Entry
 from embinit.formats import FLOATS, Quantized, format_named
-from embinit.formats.arrangement import to_low_bits_first
 from embinit.pages.image import MAGNITUDES, NAN, Levels
 
 #: The bits of infinity by the format of floats; those of a NaN are larger.
@@ -97,9 +96,7 @@ def elements(array: Array, held: bytes) -> NDArray[Any]:
         return data.view(f"u{data.itemsize}")
     row, format_ = array.row, format_named(array.format)
     if isinstance(format_, Quantized) and format_.packed:
-        packed = data.tobytes()
-        if array.arrangement.nibble_order == "high":
-            packed = to_low_bits_first(packed, format_.bits, row.size)
+        packed = row.storage.arrangement.unpacked(data.tobytes(), format_, row.shape)
         return _unpacked(packed, format_.bits, format_.signed, row.size).reshape(row.shape)
     return data.view(f"u{data.itemsize}").reshape(row.shape)
 

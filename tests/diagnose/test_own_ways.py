@@ -13,6 +13,7 @@ from embinit.diagnose import diagnose
 from embinit.diagnose.fitting import SAYS, Choice, Rule, _limits, _quotients
 from embinit.diagnose.pasting import pasted
 from embinit.formats import format_named
+from embinit.pages.distances import elements
 from embinit.verify import verify
 
 FORMATS = ["int8", "int8/127.5", "sym8", "int4", "q7", "q15", "q3.9", "affine8", "asym8"]
@@ -138,3 +139,15 @@ def test_decoding_takes_the_offset_away(offset):
     )
     assert moved.data.tobytes() != plain.data.tobytes()
     assert np.array_equal(moved.decode(), plain.decode())
+
+
+@pytest.mark.parametrize("keys", [{"nibble_order": "high"}, {"element_order": {"weight": {"reverse": True}}}])
+def test_a_page_shows_codes_by_their_indices(keys):
+    layers = [
+        embinit.Linear(name="fc", in_features=6, out_features=4, bias=False, weight_format="int4", **more)
+        for more in ({}, keys)
+    ]
+    (plain,), (held,) = (bundle_of(embinit.Model("m", [layer], seed=1)).entries for layer in layers)
+
+    assert held.payload != plain.payload
+    assert np.array_equal(elements(held, held.payload), elements(plain, plain.payload))
