@@ -118,7 +118,7 @@ class MlxKeys(Called):
         """Return mx.random.split(key, n).
 
         >>> MlxKeys.split((0, 0), 2)
-        [(2467461003, 428148500), (3186719485, 3840466878)]
+        [(4146024105, 967050713), (2718843009, 1272950319)]
         """
         counters = np.arange(n, dtype=np.uint32)
         words = np.concatenate(threefry2x32(key, counters, counters + np.uint32(n))).tolist()
