@@ -22,12 +22,13 @@ from embinit.fill import draw, fill, generator_of, lose
 from embinit.formats import FLOATS
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
+from embinit.markup import SHOWN, notebook
 from embinit.model import Description
 from embinit.plan import Action, Plan, plan
 from embinit.progress import Progress, say
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.store import store
-from embinit.tally import Tally
+from embinit.tally import Spread, Tally
 from embinit.text import table
 from embinit.threads import each, thread_count
 
@@ -253,21 +254,6 @@ class Extremes:
     saturated: list[tuple[int, int]] = field(default_factory=list)
 
 
-class Spread(NamedTuple):
-    """How the statistics of one buffer are spread over the seeds."""
-
-    minimum: Tally
-    maximum: Tally
-    mean: Tally
-    stddev: Tally
-
-    def add(self, found: Sequence[Statistics]) -> None:
-        """Count the statistics of more seeds."""
-        columns = np.fromiter(chain.from_iterable(found), np.float64).reshape(len(found), -1).T
-        for tally, column in zip(self, columns, strict=False):  # the last ones are counts
-            tally.add(column)
-
-
 @dataclass(frozen=True)
 class Sweep:
     """What a sweep over the seeds of a model found; duplicates are groups of seeds that start from the same state."""
@@ -279,22 +265,40 @@ class Sweep:
     spreads: dict[str, Spread]
 
     def __str__(self) -> str:
-        lines = [f"{self.model.name}: {self.count} seeds of dialect {self.model.dialect}, target {self.model.target}"]
-        lines += [f"the same from seeds {', '.join(map(str, group))}" for group in self.duplicates]
-        lines += [] if self.duplicates else ["no two are the same"]
+        return "\n".join([self._head, *self._same, *table(self._cells), *self._ruined])
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first buffers, and the seeds to avoid."""
+        same = [f"the same from {_seeds(group)}" for group in self.duplicates[:SHOWN]]
+        return notebook(self._head, self._cells, [*same, *self._ruined[:SHOWN]])
+
+    @property
+    def _head(self) -> str:
+        return f"{self.model.name}: {self.count} seeds of dialect {self.model.dialect}, target {self.model.target}"
+
+    @property
+    def _same(self) -> list[str]:
+        lines = [f"the same from seeds {', '.join(map(str, group))}" for group in self.duplicates]
+        return lines or ["no two are the same"]
+
+    @property
+    def _cells(self) -> list[tuple[str, ...]]:
         head = "buffer", "lowest", "seed", "highest", "seed", "least stddev", "seed", "most stddev", "seed"
         cells: list[tuple[str, ...]] = [head]
         for name, buffer in self.buffers.items():
             pairs = (buffer.lowest, buffer.highest, buffer.least_stddev, buffer.most_stddev)
             cells.append((name, *(text for value, seed in pairs for text in (f"{value:.6g}", str(seed)))))
-        lines += table(cells)
+        return cells
+
+    @property
+    def _ruined(self) -> list[str]:
+        lines = []
         for name, buffer in self.buffers.items():
             lines += [f"{name} is all zeros with {_seeds(buffer.dead)}"] if buffer.dead else []
             saturated = [seed for seed, _ in buffer.saturated]
             most = max((count for _, count in buffer.saturated), default=0)
             lines += [f"{name} saturates, {most} elements at most, with {_seeds(saturated)}"] if saturated else []
-        ruined = any(buffer.dead or buffer.saturated for buffer in self.buffers.values())
-        return "\n".join(lines if ruined else [*lines, "no buffer is all zeros, and none saturates"])
+        return lines or ["no buffer is all zeros, and none saturates"]
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""

@@ -2,6 +2,9 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +72,18 @@ class Tally:
 def _bin(number: float, exponent: int) -> int:
     place = math.floor(math.ldexp(number, -exponent))
     return min(place, -1) if number < 0 else place
+
+
+class Spread(NamedTuple):
+    """How the statistics of one buffer are spread over seeds."""
+
+    minimum: Tally
+    maximum: Tally
+    mean: Tally
+    stddev: Tally
+
+    def add(self, found: Sequence[Sequence[float]]) -> None:
+        """Count the statistics of more seeds, each in the order of the fields."""
+        columns = np.fromiter(chain.from_iterable(found), np.float64).reshape(len(found), -1).T
+        for tally, column in zip(self, columns, strict=False):  # the last ones are counts
+            tally.add(column)

@@ -12,7 +12,8 @@ from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.origin import Origin
 from embinit.diagnose.search import Cause, Explanation, Search
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed
+from embinit.markup import notebook
 from embinit.model import Description
 from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
@@ -64,6 +65,20 @@ class Diagnosis:
             ]
             lines += ["", *table(cells)]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdict, and each cause with the lines of the model file that say it."""
+        if self.report.agrees:
+            return self.report._repr_html_()
+        cells = [("cause", "what the device does", "lines of the model file")]
+        for explanation in self.explanations:
+            for cause in explanation.causes if explanation.exact else ():
+                only = f" Only in {listed(cause.buffers)}." if cause.restricted else ""
+                lines = "; ".join(_model_file(cause)[:MOST_FACTS])
+                cells.append((cause.hypothesis.name, cause.hypothesis.sentence + only, lines))
+        if self.origin is not None:
+            return notebook(self.report.verdict, cells, [str(self.origin)])
+        return notebook(self.report.verdict, cells, [] if self.explained else [NOTHING])
 
     def as_json(self) -> dict[str, Any]:
         """Return the diagnosis as plain values."""

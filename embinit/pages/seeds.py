@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from embinit.many import Extremes, Spread, Sweep
+from embinit.many import Extremes, Sweep
 from embinit.markup import element, text
 from embinit.pages.cards import card, cards
 from embinit.pages.document import Section, Verdict, conventions, document
 from embinit.pages.fitting import CARDS, LIST, TABLE, left_out, within
 from embinit.pages.histogram import counted
 from embinit.pages.tables import Column, table
+from embinit.tally import Spread
 
 #: How many seeds a sentence names.
 _NAMED = 12

@@ -86,7 +86,7 @@ def test_axe_finds_nothing(scheme, background, width, tmp_path):
     options += [f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={tmp_path / 'profile'}"]
     done = subprocess.run(
         [BROWSER, *options, "--dump-dom", (tmp_path / "frames.html").as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=400,
     )  # fmt: skip
     lines = html.unescape(re.search(r'<pre id="found">([^<]*)</pre>', done.stdout)[1]).splitlines()
     found = [json.loads(line) for line in lines]

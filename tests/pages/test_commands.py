@@ -353,3 +353,19 @@ def test_a_notebook_shows_a_bounded_table():
     small = Page(embinit.load(HAR)._repr_html_().encode())
     assert "not shown" not in small.text
     assert ["fc", "Linear", "weight [out 6, in 64] float32; bias [out 6] float32"] in small.tables[0]
+
+
+def test_a_notebook_shows_causes_and_seeds():
+    bundle = gather(embinit.load(HAR).plan())
+    device = {entry.name: entry.payload for entry in gather(embinit.load(HAR, seed=43).plan()).entries}
+    found = Page(diagnose(bundle, device, "<i>.bin")._repr_html_().encode())
+    assert found.tables[0][1] == ["seed", "The device seeds with 43, one more; the model says 42.", "[model] seed = 43"]
+    assert "<i>.bin differs from the simulation" in found.text
+    right = {entry.name: entry.payload for entry in bundle.entries}
+    assert "agrees with the simulation" in Page(diagnose(bundle, right, "d")._repr_html_().encode()).text
+
+    found = sweep(embinit.load(HAR), [*range(30), 0xFFFFFFFF])
+    page = Page(found._repr_html_().encode())
+    assert [row[0] for row in page.tables[0][1:]] == [entry.name for entry in bundle.entries]
+    assert "the same from 2 seeds: 0, 4294967295" in page.texts
+    assert len(sweep(embinit.load(HAR), [7] * 3000)._repr_html_()) < 3000
