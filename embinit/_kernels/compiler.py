@@ -114,11 +114,11 @@ def _seal(path: Path, code: bytes) -> bytes:
     return hashlib.sha256(f"{content_hash()}/{path.name}\0".encode() + code).digest()
 
 
-def compiled(function: Callable[..., Any], kept: bool) -> Any:
+def compiled(function: Callable[..., Any], kept: bool, forced: bool) -> Any:
     """Return a function that Numba compiles at its first call, without the GIL and fast math. kept: whether its machine
-    code is kept on disk.
+    code is kept on disk. forced: whether it becomes part of its callers, however long LLVM finds it.
     """
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False)(function)
+    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False, forceinline=forced)(function)
     if kept:
         dispatcher._cache = _Cache(function)
     return dispatcher

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import either_way, independent, inlined
+from embinit._kernels.jit import either_way, independent, inlined, inlined_always
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 #: How XLA's code rounds a * b + c, and in FUSED_0_6, which is that of JAX up to 0.6.2, which product of log1p it fuses.
@@ -46,7 +46,7 @@ def _separate(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
 )
 
 
-@inlined
+@inlined_always
 def _log(x: np.float32, madd: MultiplyAdd) -> np.float32:
     """Return log x = log(1 + s) + ef ln 2 of a normal x > 0, where 1 + s is next to 1."""
     bits = np.float32(x).view(np.uint32)
@@ -87,7 +87,7 @@ def _half_first(x3: np.float32, r: np.float32, z: np.float32, madd: MultiplyAdd)
     return madd(x3, r, -np.float32(z * _HALF))
 
 
-@inlined
+@inlined_always
 def _log1p(t: np.float32, madd: MultiplyAdd, difference: Callable[..., np.float32]) -> np.float32:
     """Return log(1 + t) for t from -1 to 0, -1 excluded."""
     z = t * t
@@ -109,7 +109,7 @@ def _log1p(t: np.float32, madd: MultiplyAdd, difference: Callable[..., np.float3
 _FIVE, _MIDDLE, _THREE, _INFINITY = np.float32(5), np.float32(2.5), np.float32(3), np.float32(np.inf)
 
 
-@inlined
+@inlined_always
 def _erf_inv(x: np.float32, madd: MultiplyAdd, difference: Callable[..., np.float32]) -> np.float32:
     """Return what XLA computes for erf_inv of x from -1 to 1."""
     w = -_log1p(np.float32(-(x * x)), madd, difference)

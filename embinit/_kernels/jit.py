@@ -25,8 +25,8 @@ independent = range
 class Compiled:
     """A function that Numba compiles when it is first called from Python or from a function that is compiled."""
 
-    def __init__(self, function: Callable[..., Any], kept: bool) -> None:
-        self.function, self._kept = function, kept
+    def __init__(self, function: Callable[..., Any], kept: bool, forced: bool = False) -> None:
+        self.function, self._kept, self._forced = function, kept, forced
         self.__name__, self.__module__, self.__doc__ = function.__name__, function.__module__, function.__doc__
 
     @cached_property
@@ -34,7 +34,7 @@ class Compiled:
         """The function as Numba compiles it."""
         from embinit._kernels.compiler import compiled
 
-        return compiled(self.function, self._kept)
+        return compiled(self.function, self._kept, self._forced)
 
     @property
     def _numba_type_(self) -> Any:
@@ -137,6 +137,11 @@ def either_way_by(work: Callable[..., int]) -> Callable[[Function], Function]:
 def inlined(function: Function) -> Function:
     """Return a function for kernels only, compiled as part of their machine code."""
     return cast("Function", Compiled(function, kept=False))
+
+
+def inlined_always(function: Function) -> Function:
+    """Return such a function of which LLVM never makes a call: for long ones, whose callers' loops are vector code."""
+    return cast("Function", Compiled(function, kept=False, forced=True))
 
 
 def primitive(intrinsic: Callable[[], Any]) -> Callable[[Function], Function]:

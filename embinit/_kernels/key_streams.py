@@ -40,6 +40,29 @@ def mlx_keys(state: U64, out: U64) -> None:
         out[i] = np.uint64(high) << np.uint64(32) | np.uint64(low)
 
 
+_ONE, _LARGEST, _UNIT = np.float32(1), np.float32(1 - 2.0**-24), np.float32(2.0**-32)
+
+
+@inlined
+def _below_one(word: np.uint32) -> np.float32:
+    return min(np.float32(np.float32(word) * _UNIT), _LARGEST)
+
+
+@either_way
+def mlx_uniform(words: U32, low: np.float32, width: np.float32, out: F32) -> None:
+    """Fill out with low + width * u, each operation rounded."""
+    for i in independent(words.size):
+        out[i] = np.float32(np.float32(_below_one(words[i]) * width) + low)
+
+
+@either_way
+def tinygrad_uniform(words: U32, low: np.float32, width: np.float32, out: F32) -> None:
+    """Fill out with low + width * u, rounded once; u is made of 23 bits."""
+    for i in independent(words.size):
+        one = np.uint32(np.uint32(words[i] >> np.uint32(9)) | np.uint32(0x3F800000)).view(np.float32)
+        out[i] = np.float32(fma32(np.float32(one - _ONE), width, low))
+
+
 def _floats(hexadecimals: str) -> list[np.float32]:
     return [np.float32(float.fromhex(each)) for each in hexadecimals.split()]
 
@@ -52,7 +75,7 @@ def _floats(hexadecimals: str) -> list[np.float32]:
     "0x1.75c000p-28 0x1.33b402p-23 0x1.499232p-20 0x1.e52cd2p-24 -0x1.d70bd0p-15 -0x1.35be90p-13 0x1.2f6400p-9 "
     "0x1.7a1e50p-7 -0x1.db2aeep-3 0x1.c5bf88p-1"
 )
-_ONE, _LARGEST, _UNIT, _FAR = np.float32(1), np.float32(1 - 2.0**-24), np.float32(2.0**-32), np.float32(6.125)
+_FAR = np.float32(6.125)
 #: mx.random.normal draws from -1, excluded, to 1.
 _LOW, _WIDTH = np.float32(2.0**-24 - 1), np.float32(2)
 
@@ -79,6 +102,5 @@ def _erf_inv(a: np.float32) -> np.float32:
 def mlx_normal(words: U32, scale: np.float32, mean: np.float32, out: F32) -> None:
     """Fill out with mean + scale * erf_inv of a uniform value; mean is not added where it is 0."""
     for i in independent(words.size):
-        unit = min(np.float32(np.float32(words[i]) * _UNIT), _LARGEST)
-        z = np.float32(_erf_inv(np.float32(np.float32(unit * _WIDTH) + _LOW)) * scale)
+        z = np.float32(_erf_inv(np.float32(np.float32(_below_one(words[i]) * _WIDTH) + _LOW)) * scale)
         out[i] = np.float32(z + mean) if mean != np.float32(0) else z

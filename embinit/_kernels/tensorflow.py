@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels import libm
-from embinit._kernels.jit import either_way, independent, inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined, inlined_always, kernel
 from embinit._kernels.pytorch import sin_double
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
@@ -27,7 +27,7 @@ def unit(word: np.uint32) -> np.float32:
     return np.float32(np.uint32(bits).view(np.float32) - ONE)
 
 
-@inlined
+@inlined_always
 def pair(first: np.uint32, second: np.uint32) -> tuple[np.float32, np.float32]:
     """Return two standard normal values."""
     u = unit(first)

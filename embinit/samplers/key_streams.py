@@ -113,10 +113,9 @@ class Tinygrad(_KeyStream):
         return Recipe("uniform", F32(distribution.low), F32(distribution.high - distribution.low))
 
     def _values(self, words: NDArray[np.uint32], recipe: Recipe, out: Floats) -> None:
-        from embinit._kernels.fma_arrays import fma32_array
+        from embinit._kernels.key_streams import tinygrad_uniform
 
-        unit = (words >> np.uint32(9) | np.uint32(0x3F800000)).view(F32) - F32(1)
-        fma32_array(unit, np.broadcast_to(recipe.b, unit.shape), np.broadcast_to(recipe.a, unit.shape), out)
+        tinygrad_uniform(words, recipe.a, recipe.b, out)
 
 
 class Mlx(_KeyStream):
@@ -140,12 +139,9 @@ class Mlx(_KeyStream):
         raise EmbinitError(f"MLX has no {distribution} here: use uniform, normal or a constant")
 
     def _values(self, words: NDArray[np.uint32], recipe: Recipe, out: Floats) -> None:
-        if recipe.kind == "normal":
-            from embinit._kernels import key_streams
+        from embinit._kernels import key_streams
 
+        if recipe.kind == "normal":
             key_streams.mlx_normal(words, recipe.b, recipe.a, out)
-            return
-        np.minimum(words.astype(F32) * F32(2.0**-32), F32(1 - 2.0**-24), out=out)
-        with np.errstate(all="ignore"):
-            out *= recipe.b
-            out += recipe.a
+        else:
+            key_streams.mlx_uniform(words, recipe.a, recipe.b, out)
