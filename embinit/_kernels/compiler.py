@@ -22,8 +22,13 @@ try:
         import llvmlite
         import llvmlite.binding
         import numba
+        from numba.core import types
         from numba.core.caching import _Cache as NumbaCache
         from numba.core.compiler import CompileResult
+        from numba.core.datamodel.models import OpaqueModel
+        from numba.core.datamodel.registry import register_default as register_model
+        from numba.core.dispatcher import Dispatcher
+        from numba.core.imputils import lower_constant
         from numba.core.registry import cpu_target
         from numba.core.serialize import dumps
 except (RuntimeWarning, ValueError) as error:  # a variable NUMBA_... has a value that Numba does not understand
@@ -124,8 +129,24 @@ def compiled(function: Callable[..., Any], kept: bool, forced: bool) -> Any:
     return dispatcher
 
 
+class _Callee(types.Dispatcher):
+    """The type of a function that another one calls. Numba's own has the function's address in this process as its
+    value, which keeps callers out of the cache; nobody needs that value, because the type says which function it is.
+    """
+
+
+register_model(_Callee)(OpaqueModel)
+
+
+@lower_constant(_Callee)  # type: ignore[untyped-decorator]
+def _no_value(context: Any, _builder: Any, _type: Any, _function: Any) -> Any:
+    return context.get_dummy_value()
+
+
 def type_of(compiled: Any) -> Any:
     """Return the type that a function of Numba has where another one calls it."""
+    if isinstance(compiled, Dispatcher):
+        return _Callee(compiled)
     cpu_target.typing_context.refresh()  # an intrinsic may have been made while another function was typed
     cpu_target.target_context.refresh()
     return cpu_target.typing_context.resolve_value_type(compiled)

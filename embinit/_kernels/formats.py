@@ -129,7 +129,7 @@ def saturated(
 
 @inlined
 def encode_step(
-    mode: int, words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
+    mode: int, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
     limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
 ) -> np.int32:  # fmt: skip
     """Write the codes of values, each with its scale and offset; return how many were clipped."""
@@ -154,13 +154,22 @@ def encode_step(
             x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
             codes[i], clips = saturated(x, np.floor(x), low, high, limits, last)
             clipped = np.int32(clipped + total(clips))
-    elif mode == STOCHASTIC:
-        for i in independent(values.size):
-            x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
-            codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, limits, last)
-            clipped = np.int32(clipped + total(clips))
     else:
         raise ValueError(NO_MODE)
+    return clipped
+
+
+@inlined
+def encode_step_drawn(
+    words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
+    limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
+) -> np.int32:  # fmt: skip
+    """Do the same in the stochastic mode, with a word each."""
+    clipped = np.int32(0)
+    for i in independent(values.size):
+        x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
+        codes[i], clips = saturated(x, half_away(jittered(x, words[i])), low, high, limits, last)
+        clipped = np.int32(clipped + total(clips))
     return clipped
 
 
@@ -191,12 +200,10 @@ def spread(per_group: NDArray[np.generic], start: int, run: int, out: NDArray[np
 
 
 @inlined
-def encode_plain(
+def plain_codes(
     values: Floats, scale: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
 ) -> np.int32:
-    """Encode the most common kind of buffer in one loop: one scale, half away from zero, 8 or 16 bits. Return how many
-    codes were clipped.
-    """
+    """Write codes for one scale, half away from zero; return how many were clipped."""
     clipped = np.int32(0)
     for i in independent(values.size):
         x = half_away(np.float32(values[i] / scale))
@@ -208,7 +215,7 @@ def encode_plain(
 
 
 @inlined
-def encode_fixed(
+def fixed_codes(
     values: Floats, factor: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
 ) -> np.int32:
     """Do the same for a scale that is a power of two: multiplying by its inverse gives the quotient, bit for bit."""
@@ -222,7 +229,6 @@ def encode_fixed(
     return clipped
 
 
-@either_way
 def encode(
     mode: int, kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
     low: np.float32, high: np.float32, first: int, last: int, limited: bool, bits: int, out: Bytes,
@@ -232,36 +238,76 @@ def encode(
     code = round(v / scale - offset) + zero, saturated to first..last; element i has the grid i // run % scale.size.
     offset and zero are empty if a format has none. low and high are the outermost float32 whose integer parts lie
     within first to last. limited: a quotient outside first to last counts as clipped even if rounding brings it inside.
+    Only the kernel that is needed is compiled.
     """
     if mode == HALF_AWAY and bits in (8, 16) and scale.size == 1 and not (offset.size or zero.size or limited):
-        fixed, factor = scale.view(np.uint32)[0] & FRACTION == 0, np.float32(np.float32(1) / scale[0])
-        if bits == 8:
-            bytes_ = out.view(np.int8)
-            if fixed:
-                return int(encode_fixed(values, factor, low, high, bytes_))
-            return int(encode_plain(values, scale[0], low, high, bytes_))
-        halves = out.view(np.int16)
-        if fixed:
-            return int(encode_fixed(values, factor, low, high, halves))
-        return int(encode_plain(values, scale[0], low, high, halves))
+        return encode_plain(values, scale[0], low, high, bits, out)
     limits = (np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf))
     if zero.size:  # saturates after the zero is added
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
-    words, codes = new_words(), np.empty(STEP, np.int32)
+    grid = run, scale, offset, zero, low, high, limits, first, last, bits, out
+    if mode == STOCHASTIC:
+        return encode_drawn(kind, state, values, *grid)
+    return encode_rounded(mode, values, *grid)
+
+
+@either_way
+def encode_plain(values: Floats, scale: np.float32, low: np.float32, high: np.float32, bits: int, out: Bytes) -> int:
+    """Encode the most common kind of buffer in one loop: one scale, half away from zero, 8 or 16 bits."""
+    fixed = np.float32(scale).view(np.uint32) & FRACTION == 0
+    factor = np.float32(np.float32(1) / scale)
+    if bits == 8:
+        bytes_ = out.view(np.int8)
+        if fixed:
+            return int(fixed_codes(values, factor, low, high, bytes_))
+        return int(plain_codes(values, scale, low, high, bytes_))
+    halves = out.view(np.int16)
+    if fixed:
+        return int(fixed_codes(values, factor, low, high, halves))
+    return int(plain_codes(values, scale, low, high, halves))
+
+
+@either_way
+def encode_rounded(
+    mode: int, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32, high: np.float32,
+    limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
+) -> int:  # fmt: skip
+    """Encode values, each with the grid of its group, in a mode that draws nothing."""
+    codes = np.empty(STEP, np.int32)
     scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
     clipped = 0
     for start in range(0, values.size, STEP):
-        if mode == STOCHASTIC and start % BLOCK == 0:
-            refill(kind, state, words, min(BLOCK, values.size - start), start == 0)
         spread(scale, start, run, scales)
         spread(offset, start, run, offsets)
         spread(zero, start, run, zeros)
         v = values[start : start + STEP]
-        n, drawn = v.size, words[HISTORY + start % BLOCK :]
-        clipped += int(encode_step(mode, drawn, v, scales, offsets, low, high, limits, np.int32(last), codes))
+        clipped += int(encode_step(mode, v, scales, offsets, low, high, limits, np.int32(last), codes))
         if zero.size:
-            clipped += int(shift_step(codes[:n], zeros, np.int32(first), np.int32(last)))
-        pack_block(codes[:n], bits, out[start * bits // 8 :])
+            clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
+        pack_block(codes[: v.size], bits, out[start * bits // 8 :])
+    return clipped
+
+
+@either_way
+def encode_drawn(
+    kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32,
+    high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
+) -> int:  # fmt: skip
+    """Encode values, each with the grid of its group, in the stochastic mode, which draws a word for each."""
+    words, codes = new_words(), np.empty(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
+    clipped = 0
+    for start in range(0, values.size, STEP):
+        if start % BLOCK == 0:
+            refill(kind, state, words, min(BLOCK, values.size - start), start == 0)
+        spread(scale, start, run, scales)
+        spread(offset, start, run, offsets)
+        spread(zero, start, run, zeros)
+        v, drawn = values[start : start + STEP], words[HISTORY + start % BLOCK :]
+        clipped += int(encode_step_drawn(drawn, v, scales, offsets, low, high, limits, np.int32(last), codes))
+        if zero.size:
+            clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
+        pack_block(codes[: v.size], bits, out[start * bits // 8 :])
     return clipped
 
 

@@ -24,7 +24,9 @@ TWINS = {
     "formats.absmax": "range_add",
     "formats.extremes": "range_add",
     "formats.round_all": "asym_grid affine_grid",
-    "formats.encode": "encode pack q_encode",
+    "formats.encode_plain": "encode q_encode",
+    "formats.encode_rounded": "encode pack q_encode",
+    "formats.encode_drawn": "encode pack q_encode",
     "formats.decode": "decode unpack_signed unpack_unsigned q_decode",
     "formats.pack": "pack",
     "formats.unpack": "unpack_signed unpack_unsigned",
@@ -59,6 +61,9 @@ TWINS = {
     "uniform.from_blocks": "uniform",
     "uniform.from_ring": "uniform",
     "uniform.bernoulli": "bernoulli",
+    "key_streams.halves": "tinygrad_source",
+    "key_streams.mlx_keys": "mlx_source",
+    "key_streams.mlx_normal": "mlx_normal",
     "wide.pcg64": "pcg64_step pcg64_next pcg64dxsm_next uint128_sum uint128_product",
 }
 
@@ -77,6 +82,7 @@ KERNELS_ALONE = {
     "pytorch.bernoulli": "53 bits in double; a device draws embinit_bernoulli",
     "pytorch.random32": "integers of PyTorch, which no weight holds",
     "pytorch.random64": "the same",
+    "counters.jax_first_words": "the search for the seed of a key, on the host",
     "statistics.statistics": "describes buffers on the host; no device computes it",
 }
 
@@ -116,11 +122,13 @@ FUNCTIONS_ALONE = {
 
 
 def decorated(source):
-    """The functions of a file that @kernel compiles."""
+    """The functions of a file that @kernel compiles, and those that NumPy may run as well."""
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):
             names = [getattr(each, "func", each) for each in node.decorator_list]
-            if any(isinstance(name, ast.Name) and name.id == "kernel" for name in names):
+            if any(
+                isinstance(name, ast.Name) and name.id in ("kernel", "either_way", "either_way_by") for name in names
+            ):
                 yield f"{source.stem}.{node.name}"
 
 

@@ -256,6 +256,11 @@ def test_settings_with_which_nothing_compiles_are_refused_in_one_line(name, valu
     assert name in done.stderr or "threads" in done.stderr
 
 
+def test_without_optimization_kernels_are_kept_too(tmp_path, expected):
+    assert ended(start(tmp_path, NUMBA_OPT="0"))[1] > 0
+    assert ended(start(tmp_path, NUMBA_OPT="0"))[:2] == (expected, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("NUMBA_CACHE_LOCATOR_CLASSES", "no.such.Class"), ("NUMBA_CACHE_DIR", "/proc/x"), ("NUMBA_BOUNDSCHECK", "1")],
@@ -323,3 +328,6 @@ def test_every_kernel_has_one_signature():
     signatures = {name: kernel.compiled.signatures for name, kernel in kernels().items()}
     assert {name: found for name, found in signatures.items() if len(found) > 1} == {}
     assert sum(map(len, signatures.values())) >= 18
+    for name, kernel in kernels().items():  # and each is on disk: no process compiles it again
+        for signature, found in kernel.compiled.overloads.items():
+            assert kernel.compiled._cache._path(signature, found.library.codegen).is_file(), name
