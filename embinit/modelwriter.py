@@ -120,9 +120,13 @@ def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
     for name, factory in dialect.named.items():
         if _same(_built(factory, {}), initializer):
             return name
-    for name, parameters in _candidates(dialect, initializer):
-        if _same(_built(dialect.named[name], parameters), initializer):
-            return {"name": name, **parameters}
+    fitting = [
+        {"name": name, **parameters}
+        for name, parameters in _candidates(dialect, initializer)
+        if _same(_built(dialect.named[name], parameters), initializer)
+    ]
+    if fitting:
+        return min(fitting, key=len)
     if isinstance(initializer, Named):  # the default of a dialect file, which only that name says
         return {"name": initializer.name}
     return _by_its_fields(initializer, dialect)

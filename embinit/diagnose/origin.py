@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.diagnose.streams import ordinary_seeds
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, listed
 from embinit.fill import fill
 from embinit.model import Description, Tensor
@@ -18,6 +17,8 @@ from embinit.plan import Row, in_draw_order, plan
 Held = Mapping[str, tuple[NDArray[Any], Sequence[str]]]
 #: In how many buffers a seed is looked for, how many elements tell one from another, and how many are drawn for it.
 BUFFERS, TELLING, MOST_VALUES = 3, 4, 2**27
+#: How many seeds are tried on buffers after the first, which is then one that was changed.
+FEWER = 100
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ def origin(model: Description, held: Held, dialects: Sequence[str]) -> Origin | 
 def _in_dialect(model: Description, held: Held) -> Origin | None:
     rows = in_draw_order(plan(model).rows)
     drawn = [row for row in rows if row.draws != 0 and row.size >= TELLING and _values(row, held) is not None]
-    for row in drawn[:BUFFERS]:
+    for number, row in enumerate(drawn[:BUFFERS]):
         values, start = _values(row, held), plan(_until(model, row))
-        for seed in _seeds(model, sum(each.size for each in start.rows)):
+        seeds = _seeds(model, sum(each.size for each in start.rows))
+        for seed in seeds[:FEWER] if number else seeds:
             if _equal(fill(start, seed=seed).arrays[row.name], values):
                 return _compared(replace(model, seed=seed), held)
     return None
@@ -79,9 +81,7 @@ def _until(model: Description, row: Row) -> Description:
 
 def _seeds(model: Description, size: int) -> list[int]:
     """Return the model's seed and those that people choose, as many as are worth drawing so many values for each."""
-    seeds = dialect_named(model.dialect).seeds
-    others = [seed for seed in ordinary_seeds(model.dialect, model.seed) if seed in seeds]
-    return [model.seed, *others][: max(16, MOST_VALUES // size)]
+    return [model.seed, *ordinary_seeds(model.dialect, model.seed)][: max(16, MOST_VALUES // size)]
 
 
 def _compared(model: Description, held: Held) -> Origin:

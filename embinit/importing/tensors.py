@@ -38,7 +38,7 @@ _RECURRENT = re.compile(r"(weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)(?:_l(\
 _ATTENTION = ("in_proj_weight", "in_proj_bias", "q_proj_weight", "k_proj_weight", "v_proj_weight", "bias_k", "bias_v")
 _OUT_PROJ = ("out_proj.weight", "out_proj.bias")
 #: Words in a layer's name that tell what shapes do not.
-_TABLE = re.compile(r"(^|[._/])(emb\w*|w[tp]e|\w*embed\w*|\w*token\w*|vocab\w*|lookup)$", re.IGNORECASE)
+_TABLE = re.compile(r"(^|[._/])(emb\d*|w[tp]e|\w*embed\w*|\w*token\w*|vocab\w*|lookup)$", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"(deconv|transpose|convt|(^|[._/])up(\w*conv|\d*$|sample))", re.IGNORECASE)
 _GROUPED = re.compile(r"(^|[._/])(gn|group_?norm)\d*$", re.IGNORECASE)
 _SLOPES = re.compile(r"(^|[._/])(act\w*|\w*prelu\w*|relu\w*)$", re.IGNORECASE)
