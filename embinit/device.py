@@ -19,6 +19,7 @@ from embinit.plan import plan
 from embinit.progress import say
 from embinit.readback import Readback
 from embinit.targets import MULTIPLY_ADDS, TARGETS
+from embinit.targets.compilers import read_files
 from embinit.targets.device_error import DeviceError
 from embinit.targets.toolchains import is_command
 from embinit.verify import Report, verify
@@ -189,7 +190,7 @@ def _built(
     files = [*own, *(folder / name for name in texts)]
     sources = [*SOURCES, *(path for path in files if path.suffix != ".h")]
     include = [*([] if entry is None else [folder]), C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
-    elf = scratch / "firmware.elf"
+    elf, known = scratch / "firmware.elf", entry is None and not own
     if toolchain == "zig":
         _check_emulated(model.target, toolchain, zig_unicorn.EMULATIONS)
         emulation, libm = zig_unicorn.EMULATIONS[model.target], None if entry is None else model.build.known_libm
@@ -199,7 +200,7 @@ def _built(
         def by_zig(output: Path) -> None:
             zig_unicorn.build(sources, emulation, output, include=include, flags=flags, libm=libm)
 
-        _fetched(by_zig, [*parts, *texts.values()], elf, entry is None and not own)
+        _fetched(by_zig, [*parts, *texts.values()], elf, known and not read_files(flags))
         return lambda: zig_unicorn.Machine(elf, emulation)
     if toolchain == "gcc":
         _check_emulated(model.target, toolchain, gcc_qemu.BOARDS)
@@ -217,7 +218,7 @@ def _built(
         gcc_qemu.build(command, sources, board, output, include=include, keep=keep)
 
     parts = [gcc_qemu.identity(command), repr(board), *command, *texts.values()]
-    _fetched(by_gcc, parts, elf, entry is None and not own)
+    _fetched(by_gcc, parts, elf, known and not read_files(command[1:]))
     return lambda: gcc_qemu.Machine(elf, board)
 
 

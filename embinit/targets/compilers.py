@@ -49,6 +49,15 @@ def words_of(command: str, what: str) -> list[str]:
     return words
 
 
+#: How flags begin that make a compiler read files besides its sources and its own.
+_READ = ("-i", "-I", "-B", "-L", "-T", "-Wl,", "-l", "-fprofile", "-fplugin", "--sysroot", "-Xlinker", "@")
+
+
+def read_files(flags: Sequence[str]) -> bool:
+    """Whether flags may name files whose content decides what is built; so does a word that is no flag."""
+    return any(flag.startswith(_READ) or not flag.startswith("-") for flag in flags)
+
+
 def compile_by(command: Sequence[str], name: str, environment: Mapping[str, str] = os.environ) -> None:
     """Run a compiler command; raise DeviceError with the compiler's name and its or its linker's first error line."""
     done = subprocess.run(

@@ -11,10 +11,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
+from embinit.cache import fetch, key_of
+from embinit.clib import C_DIRECTORY, HEADERS
 from embinit.errors import check_known
 from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, Board, System
-from embinit.targets.compilers import compile_by, installed
+from embinit.targets.compilers import compile_by, installed, read_files
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
 
@@ -77,8 +80,33 @@ def build(
     else:
         link += [f"-Wl,--undefined={symbol}" for symbol in keep]
     headers = [f"-I{directory}" for directory in include]
-    compile_sources([*compiler, *headers, *link], [*start, *sources], output)
+    library = [source for source in sources if source.parent == C_DIRECTORY]
+    others = [*start, *(source for source in sources if source.parent != C_DIRECTORY)]
+    if library and not read_files(compiler[1:]):
+        others += _objects(compiler, library, output.parent)
+    else:
+        others += library
+    compile_sources([*compiler, *headers, *link], others, output)
     return output
+
+
+def _objects(compiler: Sequence[str], library: Sequence[Path], folder: Path) -> list[Path]:
+    """Return the objects of the C library in a folder: from the cache, if it was compiled so before."""
+
+    def compile_all(output: Path) -> None:
+        with ZipFile(output, "w") as archive:
+            for source in library:
+                made = folder / f"{source.stem}.o"
+                compile_by([installed(compiler[0]), *compiler[1:], "-c", str(source), "-o", str(made)], compiler[0])
+                archive.write(made, made.name)
+
+    parts = [identity(compiler), *compiler[1:], *(path.name for path in library)]
+    contents = [path.read_bytes() for path in (*library, *HEADERS)]
+    kept = folder / "library.zip"
+    fetch("objects", key_of([*parts, *contents]), compile_all, kept)
+    with ZipFile(kept) as archive:
+        archive.extractall(folder)
+        return [folder / name for name in archive.namelist()]
 
 
 def compile_sources(compiler: Sequence[str], sources: Sequence[Path], output: Path) -> None:
@@ -96,6 +124,8 @@ class Machine:
 
     def __init__(self, elf: Path, board: Board) -> None:
         self._elf, self._board, self._image = elf.resolve(), board, Image.read(elf)
+        if not board.system.is_bare:
+            self._elf.chmod(0o700)  # files of the cache are no programs
         self._memory = self.symbol("embinit_memory_start" if board.system.is_bare else "__data_start")[0]
         self._writes: list[tuple[int, bytes]] = []
         self._left: bytes | None = None
