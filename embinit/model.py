@@ -339,6 +339,8 @@ def _check_arranged(tensors: Sequence[Tensor]) -> None:
             values = {getattr(each.storage.arrangement, key) for each in mine}
             if isinstance(told, Stored) and getattr(told, key) not in values:
                 raise EmbinitError(f"layer {told.name!r}: {key} needs a buffer with {without}, and it has none")
+        if isinstance(told, Stored) and told.literals not in {each.storage.literals for each in mine}:
+            raise EmbinitError(f"layer {told.name!r}: literals needs a buffer in float32, and it has none")
 
 
 def _format(layer: Stored, part: str) -> str:
@@ -414,6 +416,8 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     if parameter.part.startswith("running_"):
         quantizer = None
     storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale, quantizer)
+    if name == "float32":
+        storage = replace(storage, literals=layer.literals)
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

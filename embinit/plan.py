@@ -263,6 +263,7 @@ def _departures(row: Row) -> dict[str, Any]:
         "rank": order.rank,
         "restart": order.restart is not None,
         "skip_words": order.skip,
+        "literals": row.storage.literals,
         "quantizer": row.storage.quantizer and row.storage.quantizer.told,
         "slices": [{"start": start, "stop": stop, "value": value} for start, stop, value in row.slices],
         **({field.name: getattr(arrangement, field.name) for field in fields(arrangement)}),

@@ -12,6 +12,7 @@ from embinit.fill import Values
 from embinit.formats import LOOSE, QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.biases import BiasInteger
+from embinit.formats.literals import through
 from embinit.formats.quantizer import AS_FORMAT, Quantizer
 from embinit.formats.storage import Storage
 from embinit.generator import Generator
@@ -142,6 +143,8 @@ def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | No
     if held.format == "float64":
         return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
     values = _float32(array)
+    if held.literals is not None:
+        values = through(held.literals, values)
     groups = held.groups(values.shape)
     quantizer = AS_FORMAT if held.quantizer is None and held.rounding in LOOSE else held.quantizer
     if quantizer is not None and isinstance(format_, Quantized):

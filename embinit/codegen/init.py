@@ -95,6 +95,12 @@ def _parts(bundle: Bundle) -> Callable[[Bundle], Init]:
     """Return the function that writes the C of a model: from expressions, in integers, with codes, or in
     floats alone.
     """
+    written = next((entry.row for entry in bundle.entries if entry.row.storage.literals is not None), None)
+    if written is not None:
+        raise NoCodeError(
+            f"{written.name}: no C writes values as {written.storage.literals} and reads them again; export them as a "
+            "table (--format npz,h,bin)"
+        )
     if any(isinstance(entry.row.distribution, Declared) for entry in bundle.entries):
         from embinit.codegen.declared import declared
 

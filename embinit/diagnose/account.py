@@ -15,6 +15,7 @@ from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose, restart
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER
+from embinit.formats.literals import through
 from embinit.formats.quantizer import AS_FORMAT, payload
 from embinit.generator import Generator
 from embinit.initializers import Initializer
@@ -30,14 +31,12 @@ Image = Mapping[str, bytes]
 @dataclass(frozen=True)
 class Transform:
     """What happens to a buffer's values between draw and memory, and the way back if there is one. moves: whether
-    elements change places after they are in memory, so that codes move and their scales do not. elementwise: whether
-    each value alone says what becomes of it.
+    elements change places after they are in memory, so that codes move and their scales do not.
     """
 
     do: Callable[[Row, NDArray[Any]], NDArray[Any]]
     undo: Callable[[Row, NDArray[Any]], NDArray[Any]] = lambda _row, values: values
     moves: bool = False
-    elementwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ class Account:
                 if parameters.scale is not None:
                     beside[f"{row.name}.scale"] = parameters.scale.tobytes()
                 return
-            if row.format == "float32":
+            if row.format == "float32" and row.storage.literals is None:
                 buffer = Buffer("", values, row.shape)
             else:
                 buffer = buffers.get(row.same_as or "") or buffer_of(row, values, generator, buffers)
@@ -144,8 +143,6 @@ class Account:
             if action is Action.ROUND:
                 values = arrays.pop(row.name)
                 for transform in self.transforms:
-                    if most is not None and transform.elementwise and row.format == "float32":
-                        values = values.reshape(-1)[:most]
                     values = values if transform.moves and _movable(row) else transform.do(row, values)
                 keep(row, values)
                 continue
@@ -255,7 +252,9 @@ def _head(row: Row, values: NDArray[Any], most: int) -> tuple[bytes, Quantizatio
         return None
     flat = values.reshape(-1)
     if row.format == "float32":
-        return flat[:most].tobytes(), QuantizationParameters()
+        head = flat[:most]
+        head = head if storage.literals is None else through(storage.literals, head)
+        return head.tobytes(), QuantizationParameters()
     quantizer = storage.quantizer or AS_FORMAT
     if not isinstance(format_, Quantized) or storage.rounding == "stochastic" or quantizer.tail is not None:
         return None

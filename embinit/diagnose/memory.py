@@ -1,6 +1,6 @@
 """Mistakes between draw and memory: layouts, literals and byte order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import permutations
@@ -93,51 +93,27 @@ class _Layout:
         return np.ascontiguousarray(permuted.transpose(np.argsort(order)))
 
 
-#: 24 significant bits times the 28 of 5^12 are exact in float64, so rounding to decimals gives what printf prints.
-MAX_DECIMALS = 12
+#: Forms of literals, the likely ones first, and what they say.
+FORMS = {
+    "float16": "rounded to float16",
+    "bfloat16_truncated": "truncated to bfloat16: the low 16 bits are 0",
+    "bfloat16": "rounded to bfloat16",
+    **{f"%.{digits}f": f'written as "%.{digits}f" literals' for digits in (6, 4, 5, 7, 8)},
+    **{f"%.{digits}g": f'written as "%.{digits}g" literals' for digits in (6, 7, 8)},
+}
 
 
 def _literals() -> Iterator[Hypothesis]:
-    forms: list[tuple[str, Callable[[F32], F32]]] = [
-        ("rounded to float16", _half),
-        ("truncated to bfloat16: the low 16 bits are 0", lambda values: _brain(values, rounded=False)),
-        ("rounded to bfloat16", lambda values: _brain(values, rounded=True)),
-    ]
-    forms += [(f'written as "%.{digits}f" literals', _printed(_fixed, digits)) for digits in (6, 4, 5, 7, 8)]
-    forms += [(f'written as "%.{digits}g" literals', _printed(_significant, digits)) for digits in (6, 7, 8)]
-    for text, form in forms:
-        yield Hypothesis(Aspect.LITERALS, "literals", f"The values were {text}.", transform(_on_floats(form)))
+    for form, says in FORMS.items():
+        yield Hypothesis(
+            Aspect.LITERALS, "literals", f"The values were {says}.", stored(partial(_through, form)),
+            told=partial(each_layer, line=partial(_literals_line, form)),
+        )  # fmt: skip
 
 
-def _on_floats(form: Callable[[F32], F32]) -> Transform:
-    return Transform(lambda row, values: form(values) if row.format == "float32" else values, elementwise=True)
+def _through(form: str, storage: Storage) -> Storage:
+    return replace(storage, literals=form) if storage.format == "float32" else storage
 
 
-def _printed(form: Callable[[F32, int], F32], digits: int) -> Callable[[F32], F32]:
-    return lambda values: form(values, digits)
-
-
-def _half(values: F32) -> F32:
-    with np.errstate(over="ignore"):
-        return values.astype(np.float16).astype(np.float32)
-
-
-def _brain(values: F32, rounded: bool) -> F32:
-    bits = values.view(np.uint32)
-    nearest = np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1)) if rounded else np.uint32(0)
-    return (bits + nearest & np.uint32(0xFFFF0000)).view(np.float32)
-
-
-def _fixed(values: F32, decimals: int) -> F32:
-    return (np.rint(values.astype(np.float64) * 10.0**decimals) / 10.0**decimals).astype(np.float32)
-
-
-def _significant(values: F32, digits: int) -> F32:
-    wide = np.abs(values.astype(np.float64))
-    written, rest = np.copy(values), wide > 0
-    for decimals in range(MAX_DECIMALS + 1):
-        decade = (wide >= 10.0 ** (digits - 1 - decimals)) & (wide < 10.0 ** (digits - decimals))
-        written[decade] = _fixed(values[decade], decimals)
-        rest &= ~decade
-    written[rest] = [float(f"{value:.{digits}g}") for value in values[rest].tolist()]
-    return written
+def _literals_line(form: str, tensors: list[Tensor]) -> str | None:
+    return f'literals = "{form}"' if any(each.format == "float32" for each in tensors) else None

@@ -10,6 +10,7 @@ from embinit.distributions import Broadcast, Distribution
 from embinit.errors import EmbinitError, check_known
 from embinit.formats import FLOATS, Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
+from embinit.formats.literals import printed
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.rounding import LOOSE, MODES, Rounding
 from embinit.support import support
@@ -20,7 +21,8 @@ class Storage:
     """A format, a rounding mode, and the elements (group_size) or the axis (channel_axis) that share a scale.
     channel_groups: the groups of a layer, if the axis counts only the channels of one group. arrangement: how elements
     lie in memory. input_scale: that of the layer's input, where a bias takes its scales from it and from the weight.
-    quantizer: how the device gets from values to codes, if not as the format does.
+    quantizer: how the device gets from values to codes, if not as the format does. literals: the form in which float32
+    values were written before they came to the device.
 
     >>> Storage("sym4", "stochastic").draws((2, 3))
     6
@@ -34,6 +36,7 @@ class Storage:
     arrangement: Arrangement = IN_ORDER
     input_scale: float | None = None
     quantizer: Quantizer | None = None
+    literals: str | None = None
 
     @cached_property
     def kind(self) -> Format:
@@ -50,6 +53,8 @@ class Storage:
                 self.quantizer.check(self.kind)
             except EmbinitError as error:
                 raise EmbinitError(f"quantizer: {error}") from None
+        if self.literals is not None:
+            printed(self.literals)
         self.groups(shape)
         self.arrangement.check(self.kind, shape)
 
@@ -91,5 +96,6 @@ class Storage:
         parts += [f"nibble_order {arrangement.nibble_order}"] if arrangement.nibble_order != "low" else []
         parts += [f"row_stride {arrangement.row_stride}"] if arrangement.row_stride is not None else []
         parts += [f"element_order {arrangement.element_order.says}"] if arrangement.element_order is not None else []
+        parts += [f"literals {self.literals}"] if self.literals is not None else []
         parts += [f"quantizer {self.quantizer.says}"] if self.quantizer is not None else []
         return ", ".join(parts)

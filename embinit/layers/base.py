@@ -11,6 +11,7 @@ from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import MODES, format_named
 from embinit.formats.arrangement import BYTE_ORDERS, NIBBLE_ORDERS
 from embinit.formats.element_order import ElementOrder
+from embinit.formats.literals import printed
 from embinit.formats.quantizer import Quantizer
 from embinit.identifiers import check_identifier
 from embinit.initializers import Initializer, Sliced, constant
@@ -151,6 +152,9 @@ class Stored(Layer):
         How the device gets from values to codes, if that is not the format's own way: a table with some of steps,
         factor, scale, quotient, qmin, qmax, saturate, offset, zero_point_sign, zero_point_rounding, tail, lanes and
         tail_of. See `Quantizer` in embinit.formats.quantizer.
+    literals
+        The form in which the float32 values were written before they came to the device: one of printf, such as
+        "%.6f", or "float16", "bfloat16" or "bfloat16_truncated"; None if they kept all their bits.
     path
         The scopes of the module in the parameter tree of Flax linen, such as "Block_0/Conv_0"; "" if it is itself the
         module that is initialized, and by default its name.
@@ -177,6 +181,7 @@ class Stored(Layer):
     element_order: Any = None
     weight_quantizer: Any = None
     bias_quantizer: Any = None
+    literals: str | None = None
     path: str | None = None
 
     def _check(self) -> None:
@@ -214,6 +219,8 @@ class Stored(Layer):
             if getattr(self, what) is not None:
                 object.__setattr__(self, what, _said(what, Quantizer, getattr(self, what)))
         self._check_element_order()
+        if self.literals is not None:
+            printed(self.literals)
 
     def _check_element_order(self) -> None:
         given = self.element_order

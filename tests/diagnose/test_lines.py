@@ -47,7 +47,7 @@ MODELS = {
     "normal": FLOATS.format(dialect="odt").replace("kernel_size = 3\n", HE),
 }
 #: What no key says: faults of a transfer or of a build, not what a device is meant to do.
-WITHOUT = {"literals", "seed 0 rule"}
+WITHOUT = {"seed 0 rule"}
 #: Where lines are not enough: a line cannot unset group_size, and packed codes with a scale a channel move with them.
 NOT_ALWAYS = {("codes", "format"), ("codes", "layout")}
 

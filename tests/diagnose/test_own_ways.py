@@ -121,6 +121,8 @@ def test_an_order_is_found_and_then_accepted(kind, shape, order):
         ({"element_order": {"weight": {"reverse": True, "rotate": 2}}}, "must say one of"),
         ({"element_order": {"weight": {"tile": [40, 1], "axes": [0, 2, 1, 3]}}}, "tile must fit"),
         ({"rounding": "add_half", "weight_format": "float16"}, "rounding add_half is for formats with codes"),
+        ({"literals": "%d", "weight_format": "float32"}, "literals must be a form of printf"),
+        ({"literals": "%.6f"}, "literals needs a buffer in float32"),
     ],
 )
 def test_what_cannot_be_is_refused_when_the_model_is_built(keys, text):
@@ -151,3 +153,24 @@ def test_a_page_shows_codes_by_their_indices(keys):
 
     assert held.payload != plain.payload
     assert np.array_equal(elements(held, held.payload), elements(plain, plain.payload))
+
+
+PRINTED = {
+    "%.6f": lambda x: float(f"{x:.6f}"), "%.4f": lambda x: float(f"{x:.4f}"), "%.7g": lambda x: float(f"{x:.7g}"),
+    "%.8e": lambda x: float(f"{x:.8e}"), "%.2e": lambda x: float(f"{x:.2e}"), "%.12g": lambda x: float(f"{x:.12g}"),
+    "float16": lambda x: float(np.float16(x)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", PRINTED)
+def test_values_that_were_written_as_literals(form):
+    layer = embinit.Linear(name="fc", in_features=40, out_features=30)
+    plain, written = (embinit.Model("m", [dataclasses.replace(layer, literals=how)], seed=1) for how in (None, form))
+    expected = {
+        entry.name: np.array([PRINTED[form](x) for x in entry.data.reshape(-1).tolist()], np.float32).tobytes()
+        for entry in bundle_of(plain).entries
+    }
+
+    assert memory(bundle_of(written)) == expected
+    with pytest.raises(NoCodeError, match="no C writes values as"):
+        codegen.init_source(bundle_of(written))
