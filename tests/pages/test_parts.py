@@ -21,6 +21,7 @@ from embinit.pages.histogram import histogram, sketch
 from embinit.pages.image import Most, coarse, image
 from embinit.pages.outline import outline
 from embinit.pages.paste import paste
+from embinit.pages.stream import stream
 from embinit.pages.verify import page
 from embinit.tally import MOST, Tally
 from embinit.verify import verify
@@ -234,3 +235,20 @@ def test_bits_that_only_fill_a_byte_are_no_element():
     assert "d.bin differs from the simulation" in shown.texts
     assert "No element differs, but bits that fill the last byte do." in shown.texts
     assert shown.images == []
+
+
+def test_a_tally_puts_the_least_negative_number_below_zero():
+    tally = Tally()
+    tally.add(np.array([-5e-324, 0.0, 2e17]))
+    assert (tally.low, tally.counts.tolist()[:2], int(tally.counts.sum())) == (-tally.width, [1, 1], 3)
+
+
+def test_the_map_of_a_long_stream_keeps_what_differs():
+    layers = [embinit.Linear(name=f"l{i}", in_features=2, out_features=2, bias=False) for i in range(50)]
+    plan = embinit.Model("m", layers, seed=3).plan()
+    shown = Page(stream(plan, {}, {row.name: row.name == "l40.weight" for row in plan.rows}, 900).encode())
+
+    names = [row[0] for row in shown.tables[0][1:]]
+    assert names[0] == "l0.weight"
+    assert names[-1] == "l40.weight"
+    assert f"{50 - len(names)} more rows are not shown." in shown.texts
