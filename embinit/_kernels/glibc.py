@@ -7,7 +7,7 @@ distances, and once more gives x^124 = x^112 + 4 x^84 + 6 x^56 + 4 x^28 + 1: fiv
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import kernel
+from embinit._kernels.jit import at_a_time, either_way, independent
 
 Words = NDArray[np.uint32]
 
@@ -15,7 +15,7 @@ DEGREE, HISTORY = 31, 124
 BLOCK = 8192
 
 
-@kernel
+@either_way
 def glibc(state: Words, out: Words) -> None:
     """Fill out with r >> 1 of the words r that follow; state holds the last 31 of them, the oldest first."""
     r = np.empty(HISTORY + BLOCK, np.uint32)
@@ -26,15 +26,15 @@ def glibc(state: Words, out: Words) -> None:
     count = 0
     for start in range(0, out.size, BLOCK):
         if start:
-            for i in range(HISTORY):
+            for i in independent(HISTORY):
                 r[i] = r[BLOCK + i]
         count = min(BLOCK, out.size - start)
-        for i in range(count):
+        for i in independent(at_a_time(count, HISTORY - 112)):
             four = np.uint32(np.uint32(r[i + 84] + r[i + 28]) << np.uint32(2))
             six = np.uint32(r[i + 56] * np.uint32(6))
             r[i + HISTORY] = np.uint32(np.uint32(np.uint32(r[i + 112] + four) + six) + r[i])
         drawn, filled = r[HISTORY : HISTORY + count], out[start : start + count]
-        for i in range(count):
+        for i in independent(count):
             filled[i] = np.uint32(drawn[i] >> np.uint32(1))
     for i in range(DEGREE):
         state[i] = r[HISTORY - DEGREE + count + i]

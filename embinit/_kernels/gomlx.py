@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import either_way, independent, inlined
 from embinit._kernels.libm import cos_double
 
 U32 = NDArray[np.uint32]
@@ -26,15 +26,15 @@ def _unit(word: np.uint32) -> np.float32:
     return min(u, _BELOW_ONE)
 
 
-@kernel
+@either_way
 def uniform(out: F32, fused: bool, width: np.float32, low: np.float32) -> None:
     """Replace words by low + width * u, u from 0 to 1; fused: with one rounding."""
     words = out.view(np.uint32)
     if fused:
-        for i in range(out.size):
+        for i in independent(out.size):
             out[i] = fma32(_unit(words[i]), width, low)
     else:
-        for i in range(out.size):
+        for i in independent(out.size):
             out[i] = np.float32(np.float32(_unit(words[i]) * width) + low)
 
 
@@ -142,25 +142,25 @@ def _product(log: np.float32, cos: np.float32, stddev: np.float32) -> np.float32
     return np.float32(np.float32(radius * cos) * stddev)
 
 
-@kernel
+@either_way
 def normal(out: F32, second: U32, math: int, stddev: np.float32) -> None:
     """Replace words by stddev * z, z from these words and as many second ones."""
     first = out.view(np.uint32)
     if math == GO:
-        for i in range(out.size):
+        for i in independent(out.size):
             log = np.float32(_go_log(np.float64(max(_unit(first[i]), _LEAST))))
             cos = np.float32(_go_cos(np.float64(np.float32(_unit(second[i]) * _TWO_PI))))
             out[i] = _product(log, cos, stddev)
     else:
         fused = math == XLA
-        for i in range(out.size):
+        for i in independent(out.size):
             log = _xla_log(max(_unit(first[i]), _LEAST), fused)
             cos = cos_double(np.float32(_unit(second[i]) * _TWO_PI))
             out[i] = _product(log, cos, stddev)
 
 
-@kernel
+@either_way
 def below(words: U32, p: np.float32, out: NDArray[np.bool_]) -> None:
     """Fill out with whether the unit value of each word is below p."""
-    for i in range(out.size):
+    for i in independent(out.size):
         out[i] = _unit(words[i]) < p

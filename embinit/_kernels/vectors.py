@@ -1,10 +1,10 @@
 """Kernels run by NumPy: their own source, in which a loop over independent iterations is one operation on arrays.
 
-A function is read from its file and changed in four ways. A loop over `independent(n)` runs once, with all indices. A
-choice between two values, `a if c else b`, is made element by element where c is an array, and so are and, or, not, min
-and max. An `if` whose condition is an array narrows the indices to where it holds. The functions that it calls are
-changed likewise. What is left computes scalars where it did, and arrays in loops, in the same order of the same
-roundings.
+A function is read from its file and changed in five ways. A loop over `independent(n)` runs once, with all indices. A
+choice between two values, `a if c else b`, is made element by element where c is an array, and so are and, or, not,
+min and max. An `if` whose condition is an array narrows the indices to where it holds. `x += y` makes a new x. The
+functions that it calls are changed likewise. What is left computes scalars where it did, and arrays in loops, in the
+same order of the same roundings.
 """
 
 import ast
@@ -109,6 +109,14 @@ class _Arrays(ast.NodeTransformer):
         """Negate a condition element by element."""
         self.generic_visit(node)
         return _call("_not", node.operand) if isinstance(node.op, ast.Not) else node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """Give a name a new value, where an array would be changed in place, and under other names too."""
+        self.generic_visit(node)
+        if not isinstance(node.target, ast.Name):
+            return node
+        before = ast.Name(node.target.id, ast.Load())
+        return ast.Assign([node.target], ast.BinOp(before, node.op, node.value))
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Call the functions of arrays that stand for Python's own."""

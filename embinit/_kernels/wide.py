@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined, kernel, primitive
+from embinit._kernels.jit import either_way, independent, inlined, primitive
 
 U64 = NDArray[np.uint64]
 
@@ -68,7 +68,7 @@ def _output(kind: int, low: np.uint64, high: np.uint64) -> np.uint64:
     raise ValueError("no PCG64 has this output")
 
 
-@kernel
+@either_way
 def pcg64(state: U64, multiplier: U64, steps: U64, kind: int, after: int, out: U64) -> None:
     """Fill out with the next words; after: 1 if a word is made from the state after its step, 0 from the state before
     it. state: the state and the increment, two words each.
@@ -80,7 +80,7 @@ def pcg64(state: U64, multiplier: U64, steps: U64, kind: int, after: int, out: U
         step_low, step_high = _sum(step_low, step_high, state[2], state[3])
         borrow = np.uint64(step_low < low)
         step_low, step_high = step_low - low, step_high - high - borrow
-        for i in range(run.size):
+        for i in independent(run.size):
             at = 2 * (i + after)
             moved_low, moved_high = _product(step_low, step_high, steps[at], steps[at + 1])
             run[i] = _output(kind, *_sum(low, high, moved_low, moved_high))
