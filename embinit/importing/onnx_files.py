@@ -107,7 +107,10 @@ def _layers(graph: Graph) -> Built:
 def _conv(transposed: bool, at: int, bias_at: int) -> Builder:
     def build(graph: Graph, node: Any) -> Built:
         weight = _codes(graph, node, at)
-        if weight is None or not 3 <= len(weight.shape) <= 5:
+        if weight is None:
+            yield Unknown(graph.path(node), node.op_type, "its weights are no constants of the file")
+            return
+        if not 3 <= len(weight.shape) <= 5:
             yield from graph.unknown(node)
             return
         groups = attributes_of(node).get("group", 1)
@@ -200,6 +203,7 @@ def _matmul(at: int) -> Builder:
 def _batch_norm(graph: Graph, node: Any) -> Built:
     weight, bias = graph.floats(node, 1), graph.floats(node, 2)
     if weight is None or bias is None or len(weight.shape) != 1:
+        yield Unknown(graph.path(node), node.op_type, "its weights are no constants of the file")
         return
     layer = of_kind("BatchNorm", graph.dimensions(node))(num_features=weight.shape[0])
     yield norm(graph.path(node, weight, bias), layer, weight, bias)

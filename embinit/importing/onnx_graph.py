@@ -73,6 +73,8 @@ class Graph:
         weight, attributes = given[0], attributes_of(node)
         made: Weight | None = None
         match node.op_type:
+            case "ConstantOfShape":
+                made = self._filled(node)
             case "Identity" | "Dropout":
                 made = weight
             case "Transpose":
@@ -88,6 +90,21 @@ class Graph:
             self.constants[node.output[0]] = made
             if node.input[0] in self.parameters:
                 self.parameters.add(node.output[0])
+
+    def _filled(self, node: Any) -> Weight | None:
+        """Return the tensor that ConstantOfShape makes: files without their weights have it in place of these."""
+        shape = self._integers(node, 0)
+        value = next((each.t for each in node.attribute if each.name == "value"), None)
+        if shape is None or min(shape, default=0) < 0:
+            return None
+        held = Weight("", (1,), "float32", lambda: np.zeros(1, np.float32)) if value is None else _weight("", value)
+
+        def load() -> Any:
+            filling = held.load()
+            return None if filling is None else np.full(shape, filling.ravel()[0], np.float32)
+
+        self.parameters.add(node.output[0])
+        return Weight(node.output[0], tuple(shape), held.dtype, load)
 
     def _reshaped(self, node: Any, weight: Weight, attributes: Mapping[str, Any]) -> Weight | None:
         count = math.prod(weight.shape)

@@ -151,6 +151,19 @@ def test_unknown_nodes_with_weights_are_named(tmp_path):
     assert [each.type for each in found.skipped] == ["Add", "Einsum"]
 
 
+def test_weights_that_a_graph_makes_of_nothing_have_shapes(tmp_path):
+    nodes = [("ConstantOfShape", "s", "w", {}), ("Conv", "x w", "y", {})]
+    _, (layer,) = imported(tmp_path, nodes, {"s": np.array([6, 4, 3])})
+    assert (layer.type, layer.in_channels, layer.out_channels) == ("Conv1d", 4, 6)
+
+
+def test_weights_that_a_graph_computes_are_unknown(tmp_path):
+    with pytest.raises(
+        EmbinitError, match=r"1 of its layers is unknown.*Conv: its weights are no constants of the file"
+    ):
+        imported(tmp_path, [("Conv", "x x", "y", {})], {"unused": weights(1)})
+
+
 def test_dims_without_data_are_refused(tmp_path):
     tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], b"\0\0\0\0", raw=True)
     tensor.dims[:] = [10**6, 10**6]
