@@ -18,14 +18,14 @@ from embinit.errors import EmbinitError, listed, shown
 from embinit.plan import plan
 from embinit.progress import say
 from embinit.readback import Readback
-from embinit.targets import MULTIPLY_ADDS, TARGETS
+from embinit.targets import MULTIPLY_ADDS, TARGETS, target_named
 from embinit.targets.compilers import read_files
 from embinit.targets.device_error import DeviceError
 from embinit.targets.toolchains import is_command
 from embinit.verify import Report, verify
 
 if TYPE_CHECKING:
-    from embinit.targets import gcc_qemu, zig_unicorn
+    from embinit.targets import gcc_qemu, simavr, zig_unicorn
 
 TOOLCHAINS = ("zig", "gcc")
 #: The bytes that buffers hold before init code runs.
@@ -108,6 +108,8 @@ def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m
     """
     from embinit.targets import gcc_qemu
 
+    if target_named(target).isa == "avr":
+        return "gcc"
     board = gcc_qemu.BOARDS.get(target, gcc_qemu.BOARDS["cortex-m0"])
     return "gcc" if source and gcc_qemu.is_installed(board.system) else "zig"
 
@@ -177,11 +179,13 @@ def _built(
     flags: Sequence[str],
     scratch: Path,
     before: list[str],
-) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine]":
+) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine | simavr.Machine]":
     """Build a firmware in a folder and return the function that loads it into a new core of a bundle's target. before:
     functions to call first; those that the core's own start calls are taken out of it.
     """
-    from embinit.targets import gcc_qemu, toolchains, zig_unicorn
+    from embinit.targets import gcc_qemu, simavr, toolchains, zig_unicorn
+    from embinit.targets.compilers import words_of
+    from embinit.targets.probe import macros_of
 
     model, texts = bundle.plan.model, _texts(bundle, source, entry)
     own = codegen.own_files(bundle) if entry is None else []
@@ -202,6 +206,10 @@ def _built(
 
         _fetched(by_zig, [*parts, *texts.values()], elf, known and not read_files(flags))
         return lambda: zig_unicorn.Machine(elf, emulation)
+    if target_named(model.target).isa == "avr":
+        command = simavr.command(flags) if toolchain == "gcc" else [*words_of(toolchain, "toolchain"), *flags]
+        macros = macros_of(command)
+        return lambda: simavr.Machine(command, sources, include, macros, scratch)
     if toolchain == "gcc":
         _check_emulated(model.target, toolchain, gcc_qemu.BOARDS)
         board = gcc_qemu.BOARDS[model.target]

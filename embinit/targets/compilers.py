@@ -26,7 +26,7 @@ PACKAGES = {
     "simavr": "simavr",
 }
 _LINKER = re.compile(r"^\S*/ld(\.\w+)?: ")
-_MARKS = ("undefined reference", "multiple definition", "error:")
+_MARKS = ("undefined reference", "multiple definition", "is not within region", "error:")
 
 
 def installed(program: str) -> str:

@@ -188,7 +188,8 @@ def _run(compiler: list[str], macros: dict[str, str], runner: Runner, folder: Pa
         return _said_by_board(compiler, sources, runner, folder)
     program = folder / "probe"
     if runner == "simavr":
-        main.write_text(f"{call}\n{simavr.main('embinit_probe(put) + RAND(put);')}", encoding="utf-8")
+        text = simavr.main('#include "probe.h"', "embinit_probe(put) + RAND(put);")
+        main.write_text(f"{call}\n{text}", encoding="utf-8")
         compile_sources([*compiler, f"-I{C_DIRECTORY}"], sources, program)
         return simavr.run(program, macros)
     main.write_text(f"{call}\n{_ON_HOST}", encoding="utf-8")

@@ -158,7 +158,7 @@ TARGETS = {
         _linux("armv7-a", "Armv7-A Linux hard float, VFPv3, gcc -O2", "separate", "arm-a", True),
         _linux("cortex-a7", "Armv7-A Linux hard float, VFPv4, gcc -O2", "fused", "arm-a", True),
         Target(
-            "avr", "AVR, gcc -O2, avr-libc", "separate", OTHER, "avr", False, libc="avr-libc", isa="avr", int_bits=16,
+            "avr", "AVR, gcc -O2, avr-libc", "separate", OTHER, "avr", libc="avr-libc", isa="avr", int_bits=16,
             double_bits=32,
         ),
         Target(
