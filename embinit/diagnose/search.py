@@ -257,9 +257,8 @@ class Search:
         except EmbinitError:
             image = {}
         for name, held in self._elements.items():
-            n = min(HEAD, held.size)
-            given = np.frombuffer(image.get(name, b"")[: n * held.itemsize], held.dtype) if name in image else held[:0]
-            shares[name] = float(np.count_nonzero(given == held[:n])) / n if given.size == n else 0.0
+            head = held[:HEAD]
+            shares[name] = _equal(image.get(name, b"")[: head.nbytes], head) / head.size
         if len(hypotheses) == 1:
             self._heads[hypotheses] = shares
         return shares
