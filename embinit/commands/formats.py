@@ -7,7 +7,7 @@ from embinit.commands.output import DONE, print_result
 
 def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
-    from embinit.formats import FORMATS, ROUNDINGS, Quantized, family_named, format_named
+    from embinit.formats import FORMATS, LOOSE, ROUNDINGS, Quantized, family_named, format_named
     from embinit.text import table
 
     if options.format is None:
@@ -26,7 +26,8 @@ def run(options: Namespace) -> int:
             limits = f", codes {format_.qmin} to {format_.qmax}"
         said.insert(0, (format_.name, f"{format_.bits} bits an element{limits}"))
     if family.draws != "0":
-        said += [("rounding", f"{', '.join(ROUNDINGS)}; draws are those of {ROUNDINGS[-1]}")]
+        modes = ROUNDINGS if family.codes.startswith("none") else (*ROUNDINGS, *LOOSE)
+        said += [("rounding", f"{', '.join(modes)}; draws are those of {ROUNDINGS[-1]}")]
         said += [("bytes", "ceil(n * bits / 8), padding bits 0; what is out of range saturates, and is counted")]
     print_result(options, "\n".join([f"{family.name}: {family.summary}", *table(said)]), vars(family) | own)
     return DONE
