@@ -238,11 +238,16 @@ class Quantizer:
             scale = (span / steps).astype(np.float32)
         if self.scale == "float16":
             scale = scale.astype(np.float16).astype(np.float32)
+        least, exact = 0.0, scale
         if self.scale.startswith("power_of_two"):
+            least = 2.0**-126
             fraction, exponent = np.frexp(scale)
             up = (fraction != 0.5) if self.scale == "power_of_two" else np.False_
             scale = np.ldexp(np.float32(1), exponent - 1 + up).astype(np.float32)
-        return np.where(span == 0, scale.dtype.type(1), scale)
+        scale = np.where(span == 0, scale.dtype.type(1), scale)
+        if not (np.isfinite(scale) & (scale > 0) & ((exact >= least) | (span == 0))).all():
+            raise EmbinitError(f"a scale in {self.scale} must be finite and above {least:g}, got {exact.min()}")
+        return scale
 
     def _divided(self, values: Floats, scale: Floats) -> Floats:
         if self.quotient == "reciprocal":

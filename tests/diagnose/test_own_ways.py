@@ -13,7 +13,10 @@ from embinit.diagnose import diagnose
 from embinit.diagnose.fitting import SAYS, Choice, Rule, _limits, _quotients
 from embinit.diagnose.pasting import pasted
 from embinit.formats import format_named
+from embinit.formats.quantizer import Quantizer
+from embinit.formats.storage import Storage
 from embinit.pages.distances import elements
+from embinit.store import encoded
 from embinit.verify import verify
 
 FORMATS = ["int8", "int8/127.5", "sym8", "int4", "q7", "q15", "q3.9", "affine8", "asym8"]
@@ -174,3 +177,11 @@ def test_values_that_were_written_as_literals(form):
     assert memory(bundle_of(written)) == expected
     with pytest.raises(NoCodeError, match="no C writes values as"):
         codegen.init_source(bundle_of(written))
+
+
+@pytest.mark.parametrize(("scale", "size"), [("float16", 1e-8), ("float16", 1e8), ("power_of_two", 2.0**-120)])
+def test_a_scale_that_its_type_does_not_hold_is_refused_as_c_refuses_it(scale, size):
+    with pytest.raises(embinit.EmbinitError, match=f"a scale in {scale} must be finite and above"):
+        quantizer = Quantizer(scale=scale, quotient="reciprocal")
+        values = np.array([size, -size / 3, 0.0], np.float32)
+        encoded(values, Storage("int8", quantizer=quantizer), None)
