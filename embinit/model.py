@@ -223,8 +223,9 @@ class Description:
                 total += storage.nbytes(parameter.shape)
                 self._check_memory(f"{layer.name}.{parameter.part}", total, len(tensors))
                 tensors.append(_tensor(dialect, self.build, layer, parameter, storage))
-        places = {layer.name: i for i, layer in enumerate(self.layers)}
-        tensors.sort(key=lambda tensor: places[tensor.layer.name])
+        if dialect.numbers_layers:
+            places = {layer.name: i for i, layer in enumerate(self.layers)}
+            tensors.sort(key=lambda tensor: places[tensor.layer.name])
         return self._ordered(_with_copies(self.layers, tensors))
 
     def _ordered(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:

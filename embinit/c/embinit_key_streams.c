@@ -109,6 +109,8 @@ void embinit_mlx_uniform(const embinit_source *source, const void *rule, uint32_
     }
 }
 
+#ifdef EMBINIT_DOUBLE
+
 /* erf_inv of a between -1 and 1. */
 static float mlx_erf_inv(float a)
 {
@@ -135,3 +137,5 @@ void embinit_mlx_normal(const embinit_source *source, const void *rule, uint32_t
         out[i] = mean != 0.0f ? embinit_separate(z, embinit_float(b), mean) : z * embinit_float(b);
     }
 }
+
+#endif

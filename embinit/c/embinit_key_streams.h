@@ -53,8 +53,12 @@ embinit_distribution embinit_tinygrad_uniform;
 /* a + u * b with two roundings. */
 embinit_distribution embinit_mlx_uniform;
 
+#ifdef EMBINIT_DOUBLE
 /* z * b, and + a where a is not 0: z is erf_inv of a uniform value from -1 to 1, and b sqrt 2 times the deviation. */
 embinit_distribution embinit_mlx_normal;
+#else
+#define embinit_mlx_normal mlx_needs_a_double_of_64_bits
+#endif
 
 #ifdef __cplusplus
 }
