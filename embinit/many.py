@@ -2,10 +2,11 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import blake2b
 from itertools import chain, islice
 from math import prod
@@ -34,6 +35,8 @@ from embinit.threads import each, thread_count
 
 #: Elements of a batch: about a megabyte, which stays in the cache while it is measured.
 BATCH = 2**18
+#: The most batches of a Dask task that gives back statistics alone: a task costs milliseconds, a batch less than one.
+BATCHES_OF_A_TASK = 64
 #: Roughly how many bytes a report needs for each seed.
 SEED_BYTES = 300
 #: The statistics of so many seeds are counted at once.
@@ -112,8 +115,13 @@ def init_many(
             _check(model, end)
     work, planned = _measured if statistics else _drawn, plan(model)
     size = max(1, BATCH // max(1, sum(row.size for row in planned.rows)))
-    batches = _batches(_checked(model, seeds), size)
-    results = _here(work, planned, batches) if client is None else _there(work, planned, batches, client)
+    checked = _checked(model, seeds)
+    if client is None:
+        results = _here(work, planned, _batches(checked, size))
+    else:
+        most = size * BATCHES_OF_A_TASK if statistics else size
+        tasks = _batches(checked, _share(seeds, size, most, client))
+        results = _there(partial(_in_parts, work, size), planned, tasks, client)
     done, of = 0, f" of {len(seeds)}" if isinstance(seeds, Sequence) else ""
     with Progress(model.name) if progress else nullcontext():
         for batch, values in results:
@@ -163,6 +171,18 @@ def _there(work: Work, plan: Plan, batches: Iterator[list[int]], client: Client)
             yield batch, future.result()
     for batch, future in under_way:
         yield batch, future.result()
+
+
+def _share(seeds: Iterable[int], least: int, most: int, client: Client) -> int:
+    """Return how many seeds a task has: as many as let each thread of the cluster have two tasks, within limits."""
+    if not isinstance(seeds, Sized):
+        return most
+    return max(least, min(most, len(seeds) // (2 * sum(client.nthreads().values()))))
+
+
+def _in_parts(work: Work, size: int, plan: Plan, seeds: list[int]) -> list[dict[str, Any]]:
+    """Return what a work gives for seeds, of which it has a batch in memory at a time."""
+    return [each for i in range(0, len(seeds), size) for each in work(plan, seeds[i : i + size])]
 
 
 def _drawn(plan: Plan, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:

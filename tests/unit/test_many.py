@@ -112,13 +112,14 @@ class Watched:
     """A client that notes what is sent and how much is under way."""
 
     def __init__(self, client):
-        self.client, self.sent, self.under_way, self.most = client, [], 0, 0
+        self.client, self.sent, self.seeds, self.under_way, self.most = client, [], [], 0, 0
 
     def nthreads(self):
         return self.client.nthreads()
 
     def submit(self, function, *arguments, pure):
         self.sent.append(pickle.dumps(arguments))
+        self.seeds.append(len(arguments[-1]))
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         return Future(self, self.client.submit(function, *arguments, pure=pure))
@@ -138,7 +139,7 @@ def client():
     """A cluster of two worker processes."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as connected,
     ):
         yield connected
@@ -163,6 +164,7 @@ def test_workers_give_what_this_process_does(client, name, statistics, monkeypat
 
 def test_seeds_are_sent_not_arrays_and_few_batches_are_under_way(client, monkeypatch):
     monkeypatch.setattr(many, "BATCH", 2 * 1000 * 101)
+    monkeypatch.setattr(many, "BATCHES_OF_A_TASK", 1)
     layer = embinit.Linear(name="fc", in_features=100, out_features=1000)
     watched = Watched(client)
     found = init_many(embinit.Model("m", [layer], seed=1), count(1), statistics=True, client=watched)
@@ -171,6 +173,30 @@ def test_seeds_are_sent_not_arrays_and_few_batches_are_under_way(client, monkeyp
     assert watched.most == 4  # two a worker
     assert len(watched.sent) == 13  # ten are read, three more of the four under way
     assert max(map(len, watched.sent)) < 10_000
+
+
+@pytest.mark.parametrize(("statistics", "tasks"), [(True, [48, 48, 4]), (False, [3] * 33 + [1])])
+def test_a_task_has_many_batches_where_only_statistics_come_back(statistics, tasks, client, monkeypatch):
+    monkeypatch.setattr(many, "BATCH", 3 * 6)
+    monkeypatch.setattr(many, "BATCHES_OF_A_TASK", 16)
+    model, watched = (
+        embinit.Model("m", [embinit.Linear(name="fc", in_features=2, out_features=2)], seed=1),
+        Watched(client),
+    )
+    found = dict(init_many(model, iter(range(100)), statistics, watched))
+
+    assert watched.seeds == tasks
+    assert list(found) == list(range(100))
+    assert str(found) == str(dict(init_many(model, range(100), statistics)))
+
+
+def test_a_short_sweep_is_shared_by_all_workers(client, monkeypatch):
+    monkeypatch.setattr(many, "BATCH", 3 * 6)
+    watched = Watched(client)
+    model = embinit.Model("m", [embinit.Linear(name="fc", in_features=2, out_features=2)], seed=1)
+    list(init_many(model, range(100), statistics=True, client=watched))
+
+    assert watched.seeds == [25, 25, 25, 25]
 
 
 def test_an_error_of_a_worker_is_raised_here(client):
