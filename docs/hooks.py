@@ -5,8 +5,6 @@ import json
 import re
 from pathlib import Path
 
-from mkdocs.structure.files import File
-
 from embinit import schemas, templates
 from embinit.commands.arguments import parser as arguments
 
@@ -22,19 +20,26 @@ LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)]+)\)")
 
 def on_files(files, config):
     """Add the pages that are made here, and the schemas."""
-    made = {
+    from mkdocs.structure.files import File
+
+    for path, content in made().items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def made():
+    """Return the files that are made here by their paths."""
+    pages = {
         "reference/commands.md": commands(),
         "reference/json.md": outputs(),
         "reference/model-file.md": model_file(),
         "reference/dialect-file.md": dialect_file(),
     }
     for document, page in DOCUMENTS.items():
-        made[page] = without_dead_links((ROOT / document).read_text(encoding="utf-8"), page)
+        pages[page] = without_dead_links((ROOT / document).read_text(encoding="utf-8"), page)
     for name in schemas.names():
-        made[f"schemas/{schemas.VERSION}/{name}.json"] = json.dumps(schemas.schema(name), indent=2) + "\n"
-    for path, content in made.items():
-        files.append(File.generated(config, path, content=content))
-    return files
+        pages[f"schemas/{schemas.VERSION}/{name}.json"] = json.dumps(schemas.schema(name), indent=2) + "\n"
+    return pages
 
 
 def on_page_markdown(markdown, page, **_):
@@ -136,9 +141,7 @@ def model_file():
     """Return the page of the model file: the commented example, and the README's table of what devices do."""
     text = (ROOT / "examples" / "every_option.toml").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (departures,) = re.findall(
-        r"^(What a device does differently.*?)^For any other chip", readme, re.DOTALL | re.MULTILINE
-    )
+    (departures,) = re.findall(r"^(What a device does differently.*?)^## ", readme, re.DOTALL | re.MULTILINE)
     return MODEL_FILE.format(example=text, departures=departures)
 
 
