@@ -218,6 +218,16 @@ def test_lines_stand_under_their_tables():
     assert len(set(ids)) == 4
 
 
+def test_layers_that_say_the_same_share_a_block():
+    layout = 'weight_layout = ["in", "out"]'
+    lines = {"[[layer]] a": layout, "[[layer]] b": "restart = true", "[[layer]] c": layout}
+    shown = Page(paste(lines, "cause-0").encode())
+
+    assert [text for text in shown.texts if text != "Copy"] == [
+        "Under [[layer]] of each of a, c:", layout, "Under [[layer]] of b:", "restart = true",
+    ]  # fmt: skip
+
+
 def test_what_fits_is_kept():
     assert within(3, ["é", "a", "b"]) == (["é", "a"], 1)
     assert within(2, ["aa", "bb", "cc"], [0, 1, 2]) == (["cc"], 2)
