@@ -62,7 +62,7 @@ def test_what_takes_long_is_said_and_the_line_is_removed(terminal):
     assert lines[0] == lines[-1] == ""
     assert "embinit plan (0 s)" in lines
     assert "embinit plan: drawing fc.weight (0 s)" in lines
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("embinit")]
+    assert not [thread for thread in threading.enumerate() if thread.name == "embinit progress"]
 
 
 def test_what_is_quick_says_nothing(terminal, monkeypatch):
