@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32, fma64
-from embinit._kernels.jit import either_way, independent
+from embinit._kernels.jit import either_way, either_way_by, independent
 
 
 @either_way
@@ -16,7 +16,7 @@ def fma32_array(
         out[i] = fma32(a[i], b[i], c[i])
 
 
-@either_way
+@either_way_by(lambda *given: 16 * given[-1].size)
 def fma64_array(
     a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64], out: NDArray[np.float64]
 ) -> None:
