@@ -65,7 +65,7 @@ class Kernel(Compiled):
         """The same function, run by NumPy."""
         from embinit._kernels.vectors import of_arrays
 
-        return of_arrays(self.function)
+        return of_arrays(self.function, _of_arrays)
 
     @property
     def direct(self) -> Callable[..., Any]:
@@ -175,3 +175,18 @@ def least(each: Any) -> Any:
 def most(each: Any) -> Any:
     """Return the most of a number over the iterations of a loop that are done at once."""
     return each
+
+
+def _of_arrays(value: Any) -> Any:
+    """Return what stands for a global of a kernel where NumPy runs it."""
+    from embinit._kernels import vectors
+
+    if isinstance(value, Primitive):
+        return value.of_arrays
+    if not isinstance(value, Compiled):
+        return value
+    marks: dict[str, Any] = {"at_a_time": vectors.at_a_time, "total": np.sum, "least": np.min, "most": np.max}
+    if value.__module__ == __name__:
+        return marks[value.__name__]
+    function = value.function
+    return lambda *arguments: vectors.rewritten(function, _of_arrays)(*arguments)

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from embinit._kernels.jit import Compiled, Primitive, at_a_time, least, most, total
+#: What stands for a global name of a kernel: a function that NumPy runs, or the value itself.
+StandIn = Callable[[Any], Any]
 
 
 @cache
-def of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+def of_arrays(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
     """Return a function of a kernel's file as one that NumPy runs."""
-    changed = _changed(function)
+    changed = rewritten(function, stand_in)
 
     @wraps(function)
     def quiet(*arguments: Any) -> Any:
@@ -34,7 +35,8 @@ def of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @cache
-def _changed(function: Callable[..., Any]) -> Callable[..., Any]:
+def rewritten(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
+    """Return the same for a function that such a function calls."""
     code = function.__code__
     tree = next(
         node
@@ -48,7 +50,7 @@ def _changed(function: Callable[..., Any]) -> Callable[..., Any]:
     module = ast.fix_missing_locations(ast.Module([changed], []))
     scope: dict[str, Any] = {"__builtins__": builtins, **_HELPERS}
     outside = function.__globals__
-    scope |= {name: _callable(outside[name]) for name in _names(code) if name in outside}
+    scope |= {name: _stand_in(outside[name], stand_in) for name in _names(code) if name in outside}
     exec(compile(module, code.co_filename, "exec"), scope)
     return scope[function.__name__]  # type: ignore[no-any-return]
 
@@ -65,28 +67,20 @@ def _names(code: Any) -> set[str]:
     return set(code.co_names).union(*map(_names, inner)) - {"independent"}
 
 
-def _callable(value: Any) -> Any:
-    """Return what stands for a global name: a function changed likewise, or the value itself."""
-    if isinstance(value, Compiled) and value in _MARKS:
-        return _MARKS[value]
-    if isinstance(value, Primitive):
-        return value.of_arrays
+def _stand_in(value: Any, stand_in: StandIn) -> Any:
     if isinstance(value, ModuleType) and value.__name__.startswith("embinit._kernels"):
-        return _Module(value)
-    if isinstance(value, Compiled):
-        function = value.function
-        return lambda *arguments: _changed(function)(*arguments)
-    return value
+        return _Module(value, stand_in)
+    return stand_in(value)
 
 
 class _Module:
-    """A module of kernels, each of which is changed likewise."""
+    """A module of kernels, for whose names others stand."""
 
-    def __init__(self, module: ModuleType) -> None:
-        self._module = module
+    def __init__(self, module: ModuleType, stand_in: StandIn) -> None:
+        self._module, self._stand_in = module, stand_in
 
     def __getattr__(self, name: str) -> Any:
-        return _callable(getattr(self._module, name))
+        return _stand_in(getattr(self._module, name), self._stand_in)
 
 
 class _Arrays(ast.NodeTransformer):
@@ -244,14 +238,15 @@ def _indices(*bounds: Any) -> Iterator[Any]:
         yield np.arange(first, last)
 
 
-class _AtATime(int):
+class AtATime(int):
     """A number of iterations of which only so many can be done at once."""
 
     most: int
 
 
-def _at_a_time(n: Any, most: int) -> _AtATime:
-    limited = _AtATime(n)
+def at_a_time(n: Any, most: int) -> AtATime:
+    """Return a number of iterations of which only so many can be done at once."""
+    limited = AtATime(n)
     limited.most = most
     return limited
 
@@ -259,7 +254,7 @@ def _at_a_time(n: Any, most: int) -> _AtATime:
 def _parts(*bounds: Any) -> Iterator[tuple[int, int]]:
     """Yield the bounds of iterations that can be done at once."""
     first, stop = (0, *bounds) if len(bounds) == 1 else bounds
-    step = stop.most if isinstance(stop, _AtATime) else stop - first
+    step = stop.most if isinstance(stop, AtATime) else stop - first
     for start in range(first, stop, max(step, 1)):
         yield start, min(start + step, stop)
 
@@ -279,7 +274,6 @@ def _where(condition: Any, index: Any) -> Iterator[Any]:
         yield index
 
 
-_MARKS: dict[Any, Any] = {at_a_time: _at_a_time, total: np.sum, least: np.min, most: np.max}
 _OF_ARRAYS = {"min": "_min", "max": "_max", "int": "_int", "bool": "_bool"}
 _HELPERS = {
     helper.__name__: helper

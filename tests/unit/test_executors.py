@@ -16,7 +16,6 @@ from embinit import Generator
 from embinit._kernels import jit
 from embinit._kernels.fma import fma32, fma64
 from embinit._kernels.fma_arrays import fma32_array, fma64_array
-from embinit._kernels.vectors import of_arrays
 from embinit.dialects import DIALECTS
 from embinit.errors import EmbinitError
 from embinit.export import render
@@ -259,10 +258,10 @@ def counted(x, out):
 def test_the_source_of_a_kernel_is_run_on_arrays():
     one, other = np.arange(1, 20), np.arange(1, 20)
     jit.kernel(recurring)(one)
-    of_arrays(recurring)(other)
+    jit.either_way(recurring).of_arrays(other)
     assert np.array_equal(one, other)
     assert other.tolist()[:8] == [1, 2, 3, 2, 3, 4, 3, 4]
 
     one, other = np.zeros(14, np.int64), np.zeros(14, np.int64)
-    assert jit.kernel(counted)(np.arange(7), one) == of_arrays(counted)(np.arange(7), other) == 5
+    assert jit.kernel(counted)(np.arange(7), one) == jit.either_way(counted).of_arrays(np.arange(7), other) == 5
     assert one.tolist() == other.tolist() == [0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 5, 0, 6, 0]
