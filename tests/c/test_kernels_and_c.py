@@ -64,6 +64,8 @@ TWINS = {
     "key_streams.halves": "tinygrad_source",
     "key_streams.mlx_keys": "mlx_source",
     "key_streams.mlx_normal": "mlx_normal",
+    "key_streams.mlx_uniform": "mlx_uniform",
+    "key_streams.tinygrad_uniform": "tinygrad_uniform",
     "wide.pcg64": "pcg64_step pcg64_next pcg64dxsm_next uint128_sum uint128_product",
 }
 
