@@ -25,17 +25,27 @@ class Archive:
         """The names of the members, in the order of the archive."""
         return list(self._members)
 
+    def check(self) -> None:
+        """Raise EmbinitError if a member unpacks to far more than it takes."""
+        for info in self._members.values():
+            self._most(info)
+
+    def _most(self, info: zipfile.ZipInfo) -> int:
+        """Return the most bytes that a member may have; it is an error if it says that it has more."""
+        most = max(MOST_TIMES * info.compress_size, ALWAYS)
+        if info.file_size > most:
+            raise EmbinitError(
+                f"{info.filename} unpacks to {info.file_size} bytes, more than {MOST_TIMES} times the "
+                f"{info.compress_size} that it takes"
+            )
+        return most
+
     def read(self, name: str) -> bytes:
         """Return the content of a member."""
         if name not in self._members:
             raise EmbinitError(f"cannot be read: it has no {name}")
         info = self._members[name]
-        most = max(MOST_TIMES * info.compress_size, ALWAYS)
-        if info.file_size > most:
-            raise EmbinitError(
-                f"{name} unpacks to {info.file_size} bytes, more than {MOST_TIMES} times the {info.compress_size} "
-                "that it takes"
-            )
+        most = self._most(info)
         try:
             with self._zip.open(info) as stream:
                 content = stream.read(most + 1)

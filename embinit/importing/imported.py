@@ -66,6 +66,8 @@ class Imported:
 
 #: The dialects that may have drawn the weights of a framework's files.
 FAMILIES = {"torch": ("torch",), "keras": ("keras-tensorflow", "keras-torch", "keras-jax")}
+#: The highest memory_limit that a file may ask for: what states larger shapes is refused.
+MOST_MEMORY = 2**36
 #: The most buffers of a layer that a line shows.
 _SHOWN = 4
 
@@ -228,7 +230,7 @@ class _Building:
                 model = Model("m", [replace(layer, same_as=None)], self.seed, self.dialect, memory_limit=2**62)
                 needed += sum(tensor.size * bits for tensor in model.tensors)
         limit = DEFAULT_MEMORY_LIMIT
-        while limit < needed:
+        while limit < min(needed, MOST_MEMORY):
             limit *= 2
         return limit
 

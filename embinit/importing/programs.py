@@ -23,6 +23,7 @@ def is_program(source: str) -> bool:
 def read(source: str, seed: int) -> Content:
     """Return the layers of what a constructor builds under torch.manual_seed(seed), in the order of registration."""
     module_name, _, name = source.partition(":")
+    module_name = module_name.removesuffix(".py")
     with _in_working_directory():
         module = _run(f"importing {module_name}", lambda: importlib.import_module(module_name))
         made = module

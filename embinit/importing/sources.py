@@ -93,6 +93,7 @@ def _of_archive(path: Path) -> Content:
             "is a TorchScript program, whose code PyTorch would run: save the state_dict, or torch.export.save as .pt2"
         )
     if any(name.endswith("data.pkl") for name in names):
+        archive.check()
         return state_dicts.pytorch(path)
     if names and all(name.endswith(".npy") for name in names):
         return state_dicts.npz(archive)

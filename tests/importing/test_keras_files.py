@@ -83,6 +83,23 @@ def test_recurrent_layers_are_left_to_keras_in_its_own_dialects(tmp_path):
         import_model(saved(tmp_path, [LAYERS[7]]), "keras-torch", 1)
 
 
+def test_shapes_that_no_memory_holds_are_refused(tmp_path):
+    path = saved(tmp_path, [LAYERS[-1]])
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10**6, 10**6), np.float32)
+        file.create_dataset("layers/dense/vars/1", (10**6,), np.float32)
+    with zipfile.ZipFile(path) as old:
+        config = old.read("config.json")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", content.getvalue())
+    with pytest.raises(
+        EmbinitError, match=r"net.keras: layer 'out': the buffers up to out.weight take 4000000000000 bytes, more than"
+    ):
+        import_model(path, "torch", 1)
+
+
 def test_layers_of_an_authors_own_are_unknown(tmp_path):
     config, place, arrays = entry("Dense", "mine", [(4, 2), (2,)], "dense")
     own = {**config, "module": "mylib", "registered_name": "mylib>Dense"}

@@ -1,5 +1,7 @@
 """Tensors by their names: what layers they make, by names and shapes alone. An .npz needs no other package."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -193,11 +195,16 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 
 def test_a_member_that_unpacks_to_much_is_refused(tmp_path):
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", b" " * (1 << 25))
     assert_refused(run("import", tmp_path / "bomb.keras", "-o", tmp_path / "m.toml"), "unpacks to 33554432 bytes")
+
+
+def test_tensors_of_a_checkpoint_that_unpack_to_much_are_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"x")
+        archive.writestr("archive/data/0", b" " * (1 << 25))
+    assert_refused(run("import", tmp_path / "bomb.pt", "-o", tmp_path / "m.toml"), "archive/data/0 unpacks to 33554432")
 
 
 def test_constructors_of_the_users_own(tmp_path):
