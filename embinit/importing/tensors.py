@@ -41,6 +41,7 @@ _OUT_PROJ = ("out_proj.weight", "out_proj.bias")
 _TABLE = re.compile(r"(^|[._/])(emb\d*|w[tp]e|\w*embed\w*|\w*token\w*|vocab\w*|lookup)$", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"(deconv|transpose|convt|(^|[._/])up(\w*conv|\d*$|sample))", re.IGNORECASE)
 _GROUPED = re.compile(r"(^|[._/])(gn|group_?norm)\d*$", re.IGNORECASE)
+_NORMS = re.compile(r"norm|rms|(^|[._/])ln", re.IGNORECASE)
 _SLOPES = re.compile(r"(^|[._/])(act\w*|\w*prelu\w*|relu\w*)$", re.IGNORECASE)
 _FORMATS = {"float32": None, "float64": None, "float16": "float16", "bfloat16": "bfloat16"}
 
@@ -187,6 +188,8 @@ class _Reader:
             return norm(path, LayerNorm(normalized_shape=size), weight, bias)
         if size == 1 or _SLOPES.search(path) or _are_slopes(weight):
             return _slopes(path, weight)
+        if not weight.name.endswith("weight") and not _NORMS.search(path):  # such as the scale of a block, layer scale
+            return Unknown(weight.name, "tensor", f"shape {list(weight.shape)} belongs to no layer that embinit knows")
         return norm(path, RMSNorm(normalized_shape=size), weight, None)
 
     def _recurrent(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:

@@ -101,6 +101,13 @@ def test_what_is_no_layer_is_listed_and_left_out_with_skip(tmp_path):
     assert [each.path for each in found.skipped] == ["pos_embed", "odd"]
 
 
+def test_the_scale_of_a_block_is_no_norm(tmp_path):
+    with pytest.raises(EmbinitError, match=r"block.gamma \(tensor: shape \[4\] belongs to no layer"):
+        held(tmp_path, **{"block.gamma": np.full(4, 1.0, np.float32), "rms_norm/scale": np.ones(4, np.float32)})
+    _, layers = held(tmp_path, **{"rms_norm/scale": np.ones(4, np.float32)})
+    assert layers[0][1].type == "RMSNorm"
+
+
 def test_half_precision_is_a_format_and_other_types_become_float32(tmp_path):
     found, layers = held(tmp_path, **{"a.weight": np.zeros((2, 3), np.float16), "b.weight": np.zeros((2, 2))})
     assert [layer.weight_format for _, layer in layers] == ["float16", "float32"]
