@@ -81,6 +81,12 @@ def test_a_schema_is_one(name):
     Draft202012Validator.check_schema(schemas.schema(name))
 
 
+def test_a_model_that_names_a_c_library(tmp_path):
+    (tmp_path / "m.toml").write_text(GOOD.replace("[model]\n", '[model]\nlibc = "picolibc"\n'))
+
+    assert said("plan", "plan", tmp_path / "m.toml")["model"]["libc"] == "picolibc"
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_plan(path):
     found = said("plan", "plan", path)
