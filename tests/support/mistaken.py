@@ -202,5 +202,9 @@ def assert_reproduces(model, target, explanation, seed=SEED):
         if layer["type"] in reference.DRAWN_LAYERS:
             for head in ("[[layer]]", f"[[layer]] {layer['name']}"):
                 layer |= tomllib.loads(explanation.lines.get(head, ""))
+    declared = "\n".join(f"{head}\n{text}" for head, text in explanation.lines.items() if head.startswith("[dialect"))
+    if declared:
+        file |= tomllib.loads(declared)
+        del file["model"]["dialect"]
     entries = gather(from_tables(file, overrides).plan()).entries
     assert {entry.row.name: entry.payload for entry in entries} == explanation.image
