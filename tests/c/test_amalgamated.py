@@ -77,7 +77,7 @@ def test_every_header_stands_alone(tmp_path):
 
 
 def test_two_files_hold_the_library(library):
-    assert sorted(path.name for path in library.iterdir()) == ["embinit.c", "embinit.h", "selftest"]
+    assert sorted(path.name for path in library.glob("*.[ch]*")) == ["embinit.c", "embinit.h"]
     assert sorted(path.name for path in (library / "selftest").iterdir()) == sorted(path.name for path in SELFTEST)
     text = {name: content.decode() for name, content in amalgamated().items()}
     for path in (*HEADERS, *SOURCES):
