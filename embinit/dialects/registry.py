@@ -37,7 +37,7 @@ class Registry(Mapping[str, Dialect]):
         return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._modules, *self._files, *self._known))
+        return iter(dict.fromkeys((*self._modules, *self._files, *self._known)))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -32,7 +32,7 @@ class Types(MutableMapping[str, type[Stored]]):
         del self._known[name]
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._modules, *self._known))
+        return iter(dict.fromkeys((*self._modules, *self._known)))
 
     def __len__(self) -> int:
         return len(list(iter(self)))
@@ -78,5 +78,6 @@ def layer_class(layer_type: str) -> type[Layer]:
     >>> layer_class("Linear").__name__
     'Linear'
     """
-    check_known("type", layer_type, (*WITH_PARAMETERS, *DRAW_FREE))
+    if not isinstance(layer_type, str) or layer_type not in WITH_PARAMETERS:
+        check_known("type", layer_type, (*WITH_PARAMETERS, *DRAW_FREE))
     return WITH_PARAMETERS.get(layer_type, DrawFree)
