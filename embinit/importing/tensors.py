@@ -186,10 +186,10 @@ class _Reader:
             return norm(path, GroupNorm(num_groups=1, num_channels=size), weight, bias)
         if bias is not None:
             return norm(path, LayerNorm(normalized_shape=size), weight, bias)
-        if size == 1 or _SLOPES.search(path) or _are_slopes(weight):
-            return _slopes(path, weight)
         if not weight.name.endswith("weight") and not _NORMS.search(path):  # such as the scale of a block, layer scale
             return Unknown(weight.name, "tensor", f"shape {list(weight.shape)} belongs to no layer that embinit knows")
+        if size == 1 or _SLOPES.search(path) or _are_slopes(weight):
+            return _slopes(path, weight)
         return norm(path, RMSNorm(normalized_shape=size), weight, None)
 
     def _recurrent(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:

@@ -103,7 +103,7 @@ def test_what_is_no_layer_is_listed_and_left_out_with_skip(tmp_path):
 
 def test_the_scale_of_a_block_is_no_norm(tmp_path):
     with pytest.raises(EmbinitError, match=r"block.gamma \(tensor: shape \[4\] belongs to no layer"):
-        held(tmp_path, **{"block.gamma": np.full(4, 1.0, np.float32), "rms_norm/scale": np.ones(4, np.float32)})
+        held(tmp_path, **{"block.gamma": np.full(4, 1e-6, np.float32), "rms_norm/scale": np.ones(4, np.float32)})
     _, layers = held(tmp_path, **{"rms_norm/scale": np.ones(4, np.float32)})
     assert layers[0][1].type == "RMSNorm"
 
