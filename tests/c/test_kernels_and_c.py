@@ -105,7 +105,10 @@ FUNCTIONS_ALONE = {
     "keras_tensorflow_start keras_tensorflow_source keras_torch_start "
     "keras_torch_source tensorflow_seed",
     "the kernels of jax and pytorch, as Keras calls them": "keras_jax_normal keras_torch_truncated_normal",
-    "NumPy in embinit/formats/arrangement.py and embinit/fill.py": "big_endian high_bits_first spread_rows permute",
+    "NumPy in embinit/formats/arrangement.py, embinit/formats/element_order.py and embinit/fill.py": "big_endian "
+    "high_bits_first spread_rows permute reorder",
+    "NumPy in embinit/formats/quantizer.py": "make_quantizer finish_scales largest round load_quantizer put_quantizer",
+    "embinit/bitgen/key_streams.py": "mlx_seed tinygrad_seed",
     "embinit/bitgen/kaun.py": "kaun_seed kaun_alpha3_seed kaun_alpha3_layer kaun_source",
     "two operations, inside kernels": "separate",
     "a float seen as an integer": "bits float rounded bits64 double",
