@@ -66,5 +66,5 @@ def test_init_may_tell_the_weight():
 
 def test_a_new_model_file_gives_its_weights_initializers(tmp_path):
     path = tmp_path / "tiny.toml"
-    path.write_text(model_file("tiny", "numpy-legacy"))
+    path.write_bytes(model_file("tiny", "numpy-legacy"))
     assert [row.name for row in embinit.load(path).plan().rows] == ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]
