@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice, product
 
 from embinit.errors import EmbinitError
+from embinit.expressions.decided import SWAPPED, decided_by_another
 from embinit.expressions.graph import Graph, Node
 from embinit.expressions.operations import COMPARISONS
 from embinit.expressions.types import CType
@@ -22,8 +23,6 @@ _RULE = (
 )
 #: What is moved; calls are not.
 _MOVABLE = frozenset({"add", "sub", "mul", "div", "neg", "cast"})
-#: Comparisons with their sides exchanged.
-_SWAPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 #: How many values of one operation are looked at.
 _MANY = 64
 
@@ -43,6 +42,8 @@ def refuse_moved(
     found = _Moves(graph, computed, arms, fused)
     if not found.fusible:
         return
+    for node in decided_by_another([node for node in computed if node.op == "select"]):
+        raise node.origin.error(_RULE)
     for node in computed:
         multiplies = node.op == "mul" and node in found.fusible
         if (multiplies and (node in again or found.has_negative(node))) or found.moves(node) or found.decided(node):
@@ -92,7 +93,7 @@ class _Moves:
             return any(self._compared.setdefault(each, node) is not node for each in compared)
         if node.op not in COMPARISONS:
             return False
-        if _settled(node.op, *node.args) or _settled(_SWAPPED.get(node.op, node.op), *node.args[::-1]):
+        if _settled(node.op, *node.args) or _settled(SWAPPED.get(node.op, node.op), *node.args[::-1]):
             return True
         sides = [self._values(arg) for arg in node.args]
         replaced = any(side - {arg} for side, arg in zip(sides, node.args, strict=True))
@@ -183,10 +184,12 @@ def _gives_product(node: Node) -> bool:
 
 def _settled(op: str, one: Node, other: Node) -> bool:
     """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of whether a * a is below 0, of
-    integers whose ranges are apart.
+    integers by their ranges.
     """
     if not one.ctype.floating:
-        return one.most < other.least or other.most < one.least
+        apart = one.most < other.least or other.most < one.least
+        touching = one.most == other.least if op in ("le", "gt") else one.least == other.most
+        return apart or (touching and op in ("le", "gt", "lt", "ge"))
     if one.op in ("add", "sub") and other in one.args:
         return True
     below = other.op == "const" and (other.data < 0 or (other.data == 0 and op in ("lt", "ge")))

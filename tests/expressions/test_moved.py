@@ -24,6 +24,14 @@ MOVED = [
     "((b > 0.1f ? a : b) + a * a) * (b > 0.1f ? a : d)",  # two conditions are one
     "((a > 0.1f ? 1.1f : 0.0f) > 3.0f ? a * b : c) + d * c",  # a condition is decided by an arm
     "-b * a * c + (d - b * a)",  # a product and its negative
+    "(u <= 0xffffffff ? a * b : c) + d",  # every unsigned integer is
+    "(u >= 0u ? a * b : c) + d",
+    "((u & 7u) <= 7u ? a * b : c) + d",
+    "u > 5u ? (u > 3u ? a * b : c) + d : c",  # what is above 5 is above 3
+    "u > 5u ? c : (u < 9u ? a * b : c) + d",
+    "(u == 5u ? a : c) * (u < 3u ? a * b : c) + d",
+    "(3u < u ? a : c) * (u > 2u ? a * b : c) + d",
+    "(u < 5u ? a : c) * d + (u < 3u ? b : c)",  # where the first does not hold, nor does the second
 ]
 KEPT = [
     "(a > 0.0f ? b : c) * d + a",
@@ -31,6 +39,8 @@ KEPT = [
     "a > 0.0f ? a * b + c : c - a * d",
     "(u > 5u ? 2.0f * a : 1.0f) - 1.0f",  # a product by 2 is exact
     "-(a < b ? c : d) + a * b",
+    "(a < -1.0f ? -1.0f : a > 1.0f ? 1.0f : a) + b * c",  # neither condition decides the other
+    "u > 5u ? (u > 7u ? b : c) * d + a : c",
     "-(c * d) + -(b < d ? d : 1.1f)",
 ]
 
