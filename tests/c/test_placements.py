@@ -88,7 +88,7 @@ def test_ones_in_c(compiler, tmp_path):
 def test_dirac_has_one_input_for_each_output_of_a_group(shape, groups):
     outputs, inputs, *kernel = shape
     out = np.empty(shape, np.float32)
-    Generator(embinit.dialects.TORCH.seeded(1), "torch").fill(initializers.dirac(groups), out)
+    Generator.seeded(1, "torch").fill(initializers.dirac(groups), out)
     expected = np.zeros(shape, np.float32)
     for group, output in itertools.product(range(groups), range(min(outputs // groups, inputs))):
         expected[(group * (outputs // groups) + output, output, *(size // 2 for size in kernel))] = 1
