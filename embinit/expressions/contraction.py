@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import ELEMENT, Graph, Node
 from embinit.expressions.moved import refuse_moved
+from embinit.expressions.operations import COMPARISONS
 from embinit.expressions.types import CType
 
 #: The block of what is computed before a loop.
@@ -197,9 +198,16 @@ def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
     return graph.rebuilt(node, args)
 
 
+def _tests(node: Node) -> bool:
+    """Whether an operation compares its operand, as a root does that sets errno."""
+    return node.op in COMPARISONS or (node.op == "call" and FUNCTIONS[node.data[0]].branches and bool(node.data[-1]))
+
+
 def _negated(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node | None:
-    """Return a negated multiply-add, which nothing else uses, as one multiply-add."""
+    """Return a negated multiply-add, which nothing else uses, as one multiply-add; a test of -x is one of x."""
     if step.node.op != "neg" or len(step.args[0].users) > 1 or step.args[0].block != step.block:
+        return None
+    if any(user is not None and _tests(user.node) for user in step.users):
         return None
     x = done[step.args[0]]
     if x.op == "fma":

@@ -12,6 +12,7 @@ class Function:
     sets_errno: a call has a side effect, so two equal calls are two values.
     branches: a compiler tests its argument first, to set errno, so nothing is fused across it.
     libm: its bits depend on the C library; all others are exact or rounded once on every device.
+    instruction: picolibc's <math.h> writes it as an instruction where there is an FPU.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Function:
     sets_errno: bool = False
     branches: bool = False
     libm: bool = False
+    instruction: bool = False
 
 
 FUNCTIONS = {
@@ -27,14 +29,14 @@ FUNCTIONS = {
     for function in (
         Function("sqrtf", FLOAT, sets_errno=True, branches=True),
         Function("sqrt", DOUBLE, sets_errno=True, branches=True),
-        Function("fabsf", FLOAT),
-        Function("fabs", DOUBLE),
-        Function("fminf", FLOAT, 2),
-        Function("fmaxf", FLOAT, 2),
+        Function("fabsf", FLOAT, instruction=True),
+        Function("fabs", DOUBLE, instruction=True),
+        Function("fminf", FLOAT, 2, instruction=True),
+        Function("fmaxf", FLOAT, 2, instruction=True),
         Function("floorf", FLOAT),
         Function("ceilf", FLOAT),
         Function("truncf", FLOAT),
-        Function("fmaf", FLOAT, 3),
+        Function("fmaf", FLOAT, 3, instruction=True),
         Function("logf", FLOAT, sets_errno=True, libm=True),
         Function("cosf", FLOAT, libm=True),
         Function("sinf", FLOAT, libm=True),

@@ -85,10 +85,11 @@ class Node:
 class Graph:
     """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the current expression.
     roots_branch: whether a compiler tests what it takes a root of, as the C library's function sets errno.
+    hides: whether the C library writes functions as instructions, which matters where a compiler fuses around them.
     """
 
-    def __init__(self, libm: str, *, roots_branch: bool = True) -> None:
-        self.libm, self.roots_branch = libm, roots_branch
+    def __init__(self, libm: str, *, roots_branch: bool = True, hides: bool = False) -> None:
+        self.libm, self.roots_branch, self.hides = libm, roots_branch, hides
         self._nodes: dict[Any, Node] = {}
         self._calls = 0
         self.home = LITERAL
@@ -122,6 +123,9 @@ class Graph:
         """Return the node of an operation on converted operands, or a simpler node with the same bits."""
         if op == "call" and data[0] in ("fabsf", "fabs") and args[0].op == "mul" and len(set(args[0].args)) == 1:
             return args[0]  # a square has no sign
+        deciding = {"land": False, "lor": True}.get(op)
+        if deciding is not None and any(arg.op == "const" and bool(arg.data) is deciding for arg in args):
+            return self.constant(ctype, int(deciding))
         simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 
@@ -149,6 +153,8 @@ class Graph:
         node = Node(op, ctype, args, data, stage, least, most, origin, check, depth, self.home)
         if all(arg.op == "const" for arg in args):
             node = self._folded(node)
+        elif not ctype.floating and least == most and check is None:
+            node = self.constant(ctype, least)
         elif check and args[-1].op == "const" and op in ("shl", "shr", "div", "rem"):
             self._refuse_constant(node)
         self._nodes[key] = node
@@ -255,7 +261,7 @@ class Graph:
         if a.op == b.op == "neg":
             return self.node(op, ctype, (a.args[0], b.args[0]), origin)
         if op == "div" and b.op == "neg":
-            return self.node("neg", ctype, (self.node(op, ctype, (a, b.args[0]), origin),), origin)
+            return self.node(op, ctype, (self.node("neg", ctype, (a,), origin), b.args[0]), origin)
         if a.op == "const" and op == "mul" and b.op != "const":
             return self._scaled(ctype, b, a.data, origin)
         if b.op == "const" and a.op != "const":
@@ -324,10 +330,14 @@ def _range(op: str, ctype: CType, args: tuple[Node, ...]) -> tuple[int, int]:
         return min(ends), max(ends)
     if op == "neg":
         return -ranges[0][1], -ranges[0][0]
+    if op == "not" and ctype.low < 0:
+        return -1 - ranges[0][1], -1 - ranges[0][0]
+    if op == "shl" and ranges[0][0] >= 0 and 0 <= ranges[1][0] <= ranges[1][1] < ctype.bits:
+        return ranges[0][0] << ranges[1][0], ranges[0][1] << ranges[1][1]
     if op == "select":
         return min(ranges[1][0], ranges[2][0]), max(ranges[1][1], ranges[2][1])
-    if op == "and" and min(ranges[0][0], ranges[1][0]) >= 0:
-        return 0, min(ranges[0][1], ranges[1][1])
+    if op == "and" and max(ranges[0][0], ranges[1][0]) >= 0:
+        return 0, min(most for least, most in ranges if least >= 0)
     if op in ("or", "xor") and min(ranges[0][0], ranges[1][0]) >= 0:
         return 0, (1 << max(ranges[0][1], ranges[1][1]).bit_length()) - 1
     if op == "shr" and 0 <= ranges[1][0] <= ranges[1][1] < ctype.bits:

@@ -9,6 +9,11 @@ from embinit.expressions.graph import Graph, Node, Origin, nearest_value
 from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary, operands
 from embinit.expressions.types import INT32, CType, common, promoted
 
+_HIDDEN = (
+    "picolibc's {0} is an instruction that gcc cannot look into, so what it fuses around it is not known: compile with "
+    '-ffp-contract=off and say multiply_add = "separate", or do without {0}'
+)
+
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "rem", "&": "and", "|": "or", "^": "xor", "<<": "shl",
            ">>": "shr", "<": "lt", ">": "gt", "<=": "le", ">=": "ge", "==": "eq", "!=": "ne", "&&": "land",
            "||": "lor"}  # fmt: skip
@@ -148,6 +153,8 @@ class Lowering:
         if len(tree.arguments) != function.count:
             wanted = f"{function.count} argument{'s' * (function.count > 1)}"
             raise self._error(tree, f"{tree.name} takes {wanted}, got {len(tree.arguments)}")
+        if function.instruction and self._graph.hides:
+            raise self._error(tree, _HIDDEN.format(tree.name))
         values = [self._value(each) for each in tree.arguments]
         args = tuple(self.converted(value.node, function.ctype, tree.column) for value in values)
         inline = function.branches and not self._graph.roots_branch

@@ -73,9 +73,13 @@ class _Moves:
         self._products: dict[Node, Node] = {}
 
     def moves(self, node: Node) -> bool:
-        """Whether arms of ?: make a product or sum a value that is known there, and either may be fused."""
+        """Whether arms of ?: make a product or sum a value that is known there, and either may be fused; a truth value,
+        which is 0 or 1, is such a ?:.
+        """
         if node not in self._summing:
             return False
+        if node in self.fusible and any(map(_is_truth, node.args)):
+            return True
         made = self._values(node)
         if len(made) > _MANY:
             return node in self.fusible
@@ -169,6 +173,12 @@ def _is_exact(product: Node) -> bool:
     return False
 
 
+def _is_truth(node: Node) -> bool:
+    if node.op in ("cast", "neg"):
+        return _is_truth(node.args[0])
+    return node.op in COMPARISONS or node.op in ("land", "lor", "lnot")
+
+
 def _is_product(node: Node) -> bool:
     if node.op in ("neg", "select"):
         return any(map(_is_product, node.args[-2:]))
@@ -183,9 +193,11 @@ def _gives_product(node: Node) -> bool:
 
 
 def _settled(op: str, one: Node, other: Node) -> bool:
-    """Whether a compiler may know the outcome of a comparison: of a + 1 with a, of whether a * a is below 0, of
-    integers by their ranges.
+    """Whether a compiler may know the outcome of a comparison: of a with itself, of a + 1 with a, of whether a * a is
+    below 0, of integers by their ranges.
     """
+    if one is other:
+        return True
     if not one.ctype.floating:
         apart = one.most < other.least or other.most < one.least
         touching = one.most == other.least if op in ("le", "gt") else one.least == other.most

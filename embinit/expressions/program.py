@@ -24,7 +24,8 @@ class Arithmetic:
     x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
     x86-64-v3 and RISC-V, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need
     before them, as it does for all but a Cortex-M. roots_branch: whether sqrtf and sqrt test their argument to set
-    errno, as all C libraries do but picolibc where there is an FPU.
+    errno, as all C libraries do but picolibc where there is an FPU, whose <math.h> writes them and others as
+    instructions that gcc cannot look into; programs that call those others are refused.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
@@ -129,7 +130,8 @@ class Program:
 
     def compile(self, arithmetic: Arithmetic) -> Routine:
         """Return the program as a device's build computes it."""
-        graph = Graph(arithmetic.libm, roots_branch=arithmetic.roots_branch)
+        hides = arithmetic.multiply_add == "fused" and not arithmetic.roots_branch
+        graph = Graph(arithmetic.libm, roots_branch=arithmetic.roots_branch, hides=hides)
         names = self._lowered(graph, arithmetic)
         lowering = Lowering(graph, {}, "", LITERAL, fuse_written=False)
         roots = [

@@ -9,7 +9,7 @@ from expressions.test_compilers import compared, evaluated
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define
 
-from support.builds import FUSED_X86, PLAIN, SEPARATE, WRITTEN
+from support.builds import BOARDS, FUSED_X86, PLAIN, SEPARATE, WRITTEN
 from support.compiled import ARGUMENTS, PARAMETERS, columns, program, run
 from support.random_expressions import INPUTS, any_sum, literal, text_of
 
@@ -32,6 +32,9 @@ MOVED = [
     "(u == 5u ? a : c) * (u < 3u ? a * b : c) + d",
     "(3u < u ? a : c) * (u > 2u ? a * b : c) + d",
     "(u < 5u ? a : c) * d + (u < 3u ? b : c)",  # where the first does not hold, nor does the second
+    "(u >= u ? a * b : c) + d",  # what is compared with itself
+    "(((int32_t)u & 7) << (v & 3u) >= ~(int32_t)(u & 1u) ? a * b : c) + d",
+    "a * b + (float)(c < d)",  # 0 or 1
 ]
 KEPT = [
     "(a > 0.0f ? b : c) * d + a",
@@ -41,6 +44,11 @@ KEPT = [
     "-(a < b ? c : d) + a * b",
     "(a < -1.0f ? -1.0f : a > 1.0f ? 1.0f : a) + b * c",  # neither condition decides the other
     "u > 5u ? (u > 7u ? b : c) * d + a : c",
+    "(a * b + c) / -d",  # the minus goes to the numerator
+    "sqrtf(-(d - 3.0f * c))",  # the root tests d - 3 c, which is then used twice
+    "(a > a ? b : a * b) + d",  # false
+    "(d > a && b > b ? c : a * b) + d",
+    "(b + 0.1f) * c - (float)(0 >> (v & 7u)) + c * d",  # a shifted 0 is a constant
     "-(c * d) + -(b < d ? d : 1.1f)",
 ]
 
@@ -55,6 +63,13 @@ def test_what_gcc_rearranges_is_refused_where_it_fuses(text):
         made(text).compile(FUSED_X86)
     made(text).compile(SEPARATE)
     made(text).compile(WRITTEN)
+
+
+@pytest.mark.parametrize("text", ["a * b + fabsf(-1.0f)", "fmaf(a, b, c) * d - a", "fminf(a, b) * c + d"])
+def test_what_picolibc_hides_from_gcc_is_refused_where_it_fuses(text):
+    with pytest.raises(EmbinitError, match=r"^key, column \d+: picolibc's f\w+ is an instruction .*-ffp-contract=off"):
+        made(text).compile(BOARDS["riscv32imafc"])
+    made(text).compile(FUSED_X86)
 
 
 def random_sum(random):
