@@ -124,7 +124,7 @@ class Graph:
         if op == "call" and data[0] in ("fabsf", "fabs") and args[0].op == "mul" and len(set(args[0].args)) == 1:
             return args[0]  # a square has no sign
         deciding = {"land": False, "lor": True}.get(op)
-        if deciding is not None and any(arg.op == "const" and bool(arg.data) is deciding for arg in args):
+        if deciding is not None and args[-1].op == "const" and bool(args[-1].data) is deciding and args[0].defined:
             return self.constant(ctype, int(deciding))
         simpler = self._simplified(op, ctype, args, origin)
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
@@ -153,7 +153,7 @@ class Graph:
         node = Node(op, ctype, args, data, stage, least, most, origin, check, depth, self.home)
         if all(arg.op == "const" for arg in args):
             node = self._folded(node)
-        elif not ctype.floating and least == most and check is None:
+        elif not ctype.floating and least == most and node.defined:
             node = self.constant(ctype, least)
         elif check and args[-1].op == "const" and op in ("shl", "shr", "div", "rem"):
             self._refuse_constant(node)

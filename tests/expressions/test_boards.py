@@ -13,7 +13,7 @@ from support.compiled import bits_of, columns, results_of, run_on_board
 from support.cores import left_out
 
 TEXTS = (
-    "a > 0.5f ? floorf(a * b + c) : fabsf(a * b - d)",
+    "a > 0.5f ? floorf(a * b + c) : ceilf(a * b - d)",
     "a * c + b * sqrtf(d * d)",
     "-(a * b + c)",
     "-(a * a - b * b)",
