@@ -43,6 +43,7 @@ KEPT = [
     "(u > 5u ? 2.0f * a : 1.0f) - 1.0f",  # a product by 2 is exact
     "-(a < b ? c : d) + a * b",
     "(a < -1.0f ? -1.0f : a > 1.0f ? 1.0f : a) + b * c",  # neither condition decides the other
+    "((u & 7u) <= (v & 7u) ? b : c) * d + a",  # ranges that overlap decide nothing
     "u > 5u ? (u > 7u ? b : c) * d + a : c",
     "(a * b + c) / -d",  # the minus goes to the numerator
     "sqrtf(-(d - 3.0f * c))",  # the root tests d - 3 c, which is then used twice
