@@ -82,7 +82,7 @@ def line(row: Row, values: np.ndarray) -> None:
     """Print one line: each contender's time as a multiple of ours, and ours in nanoseconds."""
     other = values.copy()
     works = {"ours": on_threads(1, row.ours), "2 threads": on_threads(2, row.ours), "C": row.serial, **row.peers}
-    if row.reads or values.size < embinit.generator.PARALLEL:
+    if row.reads or values.size < embinit.drawing.PARALLEL:
         del works["2 threads"]
     found = turns({
         **{name: lambda work=work: work(values) for name, work in works.items()},

@@ -1,8 +1,6 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
-import math
-from collections.abc import Callable, Mapping, MutableSequence
-from copy import copy
+from collections.abc import Mapping, MutableSequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,14 +9,12 @@ from numpy.typing import NDArray
 from embinit.bitgen.base import BitGenerator, checked_uint
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
-from embinit.errors import EmbinitError, NoWordsError, shown
+from embinit.drawing import Drawing
+from embinit.errors import EmbinitError, shown
 from embinit.initializers import Initializer
 from embinit.samplers.base import Fill
 from embinit.targets import Build, build_of
 
-#: From how many elements several threads draw an array, and how many elements a thread draws at most that may have to
-#: be drawn again.
-PARALLEL, WAVE = 2**21, 2**20
 #: How many distributions a generator keeps prepared.
 PREPARED = 16
 _NUMBERS = (float, int)
@@ -26,7 +22,7 @@ _NUMBERS = (float, int)
 _Prepared = tuple[Initializer, Distribution, Fill]
 
 
-class Generator:
+class Generator(Drawing):
     """Draws float32 values from a bit generator as a device's code does, one array after another from one stream.
 
     Use it where there is no model: for a single array, a shuffled order of samples, a dropout mask.
@@ -84,23 +80,10 @@ class Generator:
         rand: str | None = None,
         libc: str | None = None,
     ) -> None:
-        self._start(bitgen, dialect, build_of(target, multiply_add, libm, rand, libc=libc))
+        self._begin(bitgen, dialect, build_of(target, multiply_add, libm, rand, libc=libc))
 
-    def _start(self, bitgen: BitGenerator, dialect: str | Dialect, build: Build) -> None:
-        if not isinstance(bitgen, BitGenerator):
-            from embinit.bitgen.outside import Outside
-
-            bitgen = Outside(bitgen)
-        self.bitgen = bitgen
-        self.build, self.dialect = build, dialect_named(dialect)
-        self.dialect.check_words(self.bitgen)
-        self.dialect.check_build(self.build)
-        self.drawn = self.dropped = 0
-        self.pending = math.nan
-        self.spare: Any = None
-        self.seed: int | None = None
-        self._tensors = 0
-        self._dtype = np.dtype(self.dialect.element)
+    def _begin(self, bitgen: BitGenerator, dialect: str | Dialect, build: Build, seed: int | None = None) -> None:
+        super().__init__(bitgen, dialect, build, seed)
         self._prepared: dict[Any, _Prepared] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -175,39 +158,8 @@ class Generator:
         'fused'
         """
         generator = cls.__new__(cls)
-        generator._start(bitgen, dialect, build)
-        generator.seed = seed
+        generator._begin(bitgen, dialect, build, seed)
         return generator
-
-    def restart(self, layer: int, tensor: int) -> None:
-        """Start the stream again for a layer and a tensor, as programs do that seed once per layer or tensor.
-
-        Parameters
-        ----------
-        layer, tensor
-            Their numbers, from 0.
-
-        Raises
-        ------
-        EmbinitError
-            If the generator was not made by `seeded`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from embinit import Generator
-        >>> g, out = Generator.seeded(42, "tinn"), np.empty(2, np.float32)
-        >>> g.fill("default", out)
-        >>> g.restart(0, 0)
-        >>> g.drawn
-        0
-        """
-        if self.seed is None:
-            raise EmbinitError(
-                f"dialect {self.dialect} starts its stream again: make its generator with Generator.seeded"
-            )
-        self.bitgen, self.drawn = self.dialect.restarted(self.seed, self.build.rand, layer, tensor), 0
-        self.pending = math.nan
 
     @property
     def key(self) -> tuple[int, ...]:
@@ -420,20 +372,6 @@ class Generator:
         else:
             self._draw(initializer, distribution, None, out)
 
-    def copy(self) -> "Generator":
-        """Return an independent generator in the same state, to look ahead without moving this one.
-
-        Examples
-        --------
-        >>> from embinit import Generator, Xorshift32
-        >>> g = Generator(Xorshift32(42))
-        >>> g.copy().bernoulli(0.5, 4).tolist() == g.bernoulli(0.5, 4).tolist()
-        True
-        """
-        other = copy(self)
-        other.bitgen = self.bitgen.copy()
-        return other
-
     def bernoulli(self, p: float, n: int) -> NDArray[np.bool_]:
         """Return booleans that are true with a probability, one word each: a dropout mask.
 
@@ -485,64 +423,6 @@ class Generator:
         else:
             indices[:] = [indices[i] for i in order.tolist()]
 
-    @property
-    def state(self) -> Any:
-        """The state of the bit generator: assign it to another generator to continue there.
-
-        If a normal value is pending, as in dialect torch after an odd number of normal values below 16, the state
-        includes it: {"bit_generator": state, "pending_normal": value}, the value before mean and deviation are applied.
-        """
-        if math.isnan(self.pending):
-            return self.bitgen.state
-        return {"bit_generator": self.bitgen.state, "pending_normal": self.pending}
-
-    @state.setter
-    def state(self, state: Any) -> None:
-        pending = math.nan
-        if isinstance(state, dict):
-            if set(state) != {"bit_generator", "pending_normal"} or not isinstance(state["pending_normal"], float):
-                raise EmbinitError(f"state must have bit_generator and, a float, pending_normal, got {shown(state)}")
-            state, pending = state["bit_generator"], state["pending_normal"]
-        self.bitgen.state, self.pending = state, pending
-
-    def advance(self, n: int) -> None:
-        """Move n words forward, to draw on from there; a pending normal value is dropped.
-
-        Parameters
-        ----------
-        n
-            How many words to skip; a negative number moves back.
-
-        Examples
-        --------
-        >>> from embinit import Generator, Xorshift32
-        >>> g = Generator(Xorshift32(42))
-        >>> g.advance(2)
-        >>> g.bernoulli(0.5, 2).tolist()
-        [True, False]
-        """
-        self.spend(n)
-        self.pending = math.nan
-
-    def spend(self, n: int) -> None:
-        """Count n words as used by something else, such as rounding; a pending normal value stays.
-
-        Parameters
-        ----------
-        n
-            How many words were used.
-
-        Examples
-        --------
-        >>> from embinit import Generator, Xorshift32
-        >>> g = Generator(Xorshift32(42))
-        >>> g.spend(2)
-        >>> g.drawn
-        2
-        """
-        self.bitgen.advance(n)
-        self.drawn += n
-
     def _draw_ordinary(self, kind: type[Uniform | Normal], a: float, b: float, out: NDArray[np.float32]) -> None:
         """Fill out from a distribution of two parameters, which is prepared when they are first met."""
         plain = type(a) in _NUMBERS and type(b) in _NUMBERS
@@ -562,90 +442,6 @@ class Generator:
         distribution = self.dialect.distribution(initializer, 1, 1)
         return initializer, distribution, self.dialect.sampler.filling(distribution, self.build)
 
-    def _draw(
-        self, initializer: Initializer | None, distribution: Distribution, fill: Fill | None, out: NDArray[Any]
-    ) -> None:
-        """Fill out; given its initializer, as a tensor in its own right: some dialects start their stream again for
-        each.
-        """
-        if initializer is not None and self.dialect.counts_tensors:
-            place, self._tensors = self.dialect.restart_of(initializer, self._tensors)
-            if place is not None:
-                self.restart(*place)
-        values = _flat(out, self._dtype)
-        if values.size >= PARALLEL and self.bitgen.jumps:
-            stride = self.dialect.sampler.stride(distribution, values.size)
-        else:
-            stride = 0
-        if stride:
-            self._draw_in_parts(distribution, values, stride)
-        else:
-            fill = fill or self.dialect.sampler.filling(distribution, self.build)
-            try:
-                self.drawn += fill(self, values)
-            except NoWordsError as error:
-                raise self.bitgen.failure or error from None
-        self.dropped = dropped = self.bitgen.align()
-        self.drawn += dropped
-
-    def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
-        """Fill out from a distribution whose parameters are exact already, as those in the rows of a plan are.
-
-        Parameters
-        ----------
-        distribution
-            What to draw.
-        out
-            A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
-
-        Raises
-        ------
-        EmbinitError
-            If out is another kind of array.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from embinit import Generator, Xorshift32
-        >>> from embinit.distributions import Uniform
-        >>> out = np.empty(2, np.float32)
-        >>> Generator(Xorshift32(42)).draw(Uniform(-0.5, 0.5), out)
-        >>> out.tolist()
-        [-0.497356116771698, 0.16031193733215332]
-        """
-        self._draw(None, distribution, None, out)
-
-    def _count(self, draw: Callable[..., int], *arguments: object) -> None:
-        """Let a sampler draw, and count its words; an error of the bit generator's own is raised as it was."""
-        try:
-            self.drawn += draw(self, *arguments)
-        except NoWordsError as error:
-            raise self.bitgen.failure or error from None
-
-    def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
-        """Fill values, one part per thread: each starts where the stream is at that place if no word was rejected
-        before.
-
-        Everything after a rejected word is drawn again, so a thread draws at most WAVE elements at a time.
-        """
-        from embinit.threads import each, parts, thread_count
-
-        def fill(part: slice) -> Generator:
-            source = copy(self)
-            source.bitgen, source.drawn = self.bitgen.jumped(stride * part.start), 0
-            source.drawn = self.dialect.sampler.fill(source, distribution, values[part])
-            return source
-
-        while values.size:
-            most = values.size if stride == 1 else thread_count() * WAVE
-            taken = parts(min(values.size, most))
-            for part, source in zip(taken, each(fill, taken), strict=True):
-                after, self.drawn = source.bitgen, self.drawn + source.drawn
-                if source.drawn != stride * (part.stop - part.start):
-                    break
-            self.bitgen.move_to(after)
-            values = values[part.stop :]
-
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
     """Fill an integer or bool array with an initializer's values, truncated; one that draws gives zeros."""
@@ -664,12 +460,3 @@ def _fan(what: str, value: int | None) -> int:
             f"{what} must be a positive integer for an initializer that scales variance, got {shown(value)}"
         )
     return int(value)
-
-
-def _flat(out: NDArray[Any], element: np.dtype[Any]) -> NDArray[Any]:
-    """Return a one-dimensional view of an array that kernels can write to."""
-    flags = out.flags if isinstance(out, np.ndarray) and out.dtype == element else None
-    if flags is None or not flags.c_contiguous or not flags.writeable:
-        got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
-        raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
-    return out if out.ndim == 1 else out.reshape(-1)

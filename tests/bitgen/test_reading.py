@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit import EmbinitError, Generator, Linear, Model, Xorshift, Xorshift32, dialects, encode, fill
-from embinit import generator as generator_module
+from embinit import EmbinitError, Generator, Linear, Model, Xorshift, Xorshift32, dialects, drawing, encode, fill
 from embinit.bitgen import Outside
 from embinit.dialects.odt import ODT
 from embinit.dialects.portable import PORTABLE
@@ -95,8 +94,8 @@ def test_stochastic_rounding_reads_and_moves_every_source(source):
 
 
 def test_threads_read_a_generator_that_kernels_call(monkeypatch):
-    monkeypatch.setattr(generator_module, "PARALLEL", 4096)
-    monkeypatch.setattr(generator_module, "WAVE", 3000)
+    monkeypatch.setattr(drawing, "PARALLEL", 4096)
+    monkeypatch.setattr(drawing, "WAVE", 3000)
     monkeypatch.setenv("EMBINIT_THREADS", "3")
     one, two = np.empty(50_001, np.float32), np.empty(50_001, np.float32)
     for method in ("uniform", "normal"):

@@ -700,7 +700,7 @@ def test_a_tensor_that_threads_draw_is_the_same(dialect, monkeypatch):
     out, parted = np.empty(n, np.float32), np.empty(n, np.float32)
     one, several = Generator.seeded(4, dialect), Generator.seeded(4, dialect)
     one.uniform(-1, 2, out)
-    monkeypatch.setattr("embinit.generator.PARALLEL", 100)
+    monkeypatch.setattr("embinit.drawing.PARALLEL", 100)
     monkeypatch.setattr("embinit.threads.thread_count", lambda: 3)
     several.uniform(-1, 2, parted)
 

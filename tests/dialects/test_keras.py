@@ -211,7 +211,7 @@ def test_seeds_side_by_side_are_seeds_one_by_one(backend):
 def test_uniform_values_do_not_depend_on_threads(backend, monkeypatch):
     table = {"name": "random_uniform", "seed": 5}
     whole = filled(f"keras-{backend}", table, 50_001).tolist()
-    monkeypatch.setattr("embinit.generator.PARALLEL", 1000)
+    monkeypatch.setattr("embinit.drawing.PARALLEL", 1000)
     assert filled(f"keras-{backend}", table, 50_001).tolist() == whole
 
 

@@ -154,7 +154,7 @@ def test_any_split_into_calls_and_threads_gives_the_same_values(dialect, draw, m
     whole = drawn(Generator.seeded(5, dialect), draw, 60_001)
     parts = Generator.seeded(5, dialect)
     assert [x for n in (1, 0, 2, 16_384, 43_614) for x in drawn(parts, draw, n)] == whole
-    monkeypatch.setattr("embinit.generator.PARALLEL", 1000)
+    monkeypatch.setattr("embinit.drawing.PARALLEL", 1000)
     threaded = Generator.seeded(5, dialect)
     assert drawn(threaded, draw, 60_001) == whole
     assert threaded.state == parts.state

@@ -28,7 +28,7 @@ FLOORS = [
     {"plan"},
     {"modelfile", "modelwriter"},
     {"model", "generator"},
-    {"templates", "departures"},
+    {"templates", "departures", "drawing"},
     {"dialects"},
     {"layers", "samplers"},
     {"formats"},

@@ -8,7 +8,7 @@ import threading
 import numpy as np
 import pytest
 
-from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, generator, threads
+from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, drawing, threads
 from embinit.distributions import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
 from embinit.threads import GRAIN
 
@@ -18,8 +18,8 @@ N = 5 * GRAIN + 77
 @pytest.fixture
 def several(monkeypatch):
     """Draw small arrays by threads too; call it with their number."""
-    monkeypatch.setattr(generator, "PARALLEL", 2 * GRAIN)
-    monkeypatch.setattr(generator, "WAVE", 2 * GRAIN)
+    monkeypatch.setattr(drawing, "PARALLEL", 2 * GRAIN)
+    monkeypatch.setattr(drawing, "WAVE", 2 * GRAIN)
     return lambda count: monkeypatch.setenv("EMBINIT_THREADS", str(count))
 
 
@@ -111,9 +111,9 @@ def test_python_threads_share_the_pool(several):
 FORK = """
 import os
 import numpy as np
-from embinit import Generator, Xorshift32, generator
+from embinit import Generator, Xorshift32, drawing
 
-generator.PARALLEL = 10000
+drawing.PARALLEL = 10000
 
 def draw():
     out = np.empty(50000, np.float32)
