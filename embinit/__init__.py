@@ -35,10 +35,8 @@ if TYPE_CHECKING:
         Xorshift32,
     )
     from embinit.dialects import load_dialect, register_dialect
-    from embinit.dialects.pytorch.layers import (
-        Bilinear,
-        MultiheadAttention,
-        PReLU,
+    from embinit.dialects.pytorch.layers import Bilinear, MultiheadAttention, PReLU
+    from embinit.dialects.pytorch.transformers import (
         Transformer,
         TransformerDecoder,
         TransformerDecoderLayer,
@@ -85,9 +83,9 @@ else:
                 "Philox4x32 Threefry2x32 Xoroshiro128Plus Xorshift Xorshift32"
             ),
             "dialects": "load_dialect register_dialect",
-            "dialects.pytorch.layers": (
-                "Bilinear MultiheadAttention PReLU Transformer TransformerDecoder TransformerDecoderLayer "
-                "TransformerEncoder TransformerEncoderLayer"
+            "dialects.pytorch.layers": "Bilinear MultiheadAttention PReLU",
+            "dialects.pytorch.transformers": (
+                "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer"
             ),
             "errors": "EmbinitError",
             "generator": "Generator",

@@ -29,11 +29,11 @@ DIALECTS = Registry(
 )
 
 #: Layers of PyTorch alone.
-WITH_PARAMETERS.announce(
-    "embinit.dialects.pytorch.layers",
-    "PReLU Bilinear MultiheadAttention TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder "
-    "TransformerDecoder Transformer",
-)
+for _module, _names in {
+    "layers": "PReLU Bilinear MultiheadAttention",
+    "transformers": "TransformerEncoderLayer TransformerDecoderLayer TransformerEncoder TransformerDecoder Transformer",
+}.items():
+    WITH_PARAMETERS.announce(f"embinit.dialects.pytorch.{_module}", _names)
 
 
 def dialect_named(name: str | Dialect) -> Dialect:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.comparison import Compared, Comparison, refuse
 from embinit.dialects.pytorch import TORCH
-from embinit.dialects.pytorch.layers import Constructed, copied, draw, register, settled, within
+from embinit.dialects.pytorch.constructed import Constructed, copied, draw, register, settled, within
 from embinit.errors import EmbinitError, listed, shown
 from embinit.fill import fill
 from embinit.model import Description, Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.comparison import Problem
 from embinit.dialects.pytorch import TORCH
-from embinit.dialects.pytorch.layers import Transformer, TransformerEncoder
+from embinit.dialects.pytorch.transformers import Transformer, TransformerEncoder
 from embinit.distributions import Constant
 from embinit.errors import EmbinitError, listed, shown
 from embinit.identifiers import identifier_of

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from embinit.comparison import Problem
 from embinit.dialects.pytorch import TORCH
-from embinit.dialects.pytorch.layers import Transformer
+from embinit.dialects.pytorch.transformers import Transformer
 from embinit.distributions import Constant, Distribution, Normal, PaddedNormal, Uniform
 from embinit.errors import listed
 from embinit.layers import Parameter

@@ -67,7 +67,7 @@ def test_a_plan_loads_its_dialect_alone() -> None:
 @pytest.mark.parametrize(
     ("example", "expected"),
     [
-        ("torch_layers", {"pytorch", "pytorch.dialect", "pytorch.layers", "pytorch.rules"}),
+        ("torch_layers", {"pytorch", "pytorch.constructed", "pytorch.dialect", "pytorch.layers", "pytorch.rules"}),
         ("keras_dense", {"keras", "jax", "portable", "odt"}),
         ("integer_only", {"portable_int", "portable", "odt"}),
     ],
