@@ -5,50 +5,51 @@ values it can come from. Those that remain are computed to the bit, with the lim
 is simulated.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from embinit.diagnose.account import Image, Run, resolution, run_of
-from embinit.diagnose.declaring import Tables, declared, declares, tables_of
+from embinit.diagnose.compiled import (
+    F64,
+    Array,
+    elements,
+    known_generators,
+    limit_of,
+    normal_routine,
+    source_of,
+    unit_values,
+)
+from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
+from embinit.diagnose.limits import Compound, by_formula, by_other_fan, declaration, zero_biases
 from embinit.diagnose.solving import seeds_of_rand, shifts_from, states_of
 from embinit.diagnose.vocabulary import (
     FORMS,
     OUTPUTS,
     Form,
-    Formula,
     Unit,
     Words,
     formulas,
-    generators,
     units,
     written,
     xorshift,
 )
 from embinit.dialects import dialect_named
 from embinit.dialects.declared import DeclaredDialect
-from embinit.dialects.declared.description import NormalTransform, Where
-from embinit.dialects.declared.reader import stream_of
+from embinit.dialects.declared.description import NormalTransform
 from embinit.dialects.declared.sampler import Mixed, arithmetic
-from embinit.dialects.declared.stream import Source, word_type
 from embinit.errors import EmbinitError
-from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Input, Program, define
-from embinit.initializers import Named
 from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.targets import Build
 
-F64 = NDArray[np.float64]
 #: Makes numbers of words: takes the text of a unit value, the width of words, whether rand() gives them, and words.
 UnitValues = Callable[[str, int, bool, Any], F64 | None]
-Array = NDArray[Any]
-Compound = tuple[Hypothesis, ...]
 
 #: How many elements are looked at, and the fewest that say something.
 SAMPLE, LEAST = 64, 8
@@ -165,7 +166,7 @@ class _Inquiry:
             found = shifts_from(self._state(), self._values, highs)
             for shifts in found:
                 yield from self._drawn(Words(xorshift(shifts), f"xorshift with shifts {written(shifts)}"), [model.seed])
-        for words in _generators():
+        for words in known_generators():
             seeds = [model.seed, *(seed for seed in (1, 0) if seed != model.seed)]
             if words.rand is not None and not at:
                 seeds += seeds_of_rand(words.rand, self._values)
@@ -200,7 +201,7 @@ class _Inquiry:
         return self._base.seed & 0xFFFFFFFF or 0xFFFFFFFF
 
     def _drawn(self, words: Words, seeds: Iterable[int]) -> Iterator[_Stream]:
-        source, rand = _source(words), words.rand or self._base.build.rand
+        source, rand = source_of(words), words.rand or self._base.build.rand
         for seed in seeds:
             if seed not in source.seeds:
                 continue
@@ -226,7 +227,7 @@ class _Inquiry:
         for (bits, is_rand), group in groups.items():
             flat = np.concatenate([stream.drawn for stream in group])
             for unit in self._units(bits, is_rand):
-                given = (given_by or _unit_values)(unit.text, bits, is_rand, flat)
+                given = (given_by or unit_values)(unit.text, bits, is_rand, flat)
                 if given is None:
                     continue
                 by_stream = given.reshape(len(group), -1)
@@ -236,12 +237,12 @@ class _Inquiry:
 
     def _normal_values(self, normal: NormalTransform, unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
         """Return the normal values that words give, if none is drawn again; None where C does not allow it."""
-        given = _unit_values(unit, bits, is_rand, words)
+        given = unit_values(unit, bits, is_rand, words)
         if given is None:
             return None
         per_draw = given.astype(np.float32).reshape(-1, len(normal.words))
         try:
-            bound = _normal_routine(normal, arithmetic(self._base.build)).bind()
+            bound = normal_routine(normal, arithmetic(self._base.build)).bind()
             values = bound.evaluate(**{name: per_draw[:, i] for i, name in enumerate(normal.words)})
         except EmbinitError:
             return None
@@ -261,11 +262,11 @@ class _Inquiry:
     def _limits(self) -> Iterator[_Limits]:
         """Return the limits of the plan and those that formulas give this buffer; none where it has no limits."""
         rows = plan(self._base).rows
-        own = self._limits_in(rows, ((), *_zero_biases(self._base)))
+        own = self._limits_in(rows, ((), *zero_biases(self._base)))
         if own is None:
             return
         yield own
-        exchanged = list(_fans(self._base))
+        exchanged = list(by_other_fan(self._base))
         if exchanged:
             assert exchanged[0].declares is not None
             rows_exchanged = plan(declared(self._base, exchanged[0].declares)).rows
@@ -275,9 +276,10 @@ class _Inquiry:
         fans = [(row.fan_in, row.fan_out) for row in rows if row.name.endswith(".weight")]
         for formula in formulas():
             limit, *everywhere = (
-                _limit(formula.text, self._base.build, *each) for each in ((self._row.fan_in, self._row.fan_out), *fans)
+                limit_of(formula.text, self._base.build, *each)
+                for each in ((self._row.fan_in, self._row.fan_out), *fans)
             )
-            variants = tuple((each,) for each in _formula(self._base, formula))
+            variants = tuple((each,) for each in by_formula(self._base, formula))
             yield _Limits(-limit, limit, tuple(everywhere), variants)
 
     def _limits_in(self, rows: Sequence[Row], variants: tuple[Compound, ...]) -> _Limits | None:
@@ -308,7 +310,7 @@ class _Inquiry:
                 if not _fitting(form, fit, each):
                     continue
                 text = form.text.format(numerator=fit.unit.numerator, divisor=fit.unit.divisor)
-                given = _elements(
+                given = elements(
                     fit.unit.text, text, fit.stream.bits, fit.stream.is_rand, build, each.low, each.high,
                     fit.stream.drawn,
                 )  # fmt: skip
@@ -341,9 +343,9 @@ class _Inquiry:
             rand, line = {}, None
             if words.rand is not None and words.rand != self._base.build.rand:
                 rand, line = {"rand": words.rand}, f'rand = "{words.rand}"'
-            compound.append(_declared(Aspect.GENERATOR, "generator", sentence, overlay, cost, rand, line))
+            compound.append(declaration(Aspect.GENERATOR, "generator", sentence, overlay, cost, rand, line))
         elif overlay:
-            compound.append(_declared(Aspect.VALUES, "unit value", f"{'; '.join(says)}.", overlay, cost))
+            compound.append(declaration(Aspect.VALUES, "unit value", f"{'; '.join(says)}.", overlay, cost))
         if seed is not None and seed != self._base.seed:
             sentence = f"The device seeds with {seed}; the model says {self._base.seed}."
             compound.append(seeded(seed, "seed", sentence, 1 if seed in (0, 1) else FREE_SEED))
@@ -374,19 +376,6 @@ def _bounds(row: Row) -> tuple[float, float] | None:
     return (float(shown["low"]), float(shown["high"])) if {"low", "high"} <= shown.keys() else None
 
 
-def _declared(
-    aspect: Aspect,
-    name: str,
-    sentence: str,
-    overlay: Tables,
-    cost: int = 1,
-    model: Mapping[str, Any] | None = None,
-    line: str | None = None,
-) -> Hypothesis:
-    change = declares(overlay, **(model or {}))
-    return Hypothesis(aspect, name, sentence, change, line, cost, declares=overlay)
-
-
 def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
     """Return whether a form of elements between limits gives about the line of a fit."""
     if form.cost and (form.signed != fit.unit.signed or ("{divisor}" in form.text and not fit.unit.divisor)):
@@ -395,102 +384,6 @@ def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
     slack = NEAR * (high - low)
     start, slope = (0.0, high) if form.signed else (high, low - high) if form.mirrored else (low, high - low)
     return abs(fit.start - start) < slack and abs(fit.slope - slope) < slack
-
-
-# What is compiled once
-
-
-@lru_cache
-def _generators() -> tuple[Words, ...]:
-    return tuple(generators())
-
-
-_SOURCES: dict[int, Source] = {}
-
-
-def _source(words: Words) -> Source:
-    """Return the generators of a file with such words."""
-    key = id(words) if words in _generators() else 0
-    if key and key in _SOURCES:
-        return _SOURCES[key]
-    where = Where("the device") / "generator"
-    source = Source(stream_of(where, words.keys), where)
-    if key:
-        _SOURCES[key] = source
-    return source
-
-
-@lru_cache(maxsize=4096)
-def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Program | None:
-    """Return the program from a word to its unit value, or to an element; None where C does not allow it."""
-    inputs = {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
-    fixed = [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
-    try:
-        if element is None:
-            return Program([*fixed, define("unit", unit, "unit")], inputs, {"unit": DOUBLE})
-        inputs |= {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
-        body = [*fixed, define("unit", unit, "unit"), define("element", element, "uniform")]
-        return Program(body, inputs, {"element": FLOAT})
-    except EmbinitError:
-        return None
-
-
-_NORMALS: dict[tuple[int, Arithmetic], tuple[NormalTransform, Any]] = {}
-
-
-def _normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
-    """Return the routine from the unit values of a draw to its normal values."""
-    key = id(normal), rounding
-    if key not in _NORMALS:
-        definitions = [define(name, text, "normal") for name, text in normal.names.items()]
-        definitions += [define(f"z{i}", text, "normal") for i, text in enumerate(normal.values)]
-        outputs = {f"z{i}": DOUBLE for i in range(len(normal.values))}
-        program = Program(definitions, dict.fromkeys(normal.words, Input(FLOAT)), outputs)
-        _NORMALS[key] = normal, program.compile(rounding)
-    return _NORMALS[key][1]
-
-
-@lru_cache(maxsize=4096)
-def _routine(program: Program, rounding: Arithmetic) -> Any:
-    return program.compile(rounding)
-
-
-def _unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
-    program = _program(unit, None, bits, is_rand)
-    if program is None:
-        return None
-    try:
-        values: F64 = _routine(program, Arithmetic()).bind().evaluate(word=words)["unit"]
-    except EmbinitError:
-        return None
-    return values
-
-
-def _elements(
-    unit: str, element: str, bits: int, is_rand: bool, build: Build, low: float, high: float, words: Array
-) -> Array | None:
-    program = _program(unit, element, bits, is_rand)
-    if program is None:
-        return None
-    bound = _routine(program, arithmetic(build)).bind(low=np.float32(low), high=np.float32(high))
-    try:
-        values: Array = bound.evaluate(word=words)["element"]
-    except EmbinitError:
-        return None
-    return values
-
-
-@lru_cache(maxsize=4096)
-def _limit(text: str, build: Build, fan_in: int, fan_out: int) -> float:
-    routine = _fans_routine(text, arithmetic(build))
-    given = {name: value for name, value in (("fan_in", fan_in), ("fan_out", fan_out)) if name in routine.inputs}
-    return float(routine.bind(**given).scalar("limit"))
-
-
-@lru_cache(maxsize=512)
-def _fans_routine(text: str, rounding: Arithmetic) -> Any:
-    fans = {name: Input(word_type(32), "tensor") for name in ("fan_in", "fan_out")}
-    return Program([define("limit", text, "limit")], fans, {"limit": FLOAT}).compile(rounding)
 
 
 def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, float]]:
@@ -503,61 +396,3 @@ def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, f
         good = rest <= STRAIGHT * np.abs(slopes) * np.maximum(np.ptp(given, axis=1), 1e-3) + step
     for i in np.flatnonzero(good & (np.abs(slopes) > 1e-30)):
         yield int(i), float(values.mean() - slopes[i] * means[i]), float(slopes[i])
-
-
-# Limits as changes of initializers
-
-
-def _weights(model: Description) -> list[str]:
-    """Return the names of the initializers that weights have."""
-    found = [each.initializer for each in model.tensors if each.part == "weight"]
-    return list(dict.fromkeys(each.name for each in found if isinstance(each, Named)))
-
-
-def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
-    """Return whose limits other rules change, and the tables that say so."""
-    dialect = dialect_named(model.dialect)
-    assert isinstance(dialect, DeclaredDialect)
-    if not any(each.part == "bias" for each in model.tensors):
-        yield "The weights", {"initializers": dict(rules)}
-        return
-    own = dialect.description.bias.initializer
-    kept = own if own is not None else next(iter(rules), "default")
-    tables = dialect.description.tables["initializers"]
-    if kept in rules and kept in tables:
-        former = {"initializers": {**rules, "former": dict(tables[kept])}, "bias": {"initializer": "former"}}
-        yield "The weights", former
-        yield "Weights and biases", {"initializers": dict(rules)}
-    else:
-        yield "The weights", {"initializers": dict(rules)}
-    yield "The biases are 0, and the weights", {"initializers": dict(rules), "bias": {"initializer": "zeros"}}
-
-
-def _formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
-    rules = {name: {"limit": formula.text, "low": "-limit", "high": "limit"} for name in _weights(model)}
-    for whose, overlay in _variants(model, rules):
-        yield _declared(Aspect.FORMULA, "limit", f"{whose}: {formula.says}.", overlay, formula.cost)
-
-
-def _fans(model: Description) -> Iterator[Hypothesis]:
-    """Return the exchange of fan_in and fan_out in what weights are drawn by."""
-    dialect = dialect_named(model.dialect)
-    assert isinstance(dialect, DeclaredDialect)
-    tables = dialect.description.tables["initializers"]
-    found = {name: tables[name] for name in _weights(model) if name in tables}
-    rules = {name: {key: _exchanged(value) for key, value in rule.items()} for name, rule in found.items()}
-    rules = {name: rule for name, rule in rules.items() if rule != tables[name]}
-    for whose, overlay in _variants(model, rules) if rules else ():
-        yield _declared(Aspect.FORMULA, "fan", f"{whose} are drawn with fan_out for fan_in.", overlay)
-
-
-def _exchanged(text: Any) -> Any:
-    if not isinstance(text, str):
-        return text
-    return text.replace("fan_in", "fan_\0").replace("fan_out", "fan_in").replace("fan_\0", "fan_out")
-
-
-def _zero_biases(model: Description) -> Iterator[Compound]:
-    if any(each.part == "bias" for each in model.tensors):
-        overlay = {"bias": {"initializer": "zeros"}}
-        yield (_declared(Aspect.BIAS, "bias", "The biases are 0 and draw nothing.", overlay),)

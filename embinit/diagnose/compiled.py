@@ -1,0 +1,116 @@
+"""What is compiled once of the conventions that are tried: generators, unit values, elements and limits."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.diagnose.vocabulary import Words, generators
+from embinit.dialects.declared.description import NormalTransform, Where
+from embinit.dialects.declared.reader import stream_of
+from embinit.dialects.declared.sampler import arithmetic
+from embinit.dialects.declared.stream import Source, word_type
+from embinit.errors import EmbinitError
+from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Input, Program, define
+from embinit.targets import Build
+
+F64 = NDArray[np.float64]
+Array = NDArray[Any]
+
+
+@lru_cache
+def known_generators() -> tuple[Words, ...]:
+    """Return the generators that are tried, the same objects each time."""
+    return tuple(generators())
+
+
+_SOURCES: dict[int, Source] = {}
+
+
+def source_of(words: Words) -> Source:
+    """Return the generators of a file with such words."""
+    key = id(words) if words in known_generators() else 0
+    if key and key in _SOURCES:
+        return _SOURCES[key]
+    where = Where("the device") / "generator"
+    source = Source(stream_of(where, words.keys), where)
+    if key:
+        _SOURCES[key] = source
+    return source
+
+
+@lru_cache(maxsize=4096)
+def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Program | None:
+    """Return the program from a word to its unit value, or to an element; None where C does not allow it."""
+    inputs = {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
+    fixed = [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
+    try:
+        if element is None:
+            return Program([*fixed, define("unit", unit, "unit")], inputs, {"unit": DOUBLE})
+        inputs |= {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
+        body = [*fixed, define("unit", unit, "unit"), define("element", element, "uniform")]
+        return Program(body, inputs, {"element": FLOAT})
+    except EmbinitError:
+        return None
+
+
+_NORMALS: dict[tuple[int, Arithmetic], tuple[NormalTransform, Any]] = {}
+
+
+def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
+    """Return the routine from the unit values of a draw to its normal values."""
+    key = id(normal), rounding
+    if key not in _NORMALS:
+        definitions = [define(name, text, "normal") for name, text in normal.names.items()]
+        definitions += [define(f"z{i}", text, "normal") for i, text in enumerate(normal.values)]
+        outputs = {f"z{i}": DOUBLE for i in range(len(normal.values))}
+        program = Program(definitions, dict.fromkeys(normal.words, Input(FLOAT)), outputs)
+        _NORMALS[key] = normal, program.compile(rounding)
+    return _NORMALS[key][1]
+
+
+@lru_cache(maxsize=4096)
+def _routine(program: Program, rounding: Arithmetic) -> Any:
+    return program.compile(rounding)
+
+
+def unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
+    """Return the unit values of words; None where C does not allow it."""
+    program = _program(unit, None, bits, is_rand)
+    if program is None:
+        return None
+    try:
+        values: F64 = _routine(program, Arithmetic()).bind().evaluate(word=words)["unit"]
+    except EmbinitError:
+        return None
+    return values
+
+
+def elements(
+    unit: str, element: str, bits: int, is_rand: bool, build: Build, low: float, high: float, words: Array
+) -> Array | None:
+    """Return the elements between two limits that words give on a build; None where C does not allow it."""
+    program = _program(unit, element, bits, is_rand)
+    if program is None:
+        return None
+    bound = _routine(program, arithmetic(build)).bind(low=np.float32(low), high=np.float32(high))
+    try:
+        values: Array = bound.evaluate(word=words)["element"]
+    except EmbinitError:
+        return None
+    return values
+
+
+@lru_cache(maxsize=4096)
+def limit_of(text: str, build: Build, fan_in: int, fan_out: int) -> float:
+    """Return the value of a limit's expression for two fans."""
+    routine = _fans_routine(text, arithmetic(build))
+    given = {name: value for name, value in (("fan_in", fan_in), ("fan_out", fan_out)) if name in routine.inputs}
+    return float(routine.bind(**given).scalar("limit"))
+
+
+@lru_cache(maxsize=512)
+def _fans_routine(text: str, rounding: Arithmetic) -> Any:
+    fans = {name: Input(word_type(32), "tensor") for name in ("fan_in", "fan_out")}
+    return Program([define("limit", text, "limit")], fans, {"limit": FLOAT}).compile(rounding)
