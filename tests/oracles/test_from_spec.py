@@ -1,4 +1,4 @@
-"""The package against reference_from_spec.py, a second implementation, which was written from SPEC.md alone without a
+"""The package against reference_from_spec, a second implementation, which was written from SPEC.md alone without a
 look at any source of embinit: what they agree on, SPEC.md says.
 """
 
