@@ -78,8 +78,8 @@ class Layer:
     Raises
     ------
     EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+        If a size is not an integer from 1 up, sizes do not fit each other, or a parameter is of a wrong type or
+        unknown; the message names the layer.
     """
 
     #: Keys that a model file may have because a framework does, and that change no bit.
@@ -113,7 +113,7 @@ class Layer:
 class Stored(Layer):
     """A layer with buffers, and the formats that hold them.
 
-    The other parameters are those of `Layer`.
+    The other parameters and the errors are those of `Layer`.
 
     Parameters
     ----------
@@ -158,12 +158,6 @@ class Stored(Layer):
     path
         The scopes of the module in the parameter tree of Flax linen, such as "Block_0/Conv_0"; "" if it is itself the
         module that is initialized, and by default its name.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     weight_format: str = "float32"

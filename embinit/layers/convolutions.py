@@ -10,13 +10,7 @@ from embinit.layers.weighted import Convolution
 class Conv1d(Convolution):
     """A one-dimensional convolution; each group of outputs sees in_channels / groups inputs.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------
@@ -33,13 +27,7 @@ class Conv1d(Convolution):
 class Conv2d(Convolution):
     """A two-dimensional convolution.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------
@@ -56,13 +44,7 @@ class Conv2d(Convolution):
 class Conv3d(Convolution):
     """A three-dimensional convolution.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------
@@ -79,13 +61,7 @@ class Conv3d(Convolution):
 class ConvTranspose1d(Convolution):
     """A transposed one-dimensional convolution; each group of inputs reaches out_channels / groups outputs.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------
@@ -103,13 +79,7 @@ class ConvTranspose1d(Convolution):
 class ConvTranspose2d(Convolution):
     """A transposed two-dimensional convolution.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------
@@ -127,13 +97,7 @@ class ConvTranspose2d(Convolution):
 class ConvTranspose3d(Convolution):
     """A transposed three-dimensional convolution.
 
-    Its parameters are those of `Convolution`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Convolution`.
 
     Examples
     --------

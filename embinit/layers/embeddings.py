@@ -10,7 +10,7 @@ from embinit.layers.base import Stored
 class Embedding(Stored):
     """A table of vectors, one per row.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -18,12 +18,6 @@ class Embedding(Stored):
         The numbers of rows and columns.
     padding_idx
         The row that is 0, which may count from the end; None if there is no such row.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -49,13 +43,7 @@ class Embedding(Stored):
 class EmbeddingBag(Embedding):
     """A table of vectors of which sums or averages are taken.
 
-    Its parameters are those of `Embedding`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Embedding`.
 
     Examples
     --------

@@ -14,7 +14,7 @@ MAX_AXES = 32
 class RMSNorm(Norm):
     """Normalization by the root mean square over the last axes.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -22,12 +22,6 @@ class RMSNorm(Norm):
         The sizes of those axes: one number, or a list.
     elementwise_affine
         Whether there is a weight.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -65,18 +59,12 @@ class RMSNorm(Norm):
 class LayerNorm(RMSNorm):
     """Layer normalization over the last axes.
 
-    The other parameters are those of `RMSNorm`.
+    The other parameters and the errors are those of `RMSNorm`.
 
     Parameters
     ----------
     bias
         Whether there is a bias besides the weight.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -102,18 +90,12 @@ class LayerNorm(RMSNorm):
 class ChannelNorm(Norm):
     """A normalization by channels.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
     affine
         Whether there are a weight and a bias.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     affine: bool = True
@@ -132,18 +114,12 @@ class ChannelNorm(Norm):
 class GroupNorm(ChannelNorm):
     """Group normalization.
 
-    The other parameters are those of `ChannelNorm`.
+    The other parameters and the errors are those of `ChannelNorm`.
 
     Parameters
     ----------
     num_groups, num_channels
         The number of groups, and that of channels, which it divides.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -172,7 +148,7 @@ class GroupNorm(ChannelNorm):
 class BatchNorm1d(ChannelNorm):
     """Batch normalization.
 
-    The other parameters are those of `ChannelNorm`.
+    The other parameters and the errors are those of `ChannelNorm`.
 
     Parameters
     ----------
@@ -180,12 +156,6 @@ class BatchNorm1d(ChannelNorm):
         The number of channels.
     track_running_stats
         Whether the device has buffers for running statistics, which are float32.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -218,13 +188,7 @@ class BatchNorm1d(ChannelNorm):
 class BatchNorm2d(BatchNorm1d):
     """Batch normalization of images.
 
-    Its parameters are those of `BatchNorm1d`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `BatchNorm1d`.
 
     Examples
     --------
@@ -239,13 +203,7 @@ class BatchNorm2d(BatchNorm1d):
 class BatchNorm3d(BatchNorm1d):
     """Batch normalization of volumes.
 
-    Its parameters are those of `BatchNorm1d`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `BatchNorm1d`.
 
     Examples
     --------
@@ -260,13 +218,7 @@ class BatchNorm3d(BatchNorm1d):
 class SyncBatchNorm(BatchNorm1d):
     """Batch normalization over all processes that train a model.
 
-    Its parameters are those of `BatchNorm1d`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `BatchNorm1d`.
 
     Examples
     --------
@@ -283,18 +235,12 @@ class SyncBatchNorm(BatchNorm1d):
 class InstanceNorm1d(BatchNorm1d):
     """Normalization of each instance.
 
-    The other parameters are those of `BatchNorm1d`.
+    The other parameters and the errors are those of `BatchNorm1d`.
 
     Parameters
     ----------
     affine
         Whether there are a weight and a bias; by default there are none.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -311,13 +257,7 @@ class InstanceNorm1d(BatchNorm1d):
 class InstanceNorm2d(InstanceNorm1d):
     """Normalization of each image.
 
-    Its parameters are those of `InstanceNorm1d`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `InstanceNorm1d`.
 
     Examples
     --------
@@ -332,13 +272,7 @@ class InstanceNorm2d(InstanceNorm1d):
 class InstanceNorm3d(InstanceNorm1d):
     """Normalization of each volume.
 
-    Its parameters are those of `InstanceNorm1d`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `InstanceNorm1d`.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from embinit.layers.base import Stored, check_bool
 class Cell(Stored):
     """What recurrent cells have in common; `gates` is the number of blocks of hidden_size rows in their weights.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -19,12 +19,6 @@ class Cell(Stored):
         The numbers of inputs and of hidden values.
     bias
         Whether there are biases.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     without_effect = frozenset({"nonlinearity"})
@@ -42,13 +36,7 @@ class Cell(Stored):
 class RNNCell(Cell):
     """One step of a plain recurrent layer.
 
-    Its parameters are those of `Cell`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Cell`.
 
     Examples
     --------
@@ -65,13 +53,7 @@ class RNNCell(Cell):
 class GRUCell(Cell):
     """One step of a gated recurrent unit.
 
-    Its parameters are those of `Cell`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Cell`.
 
     Examples
     --------
@@ -88,13 +70,7 @@ class GRUCell(Cell):
 class LSTMCell(Cell):
     """One step of a long short-term memory.
 
-    Its parameters are those of `Cell`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Cell`.
 
     Examples
     --------
@@ -111,7 +87,7 @@ class LSTMCell(Cell):
 class Recurrent(Cell):
     """What recurrent layers have in common: num_layers cells one after another, twice as many if bidirectional.
 
-    The other parameters are those of `Cell`.
+    The other parameters and the errors are those of `Cell`.
 
     Parameters
     ----------
@@ -119,12 +95,6 @@ class Recurrent(Cell):
         The number of layers.
     bidirectional
         Whether each layer also has a cell that runs backwards.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     without_effect = frozenset({"nonlinearity", "batch_first", "dropout"})
@@ -140,13 +110,7 @@ class Recurrent(Cell):
 class RNN(Recurrent):
     """A plain recurrent layer.
 
-    Its parameters are those of `Recurrent`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Recurrent`.
 
     Examples
     --------
@@ -163,13 +127,7 @@ class RNN(Recurrent):
 class GRU(Recurrent):
     """A layer of gated recurrent units.
 
-    Its parameters are those of `Recurrent`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Recurrent`.
 
     Examples
     --------
@@ -186,18 +144,12 @@ class GRU(Recurrent):
 class LSTM(Recurrent):
     """A layer of long short-term memory.
 
-    The other parameters are those of `Recurrent`.
+    The other parameters and the errors are those of `Recurrent`.
 
     Parameters
     ----------
     proj_size
         The size to which the state is projected; 0 for no projection.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------

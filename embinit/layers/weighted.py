@@ -13,7 +13,7 @@ from embinit.layers.base import Stored, check_bool, check_names, check_size
 class Weighted(Stored):
     """A layer with a weight and, unless bias is False, a bias.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -39,12 +39,6 @@ class Weighted(Stored):
         dialect's order.
     draws
         The weight's axes in the order of its draws, the slowest first, if that is not the dialect's.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     bias: bool = True
@@ -99,18 +93,12 @@ class Weighted(Stored):
 class Linear(Weighted):
     """A fully connected layer.
 
-    The other parameters are those of `Weighted`.
+    The other parameters and the errors are those of `Weighted`.
 
     Parameters
     ----------
     in_features, out_features
         The numbers of inputs and outputs.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -138,7 +126,7 @@ class Linear(Weighted):
 class Convolution(Weighted):
     """What all convolutions have.
 
-    The other parameters are those of `Weighted`.
+    The other parameters and the errors are those of `Weighted`.
 
     Parameters
     ----------
@@ -148,12 +136,6 @@ class Convolution(Weighted):
         One number for all axes of the kernel, or one for each.
     groups
         The number of groups, which divides both numbers of channels.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
     """
 
     without_effect = frozenset({"stride", "padding", "padding_mode", "output_padding", "dilation"})

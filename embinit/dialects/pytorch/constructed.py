@@ -21,13 +21,7 @@ from embinit.layers import register as known_to_model_files
 class Constructed(Stored):
     """A layer that says what its constructor draws: derive your own layers from it, for `register_layer`.
 
-    Its parameters are those of `Stored`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `Stored`.
     """
 
     def construct(self) -> Iterator[Parameter]:

@@ -15,7 +15,7 @@ from embinit.layers import Linear, Parameter, check_bool, check_size
 class PReLU(Constructed):
     """A rectifier with a learned slope.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -23,12 +23,6 @@ class PReLU(Constructed):
         What the slopes start from.
     num_parameters
         One slope for all channels, or one for each.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -54,7 +48,7 @@ class PReLU(Constructed):
 class Bilinear(Constructed):
     """A bilinear layer of two inputs.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -62,12 +56,6 @@ class Bilinear(Constructed):
         The sizes of the inputs and of the output.
     bias
         Whether there is a bias.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -97,7 +85,7 @@ class MultiheadAttention(Constructed):
 
     The output projection is drawn first, and its bias is lost to zeros.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -109,12 +97,6 @@ class MultiheadAttention(Constructed):
         Whether there are biases of keys and values.
     kdim, vdim
         The sizes of keys and values; None for embed_dim.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------

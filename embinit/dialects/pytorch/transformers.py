@@ -17,7 +17,7 @@ _TRANSFORMER_KEYS = frozenset({"dropout", "activation", "layer_norm_eps", "batch
 class TransformerEncoderLayer(Constructed):
     """Self-attention and two linear layers, each with a normalization.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -27,12 +27,6 @@ class TransformerEncoderLayer(Constructed):
         The size between the linear layers.
     bias
         Whether the parts have biases.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -68,13 +62,7 @@ class TransformerEncoderLayer(Constructed):
 class TransformerDecoderLayer(TransformerEncoderLayer):
     """A TransformerEncoderLayer that also attends to the encoder's output.
 
-    Its parameters are those of `TransformerEncoderLayer`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `TransformerEncoderLayer`.
 
     Examples
     --------
@@ -93,7 +81,7 @@ class TransformerEncoder(Constructed):
 
     PyTorch draws one layer and copies it, so all of them hold the same values.
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -107,12 +95,6 @@ class TransformerEncoder(Constructed):
         Whether the parts have biases.
     norm
         Whether a LayerNorm follows them.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
@@ -150,13 +132,7 @@ class TransformerEncoder(Constructed):
 class TransformerDecoder(TransformerEncoder):
     """A stack of copies of one `TransformerDecoderLayer`.
 
-    Its parameters are those of `TransformerEncoder`.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
+    Its parameters and errors are those of `TransformerEncoder`.
 
     Examples
     --------
@@ -175,7 +151,7 @@ class Transformer(Constructed):
 
     All weights with two axes are drawn a second time, in the order of parameters().
 
-    The other parameters are those of `Stored`.
+    The other parameters and the errors are those of `Stored`.
 
     Parameters
     ----------
@@ -187,12 +163,6 @@ class Transformer(Constructed):
         The size between the linear layers.
     bias
         Whether the parts have biases.
-
-    Raises
-    ------
-    EmbinitError
-        If a size is not an integer from 1 up, or another parameter is of a wrong type or unknown; the message names the
-        layer.
 
     Examples
     --------
