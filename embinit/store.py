@@ -194,9 +194,8 @@ def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None,
     if weight is None or weight.scale is None or not isinstance(format_, BiasInteger):
         raise EmbinitError(f"{row.name} needs the scales of {row.layer.name}.weight, which is not stored yet")
     mode = Rounding(storage.rounding, generator)
-    data, parameters, clipped = format_.encoded_by(
-        _float32(array).reshape(-1), np.float32(storage.input_scale) * weight.scale, mode
-    )
+    scale, divided = np.float32(storage.input_scale) * weight.scale, storage.divides
+    data, parameters, clipped = format_.encoded_by(_float32(array).reshape(-1), scale, mode, divided=divided)
     mode.commit()
     return Buffer(format_.name, data.reshape(row.shape), row.shape, *parameters, clipped, storage.channel_axis,
                   arrangement=storage.arrangement)  # fmt: skip

@@ -305,10 +305,9 @@ uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding roun
     return (uint16_t)(negative >> 16 | magnitude);
 }
 
-int64_t embinit_bias_code(float value, float inverse, unsigned bits, embinit_rounding rounding, uint32_t word,
-                          uint32_t *clipped)
+int64_t embinit_bias_code(float quotient, unsigned bits, embinit_rounding rounding, uint32_t word, uint32_t *clipped)
 {
-    float whole = embinit_round(embinit_rounded(value * inverse), rounding, word);
+    float whole = embinit_round(quotient, rounding, word);
     float beyond = bits == 32 ? 0x1p31f : 0x1p63f;
     int64_t high = bits == 32 ? INT32_MAX : INT64_MAX;
     if (whole > -beyond && whole < beyond) {

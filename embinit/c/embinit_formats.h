@@ -82,8 +82,8 @@ int32_t embinit_encode(const embinit_grid *grid, embinit_rounding rounding, floa
  * or the largest number where it is rounded towards 0, and adds 1 to clipped. */
 uint16_t embinit_half(float value, unsigned fraction_bits, embinit_rounding rounding, uint32_t word, uint32_t *clipped);
 
-/* int32 and int64 biases: return the code of a value by the inverse of a scale, 1 / scale rounded. */
-int64_t embinit_bias_code(float value, float inverse, unsigned bits, embinit_rounding rounding, uint32_t word,
+/* int32 and int64 biases: return the code of a quotient of a value and a scale. */
+int64_t embinit_bias_code(float quotient, unsigned bits, embinit_rounding rounding, uint32_t word,
                           uint32_t *clipped);
 
 /* Return the value of a code. */

@@ -167,9 +167,12 @@ void embinit_put_bias(void *data, size_t i, const embinit_grid *grid, const embi
                       uint32_t word)
 {
     uint32_t clipped = 0;
+    const embinit_bias_family *family = (const embinit_bias_family *)(const void *)storage->family;
     float inverse = embinit_rounded(1.0f / grid->scale);
+    float divided = embinit_rounded(embinit_rounded(value) / embinit_rounded(grid->scale));
+    float quotient = family->divides ? divided : embinit_rounded(value * inverse);
     embinit_rounding rounding = (embinit_rounding)storage->rounding;
-    uint64_t code = (uint64_t)embinit_bias_code(value, inverse, storage->bits, rounding, word, &clipped);
+    uint64_t code = (uint64_t)embinit_bias_code(quotient, storage->bits, rounding, word, &clipped);
     if (storage->bits == 32) {
         embinit_pack((uint8_t *)data, i, 32, (int32_t)(uint32_t)code);
     } else {

@@ -77,15 +77,17 @@ int embinit_make_int(embinit_grid *grid, const embinit_range *range, const struc
 void embinit_load_scale(embinit_grid *grid, const struct embinit_storage *storage, const embinit_buffer *buffer,
                         uint32_t group);
 
-/* int32 and int64 biases: their scales are input_scale times those of the weight, whose row is so many rows before. */
+/* int32 and int64 biases: their scales are input_scale times those of the weight, whose row is so many rows before.
+ * divides: values are divided by a scale, not multiplied by its inverse. */
 typedef struct {
     embinit_family family;
     float input_scale;
     uint32_t before;
+    int divides;
 } embinit_bias_family;
 
-#define EMBINIT_BIAS_FAMILY(input_scale, before) \
-    {{embinit_make_bias, embinit_load_scale, 1, 0, 0, 0, embinit_put_bias}, (input_scale), (before)}
+#define EMBINIT_BIAS_FAMILY(input_scale, before, divides) \
+    {{embinit_make_bias, embinit_load_scale, 1, 0, 0, 0, embinit_put_bias}, (input_scale), (before), (divides)}
 
 int embinit_make_bias(embinit_grid *grid, const embinit_range *range, const struct embinit_storage *storage,
                       uint32_t word, const embinit_buffer *buffer, uint32_t group);

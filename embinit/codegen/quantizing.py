@@ -17,12 +17,18 @@ PUT = "embinit_put_quantizer"
 
 def quantizers(bundle: Bundle) -> Iterator[str]:
     """Yield the definitions of the families of buffers with quantizers."""
+    for entry, quantizer, format_ in quantized(bundle):
+        _check(bundle, entry, quantizer, format_)
+        members = ",\n    ".join(_members(entry, quantizer, format_))
+        yield f"static const embinit_quantizer {entry.identifier}_quantizer = {{\n    {members}\n}};"
+
+
+def quantized(bundle: Bundle) -> Iterator[tuple[Entry, Quantizer, Quantized]]:
+    """Yield the buffers with quantizers whose scales are their own."""
     for entry in bundle.entries:
-        quantizer, format_ = entry.row.storage.quantizer, entry.row.storage.kind
-        if quantizer is not None and isinstance(format_, Quantized):
-            _check(bundle, entry, quantizer, format_)
-            members = ",\n    ".join(_members(entry, quantizer, format_))
-            yield f"static const embinit_quantizer {entry.identifier}_quantizer = {{\n    {members}\n}};"
+        storage, format_ = entry.row.storage, entry.row.storage.kind
+        if storage.quantizer is not None and storage.input_scale is None and isinstance(format_, Quantized):
+            yield entry, storage.quantizer, format_
 
 
 def _members(entry: Entry, quantizer: Quantizer, format_: Quantized) -> Iterator[str]:
@@ -43,7 +49,8 @@ def _members(entry: Entry, quantizer: Quantizer, format_: Quantized) -> Iterator
     length = row.size // row.shape[0] if quantizer.tail_of == "row" else row.size
     yield f"{low}, {high}, {quantizer.offset & 0xFFFFFFFF}u, {length}u"
     tail = f"EMBINIT_{(quantizer.tail or 'half_away').upper()}"
-    scale, quotient = f"EMBINIT_SCALE_{quantizer.scale.upper()}", f"EMBINIT_QUOTIENT_{quantizer.quotient.upper()}"
+    scale, quotient = quantizer.scale.upper(), (quantizer.quotient or "divide").upper()
+    scale, quotient = f"EMBINIT_SCALE_{scale}", f"EMBINIT_QUOTIENT_{quotient}"
     yield f"{scale}, {quotient}, {int(not quantizer.saturate)}, {quantizer.lanes or 0}, {tail}"
 
 
@@ -69,9 +76,8 @@ def _check(bundle: Bundle, entry: Entry, quantizer: Quantizer, format_: Quantize
 
 def finished_scales(bundle: Bundle) -> Iterator[str]:
     """Yield the statements that turn what was kept while codes were made into scales."""
-    for entry in bundle.entries:
-        quantizer = entry.row.storage.quantizer
-        if quantizer is not None and quantizer.keeps_spans and "scale" in entry.parameters and not entry.row.same_as:
+    for entry, quantizer, _ in quantized(bundle):
+        if quantizer.keeps_spans and "scale" in entry.parameters and not entry.row.same_as:
             count = entry.parameters["scale"].size
             name = entry.identifier
             yield f"embinit_finish_scales(&{name}_quantizer, buffers->{name}_scale, {count}u);"

@@ -8,7 +8,7 @@ import numpy as np
 
 from embinit.bundle import Bundle
 from embinit.codegen.arranging import HEADER, arranged, groups_as_drawn, is_arranged
-from embinit.codegen.quantizing import finished_scales
+from embinit.codegen.quantizing import finished_scales, quantized
 from embinit.codegen.slots import Aside, Slot
 from embinit.codegen.text import NoCodeError
 from embinit.formats import FLOATS, CFamily, format_named
@@ -35,8 +35,8 @@ def storage(slot: Slot) -> str:
     format_, held = format_named(row.format), row.storage
     family, groups = family_of(row), groups_as_drawn(row)
     named = f"{row.identifier}_turns" if groups.rounds > 1 else f"embinit_family_{family.name}"
-    named = named if held.input_scale is None else f"{row.identifier}_scaled.family"
     named = named if held.quantizer is None else f"{row.identifier}_quantizer.family"
+    named = named if held.input_scale is None else f"{row.identifier}_scaled.family"
     at_once = int(row.rounded_at_once)
     return (
         f"{{&{named}, {format_.bits}, {family.width}, {family.part}, "
@@ -63,13 +63,14 @@ def scaled(bundle: Bundle, slots: Sequence[Slot]) -> Iterator[str]:
         if before < 0:
             raise NoCodeError(f"{row.name}: no C stores it before its weight, whose scales it takes")
         scale = float(np.float32(row.storage.input_scale)).hex()
-        yield f"static const embinit_bias_family {row.identifier}_scaled = EMBINIT_BIAS_FAMILY({scale}f, {before}u);"
+        family = f"EMBINIT_BIAS_FAMILY({scale}f, {before}u, {int(row.storage.divides)})"
+        yield f"static const embinit_bias_family {row.identifier}_scaled = {family};"
 
 
 def format_headers(bundle: Bundle) -> set[str | Path]:
     """Return the headers that declare the families of a bundle's formats."""
     own: set[str | Path] = {HEADER} if is_arranged(bundle) else set()
-    if any(entry.row.storage.quantizer is not None for entry in bundle.entries):
+    if any(True for _ in quantized(bundle)):
         own.add("embinit_quantizer.h")
     return own | {family_of(entry.row).header for entry in bundle.entries if entry.format not in FLOATS}
 

@@ -12,6 +12,7 @@ from embinit.errors import EmbinitError
 from embinit.formats import ROUNDINGS, Quantized, format_named
 from embinit.formats.affine import Asymmetric, Channelwise, Symmetric
 from embinit.formats.arrangement import shares_bytes
+from embinit.formats.biases import BiasInteger
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
@@ -29,6 +30,9 @@ def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         yield from _scales(all(isinstance(format_, Channelwise) for format_ in scaled))
     if any(isinstance(format_, Asymmetric) for format_ in kinds):
         yield from _zero_points()
+    if any(storage.input_scale is not None for storage in held):
+        sentence = "Biases are divided by their scales, not multiplied by the reciprocals, 1 / scale."
+        yield _quantized("scale precision", sentence, _always(Quantizer(quotient="divide")), (BiasInteger,))
     yield from _formats(held)
     if any(shares_bytes(format_) for format_ in kinds):
         yield Hypothesis(
@@ -172,12 +176,17 @@ def _always(quantizer: Quantizer) -> Callable[[Quantized], Quantizer]:
     return lambda _format: quantizer
 
 
-def _quantized(name: str, sentence: str, quantizer: Callable[[Quantized], Quantizer]) -> Hypothesis:
+def _quantized(
+    name: str,
+    sentence: str,
+    quantizer: Callable[[Quantized], Quantizer],
+    kinds: tuple[type[Quantized], ...] = (Symmetric, Asymmetric),
+) -> Hypothesis:
     """Return the hypothesis that formats with scales have a quantizer, as far as it changes something in them."""
 
     def of(storage: Storage) -> Quantizer | None:
         format_ = storage.kind
-        if not isinstance(format_, Symmetric | Asymmetric) or storage.quantizer is not None:
+        if not isinstance(format_, kinds) or storage.quantizer is not None:
             return None
         found = quantizer(format_)
         try:

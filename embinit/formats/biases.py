@@ -26,7 +26,8 @@ from embinit.formats.rounding import Rounding
 class BiasInteger(Quantized):
     """int32 and int64, as CMSIS-NN and TFLite hold biases: scale = fl(input_scale * scale of the weight's channel).
 
-    code = saturate(round(fl(v * fl(1 / scale)))), from -(2^(b-1) - 1) to 2^(b-1) - 1, by TFLite's quantization_utils.
+    code = saturate(round(fl(v * fl(1 / scale)))), from -(2^(b-1) - 1) to 2^(b-1) - 1, as TensorFlow's converter makes
+    them; a quantizer may divide by the scale, as TFLite Micro and the AI Edge Quantizer do.
     """
 
     symmetric = True
@@ -55,8 +56,8 @@ class BiasInteger(Quantized):
         assert parameters.scale is not None
         return Grid(parameters.scale)
 
-    def encoded_by(self, values: F32, scale: F32, rounding: Rounding) -> Encoded:
-        """Return the codes of flat values by the scale of each, or by the one of all."""
+    def encoded_by(self, values: F32, scale: F32, rounding: Rounding, *, divided: bool = False) -> Encoded:
+        """Return the codes of flat values by the scale of each, or by the one of all; divided: not by its inverse."""
         if scale.size not in (1, values.size):
             raise EmbinitError(f"{self.name} needs one scale, or one of each of {values.size} biases, got {scale.size}")
         with np.errstate(over="ignore", divide="ignore"):
@@ -66,7 +67,7 @@ class BiasInteger(Quantized):
         if np.isnan(values).any():
             refuse(self.name, values, np.isnan(values))
         with np.errstate(over="ignore"):
-            whole = rounding.integers(values * inverse).astype(np.float64)
+            whole = rounding.integers(values / scale if divided else values * inverse).astype(np.float64)
         over = np.abs(whole) >= 2.0 ** (self.bits - 1)
         codes = np.where(over, 0, whole).astype(np.int64)
         codes[over] = np.where(whole[over] > 0, self.qmax, self.qmin)

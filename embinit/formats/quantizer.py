@@ -37,10 +37,10 @@ class Quantizer:
 
     steps: so many make the largest magnitude of a group, or its span, instead of the format's. factor: values are
     multiplied by it, whatever they are. scale: how a scale is kept. quotient: a division by the scale, a product with
-    its reciprocal or with steps / absmax, or a division in double. qmin and qmax: the outermost codes. saturate: False
-    if larger codes
-    wrap around as a cast makes them. offset: what is added to codes in memory. zero_point_sign: where it is the other
-    one. tail: the rounding of elements that fill no whole group of so many lanes, of the buffer or of each row.
+    its reciprocal or with steps / absmax, or a division in double; None for the format's own, which is a division, and
+    of int32 and int64 the product with the reciprocal. qmin and qmax: the outermost codes. saturate: False if larger
+    codes wrap around as a cast makes them. offset: what is added to codes in memory. zero_point_sign: where it is the
+    other one. tail: the rounding of elements that fill no whole group of so many lanes, of the buffer or of each row.
 
     >>> Quantizer(saturate=False).says
     '{ saturate = false }'
@@ -49,7 +49,7 @@ class Quantizer:
     steps: float | None = None
     factor: float | None = None
     scale: str = "float32"
-    quotient: str = "divide"
+    quotient: str | None = None
     qmin: int | None = None
     qmax: int | None = None
     saturate: bool = True
@@ -62,7 +62,6 @@ class Quantizer:
 
     def __post_init__(self) -> None:
         check_known("scale", self.scale, SCALES)
-        check_known("quotient", self.quotient, QUOTIENTS)
         check_known("tail_of", self.tail_of, ("buffer", "row"))
         for what in ("steps", "factor"):
             given = getattr(self, what)
@@ -74,8 +73,9 @@ class Quantizer:
                 raise EmbinitError(f"{what} must be an integer from -2^31 to 2^31, got {shown(given)}")
         if not isinstance(self.saturate, bool):
             raise EmbinitError(f"saturate must be true or false, got {shown(self.saturate)}")
-        if self.zero_point_sign is not None:
-            check_known("zero_point_sign", self.zero_point_sign, ZERO_POINT_SIGNS)
+        for what, allowed in (("quotient", QUOTIENTS), ("zero_point_sign", ZERO_POINT_SIGNS)):
+            if getattr(self, what) is not None:
+                check_known(what, getattr(self, what), allowed)
         for what in ("zero_point_rounding", "tail"):
             if getattr(self, what) is not None:
                 check_known(what, getattr(self, what), DRAW_FREE)
@@ -108,8 +108,11 @@ class Quantizer:
 
     def check(self, format_: Format) -> None:
         """Raise EmbinitError if a format has nothing that this could change."""
-        if not isinstance(format_, Quantized) or format_.of_weight:
-            raise EmbinitError(f"is for formats whose codes come of the values alone, such as int8, got {format_.name}")
+        if not isinstance(format_, Quantized):
+            raise EmbinitError(f"is for formats with codes, such as int8, got {format_.name}")
+        if format_.of_weight:
+            self._check_bias(format_)
+            return
         scaled = isinstance(format_, Symmetric) and not isinstance(format_, Chosen)
         asymmetric, fixed = isinstance(format_, Asymmetric), isinstance(format_, QFormat)
         for key, needs, allowed in (
@@ -126,6 +129,15 @@ class Quantizer:
         low, high = self.range_of(format_)
         if not least <= low < high <= most:
             raise EmbinitError(f"codes of {format_.name} must lie within {least} to {most}, got {low} to {high}")
+
+    def _check_bias(self, format_: Quantized) -> None:
+        """Raise EmbinitError for what a format that takes its scales from a weight has not."""
+        for key, value in self.told.items():
+            if key != "quotient" or value not in ("divide", "reciprocal"):
+                raise EmbinitError(
+                    f'of {format_.name} takes quotient = "divide" or "reciprocal" alone, as its scales are those of a '
+                    f"weight, got {key} = {_toml(value)}"
+                )
 
     def _divides(self, scaled: bool, asymmetric: bool, fixed: bool) -> bool:
         if self.factor is not None or fixed:

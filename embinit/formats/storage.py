@@ -43,6 +43,11 @@ class Storage:
         """The format."""
         return format_named(self.format)
 
+    @property
+    def divides(self) -> bool:
+        """Whether biases are divided by the scales that they take from a weight."""
+        return self.quantizer is not None and self.quantizer.quotient == "divide"
+
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
         check_known("rounding", self.rounding, MODES)

@@ -57,6 +57,8 @@ REFUSED = {
     "input_scale is for a bias in int32 or int64": lambda: model(linear(bias_format="q7")),
     "input_scale must be a number above 0": lambda: linear(input_scale=0.0),
     "a bias of each of 6 output channels": lambda: model(linear(), dialect="tinn"),
+    'takes quotient = .* alone, .* got scale = "double"': lambda: model(linear(bias_quantizer={"scale": "double"})),
+    'got quotient = "multiply"': lambda: model(linear(bias_quantizer={"quotient": "multiply"})),
     "as bias_format with input_scale": lambda: embinit.encode(np.ones(3, F32), "int32"),
 }
 
@@ -74,6 +76,7 @@ def layers(rounding=None, **keys):
         linear(name="fc1", weight_format="int16", bias_format="int64", input_scale=1e-4, **keys),
         linear(name="fc2", per_channel=False, bias_format="int64", input_scale=1e-17, **keys),
         linear(name="fc3", per_channel=False, input_scale=1e-10, **keys),
+        linear(name="fc4", bias_format="int64", input_scale=1e-6, bias_quantizer={"quotient": "divide"}, **keys),
         Conv1d(in_channels=2, out_channels=4, kernel_size=3, weight_format="int4", bias_format="int32", input_scale=0.1,
                **keys),
         ConvTranspose1d(in_channels=4, out_channels=6, kernel_size=3, groups=2, weight_format="int8/127.5",
@@ -88,7 +91,7 @@ def layers(rounding=None, **keys):
 )
 def test_models_agree_with_their_c(target, rounding, dialect):
     declared = dialect == "aifes"
-    asked = model(*layers(rounding)[: 4 if declared else None], target=target, dialect=dialect)
+    asked = model(*layers(rounding)[: 5 if declared else None], target=target, dialect=dialect)
     bundle = gather(asked.plan())
 
     assert verify(bundle, device.run(bundle), target).agrees
@@ -108,3 +111,14 @@ def test_diagnose_knows_biases():
 
     assert found.report.equal < found.report.comparisons[0].elements * 3
     assert all(each.exact == (len(each.reproduces) == len(bundle.entries)) for each in found.explanations)
+
+
+def test_a_device_that_divides_is_diagnosed_and_then_accepted():
+    """As TFLite Micro does, where TensorFlow's converter multiplies by the reciprocal."""
+    ours = gather(model(linear(out_features=60, input_scale=1e-6)).plan())
+    divides = model(linear(out_features=60, input_scale=1e-6, bias_quantizer={"quotient": "divide"}))
+    memory = {entry.name: entry.payload for entry in gather(divides.plan()).entries}
+    found = diagnose(ours, memory, "dump").explanations[0]
+
+    assert found.exact
+    assert found.lines == {"[[layer]]": 'bias_quantizer = { quotient = "divide" }'}
