@@ -150,8 +150,9 @@ class Drawing:
         >>> g.drawn
         2
         """
-        self.bitgen.advance(n)
-        self.drawn += n
+        if n:
+            self.bitgen.advance(n)
+            self.drawn += n
 
     def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
         """Fill out from a distribution whose parameters are exact already, as those in the rows of a plan are.

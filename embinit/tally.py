@@ -2,8 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -82,8 +81,7 @@ class Spread(NamedTuple):
     mean: Tally
     stddev: Tally
 
-    def add(self, found: Sequence[Sequence[float]]) -> None:
-        """Count the statistics of more seeds, each in the order of the fields."""
-        columns = np.fromiter(chain.from_iterable(found), np.float64).reshape(len(found), -1).T
+    def add(self, columns: Iterable[NDArray[np.float64]]) -> None:
+        """Count the statistics of more seeds, of which there is a column for each field, in their order."""
         for tally, column in zip(self, columns, strict=False):  # the last ones are counts
             tally.add(column)

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embinit
-from embinit import many
 from embinit.formats import format_named
-from embinit.many import Statistics, init_many, parse_seeds, sweep
+from embinit.many import Statistics, batches, init_many, parse_seeds, sweep
 
 from support import strategies
 from support.cli import assert_refused, run
@@ -148,7 +147,7 @@ def client():
 @pytest.mark.parametrize("name", ["har_classifier", "quantized", "integer_only", "torch_parity"])
 @pytest.mark.parametrize("statistics", [False, True])
 def test_workers_give_what_this_process_does(client, name, statistics, monkeypatch):
-    monkeypatch.setattr(many, "BATCH", 30000)
+    monkeypatch.setattr(batches, "BATCH", 30000)
     model, seeds = embinit.load(EXAMPLES / f"{name}.toml"), [7, 3, 2**32 - 1, 5, 4, 1, 2, 9, 8, 6, 10]
     here, there = list(init_many(model, seeds, statistics)), list(init_many(model, seeds, statistics, client))
 
@@ -163,8 +162,8 @@ def test_workers_give_what_this_process_does(client, name, statistics, monkeypat
 
 
 def test_seeds_are_sent_not_arrays_and_few_batches_are_under_way(client, monkeypatch):
-    monkeypatch.setattr(many, "BATCH", 2 * 1000 * 101)
-    monkeypatch.setattr(many, "BATCHES_OF_A_TASK", 1)
+    monkeypatch.setattr(batches, "BATCH", 2 * 1000 * 101)
+    monkeypatch.setattr(batches, "BATCHES_OF_A_TASK", 1)
     layer = embinit.Linear(name="fc", in_features=100, out_features=1000)
     watched = Watched(client)
     found = init_many(embinit.Model("m", [layer], seed=1), count(1), statistics=True, client=watched)
@@ -177,8 +176,8 @@ def test_seeds_are_sent_not_arrays_and_few_batches_are_under_way(client, monkeyp
 
 @pytest.mark.parametrize(("statistics", "tasks"), [(True, [48, 48, 4]), (False, [3] * 33 + [1])])
 def test_a_task_has_many_batches_where_only_statistics_come_back(statistics, tasks, client, monkeypatch):
-    monkeypatch.setattr(many, "BATCH", 3 * 6)
-    monkeypatch.setattr(many, "BATCHES_OF_A_TASK", 16)
+    monkeypatch.setattr(batches, "BATCH", 3 * 6)
+    monkeypatch.setattr(batches, "BATCHES_OF_A_TASK", 16)
     model, watched = (
         embinit.Model("m", [embinit.Linear(name="fc", in_features=2, out_features=2)], seed=1),
         Watched(client),
@@ -191,7 +190,7 @@ def test_a_task_has_many_batches_where_only_statistics_come_back(statistics, tas
 
 
 def test_a_short_sweep_is_shared_by_all_workers(client, monkeypatch):
-    monkeypatch.setattr(many, "BATCH", 3 * 6)
+    monkeypatch.setattr(batches, "BATCH", 3 * 6)
     watched = Watched(client)
     model = embinit.Model("m", [embinit.Linear(name="fc", in_features=2, out_features=2)], seed=1)
     list(init_many(model, range(100), statistics=True, client=watched))

@@ -1,0 +1,75 @@
+"""Batches of seeds, which threads of this process or the workers of a Dask cluster work on."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sized
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+from embinit.many.drawing import Draws
+from embinit.many.seeds import checked
+from embinit.plan import Plan
+from embinit.threads import each, thread_count
+
+#: Elements of a batch: about a megabyte, which stays in the cache while it is measured.
+BATCH = 2**18
+#: The most batches of a Dask task that gives back statistics alone: a task costs milliseconds, a batch less than one.
+BATCHES_OF_A_TASK = 64
+
+Found = TypeVar("Found")
+#: What is found for each of several seeds.
+Work = Callable[[Draws, list[int]], Found]
+Results = Iterator[tuple[list[int], Found]]
+
+
+class Client(Protocol):
+    """What is used of a dask.distributed.Client."""
+
+    def nthreads(self) -> dict[str, int]:
+        """Return the number of threads of each worker."""
+
+    def submit(self, function: Callable[..., Any], *arguments: Any, pure: bool) -> Any:
+        """Return a future of what a call gives on a worker."""
+
+
+def here(work: Work[Found], plan: Plan, seeds: Iterable[int]) -> Results[Found]:
+    """Yield batches of seeds with what threads of this process find; a buffer that is split among threads gets a batch
+    of its own.
+    """
+    draws, batches = Draws(plan), _batches(checked(plan.model, seeds), _size(plan))
+    while group := list(islice(batches, 1)):
+        if len(group[0]) > 1:
+            group += islice(batches, thread_count() - 1)
+        yield from zip(group, each(lambda batch: work(draws, batch), group), strict=True)
+
+
+def there(work: Work[Found], plan: Plan, seeds: Iterable[int], client: Client, small: bool) -> Results[list[Found]]:
+    """Yield tasks of seeds with what the workers of a Dask cluster find in each batch of them, two tasks at a time for
+    each of their threads. small: whether what is found is small, so that a task may have many batches.
+    """
+    size, most = _size(plan), 2 * sum(client.nthreads().values())
+    share = len(seeds) // most if isinstance(seeds, Sized) else size * BATCHES_OF_A_TASK
+    largest = size * BATCHES_OF_A_TASK if small else size
+    under_way: deque[Any] = deque()
+    for task in _batches(checked(plan.model, seeds), max(size, min(largest, share))):
+        under_way.append((task, client.submit(_in_parts, work, size, plan, task, pure=False)))
+        if len(under_way) >= most:
+            task, future = under_way.popleft()
+            yield task, future.result()
+    for task, future in under_way:
+        yield task, future.result()
+
+
+def _in_parts(work: Work[Found], size: int, plan: Plan, seeds: list[int]) -> list[Found]:
+    """Return what is found for seeds, of which one batch is in memory at a time."""
+    draws = Draws(plan)
+    return [work(draws, batch) for batch in _batches(iter(seeds), size)]
+
+
+def _size(plan: Plan) -> int:
+    """Return how many seeds a batch has."""
+    return max(1, BATCH // max(1, sum(row.size for row in plan.rows)))
+
+
+def _batches(seeds: Iterator[int], size: int) -> Iterator[list[int]]:
+    while batch := list(islice(seeds, size)):
+        yield batch

@@ -1,0 +1,193 @@
+"""What a batch of seeds draws: the values of each, or statistics of them, all seeds in one array per buffer."""
+
+from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
+from hashlib import blake2b
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embinit.bitgen import Native
+from embinit.dialects import dialect_named
+from embinit.fill import draw, fill, generator_of, lose
+from embinit.formats import FLOATS
+from embinit.generator import Generator
+from embinit.layers import IN_MEMORY
+from embinit.plan import Action, Plan
+from embinit.samplers import MultiplyAdd, ScaledInteger
+from embinit.samplers.base import Fill
+from embinit.store import store
+
+#: The samplers whose kernels fill several arrays from several generators if an element takes one word.
+SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
+#: How many bytes tell states apart.
+SHORT = 16
+
+
+class Statistics(NamedTuple):
+    """Statistics of what one buffer holds: float32 values, or the values of its codes; clipped counts codes that
+    saturated.
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    stddev: float
+    zeros: int
+    clipped: int
+
+
+#: Statistics of one buffer with each seed of a batch: a row has the fields of Statistics.
+Table = NDArray[np.float64]
+
+
+class Measured(NamedTuple):
+    """What a batch left: what tells the state in which each seed starts from others, and a table for each buffer."""
+
+    states: list[bytes]
+    tables: dict[str, Table]
+
+    def statistics(self) -> list[dict[str, Statistics]]:
+        """Return the statistics of each seed."""
+        columns = {
+            name: [
+                Statistics(low, high, mean, stddev, int(zeros), int(clipped))
+                for low, high, mean, stddev, zeros, clipped in table.tolist()
+            ]
+            for name, table in self.tables.items()
+        }
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+class Draws:
+    """A plan's draws, prepared once for many seeds."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @cached_property
+    def in_stacks(self) -> bool:
+        """Whether all seeds of a batch are drawn buffer by buffer, and not seed by seed."""
+        return all(row.order == IN_MEMORY and not row.slices for row in self.plan.rows)
+
+    @cached_property
+    def fills(self) -> dict[str, Fill]:
+        """What fills each buffer that one generator with the states of all seeds draws: one word for each element."""
+        model = self.plan.model
+        sampler = dialect_named(model.dialect).sampler
+        if type(sampler) not in SIDE_BY_SIDE:
+            return {}
+        return {
+            row.name: sampler.filling(row.distribution, model.build)
+            for row in self.plan.rows
+            if row.codes is None and row.draws == row.size
+        }
+
+
+def drawn(draws: Draws, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
+    """Return the values of each seed."""
+    stacks = _stacks(draws, _Start(draws, seeds)) if draws.in_stacks else _one_by_one(draws, seeds)
+    return [{name: stack[i] for name, stack in stacks.items()} for i in range(len(seeds))]
+
+
+def measured(draws: Draws, seeds: list[int]) -> Measured:
+    """Return statistics of what each seed leaves."""
+    rows, model = draws.plan.rows, draws.plan.model
+    floats = all(row.format in FLOATS and row.codes is None for row in rows)
+    if floats and draws.in_stacks:
+        start = _Start(draws, seeds)
+        states = start.states
+        return Measured(states, {name: _table(stack) for name, stack in _stacks(draws, start).items()})
+    states = [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
+    if floats:
+        return Measured(states, {name: _table(stack) for name, stack in _one_by_one(draws, seeds).items()})
+    tables = {row.name: np.empty((len(seeds), len(Statistics._fields))) for row in rows}
+    for i, seed in enumerate(seeds):
+        for name, buffer in store(fill(draws.plan, seed=seed)).items():
+            tables[name][i] = _table(buffer.decode()[None], buffer.clipped)
+    return Measured(states, tables)
+
+
+def _one_by_one(draws: Draws, seeds: Sequence[int]) -> dict[str, NDArray[Any]]:
+    """Return the values of all seeds, one array per buffer, each seed drawn by itself."""
+    filled = [fill(draws.plan, seed=seed).arrays for seed in seeds]
+    return {row.name: np.stack([arrays[row.name] for arrays in filled]) for row in draws.plan.rows}
+
+
+class _Start:
+    """The generators of several seeds: one for each and, where kernels take that, one with the states of all."""
+
+    def __init__(self, draws: Draws, seeds: Sequence[int]) -> None:
+        self._model, self._seeds = draws.plan.model, seeds
+        bitgens = [self._model.begin(seed) for seed in seeds]
+        self.first = Generator.of(bitgens[0], self._model.dialect, self._model.build, seeds[0])
+        self.together: Generator | None = None
+        if len(seeds) > 1 and isinstance(bitgens[0], Native) and draws.fills:
+            if self._model.skip_words:
+                for bitgen in bitgens:
+                    bitgen.advance(self._model.skip_words)
+            self._bitgens, self.together = bitgens, copy(self.first)
+            self.together.bitgen = bitgens[0].copy()
+            self.together.bitgen.words = np.concatenate([bitgen.words for bitgen in bitgens])
+
+    @cached_property
+    def each(self) -> list[Generator]:
+        """A generator for each seed; those of one move the other."""
+        if self.together is None:
+            return [generator_of(self._model, seed) for seed in self._seeds]
+        words = self.together.bitgen.words.reshape(len(self._seeds), -1)
+        for bitgen, own in zip(self._bitgens, words, strict=True):
+            bitgen.words = own
+        with_seeds = zip(self._bitgens, self._seeds, strict=True)
+        return [Generator.of(bitgen, self._model.dialect, self._model.build, seed) for bitgen, seed in with_seeds]
+
+    @property
+    def states(self) -> list[bytes]:
+        """What tells the state of each generator from others."""
+        if self.together is None:
+            return [_short(generator.bitgen.words.tobytes()) for generator in self.each]
+        words = self.together.bitgen.words
+        content, size = words.tobytes(), words.nbytes // len(self._seeds)
+        return [_short(content[i : i + size]) for i in range(0, len(content), size)]
+
+
+def _stacks(draws: Draws, start: _Start) -> dict[str, NDArray[Any]]:
+    """Return the values of all seeds, one array per buffer; its first axis is the seed."""
+    count, element = len(start._seeds), start.first.dialect.element
+    stacks: dict[str, NDArray[Any]] = {}
+    for action, row in draws.plan.events:
+        if action is Action.ROUND:
+            for generator in start.each if row.store_draws else ():
+                generator.spend(row.store_draws)
+            continue
+        if action is Action.LOSE:
+            for generator in start.each:
+                lose(generator, row)
+            continue
+        stack = stacks[row.name] = np.empty((count, *row.shape), element if row.codes is None else "int64")
+        if action is Action.COPY:
+            stack[...] = stacks[str(row.same_as)]
+        elif start.together is not None and row.name in draws.fills:
+            draws.fills[row.name](start.together, stack.reshape(-1))
+        else:
+            for generator, values in zip(start.each, stack, strict=True):
+                draw(generator, row, values)
+    return stacks
+
+
+def _short(state: bytes) -> bytes:
+    """Return a state, or of a long one a hash."""
+    return state if len(state) <= SHORT else blake2b(state, digest_size=SHORT).digest()
+
+
+def _table(stack: NDArray[np.float32], clipped: int = 0) -> Table:
+    """Return statistics of each array of a stack."""
+    from embinit._kernels.statistics import statistics
+
+    table = np.empty((len(stack), len(Statistics._fields)))
+    table[:, -1] = clipped
+    statistics(stack.reshape(len(stack), prod(stack.shape[1:])), table)
+    return table
