@@ -83,3 +83,29 @@ _FMA64 = np.vectorize(_exact_fma, otypes=[np.float64])
 def fma64(a: float, b: float, c: float) -> np.float64:
     """Return a * b + c, also of float64 arrays: NumPy has no wider type, so fractions are computed."""
     return _FMA64(a, b, c)[()]  # type: ignore[no-any-return]
+
+
+def _either() -> Any:
+    from llvmlite import ir
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def fmuladd(_typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+        if not a == b == c == types.float64:
+            return None
+
+        def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            double = ir.DoubleType()
+            kind = ir.FunctionType(double, [double] * 3)
+            return builder.call(builder.module.declare_intrinsic("llvm.fmuladd", [double], kind), arguments)
+
+        return types.float64(types.float64, types.float64, types.float64), generate
+
+    return fmuladd
+
+
+@primitive(_either)
+def multiply_add64(a: float, b: float, c: float) -> np.float64:
+    """Return a * b + c, rounded once or twice, as the CPU is quicker: where that does not change what comes of it."""
+    return a * b + c  # type: ignore[return-value]

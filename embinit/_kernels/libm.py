@@ -4,14 +4,14 @@
 * `fdlibm`: newlib without an FPU. float32 throughout, every product rounded.
 * `fdlibm_fused`: newlib with a float32 FPU. The same, but with the products fused that newlib's compiler fused.
 
-log_* take normal float32 from 2^-24 to 1, and 0 (-inf); cos_* take angles from 0 to 2 pi. The constants
+log_* take normal float32 from 2^-24 to 1, and 0 (-inf); cos_* and sin_* take angles from 0 to 2 pi. The constants
 are those of newlib 3.3.0. Its branches are selections here, so that a loop over these functions becomes vector code.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.fma import fma32
+from embinit._kernels.fma import fma32, multiply_add64
 from embinit._kernels.jit import either_way, independent, inlined
 
 DOUBLE, FDLIBM, FDLIBM_FUSED = 0, 1, 2
@@ -26,8 +26,8 @@ def _doubles(hexadecimals: str) -> NDArray[np.float64]:
     return np.array([float.fromhex(each) for each in hexadecimals.split()])
 
 
-# ---- double ---- No result is so close to a rounding boundary of float32 that fusing products would change it:
-# libraries and compilers fuse different products, and all give the same bits.
+# ---- double ---- No result is so close to a rounding boundary of float32 that fusing products, or adding the terms of
+# a polynomial in another order, would change it: libraries and compilers do so differently, and all give the same bits.
 
 # 1/c and log c; c lies in the i-th of 16 equal parts, in float32 bits, of [0x1.66p-1, 0x1.66p0).
 _INVERSE = _doubles("""
@@ -56,13 +56,15 @@ def log_double(x: np.float32) -> np.float32:
     k = np.int32(np.int32(shifted >> np.uint32(23)) - np.int32(127))
     i = np.uint32(np.uint32(shifted >> np.uint32(19)) & np.uint32(15))
     z = np.float64(np.uint32(bits - np.uint32(np.uint32(k) << np.uint32(23))).view(np.float32))
-    r = z * _INVERSE[i] - 1.0
+    r = multiply_add64(z, _INVERSE[i], -1.0)
     r2 = r * r
-    y = (_A4 * r2 + (_A3 * r + _A2)) * r2 + ((np.float64(k) * _LN2 + _LOGARITHM[i]) + r)
+    p = multiply_add64(_A4, r2, multiply_add64(_A3, r, _A2))
+    y = multiply_add64(p, r2, multiply_add64(np.float64(k), _LN2, _LOGARITHM[i]) + r)
     return np.float32(-np.inf) if bits == np.uint32(0) else np.float32(y)
 
 
-_QUADRANTS = float.fromhex("0x1.45f306dc9c883p+23")  # 2/pi * 2^24
+_HALF = np.float32(0.5)
+_TWO_OVER_PI = _single("0x1.45f308p-1")
 _HALF_PI = float.fromhex("0x1.921fb54442d18p+0")  # its product with 0 to 4 is exact
 _C2 = float.fromhex("-0x1.ffffffd0c621cp-2")
 _C4 = float.fromhex("0x1.55553e1068f19p-5")
@@ -74,23 +76,37 @@ _S7 = float.fromhex("-0x1.994eb3774cf24p-13")
 
 
 @inlined
-def cos_double(x: np.float32) -> np.float32:
-    """Return cos x from y = x - n pi/2."""
-    n = np.int32(np.int32(np.int32(np.float64(x) * _QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
-    y = np.float64(x) - np.float64(n) * _HALF_PI
+def _turned_double(x: np.float32, quarters: np.int32) -> np.float32:
+    """Return cos(x + quarters pi/2) from y = x - n pi/2. Newlib finds n in float64: where n differs, y is next to pi/4,
+    and the sine of one is the cosine of the other.
+    """
+    n = np.int32(x * _TWO_OVER_PI + _HALF)
+    y = multiply_add64(np.float64(n), -_HALF_PI, np.float64(x))
+    n = np.int32(n + quarters)
     y2 = y * y
-    y3 = y2 * y
-    y4 = y2 * y2
-    cosine = ((1.0 + y2 * _C2) + y4 * _C4) + (y4 * y2) * (_C6 + y2 * _C8)
-    sine = (y + y3 * _S3) + (y3 * y2) * (_S5 + y2 * _S7)
-    return _turned(n, np.float32(cosine), np.float32(sine))
+    p = multiply_add64(y2, multiply_add64(y2, _C8, _C6), _C4)
+    cosine = multiply_add64(y2, multiply_add64(y2, p, _C2), 1.0)
+    sine = multiply_add64(y2 * y, multiply_add64(y2, multiply_add64(y2, _S7, _S5), _S3), y)
+    return _signed(n, np.float32(sine if np.int32(n & np.int32(1)) else cosine))
 
 
 @inlined
-def _turned(n: np.int32, cosine: np.float32, sine: np.float32) -> np.float32:
-    """Return cos(y + n pi/2), n >= 0, from cos y and sin y."""
-    magnitude = sine if np.int32(n & np.int32(1)) else cosine
-    return -magnitude if np.int32(np.int32(n + np.int32(1)) & np.int32(2)) else magnitude
+def cos_double(x: np.float32) -> np.float32:
+    """Return cos x."""
+    return _turned_double(x, np.int32(0))
+
+
+@inlined
+def sin_double(x: np.float32) -> np.float32:
+    """Return sin x, the cosine three quarter turns further."""
+    return _turned_double(x, np.int32(3))
+
+
+@inlined
+def _signed(n: np.int32, magnitude: np.float32) -> np.float32:
+    """Return cos(y + n pi/2), n >= 0, from cos y, or sin y if n is odd."""
+    sign = np.uint32(np.uint32(np.uint32(n) + np.uint32(1)) & np.uint32(2)) << np.uint32(30)
+    return np.uint32(np.float32(magnitude).view(np.uint32) ^ np.uint32(sign)).view(np.float32)
 
 
 # ---- fdlibm ----
@@ -98,7 +114,6 @@ def _turned(n: np.int32, cosine: np.float32, sine: np.float32) -> np.float32:
 
 _ONE = np.float32(1)
 _TWO = np.float32(2)
-_HALF = np.float32(0.5)
 _THIRD = _single("0x1.555556p-2")
 _LN2_HIGH = _single("0x1.62e3p-1")  # its product with an exponent is exact
 _LN2_LOW = _single("0x1.2fefa2p-17")
@@ -160,7 +175,6 @@ def log_fdlibm_fused(x: np.float32) -> np.float32:
     return _log(x, True)
 
 
-_TWO_OVER_PI = _single("0x1.45f308p-1")
 # pi/2 = A + A_REST = A + B + B_REST; A and B times 1 to 4 are exact.
 _A = _single("0x1.921fp+0")
 _A_REST = _single("0x1.6a8886p-17")
@@ -232,7 +246,8 @@ def _small_sin(y: np.float32, tail: np.float32, fused: bool) -> np.float32:
 @inlined
 def _cos(x: np.float32, fused: bool) -> np.float32:
     n, y, tail = _reduced(x)
-    return _turned(n, _small_cos(y, tail, fused), _small_sin(y, tail, fused))
+    cosine, sine = _small_cos(y, tail, fused), _small_sin(y, tail, fused)
+    return _signed(n, sine if np.int32(n & np.int32(1)) else cosine)
 
 
 @inlined

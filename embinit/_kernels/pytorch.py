@@ -130,19 +130,6 @@ _MINUS_TWO = np.float32(-2)
 
 
 @inlined
-def sin_double(x: np.float32) -> np.float32:
-    """Return glibc's sinf: its cosf, three quarter turns further."""
-    n = np.int32(np.int32(np.int32(np.float64(x) * libm._QUADRANTS) + np.int32(0x800000)) >> np.int32(24))
-    y = np.float64(x) - np.float64(n) * libm._HALF_PI
-    y2 = y * y
-    y3 = y2 * y
-    y4 = y2 * y2
-    cosine = ((1.0 + y2 * libm._C2) + y4 * libm._C4) + (y4 * y2) * (libm._C6 + y2 * libm._C8)
-    sine = (y + y3 * libm._S3) + (y3 * y2) * (libm._S5 + y2 * libm._S7)
-    return libm._turned(np.int32(n + np.int32(3)), np.float32(cosine), np.float32(sine))
-
-
-@inlined
 def polynomial_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
     """Return two standard normal values made from two uniform values by the polynomials."""
     radius = np.float32(np.sqrt(_MINUS_TWO * log(_ONE - d1)))
@@ -155,7 +142,7 @@ def glibc_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
     """Return two standard normal values made from two uniform values by glibc."""
     radius = np.float32(np.sqrt(_MINUS_TWO * libm.log_double(_ONE - d1)))
     angle = np.float32(np.float64(d2) * _TWO_PI64)
-    return radius * libm.cos_double(angle), radius * sin_double(angle)
+    return radius * libm.cos_double(angle), radius * libm.sin_double(angle)
 
 
 @inlined

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from embinit._kernels import libm
 from embinit._kernels.jit import either_way, independent, inlined, inlined_always, kernel
-from embinit._kernels.pytorch import sin_double
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 Floats = NDArray[np.float32]
@@ -33,7 +32,7 @@ def pair(first: np.uint32, second: np.uint32) -> tuple[np.float32, np.float32]:
     u = unit(first)
     radius = np.float32(np.sqrt(MINUS_TWO * libm.log_double(LEAST if u < LEAST else u)))
     angle = np.float32(np.float64(unit(second)) * TWO_PI)
-    return np.float32(sin_double(angle) * radius), np.float32(libm.cos_double(angle) * radius)
+    return np.float32(libm.sin_double(angle) * radius), np.float32(libm.cos_double(angle) * radius)
 
 
 @inlined

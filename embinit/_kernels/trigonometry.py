@@ -20,7 +20,6 @@ from embinit._kernels.libm import (
     _C8,
     _HALF,
     _HALF_PI,
-    _QUADRANTS,
     _S3,
     _S5,
     _S7,
@@ -43,6 +42,7 @@ LIMIT = 120.0
 
 _C = _single("0x1.0b46p-34")
 _C_REST = _single("0x1.1a6264p-54")
+_QUADRANTS = float.fromhex("0x1.45f306dc9c883p+23")  # 2/pi * 2^24
 _MULTIPLES = (np.arange(1, 32) * (np.pi / 2)).astype(np.float32)
 _NEXT_TO_MULTIPLES = _MULTIPLES.view(np.uint32) & np.uint32(0xFFFFFF00)
 

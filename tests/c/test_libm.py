@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from embinit._kernels.libm import cos_array, log_array
+from embinit._kernels.trigonometry import sine_array
 
 from support.compilers import HOST_COMPILERS, compile_program
+from support.executors import by_numpy
 from support.libm import ARGUMENTS, CLASSES, FUNCTIONS, PROGRAM, first_difference, values
 from support.recorded import VECTORS, cases, words
 
@@ -39,6 +41,31 @@ def test_every_block_of_the_recorded_table(function, libm):
     computed = [zlib.crc32(values(function, libm, np.arange(k, k + BLOCK))) for k in range(0, ARGUMENTS, BLOCK)]
 
     assert expected.tolist() == computed
+
+
+@pytest.mark.parametrize("function", ["logf", "cosf"])
+def test_products_that_are_not_fused_change_no_bit(function):
+    """NumPy rounds every product of class double, where Numba leaves it to the CPU."""
+    with np.load(VECTORS / "odt" / "libm.npz") as recorded:
+        expected = recorded[f"libm_tables/{function}_block_crc32@x86"]
+
+    with by_numpy():
+        for k in (*range(0, ARGUMENTS, 16 * BLOCK), ARGUMENTS - BLOCK):
+            assert expected[k // BLOCK] == zlib.crc32(values(function, "double", np.arange(k, k + BLOCK)))
+
+
+def test_cosines_next_to_where_the_quadrant_changes():
+    """The number of quarter turns is found in float32, where newlib's is found in float64, as in `sine_array`."""
+    edges = (np.arange(1, 9, 2) * (np.pi / 4)).astype(np.float32).view(np.uint32)
+    near = (edges[:, None] + np.arange(-5000, 5001)).astype(np.uint32)
+    everywhere = np.arange(0, np.float32(6.2831855).view(np.uint32), 4099, dtype=np.uint32)
+    x = np.append(near.ravel(), everywhere).view(np.float32)
+    found, expected = np.empty_like(x), np.empty_like(x)
+
+    cos_array(CLASSES["double"], x, found)
+    sine_array(CLASSES["double"], 1, False, x, expected)
+
+    assert found.view(np.uint32).tolist() == expected.view(np.uint32).tolist()
 
 
 @pytest.mark.parametrize(("name", "libm"), PLATFORMS)
