@@ -104,11 +104,13 @@ def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, b
 
 def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m0") -> str:
     """Return zig for generated code, and for the user's own C files gcc, with which the targets were measured, if it is
-    installed for the target. Generated code has the same bits with any compiler; the user's own need not.
+    installed for the target, and where zig has no code for it. Generated code has the same bits with any compiler; the
+    user's own need not.
     """
     from embinit.targets import gcc_qemu
+    from embinit.targets.emulations import EMULATIONS
 
-    if target_named(target).isa == "avr":
+    if target_named(target).name not in EMULATIONS:
         return "gcc"
     board = gcc_qemu.BOARDS.get(target, gcc_qemu.BOARDS["cortex-m0"])
     return "gcc" if source and gcc_qemu.is_installed(board.system) else "zig"

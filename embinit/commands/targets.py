@@ -13,6 +13,7 @@ def run(options: Namespace) -> int:
     cells = [("target", "multiply-add", "libm", "rand", "emulated", "other libc", "measured on")]
     for t in TARGETS.values():
         measured = t.build if t.not_run is None else f"not run: {t.build}; {t.not_run}"
+        measured += "" if t.note is None else f"; {t.note}"
         others = ", ".join(t.libcs) or "-"
         cells.append((t.name, t.multiply_add, t.libm, t.rand, "yes" if t.emulated else "no", others, measured))
     print_result(options, "\n".join(table(cells)), [target.as_json() for target in TARGETS.values()])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 #: Cores without an operating system, and programs of Linux.
-ARM, RISCV, LINUX = "board_arm.c", "board_riscv.c", "board_linux.c"
+ARM, RISCV, XTENSA, LINUX = "board_arm.c", "board_riscv.c", "board_xtensa.c", "board_linux.c"
 
 
 @dataclass(frozen=True)
@@ -12,7 +12,8 @@ class System:
     """What boards of one kind have in common.
 
     compiler, emulator: programs. start: which of the files board_*.c begins. flags: of the compiler. libcs: the flags
-    of each C library, the first of which is the default.
+    of each C library, the first of which is the default. core: the emulator's flags beside a board's name. rom: C of
+    what the chips have in their ROM and an emulated core lacks.
     """
 
     compiler: str
@@ -20,6 +21,8 @@ class System:
     start: str
     flags: tuple[str, ...] = ()
     libcs: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"glibc": ()})
+    core: tuple[str, ...] = ()
+    rom: tuple[str, ...] = ()
 
     @property
     def is_bare(self) -> bool:
@@ -50,9 +53,17 @@ class Board:
 
 
 RISCV32, RISCV64 = (
-    System("riscv64-unknown-elf-gcc", f"qemu-system-riscv{bits}", RISCV, ("-mcmodel=medany",), {"picolibc": _PICOLIBC})
+    System(
+        "riscv64-unknown-elf-gcc", f"qemu-system-riscv{bits}", RISCV, ("-mcmodel=medany",), {"picolibc": _PICOLIBC},
+        ("-bios", "none"),
+    )
     for bits in (32, 64)
-)
+)  # fmt: skip
+LX106 = System(
+    "xtensa-lx106-elf-gcc", "qemu-system-xtensa", XTENSA, (),
+    {"picolibc": ("--specs=/usr/lib/xtensa-lx106-elf/picolibc.specs",)},  # where gcc does not look by itself
+    ("-cpu", "lx106"), ("rom_esp8266.c",),
+)  # fmt: skip
 AARCH64 = System("aarch64-linux-gnu-gcc", "qemu-aarch64", LINUX, ("-static",))
 ARMHF = System("arm-linux-gnueabihf-gcc", "qemu-arm", LINUX, ("-static",))
 
@@ -87,6 +98,7 @@ BOARDS = {
     "riscv32imac": riscv(32, "-march=rv32imac", "-mabi=ilp32"),
     "riscv32imafc": riscv(32, "-march=rv32imafc", "-mabi=ilp32f"),
     "riscv64": riscv(64, "-march=rv64imafdc", "-mabi=lp64d"),
+    "xtensa-lx106": Board("sim", 0x5000_0000, 0x6000_0000, (), LX106),
     "aarch64": Board(*_PROGRAM, (), AARCH64),
     "armv7-a": Board(*_PROGRAM, ("-march=armv7-a", "-mfpu=vfpv3-d16"), ARMHF),
     "cortex-a7": Board(*_PROGRAM, ("-mcpu=cortex-a7", "-mfpu=neon-vfpv4"), ARMHF),

@@ -22,6 +22,8 @@ PACKAGES = {
     "arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross",
     "qemu-aarch64": "qemu-user",
     "qemu-arm": "qemu-user",
+    "xtensa-lx106-elf-gcc": "gcc-xtensa-lx106 picolibc-xtensa-lx106-elf",
+    "qemu-system-xtensa": "qemu-system-misc",
     "avr-gcc": "gcc-avr avr-libc",
     "simavr": "simavr",
 }

@@ -16,7 +16,7 @@ from zipfile import ZipFile
 from embinit.cache import fetch, key_of
 from embinit.clib import C_DIRECTORY, HEADERS
 from embinit.errors import check_known
-from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, Board, System
+from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, XTENSA, Board, System
 from embinit.targets.compilers import compile_by, installed, read_files
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
@@ -69,7 +69,7 @@ def build(
     keep names the functions to call and the buffers to read; whatever these do not reach is left out. Raises
     DeviceError with the first error line of the compiler or linker.
     """
-    start, link = [_HERE / board.system.start], ["-Wl,--gc-sections"]
+    start, link = [_HERE / name for name in (board.system.start, *board.system.rom)], ["-Wl,--gc-sections"]
     if board.system.is_bare:
         script = output.with_suffix(".ld")
         kept = " ".join(f'"{symbol}"' for symbol in keep)  # quoted, because add is a hexadecimal number
@@ -177,8 +177,7 @@ class Machine:
         emulator = [installed(self._board.system.emulator)]
         if self._board.system.is_bare:
             emulator += ["-M", self._board.machine, "-display", "none", "-monitor", "none", "-serial", "none"]
-            emulator += ["-bios", "none"] if self._board.system.start == RISCV else []
-            emulator += ["-semihosting-config", "enable=on,target=native", "-kernel"]
+            emulator += [*self._board.system.core, "-semihosting-config", "enable=on,target=native", "-kernel"]
         try:
             done = subprocess.run(
                 [*emulator, str(self._elf)],
@@ -200,7 +199,7 @@ class Machine:
     def _fault(self, report: bytes) -> str:
         """Describe an exception from what the board wrote about it."""
         status, pc, caller = struct.unpack("<3I", report)
-        register = {ARM: "CFSR", RISCV: "mcause", LINUX: "signal"}[self._board.system.start]
+        register = {ARM: "CFSR", RISCV: "mcause", XTENSA: "EXCCAUSE", LINUX: "signal"}[self._board.system.start]
         place = self._image.place(pc & ~self._image.thumb)
         if place is None and (origin := self._image.place(caller & ~self._image.thumb)):
             place = f"no function, called from {origin}"

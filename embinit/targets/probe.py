@@ -14,7 +14,7 @@ from typing import Any
 
 from embinit.clib import C_DIRECTORY
 from embinit.targets import simavr
-from embinit.targets.boards import ANY_ARMV7, ANY_ARMV8, Board, riscv
+from embinit.targets.boards import ANY_ARMV7, ANY_ARMV8, BOARDS, CORTEX_M, Board, riscv
 from embinit.targets.compilers import installed, words_of
 from embinit.targets.device_error import DeviceError
 from embinit.targets.gcc_qemu import Machine, build, compile_sources
@@ -77,8 +77,9 @@ class Finding:
 def probe(cc: str) -> Finding:
     """Compile known answers with a compiler command, run them, and return what they show.
 
-    A build for a Cortex-M or a RISC-V core runs on an emulated board, one for AVR in simavr, one for another machine's
-    Linux in QEMU, any other on this machine. Raises DeviceError if the program does not compile or does not run.
+    A build for a Cortex-M, a RISC-V core or an LX106 runs on an emulated board, one for AVR in simavr, one for another
+    machine's Linux in QEMU, any other on this machine. Raises DeviceError if the program does not compile or does not
+    run.
     """
     compiler = words_of(cc, "cc")
     macros = macros_of(compiler)
@@ -114,7 +115,7 @@ def macros_of(compiler: Sequence[str]) -> dict[str, str]:
 
 
 def board_of(cc: str, macros: dict[str, str]) -> Board | None:
-    """Return a board whose core runs code for any bare Cortex-M or RISC-V; None for code that needs none."""
+    """Return a board whose core runs code for any bare Cortex-M, RISC-V or LX106; None for code that needs none."""
     if macros.get("__ARM_ARCH_PROFILE") in ("77", "'M'"):
         return ANY_ARMV8 if int(macros["__ARM_ARCH"]) >= 8 else ANY_ARMV7
     if "__linux__" in macros:
@@ -123,7 +124,9 @@ def board_of(cc: str, macros: dict[str, str]) -> Board | None:
         return riscv(int(macros["__riscv_xlen"]))
     if "__arm__" in macros:
         raise DeviceError(f"{cc}: builds for no Cortex-M; name the core with -mcpu")
-    for macro, name in (("__XTENSA__", "Xtensa"), ("__aarch64__", "AArch64 without Linux")):
+    if "__XTENSA_CALL0_ABI__" in macros and "__XTENSA_SOFT_FLOAT__" in macros:
+        return BOARDS["xtensa-lx106"]
+    for macro, name in (("__XTENSA__", "Xtensa other than the LX106"), ("__aarch64__", "AArch64 without Linux")):
         if macro in macros:
             raise DeviceError(f"{cc}: builds for {name}, which nothing here emulates: run the probe's C on the device")
     return None
@@ -174,8 +177,7 @@ def _ways(compiler: list[str], runner: Runner) -> Iterator[list[str]]:
     if runner == "simavr":
         yield ["-Dlogf=log", "-Dcosf=cos"]  # avr-libc 2.0's <math.h> does so
     if isinstance(runner, Board) and not any(word.startswith("--specs") for word in compiler):
-        specs = "nosys.specs" if "__riscv" not in macros_of(compiler) else "picolibc.specs"
-        yield [f"--specs={specs}"]
+        yield ["--specs=nosys.specs"] if runner.system is CORTEX_M else list(next(iter(runner.system.libcs.values())))
 
 
 def _run(compiler: list[str], macros: dict[str, str], runner: Runner, folder: Path, rand: Path | None) -> str:

@@ -87,7 +87,7 @@ class Target:
     emulated: whether `verify --device` can run it here. fuses_double: whether its FPU fuses doubles too. libc: the C
     library that libm and rand are of. libcs: what the others that were measured on it give instead. isa: the family
     of its instruction set; "arm" is a Cortex-M's, "arm-a" a Cortex-A's. int_bits, double_bits: the sizes of C's types.
-    not_run: why the values are not measured.
+    not_run: why the values are not measured. note: what was run in place of a chip, where that is not its core alone.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Target:
     int_bits: int = 32
     double_bits: int = 64
     not_run: str | None = None
+    note: str | None = None
 
     def build_with(self, libc: str | None) -> str:
         """Return the build with another C library, if one is named."""
@@ -132,7 +133,6 @@ def _linux(name: str, build: str, multiply_add: MultiplyAdd, isa: str, emulated:
 
 
 _NO_COMPILER = "no compiler for this core could be had: run `embinit targets probe` with yours"
-_NO_ROM = "its float functions are in the ROM of the chip"
 
 TARGETS = {
     target.name: target
@@ -159,11 +159,11 @@ TARGETS = {
         _linux("cortex-a7", "Armv7-A Linux hard float, VFPv4, gcc -O2", "fused", "arm-a", True),
         Target(
             "avr", "AVR, gcc -O2, avr-libc", "separate", OTHER, "avr", libc="avr-libc", isa="avr", int_bits=16,
-            double_bits=32,
+            double_bits=32, note="run on an atmega2560: buffers and stack share its 8 KB of RAM",
         ),
         Target(
-            "xtensa-lx106", "Xtensa LX106 soft float, gcc -O2, picolibc", "separate", "fdlibm", "picolibc", False,
-            libc=_PICO, isa="xtensa", not_run=_NO_ROM,
+            "xtensa-lx106", "Xtensa LX106 soft float, gcc -O2, picolibc", "separate", "fdlibm", "picolibc",
+            libc=_PICO, isa="xtensa", note="run on QEMU's LX106, with C for the functions of the chip's ROM",
         ),
         Target(
             "xtensa-lx6", "Xtensa LX6, single-precision FPU, gcc -O2, newlib", "fused", "fdlibm-fused", "newlib", False,
