@@ -161,8 +161,9 @@ def test_the_c_libraries_of_the_table_are_what_their_builds_do(core, libc):
 
 
 @pytest.mark.skipif(not (shutil.which("avr-gcc") and shutil.which("simavr")), reason="needs avr-gcc and simavr")
-def test_the_table_is_what_avr_gcc_does():
-    found, target = probe("avr-gcc -O2 -mmcu=atmega2560"), TARGETS["avr"]
+@pytest.mark.parametrize("mcu", ["atmega2560", "atmega328p"])
+def test_the_table_is_what_avr_gcc_does(mcu):
+    found, target = probe(f"avr-gcc -O2 -mmcu={mcu}"), TARGETS["avr"]
 
     assert (found.multiply_add, found.libm, found.rand) == (target.multiply_add, target.libm, target.rand)
     assert (found.int_bits, found.double_bits) == (target.int_bits, target.double_bits) == (16, 32)

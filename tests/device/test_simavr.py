@@ -32,6 +32,15 @@ def test_a_model_agrees_and_a_wrong_one_does_not():
     assert not verify(small(multiply_add="fused"), found, "avr").agrees
 
 
+def test_a_microcontroller_of_2_kb():
+    layers = [Linear(name="a", in_features=12, out_features=16)]
+    bundle = gather(embinit.Model("tiny", layers, seed=42, target="atmega328p").plan())
+
+    assert verify(bundle, device.run(bundle, "avr-gcc -O2 -mmcu=atmega328p"), "avr").agrees
+    with pytest.raises(DeviceError, match="do not fit into the RAM of atmega328p"):
+        device.run(small(), "avr-gcc -O2 -mmcu=atmega328p")
+
+
 def test_another_microcontroller_and_own_code(tmp_path):
     source = tmp_path / "own.c"
     source.write_text(
