@@ -20,6 +20,7 @@ from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, XTENSA, 
 from embinit.targets.compilers import compile_by, installed, read_files
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
+from embinit.targets.linking import headers_of, linker_of
 
 __all__ = ["BOARDS", "Board", "Machine", "build", "command", "is_installed"]
 
@@ -66,9 +67,12 @@ def build(
 ) -> Path:
     """Compile and link C sources by a compiler command into one ELF file for a Machine and return its path.
 
-    keep names the functions to call and the buffers to read; whatever these do not reach is left out. Raises
-    DeviceError with the first error line of the compiler or linker.
+    keep names the functions to call and the buffers to read; whatever these do not reach is left out. A compiler that
+    has no C library for the core gets gcc's. Raises DeviceError with the first error line of the compiler or linker.
     """
+    linker = linker_of(compiler, board.system)
+    if linker is not None:
+        compiler = [*compiler, *headers_of(linker)]
     start, link = [_HERE / name for name in (board.system.start, *board.system.rom)], ["-Wl,--gc-sections"]
     if board.system.is_bare:
         script = output.with_suffix(".ld")
@@ -81,13 +85,24 @@ def build(
         link += [f"-Wl,--undefined={symbol}" for symbol in keep]
     headers = [f"-I{directory}" for directory in include]
     library = [source for source in sources if source.parent == C_DIRECTORY]
-    others = [*start, *(source for source in sources if source.parent != C_DIRECTORY)]
+    others = [source for source in sources if source.parent != C_DIRECTORY]
     if library and not read_files(compiler[1:]):
         others += _objects(compiler, library, output.parent)
     else:
         others += library
-    compile_sources([*compiler, *headers, *link], others, output)
+    if linker is not None:
+        others = [_object([*compiler, *headers], source, output.parent) for source in others]
+    compile_sources([*(linker or [*compiler, *headers]), *link], [*start, *others], output)
     return output
+
+
+def _object(compiler: Sequence[str], source: Path, folder: Path) -> Path:
+    """Return the object of a source, which may be one already."""
+    if source.suffix == ".o":
+        return source
+    made = folder / f"{source.name}.o"
+    compile_by([installed(compiler[0]), *compiler[1:], "-c", str(source), "-o", str(made)], compiler[0])
+    return made
 
 
 def _objects(compiler: Sequence[str], library: Sequence[Path], folder: Path) -> list[Path]:

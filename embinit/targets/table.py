@@ -114,11 +114,11 @@ class Target:
         return {**asdict(self), "libcs": {name: libc._asdict() for name, libc in self.libcs.items()}}
 
 
-def _arm(name: str, build: str, multiply_add: MultiplyAdd, libm: Libm, *, fuses_double: bool = False) -> Target:
+def _arm(name: str, build: str, multiply_add: MultiplyAdd, libm: Libm, **more: Any) -> Target:
     """Return a Cortex-M with newlib; newlib-nano has the same functions, and picolibc never fuses within its own."""
     libcs = {_NANO: Libc(libm, "newlib-nano"), _PICO: Libc("fdlibm", "picolibc")}
     build = f"{build}, gcc -O2, newlib"
-    return Target(name, build, multiply_add, libm, "newlib", True, fuses_double, libcs=libcs)
+    return Target(name, build, multiply_add, libm, "newlib", libcs=libcs, **more)
 
 
 def _riscv(name: str, build: str, multiply_add: MultiplyAdd, *, newlib: bool = False, **more: Any) -> Target:
@@ -132,6 +132,7 @@ def _linux(name: str, build: str, multiply_add: MultiplyAdd, isa: str, emulated:
     return Target(name, build, multiply_add, "double", "glibc", emulated, True, libc="glibc", isa=isa)
 
 
+_M7 = "with toolchain zig as code for a Cortex-M7"
 _NO_COMPILER = "no compiler for this core could be had: run `embinit targets probe` with yours"
 
 TARGETS = {
@@ -149,8 +150,11 @@ TARGETS = {
         _arm("cortex-m7-sp", "Armv7E-M, FPv5-SP", "fused", "fdlibm-fused"),
         _arm("cortex-m23", "Armv8-M Baseline soft float", "separate", "fdlibm"),
         _arm("cortex-m33-nofp", "Armv8-M Mainline soft float", "separate", "fdlibm"),
-        _arm("cortex-m55", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True),
-        _arm("cortex-m85", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True),
+        _arm("cortex-m55", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True, note=_M7),
+        _arm(
+            "cortex-m85", "Armv8.1-M, FPU with doubles", "fused", "double", fuses_double=True,
+            note=f"run on QEMU's Cortex-M55, {_M7}",
+        ),
         _riscv("riscv32imac", "RV32IMAC soft float", "separate", newlib=True),
         _riscv("riscv32imafc", "RV32IMAFC, single-precision FPU", "fused"),
         _riscv("riscv64", "RV64GC, FPU with doubles", "fused", fuses_double=True),
