@@ -112,3 +112,25 @@ def check_known(what: str, name: object, known: Collection[str]) -> None:
     """
     if not isinstance(name, str) or name not in known:
         raise EmbinitError(f"{what} must be one of {listed(known)}, got {shown(name)}{nearest(name, known)}")
+
+
+def check_keys(where: object, given: Iterable[str], known: Collection[str], required: Iterable[str] = ()) -> None:
+    """Raise EmbinitError for the first key of a table that is unknown, or that is required and missing.
+
+    >>> check_keys("[model]", {"nmae": "net"}, ["name", "seed"])
+    Traceback (most recent call last):
+    embinit.errors.EmbinitError: [model] has no key 'nmae'; its keys are name, seed; did you mean name?
+    """
+    keys = list(given)
+    for key in keys:
+        if key not in known:
+            its = listed(known) or "none"
+            raise EmbinitError(f"{where} has no key {shown(key)}; its keys are {its}{nearest(key, known)}")
+    for key in required:
+        check_there(where, key, keys)
+
+
+def check_there(where: object, key: str, given: Collection[str]) -> None:
+    """Raise EmbinitError if a key that a table needs is not among those given."""
+    if key not in given:
+        raise EmbinitError(f"{where} needs the key {shown(key)}, which is missing")

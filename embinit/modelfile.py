@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, load_dialect
-from embinit.errors import EmbinitError, check_known, listed, nearest, shortened, shown
+from embinit.errors import EmbinitError, check_keys, check_known, shortened, shown
 from embinit.initializers import WITHOUT_BITS, Initializer, Sliced
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
@@ -90,7 +90,7 @@ def fields_of(
     """Return the fields of the Description that a model file's tables state; overrides replace keys of [model]. path:
     the file; a dialect file is looked for in its directory.
     """
-    _check_keys("a model file", tables, ["model", "layer", "dialect"], ["model"])
+    check_keys("a model file", tables, ["model", "layer", "dialect"], ["model"])
     if not tables.get("layer"):
         raise EmbinitError("a model file needs at least one [[layer]] table, got none")
     head, layers = tables["model"], tables["layer"]
@@ -98,7 +98,7 @@ def fields_of(
         raise EmbinitError("a model file must have one [model] table and [[layer]] tables")
     known = [f.name for f in fields(Description) if f.init and f.name != "layers"]
     needed = ["name", "seed"] if "dialect" in {**tables, **overrides} else ["name", "dialect", "seed"]
-    _check_keys("[model]", head, known, needed)
+    check_keys("[model]", head, known, needed)
     values = {**head, **overrides}
     values["dialect"] = dialect = _dialect(tables, values, Path(path))
     return {**values, "layers": [_layer(table, i, dialect_named(dialect)) for i, table in enumerate(layers)]}
@@ -138,7 +138,7 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
             keys = with_initializer(keys, dialect, known)
         keys = of_parts(keys, dialect)
         required = [f.name for f in fields(cls) if f.default is MISSING and f.name != "kind"]
-        _check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
+        check_keys(f"{layer_type}", keys, known + sorted(cls.without_effect), required)
         keys = {key: value for key, value in keys.items() if key in known}
         return cls(**keys, kind=layer_type) if issubclass(cls, DrawFree) else cls(**keys)
     except EmbinitError as error:
@@ -160,7 +160,7 @@ def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[
     parameters = {key: keys.pop(key) for key in known if key in keys and key not in of_layer}
     if name == "default":
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
-        _check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"], [])
+        check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"])
         return keys
     if isinstance(name, str) and name in WITHOUT_BITS and name not in named:
         raise EmbinitError(WITHOUT_BITS[name])
@@ -168,7 +168,7 @@ def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[
     accepted = inspect.signature(named[name]).parameters
     required = [p.name for p in accepted.values() if p.default is p.empty]
     parameters |= {key: keys[key] for key in of_layer if key in keys and key in accepted}
-    _check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
+    check_keys(f'weight_init "{name}"', parameters, list(accepted), required)
     return {**keys, "weight_init": named[name](**parameters)}
 
 
@@ -196,15 +196,3 @@ def _bounds(text: str) -> tuple[int, int]:
     if found is None:
         raise EmbinitError(f'a slice must be "start:stop", such as "4:8", got {shown(text)}')
     return int(found[1]), int(found[2])
-
-
-def _check_keys(where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str]) -> None:
-    """Raise EmbinitError for the first key that is unknown or missing."""
-    for key in table:
-        if key not in known:
-            raise EmbinitError(
-                f"{where} has no key {shown(key)}; its keys are {listed(known) or 'none'}{nearest(key, known)}"
-            )
-    for key in required:
-        if key not in table:
-            raise EmbinitError(f"{where} needs the key {shown(key)}, which is missing")

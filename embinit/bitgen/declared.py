@@ -15,7 +15,7 @@ from embinit.bitgen.rand import RANDS
 from embinit.bitgen.xoroshiro128plus import Xoroshiro128Plus
 from embinit.bitgen.xorshift import Xorshift
 from embinit.bitgen.xorshift32 import Xorshift32
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_keys, check_known, shown
 
 #: What makes words of an array of states.
 Output = Callable[[Words], Words]
@@ -138,11 +138,5 @@ def declared(kind: str, seed: Any, keys: Mapping[str, Any]) -> BitGenerator:
     [1015568748]
     """
     known = keys_of(kind)
-    for key in keys:
-        if key not in known:
-            keys_are = f"its keys are {listed(known) or 'none'}{nearest(key, known)}"
-            raise EmbinitError(f"kind {kind} has no key {shown(key)}; {keys_are}")
-    for key, required in known.items():
-        if required and key not in keys:
-            raise EmbinitError(f"kind {kind} needs the key {shown(key)}, which is missing")
+    check_keys(f"kind {kind}", keys, known, [key for key, required in known.items() if required])
     return KINDS[kind](seed, **keys)

@@ -21,7 +21,7 @@ from embinit.distributions import (
     Sparse,
     TruncNormal,
 )
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_keys, check_known, listed, shown
 from embinit.formats.storage import Storage
 from embinit.initializers import BY_CLASS, BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
 from embinit.layers.base import Layer, Norm, Parameter, Stored
@@ -67,12 +67,12 @@ class Dialect:
     #: None if a bias has the initializer of its weight.
     bias: Initializer | None
     layouts: Mapping[str, tuple[str, ...]]
-    #: The fans of a layer; None if `shape_fans` gives them.
-    fans: Callable[[str, Mapping[str, int]], tuple[int, int]] | None
-    #: The initializer of a layer's weight, from the one in the model file.
-    layer_weight: Callable[[Initializer], Initializer]
     #: An initializer and the fans of its tensor -> a distribution whose parameters are exact float32 values.
     distribution: Callable[[Initializer, int, int], Distribution]
+    #: The fans of a layer, by its type and sizes; None if `shape_fans` gives them.
+    fans: Callable[[str, Mapping[str, int]], tuple[int, int]] | None = None
+    #: The initializer of a layer's weight, from the one in the model file.
+    layer_weight: Callable[[Initializer], Initializer] = lambda initializer: initializer
     #: Whether it draws from rand() of the target's C library, seeded with srand(seed); `seeded` is not used then.
     rand: bool = False
     #: The initializers of a model file besides "default": a name -> the function that builds one from its parameters.
@@ -203,15 +203,8 @@ class Dialect:
                 parameters["initializer"] = self.initializer(parameters["initializer"])
         check_known("initializer", name, ["default", *factories])
         accepted = signature(factories[name]).parameters if name in factories else {}
-        for key in parameters:
-            if key not in accepted:
-                keys = listed(accepted) or "none"
-                raise EmbinitError(
-                    f"initializer {shown(name)} has no key {shown(key)}; its keys are {keys}{nearest(key, accepted)}"
-                )
-        for key, parameter in accepted.items():
-            if parameter.default is parameter.empty and key not in parameters:
-                raise EmbinitError(f"initializer {shown(name)} needs the key {shown(key)}, which is missing")
+        required = [key for key, parameter in accepted.items() if parameter.default is parameter.empty]
+        check_keys(f"initializer {shown(name)}", parameters, accepted, required)
         return factories[name](**parameters)
 
     def default(self) -> Initializer:

@@ -68,8 +68,6 @@ def _dialect(**given: Any) -> NumPyDialect:
         weight=Constant(0.0),
         bias=Constant(0.0),
         layouts=LAYOUTS,
-        fans=None,
-        layer_weight=lambda initializer: initializer,
         **given,
     )
 

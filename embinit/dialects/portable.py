@@ -57,6 +57,5 @@ PORTABLE = Dialect(
     bias=DEFAULT,
     layouts=LAYOUTS,
     fans=fans,
-    layer_weight=lambda initializer: initializer,
     distribution=distribution,
 )

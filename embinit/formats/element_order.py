@@ -1,20 +1,20 @@
 """Element order: how the elements of a buffer stand in memory where that is not the order of their indices."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_known, shown
+from embinit.formats.table import Table
 
 Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class ElementOrder:
+class ElementOrder(Table):
     """An order of elements, in one of five ways.
 
     order: which indices stand one after the other, of an axis if that is named, else of each block of so many units of
@@ -79,31 +79,6 @@ class ElementOrder:
             raise EmbinitError(f"split must divide the {self.tile[1]} columns of a tile, got {self.split}")
         if self.axes is not None and len(self.axes) != (5 if self.split > 1 else 4):
             raise EmbinitError("axes of tiles must be those of band, row, tile and column, and of the parts of a split")
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> "ElementOrder":
-        """Return the order of a table of a model file."""
-        known = [field.name for field in fields(cls)]
-        for key in table:
-            if key not in known:
-                raise EmbinitError(f"has no key {shown(key)}; its keys are {listed(known)}{nearest(key, known)}")
-        return cls(**table)
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What is said, as plain values."""
-        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, (value, usual) in given.items()
-            if value != usual
-        }
-
-    @property
-    def says(self) -> str:
-        """The table of a model file."""
-        texts = (f"{name} = {_toml(value)}" for name, value in self.told.items())
-        return f"{{ {', '.join(texts)} }}"
 
     def places(self, shape: tuple[int, ...]) -> Places:
         """Return where each element of memory comes from; EmbinitError if a buffer of a shape has no such order."""
@@ -177,9 +152,3 @@ def tiled(places: Places, tile: tuple[int, ...], axes: Sequence[int], split: int
 
 def _parts(wide: int, split: int) -> tuple[int, ...]:
     return (wide,) if split == 1 else (wide // split, split)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)

@@ -5,19 +5,19 @@ A format is one such rule; a quantizer changes parts of it, as quantizers writte
 the precision that the device computes in.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import base
 from embinit.formats.affine import Asymmetric, Chosen, Symmetric
 from embinit.formats.base import F32, Encoded, Format, Groups, QuantizationParameters, Quantized
 from embinit.formats.qformat import QFormat
 from embinit.formats.rounding import DRAW_FREE, Rounding
+from embinit.formats.table import Table
 
 Floats = NDArray[Any]  # float32 or float64, as the device computes
 Codes = NDArray[np.int64]
@@ -32,7 +32,7 @@ FAR = 2.0**62
 
 
 @dataclass(frozen=True)
-class Quantizer:
+class Quantizer(Table):
     """What a device does in its own way between a value and its code.
 
     steps: so many make the largest magnitude of a group, or its span, instead of the format's. factor: values are
@@ -85,26 +85,6 @@ class Quantizer:
             raise EmbinitError(f"lanes must be an integer from 2 to 64, got {shown(self.lanes)}")
         if self.factor is not None and (self.steps is not None or self.scale != "float32"):
             raise EmbinitError("factor replaces the scale: it takes neither steps nor scale")
-
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> "Quantizer":
-        """Return the quantizer of a table of a model file."""
-        known = [field.name for field in fields(cls)]
-        for key in table:
-            if key not in known:
-                raise EmbinitError(f"has no key {shown(key)}; its keys are {listed(known)}{nearest(key, known)}")
-        return cls(**table)
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What differs from the format's own way."""
-        given = {field.name: (getattr(self, field.name), field.default) for field in fields(self)}
-        return {name: value for name, (value, usual) in given.items() if value != usual}
-
-    @property
-    def says(self) -> str:
-        """The table of a model file."""
-        return f"{{ {', '.join(f'{name} = {_toml(value)}' for name, value in self.told.items())} }}"
 
     def check(self, format_: Format) -> None:
         """Raise EmbinitError if a format has nothing that this could change."""
@@ -332,12 +312,6 @@ def left_over(n: int, lanes: int, row: int) -> NDArray[np.bool_]:
     """
     at: NDArray[np.intp] = np.arange(n) % row
     return at >= row // lanes * lanes
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _is_number(value: object) -> bool:

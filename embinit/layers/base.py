@@ -211,7 +211,7 @@ class Stored(Layer):
             check_known("rounding", self.rounding, MODES)
         for what in ("weight_quantizer", "bias_quantizer"):
             if getattr(self, what) is not None:
-                object.__setattr__(self, what, _said(what, Quantizer, getattr(self, what)))
+                object.__setattr__(self, what, Quantizer.of(what, getattr(self, what)))
         self._check_element_order()
         if self.literals is not None:
             printed(self.literals)
@@ -222,7 +222,7 @@ class Stored(Layer):
             return
         if not isinstance(given, Mapping | tuple) or not all(isinstance(part, str) for part in dict(given)):
             raise EmbinitError(f"element_order must be a table with an order for some parts, got {shown(given)}")
-        orders = {part: _said(f"element_order of {part}", ElementOrder, order) for part, order in dict(given).items()}
+        orders = {part: ElementOrder.of(f"element_order of {part}", order) for part, order in dict(given).items()}
         object.__setattr__(self, "element_order", tuple(orders.items()))
 
     @property
@@ -281,15 +281,3 @@ def check_bool(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is True or False."""
     if not isinstance(value, bool):
         raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
-
-
-def _said(what: str, kind: Any, given: Any) -> Any:
-    """Return what a table says of a kind that has a function `of`, or what is of that kind already."""
-    if isinstance(given, kind):
-        return given
-    if not isinstance(given, Mapping):
-        raise EmbinitError(f"{what} must be a table, got {shown(given)}")
-    try:
-        return kind.of(given)
-    except EmbinitError as error:
-        raise EmbinitError(f"{what}: {error}") from None

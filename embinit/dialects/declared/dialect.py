@@ -200,8 +200,6 @@ def dialect_of(description: Description) -> DeclaredDialect:
         weight=DEFAULT,
         bias=None,
         layouts={name: rule.weight for name, rule in description.layers.items()},
-        fans=None,
-        layer_weight=lambda initializer: initializer,
         distribution=partial(distribution, description),
         named=named,
         rand=description.stream.kind == "rand",

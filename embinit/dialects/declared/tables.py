@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from embinit.dialects.declared.description import Where
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_keys, check_known, check_there, listed, nearest, shown
 from embinit.identifiers import check_identifier
 
 T = TypeVar("T")
@@ -28,12 +28,8 @@ class Table:
         if not isinstance(values, Mapping):
             raise EmbinitError(f"{where} must be a table, got {shown(values)}")
         self.where, self.values, self.taken = where, values, set[str]()
-        for key in values if known is not None else ():
-            assert known is not None
-            if key not in known:
-                raise EmbinitError(
-                    f"{where} has no key {shown(key)}; its keys are {listed(known)}{nearest(key, known)}"
-                )
+        if known is not None:
+            check_keys(where, values, known)
 
     def take(self, key: str, check: Check[T], default: U) -> T | U:
         """Return the checked value of a key, or the default where it is missing."""
@@ -41,8 +37,7 @@ class Table:
 
     def need(self, key: str, check: Check[T]) -> T:
         """Return the checked value of a key that must be there."""
-        if key not in self.values:
-            raise EmbinitError(f"{self.where} needs the key {shown(key)}, which is missing")
+        check_there(self.where, key, self.values)
         self.taken.add(key)
         try:
             return check("it", self.values[key])
