@@ -33,22 +33,8 @@ def lcg32(state: U32, multiplier: int, increment: int, steps: U32, shift: int, m
 
 
 @either_way
-def lcg64(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32) -> None:
-    """Fill out with the low 32 bits of (s >> shift) & mask of the states s that follow, modulo 2^64."""
-    s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
-    shift64, mask64 = np.uint64(shift) & np.uint64(63), np.uint64(mask)
-    for start in range(0, out.size, RUN):
-        run = out[start : start + RUN]
-        step = s * a + c - s
-        for i in independent(run.size):
-            run[i] = np.uint32((s + steps[i + 1] * step) >> shift64 & mask64)
-        s += steps[run.size] * step
-    state[0] = s
-
-
-@either_way
-def lcg64_wide(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U64) -> None:
-    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64."""
+def lcg64(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32 | U64) -> None:
+    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64, or with the low halves of these."""
     s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
     shift64, mask64 = np.uint64(shift) & np.uint64(63), np.uint64(mask)
     for start in range(0, out.size, RUN):

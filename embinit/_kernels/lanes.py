@@ -6,14 +6,15 @@ Where a lane continues is a linear map of where it ended, given as its columns: 
 lowest first.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.jit import inlined, kernel
 
-U32 = NDArray[np.uint32]
+#: The type of a state: all arithmetic is cast to it, as NumPy's rules of promotion would widen it.
+Word = TypeVar("Word", np.uint32, np.uint64)
 U64 = NDArray[np.uint64]
 
 #: An odd number of cache lines, so that a column does not map to only a few sets of the cache.
@@ -24,44 +25,28 @@ ENOUGH = 2048
 
 
 @inlined
-def _moved32(
-    x: np.uint32,
-    left: np.uint32,
-    lefts: np.uint32,
-    right: np.uint32,
-    rights: np.uint32,
-    sign: np.uint32,
-    signs: np.uint32,
-) -> np.uint32:
+def _moved(
+    word: type[Word], x: Word, left: Word, lefts: Word, right: Word, rights: Word, sign: Word, signs: Word
+) -> Word:
     """Return x ^ x << left masked by lefts, or x ^ x >> right masked by rights, with signs filled in."""
-    copies = np.uint32(np.uint32(np.uint32(0) - np.uint32(x >> sign)) & signs)
-    return np.uint32(
-        x
-        ^ np.uint32(
-            np.uint32(np.uint32(x << left) & lefts) | np.uint32(np.uint32(np.uint32(x >> right) & rights) | copies)
-        )
-    )
+    copies = word(word(word(0) - word(x >> sign)) & signs)
+    return word(x ^ word(word(word(x << left) & lefts) | word(word(word(x >> right) & rights) | copies)))
 
 
 @inlined
-def _step32(x: np.uint32, s: Any) -> np.uint32:
+def _step(word: type[Word], x: Word, s: Any) -> Word:
     """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
-    x = _moved32(x, s[0], s[1], s[2], s[3], s[15], s[4])
-    x = _moved32(x, s[5], s[6], s[7], s[8], s[15], s[9])
-    return _moved32(x, s[10], s[11], s[12], s[13], s[15], s[14])
+    x = _moved(word, x, s[0], s[1], s[2], s[3], s[15], s[4])
+    x = _moved(word, x, s[5], s[6], s[7], s[8], s[15], s[9])
+    return _moved(word, x, s[10], s[11], s[12], s[13], s[15], s[14])
 
 
 @inlined
-def _image32(x: np.uint32, columns: U32) -> np.uint32:
+def _image(word: type[Word], x: Word, columns: NDArray[Word]) -> Word:
     """Return a linear map of x."""
-    image = np.uint32(0)
+    image = word(0)
     for bit in range(columns.size):
-        image = np.uint32(
-            image
-            ^ np.uint32(
-                columns[bit] & np.uint32(np.uint32(0) - np.uint32(np.uint32(x >> np.uint32(bit)) & np.uint32(1)))
-            )
-        )
+        image = word(image ^ word(columns[bit] & word(word(0) - word(word(x >> word(bit)) & word(1)))))
     return image
 
 
@@ -77,101 +62,34 @@ def _in_order(rows: NDArray[Any], out: NDArray[Any]) -> int:
 
 
 @kernel
-def xorshift32(state: U32, table: U32, next_lane: U32, next_block: U32, out: U32) -> None:
-    """Fill out with the states that follow. table: the numbers of a step. next_lane: the map of LENGTH steps.
-    next_block: the map of LENGTH * (LANES - 1) steps.
+def xorshift(
+    state: NDArray[Word], table: NDArray[Word], next_lane: NDArray[Word], next_block: NDArray[Word], out: NDArray[Word]
+) -> None:
+    """Fill out with the states of 32 or 64 bits that follow.
+
+    table: the numbers of a step. next_lane: the map of LENGTH steps. next_block: the map of LENGTH * (LANES - 1) steps.
     """
+    word = out.dtype.type
     t = table
     s = (
         t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
     )  # fmt: skip
     x, done = state[0], 0
     if out.size >= ENOUGH:
-        states = np.empty(LANES + BLOCK, np.uint32)
+        states = np.empty(LANES + BLOCK, out.dtype)
         lanes = states[:LANES]
         for lane in range(LANES):
             lanes[lane] = x
-            x = _image32(x, next_lane)
+            x = _image(word, x, next_lane)
         while out.size - done >= ENOUGH:
             for i in range(BLOCK):
-                states[i + LANES] = _step32(states[i], s)
+                states[i + LANES] = _step(word, states[i], s)
             done += _in_order(states[LANES:], out[done:])
             for lane in range(LANES):
-                lanes[lane] = _image32(states[BLOCK + lane], next_block)
+                lanes[lane] = _image(word, states[BLOCK + lane], next_block)
         x = out[done - 1]
     for i in range(done, out.size):
-        x = _step32(x, s)
-        out[i] = x
-    state[0] = x
-
-
-@inlined
-def _moved64(
-    x: np.uint64,
-    left: np.uint64,
-    lefts: np.uint64,
-    right: np.uint64,
-    rights: np.uint64,
-    sign: np.uint64,
-    signs: np.uint64,
-) -> np.uint64:
-    """Return x ^ x << left masked by lefts, or x ^ x >> right masked by rights, with signs filled in."""
-    copies = np.uint64(np.uint64(np.uint64(0) - np.uint64(x >> sign)) & signs)
-    return np.uint64(
-        x
-        ^ np.uint64(
-            np.uint64(np.uint64(x << left) & lefts) | np.uint64(np.uint64(np.uint64(x >> right) & rights) | copies)
-        )
-    )
-
-
-@inlined
-def _step64(x: np.uint64, s: Any) -> np.uint64:
-    """Return the state after x; s has left, lefts, right, rights and signs of three shifts, and the sign's place."""
-    x = _moved64(x, s[0], s[1], s[2], s[3], s[15], s[4])
-    x = _moved64(x, s[5], s[6], s[7], s[8], s[15], s[9])
-    return _moved64(x, s[10], s[11], s[12], s[13], s[15], s[14])
-
-
-@inlined
-def _image64(x: np.uint64, columns: U64) -> np.uint64:
-    """Return a linear map of x."""
-    image = np.uint64(0)
-    for bit in range(columns.size):
-        image = np.uint64(
-            image
-            ^ np.uint64(
-                columns[bit] & np.uint64(np.uint64(0) - np.uint64(np.uint64(x >> np.uint64(bit)) & np.uint64(1)))
-            )
-        )
-    return image
-
-
-@kernel
-def xorshift64(state: U64, table: U64, next_lane: U64, next_block: U64, out: U64) -> None:
-    """Fill out with the states that follow. table: the numbers of a step. next_lane: the map of LENGTH steps.
-    next_block: the map of LENGTH * (LANES - 1) steps.
-    """
-    t = table
-    s = (
-        t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
-    )  # fmt: skip
-    x, done = state[0], 0
-    if out.size >= ENOUGH:
-        states = np.empty(LANES + BLOCK, np.uint64)
-        lanes = states[:LANES]
-        for lane in range(LANES):
-            lanes[lane] = x
-            x = _image64(x, next_lane)
-        while out.size - done >= ENOUGH:
-            for i in range(BLOCK):
-                states[i + LANES] = _step64(states[i], s)
-            done += _in_order(states[LANES:], out[done:])
-            for lane in range(LANES):
-                lanes[lane] = _image64(states[BLOCK + lane], next_block)
-        x = out[done - 1]
-    for i in range(done, out.size):
-        x = _step64(x, s)
+        x = _step(word, x, s)
         out[i] = x
     state[0] = x
 

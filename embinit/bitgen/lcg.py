@@ -57,9 +57,7 @@ class Congruential(OfStates):
         whole = self.output is not None
         word = (1 << self.word_bits) - 1 if self.mask is None else self.mask
         shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, word)
-        kernel: Callable[..., None] = affine.lcg64 if out.dtype == np.uint32 else affine.lcg64_wide
-        if self.bits == 32:
-            kernel = affine.lcg32
+        kernel: Callable[..., None] = affine.lcg32 if self.bits == 32 else affine.lcg64
         multiplier, increment = np.uint64(self.multiplier), np.uint64(self.increment)
         kernel(self.words, multiplier, increment, steps(self.multiplier, self.bits), shift, np.uint64(mask), out)
 

@@ -133,9 +133,8 @@ class Xorshift(OfStates):
         if (self._step.shifts, self._step.bits, self._step.signed) == ((13, -17, 5), 32, False):
             stream.raw(XORSHIFT32, self.words, out)  # has lanes of its own
             return
-        kernel: Callable[..., None] = lanes.xorshift64 if self._step.bits == 64 else lanes.xorshift32
         maps = _maps(self._step) if out.size >= lanes.ENOUGH else (self.words[:0], self.words[:0])
-        kernel(self.words, self._step.table, *maps, out)
+        lanes.xorshift(self.words, self._step.table, *maps, out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; back only if no two states lead to the same one."""

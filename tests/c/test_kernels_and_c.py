@@ -12,8 +12,7 @@ KERNELS = Path(embinit.__file__).parent / "_kernels"
 #: A kernel -> the C functions that give the same bits.
 TWINS = {
     "affine.lcg32": "lcg32_next lcg32_source rand_msvc_next rand_msvc_source",
-    "affine.lcg64": "rand_newlib_next rand_newlib_source rand_musl_next rand_musl_source",
-    "affine.lcg64_wide": "lcg64_next",
+    "affine.lcg64": "rand_newlib_next rand_newlib_source rand_musl_next rand_musl_source lcg64_next",
     "affine.minstd": "minstd_next minstd_product minstd_source avr_step rand_avr_next rand_avr_source "
     "random_avr_next random_avr_source",
     "counters.philox4x32": "philox4x32_block philox4x32_next philox4x32_source",
@@ -40,8 +39,7 @@ TWINS = {
     "kaun.normal": "kaun_truncated_normal",
     "jax.uniform": "jax_uniform",
     "jax.normal": "jax_normal",
-    "lanes.xorshift32": "xorshift_step xorshift_next",
-    "lanes.xorshift64": "xorshift_step xorshift_next",
+    "lanes.xorshift": "xorshift_step xorshift_next",
     "lanes.xoroshiro128plus": "xoroshiro128plus_step xoroshiro128plus_next rotated64",
     "libm.log_array": "logf_double logf_fdlibm logf_fdlibm_fused c_logf_double c_logf_fdlibm c_logf_fdlibm_fused",
     "libm.cos_array": "cosf_double cosf_fdlibm cosf_fdlibm_fused small_cosf small_sinf",
