@@ -31,7 +31,7 @@ NORMAL = ("libm", "normal")
 #: Dialects whose whole init code is measured, with what they need of libgcc.
 WHOLE = (
     *("portable", "torch", "kaun", "flax-nnx", "gomlx", "gomlx-xla"),
-    *("keras-torch", "keras-tensorflow", "keras-jax", "mlx", "tinygrad"),
+    *("keras-torch", "keras-tensorflow", "keras-jax", "numpy", "numpy-legacy", "mlx", "tinygrad"),
 )
 EXAMPLE = Path(__file__).parent.parent / "examples" / "har_classifier.toml"
 

@@ -17,6 +17,8 @@ from embinit.distributions import (
     Eye,
     Normal,
     PaddedNormal,
+    SingleNormal,
+    SingleUniform,
     Sparse,
     TruncatedNormal,
     TruncNormal,
@@ -48,9 +50,9 @@ def support(distribution: Distribution) -> Support:
     """Return the values that any sampler may give, so that a format can say beforehand whether it can hold them.
 
     Values cancel most if a draw is near the mean or a bound: the remainder is then a multiple of the last bit of both,
-    which have 24 bits each, or 53 in PyTorch's small normal.
+    which have 24 bits each, or 53 in PyTorch's small normal and in NumPy.
 
-    >>> support(Uniform(-0.5, 0.25)) == Support(-0.5, 0.25, 0.5 * 2.0**-50)
+    >>> support(Uniform(-0.5, 0.25)) == Support(-0.5, 0.25, 0.5 * 2.0**-54)
     True
     """
     match distribution:
@@ -62,6 +64,10 @@ def support(distribution: Distribution) -> Support:
             return _given([0.0, 1.0])
         case Uniform(low, high):
             return _between(low, high)
+        case SingleUniform():
+            return _between(0.0, 1.0)
+        case SingleNormal():
+            return _around(0.0, 1.0, FURTHEST)
         case Normal(mean, stddev) | TruncatedNormal(mean, stddev):  # Keras on torch gives up after 4 candidates
             return _around(mean, stddev, FURTHEST)
         case PaddedNormal(mean, stddev):
@@ -90,7 +96,7 @@ def _between(low: float, high: float) -> Support:
         return Support(-math.inf, math.inf, 0.0, undefined=True)
     if first == last:
         return _given([first])
-    return Support(first, last, _least([_f32(low), last - first]) * 2.0**-50)
+    return Support(first, last, _least([_f32(low), last - first]) * 2.0**-54)
 
 
 def _around(mean: float, stddev: float, furthest: float) -> Support:

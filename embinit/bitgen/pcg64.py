@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen.base import Called, Words, checked_uint
+from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
 from embinit.bitgen.lcg import moved
 from embinit.errors import EmbinitError, shown
 
@@ -182,6 +182,12 @@ class Pcg64(Called):
         state, increment, *_ = self.state
         moved_on = moved(state, self.multiplier, increment, delta % MODULUS, MODULUS)
         self.words[:4] = halves(moved_on, increment)
+
+    def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
+        """Return embinit_numpy, whose source draws halves of words; PCG64DXSM has none."""
+        if type(self) is not Pcg64:
+            return None
+        return CGenerator("embinit_numpy", "embinit_numpy.h", "embinit_numpy_seed(&generator, seed);")
 
 
 class Pcg64Dxsm(Pcg64):

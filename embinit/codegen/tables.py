@@ -36,6 +36,9 @@ from embinit.dialects import dialect_named
 from embinit.formats import FLOATS, format_named
 from embinit.samplers import CDraw
 
+#: More words than any generator of few words gives.
+MANY = 2**32
+
 
 def in_floats(bundle: Bundle) -> Init:
     """Return the C of a model whose buffers are all float32."""
@@ -154,18 +157,19 @@ def _generator(bundle: Bundle) -> CGenerator:
     """Return the C of the model's generator, one that can give all the words that are drawn."""
     model = bundle.plan.model
     start = dialect_named(model.dialect).start(0, model.build.rand)
-    found = start.c_generator(
-        sum(
-            entry.draws + entry.row.store_draws + entry.row.order.skip + sum(lost_words(bundle, entry))
-            for entry in bundle.entries
-        )
-        + model.skip_words
-    )
+    found = start.c_generator(model.skip_words + sum(_words(bundle, entry) for entry in bundle.entries))
     if found is None:
         raise NoCodeError(
             f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
     return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)), restart="")
+
+
+def _words(bundle: Bundle, entry: Entry) -> int:
+    """Return how many words a buffer takes at most; another seed may need more where that depends on the words."""
+    row = entry.row
+    draws = MANY if row.draws is None else row.draws
+    return draws + row.store_draws + row.order.skip + sum(lost_words(bundle, entry))
 
 
 def _state(told: BitGenerator) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from embinit.bitgen import MT19937, Pcg64
+from embinit.bitgen import Pcg64
+from embinit.bitgen.random_state import RandomState
 from embinit.dialects.base import Dialect
 from embinit.dialects.seeds import Integers
 from embinit.distributions import Constant, Distribution, Normal, SingleNormal, SingleUniform, Uniform
@@ -86,7 +87,7 @@ NUMPY_LEGACY = _dialect(
     name="numpy-legacy",
     summary="NumPy: the arrays of numpy.random.seed(seed) and RandomState(seed), as float32",
     seeds=range(2**32),
-    seeded=MT19937,
+    seeded=RandomState,
     sampler=LegacyNumPy(),
     distribution=distribution,
     named={

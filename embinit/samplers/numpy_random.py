@@ -15,6 +15,7 @@ from embinit.targets import Build
 
 #: How many elements are computed at once: their doubles stay in the cache.
 RUN = 2**14
+HEADER = "embinit_numpy.h"
 _UNIT = 2.0**-53
 
 
@@ -22,11 +23,12 @@ class _NumPy(Sampler):
     """What both have: values that are computed in double and rounded to float32 once."""
 
     kinds: ClassVar[tuple[type, ...]] = (Constant, Uniform, Normal)
+    c_name: ClassVar[str]
 
     def check(self, distribution: Distribution) -> None:
         """Raise EmbinitError if NumPy's calls do not have the distribution."""
         if not isinstance(distribution, self.kinds):
-            raise EmbinitError(f"NumPy has no {distribution}: use uniform or normal")
+            raise _unknown(distribution)
 
     @abstractmethod
     def doubles(self, bitgen: BitGenerator, n: int) -> NDArray[np.float64]:
@@ -41,10 +43,19 @@ class _NumPy(Sampler):
         """Move on by n words of 32 bits and return how many words that takes."""
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
-        """Return embinit_constant; nothing else has C."""
-        if isinstance(distribution, Constant):
-            return CDraw("embinit_constant", bits_of(distribution.value))
-        raise EmbinitError(f"{distribution} of NumPy has no C: export the values instead (--format npz,h,bin)")
+        """Return embinit_constant or one of the embinit_numpy functions."""
+        match distribution:
+            case Constant(value):
+                return CDraw("embinit_constant", bits_of(value))
+            case Uniform(low, high):
+                return self._of_double("uniform", low, high - low)
+            case Normal(mean, stddev):
+                return self._of_double("normal", mean, stddev)
+        raise _unknown(distribution)
+
+    def _of_double(self, values: str, start: float, scale: float) -> CDraw:
+        rule = ("embinit_numpy_rule", f"{float(start).hex()}, {float(scale).hex()}")
+        return CDraw(f"{self.c_name}_{values}", rule=rule, header=HEADER)
 
     def _uniform(self, source: Source, distribution: Uniform, out: NDArray[np.float32]) -> int:
         drawn = 0
@@ -78,6 +89,7 @@ class NumPy(_NumPy):
 
     word_bits = 64
     kinds = (*_NumPy.kinds, SingleUniform, SingleNormal)
+    c_name = "embinit_numpy"
 
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError unless the generator is one of NumPy's."""
@@ -115,7 +127,23 @@ class NumPy(_NumPy):
                 return _ziggurat(bitgen, out, float(mean), float(stddev))
             case SingleNormal():
                 return _single_ziggurat(bitgen, out)
-        raise EmbinitError(f"NumPy has no {distribution}: use uniform or normal")
+        raise _unknown(distribution)
+
+    def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:
+        """Return one of the embinit_numpy functions. standard_normal has none: its tail is of the host's C library."""
+        match distribution:
+            case SingleUniform():
+                return CDraw("embinit_numpy_random", header=HEADER)
+            case SingleNormal():
+                raise EmbinitError(
+                    f"{distribution} of NumPy has no C: its tail takes the host's log1pf, and C libraries differ in "
+                    "it; draw normal, which is of double, or export the values instead (--format npz,h,bin)"
+                )
+        return super().c_draw(distribution, n, build)
+
+    def c_skip(self, words: int) -> CDraw:
+        """Return the C that drops words of 64 bits."""
+        return CDraw("embinit_numpy_skip", words, header=HEADER)
 
     def halves(self, bitgen: BitGenerator, n: int) -> NDArray[np.uint32]:
         """Return the next n words of 32 bits without moving the generator."""
@@ -132,6 +160,8 @@ class LegacyNumPy(_NumPy):
     """RandomState: doubles of two 32-bit words each, and normal values by Marsaglia's polar method in double, two at a
     time, of which one may be left for the next fill.
     """
+
+    c_name = "embinit_numpy_legacy"
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take; None if it depends on them."""
@@ -160,7 +190,7 @@ class LegacyNumPy(_NumPy):
                 return self._uniform(source, distribution, out)
             case Normal(mean, stddev):
                 return _polar(source, out, float(mean), float(stddev))
-        raise EmbinitError(f"NumPy has no {distribution}: use uniform or normal")
+        raise _unknown(distribution)
 
     def halves(self, bitgen: BitGenerator, n: int) -> NDArray[np.uint32]:
         """Return the next n words without moving the generator."""
@@ -170,6 +200,10 @@ class LegacyNumPy(_NumPy):
         """Move on by n words and return n."""
         bitgen.advance(n)
         return n
+
+
+def _unknown(distribution: Distribution) -> EmbinitError:
+    return EmbinitError(f"NumPy has no {distribution}: use uniform or normal")
 
 
 def _pcg64(bitgen: BitGenerator) -> Pcg64:
