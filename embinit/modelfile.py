@@ -180,14 +180,17 @@ def of_parts(keys: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
 
 
 def _of_part(given: Any, dialect: Dialect) -> Initializer | Sliced:
-    """Return what `init` gives a part: an initializer's name or table, which may have slices."""
+    """Return what `init` gives a part: an initializer's name or table, which may have slices. Beside slices "default",
+    or nothing, is what the dialect gives the part, and `initializer = "default"` the dialect's own default.
+    """
     if not isinstance(given, Mapping) or "slices" not in given:
         return dialect.initializer(given)
     table = {key: value for key, value in given.items() if key != "slices"}
     slices = given["slices"]
     if not isinstance(slices, Mapping):
         raise EmbinitError(f'slices must be a table such as {{ "4:8" = 1.0 }}, got {shown(slices)}')
-    initializer = None if table in ({}, {"name": "default"}) else dialect.initializer(table)
+    drawn = table["initializer"] if table.keys() == {"initializer"} else table
+    initializer = None if table in ({}, {"name": "default"}) else dialect.initializer(drawn)
     return Sliced(initializer, tuple((*_bounds(text), value) for text, value in slices.items()))
 
 

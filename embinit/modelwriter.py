@@ -94,9 +94,11 @@ def _said(value: Any, dialect: Dialect) -> Any:
         return value.told
     if isinstance(value, Sliced):
         slices = {f"{start}:{stop}": held for start, stop, held in value.slices}
-        drawn = None if value.initializer is None else spelled(dialect, value.initializer)
-        table = drawn if isinstance(drawn, dict) else {} if drawn is None else {"name": drawn}
-        return {**table, "slices": slices}
+        if value.initializer is None:
+            return {"slices": slices}
+        drawn = spelled(dialect, value.initializer)
+        table = drawn if isinstance(drawn, dict) else {"name": drawn}
+        return {**({"initializer": "default"} if table == {"name": "default"} else table), "slices": slices}
     if isinstance(value, tuple) and value and all(_is_pair(each) for each in value):
         return {part: _said(held, dialect) for part, held in value}
     return value

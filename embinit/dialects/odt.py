@@ -44,7 +44,7 @@ def layer_weight(initializer: Initializer) -> Initializer:
 
 def no_choice(initializer: Initializer) -> Initializer:
     """Raise EmbinitError for initializers that layer factories before 2026-06-26 did not offer."""
-    if initializer is not EARLY_WEIGHT:
+    if initializer != EARLY_WEIGHT:
         raise EmbinitError('weight_init must be "default" in dialect odt-2026-04: its layer factories give no choice')
     return initializer
 

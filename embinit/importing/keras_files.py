@@ -321,27 +321,33 @@ def _embedding(path: str, _kind: str, _settings: Settings, weights: list[Weight]
 
 
 def _batch_norm(path: str, _kind: str, settings: Settings, weights: list[Weight]) -> Iterator[Found]:
-    scale, center = settings.get("scale", True), settings.get("center", True)
-    if scale != center:
-        raise EmbinitError("center and scale must both be true or both be false")
-    gamma, beta = (weights.pop(0), weights.pop(0)) if scale else (None, None)
-    size = weights[0].shape[0]
-    yield norm(path, of_kind("BatchNorm", 1)(num_features=size, affine=scale), gamma, beta)
+    gamma, beta, held = _affine(settings, weights)
+    affine = {"affine": bool(held), **held}
+    yield norm(path, of_kind("BatchNorm", 1)(num_features=weights[0].shape[0], **affine), gamma, beta)
+
+
+def _affine(settings: Settings, weights: list[Weight]) -> tuple[Weight | None, Weight | None, dict[str, Any]]:
+    """Return the scale and the offset of a normalization, and the keys that say which of them it has."""
+    scale, center = bool(settings.get("scale", True)), bool(settings.get("center", True))
+    gamma = weights.pop(0) if scale else None
+    beta = weights.pop(0) if center else None
+    return gamma, beta, {"weight": scale, "bias": center} if scale or center else {}
 
 
 def _layer_norm(path: str, kind: str, settings: Settings, weights: list[Weight]) -> Iterator[Found]:
     root = kind == "RMSNormalization" or settings.get("rms_scaling")
-    if not settings.get("scale", True):
-        raise EmbinitError("scale must be true")
-    gamma = weights.pop(0)
-    beta = weights.pop(0) if not root and settings.get("center", True) else None
+    gamma, beta, held = _affine({"scale": True, "center": False} if root else settings, weights)
+    shape = next((each.shape for each in (gamma, beta) if each is not None), None)
+    if shape is None:
+        return
     layer: Norm
     if kind == "GroupNormalization":
-        layer = GroupNorm(num_groups=int(settings["groups"]), num_channels=gamma.shape[0])
+        groups = int(settings["groups"])
+        layer = GroupNorm(num_groups=shape[0] if groups == -1 else groups, num_channels=shape[0], **held)
     elif root:
-        layer = RMSNorm(normalized_shape=gamma.shape)
+        layer = RMSNorm(normalized_shape=shape)
     else:
-        layer = LayerNorm(normalized_shape=gamma.shape, bias=beta is not None)
+        layer = LayerNorm(normalized_shape=shape, **held)
     yield norm(path, layer, gamma, beta)
 
 

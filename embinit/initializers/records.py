@@ -136,7 +136,8 @@ class Sliced:
     initializer
         What the whole part is drawn from; None for what the dialect gives it.
     slices
-        First index along the first axis, index after the last, and value, of each slice.
+        First index along the first axis, index after the last, and value, of each slice, in the order in which they
+        are set. One that is set again between the same indices is left out.
 
     Raises
     ------
@@ -157,3 +158,6 @@ class Sliced:
             if not 0 <= start < stop:
                 raise EmbinitError(f'a slice must be "start:stop" with 0 <= start < stop, got {start}:{stop}')
             check_finite(f"slice {start}:{stop}", value)
+        last = {(start, stop): i for i, (start, stop, _) in enumerate(self.slices)}
+        kept = tuple(tuple(each) for i, each in enumerate(self.slices) if last[each[0], each[1]] == i)
+        object.__setattr__(self, "slices", kept)

@@ -268,16 +268,17 @@ def _keys(kind: str, module: Any, shapes: Mapping[str, tuple[int, ...]]) -> tupl
         case "Embed":
             rows, columns = shapes["embedding"]
             return "Embedding", {"num_embeddings": rows, "embedding_dim": columns}
-    affine = "scale" in shapes
-    if affine != ("bias" in shapes) and not (affine and kind in ("LayerNorm", "RMSNorm")):
-        raise EmbinitError(f"use_scale and use_bias of a {kind} must be equal")
+    if kind == "RMSNorm":
+        return kind, {"normalized_shape": shapes["scale"]}
+    parts = {"weight": "scale" in shapes, **bias} if "scale" in shapes or "bias" in shapes else {}
     if kind == "BatchNorm":
-        return "BatchNorm1d", {"num_features": shapes["mean"][0], "affine": affine, "track_running_stats": True}
+        affine = {**parts, "affine": bool(parts)}
+        return "BatchNorm1d", {"num_features": shapes["mean"][0], "track_running_stats": True, **affine}
+    shape = shapes.get("scale") or shapes["bias"]
     if kind == "GroupNorm":
-        channels = shapes["scale"][0]
-        groups = module.num_groups or channels // module.group_size
-        return kind, {"num_groups": groups, "num_channels": channels}
-    return kind, {"normalized_shape": shapes["scale"], **(bias if kind == "LayerNorm" else {})}
+        groups = module.num_groups or shape[0] // module.group_size
+        return kind, {"num_groups": groups, "num_channels": shape[0], **parts}
+    return kind, {"normalized_shape": shape, **parts}
 
 
 # ---- Initializers ----

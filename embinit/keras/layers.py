@@ -268,22 +268,29 @@ def _embedding(layer: Any) -> Read:
 
 
 def _batch_norm(layer: Any) -> Read:
-    if layer.center != layer.scale:
-        raise EmbinitError("center and scale must both be true or both be false")
     size = layer.moving_mean.shape[0]
-    ours = BatchNorm1d(num_features=size, affine=layer.scale, track_running_stats=True)
-    parts = {"weight": layer.gamma, "bias": layer.beta} if layer.scale else {}
+    affine = {"affine": layer.scale or layer.center, **_held(layer)}
+    ours = BatchNorm1d(num_features=size, track_running_stats=True, **affine)
+    parts = _affine(layer)
     parts |= {"running_mean": layer.moving_mean, "running_var": layer.moving_variance}
     statistics = (("running_mean", "moving_mean_initializer"), ("running_var", "moving_variance_initializer"))
     return ours, parts, (*_norm_initializers(layer), *statistics)
 
 
 def _layer_norm(layer: Any) -> Read:
-    if not layer.scale:
-        raise EmbinitError("scale must be true if center is")
-    ours = LayerNorm(normalized_shape=tuple(layer.gamma.shape), bias=layer.center)
-    parts = {"weight": layer.gamma} | ({"bias": layer.beta} if layer.center else {})
-    return ours, parts, _norm_initializers(layer)
+    parts = _affine(layer)
+    shape = tuple(next(iter(parts.values())).shape)
+    return LayerNorm(normalized_shape=shape, **_held(layer)), parts, _norm_initializers(layer)
+
+
+def _held(layer: Any) -> dict[str, Any]:
+    """Return which of weight and bias a normalization has; nothing if it has neither."""
+    return {"weight": layer.scale, "bias": layer.center} if layer.scale or layer.center else {}
+
+
+def _affine(layer: Any) -> dict[str, Any]:
+    """Return the weight and the bias of a normalization as Keras holds them."""
+    return ({"weight": layer.gamma} if layer.scale else {}) | ({"bias": layer.beta} if layer.center else {})
 
 
 def _norm_initializers(layer: Any) -> tuple[tuple[str, str], ...]:

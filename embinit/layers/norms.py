@@ -10,6 +10,11 @@ from embinit.layers.base import Norm, check_bool, check_size
 MAX_AXES = 32
 
 
+def _affine(affine: bool, weight: bool, bias: bool) -> dict[str, float]:
+    """Return the parts that scale and shift what was normalized, and the value that fills each."""
+    return {name: value for name, value, held in (("weight", 1.0, weight), ("bias", 0.0, bias)) if affine and held}
+
+
 @dataclass(frozen=True, kw_only=True)
 class RMSNorm(Norm):
     """Normalization by the root mean square over the last axes.
@@ -63,8 +68,8 @@ class LayerNorm(RMSNorm):
 
     Parameters
     ----------
-    bias
-        Whether there is a bias besides the weight.
+    weight, bias
+        Which of the two there are, where elementwise_affine says that there may be any.
 
     Examples
     --------
@@ -74,16 +79,18 @@ class LayerNorm(RMSNorm):
     [1.0, 1.0]
     """
 
+    weight: bool = True
     bias: bool = True
 
     def _check(self) -> None:
         super()._check()
+        check_bool("weight", self.weight)
         check_bool("bias", self.bias)
 
     @property
     def parts(self) -> Mapping[str, float]:
         """Weight and bias."""
-        return {**super().parts, **({"bias": 0.0} if self.elementwise_affine and self.bias else {})}
+        return _affine(self.elementwise_affine, self.weight, self.bias)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,18 +103,23 @@ class ChannelNorm(Norm):
     ----------
     affine
         Whether there are a weight and a bias.
+    weight, bias
+        Which of the two there are, where affine says that there may be any.
     """
 
     affine: bool = True
+    weight: bool = True
+    bias: bool = True
 
     def _check(self) -> None:
         super()._check()
-        check_bool("affine", self.affine)
+        for name in ("affine", "weight", "bias"):
+            check_bool(name, getattr(self, name))
 
     @property
     def parts(self) -> Mapping[str, float]:
         """Weight and bias."""
-        return {"weight": 1.0, "bias": 0.0} if self.affine else {}
+        return _affine(self.affine, self.weight, self.bias)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -225,7 +225,8 @@ def _keys(module: Any, kind: str) -> dict[str, Any]:
     if kind in _READERS:
         return _READERS[kind](module)
     formats = {field.name for field in (*fields(Stored), *fields(Weighted))} - {"bias"}
-    known = {field.name: field for field in fields(WITH_PARAMETERS[kind]) if field.name not in formats}
+    without = {"weight"} | ({"bias"} if getattr(module, "weight", module) is None else set())
+    known = {field.name: field for field in fields(WITH_PARAMETERS[kind]) if field.name not in formats | without}
     keys = {
         key: getattr(module, key)
         for key, field in known.items()
@@ -341,10 +342,10 @@ def is_drawn(parameter: Parameter) -> bool:
 
 
 def _digest(tensor: "Tensor") -> bytes | None:
-    """Return a key that tensors with the same values share; None if values show nothing: on meta, few, or
-    all the same.
+    """Return a key that tensors with the same values share; None if values show nothing: on meta, a zero, or
+    several that are all the same.
     """
-    if tensor.is_meta or tensor.numel() < 4 or bool((tensor == tensor.flatten()[:1]).all()):
+    if tensor.is_meta or bool((tensor == (tensor.flatten()[:1] if tensor.numel() > 1 else 0)).all()):
         return None
     import torch
 

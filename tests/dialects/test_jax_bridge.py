@@ -56,6 +56,7 @@ def nnx_layer(rng):
     kind = rng.choice(["Linear", "Linear", "Conv", "ConvTranspose", "Embed", "LayerNorm", "RMSNorm", "GroupNorm",
                        "BatchNorm", "Dropout"])  # fmt: skip
     bias = {"use_bias": rng.random() < 0.7}
+    held = {**bias, "use_scale": rng.random() < 0.7}
     one, other = some(rng), some(rng)
     match kind:
         case "Linear":
@@ -71,12 +72,12 @@ def nnx_layer(rng):
         case "Embed":
             return lambda rngs: nnx.Embed(one, other, rngs=rngs)
         case "GroupNorm":
-            return lambda rngs: nnx.GroupNorm(2 * one, num_groups=2, rngs=rngs)
+            return lambda rngs: nnx.GroupNorm(2 * one, num_groups=2, **held, rngs=rngs)
         case "Dropout":
             with_rngs = rng.random() < 0.5
             return lambda rngs: nnx.Dropout(0.5, rngs=rngs if with_rngs else None)
-        case "LayerNorm":
-            return lambda rngs: nnx.LayerNorm(one, **bias, rngs=rngs)
+        case "LayerNorm" | "BatchNorm":
+            return lambda rngs: getattr(nnx, kind)(one, **held, rngs=rngs)
     return lambda rngs: getattr(nnx, kind)(one, rngs=rngs)
 
 
@@ -154,9 +155,11 @@ class Chain(linen.Module):
                     x = linen.ConvTranspose(some(rng), (2,), name=name, **keys)(x)
                 case 2:
                     norm = rng.choice([linen.LayerNorm, linen.RMSNorm])
-                    x = norm(name=name)(x)
+                    bias = {"use_bias": rng.random() < 0.5} if norm is linen.LayerNorm else {}
+                    x = norm(use_scale=rng.random() < 0.7, name=name, **bias)(x)
                 case 3:
-                    x = linen.BatchNorm(use_running_average=False, name=name)(x)
+                    held = {"use_scale": rng.random() < 0.7, "use_bias": rng.random() < 0.7}
+                    x = linen.BatchNorm(use_running_average=False, name=name, **held)(x)
                 case 4 if self.depth < 2:
                     x = Chain(rng.randrange(10**6), self.depth + 1, name=name)(x)
                 case 5:
@@ -342,7 +345,6 @@ ONE = jnp.ones((1, 2))
         (linen.Dense(3, param_dtype=jnp.bfloat16), [ONE], "must be float32, got bfloat16"),
         (linen.Conv(3, (1, 1, 1, 1)), [jnp.ones((1, 1, 1, 1, 1, 2))], "kernel_size must have 1 to 3 axes, got 4"),
         (linen.ConvTranspose(3, (2,), transpose_kernel=True), [jnp.ones((1, 3, 2))], "transpose_kernel must be False"),
-        (linen.BatchNorm(use_running_average=True, use_scale=False), [ONE], "use_scale and use_bias of a BatchNorm"),
         (stacked(linen.Dense, 3), [ONE], "the kernel of a Dense must have 2 axes, got shape"),
         (stacked(linen.Conv, 3, (2,), use_bias=False), [jnp.ones((1, 3, 2))], "must have 3 axes, got shape"),
         (Tied("kernel", nnx.Rngs(1)), [], "layer 'x': its kernel must be its own, and another layer shares it"),
