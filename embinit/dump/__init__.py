@@ -206,7 +206,9 @@ def _named(
 
 
 def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Readback:
-    shown = content.decode("utf-16" if content.startswith(_UTF16) else "utf-8-sig", "replace")
+    unmarked = len(content) > 8 and len(content) % 2 == 0 and not any(content[1::2])
+    coding = "utf-16" if content.startswith(_UTF16) else "utf-16-le" if unmarked else "utf-8-sig"
+    shown = content.decode(coding, "replace")
     reader = records.recognized(shown)
     if reader is not None:
         return reader(shown)

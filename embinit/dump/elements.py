@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from embinit.bundle import Array
+from embinit.dump.order import check_order, starts_of
 from embinit.dump.rows import Read
 from embinit.dump.spelling import DECIMAL, SPELLINGS, Spelling
 from embinit.errors import EmbinitError
@@ -23,6 +24,11 @@ _WHOLE = re.compile(rf"[+-]?(?:0(?:\.0?)?|{_NOT_FINITE})[fF]?")
 _EXACT = 'print them with "%.9g", or their bits with "%08x"'
 #: Significant decimal digits that tell every float32 from its neighbours.
 ENOUGH_DIGITS = 9
+
+
+def sizes_of(arrays: Sequence[Array]) -> list[int]:
+    """Return the bytes of each element."""
+    return [array.data.dtype.itemsize for array in arrays for _ in range(array.count)]
 
 
 def of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelling) -> dict[str, bytes] | None:
@@ -53,6 +59,7 @@ def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float
     """Return buffers of which each float is an element."""
     if given.count != sum(array.count for array in arrays):
         return None
+    check_order(given, sizes_of(arrays), starts_of(arrays))
     tokens = list(given.tokens)
     if value is from_decimal and all(array.data.dtype.kind == "f" for array in arrays):
         _check_digits(tokens, arrays)

@@ -6,11 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: What terminals do not show: colours, cleared lines, titles.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
+#: A command behind a prompt, which says addresses and counts.
+_COMMAND = re.compile(
+    r"(?:x|p|print|output|mem(?:ory)?\d*|m[dr][bhwlqd]|md|md\.[bwlq]|read\d*|r[bhwd]|d[bdwq]|dump\w*|hexdump|list)"
+    r"(?=[\s/(]|$)(?!\s*[:=])"
+)
 _STAMP = re.compile(r"^\s*(?:\[[^\[\]]*\]\s*)+(?=[^\s,\]])")
 _COUNTER = re.compile(r"\s*(0|[1-9]\d{0,8})(?:\s*[,;]\s*|\s+)(?=\S)")
-_INDEX = re.compile(r"\[\d+\]\s*[=:]")
+#: An element's index, and the array that it is of.
+_INDEX = re.compile(r"(?<![\w.>-])[A-Za-z_][\w.>-]{0,63}(?:\[\d{1,9}\]){0,4}\[(\d{1,9})\]\s*[=:]?|\[(\d{1,9})\]\s*[=:]")
+#: The type and the name before an array that lldb prints.
+_TYPE = re.compile(r"^\s*\([\w ]+(?:\[\d+\])+\)\s*\S+\s*=\s*(?=\{)")
+#: gdb's characters, number and sign; bytes joined by colons or hyphens; digits parted in the middle.
+_CHARACTER = re.compile(r"(-?\d+) '(?:\\[0-7]{3}|\\.|[^\\])'")
+_CHAINED = re.compile(r"(?<![\w:.-])(?:[0-9a-fA-F]{2}[:-]){7,}[0-9a-fA-F]{2}(?![\w:-])")
+_PARTED = re.compile(r"(0[xX][0-9a-fA-F]{4})['_](?=[0-9a-fA-F]{4}(?![0-9a-fA-F]))")
+_VERILOG = re.compile(r"(?<![\w'])\d{1,3}'[hH](?=[0-9a-fA-F])")
+#: The numbers of columns above a table of bytes or words.
+_COLUMNS = re.compile(r"(?:0|00|0000)(?:[ \t_]+[0-9a-fA-F]{1,4}){3,}(?=\s|_|$)")
 #: How an ASCII column begins and ends.
 _BARS = ((" |", "|"), ("\t|", "|"), ("  >", "<"))
 _REPEATS = re.compile(r"([^\s,;{}]{1,64})\s<repeats (\d{1,12}) times>")
@@ -25,7 +41,8 @@ class Line:
     """A line without whatever its form shows to be no data: colours, prompt, time stamps, ASCII column, address.
 
     marked: whether a colon or the like shows that the address is one. star: whether the line stands for lines left out.
-    braced: whether it has braces, which debuggers put around arrays and structures.
+    braced: whether it has braces, which debuggers put around arrays and structures. index: the index of its first
+    element, where it shows that of one.
     """
 
     body: str
@@ -34,6 +51,7 @@ class Line:
     shown: str = ""
     star: bool = False
     braced: bool = False
+    index: int | None = None
 
 
 def lines_of(text: str, most: int) -> list[Line]:
@@ -47,7 +65,18 @@ def lines_of(text: str, most: int) -> list[Line]:
         return " ".join([found[1]] * times)
 
     lines = [_line(line, again) for line in _flat(text).splitlines() if line and not line.isspace()]
-    return _without_indexes(lines)
+    return _without_indexes(_without_columns(lines))
+
+
+def _without_columns(lines: list[Line]) -> list[Line]:
+    """Return lines without a first one that counts the columns of those below, which have addresses."""
+    for i, line in enumerate(lines[:8]):
+        found = None if line.marked else _COLUMNS.search(line.body)
+        if found and any(below.address for below in lines[i + 1 :]):
+            counts = [int(token, 16) for token in re.split(r"[ \t_]+", found[0])]
+            if len({b - a for a, b in pairwise(counts)}) == 1 and counts[1] in (1, 2, 4, 8):
+                return lines[:i] + lines[i + 1 :]
+    return lines
 
 
 def _without_indexes(lines: list[Line]) -> list[Line]:
@@ -86,17 +115,27 @@ def _line(line: str, again: Callable[[re.Match[str]], str]) -> Line:
     line = line.rstrip()
     if line.lstrip() == "*":
         return Line("", star=True)
-    line = _PROMPT.sub("", _COLOUR.sub("", line))
-    line, shown = _without_ascii(line)
+    line, prompts = _PROMPT.subn("", _ESCAPE.sub("", line) if "\x1b" in line else line)
+    if prompts and _COMMAND.match(line):
+        return Line("")
+    line, shown = (line.replace("|", " "), "") if line.lstrip()[:1] == "|" else _without_ascii(line)
+    if "'" in line or "_" in line:
+        line = _VERILOG.sub("0x", _PARTED.sub(r"\1", _CHARACTER.sub(r"\1", line)))
+    line = _CHAINED.sub(lambda found: found[0].replace(":", " ").replace("-", " "), line)
     if "<repeats " in line:
         line = _REPEATS.sub(again, line)
     if "..." in line:
         line = _DOTS.sub(" ...", line)
     marked = _MARKED.match(line)
     address = marked or _ADDRESS.match(line)
-    body = line[marked.end() :] if marked else _INDEX.sub(" ", _STAMP.sub("", line))
-    braced = "{" in line
-    return Line(_LABEL.sub("", body), address[1] if address else None, marked is not None, shown, braced=braced)
+    body, index = line[marked.end() :] if marked else line, None
+    if not marked:
+        body = _TYPE.sub("", _STAMP.sub("", line))
+        found = list(_INDEX.finditer(body)) if "[" in body else []
+        index = int(found[0][1] or found[0][2]) if len(found) == 1 and "{" not in line else None
+        body = _INDEX.sub(" ", body) if found else body
+    body = _LABEL.sub("", body)
+    return Line(body, address[1] if address else None, marked is not None, shown, braced="{" in line, index=index)
 
 
 def _without_ascii(line: str) -> tuple[str, str]:

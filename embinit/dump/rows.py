@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from embinit.dump.lines import Line
-from embinit.dump.spelling import SEPARATOR, Spelling
+from embinit.dump.spelling import FLOATS, SEPARATOR, Spelling
 
+_PLACE = re.compile(r"[0-9a-fA-F]{6,16}")
 _SEPARATORS, _WORDS = re.compile(f"[{SEPARATOR}]+"), re.compile(f"[^{SEPARATOR}]+")
 
 
@@ -34,14 +35,15 @@ class Row:
     @property
     def address(self) -> str | None:
         """The address before the tokens, if there is one and it is not the first token itself."""
-        if self.line.marked or self.start > 0:
+        if self.line.marked or self.line.body[: self.start].strip():
             return self.line.address
         return None
 
     @property
     def ascii(self) -> str:
         """The ASCII column."""
-        return self.line.shown or (self.line.body[self.end :].strip() if self.line.marked else "")
+        behind = self.line.body[self.end :]
+        return self.line.shown or (behind.strip() if self.line.marked or (self.address and behind[:2] == "  ") else "")
 
 
 @dataclass
@@ -74,6 +76,7 @@ def rows_of(lines: Sequence[Line], spelling: Spelling, most: int) -> Read:
             if count > 4 * most + 64:
                 break
     _without_addresses(given)
+    _without_addresses_of_floats(given)
     _within_columns(given)
     _with_rest(given, lines)
     _squeezed_out(given, most)
@@ -106,9 +109,33 @@ def _without_addresses(given: Read) -> None:
     starts = [given.spelling.value(row.tokens[0]) for row in rows]
     if all(b - a == width * (len(row.tokens) - 1) for (a, b), row in zip(pairwise(starts), rows, strict=False)):
         for row in rows:
-            address = row.tokens.pop(0)
-            row.line = replace(row.line, body=row.line.body.replace(address, "", 1), address=address, marked=True)
-            row.start = 0
+            _without_first(row)
+
+
+def _without_first(row: Row) -> None:
+    """Take the first token for an address."""
+    address = row.tokens.pop(0)
+    row.line = replace(row.line, body=row.line.body.replace(address, "", 1), address=address, marked=True)
+    row.start = 0
+
+
+def _without_addresses_of_floats(given: Read) -> None:
+    """Remove the addresses before floats, as od and hexdump print them: digits that count the bytes of their lines."""
+    rows = [row for row in given.rows if row.tokens]
+    words = [row.line.body.split(None, 1)[0] for row in rows]
+    if given.spelling.name != FLOATS or len(rows) < 2 or not all(_PLACE.fullmatch(word) for word in words):
+        return
+    counts = [len(row.tokens) - (row.tokens[0] == word) for row, word in zip(rows, words, strict=True)]
+    for base in (16, 8, 10):
+        places = [number_of(word, base) for word in words]
+        if all(
+            a is not None and b is not None and b - a == 4 * count
+            for (a, b), count in zip(pairwise(places), counts, strict=False)
+        ):
+            for row, word in zip(rows, words, strict=True):
+                if row.tokens[0] == word:
+                    _without_first(row)
+            return
 
 
 def _within_columns(given: Read) -> None:
@@ -167,7 +194,8 @@ def _squeezed_out(given: Read, most: int) -> None:
     width = given.spelling.width
     if not stars:
         return
-    places = dict(zip(map(id, given.rows), places_of(given.rows, width or 1), strict=True))
+    base = _base(given.rows, width or 1)
+    places = dict(zip(map(id, given.rows), _in_base(given.rows, base), strict=True))
     for i in reversed(stars):
         given.rows.pop(i)
         if not width or not 0 < i < len(given.rows):
@@ -178,23 +206,31 @@ def _squeezed_out(given: Read, most: int) -> None:
         if start is None or end is None or not length or (end - start) % length:
             continue
         times = min(max((end - start) // length - 1, 0), most // len(above.tokens) + 1)
-        given.rows.insert(i, Row(above.tokens * times, replace(above.line, address=f"{start + length:x}", marked=True)))
+        address = format(start + length, {16: "x", 10: "d", 8: "o"}[base])
+        given.rows.insert(i, Row(above.tokens * times, replace(above.line, address=address, marked=True)))
 
 
 def places_of(rows: Sequence[Row], width: int) -> list[int | None]:
     """Return the addresses of rows, in the base in which most of them count the bytes of their rows."""
+    return _in_base(rows, _base(rows, width))
 
-    def in_base(base: int) -> list[int | None]:
-        return [_number(row.address, base) for row in rows]
 
-    def counted(places: Sequence[int | None]) -> int:
-        pairs = zip(pairwise(places), rows, strict=False)
+def _base(rows: Sequence[Row], width: int) -> int:
+    """Return the base in which most addresses count the bytes of their rows."""
+
+    def counted(base: int) -> int:
+        pairs = zip(pairwise(_in_base(rows, base)), rows, strict=False)
         return sum(b - a == width * len(row.tokens) for (a, b), row in pairs if a is not None and b is not None)
 
-    return max((in_base(base) for base in (16, 8, 10)), key=counted)
+    return max((16, 8, 10), key=counted)
 
 
-def _number(address: str | None, base: int) -> int | None:
+def _in_base(rows: Sequence[Row], base: int) -> list[int | None]:
+    return [number_of(row.address, base) for row in rows]
+
+
+def number_of(address: str | None, base: int) -> int | None:
+    """Return the address that digits spell in a base; None if they do not."""
     try:
         return None if address is None else int(address, base)
     except ValueError:

@@ -30,7 +30,7 @@ class Spelling:
         return int(token.rstrip("uUlL"), 16)
 
 
-DECIMAL = "decimal integers"
+DECIMAL, FLOATS, HEXADECIMAL = "decimal integers", "decimal floats", "hexadecimal numbers"
 _WORD = Spelling("words of 8 hexadecimal digits", r"(?:0[xX][0-9a-fA-F]{1,8}|[0-9a-fA-F]{8})[uU]?[lL]?", 4)
 LONG_WORD = Spelling("words of 16 hexadecimal digits", r"(?:0[xX])?[0-9a-fA-F]{16}[uU]?[lL]{0,2}", 8)
 SPELLINGS = (
@@ -39,7 +39,7 @@ SPELLINGS = (
     Spelling("groups of 4 hexadecimal digits", r"[0-9a-fA-F]{4}", 2),
     Spelling("bytes of 2 hexadecimal digits", r"[0-9a-fA-F]{2}", 1),
     Spelling("numbers after 0x", r"0[xX][0-9a-fA-F]{1,16}[uUlL]*"),
-    Spelling("hexadecimal numbers", r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
+    Spelling(HEXADECIMAL, r"[0-9a-fA-F]{1,2}|(?:ff|FF)[0-9a-fA-F]{6}"),
     Spelling(DECIMAL, r"[+-]?(?:0|[1-9]\d{0,19})"),
 )
 #: The spellings of memory images: their digits show how many bytes a token has.

@@ -15,14 +15,32 @@ from functools import partial
 import numpy as np
 
 from embinit.bundle import Array
-from embinit.dump.elements import FLOAT, HEX_FLOAT, from_decimal, from_hex, integral, of_floats, of_integers
+from embinit.dump.elements import FLOAT, HEX_FLOAT, from_decimal, from_hex, integral, of_floats, of_integers, sizes_of
 from embinit.dump.lines import Line, lines_of
 from embinit.dump.memory import Memory, cut, joined, must_have
+from embinit.dump.order import check_order, starts_of
 from embinit.dump.rows import Read, places_of, rows_of
-from embinit.dump.spelling import IMAGE_SPELLINGS, LONG_WORD, SPELLINGS, STRING, Spelling
+from embinit.dump.spelling import DECIMAL, FLOATS, HEXADECIMAL, IMAGE_SPELLINGS, LONG_WORD, SPELLINGS, STRING, Spelling
 from embinit.errors import EmbinitError
 
 _CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
+#: What numbers that are not read look like, and how to print them instead.
+_HINTS = (
+    (re.compile(r"(?<![\w.,])[+-]?\d{1,3}(?:,\d{3})+(?![\w.,])"), "commas part the digits of thousands: print without"),
+    (
+        re.compile(r"(?<![\w.,])[+-]?\d+,\d+(?:[eE][+-]?\d+)?(?![\w.,])"),
+        "decimals have a comma: print them with a point",
+    ),
+    (re.compile(r"(?<!\w)(?:0b)?[01]{8,64}(?!\w)"), "the digits are binary: print hexadecimal ones"),
+    (
+        re.compile(r"(?<!\w)[0-7]{3,12}(?!\w)"),
+        "the digits may be octal: print hexadecimal ones, by od -t x1 or gdb's /x",
+    ),
+    (
+        re.compile(r"\\(?:x[0-9a-fA-F]{2}|[0-7]{3})"),
+        "the bytes are a string with escapes: print numbers, in gdb by /d, in Python by .hex()",
+    ),
+)
 #: The most characters of a text, apart from those that its buffers may need, and of the image of a RAM.
 MOST, MOST_OF_IMAGE = 1 << 22, 1 << 25
 
@@ -32,6 +50,9 @@ def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
     what was counted.
     """
     check_length(text, MOST + 256 * sum(len(array.payload) for array in arrays))
+    sections = _named_out_of_order(text, arrays)
+    if sections:
+        return {name: data for array in arrays for name, data in read(sections[array.name], [array]).items()}
     found: dict[str, dict[str, bytes]] = {}
     counted: list[tuple[int, str, int | None]] = []
     reasons: list[str] = []
@@ -53,11 +74,26 @@ def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
     raise EmbinitError(_unfit(text, arrays, counted))
 
 
+def _named_out_of_order(text: str, arrays: Sequence[Array]) -> dict[str, str]:
+    """Return the text behind the first mention of each buffer, if it names all in another order than the plan."""
+    found = [re.search(rf"(?<![\w.])(?:{re.escape(a.name)}|{a.identifier})(?![\w.])", text) for a in arrays]
+    labels = [(label.start(), label.end(), array.name) for label, array in zip(found, arrays, strict=True) if label]
+    if len(labels) < len(arrays) or labels == sorted(labels):
+        return {}
+    labels.sort()
+    ends = [start for start, _, _ in labels[1:]] + [len(text)]
+    return {name: text[start:end] for (_, start, name), end in zip(labels, ends, strict=True)}
+
+
 def _unfit(text: str, arrays: Sequence[Array], counted: Iterable[tuple[int, str, int | None]]) -> str:
     count, name, width = max(counted, key=lambda each: each[0])
     got = f"{count} {name}" if count else "a text without numbers"
     got += f" ({count * width} bytes)" if count and width else ""
     message = f"{must_have(arrays)}, {sum(array.count for array in arrays)} elements; got {got}"
+    for pattern, hint in _HINTS:
+        if 2 * len(pattern.findall(text)) >= sum(array.count for array in arrays):
+            message += f"; {hint}"
+            break
     if _CUT.search(text):
         message += "; '...' says that the debugger cut the array: print all of it, in gdb with set print elements 0"
     return message
@@ -110,11 +146,16 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
     if any("p" in token.lower() for token in hexfloats.tokens):
         yield hexfloats.spelling.name, hexfloats.count, None, lambda: of_floats(hexfloats, arrays, from_hex)
         return
-    floats = rows_of(lines, Spelling("decimal floats", FLOAT), most)
+    floats = rows_of(lines, Spelling(FLOATS, FLOAT), most)
     if any(not integral(token) for token in floats.tokens):
         yield floats.spelling.name, floats.count, None, lambda: of_floats(floats, arrays, from_decimal)
+    fractions = {row.line.body for row in floats.rows if not all(map(integral, row.tokens))}
+    hold_floats = all(array.data.dtype.kind == "f" for array in arrays)
     for spelling in SPELLINGS:
         given = rows_of(lines, spelling, most)
+        beside = sum(bool(row.tokens) and row.line.body in fractions for row in given.rows)
+        if spelling.name in (DECIMAL, HEXADECIMAL) and hold_floats and 2 * beside > len(given.rows):
+            continue  # a column of indices or times beside one of floats
         yield spelling.name, given.count, spelling.width, partial(_fitted, given, arrays, size)
     yield from _of_strings(text, lines, arrays, size)
 
@@ -126,9 +167,14 @@ def _fitted(given: Read, arrays: Sequence[Array], size: int) -> dict[str, bytes]
         return None
     elements = sum(array.count for array in arrays)
     if spelling.width is not None and count == -(-size // spelling.width):
+        check_order(given, [spelling.width] * count, starts_of(arrays))
         return cut(_joined(given, _are_big_endian(arrays)), arrays)
     if spelling.width is not None:
         return None
+    if spelling.name == HEXADECIMAL and count != size and any(array.data.dtype.itemsize > 1 for array in arrays):
+        return None
+    if count == elements:
+        check_order(given, sizes_of(arrays), starts_of(arrays))
     values = [spelling.value(token) for token in given.tokens]
     if count == elements and any(array.data.dtype.itemsize > 1 for array in arrays):
         return of_integers(values, arrays, spelling)
