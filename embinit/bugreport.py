@@ -8,6 +8,7 @@ from typing import Any
 
 from embinit import __version__
 from embinit.bundle import Bundle
+from embinit.codegen import no_c
 from embinit.diagnose import diagnose
 from embinit.diagnose.diagnosis import Diagnosis
 from embinit.plan import Plan
@@ -34,7 +35,8 @@ class BugReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as plain values."""
-        return {"versions": self.versions, "plan": self.plan.as_json(), "diagnosis": self.diagnosis.as_json()}
+        planned = {**self.plan.as_json(), "no_c": no_c(self.plan)}
+        return {"versions": self.versions, "plan": planned, "diagnosis": self.diagnosis.as_json()}
 
 
 def versions() -> dict[str, str]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from embinit import __version__
@@ -13,7 +14,9 @@ from embinit.checksums import stm32
 from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import fill
+from embinit.formats import Quantized, Rounding
 from embinit.formats.arrangement import IN_ORDER, Arrangement
+from embinit.formats.base import Groups
 from embinit.model import Description
 from embinit.modelfile import MODEL_FILE
 from embinit.modelwriter import tables_of
@@ -249,6 +252,40 @@ def _model_file(model: Description) -> dict[str, Any]:
         return {MODEL_FILE: tables_of(model)}
     except EmbinitError:
         return {}
+
+
+def undrawn(plan: Plan) -> Bundle:
+    """Return the bundle of a plan before anything is drawn: all its arrays are 0, and take no memory."""
+    entries = []
+    for row in plan.rows:
+        held, shape = row.storage, row.shape
+        data = np.broadcast_to(np.zeros((), held.kind.dtype), held.nbytes(shape) if held.kind.packed else shape)
+        kept: dict[str, Any] = {} if row.codes is not None else _undrawn_parameters(row)
+        buffer = replace(Buffer(row.format, data, shape), **kept)
+        entries.append(_Undrawn(row, buffer, 0, 0, row.size if row.draws is None else row.draws, 0))
+    return Bundle(plan, tuple(entries), None)
+
+
+def _undrawn_parameters(row: Row) -> dict[str, NDArray[Any]]:
+    """Return what a buffer keeps besides its codes, all 0."""
+    held = row.storage
+    if not isinstance(held.kind, Quantized):
+        return {}
+    count = held.groups(row.shape).count
+    if held.kind.of_weight:
+        return {"scale": np.zeros(count, np.float32)}
+    one = held.kind.parameters(np.zeros(1, np.float32), Groups(1, 1), Rounding("half_away", None))
+    found = {name: values for name, values in one._asdict().items() if values is not None}
+    return {name: np.zeros(count, values.dtype) for name, values in found.items()}
+
+
+class _Undrawn(Entry):
+    """A buffer before anything is drawn."""
+
+    @property
+    def view(self) -> memoryview:
+        """No bytes."""
+        return memoryview(b"")
 
 
 def gather(plan: Plan) -> Bundle:

@@ -118,8 +118,11 @@ def _planned(model: Description | Plan) -> Plan:
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
     """Raise EmbinitError, before anything is drawn, if a directory is no place for a bundle: it is a file, holds
-    another model's bundle, or has no room; or if a file of the bundle exceeds the memory limit.
+    another model's bundle, or has no room; if a file of the bundle exceeds the memory limit; or if formats ask for C
+    that the model does not have.
     """
+    if formats is not None and set(formats) & set(CODE) and (why := codegen.no_c(plan)) is not None:
+        raise EmbinitError(why)
     if directory.exists() and not directory.is_dir():
         raise EmbinitError(f"{directory}: cannot be written: it is not a directory; name another one with -o")
     _vouched_for(directory, plan.model.name)

@@ -50,7 +50,13 @@ def read_back(command: str, options: Namespace) -> Left:
             raise EmbinitError(
                 f"--device must be one of {listed(emulated)}, or a chip with such a core, got {device.name}"
             )
-    bundle = gather(model.plan())
+    plan = model.plan()
+    if on_device and not options.source:
+        from embinit.codegen import no_c
+
+        if (why := no_c(plan)) is not None:
+            raise EmbinitError(why)
+    bundle = gather(plan)
     if on_device:
         return Left(bundle, *_from_device(options, bundle))
     if all(value is None for value in cut.values()):

@@ -11,6 +11,7 @@ from embinit.errors import EmbinitError
 def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
     from embinit.bundle import gather
+    from embinit.codegen import no_c
     from embinit.export import as_written, check_room, drift, names, write
     from embinit.modelfile import bundle_of
 
@@ -40,7 +41,7 @@ def run(options: Namespace) -> int:
     bundle = gather(plan)
     sizes = write(bundle, Path(options.output), formats, options.amalgamated)
     if formats is None and f"{plan.model.name}_init.c" not in sizes:
-        note("the bundle has no init code: --format c says why no C draws these values")
+        note(f"the bundle has no init code: {no_c(plan)}")
     for entry in bundle.entries:
         if clipped := entry.buffer.clipped:
             note(f"{entry.name}: {clipped} elements saturate in {entry.format}")

@@ -9,14 +9,15 @@ from embinit.pages.stream import stream
 from embinit.plan import Plan
 
 
-def page(plan: Plan) -> bytes:
-    """Return the page of a plan; the same plan gives the same bytes."""
+def page(plan: Plan, no_c: str | None = None) -> bytes:
+    """Return the page of a plan; the same plan gives the same bytes. no_c: why no C does what it says."""
     sections = [
         Section("buffers", "Buffers", table(plan, {})),
         Section("stream", "Who draws which words", stream(plan, {}, {}, STREAM)),
         Section("distributions", "What is drawn from", _distributions(plan)),
     ]
-    verdict = Verdict("told", f"{plan.model.name} as {plan.model.target} initializes it", [summary(plan)])
+    said = [summary(plan), *([] if no_c is None else [f"no init code: {no_c}"])]
+    verdict = Verdict("told", f"{plan.model.name} as {plan.model.target} initializes it", said)
     return document("plan", plan.model.name, verdict, sections, conventions(plan.model))
 
 
