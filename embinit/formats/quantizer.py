@@ -18,6 +18,7 @@ from embinit.formats.base import F32, Encoded, Format, Groups, QuantizationParam
 from embinit.formats.qformat import QFormat
 from embinit.formats.rounding import DRAW_FREE, Rounding
 from embinit.formats.table import Table
+from embinit.toml import toml
 
 Floats = NDArray[Any]  # float32 or float64, as the device computes
 Codes = NDArray[np.int64]
@@ -116,7 +117,7 @@ class Quantizer(Table):
             if key != "quotient" or value not in ("divide", "reciprocal"):
                 raise EmbinitError(
                     f'of {format_.name} takes quotient = "divide" or "reciprocal" alone, as its scales are those of a '
-                    f"weight, got {key} = {_toml(value)}"
+                    f"weight, got {key} = {toml(value)}"
                 )
 
     def _divides(self, scaled: bool, asymmetric: bool, fixed: bool) -> bool:
