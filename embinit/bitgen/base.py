@@ -286,30 +286,17 @@ class Native(BitGenerator):
         return self.kind, self.words
 
 
-class Called(BitGenerator):
-    """A generator that distribution kernels call back for blocks of words.
+class Read(BitGenerator):
+    """A generator that distribution kernels call back for blocks of words, through a reader of its own.
 
     What a kernel has drawn moves the state when the state is next looked at.
     """
 
-    _words: Words
     _reader: Reader | None = None
 
     @property
-    def words(self) -> Words:
-        """The state, moved on by what kernels have drawn."""
-        if self._reader is not None:
-            reader, self._reader = self._reader, None
-            self._words = reader.moved().words
-        return self._words
-
-    @words.setter
-    def words(self, words: Words) -> None:
-        self._words, self._reader = words, None
-
-    @property
     def stream(self) -> tuple[int, NDArray[np.uint32]]:
-        """The kind CALLED and the state of a reader."""
+        """The kind CALLED and the state of the reader."""
         if self._reader is None:
             self._reader = Reader(self.copy())
         return self._reader.stream
@@ -318,6 +305,29 @@ class Called(BitGenerator):
     def failure(self) -> BaseException | None:
         """The exception that ended its words, or None."""
         return None if self._reader is None else self._reader.failure
+
+    def _moved(self) -> Any:
+        """Return where a kernel has left the generator, once; None if none has drawn since."""
+        reader, self._reader = self._reader, None
+        return None if reader is None else reader.moved()
+
+
+class Called(Read):
+    """A generator that kernels call back, whose state is an array of words."""
+
+    _words: Words
+
+    @property
+    def words(self) -> Words:
+        """The state, moved on by what kernels have drawn."""
+        moved = self._moved()
+        if moved is not None:
+            self._words = moved.words
+        return self._words
+
+    @words.setter
+    def words(self, words: Words) -> None:
+        self._words, self._reader = words, None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_words": self.words, "_reader": None}

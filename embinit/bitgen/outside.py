@@ -3,10 +3,8 @@
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from embinit.bitgen.base import BitGenerator, Words, checked_uint
-from embinit.bitgen.reader import Reader
+from embinit.bitgen.base import Read, Words, checked_uint
 from embinit.errors import EmbinitError, shown
 
 
@@ -18,7 +16,7 @@ class _Block:
         self.next: _Block | None = None
 
 
-class Outside(BitGenerator):
+class Outside(Read):
     """Reads a generator of your own, so that every distribution can draw from it: slow, and right.
 
     Copies read the same words, because each word is asked for once, when it is needed. Readers move forward only, by
@@ -59,7 +57,6 @@ class Outside(BitGenerator):
             raise EmbinitError(f"word_bits of {type(source).__name__} must be from 1 to 64, got {self.word_bits}")
         self._source = source
         self._block, self._place = _Block(np.empty(0, np.uint64)), 0
-        self._reader: Reader | None = None
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
@@ -83,22 +80,10 @@ class Outside(BitGenerator):
             self._block.next = _Block(np.array(words, np.uint64))
         return self._block.next
 
-    @property
-    def stream(self) -> tuple[int, NDArray[np.uint32]]:
-        """The kind CALLED and the state of a reader."""
-        if self._reader is None:
-            self._reader = Reader(self.copy())
-        return self._reader.stream
-
-    @property
-    def failure(self) -> BaseException | None:
-        """The exception that the object raised."""
-        return None if self._reader is None else self._reader.failure
-
     def _settle(self) -> None:
         """Move on by what kernels have drawn."""
-        if self._reader is not None:
-            moved, self._reader = self._reader.moved(), None
+        moved = self._moved()
+        if moved is not None:
             self._block, self._place = moved._block, moved._place
 
     def advance(self, delta: int) -> None:

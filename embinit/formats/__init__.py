@@ -124,7 +124,7 @@ def _unknown(name: object) -> EmbinitError:
 def _register_own() -> None:
     """Register the families of this folder's files, that of the default format first."""
     names = (module.name for module in iter_modules(__path__))
-    for name in sorted(names, key=lambda name: (name != "float32", name)):
+    for name in sorted(names, key=lambda name: (name != "floats", name)):
         register(getattr(import_module(f"{__name__}.{name}"), "FAMILIES", {}))
 
 

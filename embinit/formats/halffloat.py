@@ -12,7 +12,7 @@ from embinit.formats.rounding import Rounding
 
 @dataclass(frozen=True)
 class HalfFloat(Format):
-    """A float of 16 bits, little endian, whose significand has fraction_bits behind the leading one.
+    """A float of 16 bits, little endian, whose significand has fraction_bits after the leading one.
 
     A value counts the steps of the narrow float at its own magnitude, and that count is rounded: to nearest, ties to
     even, unless `rounding` says otherwise. What is then beyond the largest finite number is infinity, or that number

@@ -1,8 +1,10 @@
 """Zip archives: members are read whole, and one that unpacks to far more than it takes is refused unread."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from embinit.errors import EmbinitError
 
@@ -40,6 +42,10 @@ class Archive:
             )
         return most
 
+    def object(self, name: str) -> dict[str, Any]:
+        """Return the JSON object that a member is."""
+        return json_object(self.read(name), name)
+
     def read(self, name: str) -> bytes:
         """Return the content of a member."""
         if name not in self._members:
@@ -58,3 +64,14 @@ class Archive:
     def file(self, name: str) -> io.BytesIO:
         """Return the content of a member as a file."""
         return io.BytesIO(self.read(name))
+
+
+def json_object(content: bytes, name: str) -> dict[str, Any]:
+    """Return the JSON object that a member of a file is."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        raise EmbinitError(f"cannot be read: its {name} is no JSON") from None
+    if not isinstance(found, dict):
+        raise EmbinitError(f"cannot be read: its {name} must be a JSON object")
+    return found

@@ -3,7 +3,6 @@
 torch.export.load is not used: it unpickles some members of the archive freely, and nothing of these is needed.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,7 +29,7 @@ def read(archive: Archive) -> Content:
         name = next(name for name in archive.names if name.endswith(_NAMES))
     except StopIteration:
         raise EmbinitError("is an archive without a program: it has no models/model.json") from None
-    program = _json(archive.read(name), name)
+    program = archive.object(name)
     try:
         module = program["graph_module"]
         named = dict(_parameters(module["signature"]["input_specs"]))
@@ -45,16 +44,6 @@ def read(archive: Archive) -> Content:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise EmbinitError(f"is not an ExportedProgram that can be read: {type(error).__name__} {error}") from None
     return tensors.read(held, "a .pt2 file of PyTorch", hints)
-
-
-def _json(content: bytes, name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        raise EmbinitError(f"cannot be read: its {name} is no JSON") from None
-    if not isinstance(found, dict):
-        raise EmbinitError(f"cannot be read: its {name} must be a JSON object")
-    return found
 
 
 def _parameters(specs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -77,7 +66,7 @@ def _data(archive: Archive) -> dict[str, Any]:
         return {}
     folder = config.rpartition("/")[0]
     found = {}
-    for full, entry in _json(archive.read(config), config)["config"].items():
+    for full, entry in archive.object(config)["config"].items():
         shape, dtype = _meta(entry["tensor_meta"])
         if dtype == "float32" and not entry.get("use_pickle"):
             strides = [int(each.get("as_int", 0)) for each in entry["tensor_meta"]["strides"]]

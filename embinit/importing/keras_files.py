@@ -1,7 +1,6 @@
 """Keras: the layers that the configuration of a .keras or .h5 file lists, with the shapes of their weights."""
 
 import inspect
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ import numpy as np
 from embinit.dialects.keras import KERAS_TORCH
 from embinit.errors import EmbinitError, shown
 from embinit.importing import tensors
-from embinit.importing.archives import MOST_TIMES, Archive
+from embinit.importing.archives import MOST_TIMES, Archive, json_object
 from embinit.importing.found import (
     MOST_BYTES,
     Content,
@@ -61,7 +60,7 @@ _OURS = {"LSTM": "LSTM", "GRU": "GRU", "SimpleRNN": "RNN"}
 
 def keras(archive: Archive) -> Content:
     """Return the layers of a .keras file."""
-    config = _json(archive.read(_CONFIG), _CONFIG)
+    config = archive.object(_CONFIG)
     h5py = package("h5py", "h5", "a .keras file")
     with _of_hdf5(), h5py.File(archive.file(_WEIGHTS), "r") as file:
         layers = _layers(config, _Keras3(h5py, file).of, "", 0)
@@ -75,7 +74,7 @@ def h5(path: Path) -> Content:
         text = file.attrs.get("model_config")
         group = file.get("model_weights", file)
         if text is not None:
-            config = _json(text if isinstance(text, bytes) else str(text).encode(), "model_config")
+            config = json_object(text if isinstance(text, bytes) else str(text).encode(), "model_config")
             layers = tuple(_layers(config, _Legacy(h5py, group).of, "", 0))
             return Content("a .h5 file of Keras", layers, framework="keras")
         if isinstance(file.get("layers"), h5py.Group):
@@ -94,16 +93,6 @@ def _of_hdf5() -> Iterator[None]:
         raise
     except Exception:
         raise EmbinitError("cannot be read: its HDF5 is damaged or cut short") from None
-
-
-def _json(content: bytes, name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        raise EmbinitError(f"cannot be read: its {name} is no JSON") from None
-    if not isinstance(found, dict):
-        raise EmbinitError(f"cannot be read: its {name} must be a JSON object")
-    return found
 
 
 # ---- Where the weights of a layer lie ----
