@@ -30,7 +30,8 @@ class CGenerator(NamedTuple):
 
     `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
     your own. large: too large for a stack, so it is static. restart: the statement that takes a generator, right
-    after it is seeded, to where the stream starts again for the numbers `a` and `b`; "" if they do not matter.
+    after it is seeded, to where the stream starts again for the numbers `a` and `b`; "" if they do not matter. seed is
+    "" where restart does all of it and precedes every draw.
     """
 
     type: str

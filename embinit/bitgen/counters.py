@@ -218,8 +218,8 @@ class Threefry2x32(Called):
         if self.counting != "jax":
             return None
         seed = "embinit_threefry2x32_seed(&generator, 0, (uint32_t)seed);"
-        restart = f"{seed} embinit_threefry2x32_fold_in(generator.key, b);"
-        return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed, restart=restart)
+        fold_in = "embinit_threefry2x32_fold_in(generator.key, b);"
+        return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed, restart=fold_in)
 
 
 def threefry2x32(

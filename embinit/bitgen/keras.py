@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from random import Random
-from typing import ClassVar
 
 from embinit.bitgen.base import BitGenerator, CGenerator, checked_uint
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
@@ -12,6 +11,8 @@ from embinit.bitgen.mt19937 import MT19937
 LARGEST = 10**9
 #: TensorFlow scrambles a seed with this key.
 SCRAMBLE = 0x02461E29 << 32 | 0x3EC8F720
+#: The seed of a tensor in C.
+OWN_SEED = "embinit_keras_seed(seed, a, b)"
 
 
 @lru_cache(maxsize=64)
@@ -35,17 +36,16 @@ class _OfSeed(BitGenerator):
     """A stream that the C of Keras starts from a seed."""
 
     _seed: int
-    _c_name: ClassVar[str]
 
     @property
     def array_key(self) -> tuple[int, ...]:
         """The seed."""
         return (self._seed,)
 
-    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
-        """Return the C of this stream."""
-        seed, restart = (f"{self._c_name}_start(&generator, seed, {place});" for place in ("0, 0", "a, b"))
-        return CGenerator(self._c_name, "embinit_keras.h", seed, large=True, restart=restart)
+
+def _in_c(kind: str, start: str) -> CGenerator:
+    """Return the C of a stream that every tensor starts by itself: nothing is seeded before, so it is static."""
+    return CGenerator(kind, "embinit_keras.h", seed="", large=True, restart=start.format(OWN_SEED))
 
 
 class TensorFlowPhilox(_OfSeed, Philox4x32):
@@ -62,12 +62,14 @@ class TensorFlowPhilox(_OfSeed, Philox4x32):
     ['e79b028e', 'a0da5e89']
     """
 
-    _c_name = "embinit_keras_tensorflow"
-
     def __init__(self, seed: int) -> None:
         self._seed = checked_uint("the seed of TensorFlowPhilox", seed, 32)
         k0, k1, c2, c3 = Philox4x32(SCRAMBLE, counter=seed % (2**31 - 2)).random_raw(4).tolist()
         super().__init__(k1 << 32 | k0, counter=(c3 << 32 | c2) << 64)
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_philox4x32."""
+        return _in_c("embinit_philox4x32", "embinit_tensorflow_seed(&generator, {});")
 
 
 class TorchOfKeras(_OfSeed, MT19937):
@@ -84,11 +86,14 @@ class TorchOfKeras(_OfSeed, MT19937):
     True
     """
 
-    _c_name = "embinit_keras_torch"
-
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self._seed = seed
+
+    def c_generator(self, words: int) -> CGenerator:
+        """Return embinit_mt19937, or embinit_mt19937_small if that gives enough words for every tensor."""
+        kind = super().c_generator(words).type
+        return _in_c(kind, f"{kind}_seed(&generator, {{}});")
 
 
 class ThreefryOfKeras(_OfSeed, Threefry2x32):
@@ -105,8 +110,10 @@ class ThreefryOfKeras(_OfSeed, Threefry2x32):
     ((5, 0), 0)
     """
 
-    _c_name = "embinit_keras_jax"
-
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._start((seed, 0), "jax")
+
+    def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
+        """Return embinit_threefry2x32."""
+        return _in_c("embinit_threefry2x32", "embinit_threefry2x32_seed(&generator, {}, 0);")

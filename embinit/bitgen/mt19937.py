@@ -136,8 +136,9 @@ class MT19937(Native):
 
     def c_generator(self, words: int) -> CGenerator:
         """Return embinit_mt19937, or embinit_mt19937_small if that gives enough words."""
-        name = "embinit_mt19937_small" if words <= SMALL else "embinit_mt19937"
-        return CGenerator(name, "embinit_mt19937.h", f"{name}_seed(&generator, seed);", large=True)
+        large = words > SMALL
+        name = "embinit_mt19937" if large else "embinit_mt19937_small"
+        return CGenerator(name, "embinit_mt19937.h", f"{name}_seed(&generator, seed);", large)
 
     def __eq__(self, other: object) -> bool:
         """Two blocks may give the same words though they begin at different words of one stream: 624 words decide."""

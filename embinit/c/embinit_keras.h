@@ -15,33 +15,9 @@
 extern "C" {
 #endif
 
-/* Return the seed of initializer i, from 0, after set_random_seed(seed): the i-th randint(1, 10**9) of Python's
- * random.Random(seed). random is where that works. */
-uint32_t embinit_keras_listed(embinit_mt19937 *random, uint32_t seed, uint32_t i);
-
-typedef struct {
-    embinit_mt19937 stream;
-} embinit_keras_torch;
-
-typedef struct {
-    embinit_philox4x32 stream;
-    embinit_mt19937 random;
-} embinit_keras_tensorflow;
-
-typedef struct {
-    embinit_threefry2x32 stream;
-    embinit_mt19937 random;
-} embinit_keras_jax;
-
-/* Start the stream of initializer a of the list that begins with seed or, if b is 1, that of seed a. */
-void embinit_keras_torch_start(embinit_keras_torch *generator, uint32_t seed, uint32_t a, uint32_t b);
-void embinit_keras_tensorflow_start(embinit_keras_tensorflow *generator, uint32_t seed, uint32_t a, uint32_t b);
-void embinit_keras_jax_start(embinit_keras_jax *generator, uint32_t seed, uint32_t a, uint32_t b);
-
-/* `next` of a source whose state is a generator of that name. */
-uint32_t embinit_keras_torch_source(void *state);
-uint32_t embinit_keras_tensorflow_source(void *state);
-uint32_t embinit_keras_jax_source(void *state);
+/* Return the seed of initializer a, from 0 to 500, after set_random_seed(seed): the a-th randint(1, 10**9) of Python's
+ * random.Random(seed). If b is 1, return a, which is then the seed itself. */
+uint32_t embinit_keras_seed(uint32_t seed, uint32_t a, uint32_t b);
 
 /* z * b + a, both operations rounded, where z is the first within 2 of four candidates of torch.normal, or the first of
  * all. n is at least 4: for fewer PyTorch takes log1p, sin and cos in double, and these elements stay as they are. rule

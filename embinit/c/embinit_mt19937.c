@@ -18,7 +18,7 @@ static uint32_t mt19937_twisted(uint32_t word, uint32_t next)
     return (y >> 1) ^ ((y & 1u) * 0x9908b0dfu);
 }
 
-static uint32_t mt19937_tempered(uint32_t x)
+uint32_t embinit_mt19937_tempered(uint32_t x)
 {
     x ^= x >> 11;
     x ^= (x << 7) & 0x9d2c5680u;
@@ -45,7 +45,7 @@ uint32_t embinit_mt19937_next(embinit_mt19937 *generator)
         }
         generator->position = 0;
     }
-    return mt19937_tempered(x[generator->position++]);
+    return embinit_mt19937_tempered(x[generator->position++]);
 }
 
 void embinit_mt19937_small_seed(embinit_mt19937_small *generator, uint32_t seed)
@@ -94,7 +94,7 @@ uint32_t embinit_mt19937_small_next(embinit_mt19937_small *generator)
     int last = step == MT19937_APART - 1; /* of the words from x[397] on */
     generator->ahead = last ? generator->middle : mt19937_seeded(generator->ahead, MT19937_M + step + 1);
     generator->drawn = k + 1;
-    return mt19937_tempered(y);
+    return embinit_mt19937_tempered(y);
 }
 
 uint32_t embinit_mt19937_source(void *state)

@@ -25,6 +25,9 @@ void embinit_mt19937_seed(embinit_mt19937 *generator, uint32_t seed);
 
 uint32_t embinit_mt19937_next(embinit_mt19937 *generator);
 
+/* The word that is made of a word of the recurrence. */
+uint32_t embinit_mt19937_tempered(uint32_t x);
+
 /* The first 624 words only, in 28 bytes. They are made of words of the seeding recurrence, here x: after k draws the
  * cursors hold x[k], x[k - 227], x[k - 454] and x[397 + k % 227]. */
 typedef struct {

@@ -220,6 +220,23 @@ static uint32_t group_of(const embinit_storage *storage, uint32_t run)
 
 /* ---- Draws ---- */
 
+void embinit_one_by_one(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out, size_t n)
+{
+    const embinit_together_rule *row = (const embinit_together_rule *)rule;
+    embinit_window *window = row->window(source->state);
+    for (size_t i = 0; i < n; i++) {
+        if (window->taken == window->held) {
+            uint32_t rest = row->count - window->drawn;
+            uint32_t held = rest < 2 * row->together ? rest : row->together;
+            row->draw(source, row->rule, a, b, window->values, (size_t)held);
+            window->drawn = held == rest ? 0 : window->drawn + held;
+            window->held = (uint8_t)held;
+            window->taken = 0;
+        }
+        out[i] = window->values[window->taken++];
+    }
+}
+
 static float store_next_value(const embinit_row *row, const embinit_source *values)
 {
     float value;

@@ -4,7 +4,8 @@
  * its groups, where the format has ranges to find, then for the codes. With EMBINIT_STOCHASTIC the stream first runs
  * through the values of the whole model, to where rounding begins to draw.
  *
- * Besides the buffers a fill takes three states of the generator and a few words of stack, whatever the sizes are. For
+ * Besides the buffers a fill takes two states of the generator, three where rounding draws, and a few words of stack,
+ * whatever the sizes are; 132 bytes more for each state where values can only be drawn together. For
  * each group sym<b>, int8 and int4 keep a float, affine<b> a float and a uint16_t, bfp<m>e<e> a byte; for the whole
  * buffer sym_int32/<b> keeps a float, and asym<b> a float and an int32_t; q<m>.<n> and float32 keep nothing.
  *
@@ -24,9 +25,40 @@ typedef struct {
     uint32_t (*next)(void *state);
     void (*copy)(void *to, const void *from); /* of a state */
     void *state;                              /* seeded; moves through all words of the model */
-    void *values;                             /* room for two more states of the same type */
-    void *ahead;
+    void *values;                             /* room for two more states of the same type; if no rounding draws */
+    void *ahead;                              /* after all values, values may be the state itself */
 } embinit_stream;
+
+/* The most values of which none can be drawn without the others. */
+#define EMBINIT_TOGETHER 16
+
+/* Values that were drawn together, where they are taken one by one. It is a part of the state of a source. */
+typedef struct {
+    float values[2 * EMBINIT_TOGETHER - 1];
+    uint32_t drawn; /* of the buffer */
+    uint8_t held;
+    uint8_t taken;
+} embinit_window;
+
+static inline void embinit_window_empty(embinit_window *window)
+{
+    window->drawn = 0;
+    window->held = 0;
+    window->taken = 0;
+}
+
+/* Values of another distribution one by one, `together` of them drawn at once, and the last ones, fewer than twice as
+ * many. The state of its source is one of the other's, which begins it, with a window. rule is an
+ * embinit_together_rule. */
+embinit_distribution embinit_one_by_one;
+
+typedef struct {
+    embinit_distribution *draw;
+    const void *rule;
+    embinit_window *(*window)(void *state);
+    uint32_t count; /* of the buffer */
+    uint32_t together;
+} embinit_together_rule;
 
 /* A buffer in the device's memory: its elements or packed payload, and what its format keeps for each group.
  * Pointers to what it does not keep are 0. */
@@ -109,7 +141,7 @@ typedef struct embinit_storage {
 } embinit_storage;
 
 /* A buffer of a model. Unless it is float32 its values are drawn with n = 1, so its distribution must not depend on
- * the index of an element. crc32 is that of the payload and, continued, of scales, zero points and exponents. */
+ * the index of an element, or be embinit_one_by_one. crc32 is that of the payload and, continued, of scales, zero points and exponents. */
 typedef struct {
     embinit_row row;
     embinit_storage storage;

@@ -1,5 +1,7 @@
 """The rows of the generated table: draws in their order, with what happens to the stream between, and then copies."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,7 +50,7 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
     drawn: list[Slot] = []
-    keys_each = dialect_named(bundle.plan.model.dialect).keys_each
+    dialect = dialect_named(bundle.plan.model.dialect)
     if bundle.plan.model.skip_words:
         drawn += _dropped(sampler, bundle.plan.model.skip_words, "before anything is drawn: words that are dropped")
     for action, row in bundle.plan.events:
@@ -60,8 +62,10 @@ def slots_of(bundle: Bundle) -> list[Slot]:
             why = f"before {entry.identifier}: words that are dropped"
             drawn += _dropped(sampler, row.order.skip, why)
         elif action is Action.RESTART:
-            if not (keys_each and isinstance(row.distribution, Constant)):
+            if not (dialect.keys_each and isinstance(row.distribution, Constant)):
                 a, b = row.order.restart or (0, 0)
+                with naming(row.name):
+                    dialect.check_c_restart(a, b)
                 draw = CDraw(RESTART, a, b, rule=_own_seed(row.order.seed))
                 drawn.append(Aside(draw, f"before {entry.identifier}: the stream starts again"))
         elif action is Action.DRAW:
@@ -74,11 +78,17 @@ def slots_of(bundle: Bundle) -> list[Slot]:
 
 def c_draw(bundle: Bundle, entry: Entry) -> CDraw:
     """Return the C that fills a buffer."""
-    row = entry.row
+    with naming(entry.row.name):
+        return _sampler(bundle).c_draw(entry.row.distribution, entry.row.size, bundle.plan.model.build)
+
+
+@contextmanager
+def naming(buffer: str) -> Iterator[None]:
+    """Turn an error that is raised within into one that says that the buffer has no C."""
     try:
-        return _sampler(bundle).c_draw(row.distribution, row.size, bundle.plan.model.build)
+        yield
     except EmbinitError as error:
-        raise NoCodeError(f"{row.name}: {error}") from None
+        raise NoCodeError(f"{buffer}: {error}") from None
 
 
 def _sampler(bundle: Bundle) -> Sampler:
@@ -109,7 +119,7 @@ def filled(slots: list[Slot]) -> int:
     return sum(isinstance(slot, Aside) or slot.row.same_as is None for slot in slots)
 
 
-def restarts(slots: list[Slot]) -> bool:
+def restarts(slots: Sequence[Slot]) -> bool:
     """Whether the stream starts again before a row."""
     return any(isinstance(slot, Aside) and slot.draw.function == RESTART for slot in slots)
 

@@ -148,6 +148,9 @@ class Dialect:
         """Return the generator where the stream starts again, for a layer and a tensor."""
         return self.start(seed, rand)
 
+    def check_c_restart(self, layer: int, tensor: int) -> None:
+        """Raise EmbinitError if no C starts the stream again for these numbers."""
+
     def restart_of(self, initializer: Initializer, number: int) -> tuple[tuple[int, int] | None, int]:  # noqa: ARG002
         """Return where the stream starts again for a tensor by itself, if it does, and the number of the next one."""
         return ((0, number) if self.restarts else None), number + 1

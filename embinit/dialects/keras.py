@@ -37,6 +37,8 @@ LAYOUTS = {
 SEED_GENERATORS = ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout")
 #: The second number of a restart: a seed of the list, or one of the initializer's own.
 LISTED, OWN = 0, 1
+#: The last seed of the list that C makes: about 36 of its 623 words are drawn again.
+C_LISTED = 500
 
 Distributed = Callable[..., Initializer]
 
@@ -163,6 +165,14 @@ class KerasDialect(Dialect):
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002
         """Return the generator of a tensor: of that number in the list or, if the seed is its own, of that seed."""
         return self.seeded(layer if tensor == OWN else nth_seed(seed, layer))
+
+    def check_c_restart(self, layer: int, tensor: int) -> None:
+        """Raise EmbinitError for an initializer so far down the list that its seed takes Python's whole state."""
+        if tensor == LISTED and layer > C_LISTED:
+            raise EmbinitError(
+                f"its initializer takes element {layer} of the list of seeds, and C makes 0 to {C_LISTED}: give it a "
+                "seed of its own, or export the values instead (--format npz,h,bin)"
+            )
 
     def restart_of(self, initializer: Initializer, number: int) -> tuple[tuple[int, int] | None, int]:
         """Return where a tensor's stream starts, and the number of the next initializer without a seed."""

@@ -38,6 +38,10 @@ class Source(Protocol):
 Fill = Callable[[Source, NDArray[Any]], int]
 
 
+#: The most elements of which none can be drawn without the others, where C takes them one by one.
+TOGETHER = 16
+
+
 @dataclass(frozen=True)
 class CDraw:
     """The C of a distribution: its function, two parameters as words, rule (kind and initializer) and header.
@@ -54,6 +58,7 @@ class CDraw:
     header: str | Path = "embinit.h"
     elementwise: bool = True
     around: tuple["CDraw | None", "CDraw | None"] = (None, None)
+    together: int = 0
 
 
 def bits_of(value: float | np.float32) -> int:
@@ -63,6 +68,15 @@ def bits_of(value: float | np.float32) -> int:
     '0x3f800000'
     """
     return int(np.float32(value).view(np.uint32))
+
+
+def broadcast_draw(base: Any) -> CDraw:
+    """Return embinit_broadcast of an array's elements, again and again."""
+    values = np.asarray(base, np.float32).ravel()
+    words = ", ".join(f"0x{word:08x}u" for word in values.view(np.uint32))
+    rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
+    together = values.size if values.size <= TOGETHER else 0
+    return CDraw("embinit_broadcast", b=values.size, rule=rule, elementwise=False, together=together)
 
 
 class Sampler(ABC):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError, shown
-from embinit.samplers.base import CDraw, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Sampler, Source, bits_of, broadcast_draw
 from embinit.targets import Build
 
 #: How many words of the second call of a normal tensor are drawn at a time.
@@ -86,10 +86,7 @@ class GoMlx(Sampler):
             case Constant(value):
                 return CDraw("embinit_constant", bits_of(value))
             case Broadcast(base):
-                values = np.asarray(base, np.float32).ravel()
-                words = ", ".join(f"0x{word:08x}u" for word in values.view(np.uint32))
-                rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
-                return CDraw("embinit_broadcast", b=values.size, rule=rule, elementwise=False)
+                return broadcast_draw(base)
             case Uniform(low, high):
                 function = f"embinit_gomlx_uniform{'_fused' if self.math == 'xla' else ''}"
                 return CDraw(function, bits_of(low), bits_of(_width(low, high)), header=header, around=(None, end))

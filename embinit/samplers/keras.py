@@ -89,10 +89,11 @@ class KerasTensorFlow(_Keras):
                 return CDraw("embinit_tensorflow_uniform", bits_of(low), bits_of(high), header=HEADER)
             case Normal(mean, stddev):
                 words = bits_of(mean), bits_of(stddev)
-                return CDraw("embinit_tensorflow_normal", *words, header=HEADER, elementwise=False)
+                return CDraw("embinit_tensorflow_normal", *words, header=HEADER, elementwise=False, together=2)
             case TruncatedNormal(mean, stddev):
                 words = bits_of(mean), bits_of(stddev)
-                return CDraw("embinit_tensorflow_truncated_normal", *words, header=HEADER, elementwise=False)
+                function = "embinit_tensorflow_truncated_normal"
+                return CDraw(function, *words, header=HEADER, elementwise=False, together=GROUP)
         raise _unknown(distribution)
 
 
@@ -151,10 +152,12 @@ class KerasTorch(_Keras):
                 rule = ("embinit_uniform_rule", "0, EMBINIT_SEPARATE")
                 return CDraw("embinit_uniform", bits_of(low), bits_of(high - low), rule, HEADER)
             case Normal(mean, stddev) if n >= LARGE:
-                return CDraw("embinit_torch_normal", bits_of(mean), bits_of(stddev), header=HEADER, elementwise=False)
+                words = bits_of(mean), bits_of(stddev)
+                return CDraw("embinit_torch_normal", *words, header=HEADER, elementwise=False, together=LARGE)
             case TruncatedNormal(mean, stddev) if CANDIDATES * n >= LARGE:
                 words = bits_of(mean), bits_of(stddev)
-                return CDraw("embinit_keras_torch_truncated_normal", *words, header=HEADER, elementwise=False)
+                function = "embinit_keras_torch_truncated_normal"
+                return CDraw(function, *words, header=HEADER, elementwise=False, together=LARGE // CANDIDATES)
             case Normal() | TruncatedNormal():
                 least = LARGE if isinstance(distribution, Normal) else LARGE // CANDIDATES
                 raise EmbinitError(

@@ -106,7 +106,8 @@ class Torch(Sampler):
                 rule = ("embinit_uniform_rule", f"0, EMBINIT_{'FUSED' if self.fused else 'SEPARATE'}")
                 return CDraw("embinit_torch_uniform", bits_of(low), bits_of(high), rule, header)
             case Normal(mean, stddev) if self.fused and n >= LARGE:
-                return CDraw("embinit_torch_normal", bits_of(mean), bits_of(stddev), header=header, elementwise=False)
+                words = bits_of(mean), bits_of(stddev)
+                return CDraw("embinit_torch_normal", *words, header=header, elementwise=False, together=LARGE)
             case PaddedNormal(mean, stddev, padding_idx, shape=(_, columns)) if self.fused and n >= LARGE:
                 rule = ("embinit_torch_row", f"{padding_idx * columns}u, {columns}u")
                 words = bits_of(mean), bits_of(stddev)

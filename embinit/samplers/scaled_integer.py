@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of, broadcast_draw
 from embinit.targets import Build
 
 #: Larger offsets would leave no room for the code in an int32.
@@ -52,9 +52,7 @@ class ScaledInteger(Sampler):
         if isinstance(distribution, Constant):
             return CDraw("embinit_constant", bits_of(distribution.value))
         if isinstance(distribution, Broadcast):
-            words = ", ".join(f"0x{word:08x}u" for word in np.asarray(distribution.base, np.float32).ravel().view("u4"))
-            rule = ("embinit_broadcast_rule", f"(const uint32_t[]){{{words}}}")
-            return CDraw("embinit_broadcast", b=np.asarray(distribution.base).size, rule=rule, elementwise=False)
+            return broadcast_draw(distribution.base)
         offset, scale = offset_and_scale(distribution)
         suffix: dict[type, str] = {Uniform: "uniform", Normal: "normal", TruncatedNormal: "truncated_normal"}
         return CDraw(

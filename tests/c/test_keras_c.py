@@ -10,6 +10,7 @@ from embinit import codegen
 from embinit.bitgen.keras import nth_seed
 from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY
+from embinit.codegen import NoCodeError
 from embinit.device import run
 from embinit.dialects import dialect_named
 from embinit.verify import verify
@@ -123,15 +124,58 @@ def test_emulated_cores_leave_what_keras_recorded(target):
 
 
 def test_the_list_of_seeds_is_python_s(tmp_path):
-    numbers = [0, 1, 2, 700, 20_000]
+    numbers = [0, 1, 2, 3, 50, 211, 212, 213, 400, 425, 426, 500]
     calls = "".join(
-        f'    printf("%lu\\n", (unsigned long)embinit_keras_listed(&random, {seed}u, {i}u));\n'
+        f'    printf("%lu\\n", (unsigned long)embinit_keras_seed({seed}u, {i}u, 0));\n'
         for seed in SEEDS
         for i in numbers
     )
-    main = '#include <stdio.h>\n#include "embinit_keras.h"\nint main(void)\n{\n    static embinit_mt19937 random;\n'
+    main = '#include <stdio.h>\n#include "embinit_keras.h"\nint main(void)\n{\n'
     (tmp_path / "main.c").write_text(f"{main}{calls}    return 0;\n}}\n")
     compiler = next(iter(HOST_COMPILERS))
-    program = compile_program(compiler, [*UNITS, tmp_path / "main.c"], tmp_path / "program", f"-I{C_DIRECTORY}")
+    flags = [f"-I{C_DIRECTORY}", *HOST_COMPILERS[compiler]]
+    program = compile_program(compiler, [*UNITS, tmp_path / "main.c"], tmp_path / "program", *flags)
     printed = subprocess.run([program], capture_output=True, check=True, text=True).stdout.split()
     assert [int(each) for each in printed] == [nth_seed(seed, i) for seed in SEEDS for i in numbers]
+
+
+def test_a_seed_too_far_down_the_list_is_refused_by_name():
+    layers = [embinit.Linear(name=f"l{i}", in_features=1, out_features=1, bias=False) for i in range(502)]
+    bundle = gather(embinit.Model("many", layers, 1, "keras-jax").plan())
+    with pytest.raises(NoCodeError, match=r"l501\.weight: .* element 501 of the list .* 0 to 500: give it a seed"):
+        codegen.init_source(bundle)
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("dialect", ["torch", "keras-torch", "keras-tensorflow", "keras-jax"])
+def test_normal_values_as_codes(dialect):
+    """Values that are drawn together, by channels, groups and whole, in lots that end early, late and exactly."""
+    drawn = ["normal"] if dialect == "torch" else ["random_normal", "truncated_normal"]
+    layers = [
+        embinit.Linear(
+            name=f"l{i}",
+            in_features=inputs,
+            out_features=outputs,
+            weight_init=dialect_named(dialect).initializer({"name": name, "mean": 0.1, "stddev": 0.3}),
+            weight_format=held,
+            bias_format="q7",
+        )
+        for i, (held, name, (inputs, outputs)) in enumerate(
+            (held, name, sizes)
+            for held in ("int8", "sym8", "float16")
+            for name in drawn
+            for sizes in ((4, 4), (5, 7), (1, 19), (8, 4))
+        )
+    ]
+    bundle = gather(embinit.Model("m", layers, 7, dialect, "cortex-m0").plan())
+    assert verify(bundle, run(bundle), "the emulated core").agrees
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("rounding", ["stochastic", "half_away"])
+def test_values_drawn_together_before_the_words_of_rounding(rounding):
+    told = {"weight_init": embinit.initializers.normal(0, 1), "weight_format": "sym8", "rounding": rounding}
+    layers = [embinit.Linear(name=name, in_features=5, out_features=7, restart=name == "b", **told) for name in "ab"]
+    bundle = gather(embinit.Model("m", layers, 7, "torch", "cortex-m4f").plan())
+    assert verify(bundle, run(bundle), "the emulated core").agrees
+    assert codegen.init_source(bundle).count("static windowed ") == (3 if rounding == "stochastic" else 2)

@@ -1,0 +1,88 @@
+"""The generator of generated code: its states, how they are seeded, and the row that starts the stream again."""
+
+import re
+from collections.abc import Sequence
+
+from embinit.bitgen import BitGenerator, CGenerator
+from embinit.bundle import Bundle, Entry
+from embinit.codegen.slots import Slot, lost_words, restarts
+from embinit.codegen.text import NoCodeError, seed_type
+from embinit.dialects import dialect_named
+
+#: More words than any generator of few words gives.
+MANY = 2**32
+_NAMED = re.compile(r"(&?)\bgenerator\b(\.?)")
+
+
+def generator_of(bundle: Bundle) -> CGenerator:
+    """Return the C of the model's generator, one that can give all the words that are drawn."""
+    model = bundle.plan.model
+    dialect = dialect_named(model.dialect)
+    start = dialect.start(0, model.build.rand)
+    words = [_words(bundle, entry) for entry in bundle.entries]
+    found = start.c_generator(max(words) if dialect.keys_each else model.skip_words + sum(words))
+    if found is None:
+        raise NoCodeError(
+            f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
+        )
+    return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)), restart="")
+
+
+def _words(bundle: Bundle, entry: Entry) -> int:
+    """Return how many words a buffer takes at most; another seed may need more where that depends on the words."""
+    row = entry.row
+    draws = MANY if row.draws is None else row.draws
+    return draws + row.store_draws + row.order.skip + sum(lost_words(bundle, entry))
+
+
+def _state(told: BitGenerator) -> str:
+    """Return the statement that sets the state of `generator` that a model tells."""
+    words = told.c_state
+    if words is None:
+        raise NoCodeError(f"no C begins in a told state of {type(told).__name__}; tell a seed, or export the values")
+    return " ".join(f"generator.{name} = {value};" for name, value in words.items())
+
+
+def definition(generator: CGenerator, name: str) -> str:
+    """Return the definition of a state in C."""
+    return f"{'static ' if generator.large else ''}{generator.type} {name};"
+
+
+def begun(bundle: Bundle, slots: Sequence[Slot], member: str = "") -> list[str]:
+    """Return the statements that seed `generator`, or that member of it, and keep the seed where one starts again."""
+    seed = _NAMED.sub(rf"\1generator{member}\2", generator_of(bundle).seed)
+    kept = ["first_seed = seed;"] if restarts(slots) else []
+    used = kept or "seed" in seed
+    return [*([seed] if seed else []), *kept, *([] if used else ["(void)seed;"])]
+
+
+def restarting(bundle: Bundle, slots: Sequence[Slot]) -> list[str]:
+    """Return the definition of the row that starts the stream again, where there is one."""
+    if not restarts(slots):
+        return []
+    generator = generator_of(bundle)
+    statements = [_at_pointer(each) for each in (generator.seed, generator.restart) if each]
+    unused = [name for name in ("a", "b") if not re.search(rf"\b{name}\b", generator.restart)]
+    voids = [*unused, *([] if any("seed" in each for each in statements) else ["seed"]), "out", "n"]
+    head = "static void restart(const embinit_source *source, const void *rule, uint32_t a, uint32_t b, float *out,"
+    return [
+        "", f"static {seed_type(bundle)} first_seed;", "", head, "                    size_t n)", "{",
+        "    const uint32_t *own = (const uint32_t *)rule;",
+        f"    const {seed_type(bundle)} seed = own != 0 ? *own : first_seed;",
+        f"    {generator.type} *generator = ({generator.type} *)source->state;",
+        *(f"    {each}" for each in statements),
+        f"    {', '.join(f'(void){name}' for name in voids)};",
+        "}",
+    ]  # fmt: skip
+
+
+def _at_pointer(statement: str) -> str:
+    """Return a statement about an object named `generator` as one about what a pointer of that name points to."""
+
+    def told(found: re.Match[str]) -> str:
+        address, member = found.groups()
+        if member:
+            return f"{address}generator->"
+        return "generator" if address else "*generator"
+
+    return _NAMED.sub(told, statement)
