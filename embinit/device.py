@@ -110,10 +110,11 @@ def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m
     from embinit.targets import gcc_qemu
     from embinit.targets.emulations import EMULATIONS
 
-    if target_named(target).name not in EMULATIONS:
+    name = target_named(target).name
+    if name not in EMULATIONS:
         return "gcc"
-    board = gcc_qemu.BOARDS.get(target, gcc_qemu.BOARDS["cortex-m0"])
-    return "gcc" if source and gcc_qemu.is_installed(board.system) else "zig"
+    board = gcc_qemu.BOARDS.get(name)
+    return "gcc" if source and board is not None and gcc_qemu.is_installed(board.system) else "zig"
 
 
 def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,8 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
                 if row.store_draws:
                     values.rounding[row.name] = generator.copy()
                     generator.spend(row.store_draws)
+            case _:
+                assert_never(action)
     return values
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum, auto
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 import numpy as np
 
@@ -202,6 +202,10 @@ def plan(model: Description) -> Plan:
             case Action.DRAW | Action.TURN | Action.REHEARSE:
                 turns = tensor.order.turns if action is Action.TURN else 1
                 count = sampler.draws(tensor.distribution, tensor.size // turns)
+            case Action.COPY:
+                pass  # draws nothing
+            case _:
+                assert_never(action)
         place = Action.DRAW if action in (Action.TURN, Action.COPY) else action, tensor.name
         if place[0] is Action.DRAW and count != 0 and position is not None and dialect.keys and not dialect.keys_each:
             keys[tensor.name] = start.jumped(position).array_key

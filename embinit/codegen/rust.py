@@ -81,8 +81,7 @@ def _bits(array: Array) -> str:
 def _element(array: Array) -> str:
     """Return the Rust type of an element; half floats are held as their bits."""
     dtype = array.memory.dtype
-    kind = {"f": "f", "i": "i"}.get(dtype.kind, "u")
-    return f"{'u' if dtype.name == 'float16' else kind}{8 * dtype.itemsize}"
+    return f"{'u' if dtype.name == 'float16' else dtype.kind}{8 * dtype.itemsize}"
 
 
 def _call(array: Array) -> str:

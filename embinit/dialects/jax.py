@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import cast
+from typing import assert_never, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,7 +219,9 @@ def _denominator(mode: Mode, fan_in: float, fan_out: float) -> float:
             return fan_out
         case "fan_avg":
             return (fan_in + fan_out) / 2
-    return float((fan_in * fan_out) ** 0.5)
+        case "fan_geo_avg":
+            return float((fan_in * fan_out) ** 0.5)
+    assert_never(mode)
 
 
 def _f32(value: float) -> float:

@@ -43,7 +43,9 @@ class _Test(NamedTuple):
                 return low >= other.limit
             case "eq":
                 return low == high == other.limit
-        return other.limit < low or other.limit > high
+            case "ne":
+                return other.limit < low or other.limit > high
+        raise AssertionError(other.op)
 
     @property
     def _ends(self) -> tuple[float, float]:

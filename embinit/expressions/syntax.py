@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import assert_never
 
 from embinit.errors import EmbinitError
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
@@ -92,8 +93,9 @@ def operands(tree: Tree) -> tuple[Tree, ...]:
             return tree.condition, tree.yes, tree.no
         case Call():
             return tree.arguments
-        case _:
+        case Literal() | Name():
             return ()
+    assert_never(tree)
 
 
 _LEVELS = (("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", ">", "<=", ">="), ("<<", ">>"), ("+", "-"),

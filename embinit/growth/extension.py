@@ -58,7 +58,9 @@ def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribut
             return Normal(0.0, math.sqrt(2.0 / fan_in))
         case "lecun_normal":
             return Normal(0.0, math.sqrt(1.0 / fan_in))
-    return Constant(0.0)
+        case "zeros":
+            return Constant(0.0)
+    raise AssertionError(initializer)
 
 
 def _symmetric(bound: float) -> Uniform:

@@ -305,7 +305,6 @@ def _hinted(path: str, weight: Weight, bias: Weight | None, hint: Hint) -> Found
         assert isinstance(found, Found)
         return found
     size = weight.shape[0]
-    made: Callable[..., Any] = WITH_PARAMETERS[kind]
     match kind:
         case "LayerNorm":
             return norm(path, LayerNorm(normalized_shape=weight.shape, bias=bias is not None), weight, bias)
@@ -313,4 +312,6 @@ def _hinted(path: str, weight: Weight, bias: Weight | None, hint: Hint) -> Found
             return norm(path, RMSNorm(normalized_shape=weight.shape), weight, None)
         case "GroupNorm":
             return norm(path, GroupNorm(num_groups=keys["num_groups"], num_channels=size), weight, bias)
+    made: Callable[..., Any] = WITH_PARAMETERS[kind]
+    assert "BatchNorm" in kind or "InstanceNorm" in kind, kind
     return norm(path, made(num_features=size, affine=True), weight, bias)

@@ -1,7 +1,7 @@
 """Stream: a map of the words of a generator: who draws which, in which order."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from embinit.bundle import Entry
 from embinit.markup import element, text
@@ -58,6 +58,10 @@ def spans(plan: Plan, entries: Mapping[str, Entry]) -> Iterator[Span]:
                 pass  # the key says it
             case Action.RESTART | Action.REHEARSE | Action.LOSE:
                 yield Span(each.name, action, None, None)
+            case Action.DRAW | Action.TURN | Action.ROUND:
+                pass  # takes no words
+            case _:
+                assert_never(action)
 
 
 def stream(plan: Plan, entries: Mapping[str, Entry], differing: Mapping[str, bool], room: int) -> str:

@@ -48,7 +48,9 @@ class GoMlx(Sampler):
                 return 0
             case Uniform():
                 return n
-        return 2 * n + -n % self.block
+            case Normal():
+                return 2 * n + -n % self.block
+        raise _unknown(distribution)
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""

@@ -53,7 +53,9 @@ class KerasTensorFlow(_Keras):
                 return n
             case Normal():
                 return n + n % 2
-        return RESERVED * -(-n // GROUP)
+            case TruncatedNormal():
+                return RESERVED * -(-n // GROUP)
+        raise _unknown(distribution)
 
     def stride(self, distribution: Distribution, n: int) -> int:  # noqa: ARG002 (n does not matter)
         """Return 1 for uniform values; an array of others cannot be drawn in parts."""
@@ -111,7 +113,9 @@ class KerasTorch(_Keras):
                 return n
             case Normal():
                 return _normal_words(n)
-        return _normal_words(CANDIDATES * n)
+            case TruncatedNormal():
+                return _normal_words(CANDIDATES * n)
+        raise _unknown(distribution)
 
     def stride(self, distribution: Distribution, n: int) -> int:  # noqa: ARG002 (n does not matter)
         """Return 1 for uniform values; an array of others cannot be drawn in parts."""

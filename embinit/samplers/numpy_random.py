@@ -103,7 +103,9 @@ class NumPy(_NumPy):
                 return 0
             case Uniform():
                 return n
-        return None
+            case SingleUniform() | Normal() | SingleNormal():
+                return None
+        raise _unknown(distribution)
 
     def doubles(self, bitgen: BitGenerator, n: int) -> NDArray[np.float64]:
         """Return the next n doubles from 0 to 1: the highest 53 bits of a word each."""
@@ -170,7 +172,9 @@ class LegacyNumPy(_NumPy):
                 return 0
             case Uniform():
                 return 2 * n
-        return None
+            case Normal():
+                return None
+        raise _unknown(distribution)
 
     def stride(self, distribution: Distribution, n: int) -> int:  # noqa: ARG002 (n does not matter)
         """Return 2 for uniform values; an array of others cannot be drawn in parts."""

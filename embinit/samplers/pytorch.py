@@ -43,13 +43,15 @@ class Torch(Sampler):
                 return n
             case TruncNormal():
                 return None
-        if n < LARGE:
-            return None
-        normal = n + (LARGE if n % LARGE else 0)
-        if isinstance(distribution, Sparse) and distribution.shape:
-            rows, columns = distribution.shape
-            return normal + columns * (rows - 1)
-        return normal
+            case Sparse(shape=(rows, columns)):
+                normal = self._normal_draws(n)
+                return None if normal is None else normal + columns * (rows - 1)
+            case Normal() | PaddedNormal() | Sparse():
+                return self._normal_draws(n)
+        raise _unknown(distribution)
+
+    def _normal_draws(self, n: int) -> int | None:
+        return None if n < LARGE else n + (LARGE if n % LARGE else 0)
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""

@@ -23,6 +23,10 @@ UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
 #: The names and types of the parts of a state, for built-in kinds whose state is not a single variable.
 _SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64, "pcg64": UINT64, "pcg64-dxsm": UINT64}
 _XOROSHIRO = {"s0": UINT64, "s1": UINT64}
+#: The widths of words of built-in kinds without an output; None where the C library decides.
+_WORD_BITS = {
+    "rand": None, "mt19937": 32, "pcg32": 32, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64,
+}  # fmt: skip
 #: How many words are drawn when a model is built, to check that they are as wide as the file says.
 PROBED = 16
 #: From how many states on a loop is compiled for an output: as many as a generator gives it at a time.
@@ -156,8 +160,7 @@ class Source:
         """Return the width of a word if no C library decides it, and prepare the output of a state."""
         stream = self._stream
         if stream.output is None:
-            fixed = {"rand": None, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64}
-            return fixed.get(stream.kind, 32)
+            return _WORD_BITS[stream.kind]
         if stream.kind == "steps":
             return self._prepare_steps()
         (ctype,) = self._types.values()
