@@ -119,11 +119,15 @@ Parts = Mapping[str, tuple[Weight, tuple[str, ...]]]
 
 @dataclass(frozen=True)
 class Found:
-    """A layer of a file: its path there, what it is in embinit, and its weights."""
+    """A layer of a file: its path there, what it is in embinit, and its weights.
+
+    not_in_keras: why dialects keras do not draw it as Keras does; empty if they do.
+    """
 
     path: str
     layer: Layer
     parts: Parts = field(default_factory=dict)
+    not_in_keras: str = ""
 
 
 @dataclass(frozen=True)

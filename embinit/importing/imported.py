@@ -153,6 +153,8 @@ class _Building:
 
     def _checked(self, each: Found | Unknown) -> Found | Unknown:
         """Return a layer if the dialect takes it alone, and why not otherwise."""
+        if isinstance(each, Found) and each.not_in_keras and isinstance(self.dialect, KerasDialect):
+            return Unknown(each.path, each.layer.type, each.not_in_keras)
         if isinstance(each, Unknown) or not isinstance(each.layer, Stored):
             return each
         try:
