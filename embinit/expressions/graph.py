@@ -207,6 +207,8 @@ class Graph:
         if ctype is FLOAT and x.ctype is DOUBLE:
             if x.op == "cast" and x.args[0].ctype is FLOAT:
                 return x.args[0]
+            if x.op == "neg":
+                return self.node("neg", FLOAT, (self.node("cast", FLOAT, x.args, x.origin),), x.origin)
             if x.op in ("add", "sub", "mul", "div"):
                 narrow = [self._narrowed(arg) for arg in x.args]
                 if narrow[0] and narrow[1]:
@@ -241,6 +243,8 @@ class Graph:
             return self.node("sub", ctype, (b, a.args[0]), origin)
         if op == "sub" and a.op == "neg" and _easily_negated(b):
             return self.node("sub", ctype, (self._opposite(b, origin), a.args[0]), origin)
+        if op == "sub" and b.op != "const" and _easily_negated(b):
+            return self.node("add", ctype, (a, self._opposite(b, origin)), origin)
         if b.op == "const" and b.data == 0 and (op == "sub") == (math.copysign(1, b.data) > 0):
             return a
         if a.op == "const" and a.data == 0 and math.copysign(1, a.data) < 0:
@@ -251,6 +255,8 @@ class Graph:
 
     def _opposite(self, x: Node, origin: Origin) -> Node:
         """Return the negative of what is easily negated."""
+        if x.op == "cast":
+            return self.node("cast", x.ctype, (self._opposite(x.args[0], origin),), origin)
         if x.op not in ("mul", "div"):
             return self.node("neg", x.ctype, (x,), origin)
         a, b = x.args
@@ -258,8 +264,10 @@ class Graph:
         return self.node(x.op, x.ctype, args, origin)
 
     def _product(self, op: str, ctype: CType, a: Node, b: Node, origin: Origin) -> Node | None:
-        if a.op == b.op == "neg":
-            return self.node(op, ctype, (a.args[0], b.args[0]), origin)
+        if a.op == "neg" and _easily_negated(b):
+            return self.node(op, ctype, (a.args[0], self._opposite(b, origin)), origin)
+        if b.op == "neg" and _easily_negated(a):
+            return self.node(op, ctype, (self._opposite(a, origin), b.args[0]), origin)
         if op == "div" and b.op == "neg":
             return self.node(op, ctype, (self.node("neg", ctype, (a,), origin), b.args[0]), origin)
         if a.op == "const" and op == "mul" and b.op != "const":
@@ -279,8 +287,10 @@ class Graph:
 
 
 def _easily_negated(x: Node) -> bool:
-    """Whether a compiler negates it by leaving out a minus, its own or that of an operand."""
-    if x.op in ("mul", "div"):
+    """Whether a compiler negates it by leaving out a minus, its own, that of an operand, or that of a float which is
+    converted to double.
+    """
+    if x.op in ("mul", "div") or (x.op == "cast" and x.ctype is DOUBLE and x.args[0].ctype is FLOAT):
         return any(map(_easily_negated, x.args))
     return x.op == "neg" or (x.op == "const" and x.data < 0)
 
