@@ -16,7 +16,7 @@ from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, SOURCES
 
 from support import answers, libm
-from support.compilers import HOST_COMPILERS, WARNINGS
+from support.compilers import HOST_COMPILERS, WARNINGS, library, run
 from support.firmware import example
 from support.requests import formats, growth, mt19937
 from support.requests import twins as twin
@@ -33,17 +33,13 @@ compilers = pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def built(compiler, flags, sources, folder, *more):
     """Compile each source with flags, and link with none of them but link-time optimization."""
     linked = [flag for flag in flags if flag == "-flto"]
-    objects = []
-    for index, source in enumerate(dict.fromkeys(map(Path, sources))):
-        objects.append(folder / f"{index}.o")
-        run([*compiler.split(), *WARNINGS, *flags, *more, f"-I{C_DIRECTORY}", "-c", source, "-o", objects[-1]])
+    objects = library(compiler, dict.fromkeys(map(Path, sources)), [*WARNINGS, *flags])
+    for index, path in enumerate(objects):
+        if path.suffix == ".c":
+            objects[index] = folder / f"{index}.o"
+            run([*compiler.split(), *WARNINGS, *flags, *more, f"-I{C_DIRECTORY}", "-c", path, "-o", objects[index]])
     run([*compiler.split(), *linked, *objects, "-o", folder / "program"])
     return folder / "program"
-
-
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def words_of(requests):

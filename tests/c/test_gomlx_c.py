@@ -12,7 +12,7 @@ from embinit.dialects import dialect_named
 from embinit.distributions import Normal, Uniform
 from embinit.targets import build_of
 
-from support.compilers import HOST_COMPILERS, WARNINGS
+from support.compilers import HOST_COMPILERS, WARNINGS, library, run
 
 UNITS = [C_DIRECTORY / f"embinit_{name}.c" for name in ("gomlx", "libm", "normal", "fma", "distributions", "model")]
 FLAGS = {
@@ -102,19 +102,12 @@ def expected():
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_the_bits_of_the_kernels(compiler, flags, tmp_path, expected):
     (tmp_path / "main.c").write_text(program())
-    objects = []
     chosen = [x for flag in FLAGS[flags] for x in ([flag] if flag else HOST_COMPILERS[compiler])]
-    for unit in [tmp_path / "main.c", *UNITS]:
-        objects.append(tmp_path / f"{unit.stem}.o")
-        run([*compiler.split(), *WARNINGS, *chosen, f"-I{C_DIRECTORY}", "-c", unit, "-o", objects[-1]])
+    objects = [tmp_path / "main.o", *library(compiler, UNITS, [*WARNINGS, *chosen])]
+    run([*compiler.split(), *WARNINGS, *chosen, f"-I{C_DIRECTORY}", "-c", tmp_path / "main.c", "-o", objects[0]])
     linked = [flag for flag in chosen if flag == "-flto" or flag.startswith("-fsanitize")]
     run([*compiler.split(), *linked, *objects, "-o", tmp_path / "program"])
     done = subprocess.run([tmp_path / "program"], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected
-
-
-def run(command):
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

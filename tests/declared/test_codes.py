@@ -9,10 +9,11 @@ import pytest
 import embinit
 from embinit import codegen, device
 from embinit.bundle import gather
-from embinit.clib import C_DIRECTORY
+from embinit.clib import SOURCES
 from embinit.verify import verify
 
-STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-O2"]
+from support.compilers import compile_program
+
 FOLDER = Path(__file__).parents[1] / "vectors" / "declared"
 
 
@@ -76,31 +77,18 @@ def acme(tmp_path):
     return read
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    """The objects of the C library, compiled once."""
-    if shutil.which("gcc") is None:
-        pytest.skip("gcc is not installed")
-    folder = tmp_path_factory.mktemp("library")
-    units = [str(path) for path in C_DIRECTORY.glob("embinit*.c")]
-    subprocess.run(["gcc", *STRICT, "-c", f"-I{C_DIRECTORY}", *units], cwd=folder, check=True)
-    return [str(path) for path in folder.glob("*.o")]
-
-
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize(("dialect", "weight_format", "keys"), CASES)
-def test_c_on_this_machine_leaves_the_codes_of_the_host(dialect, weight_format, keys, acme, library, tmp_path):
+def test_c_on_this_machine_leaves_the_codes_of_the_host(dialect, weight_format, keys, acme, tmp_path):
     bundle = gather(mlp(acme(dialect), weight_format, **keys).plan())
     (tmp_path / "net_init.c").write_text(codegen.init_source(bundle), encoding="utf-8")
     (tmp_path / "net_init.h").write_text(codegen.init_header(bundle), encoding="utf-8")
     main = codegen.firmware(bundle) + "\nint main(void)\n{\n    return firmware_main(7) == 1 ? 0 : 1;\n}\n"
     (tmp_path / "main.c").write_text(main, encoding="utf-8")
-    sources = [str(tmp_path / "main.c"), str(tmp_path / "net_init.c")]
-    command = ["gcc", *STRICT, f"-I{C_DIRECTORY}", f"-I{tmp_path}", *sources, *library, "-o", str(tmp_path / "run")]
+    sources = [tmp_path / "main.c", tmp_path / "net_init.c", *SOURCES]
+    program = compile_program("gcc", sources, tmp_path / "run", "-O2", f"-I{tmp_path}")
 
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert built.returncode == 0, built.stderr
-    assert subprocess.run([str(tmp_path / "run")], check=False).returncode == 0
+    assert subprocess.run([program], check=False).returncode == 0
 
 
 @pytest.mark.device

@@ -17,9 +17,10 @@ from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 from embinit.verify import verify
 
 from support import reference_normal, strategies
-from support.compilers import HOST_COMPILERS, UNITS
+from support.compilers import HOST_COMPILERS, UNITS, compile_program
 from support.cores import CORES
 
+C99 = ["-std=c99"]
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Ofast", "-O3 -march=native -ffp-contract=fast", "-O2 -ffast-math")
 
 
@@ -63,9 +64,8 @@ def test_every_compiler_and_flag_gives_the_same_bytes(compiler, flags, tmp_path)
     declared = "".join(f"extern {entry.ctype} device_{entry.identifier}[];\n" for entry in bundle.entries)
     dumped = "".join(f"fwrite(device_{e.identifier}, 4, {e.count}, stdout); " for e in bundle.entries)
     (tmp_path / "main.c").write_text(declared + MAIN.replace("DUMP", dumped))
-    program = tmp_path / "program"
-    command = [*compiler.split(), *flags.split(), "-std=c99", f"-I{device.C_DIRECTORY}", f"-I{tmp_path}"]
-    subprocess.run([*command, *sources, tmp_path / "main.c", "-o", program], check=True, capture_output=True)
+    options = [*flags.split(), f"-I{tmp_path}"]
+    program = compile_program(compiler, [*sources, tmp_path / "main.c"], tmp_path / "program", *options, warnings=C99)
     done = subprocess.run([program], capture_output=True, check=True)
 
     assert done.stdout == bundle.payload

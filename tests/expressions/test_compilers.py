@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -12,7 +11,7 @@ from embinit.expressions import TYPES, Input, Program, define
 from embinit.expressions.emit import emit
 
 from support.builds import BOARDS, FUSED, PLAIN, SEPARATE, WRITTEN, tools_of
-from support.compiled import ARGUMENTS, PARAMETERS, UNITS, bits_of, columns, program, results_of, run, run_on_board
+from support.compiled import ARGUMENTS, PARAMETERS, UNITS, assert_equal, columns, evaluated, program, run, run_on_board
 from support.random_expressions import INPUTS, batch, text_of
 
 OWN = [
@@ -44,23 +43,6 @@ def accepted(trees, arithmetic=SEPARATE):
     return found
 
 
-def evaluated(made, arithmetic, table):
-    """Return the rows with a defined result, and the results."""
-    bound = made.compile(arithmetic).bind()
-    good = bound.defined(**table)
-    table = {name: values[good] for name, values in table.items()}
-    return table, (bound.evaluate(**table)["x"] if good.any() else np.empty(0, made.types["x"].dtype))
-
-
-def compared(found, tables, wanted, got):
-    for (text, _), table, want, have in zip(found, tables, wanted, got, strict=True):
-        have = results_of(have, want.dtype)
-        different = np.flatnonzero(bits_of(want) != have)
-        if different.size:
-            row = {name: values[different[0]] for name, values in table.items()}
-            raise AssertionError(f"MISMATCH {text}\n{row}\nhost {want[different[0]]!r}, C {have[different[0]]:#x}")
-
-
 def check_plain(trees, seed, build, folder):
     arithmetic = BOARDS[build] if build in BOARDS else PLAIN[build][1]
     found = accepted(trees, arithmetic)
@@ -79,7 +61,7 @@ def check_plain(trees, seed, build, folder):
         got = run_on_board(functions, build, folder, tables)
     else:
         got = run(program(functions), PLAIN[build][0], folder, tables)
-    compared(found, tables, wanted, got)
+    assert_equal(found, tables, wanted, got)
 
 
 def check_own(trees, seed, command, folder, arithmetic):
@@ -101,8 +83,8 @@ def check_own(trees, seed, command, folder, arithmetic):
         head = '#include "embinit_expression.h"\n'
         got = run_on_board(functions, command[0], folder, tables, head, [*command[1:], "-std=c99"], UNITS)
     else:
-        got = run(source, [*command, "-std=c99", *WARNINGS, *map(str, UNITS)], folder, tables)
-    compared(found, tables, wanted, got)
+        got = run(source, [*command, "-std=c99", *WARNINGS], folder, tables, UNITS)
+    assert_equal(found, tables, wanted, got)
 
 
 @pytest.mark.parametrize("build", [*PLAIN, *(pytest.param(board, marks=pytest.mark.device) for board in BOARDS)])

@@ -2,15 +2,16 @@
 
 import ctypes
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
 
-from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.clib import SOURCES
 from embinit.expressions import libm
 
-UNITS = [str(source) for source in SOURCES]
+from support.compilers import library as library_of
+from support.compilers import run
+
 FUNCTIONS = {
     "log_double": ("log", "double"), "log_fdlibm": ("log", "fdlibm"), "log_fdlibm_fused": ("log", "fdlibm-fused"),
     "sin": ("sin", "double"), "cos": ("cos", "double"),
@@ -24,12 +25,8 @@ def library(request, tmp_path_factory):
     if shutil.which(request.param[0]) is None:
         pytest.skip(f"{request.param[0]} is not installed")
     path = tmp_path_factory.mktemp("c") / "double.so"
-    command = [*request.param, "-std=c99", "-fPIC", "-c", f"-I{C_DIRECTORY}"]
-    objects = []
-    for unit in UNITS:
-        objects.append(str(path.with_name(f"{len(objects)}.o")))
-        subprocess.run([*command, unit, "-o", objects[-1]], check=True)
-    subprocess.run([request.param[0], "-shared", *objects, "-o", str(path)], check=True)
+    compiler, *flags = request.param
+    run([compiler, "-shared", *library_of(compiler, SOURCES, [*flags, "-std=c99", "-fPIC"]), "-o", path])
     return ctypes.CDLL(str(path))
 
 

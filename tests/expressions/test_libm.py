@@ -73,9 +73,9 @@ def test_twins(libm_class, flags, tmp_path):
     calls = [(ctype, call.replace("(", f"{suffix}(", 1)) for ctype, call in CALLS if ctype == "float"]
     rows = table()
     rows["c"] = np.where(np.isfinite(rows["c"]), rows["c"], np.float32(1))
-    command = [next(name for name in ("gcc", "clang") if shutil.which(name)), *flags, *map(str, UNITS)]
+    command = [next(name for name in ("gcc", "clang") if shutil.which(name)), *flags]
     source = program(functions(calls, "embinit_c_"), head='#include "embinit_expression.h"\n')
-    words = run(source, command, tmp_path, [rows] * len(calls))
+    words = run(source, command, tmp_path, [rows] * len(calls), UNITS)
 
     plain = [(ctype, call) for ctype, call in CALLS if ctype == "float"]
     for (ctype, call), each in zip(plain, words, strict=True):

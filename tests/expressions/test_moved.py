@@ -4,13 +4,12 @@ import shutil
 from random import Random
 
 import pytest
-from expressions.test_compilers import compared, evaluated
 
 from embinit.errors import EmbinitError
 from embinit.expressions import FLOAT, TYPES, Input, Program, define
 
 from support.builds import BOARDS, FUSED_X86, PLAIN, SEPARATE, WRITTEN
-from support.compiled import ARGUMENTS, PARAMETERS, columns, program, run
+from support.compiled import ARGUMENTS, PARAMETERS, assert_equal, columns, evaluated, program, run
 from support.random_expressions import INPUTS, any_sum, literal, text_of
 
 #: What gcc 12 -O2 -march=x86-64-v3 computes otherwise than its blocks say.
@@ -99,7 +98,7 @@ def check(texts, folder):
         for i, (text, _) in enumerate(found)
     ]  # fmt: skip
     got = run(program(functions), PLAIN["gcc-fma"][0], folder, [table for table, _ in pairs])
-    compared(found, [table for table, _ in pairs], [wanted for _, wanted in pairs], got)
+    assert_equal(found, [table for table, _ in pairs], [wanted for _, wanted in pairs], got)
     return len(found)
 
 

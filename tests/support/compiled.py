@@ -8,6 +8,7 @@ from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.expressions import TYPES
 from embinit.targets import gcc_qemu
 
+from support.compilers import compile_program
 from support.random_expressions import INPUTS
 
 PARAMETERS = ", ".join(f"{ctype} {name}" for name, ctype in INPUTS.items())
@@ -112,14 +113,12 @@ def packed(table):
     return rows.reshape(count, 8 * len(table))
 
 
-def run(source, command, folder, tables):
-    """Compile a program and return each function's results for the rows of its table, as uint64."""
+def run(source, command, folder, tables, units=()):
+    """Compile a program, with units of the C library; return each function's results for the rows of its table."""
     path = folder / "program.c"
     path.write_text(source, encoding="utf-8")
     output = folder / "program"
-    words = [*command[:1], "-I", str(C_DIRECTORY), str(path), *command[1:], "-o", str(output), "-lm"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:3000]}"
+    compile_program(command[0], [path, *units], output, *command[1:], "-lm", warnings=())
     done = subprocess.run([str(output)], input=calls(tables), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return split(np.frombuffer(done.stdout, np.uint64), tables)
@@ -169,3 +168,21 @@ def bits_of(values):
 def results_of(words, dtype):
     """Return a program's results as bits_of gives them."""
     return bits_of(words.astype(f"u{np.dtype(dtype).itemsize}").view(dtype))
+
+
+def evaluated(made, arithmetic, table):
+    """Return the rows with a defined result, and the results."""
+    bound = made.compile(arithmetic).bind()
+    good = bound.defined(**table)
+    table = {name: values[good] for name, values in table.items()}
+    return table, (bound.evaluate(**table)["x"] if good.any() else np.empty(0, made.types["x"].dtype))
+
+
+def assert_equal(found, tables, wanted, got):
+    """Fail with the first expression, row and result that differ; found: the text of each and its program."""
+    for (text, _), table, want, have in zip(found, tables, wanted, got, strict=True):
+        have = results_of(have, want.dtype)
+        different = np.flatnonzero(bits_of(want) != have)
+        if different.size:
+            row = {name: values[different[0]] for name, values in table.items()}
+            raise AssertionError(f"MISMATCH {text}\n{row}\nhost {want[different[0]]!r}, C {have[different[0]]:#x}")

@@ -1,10 +1,16 @@
 """The C compilers of this machine: gcc and clang where they are, zig cc from its wheel always."""
 
+import atexit
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
+from embinit.cache import fetch, key_of
 from embinit.clib import C_DIRECTORY, SOURCES
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
@@ -16,11 +22,64 @@ HOST_COMPILERS = {name: SANITIZERS for name in ("gcc", "clang") if shutil.which(
 UNITS = [*SOURCES]
 #: What embinit.h declares.
 CORE = ("embinit_distributions", "embinit_fma", "embinit_model", "embinit_pcg32", "embinit_xorshift32")
+#: Compilers that keep no objects themselves, as zig cc does.
+FORGETFUL = ("gcc", "clang", "g++", "clang++")
 
 
-def compile_program(compiler: str, sources: list[Path], output: Path, *flags: str) -> Path:
+def run(command: Iterable[object]) -> None:
+    """Run a compiler; fail with its words."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:3000]}"
+
+
+def compile_program(
+    compiler: str, sources: Iterable[Path], output: Path, *flags: str, warnings: Iterable[str] = tuple(WARNINGS)
+) -> Path:
     """Compile C sources, with the C library's headers in reach, to a program; fail with the compiler's words."""
-    command = [*compiler.split(), *WARNINGS, f"-I{C_DIRECTORY}", *flags, "-o", str(output), *map(str, sources)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    built = library(compiler, sources, [*warnings, *flags])
+    libraries = [flag for flag in flags if flag.startswith("-l")]
+    run([*compiler.split(), *warnings, f"-I{C_DIRECTORY}", *flags, "-o", output, *built, *libraries])
     return output
+
+
+def library(compiler: str, sources: Iterable[Path], flags: Iterable[str]) -> list[Path]:
+    """Return sources, with an object in place of each unit of the C library.
+
+    The cache keeps objects by all that decides about them, so that a unit is compiled once for each set of flags.
+    """
+    if compiler not in FORGETFUL:
+        return [*sources]
+    own = tuple(flag for flag in flags if not flag.startswith(("-I", "-D", "-l")))
+    return [_object(compiler, own, path) if path.parent == C_DIRECTORY else path for path in map(Path, sources)]
+
+
+@cache
+def _object(compiler: str, flags: tuple[str, ...], source: Path) -> Path:
+    build, headers = _build(compiler, flags), _headers()
+    kept = _folder() / build / f"{source.stem}.o"
+    kept.parent.mkdir(exist_ok=True)
+    key = key_of([build, headers, source.name, source.read_bytes()])
+    fetch(f"objects-{build}", key, lambda output: run([compiler, *flags, "-c", source, "-o", output]), kept)
+    return kept
+
+
+@cache
+def _build(compiler: str, flags: tuple[str, ...]) -> str:
+    """Return a name for what a compiler says that it would do, its version and this machine's architecture included."""
+    command = [compiler, *flags, "-###", "-S", "-x", "c", os.devnull, "-o", os.devnull]
+    done = subprocess.run(command, cwd=C_DIRECTORY, capture_output=True, text=True, check=True)
+    return key_of([compiler, str(C_DIRECTORY), done.stderr])[:16]
+
+
+@cache
+def _headers() -> str:
+    return key_of(content for path in sorted(C_DIRECTORY.glob("*.h")) for content in (path.name, path.read_bytes()))
+
+
+@cache
+def _folder() -> Path:
+    """Return a folder for the objects of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="embinit-objects-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
