@@ -94,15 +94,15 @@ class Account:
         values = self._drawn(self.generator(bitgen), row, (n,))
         return values if row.codes is None else (values * resolution(row)).astype(np.float32)
 
-    def heads(self, most: int) -> Image:
-        """Return the first elements of each buffer, up to so many, and perhaps more: what `run` gives, in less time."""
+    def head(self, name: str, most: int) -> bytes:
+        """Return the first elements of a buffer, up to so many, and perhaps more: what `run` gives, in less time."""
         biases = any(row.storage.input_scale is not None for row in self.rows)
-        found = self.run(None if biases or self.content is not dict else most)
-        return {**found.image, **found.beside}
+        return self.run(*(() if biases or self.content is not dict else (most, name))).image[name]
 
-    def run(self, most: int | None = None) -> "Run":
+    def run(self, most: int | None = None, until: str | None = None) -> "Run":
         """Return the outcome of the account, or raise EmbinitError if it is impossible. most: how many elements of each
-        buffer are asked for, where the others take no part in them; None for all.
+        buffer are asked for, where the others take no part in them; None for all. until: the buffer that is asked for,
+        where not all are.
         """
         generator, origin = self.generator(self.start), self.start
         arrays: dict[str, F32] = {}
@@ -136,15 +136,18 @@ class Account:
                     bytes_alone = replace(IN_ORDER, byte_order=arrangement.byte_order)
                     beside[f"{row.name}.{what}"] = bytes_alone.memory(kept, kept.shape).tobytes()
 
+        def finish(row: Row) -> None:
+            values = arrays.pop(row.name)
+            for transform in self.transforms:
+                values = values if transform.moves and _movable(row) else transform.do(row, values)
+            keep(row, values)
+
         rows = {row.name: row for row in self.rows}
         turns = dict.fromkeys(rows, 0)
         names = [tensor.name for tensor in self.model.tensors]  # memory keeps the order of the plan
         for action, row in events(self.rows, [rows[name] for name in names]):
             if action is Action.ROUND:
-                values = arrays.pop(row.name)
-                for transform in self.transforms:
-                    values = values if transform.moves and _movable(row) else transform.do(row, values)
-                keep(row, values)
+                finish(row)
                 continue
             if action is Action.RESTART:
                 restart(generator, self.model, row)
@@ -174,6 +177,9 @@ class Account:
             if action is not Action.REHEARSE:
                 places[row.name] = Place(origin, before, generator.drawn - before)
                 drawn[row.name] = arrays[row.name] = values
+            if row.name == until and action is Action.DRAW and row.storage.rounding != "stochastic":
+                finish(row)
+                return Run(self, image, beside, places, encoded)
         return Run(self, self.content({name: image[name] for name in names}), beside, places, encoded)
 
     def _drawn(self, generator: Generator, row: Row, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,33 +1,48 @@
-"""Contents: what a buffer may hold instead of its values: a fill, another buffer's bytes, or only a part of its own."""
+"""Contents: what a buffer may hold instead of its values: a fill, another buffer's bytes, or only a part of its own,
+with a fill, or with what an earlier start left, in the rest.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from embinit.diagnose.account import Image, Run
+import numpy as np
+
+from embinit.diagnose.account import Account, Image, Run
+from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with
+from embinit.diagnose.streams import ordinary_seeds
+from embinit.errors import EmbinitError
 from embinit.plan import Row
 
 #: Words that debuggers and allocators leave in memory, and the usual NaN.
 WORDS = tuple(word.to_bytes(4, "little") for word in (0xDEADBEEF, 0xFEEDFACE, 0xBAADF00D, 0xCAFEBABE, 0x7FC00000))
 REASONS = {b"\0": "never written, or cleared later", b"\xff": "never written, or read from erased flash"}
-#: Fewer bytes than this may equal another buffer's by chance.
-TELLING = 8
+#: Fewer bytes than this may equal another buffer's by chance; so many are looked for at the end of a buffer.
+TELLING, LEAST = 8, 4
+#: With more bytes than this, an earlier start is looked for with the seeds alone for which something speaks.
+SMALL = 1 << 14
+#: One of so many elements may be as expected where a buffer is not.
+FEW = 4
 
 
-def contents(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return what the wrong buffers hold instead, one hypothesis for each kind of content."""
+def contents(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
+    """Return what the wrong buffers hold instead, one hypothesis for each kind of content; thorough: also what earlier
+    starts left.
+    """
     fills: dict[bytes, list[str]] = {}
     copies: dict[str, _Copy] = {}
     parts: dict[str, _Part] = {}
     memory = _Memory.of(run.image)
     left = {row.name: dump[row.name] for row in wrong}
+    itemsizes = {row.name: row.storage.kind.dtype.itemsize for row in wrong}
+    sizes = {name: len(held) for name, held in run.image.items() if name in dump}
     for name, held in list(left.items()):
         if (fill := _fill(held)) is not None:
             fills.setdefault(fill, []).append(name)
         elif (copy := memory.copy(name, held)) is not None:
             copies[name] = copy
-        elif (part := _part(held, run.image[name])) is not None:
+        elif (part := _part(held, run.image[name], itemsizes[name])) is not None:
             parts[name] = part
         else:
             continue
@@ -44,7 +59,12 @@ def contents(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypo
     if copies:
         yield (_copied(copies),)
     if parts:
-        yield (_written_short(parts),)
+        yield (_written(parts, sizes),)
+    ended = _ended(parts, fills, sizes)
+    if ended is not None:
+        yield (ended,)
+    for earlier in _earlier(run, left, itemsizes) if thorough else ():
+        yield (_written(earlier, sizes),)
 
 
 def _repeated(pattern: bytes, size: int) -> bytes:
@@ -129,33 +149,133 @@ def _copied(copies: Mapping[str, _Copy]) -> Hypothesis:
 
 @dataclass(frozen=True)
 class _Part:
-    """The bytes of a buffer that were written, and the byte that fills the rest."""
+    """Which bytes of a buffer are not its own, and what they hold instead, with why."""
 
-    written: int
-    fill: bytes
+    start: int
+    stop: int
+    held: bytes
+    says: str
+
+    def told(self, name: str, size: int) -> str:
+        """Return what a buffer of a size holds, in words."""
+        if self.stop == size:
+            return f"{name} only to byte {self.start}, {self.says} from there"
+        if self.start == 0:
+            return f"{name} only from byte {self.stop} on, {self.says} before"
+        return f"{name} but for bytes {self.start} to {self.stop - 1}, {self.says} there"
 
 
-def _part(held: bytes, expected: bytes) -> _Part | None:
-    """Return how far a buffer is as expected before one byte fills it to the end, in words, with at least one word of
-    each.
-    """
-    fill = held[-1:]
-    filled_from = -(-len(held.rstrip(fill)) // 4) * 4
-    if 4 <= filled_from <= len(held) - 4 and held[:filled_from] == expected[:filled_from]:
-        return _Part(filled_from, fill)
+def _part(held: bytes, expected: bytes, itemsize: int) -> _Part | None:
+    """Return where one fill stands in a buffer that is as expected elsewhere."""
+    span = _differing(held, expected, itemsize)
+    if span is None:
+        return None
+    start, stop = span
+    fill = _fill(held[start:stop])
+    if fill is None:
+        return None
+    if _repeated(fill, len(held) - start) == held[start:]:  # what is as expected there is so by chance
+        stop = len(held)
+    if len(fill) == 1 and held[:start] == fill * start:
+        start = 0
+    enough = LEAST if stop == len(held) else TELLING
+    if stop - start < enough or len(held) - (stop - start) < LEAST:
+        return None
+    return _Part(start, stop, held[start:stop], f"0x{fill[::-1].hex()}")
+
+
+def _differing(held: bytes, expected: bytes, itemsize: int) -> tuple[int, int] | None:
+    """Return from where to where two buffers differ, in whole elements; None if they have other sizes or are equal."""
+    if len(held) != len(expected):
+        return None
+    places = np.flatnonzero(np.frombuffer(held, np.uint8) != np.frombuffer(expected, np.uint8))
+    if not places.size:
+        return None
+    return int(places[0]) // itemsize * itemsize, min(len(held), (int(places[-1]) // itemsize + 1) * itemsize)
+
+
+def _ended(
+    parts: Mapping[str, _Part], fills: Mapping[bytes, Sequence[str]], sizes: Mapping[str, int]
+) -> Hypothesis | None:
+    """Return the hypothesis that a device stopped within a buffer, and that all after it hold the same fill."""
+    names = list(sizes)
+    for name, part in parts.items():
+        for fill, filled in fills.items():
+            after = names[names.index(name) + 1 :]
+            alike = _repeated(fill, len(part.held)) == part.held
+            if alike and part.stop == sizes[name] and set(filled) == set(after):
+                return _written({name: part}, sizes, fill, filled)
     return None
 
 
-def _written_short(parts: Mapping[str, _Part]) -> Hypothesis:
+def _written(
+    parts: Mapping[str, _Part], sizes: Mapping[str, int], fill: bytes = b"", filled: Sequence[str] = ()
+) -> Hypothesis:
+    """Return the hypothesis that buffers are written in part, and others, that are filled, not at all."""
+
     def content(image: Image) -> Image:
-        held = {}
+        held = {name: _repeated(fill, len(image[name])) for name in filled}
         for name, part in parts.items():
-            rest = len(image[name]) - part.written
-            held[name] = image[name][: part.written] + _repeated(part.fill, rest)
+            held[name] = image[name][: part.start] + part.held + image[name][part.stop :]
         return {**image, **held}
 
-    texts = (f"{name} only to byte {part.written}, 0x{part.fill.hex()} from there" for name, part in parts.items())
+    texts = [part.told(name, sizes[name]) for name, part in parts.items()]
     sentence = f"Written in part: {'; '.join(texts)}."
+    if filled:
+        (text,) = texts
+        sentence = f"The device stopped while it wrote {text}, and so through {', '.join(filled)}."
+    short = all(part.stop == sizes[name] for name, part in parts.items())
     return Hypothesis(
-        Aspect.CONTENT, "written short", sentence, account_with(content=content), None, len(parts), tuple(parts)
+        Aspect.CONTENT, "written short" if short else "written in part", sentence, account_with(content=content), None,
+        len(parts), (*parts, *filled),
     )  # fmt: skip
+
+
+# What an earlier start left
+
+
+def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) -> Iterator[dict[str, _Part]]:
+    """Return where buffers still hold what a start with another seed left in them."""
+    spans = {name: _differing(held, run.image[name], itemsizes[name]) for name, held in left.items()}
+    asked = {
+        name: span
+        for name, span in spans.items()
+        if span is not None and TELLING <= span[1] - span[0] <= len(left[name]) - LEAST
+    }
+    model = run.account.model
+    if not asked or model.state is not None:
+        return
+    size = sum(len(held) for held in run.image.values())
+    for seed in [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or size <= SMALL]:
+        try:
+            image = Account.of(replace(model, seed=seed)).run().image
+        except EmbinitError:
+            continue
+        says = f"what a start with seed {seed} left"
+        found = {
+            name: _Part(start, stop, image[name][start:stop], says)
+            for name, (start, stop) in asked.items()
+            if len(image[name]) == len(left[name]) and image[name][start:stop] == left[name][start:stop]
+        }
+        if found:
+            yield found
+            return
+
+
+def extents(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
+    """Return which wrong buffers are as expected up to some element, or from some element on, and hardly beyond."""
+    for row in rows:
+        if row.name not in wrong or len(planned[row.name]) != len(dump[row.name]):
+            continue
+        kind = f"u{row.storage.kind.dtype.itemsize}"
+        equal = np.frombuffer(dump[row.name], kind) == np.frombuffer(planned[row.name], kind)
+        before, after = int(np.argmin(equal)), int(np.argmin(equal[::-1]))
+        for n, rest, text in (
+            (before, equal[before:], f"the first {before}"),
+            (after, equal[: equal.size - after], f"the last {after}"),
+        ):
+            if n >= TELLING and rest.size >= TELLING and np.count_nonzero(rest) * FEW <= rest.size:
+                what = "its end was overwritten" if n == before else "its beginning was overwritten"
+                sentence = f"{text} of {equal.size} are as expected, and hardly one beyond: written in part, or {what}"
+                yield Fact(row.name, "written in part", sentence)
+                break

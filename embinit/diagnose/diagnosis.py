@@ -8,6 +8,7 @@ import numpy as np
 
 from embinit.bundle import Bundle
 from embinit.diagnose.arrangements import scattered
+from embinit.diagnose.contents import extents
 from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.origin import Origin
@@ -118,7 +119,8 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str, origin: Ori
     wrong = [c.name for c in report.comparisons if c.first is not None]
     rows = [row for row in bundle.plan.rows if row.name in ordered]
     planned = {entry.name: entry.payload for entry in bundle.entries if entry.name in wrong}
-    shown = *scattered(rows, planned, ordered, wrong), *facts(rows, ordered, wrong)
+    parts = extents(rows, planned, ordered, wrong)
+    shown = *scattered(rows, planned, ordered, wrong), *parts, *facts(rows, ordered, wrong)
     return Diagnosis(report, explanations, shown, _untried(bundle.plan.model))
 
 

@@ -1,6 +1,7 @@
 """Search: which hypothesis, or which two, give every bit of a dump."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import combinations
@@ -30,9 +31,13 @@ from embinit.progress import say
 ENOUGH = (2, 0)
 #: At this cost or less, nor to look for another generator, another unit value or another limit.
 CERTAIN = (1, 0)
-#: With more elements than this, pairs of mistakes are tried on so many elements of each buffer first; they must explain
-#: such a share of these that neither mistake does alone.
-LARGE, HEAD, BETTER = 1 << 15, 256, 0.05
+#: With more elements than this, what a mistake leaves as planned suggests nothing more.
+LARGE = 1 << 15
+#: Pairs of mistakes are tried on so many elements of one wrong buffer first; they must explain such a share of these
+#: that neither mistake does alone.
+HEAD, BETTER = 256, 0.05
+#: Fewer elements than this show little of a pair.
+TELLING = 16
 #: What is not found by chance: a generator or a unit value that gives every bit.
 DECLARED = frozenset({Aspect.GENERATOR, Aspect.VALUES})
 
@@ -108,7 +113,10 @@ class Search:
         self._planned, self._image = planned, self._account.run().image
         self._model = model
         self._large = sum(held.size for held in self._elements.values()) > LARGE
-        self._heads: dict[tuple[Hypothesis, ...], dict[str, float]] = {}
+        wrong = [row for row in self._rows if row.name not in self._planned.exact]
+        self._first = next((row.name for row in wrong if row.size >= TELLING), wrong[0].name if wrong else None)
+        self._heads: dict[tuple[Hypothesis, ...], float] = {}
+        self._fitted: dict[object, Any] = {}
 
     def explanations(self, most: int = 5) -> list[Explanation]:
         """Return the simplest exact explanations, then the nearest of the others; most: how many of each."""
@@ -167,9 +175,9 @@ class Search:
         suggested = (
             starts(run, self._dump, wrong, thorough),
             scales(run, self._dump, wrong),
-            contents(run, self._dump, wrong),
+            contents(run, self._dump, wrong, thorough),
             arrangements(run, self._dump, wrong),
-            fits(run, self._dump, wrong, thorough),
+            fits(run, self._dump, wrong, thorough, self._fitted),
         )
         return [compound for found in suggested for compound in found]
 
@@ -237,31 +245,28 @@ class Search:
                 yield from self._candidates([one.hypotheses + other.hypotheses])
 
     def _worth_while(self, one: Candidate, other: Candidate) -> bool:
-        """Return whether two mistakes together explain more than each alone, as the first elements show."""
-        if not self._large:
+        """Return whether two mistakes together may explain more than each alone: of a wrong buffer that neither gives,
+        they must give more elements.
+        """
+        name = self._first
+        if name is None or name in one.exact or name in other.exact:
             return True
         both = tuple(sorted(one.hypotheses + other.hypotheses, key=lambda hypothesis: hypothesis.aspect))
-        together, *apart = (self._share_of_heads(hypotheses) for hypotheses in (both, one.hypotheses, other.hypotheses))
-        if any(share == 1 and all(each[name] < 1 for each in apart) for name, share in together.items()):
-            return True
-        most = max(sum(each.values()) for each in apart)
-        return sum(together.values()) > most + BETTER or all(share == 1 for share in together.values())
+        together, *apart = (
+            self._share_of_head(name, hypotheses) for hypotheses in (both, one.hypotheses, other.hypotheses)
+        )
+        return together == 1 or together > max(apart) + BETTER
 
-    def _share_of_heads(self, hypotheses: tuple[Hypothesis, ...]) -> dict[str, float]:
-        """Return how many of the first elements of each buffer are as in the dump, as a share."""
+    def _share_of_head(self, name: str, hypotheses: tuple[Hypothesis, ...]) -> float:
+        """Return how many of the first elements of a buffer are as in the dump, as a share."""
         if hypotheses in self._heads:
             return self._heads[hypotheses]
-        shares = dict.fromkeys(self._dump, 0.0)
-        try:
-            image = self._changed(hypotheses).heads(HEAD)
-        except EmbinitError:
-            image = {}
-        for name, held in self._elements.items():
-            head = held[:HEAD]
-            shares[name] = _equal(image.get(name, b"")[: head.nbytes], head) / head.size
+        head, share = self._elements[name][:HEAD], 0.0
+        with suppress(EmbinitError):
+            share = _equal(self._changed(hypotheses).head(name, HEAD)[: head.nbytes], head) / head.size
         if len(hypotheses) == 1:
-            self._heads[hypotheses] = shares
-        return shares
+            self._heads[hypotheses] = share
+        return share
 
     def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
         """Return explanations by one candidate, for all buffers or for those that the plan gets wrong."""

@@ -120,6 +120,22 @@ def test_codes_that_wrap(name, dtype, bits):
     assert "wrap" in says(explained(asked, codes, dtype))
 
 
+@pytest.mark.parametrize(
+    ("name", "bits", "factor", "rounds"),
+    [("q7", 8, 1000.0, half_away), ("int8", 8, 2333.3, np.floor), ("q15", 16, 3e5, half_away)],
+)
+def test_codes_that_wrap_by_a_scale_that_the_device_chose(name, bits, factor, rounds):
+    asked = model(name, shape=(40, 30))
+    x = rounds(values(asked) * F32(factor)).astype(np.int64)
+    codes = (x + 2 ** (bits - 1)) % 2**bits - 2 ** (bits - 1)
+    assert np.count_nonzero(codes != x) > 100
+
+    found = says(explained(asked, codes, f"<i{bits // 8}"))
+
+    assert "wrap around" in found
+    assert "values are multiplied by " in found
+
+
 @pytest.mark.parametrize("lanes", [4, 8])
 @pytest.mark.parametrize("by_row", [False, True])
 def test_a_rounding_that_changes_where_vectors_end(lanes, by_row):

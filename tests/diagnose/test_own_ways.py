@@ -10,8 +10,8 @@ from embinit import codegen
 from embinit.bundle import gather
 from embinit.codegen import NoCodeError
 from embinit.diagnose import diagnose
-from embinit.diagnose.fitting import SAYS, Choice, Rule, _limits, _quotients
 from embinit.diagnose.pasting import pasted
+from embinit.diagnose.rules import SAYS, Choice, Rule, limits, quotients
 from embinit.formats import format_named
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
@@ -40,12 +40,12 @@ def memory(bundle):
 def rules(weight_format):
     """Each entry of the tables alone."""
     format_ = format_named(weight_format)
-    quotients, limits = list(_quotients(format_)), list(_limits(format_))
+    ways, ends = quotients(format_), limits(format_)
     roundings = [Choice(says, rounding=mode, planned=mode == "half_away") for mode, says in SAYS.items()]
-    plain = Rule(quotients[0] if quotients else Choice("", planned=True), roundings[0], limits[0])
-    yield from (dataclasses.replace(plain, quotient=each) for each in quotients[1:])
+    plain = Rule(ways[0] if ways else Choice("", planned=True), roundings[0], ends[0])
+    yield from (dataclasses.replace(plain, quotient=each) for each in ways[1:])
     yield from (dataclasses.replace(plain, rounding=each) for each in roundings[1:])
-    yield from (dataclasses.replace(plain, limits=each) for each in limits[1:])
+    yield from (dataclasses.replace(plain, limits=each) for each in ends[1:])
     yield from (
         dataclasses.replace(plain, tail=(roundings[3], lanes, by_row)) for lanes, by_row in ((4, True), (8, False))
     )
@@ -112,7 +112,7 @@ def test_an_order_is_found_and_then_accepted(kind, shape, order):
         ({"weight_quantizer": {"saturat": False}}, "saturat.*did you mean|has no key"),
         ({"weight_quantizer": {"steps": -1.0}}, "steps must be a number above 0"),
         ({"weight_quantizer": {"steps": 127.0}, "weight_format": "q7"}, "steps is for formats with scales"),
-        ({"weight_quantizer": {"saturate": False}, "weight_format": "float32"}, "is for formats whose codes"),
+        ({"weight_quantizer": {"saturate": False}, "weight_format": "float32"}, "is for formats with codes"),
         ({"weight_quantizer": {"tail": "floor"}}, "tail and lanes belong together"),
         ({"weight_quantizer": {"factor": 3.0, "scale": "float16"}}, "factor replaces the scale"),
         ({"weight_quantizer": {"qmin": 5, "qmax": 4}}, "must lie within"),

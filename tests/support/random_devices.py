@@ -15,9 +15,8 @@ import numpy as np
 
 from embinit.api import from_tables
 from embinit.bundle import gather
-from embinit.diagnose import diagnose
+from embinit.diagnose import diagnose, rules
 from embinit.diagnose.account import Account
-from embinit.diagnose.fitting import SAYS, _limits, _quotients
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.streams import likely_seeds
 from embinit.errors import EmbinitError
@@ -54,9 +53,12 @@ def by_rules(chance, model):
         return None
     layer = chance.choice(coded)
     format_ = next(each.storage.kind for each in model.tensors if each.layer is layer and each.part == "weight")
-    quotients = [each for each in _quotients(format_) if each.format is None] or [None]
-    told = {**(getattr(chance.choice(quotients), "told", {})), **chance.choice(list(_limits(format_))).told}
-    keys = {"rounding": chance.choice(["half_away", *SAYS]), "weight_quantizer": Quantizer(**told) if told else None}
+    quotients = [each for each in rules.quotients(format_) if each.format is None] or [None]
+    told = {**(getattr(chance.choice(quotients), "told", {})), **chance.choice(list(rules.limits(format_))).told}
+    keys = {
+        "rounding": chance.choice(["half_away", *rules.SAYS]),
+        "weight_quantizer": Quantizer(**told) if told else None,
+    }
     layers = [replace(each, **keys) if each is layer else each for each in model.layers]
     return memory(Account.of(replace(model, layers=layers)).run())
 

@@ -1,0 +1,222 @@
+"""Rules: how devices get from values to codes, as tables of what they may do differently.
+
+A rule is a quotient, a rounding, and what happens at the outermost codes; it is a format, a rounding and a quantizer,
+so a model file can say it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+from embinit.formats import LOOSE, Quantized
+from embinit.formats.affine import Affine, Channelwise, Symmetric
+from embinit.formats.qformat import QFormat
+from embinit.formats.quantizer import Quantizer
+from embinit.formats.storage import Storage
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a table of rules: what it says, and what of a quantizer, a format or a rounding it changes.
+
+    planned: whether it is no mistake. tried: whether other hypotheses simulate it. free: whether the dump itself
+    supplied a number.
+    """
+
+    says: str
+    told: Mapping[str, Any] = field(default_factory=dict)
+    format: str | None = None
+    rounding: str | None = None
+    planned: bool = False
+    tried: bool = False
+    free: bool = False
+
+    @cached_property
+    def quantizer(self) -> Quantizer:
+        """The quantizer that does this alone."""
+        return Quantizer(**self.told)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Quotients, rounding and range: together they make a code of a value. tail: the rounding of elements that fill no
+    whole vector, the elements of a vector, and whether rows are filled apart from each other.
+    """
+
+    quotient: Choice
+    rounding: Choice
+    limits: Choice
+    tail: tuple[Choice, int, bool] | None = None
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """What differs from the plan."""
+        return tuple(each for each in (self.quotient, self.rounding, self.limits) if not each.planned)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether other hypotheses say the same, alone or together."""
+        return all(choice.tried for choice in self.choices)
+
+    @property
+    def sentence(self) -> str:
+        """What the device does differently."""
+        says = [each.says for each in self.choices if each is not self.rounding or self.tail is None]
+        if self.tail is not None:
+            other, lanes, by_row = self.tail
+            where = "each row" if by_row else "the buffer"
+            says.append(
+                f"elements in whole groups of {lanes} are rounded {self.rounding.says}, those left over at the end of "
+                f"{where} {other.says}, as a vector kernel and its scalar tail do"
+            )
+        elif not self.rounding.planned:
+            says[says.index(self.rounding.says)] = f"quotients are rounded {self.rounding.says}"
+        return "; ".join(says)
+
+    def storage(self, planned: Storage) -> Storage:
+        """Return how a buffer is stored by this rule that a plan stores in its own way."""
+        told = {**self.quotient.told, **self.limits.told}
+        if self.tail is not None:
+            other, lanes, by_row = self.tail
+            told |= {"tail": other.rounding, "lanes": lanes, "tail_of": "row" if by_row else "buffer"}
+        return replace(
+            planned,
+            format=self.limits.format or self.quotient.format or planned.format,
+            rounding=self.rounding.rounding or planned.rounding,
+            quantizer=Quantizer(**told) if told else None,
+        )
+
+
+# ---- Quotients ----
+
+
+@lru_cache
+def quotients(format_: Quantized) -> tuple[Choice, ...]:
+    """Return how a device may get from values to what is rounded to codes of a format, the planned way first."""
+    if isinstance(format_, QFormat):
+        return tuple(_in_fixed_point(format_))
+    if isinstance(format_, Symmetric):
+        return tuple(_symmetric(format_))
+    return tuple(_affine(format_)) if isinstance(format_, Affine) else ()
+
+
+#: How a scale and a quotient may be computed, and whether other hypotheses simulate it.
+WAYS: tuple[tuple[str, Mapping[str, Any], bool], ...] = (
+    ("", {}, False),
+    ("values are multiplied by a float32 reciprocal of the scale", {"quotient": "reciprocal"}, True),
+    ("values are multiplied by float32 {steps} / absmax", {"quotient": "multiply"}, False),
+    ("values are divided by a float32 scale in double", {"quotient": "double"}, True),
+    ("scales and quotients are computed in double", {"scale": "double"}, True),
+    ("scales are rounded to float16", {"scale": "float16"}, True),
+)
+
+
+def _symmetric(format_: Symmetric) -> Iterator[Choice]:
+    """Return how a device may get from values to quotients where a scale comes from the largest magnitude."""
+    own, bits = float(format_.steps), format_.bits
+    largest = float(format_.qmax)
+    for steps in dict.fromkeys([own, largest, largest + 0.5, largest + 1, 2 * largest + 1]):
+        like, told = None, {} if steps == own else {"steps": steps}
+        if isinstance(format_, Channelwise) and steps != own and steps < 2 * format_.qmax:
+            like, told = f"int{bits}" if steps == format_.qmax else f"int{bits}/{_number(steps)}", {}
+        by = "" if steps == own else f"the scale is absmax / {_number(steps)}, not absmax / {_number(own)}"
+        for says, way, tried in WAYS:
+            text = ", and ".join(filter(None, (by, says.format(steps=_number(steps)))))
+            yield Choice(text, {**told, **way}, like, None, not text, tried and steps == own)
+    for what, kind in (("up", "power_of_two"), ("down", "power_of_two_below")):
+        says = f"the scale is absmax / {_number(own)}, rounded {what} to a power of two"
+        yield Choice(says, {"scale": kind}, tried=what == "up")
+
+
+def _number(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
+def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
+    """Return which factors a device may use for one that is a power of two."""
+    n, width = format_.frac_bits, format_.qmax.bit_length() + 1
+    yield Choice("", planned=True)
+    if n > 0:
+        for double in (False, True):
+            how = ", in double" if double else ""
+            says = f"values are multiplied by {2**n - 1} (2^{n} - 1){how}, not by 2^{n}"
+            yield Choice(says, {"factor": 2.0**n - 1, **({"quotient": "double"} if double else {})})
+    for other in range(max(n - 8, -32), min(n + 8, 64) + 1):
+        if other != n:
+            says = f"codes have {other} fraction bits, not {n}"
+            key = f"q{width - other}.{other}"
+            yield Choice(says, format=key, tried=key in ("q2.6", "q3.5", "q2.14", "q3.13"))
+
+
+def _affine(_format: Affine) -> Iterator[Choice]:
+    """Return how a device may get to quotients where a zero point is added to what is rounded."""
+    for says, told in (
+        ("", {}),
+        ("values are multiplied by a float32 reciprocal of the scale", {"quotient": "reciprocal"}),
+        ("scales and quotients are computed in double", {"scale": "double"}),
+    ):
+        yield Choice(says, told, planned=not says, tried=bool(says))
+        for zero, what in (("half_even", "half to even"), ("half_away", "half away from zero")):
+            text = ", and ".join(filter(None, (says, f"zero points are rounded {what}")))
+            yield Choice(text, {**told, "zero_point_rounding": zero})
+
+
+# ---- Rounding ----
+
+SAYS = {
+    "half_away": "half away from zero",
+    "half_even": "half to even",
+    "truncate": "towards zero",
+    "floor": "down",
+    "add_half": "by a cast after 0.5 is added, (int)(x + 0.5)",
+    "half_up": "by floor(x + 0.5)",
+    "half_down": "by ceil(x - 0.5)",
+    "ceil": "up",
+}
+#: How far below and above a code its quotients may lie.
+REACH = {
+    "half_away": (-0.5, 0.5), "half_even": (-0.5, 0.5), "half_up": (-0.5, 0.5), "half_down": (-0.5, 0.5),
+    "floor": (0.0, 1.0), "ceil": (-1.0, 0.0),
+}  # fmt: skip
+
+
+def roundings(planned: str) -> list[Choice]:
+    """Return the roundings with that of the plan marked; other hypotheses simulate the better ones."""
+    return [
+        Choice(says, rounding=mode, planned=mode == planned, tried=mode not in LOOSE) for mode, says in SAYS.items()
+    ]
+
+
+# ---- Limits ----
+
+
+@lru_cache
+def limits(format_: Quantized) -> tuple[Choice, ...]:
+    """Return what may become of codes of a format that are too large, and how they may be counted, as planned first."""
+    return tuple(_limited(format_))
+
+
+def _limited(format_: Quantized) -> Iterator[Choice]:
+    low, high, bits = format_.qmin, format_.qmax, format_.bits
+    yield Choice("", planned=True)
+    if format_.signed:
+        for least in (-high - 1, -high):
+            if least != low:
+                yield Choice(f"codes are clamped to {least} to {high}, not {low} to {high}", {"qmin": least})
+    says = "codes that are too large wrap around, as a cast makes them, where they should saturate"
+    yield Choice(says, {"saturate": False})
+    half = 1 << (bits - 1)
+    if not format_.signed:
+        like = f"affine_int{bits}" if isinstance(format_, Affine) and bits in (4, 8, 16) else None
+        told = {} if like else {"offset": -half}
+        yield Choice(f"codes are kept as signed integers, each {half} less", told, like)
+    elif isinstance(format_, Symmetric | QFormat):
+        yield Choice(f"codes are kept as unsigned integers, each {half} more", {"offset": half})
+
+
+def multiplied(factor: float, offset: int) -> Choice:
+    """Return the choice of a factor for which only the dump speaks, and of what is then added to codes."""
+    added = f", and {offset} is added to codes" if offset else ""
+    told = {"factor": factor, **({"offset": offset} if offset else {})}
+    return Choice(f"values are multiplied by {factor!r}{added}", told, free=True)
