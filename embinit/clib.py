@@ -1,7 +1,7 @@
 """The C library: its files, and all of it as one source and one header."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,21 @@ SELFTEST = tuple(C_DIRECTORY / name for name in ("selftest.h", "selftest.c", "pr
 
 _INCLUDE = re.compile(r'^#include [<"]([\w.]+)[>"]\n', re.MULTILINE)
 _LICENSE = "SPDX-License-Identifier: MIT"
+
+
+def sources_of(code: Iterable[str]) -> tuple[Path, ...]:
+    r"""Return the sources of the headers that C code includes, and of those that these files include in turn.
+
+    >>> [path.stem for path in sources_of(['#include "embinit_fma.h"\n'])]
+    ['embinit_fma']
+    """
+    left, found = [name for text in code for name in _INCLUDE.findall(text)], dict[str, Path]()
+    while left:
+        name = left.pop()
+        if name not in found and _is_own(name):
+            found[name] = C_DIRECTORY / name
+            left += [each for path in (found[name], found[name].with_suffix(".c")) for each in _includes(path)]
+    return tuple(source for source in SOURCES if f"{source.stem}.h" in found)
 
 
 def amalgamated() -> dict[str, bytes]:
@@ -42,7 +57,7 @@ def _is_own(name: str) -> bool:
 
 
 def _includes(path: Path) -> set[str]:
-    return set(_INCLUDE.findall(path.read_text(encoding="utf-8")))
+    return set(_INCLUDE.findall(path.read_text(encoding="utf-8"))) if path.is_file() else set()
 
 
 def _joined(paths: Sequence[Path], guard: str | None) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from embinit import codegen
 from embinit.bundle import Array, Bundle, gather
 from embinit.cache import fetch, key_of, written
-from embinit.clib import C_DIRECTORY, HEADERS, SOURCES, amalgamated
+from embinit.clib import C_DIRECTORY, HEADERS, SOURCES, amalgamated, sources_of
 from embinit.errors import EmbinitError, listed, shown
 from embinit.plan import plan
 from embinit.progress import say
@@ -195,9 +195,11 @@ def _built(
     # In a folder named by its content, zig finds again what it compiled there; the user's files it looks at itself.
     folder = written("sources", texts, scratch)
     files = [*own, *(folder / name for name in texts)]
-    sources = [*SOURCES, *(path for path in files if path.suffix != ".h")]
+    known = entry is None and not own
+    library = sources_of(texts.values()) if known else SOURCES
+    sources = [*library, *(path for path in files if path.suffix != ".h")]
     include = [*([] if entry is None else [folder]), C_DIRECTORY, *dict.fromkeys(path.parent for path in own)]
-    elf, known = scratch / "firmware.elf", entry is None and not own
+    elf = scratch / "firmware.elf"
     if toolchain == "zig":
         _check_emulated(model.target, toolchain, zig_unicorn.EMULATIONS)
         emulation, libm = zig_unicorn.EMULATIONS[model.target], None if entry is None else model.build.known_libm

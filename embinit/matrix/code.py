@@ -10,7 +10,7 @@ from typing import Protocol
 
 from embinit import codegen
 from embinit.bundle import Bundle
-from embinit.clib import C_DIRECTORY, amalgamated
+from embinit.clib import C_DIRECTORY, SOURCES, amalgamated, sources_of
 from embinit.matrix.builds import Build
 from embinit.matrix.changes import SAME, UNCHANGED, Change
 from embinit.matrix.widths import narrowed
@@ -39,7 +39,7 @@ class Code:
     sources: Sequence[Path]
     entry: str
     cflags: Sequence[str] = ()
-    _calls_library: bool = False
+    _library: tuple[Path, ...] = ()
     _known: dict[tuple[Build, Change], dict[str, bytes] | DeviceError] = field(default_factory=dict)
 
     def left(self, build: Build, change: Change = UNCHANGED) -> dict[str, bytes]:
@@ -59,14 +59,15 @@ class Code:
         return found
 
     def _built_and_run(self, build: Build, change: Change) -> dict[str, bytes]:
-        """Build with the C library only if the code calls it, because that takes longer."""
-        if not self._calls_library:
+        """Build with as little of the C library as the code links with, because all of it takes longer."""
+        texts = (path.read_text(encoding="utf-8", errors="replace") for path in self.sources)
+        for more in (sources_of(texts), SOURCES):
             try:
                 return self._in_a_folder(build, change)
             except DeviceError as error:
                 if not re.search(r"undefined.*\bembinit_", str(error)):
                     raise
-            self._calls_library = True
+            self._library = more
         return self._in_a_folder(build, change)
 
     def _in_a_folder(self, build: Build, change: Change) -> dict[str, bytes]:
@@ -79,16 +80,14 @@ class Code:
 
     def _written(self, change: Change, folder: Path) -> list[Path]:
         """Write the files of a build and return its sources, the one with the entry first."""
-        name, library = self.bundle.plan.model.name, amalgamated()
-        texts = {f"{name}_init.h": codegen.init_header(self.bundle), "embinit.h": library["embinit.h"].decode()}
+        name, whole = self.bundle.plan.model.name, amalgamated()["embinit.h"].decode()
+        texts = {f"{name}_init.h": codegen.init_header(self.bundle), "embinit.h": whole}
         for i, source in enumerate(self.sources):
             path = narrowed(source, folder) if change.integers else source.resolve()
             texts[f"unit{i}.c"] = f'#include "{name}_init.h"\n{change.head}{self._around(i, path)}'
-        if self._calls_library:
-            texts["library.c"] = library["embinit.c"].decode()
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8", errors="surrogateescape")
-        return [*(folder / file for file in texts if file.endswith(".c")), *change.sources]
+        return [*(folder / file for file in texts if file.endswith(".c")), *change.sources, *self._library]
 
     def _around(self, number: int, path: Path) -> str:
         """Return the text that includes a source, with what calls the entry after the first."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from embinit import cache
+from embinit.clib import sources_of
 from embinit.targets.compilers import compile_by
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
@@ -89,7 +90,8 @@ def build(
     command = [sys.executable, "-m", "ziglang", "cc", "-target", emulation.triple, f"-mcpu={emulation.cpu}", optimize]
     command += [*_FIRMWARE, *(f"-I{directory}" for directory in include), *flags, *_LINK]
     if libm is not None:
-        command += [*_FREESTANDING, f"-DEMBINIT_LIBM={libm.replace('-', '_')}", str(_LIBC)]
+        command += [*_FREESTANDING, f"-DEMBINIT_LIBM={libm.replace('-', '_')}"]
+        sources = list(dict.fromkeys([_LIBC, *sources, *sources_of([_LIBC.read_text(encoding="utf-8")])]))
     command += ["-o", str(output), *map(str, sources)]
     compile_by(command, f"zig cc -mcpu={emulation.cpu}", os.environ | _zig_caches())
     return output
