@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import assert_never
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
         elif action is Action.DRAW:
             add(draw.format(count=row.size), row.identifier, entries[row.name])
         if emission.drops and action in (Action.REHEARSE, Action.DRAW):
-            add("drop, 0, 0u, 0u, 0u", f"behind {row.identifier}: a spare value is lost")
+            add("drop, 0, 0u, 0u, 0u", f"after {row.identifier}: a spare value is lost")
     copies = len(rows)
     for entry in bundle.entries:
         if entry.row.same_as:
@@ -142,26 +143,31 @@ def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
     yield from _skipped(model.skip_words)
     turned: set[str] = set()
     for action, row in events:
-        if action is Action.RESTART:
-            layer, tensor = row.order.restart or (0, 0)
-            seed = "seed" if row.order.seed is None else f"{row.order.seed & 0xFFFFFFFF}u"
-            yield f"start(stream, {seed}, {layer}u, {tensor}u);" if numbered else f"start(stream, {seed});"
-        elif action is Action.SKIP:
-            yield from _skipped(row.order.skip)
-        elif action is Action.LOSE:
-            for distribution, size in row.lost:
-                yield from _lost(distribution, size, emission)
-        elif action is Action.TURN and row.layer.name not in turned:
-            turned.add(row.layer.name)
-            group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
-            yield f"for (i = 0; i < {row.order.turns}u; i++) {{"
-            for each in group:
-                yield from (f"    {line}" for line in _loops(each, emission, 1))
-            yield "}"
-        elif action in (Action.DRAW, Action.REHEARSE):
-            yield from _loops(row, emission, 0, keep=action is Action.DRAW)
-            if emission.drops:
-                yield "state.spared = 0;"
+        match action:
+            case Action.RESTART:
+                layer, tensor = row.order.restart or (0, 0)
+                seed = "seed" if row.order.seed is None else f"{row.order.seed & 0xFFFFFFFF}u"
+                yield f"start(stream, {seed}, {layer}u, {tensor}u);" if numbered else f"start(stream, {seed});"
+            case Action.SKIP:
+                yield from _skipped(row.order.skip)
+            case Action.LOSE:
+                for distribution, size in row.lost:
+                    yield from _lost(distribution, size, emission)
+            case Action.TURN if row.layer.name not in turned:
+                turned.add(row.layer.name)
+                group = [each for each in bundle.plan.rows if each.layer is row.layer and each.order.turns > 1]
+                yield f"for (i = 0; i < {row.order.turns}u; i++) {{"
+                for each in group:
+                    yield from (f"    {line}" for line in _loops(each, emission, 1))
+                yield "}"
+            case Action.DRAW | Action.REHEARSE:
+                yield from _loops(row, emission, 0, keep=action is Action.DRAW)
+                if emission.drops:
+                    yield "state.spared = 0;"
+            case Action.TURN | Action.COPY | Action.ROUND:
+                pass  # the first turn writes all; copies come last; no value is rounded
+            case _:
+                assert_never(action)
     yield from arranged(bundle, placed=True)
     yield from copied(bundle)
     yield "(void)i, (void)j, (void)k, (void)l, (void)m;"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.text import NoCodeError
@@ -55,24 +55,33 @@ def slots_of(bundle: Bundle) -> list[Slot]:
         drawn += _dropped(sampler, bundle.plan.model.skip_words, "before anything is drawn: words that are dropped")
     for action, row in bundle.plan.events:
         entry = entries[row.name]
-        if action is Action.LOSE:
-            words, why = lost_words(bundle, entry), f"before {entry.identifier}, overwritten"
-            drawn += [slot for n in (words if sampler.whole else [sum(words)]) for slot in _dropped(sampler, n, why)]
-        elif action is Action.SKIP:
-            why = f"before {entry.identifier}: words that are dropped"
-            drawn += _dropped(sampler, row.order.skip, why)
-        elif action is Action.RESTART:
-            if not (dialect.keys_each and isinstance(row.distribution, Constant)):
-                a, b = row.order.restart or (0, 0)
-                with naming(row.name):
-                    dialect.check_c_restart(a, b)
-                draw = CDraw(RESTART, a, b, rule=_own_seed(row.order.seed))
-                drawn.append(Aside(draw, f"before {entry.identifier}: the stream starts again"))
-        elif action is Action.DRAW:
-            before, after = (None, None) if row.codes else c_draw(bundle, entry).around
-            drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
-            drawn.append(entry)
-            drawn += [Aside(after, f"after {entry.identifier}: it ends")] if after else []
+        match action:
+            case Action.LOSE:
+                words, why = lost_words(bundle, entry), f"before {entry.identifier}, overwritten"
+                drawn += [
+                    slot for n in (words if sampler.whole else [sum(words)]) for slot in _dropped(sampler, n, why)
+                ]
+            case Action.SKIP:
+                why = f"before {entry.identifier}: words that are dropped"
+                drawn += _dropped(sampler, row.order.skip, why)
+            case Action.RESTART:
+                if not (dialect.keys_each and isinstance(row.distribution, Constant)):
+                    a, b = row.order.restart or (0, 0)
+                    with naming(row.name):
+                        dialect.check_c_restart(a, b)
+                    draw = CDraw(RESTART, a, b, rule=_own_seed(row.order.seed))
+                    drawn.append(Aside(draw, f"before {entry.identifier}: the stream starts again"))
+            case Action.DRAW:
+                before, after = (None, None) if row.codes else c_draw(bundle, entry).around
+                drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
+                drawn.append(entry)
+                drawn += [Aside(after, f"after {entry.identifier}: it ends")] if after else []
+            case Action.COPY | Action.ROUND:
+                pass  # copies come last, and rows say how they are rounded
+            case Action.REHEARSE | Action.TURN:
+                raise NoCodeError(f"{row.name}: no C draws a buffer twice, or in turns with another, in this dialect")
+            case _:
+                assert_never(action)
     return [*drawn, *(entry for entry in bundle.entries if entry.row.same_as)]
 
 

@@ -86,8 +86,8 @@ def s_records(text: str) -> Memory:
             pieces.append((int.from_bytes(record[1 : kind + 2], "big"), record[kind + 2 : -1]))
         elif kind in (5, 6):
             counted = int.from_bytes(record[1:-1], "big")
-        elif kind == 4:
-            raise EmbinitError(f"{where}: S4 is no type of record, got {line[:60]!r}")
+        elif kind not in (0, 7, 8, 9):
+            raise EmbinitError(f"{where}: S{kind} is no type of record, got {line[:60]!r}")
     if counted not in (None, len(pieces)):
         raise EmbinitError(f"S-records must be the {counted} that they count, got {len(pieces)}: the file is cut off")
     return Memory(S_RECORD, joined(S_RECORD, pieces), addressed=True)

@@ -45,11 +45,16 @@ class Kaun(Sampler):
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many keys n elements take; None for truncated values, which are drawn again."""
-        if isinstance(distribution, Uniform):
-            return 1
-        if isinstance(distribution, Normal):
-            return self.scope.keys_of_normal if n or self.scope.keys_of_normal == 1 else 0
-        return 0 if isinstance(distribution, Constant) else None
+        match distribution:
+            case Constant():
+                return 0
+            case Uniform():
+                return 1
+            case Normal():
+                return self.scope.keys_of_normal if n or self.scope.keys_of_normal == 1 else 0
+            case TruncatedNormal():
+                return None
+        raise _unknown(distribution)
 
     def stride(self, distribution: Distribution, n: int) -> int:  # noqa: ARG002 (none can be)
         """Return 0: an array is drawn whole, from its key."""

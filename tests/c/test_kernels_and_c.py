@@ -43,12 +43,13 @@ TWINS = {
     "lanes.xoroshiro128plus": "xoroshiro128plus_step xoroshiro128plus_next rotated64",
     "libm.log_array": "logf_double logf_fdlibm logf_fdlibm_fused c_logf_double c_logf_fdlibm c_logf_fdlibm_fused",
     "libm.cos_array": "cosf_double cosf_fdlibm cosf_fdlibm_fused small_cosf small_sinf",
-    "mt19937.seed": "mt19937_seed mt19937_small_seed",
+    "mt19937.seed": "mt19937_seed mt19937_small_seed mt19937_tempered",
     "normal.box_muller_cosine": "normal",
     "pytorch.uniform": "torch_uniform torch_symmetric",
     "pytorch.normal": "torch_normal torch_padded_normal",
     "scaled.scaled": "normal_code truncated_normal_code scaled_uniform scaled_normal scaled_truncated_normal",
     "shuffle.fisher_yates": "shuffle",
+    "ziggurat.doubles": "numpy_normal",
     "stream.raw": "xorshift32_next xorshift32_source pcg32_next pcg32_source mt19937_next mt19937_source "
     "mt19937_small_next mt19937_small_source",
     "tensorflow.uniform": "tensorflow_uniform",
@@ -72,8 +73,7 @@ KERNELS_ALONE = {
     "mt19937.skip_blocks": "a device draws its words in order; only the host moves on at once",
     "mt19937.jump": "the same; its polynomial takes more memory than a device has",
     "intervals.by_mask": "NumPy shuffles on a host",
-    "ziggurat.doubles": "NumPy's ziggurat, whose tables take more memory than a device gives",
-    "ziggurat.singles": "the same",
+    "ziggurat.singles": "standard_normal of float32, whose tail takes the host's log1pf",
     "gomlx.below": "a mask of booleans, which is no buffer",
     "pytorch.small_normal": "log1p, sin and cos in double, of a libm that a device does not have",
     "pytorch.trunc_normal": "how many words it draws depends on them; export the values",
@@ -99,9 +99,9 @@ FUNCTIONS_ALONE = {
     "embinit/bitgen/gomlx.py, and the words of wide.pcg64 and counters.philox4x32": "gomlx_state gomlx_pcg_seed "
     "gomlx_pcg_source gomlx_pcg_pair gomlx_pcg_end gomlx_philox_seed gomlx_philox_source gomlx_philox_pair "
     "gomlx_philox_end",
-    "embinit/bitgen/keras.py": "keras_listed keras_jax_start keras_jax_source "
-    "keras_tensorflow_start keras_tensorflow_source keras_torch_start "
-    "keras_torch_source tensorflow_seed",
+    "embinit/bitgen/keras.py": "keras_seed tensorflow_seed",
+    "embinit/bitgen/pcg64.py and embinit/samplers/numpy_random.py": "numpy_seed numpy_source numpy_skip numpy_uniform "
+    "numpy_random numpy_legacy_seed numpy_legacy_source numpy_legacy_uniform numpy_legacy_normal",
     "the kernels of jax and pytorch, as Keras calls them": "keras_jax_normal keras_torch_truncated_normal",
     "NumPy in embinit/formats/arrangement.py, embinit/formats/element_order.py and embinit/fill.py": "big_endian "
     "high_bits_first spread_rows permute reorder",
@@ -119,7 +119,8 @@ FUNCTIONS_ALONE = {
     "NumPy in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
     "NumPy's and math's root": "sqrt root",
     "embinit/growth": "variance grow append",
-    "a whole model: embinit/fill.py and embinit/store.py": "fill store fill_integers make_int load_scale",
+    "a whole model: embinit/fill.py and embinit/store.py": "fill store one_by_one window_empty "
+    "fill_integers make_int load_scale",
     "zlib and the comparison in embinit/verify.py": "crc32 check check_stored check_integers",
 }
 
