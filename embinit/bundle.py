@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from embinit import __version__
 from embinit.checksums import stm32
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.fill import fill
 from embinit.formats import Quantized, Rounding
@@ -223,7 +222,7 @@ class Bundle:
     def manifest(self) -> dict[str, Any]:
         """Return what manifest.json says, apart from the files."""
         model = self.plan.model
-        dialect, target = dialect_named(model.dialect), target_named(model.target)
+        dialect, target = model.conventions, target_named(model.target)
         before = model.begin(model.seed)
         description = getattr(dialect, "description", None)
         return {

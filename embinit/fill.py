@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.model import Description
@@ -90,7 +89,7 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
 
 def generator_of(model: Description, seed: int) -> Generator:
     """Return the generator with which a model's init code starts from a seed."""
-    generator = Generator.of(model.begin(seed), dialect_named(model.dialect), model.build, seed)
+    generator = Generator.of(model.begin(seed), model.conventions, model.build, seed)
     skip(generator, model.skip_words)
     return generator
 
@@ -114,7 +113,7 @@ def restart(generator: Generator, model: Description, row: Row) -> None:
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:
     """Return a generator of a model's dialect and build that continues from a bit generator."""
-    return Generator.of(bitgen, model.dialect, model.build, model.seed)
+    return Generator.of(bitgen, model.conventions, model.build, model.seed)
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:

@@ -150,6 +150,14 @@ class Description:
             seen.add(layer.name)
         object.__setattr__(self, "tensors", self._checked_tensors())
 
+    @cached_property
+    def conventions(self) -> Dialect:
+        """The dialect itself, where `dialect` may be its name."""
+        return dialect_named(self.dialect)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "conventions"}  # found again by its name
+
     def begin(self, seed: int) -> BitGenerator:
         """Return the generator of the device right after it is seeded, or in the state that the model tells.
 
@@ -170,7 +178,7 @@ class Description:
         >>> embinit.Model("tiny", [fc], seed=1, state=0xDEADBEEF).begin(1).state == 0xDEADBEEF
         True
         """
-        bitgen = dialect_named(self.dialect).start(seed, self.build.rand)
+        bitgen = self.conventions.start(seed, self.build.rand)
         if self.state is None:
             return bitgen
         if seed != self.seed:
@@ -199,7 +207,7 @@ class Description:
             "multiply_add": self.build.multiply_add,
             "libm": self.build.libm,
         }
-        if dialect_named(self.dialect).rand:
+        if self.conventions.rand:
             build["rand"] = self.build.rand
         if self.libc is not None:
             build["libc"] = self.libc
@@ -215,7 +223,7 @@ class Description:
 
     def _checked_tensors(self) -> tuple[Tensor, ...]:
         """Return the buffers, or raise EmbinitError for one that is too large or cannot be filled and stored."""
-        dialect, tensors, total = dialect_named(self.dialect), list[Tensor](), 0
+        dialect, tensors, total = self.conventions, list[Tensor](), 0
         for layer, parameter in parameters_of(dialect, dialect.made(self.layers, self.order)):
             with naming(layer):
                 parameter = departing(dialect, layer, parameter)
@@ -236,9 +244,7 @@ class Description:
             held.setdefault(name, []).append(part)
         check_parts(self.layers, held)
         _check_arranged(tensors)
-        drawn, lost = overwritten(
-            dialect_named(self.dialect), self.build, self.layers, draw_order(self.layers, names, self.order)
-        )
+        drawn, lost = overwritten(self.conventions, self.build, self.layers, draw_order(self.layers, names, self.order))
         ranks = {name: i for i, name in enumerate(drawn)} if drawn != names else dict.fromkeys(names, 0)
         firsts = {layer: (layer, part) for layer, part in reversed(drawn)}
         numbers = {name: i for i, name in enumerate(held)}
@@ -252,7 +258,7 @@ class Description:
                     order = replace(order, restart=order.restart or (numbers[layer.name], i))
                 if seed is not None and seed is not True:
                     with naming(layer):
-                        dialect_named(self.dialect).check_seed(seed)
+                        self.conventions.check_seed(seed)
                     order = replace(order, seed=seed)
                 order = replace(order, skip=layer.skip_words if firsts[layer.name] == place else 0)
             found[place] = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))

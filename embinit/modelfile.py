@@ -101,7 +101,8 @@ def fields_of(
     check_keys("[model]", head, known, needed)
     values = {**head, **overrides}
     values["dialect"] = dialect = _dialect(tables, values, Path(path))
-    return {**values, "layers": [_layer(table, i, dialect_named(dialect)) for i, table in enumerate(layers)]}
+    conventions = dialect_named(dialect)
+    return {**values, "layers": [_layer(table, i, conventions) for i, table in enumerate(layers)]}
 
 
 def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> Dialect | str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
-from embinit.dialects import DIALECTS, Dialect, dialect_named
+from embinit.dialects import DIALECTS, Dialect
 from embinit.dialects.programs import program_names
 from embinit.errors import EmbinitError
 from embinit.formats.element_order import ElementOrder
@@ -34,7 +34,7 @@ def tables_of(model: Description) -> dict[str, Any]:
 
     Raises EmbinitError if the dialect is neither known by its name nor declared in a file.
     """
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     declared = _declared(dialect)
     head: dict[str, Any] = {"name": model.name}
     head |= {} if declared else {"dialect": dialect.name}

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, assert_never
 
 import numpy as np
 
-from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Distribution
 from embinit.markup import notebook
 from embinit.model import Description, Tensor
@@ -127,7 +126,7 @@ class Plan:
     def _head(self) -> str:
         model = self.model
         build = model.build.multiply_add
-        build += f", rand {model.build.rand}" if dialect_named(model.dialect).rand else ""
+        build += f", rand {model.build.rand}" if model.conventions.rand else ""
         return f"{model.name}: dialect {model.dialect}, target {model.target} ({build}), seed {model.seed}"
 
     @property
@@ -140,7 +139,7 @@ class Plan:
         return {"model": self.model.as_json(), "buffers": [row_as_json(row) for row in self.rows]}
 
     def _fill_cells(self) -> list[tuple[str, ...]]:
-        seeds = dialect_named(self.model.dialect).keys is None
+        seeds = self.model.conventions.keys is None
         keyed = any(row.key for row in self.rows) or not seeds
         stream = ("key", "first draw") if keyed else ("first draw",)
         columns = ("buffer", "shape", "fan_in", "fan_out", "distribution", *stream, "draws", "format", "bytes")
@@ -178,7 +177,7 @@ def plan(model: Description) -> Plan:
     fc.bias    [out 2]             3        2  uniform(-0.577350259, 0.577350259)           6      2  float32      8
     2 buffers, 32 bytes
     """
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     sampler, start = dialect.sampler, model.begin(model.seed)
     block, keys = start.block, dict[str, tuple[int, ...] | None]()
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}

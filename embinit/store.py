@@ -138,7 +138,7 @@ def encode(
 
 def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
     """Return the buffer that holds values as a storage says; a float32 buffer holds the array itself."""
-    format_ = format_named(held.format)
+    format_ = held.kind
     mode = Rounding(held.rounding, generator)
     if held.format == "float64":
         return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))

@@ -22,7 +22,6 @@ from embinit.codegen.storing import (
     turns,
 )
 from embinit.codegen.text import NoCodeError
-from embinit.dialects import dialect_named
 from embinit.dialects.declared.emission import Emission
 from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
@@ -38,7 +37,7 @@ def declared(bundle: Bundle) -> Init:
     if model.state is not None:
         raise NoCodeError("no C of a dialect file begins in a told state; tell a seed, or export the values alone")
     try:
-        emission = Emission(model.name, dialect_named(model.dialect), model.build.rand)  # type: ignore[arg-type]
+        emission = Emission(model.name, model.conventions, model.build.rand)  # type: ignore[arg-type]
         if is_stored(bundle):
             return _stored(bundle, emission)
         body = list(_body(bundle, emission))

@@ -7,7 +7,6 @@ from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.slots import Slot, lost_words, restarts
 from embinit.codegen.text import NoCodeError, seed_type
-from embinit.dialects import dialect_named
 
 #: More words than any generator of few words gives.
 MANY = 2**32
@@ -17,7 +16,7 @@ _NAMED = re.compile(r"(&?)\bgenerator\b(\.?)")
 def generator_of(bundle: Bundle) -> CGenerator:
     """Return the C of the model's generator, one that can give all the words that are drawn."""
     model = bundle.plan.model
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     start = dialect.start(0, model.build.rand)
     words = [_words(bundle, entry) for entry in bundle.entries]
     found = start.c_generator(max(words) if dialect.keys_each else model.skip_words + sum(words))

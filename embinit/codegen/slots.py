@@ -7,7 +7,6 @@ from typing import NamedTuple, assert_never
 
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.text import NoCodeError
-from embinit.dialects import dialect_named
 from embinit.distributions import Constant, Uniform
 from embinit.errors import EmbinitError
 from embinit.plan import Action
@@ -50,7 +49,7 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     """Return what each row of the table describes: the draws in their order, and then the copies."""
     entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
     drawn: list[Slot] = []
-    dialect = dialect_named(bundle.plan.model.dialect)
+    dialect = bundle.plan.model.conventions
     if bundle.plan.model.skip_words:
         drawn += _dropped(sampler, bundle.plan.model.skip_words, "before anything is drawn: words that are dropped")
     for action, row in bundle.plan.events:
@@ -101,7 +100,7 @@ def naming(buffer: str) -> Iterator[None]:
 
 
 def _sampler(bundle: Bundle) -> Sampler:
-    return dialect_named(bundle.plan.model.dialect).sampler
+    return bundle.plan.model.conventions.sampler
 
 
 def _dropped(sampler: Sampler, words: int, why: str) -> list[Slot]:

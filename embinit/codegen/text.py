@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from embinit.bundle import Array, Bundle, Entry
-from embinit.dialects import dialect_named
 from embinit.dialects.seeds import C_TYPES
 from embinit.errors import EmbinitError, shown
 from embinit.formats import FLOATS
@@ -29,7 +28,7 @@ def banner(bundle: Bundle, what: str) -> str:
 def seed_type(bundle: Bundle) -> str:
     """Return the type of the seed in C; a seed that it does not hold is an error."""
     model = bundle.plan.model
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     found = dialect.c_seed
     if model.seed not in C_TYPES[found] and not dialect.seeds_count_modulo_2_32:
         most = C_TYPES[found].stop.bit_length() - 1

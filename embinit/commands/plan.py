@@ -4,7 +4,6 @@ from argparse import Namespace
 
 from embinit.commands.models import load
 from embinit.commands.output import DONE, print_result, write_page
-from embinit.dialects import dialect_named
 from embinit.distributions import Declared
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS
@@ -40,7 +39,7 @@ def _is_usual(plan: Plan) -> bool:
         bool(plan.rows)
         and model.state is None
         and 0 <= model.seed < 2**32
-        and dialect_named(model.dialect).start(0, model.build.rand).c_generator(0) is not None
+        and model.conventions.start(0, model.build.rand).c_generator(0) is not None
         and all(_has_usual_c(plan, row) for row in plan.rows)
     )
 
@@ -56,7 +55,7 @@ def _has_usual_c(plan: Plan, row: Row) -> bool:
     if row.codes is not None or row.same_as is not None:
         return order.skip == 0
     try:
-        draw = dialect_named(plan.model.dialect).sampler.c_draw(row.distribution, row.size, plan.model.build)
+        draw = plan.model.conventions.sampler.c_draw(row.distribution, row.size, plan.model.build)
     except EmbinitError:
         return False
     return row.format in FLOATS or (draw.elementwise and held.kind.c_family is not None)

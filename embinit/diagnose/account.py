@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
-from embinit.dialects import dialect_named
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose, restart
@@ -67,14 +66,14 @@ class Account:
 
     def with_rows(self, changed: Callable[[Row], Row]) -> Self:
         """Return an account in which the buffers are drawn or stored in another way."""
-        codes, rows = dialect_named(self.model.dialect).codes, tuple(changed(row) for row in self.rows)
+        codes, rows = self.model.conventions.codes, tuple(changed(row) for row in self.rows)
         if codes is not None:
             rows = tuple(replace(row, codes=codes(row.distribution, row.storage)) for row in rows)
         return replace(self, rows=rows)
 
     def with_initializers(self, changed: Callable[[Row], Initializer | None]) -> Self:
         """Return an account in which some buffers have other initializers; None leaves a buffer as it is."""
-        dialect = dialect_named(self.model.dialect)
+        dialect = self.model.conventions
 
         def initialized(row: Row) -> Row:
             initializer = changed(row)
@@ -302,4 +301,4 @@ def stuck(bitgen: BitGenerator) -> bool:
 
 def started(model: Description, seed: int) -> BitGenerator:
     """Return the generator of a model's device right after it is seeded."""
-    return dialect_named(model.dialect).start(seed, model.build.rand)
+    return model.conventions.start(seed, model.build.rand)

@@ -39,7 +39,6 @@ from embinit.diagnose.vocabulary import (
     written,
     xorshift,
 )
-from embinit.dialects import dialect_named
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.description import NormalTransform
 from embinit.dialects.declared.sampler import Mixed, arithmetic
@@ -121,7 +120,7 @@ class _Inquiry:
 
     def __init__(self, run: Run, base: Description, row: Row, values: F64) -> None:
         self._run, self._base, self._row, self._values = run, base, row, values
-        dialect = dialect_named(base.dialect)
+        dialect = base.conventions
         assert isinstance(dialect, DeclaredDialect)
         self._tables, self._dialect = dialect.description.tables, dialect
         self._place = run.places[row.name]

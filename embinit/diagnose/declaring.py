@@ -47,7 +47,7 @@ def declared(model: Description, overlay: Tables, **changes: Any) -> Description
     tables = tables_of(model.dialect)
     if tables is None:
         raise EmbinitError(f"dialect {model.dialect} cannot be said as a file")
-    own = dialect_named(model.dialect)
+    own = model.conventions
     dialect = _dialect(json.dumps(merged(tables, overlay)), own.name)
     layers = model.layers
     if not isinstance(own, DeclaredDialect):

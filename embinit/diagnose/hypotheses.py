@@ -21,7 +21,7 @@ from embinit.diagnose.hypothesis import (
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
 from embinit.diagnose.pasting import Lines, by_layer, draws_in, each_layer, initialized
-from embinit.dialects import DIALECTS, dialect_named
+from embinit.dialects import DIALECTS
 from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant
 from embinit.initializers import Initializer, Mode, VarianceScaling
@@ -80,7 +80,7 @@ def _builds(model: Description) -> Iterator[Hypothesis]:
 
 def _rands(model: Description) -> Iterator[Hypothesis]:
     """Return whose rand() the device may link instead, where the dialect draws from it."""
-    if not dialect_named(model.dialect).rand:
+    if not model.conventions.rand:
         return
     own = RANDS[model.build.rand](model.seed)
     for name, rand in RANDS.items():
@@ -92,7 +92,7 @@ def _rands(model: Description) -> Iterator[Hypothesis]:
 
 
 def _dialects(model: Description) -> Iterator[Hypothesis]:
-    kind, own = type(started(model, model.seed)), dialect_named(model.dialect)
+    kind, own = type(started(model, model.seed)), model.conventions
     for name, dialect in DIALECTS.items():
         if name == model.dialect or model.seed not in dialect.seeds or model.seed == dialect.no_seed:
             continue
@@ -137,7 +137,7 @@ def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
     named = [
         ("He", "kaiming_uniform with gain sqrt(2) (He)", schemes.kaiming_uniform()),
         ("Xavier", "xavier_uniform (Glorot)", schemes.xavier_uniform()),
-        ("default initializer", "the dialect's default", dialect_named(model.dialect).weight),
+        ("default initializer", "the dialect's default", model.conventions.weight),
     ]
     if normals:
         named += [
@@ -358,4 +358,4 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
 
 def _counted_seed(model: Description, i: int) -> int:
     """Return seed + i; the largest seed is followed by the smallest."""
-    return wrapped(dialect_named(model.dialect).seeds, model.seed + i)
+    return wrapped(model.conventions.seeds, model.seed + i)

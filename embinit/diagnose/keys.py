@@ -13,7 +13,6 @@ from embinit.bitgen.base import Words
 from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
-from embinit.dialects import dialect_named
 from embinit.dialects.flax import Linen, path_hash, path_of
 from embinit.dialects.jax import fold_in, key_of, keyed, split
 from embinit.dialects.keys import Key
@@ -53,7 +52,7 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
     if not told:
         return
     inquiry = _Inquiry(run.account, told, {name: each for name, each in samples.items() if each is not None})
-    numbers = inquiry.paths if isinstance(dialect_named(run.account.model.dialect), Linen) else inquiry.calls
+    numbers = inquiry.paths if isinstance(run.account.model.conventions, Linen) else inquiry.calls
     for asked in (inquiry.roots, numbers, inquiry.seeds):
         found = list(asked())
         yield from found

@@ -6,7 +6,6 @@ from typing import Any
 from embinit.diagnose.declaring import Tables, declares
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.vocabulary import Formula
-from embinit.dialects import dialect_named
 from embinit.dialects.declared import DeclaredDialect
 from embinit.initializers import Named
 from embinit.model import Description
@@ -36,7 +35,7 @@ def _weights(model: Description) -> list[str]:
 
 def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
     """Return whose limits other rules change, and the tables that say so."""
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     assert isinstance(dialect, DeclaredDialect)
     if not any(each.part == "bias" for each in model.tensors):
         yield "The weights", {"initializers": dict(rules)}
@@ -62,7 +61,7 @@ def by_formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
 
 def by_other_fan(model: Description) -> Iterator[Hypothesis]:
     """Return the exchange of fan_in and fan_out in what weights are drawn by."""
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     assert isinstance(dialect, DeclaredDialect)
     tables = dialect.description.tables["initializers"]
     found = {name: tables[name] for name in _weights(model) if name in tables}

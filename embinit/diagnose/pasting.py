@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from embinit.diagnose.account import Account
-from embinit.dialects import Dialect, dialect_named
+from embinit.dialects import Dialect
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer
 from embinit.layers import Layer, Stored, Weighted
@@ -59,7 +59,7 @@ def initialized(change: Callable[[Account], Account]) -> Callable[[Description],
     """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from."""
 
     def told(model: Description) -> Lines:
-        dialect, account = dialect_named(model.dialect), Account.of(model)
+        dialect, account = model.conventions, Account.of(model)
         before, texts = {row.name: row for row in account.rows}, dict[str, str]()
         for row in change(account).rows:
             old = before[row.name]
@@ -122,7 +122,7 @@ def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Line
 def pasted(model: Description, lines: Lines) -> Description:
     """Return the model of a file into which lines of its model and its layers are pasted."""
     changed = replace(model, **tomllib.loads(lines.get(MODEL, "")))
-    dialect = dialect_named(changed.dialect)
+    dialect = changed.conventions
     layers = [_pasted(layer, dialect, lines) for layer in changed.layers]
     return replace(changed, layers=layers)
 

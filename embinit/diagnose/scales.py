@@ -10,7 +10,6 @@ from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run
 from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.diagnose.pasting import initialized
-from embinit.dialects import dialect_named
 from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.initializers import VarianceScaling
 from embinit.plan import Row
@@ -79,7 +78,7 @@ def _with(account: Account, row: Row, gain: float) -> Distribution | None:
     """Return a buffer's distribution with another gain; None if it has no gain."""
     if not isinstance(row.initializer, VarianceScaling):
         return None
-    return dialect_named(account.model.dialect).distribution(with_gain(gain)(row.initializer), row.fan_in, row.fan_out)
+    return account.model.conventions.distribution(with_gain(gain)(row.initializer), row.fan_in, row.fan_out)
 
 
 def _gives(account: Account, row: Row, gain: float) -> bool:

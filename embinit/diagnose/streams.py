@@ -47,7 +47,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     seeds.
     """
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
-    dialect = dialect_named(run.account.model.dialect)
+    dialect = run.account.model.conventions
     if thorough and dialect.keys_each and dialect.keys is not None:
         from embinit.diagnose.keys import keys
 
@@ -324,7 +324,7 @@ def _states(model: Description) -> dict[int, int]:
 def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
     account, place, sample = run.account, run.places[row.name], values[:16]
-    sampler = dialect_named(account.model.dialect).sampler
+    sampler = account.model.conventions.sampler
     if sampler.whole or any(each.order.restart for each in account.rows):
         yield from _reseeded(account, row, sample, thorough)
     if sampler.whole:

@@ -259,13 +259,8 @@ class Dialect:
         """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
         for layer in layers:
             with naming(layer):
-                parameters = iter(self.parameters(layer))
-            while True:
-                with naming(layer):
-                    parameter = next(parameters, None)
-                if parameter is None:
-                    break
-                yield layer, parameter
+                for parameter in self.parameters(layer):
+                    yield layer, parameter
 
     def has(self, layer_type: str) -> bool:
         """Whether the dialect knows the parameters of layers of a type."""
@@ -281,8 +276,8 @@ class Dialect:
 
     def _weighted(self, layer: Weighted) -> tuple[Parameter, ...]:
         """Return the weight of a layer and, unless it has none, its bias."""
-        axes = self.layouts[layer.type]
-        shape = tuple(layer.sizes[axis] for axis in axes)
+        axes, sizes = self.layouts[layer.type], layer.sizes
+        shape = tuple(sizes[axis] for axis in axes)
         given = self.layer_weight(self.weight if layer.weight_init is None else layer.weight_init)
         fans = self.fans and self.fans(layer.type, _Sizes(self.name, layer))
         initializer, fan_in, fan_out = self.meaning(given, shape, fans)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.growth.step import Step
 from embinit.growth.weights import Floats, Weights
@@ -91,7 +90,7 @@ class Hidden:
         }
 
     def _weights(self, layer: int, end: int, arrays: Mapping[str, Floats]) -> Weights:
-        axes = dialect_named(self.model.dialect).layouts[self.model.layers[layer].type]
+        axes = self.model.conventions.layouts[self.model.layers[layer].type]
         weight, bias = arrays[self._name(layer, "weight")], arrays.get(self._name(layer, "bias"))
         statistics = {name.rpartition(".")[2]: arrays[name] for name in self._statistics(layer, end, arrays)}
         return Weights(weight, bias, axes.index("out"), axes.index("in"), **statistics)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import Native
-from embinit.dialects import dialect_named
 from embinit.fill import draw, fill, generator_of, lose
 from embinit.formats import FLOATS
 from embinit.generator import Generator
@@ -77,7 +76,7 @@ class Draws:
     def fills(self) -> dict[str, Fill]:
         """What fills each buffer that one generator with the states of all seeds draws: one word for each element."""
         model = self.plan.model
-        sampler = dialect_named(model.dialect).sampler
+        sampler = model.conventions.sampler
         if type(sampler) not in SIDE_BY_SIDE:
             return {}
         return {

@@ -7,7 +7,6 @@ from itertools import chain, islice
 from re import fullmatch
 from typing import Any
 
-from embinit.dialects import dialect_named
 from embinit.errors import EmbinitError, shown
 from embinit.model import Description
 
@@ -69,7 +68,7 @@ def checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
     parts = seeds.parts if isinstance(seeds, Seeds) else [seeds] if isinstance(seeds, range) else None
     if parts is None:
         return map(partial(_check, model), seeds)
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     for part in parts:
         for end in (*part[:1], *part[-1:]):
             _check(model, end)
@@ -80,7 +79,7 @@ def checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
 
 def _check(model: Description, seed: int) -> int:
     """Return a seed that the dialect takes."""
-    dialect = dialect_named(model.dialect)
+    dialect = model.conventions
     dialect.check_seed(seed)
     if seed == dialect.no_seed:
         raise EmbinitError(f"seeds must not have {seed}: it asks dialect {dialect.name} for a random one")

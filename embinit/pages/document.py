@@ -8,7 +8,6 @@ from hashlib import sha256
 from importlib.resources import files
 
 from embinit import __version__
-from embinit.dialects import dialect_named
 from embinit.markup import element, text
 from embinit.model import Description
 from embinit.pages.fitting import encoded
@@ -76,7 +75,7 @@ def conventions(model: Description) -> dict[str, object]:
         "Target": f"{target.name} ({target.build})",
         "Multiply-add": model.build.multiply_add,
         "libm": model.build.libm,
-        **({"rand": model.build.rand} if dialect_named(model.dialect).rand else {}),
+        **({"rand": model.build.rand} if model.conventions.rand else {}),
         "Seed": model.seed,
     }
 

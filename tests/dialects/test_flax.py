@@ -196,7 +196,7 @@ def test_the_plan_names_each_key():
 def test_a_device_folds_the_key_of_each_parameter():
     source = init_source(gather(embinit.load(EXAMPLE).plan()))
     assert source.count("{restart, 0, 0u, 0x00000000u, ") == 2
-    assert "embinit_threefry2x32_fold_in(generator.key, b);" in source
+    assert "embinit_threefry2x32_fold_in(generator->key, b);" in source
     assert f"0x{path_hash('Dense_0', 1):08x}u" in source
 
 
