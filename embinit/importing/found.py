@@ -170,6 +170,27 @@ def linear(path: str, weight: Weight, bias: Weight | None, axes: Sequence[str] =
     return _weighted(path, layer, weight, bias, tuple(axes))
 
 
+def by_equation(path: str, equation: str, kernel: Weight, bias: Weight | None) -> Found:
+    """Return the Linear layer that a sum of products of an input and a kernel is; EmbinitError if it is none."""
+    inputs, summed, outputs = re.split(",|->", f"{equation},,".replace(" ", "").replace("...", ""))[:3]
+    letters = [letter for letter in summed if letter not in outputs]
+    if len(set(summed)) != len(summed) or any(letter not in inputs for letter in letters):
+        raise EmbinitError(f"its equation {equation} is not that of a layer")
+    if len(letters) == len(summed) or any(letter in inputs and letter in outputs for letter in summed):
+        raise EmbinitError(f"its equation {equation} has a kernel for each place of an axis")
+    places = [summed.index(letter) for letter in (*letters, *(each for each in outputs if each in summed))]
+    return projection(path, kernel.transposed(places), len(letters), bias)
+
+
+def projection(path: str, kernel: Weight, summed: int, bias: Weight | None) -> Found:
+    """Return the Linear layer of a kernel whose first axes are summed over, and whose others are the outputs."""
+    inputs, outputs = math.prod(kernel.shape[:summed]), math.prod(kernel.shape[summed:])
+    if bias is not None and math.prod(bias.shape) != outputs:
+        raise EmbinitError(f"its bias must have a value for each of its {outputs} outputs, got {list(bias.shape)}")
+    flat = None if bias is None else bias.reshaped([outputs])
+    return linear(path, kernel.reshaped([inputs, outputs]), flat, ("in", "out"))
+
+
 def convolution(
     path: str, weight: Weight, bias: Weight | None, axes: Sequence[str], groups: int = 1, transposed: bool = False
 ) -> Found:

@@ -14,11 +14,13 @@ from embinit.importing.found import (
     Found,
     Unknown,
     Weight,
+    by_equation,
     convolution,
     free,
     linear,
     norm,
     of_kind,
+    projection,
     recurrent,
     table,
 )
@@ -146,26 +148,9 @@ def _separable(path: str, _kind: str, settings: Settings, weights: list[Weight])
 
 
 def _einsum(path: str, _kind: str, settings: Settings, weights: list[Weight]) -> Iterator[Found]:
-    """Yield the Linear layer that an EinsumDense is, if it sums over whole axes of its kernel."""
-    equation = str(settings["equation"]).replace(" ", "").replace("...", "")
-    inputs, summed, outputs = re.fullmatch(r"(\w*),(\w+)->(\w*)", equation).groups()  # type: ignore[union-attr]
     kernel = weights.pop(0)
     bias = weights.pop(0) if settings.get("bias_axes") else None
-    if any(letter in inputs and letter in outputs for letter in summed):
-        raise EmbinitError(f"its equation {equation} has a kernel for each place of an axis")
-    places = [i for i, letter in enumerate(summed) if letter not in outputs]
-    places += sorted((i for i in range(len(summed)) if i not in places), key=lambda i: outputs.index(summed[i]))
-    yield _projection(path, kernel.transposed(places), sum(letter not in outputs for letter in summed), bias)
-
-
-def _projection(path: str, kernel: Weight, summed: int, bias: Weight | None) -> Found:
-    """Return the Linear layer of a kernel whose first axes are summed over, and whose others are the outputs."""
-    inputs, outputs = math.prod(kernel.shape[:summed]), math.prod(kernel.shape[summed:])
-    if bias is not None and math.prod(bias.shape) != outputs:
-        raise EmbinitError(f"its bias must have a value for each of its {outputs} outputs, got {list(bias.shape)}")
-    flat = None if bias is None else bias.reshaped([outputs])
-    found = linear(path, kernel.reshaped([inputs, outputs]), flat, ("in", "out"))
-    return replace(found, not_in_keras=_PROJECTIONS)
+    yield replace(by_equation(path, str(settings["equation"]), kernel, bias), not_in_keras=_PROJECTIONS)
 
 
 #: The projections of attention in the order in which Keras makes them: names, and how many axes are summed over.
@@ -182,7 +167,8 @@ def _attention(path: str, _kind: str, _settings: Settings, weights: list[Weight]
         if held:
             kernel, *bias = held
             summing = len(kernel.shape) - 2 if summed == 1 else 2
-            yield _projection(f"{path}/{name}", kernel, summing, bias[0] if bias else None)
+            found = projection(f"{path}/{name}", kernel, summing, bias[0] if bias else None)
+            yield replace(found, not_in_keras=_PROJECTIONS)
 
 
 def _embedding(path: str, _kind: str, _settings: Settings, weights: list[Weight]) -> Iterator[Found]:
@@ -193,7 +179,7 @@ def _embedding(path: str, _kind: str, _settings: Settings, weights: list[Weight]
 def _reversible(path: str, kind: str, settings: Settings, weights: list[Weight]) -> Iterator[Found]:
     yield from _embedding(path, kind, settings, weights)
     if weights:
-        yield _projection(f"{path}/reverse", weights.pop(0), 1, None)
+        yield replace(projection(f"{path}/reverse", weights.pop(0), 1, None), not_in_keras=_PROJECTIONS)
 
 
 # ---- Normalizations ----

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from embinit.importing.found import (
     Quantized,
     Unknown,
     Weight,
+    by_equation,
     convolution,
     free,
     linear,
@@ -23,7 +25,7 @@ from embinit.importing.found import (
     recurrent,
     table,
 )
-from embinit.importing.onnx_graph import FLOATS, Graph, attributes_of, dequantized, format_of
+from embinit.importing.onnx_graph import FLOATS, Graph, attributes_of, dequantized, format_of, missing
 from embinit.importing.packages import package
 from embinit.layers import WITH_PARAMETERS, Embedding, GroupNorm, LayerNorm, RMSNorm
 
@@ -40,8 +42,8 @@ _FREE = {
 }  # fmt: skip
 
 
-def read(content: bytes) -> Content:
-    """Return what an ONNX file holds."""
+def read(content: bytes, folder: Path) -> Content:
+    """Return what an ONNX file holds. folder: where it lies, and with it what it keeps in other files."""
     onnx = package("onnx", "onnx", "an ONNX file")
     model = onnx.ModelProto()
     try:
@@ -59,8 +61,10 @@ def read(content: bytes) -> Content:
             model = inliner.inline_local_functions(model)
         except Exception:
             raise EmbinitError("is not an ONNX model that can be read: its functions cannot be put in place") from None
-    layers, shared = _once(_layers(Graph(model.graph, {}, {})))
-    return Content("an ONNX file", layers, shared)
+    layers, shared = _once(_layers(Graph(model.graph, {}, {}, folder)))
+    away = missing(model.graph.initializer, folder)
+    notes = [f"nothing is said of the values in {listed(away)}, as no such file lies beside it"] if away else []
+    return Content("an ONNX file", layers, (*shared, *notes))
 
 
 def _once(layers: Iterable[Found | Unknown]) -> tuple[tuple[Found | Unknown, ...], tuple[str, ...]]:
@@ -98,7 +102,7 @@ def _layers(graph: Graph) -> Built:
             yield from graph.unknown(node)
         for each in node.attribute:
             for inner in (*([each.g] if each.HasField("g") else []), *each.graphs):
-                yield from _layers(Graph(inner, graph.constants, graph.ranks))
+                yield from _layers(Graph(inner, graph.constants, graph.ranks, graph.folder))
 
 
 # ---- Layers ----
@@ -198,6 +202,25 @@ def _matmul(at: int) -> Builder:
         yield linear(graph.path(node, weight, bias), weight, bias, axes)
 
     return build
+
+
+def _einsum(graph: Graph, node: Any) -> Built:
+    """Yield the Linear layer of a sum of products of an input and a weight."""
+    held = [graph.floats(node, at) for at in range(len(node.input))]
+    equation = str(attributes_of(node).get("equation", ""))
+    terms, _, outputs = equation.partition("->")
+    if len(held) != 2 or sum(each is None for each in held) != 1 or not outputs:
+        yield from graph.unknown(node)
+        return
+    first, second = terms.split(",")
+    weight = held[1] or held[0]
+    assert weight is not None
+    turned = f"{first},{second}->{outputs}" if held[1] is not None else f"{second},{first}->{outputs}"
+    path = graph.path(node, weight)
+    try:
+        yield by_equation(path, turned, weight, None)
+    except (EmbinitError, ValueError) as error:
+        yield Unknown(path, node.op_type, f"{error}, with weights {weight.name} {list(weight.shape)}")
 
 
 def _batch_norm(graph: Graph, node: Any) -> Built:
@@ -371,6 +394,7 @@ _BUILDERS: dict[str, Builder] = {
     "FusedMatMul": _matmul(1),
     "QLinearMatMul": _matmul(3),
     "MatMulInteger": _matmul(1),
+    "Einsum": _einsum,
     "BatchNormalization": _batch_norm,
     "InstanceNormalization": _instance_norm,
     "LayerNormalization": _layer_norm,

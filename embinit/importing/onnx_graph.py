@@ -1,7 +1,8 @@
 """The graph of an ONNX file: its constants, and what its nodes make of them."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ _TYPES = {
     20: ("float8", 8), 21: ("uint4", 4), 22: ("int4", 4), 23: ("float4", 4), 24: ("float8", 8), 25: ("uint2", 2),
     26: ("int2", 2),
 }  # fmt: skip
+#: Where a tensor says that its data lie in another file.
+_EXTERNAL = 1
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 #: Nodes whose constants are no weights: sizes, limits, scales of an activation.
 _WITHOUT_WEIGHTS = frozenset(
@@ -33,7 +36,8 @@ _WITHOUT_WEIGHTS = frozenset(
 class Graph:
     """A graph: its constants, which node uses what, and the ranks of tensors as far as they are known."""
 
-    def __init__(self, graph: Any, outer: Mapping[str, Weight], ranks: Mapping[str, int]) -> None:
+    def __init__(self, graph: Any, outer: Mapping[str, Weight], ranks: Mapping[str, int], folder: Path) -> None:
+        self.folder = folder
         self.nodes = list(graph.node)
         self.constants: dict[str, Weight] = dict(outer)
         self.parameters = {each.name for each in graph.initializer}
@@ -58,7 +62,7 @@ class Graph:
     # ---- Constants ----
 
     def _hold(self, name: str, tensor: Any) -> None:
-        self.constants[name] = _weight(name, tensor)
+        self.constants[name] = _weight(name, tensor, self.folder)
 
     def _constant(self, node: Any) -> None:
         """Keep what a node makes of constants alone: the same weights in another shape, type or order."""
@@ -97,7 +101,11 @@ class Graph:
         value = next((each.t for each in node.attribute if each.name == "value"), None)
         if shape is None or min(shape, default=0) < 0:
             return None
-        held = Weight("", (1,), "float32", lambda: np.zeros(1, np.float32)) if value is None else _weight("", value)
+        held = (
+            Weight("", (1,), "float32", lambda: np.zeros(1, np.float32))
+            if value is None
+            else _weight("", value, self.folder)
+        )
 
         def load() -> Any:
             filling = held.load()
@@ -232,11 +240,23 @@ def attributes_of(node: Any) -> dict[str, Any]:
     return found
 
 
-def _weight(name: str, tensor: Any) -> Weight:
+def missing(tensors: Iterable[Any], folder: Path) -> list[str]:
+    """Return the names of files that hold tensors, and do not lie beside the model."""
+    external = {
+        each.value
+        for tensor in tensors
+        if tensor.data_location == _EXTERNAL
+        for each in tensor.external_data
+        if each.key == "location"
+    }
+    return sorted(name for name in external if not (folder / name).is_file())
+
+
+def _weight(name: str, tensor: Any, folder: Path) -> Weight:
     """Return a tensor of the file, after checking that it has as much data as its dims say."""
     dtype, bits = _TYPES.get(tensor.data_type, ("unknown", 8))
     shape = tuple(map(int, tensor.dims))
-    external = tensor.data_location == 1
+    external = tensor.data_location == _EXTERNAL
     if any(size < 0 for size in shape):
         raise EmbinitError(f"initializer {name!r} has dims {list(shape)}, and must have none below 0")
     if dtype != "unknown" and tensor.data_type != 8 and not external:
@@ -245,9 +265,9 @@ def _weight(name: str, tensor: Any) -> Weight:
     def load() -> Any:
         from onnx import numpy_helper
 
-        if external or math.prod(shape) == 0:
+        if math.prod(shape) == 0 or (external and missing([tensor], folder)):
             return None
-        return numpy_helper.to_array(tensor)
+        return numpy_helper.to_array(tensor, str(folder))
 
     return Weight(name, shape, dtype, load)
 

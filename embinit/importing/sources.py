@@ -11,6 +11,7 @@ from embinit.importing.found import Content
 SUFFIXES = (
     ".onnx",
     ".safetensors",
+    ".index.json",
     ".pt",
     ".pth",
     ".bin",
@@ -48,6 +49,8 @@ def _read(path: Path) -> Content:
     except OSError as error:
         raise EmbinitError(f"cannot be read: {error.strerror}") from None
     suffix = path.suffix.lower()
+    if state_dicts.is_index(path, size):
+        return state_dicts.sharded(path, _whole(path, size))
     if start.startswith(_ZIP):
         return _of_archive(path)
     if start.startswith(_HDF5):
@@ -59,7 +62,7 @@ def _read(path: Path) -> Content:
     if start.startswith(_PICKLE):
         return state_dicts.pytorch(path)
     if suffix == ".onnx":
-        return onnx_files.read(_whole(path, size))
+        return onnx_files.read(_whole(path, size), path.parent)
     if suffix in SUFFIXES:
         what = "it is empty" if not size else "it is damaged or cut short, or another kind of file"
         raise EmbinitError(f"is not a {suffix} file that can be read: {what}")

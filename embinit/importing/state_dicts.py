@@ -1,5 +1,7 @@
 """State dicts: .safetensors, and PyTorch's .pt and .pth, of which nothing is unpickled but tensors."""
 
+import json
+import re
 import struct
 import warnings
 from collections.abc import Mapping
@@ -8,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.errors import EmbinitError, listed, shortened
+from embinit.errors import EmbinitError, listed, shortened, shown
 from embinit.importing import tensors
 from embinit.importing.archives import Archive
 from embinit.importing.found import Content, Weight
@@ -26,18 +28,70 @@ _KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network", 
 _DEPTH = 4
 
 
+#: How the files of a model that is kept in several are named.
+_SHARD = re.compile(r".*-\d+-of-\d+\.\w+")
+#: The most bytes of a list of such files.
+_MOST_INDEX = 1 << 26
+
+
 def safetensors(path: Path) -> Content:
     """Return the layers of a .safetensors file, sorted by name, as it keeps no order of its own."""
+    order = "it keeps no order of layers: they stand in the order of their names"
+    held = tensors.sorted_by_name(_in_safetensors(path))
+    return tensors.read(held, "a .safetensors file", notes=[order, *_of_a_shard(path)])
+
+
+def _in_safetensors(path: Path) -> list[Weight]:
     safe_open = package("safetensors", "safetensors", "a .safetensors file").safe_open
     try:
         file: Any = safe_open(path, framework="numpy")
-        held = [_of_safetensors(file, name) for name in file.keys()]  # noqa: SIM118 (it is no dict)
+        return [_of_safetensors(file, name) for name in file.keys()]  # noqa: SIM118 (it is no dict)
     except EmbinitError:
         raise
     except Exception as error:  # the library has one type for damaged headers, others for what NumPy lacks
         raise EmbinitError(f"is not a safetensors file that can be read: {shortened(str(error), 120)}") from None
+
+
+def _of_a_shard(path: Path) -> list[str]:
+    """Return a note on a file that is one of several, if its name says so."""
+    return ["it is one of several files of a model: give their .index.json"] if _SHARD.fullmatch(path.name) else []
+
+
+def sharded(path: Path, content: bytes) -> Content:
+    """Return the layers of a model whose tensors lie in several files beside a list of them, .index.json."""
+    try:
+        where = json.loads(content)["weight_map"]
+        files = list(dict.fromkeys(where.values()))
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        files = []
+    if not files:
+        raise EmbinitError("is no list of the files of a model: its weight_map must name a file for each tensor")
+    held: dict[str, Weight] = {}
+    for name in files:
+        if not isinstance(name, str) or not name or name != Path(name).name:
+            raise EmbinitError(f"its files must lie beside it, got {shown(name)}")
+        try:
+            with (path.parent / name).open("rb") as file:
+                start = file.read(9)
+            size = (path.parent / name).stat().st_size
+        except OSError as error:
+            raise EmbinitError(f"{name}, which it names, cannot be read: {error.strerror}") from None
+        try:
+            of_file = _in_safetensors if is_safetensors(start, size) else _in_pytorch
+            held |= {weight.name: weight for weight in of_file(path.parent / name)}
+        except EmbinitError as error:
+            raise EmbinitError(f"{name}: {error}") from None
+    absent = [name for name in where if name not in held and _without_wrappers(name) not in held]
+    if absent:
+        raise EmbinitError(f"{listed(map(repr, absent[:3]))} must be in {where[absent[0]]}, and is not")
+    in_order = list(held.values()) if files[0].endswith(".bin") else tensors.sorted_by_name(list(held.values()))
     order = "it keeps no order of layers: they stand in the order of their names"
-    return tensors.read(tensors.sorted_by_name(held), "a .safetensors file", notes=[order])
+    return tensors.read(in_order, "a model in several files", notes=[order])
+
+
+def is_index(path: Path, size: int) -> bool:
+    """Whether a file is named as a list of the files of a model."""
+    return path.name.endswith(".index.json") and size <= _MOST_INDEX
 
 
 def is_safetensors(start: bytes, size: int) -> bool:
@@ -72,6 +126,10 @@ def _of_npz(archive: Archive, name: str) -> Weight:
 
 def pytorch(path: Path) -> Content:
     """Return the layers of a state dict that torch.save wrote, in the order of the modules."""
+    return tensors.read(_in_pytorch(path), "a state dict of PyTorch", notes=_of_a_shard(path))
+
+
+def _in_pytorch(path: Path) -> list[Weight]:
     torch = package("torch", "torch", "a .pt file")
     try:
         with warnings.catch_warnings():
@@ -88,8 +146,7 @@ def pytorch(path: Path) -> Content:
             f"cannot be read: it is damaged or cut short ({shortened(type(error).__name__, 40)})"
         ) from None
     state = _state(torch, found, "")
-    held = [_of_torch(torch, name, value) for name, value in state.items() if isinstance(value, torch.Tensor)]
-    return tensors.read(held, "a state dict of PyTorch")
+    return [_of_torch(torch, name, value) for name, value in state.items() if isinstance(value, torch.Tensor)]
 
 
 def _state(torch: Any, found: Any, where: str, depth: int = 0) -> Mapping[str, Any]:
@@ -128,6 +185,4 @@ def _of_torch(torch: Any, name: str, tensor: Any) -> Weight:
 
 def _without_wrappers(name: str) -> str:
     """Return a name without what DataParallel and torch.compile put before it."""
-    for prefix in ("module.", "_orig_mod."):
-        name = name.removeprefix(prefix)
-    return name
+    return re.sub(r"^((module|_orig_mod)\.)+", "", name)

@@ -43,6 +43,14 @@ _TRANSPOSED = re.compile(r"(deconv|transpose|convt|(^|[._/])up(\w*conv|\d*$|samp
 _GROUPED = re.compile(r"(^|[._/])(gn|group_?norm)\d*$", re.IGNORECASE)
 _NORMS = re.compile(r"norm|rms|(^|[._/])ln", re.IGNORECASE)
 _SLOPES = re.compile(r"(^|[._/])(act\w*|\w*prelu\w*|relu\w*)$", re.IGNORECASE)
+#: Tensors from which a weight is computed: by what, and what makes an end of it.
+_COMPUTED = re.compile(r"(.*?(?:^|[./]))parametrizations[./]")
+_REPARAMETRIZED = {
+    "parametrizations": ("parametrization", "torch.nn.utils.parametrize.remove_parametrizations"),
+    "weight_g": ("weight_norm", "torch.nn.utils.remove_weight_norm"),
+    "weight_mask": ("pruning", "torch.nn.utils.prune.remove"),
+    "weight_orig": ("spectral_norm", "torch.nn.utils.remove_spectral_norm"),
+}
 _FORMATS = {"float32": None, "float64": None, "float16": "float16", "bfloat16": "bfloat16"}
 
 
@@ -65,7 +73,8 @@ def read(tensors: Sequence[Weight], kind: str, hints: Hints | None = None, notes
 
 _GUESSED = (
     "names and shapes are all that it tells: groups other than those of depthwise convolutions, num_groups, num_heads, "
-    "padding_idx and layers without weights are not in it, nor is whether a convolution without a bias is transposed",
+    "padding_idx and layers without weights are not in it, nor is whether a convolution without a bias is transposed, "
+    "a Linear without one an Embedding, or a Conv1d a Bilinear",
 )
 
 
@@ -75,13 +84,26 @@ def sorted_by_name(tensors: Sequence[Weight]) -> list[Weight]:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return the path of a layer and the part that a name means."""
-    name = re.sub(r":\d+$", "", name).replace("/", ".")
+    """Return the path of a layer and the part that a name means.
+
+    >>> _split("net/fc.weight:0"), _split("fc.parametrizations.weight.original0")
+    (('net/fc', 'weight'), ('fc', 'parametrizations'))
+    """
+    name = re.sub(r":\d+$", "", name)
+    computed = _COMPUTED.match(name)
+    if computed:
+        return computed[1].rstrip("./"), "parametrizations"
+    dotted = name.replace("/", ".")
     for part in (*_OUT_PROJ, "weight.scale", "weight.zero_point"):
-        if name.endswith(f".{part}") or name == part:
-            return name[: -len(part)].rstrip("."), part
-    head, _, last = name.rpartition(".")
-    return head, last
+        if dotted.endswith(f".{part}") or dotted == part:
+            return name[: -len(part)].rstrip("./"), part
+    at = dotted.rfind(".") + 1
+    return name[:at].rstrip("./"), name[at:]
+
+
+def _around(path: str) -> str:
+    """Return the path of what holds a layer."""
+    return path.replace("/", ".").rpartition(".")[0]
 
 
 class _Reader:
@@ -99,11 +121,15 @@ class _Reader:
     def layers(self) -> Iterator[Found | Unknown]:
         groups = list(self.groups.items())
         for (path, parts), (behind, after) in zip(groups, [*groups[1:], ("", {})], strict=True):
-            siblings = path.rpartition(".")[0] == behind.rpartition(".")[0]
+            siblings = _around(path) == _around(behind)
             self.normed = _normed(after) if siblings else 0
             yield from self._layer(path, dict(parts))
 
     def _layer(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:
+        for part, (kind, way) in _REPARAMETRIZED.items():
+            if part in parts:
+                yield Unknown(path, kind, f"its weight is computed from other tensors: save the model after {way}")
+                return
         tracked = any(part in parts for part in _STATISTICS)
         if any(_RECURRENT.fullmatch(part) for part in parts):
             yield from self._recurrent(path, parts)
