@@ -85,6 +85,75 @@ float embinit_c_ceilf(float x)
     return above ? expr_moved(whole, 1.0f) : whole;
 }
 
+float embinit_c_roundf(float x)
+{
+    uint32_t bits = embinit_bits(x);
+    int32_t places = 150 - (int32_t)((bits >> 23) & 0xffu); /* of the fraction */
+    if (places <= 0) {
+        return x;
+    }
+    if (places >= 24) { /* below 1 */
+        return embinit_float((bits & EXPR_SIGN) | (places == 24 ? 0x3f800000u : 0u));
+    }
+    return embinit_float((bits + ((uint32_t)1 << (places - 1))) & ~(((uint32_t)1 << places) - 1u));
+}
+
+/* The remainder of significand * 2^shift. */
+static uint64_t expr_rest(uint64_t significand, int32_t shift, uint64_t divisor)
+{
+    uint64_t rest = significand % divisor;
+    while (shift-- > 0) {
+        rest <<= 1;
+        if (rest >= divisor) {
+            rest -= divisor;
+        }
+    }
+    return rest;
+}
+
+float embinit_c_fmodf(float x, float y)
+{
+    uint32_t a = embinit_bits(x) & ~EXPR_SIGN;
+    uint32_t b = embinit_bits(y) & ~EXPR_SIGN;
+    if (a >= EXPR_INFINITY_BITS || b == 0 || expr_is_nan(b)) {
+        return embinit_float(0x7fc00000u);
+    }
+    if (a < b) {
+        return x;
+    }
+    int32_t high = a >> 23 ? (int32_t)(a >> 23) : 1;
+    int32_t low = b >> 23 ? (int32_t)(b >> 23) : 1;
+    uint32_t dividend = a >> 23 ? (a & 0x7fffffu) | 0x800000u : a;
+    uint32_t divisor = b >> 23 ? (b & 0x7fffffu) | 0x800000u : b;
+    uint32_t rest = (uint32_t)expr_rest(dividend, high - low, divisor);
+    while (rest != 0 && !(rest >> 23) && low > 1) {
+        rest <<= 1;
+        low--;
+    }
+    uint32_t sign = embinit_bits(x) & EXPR_SIGN;
+    return embinit_float(sign | (rest >> 23 ? ((uint32_t)low << 23) | (rest & 0x7fffffu) : rest));
+}
+
+float embinit_c_ldexpf(float x, int32_t power)
+{
+    uint32_t bits = embinit_bits(x) & ~EXPR_SIGN;
+    uint32_t sign = embinit_bits(x) & EXPR_SIGN;
+    if (bits == 0 || bits >= EXPR_INFINITY_BITS) {
+        return x;
+    }
+    int32_t exponent = bits >> 23 ? (int32_t)(bits >> 23) : 1;
+    uint32_t significand = bits >> 23 ? (bits & 0x7fffffu) | 0x800000u : bits;
+    while (!(significand >> 23)) {
+        significand <<= 1;
+        exponent--;
+    }
+    exponent += power > 1000 ? 1000 : power < -1000 ? -1000 : power;
+    if (exponent >= 255) {
+        return embinit_float(sign | EXPR_INFINITY_BITS);
+    }
+    return embinit_float(sign | (exponent < 1 ? 0u : ((uint32_t)exponent << 23) | (significand & 0x7fffffu)));
+}
+
 float embinit_c_fminf(float a, float b)
 {
     if (expr_is_nan(embinit_bits(a))) {
@@ -127,6 +196,113 @@ float embinit_c_fmaf_fdlibm(float a, float b, float c)
 double embinit_c_fabs(double x)
 {
     return embinit_double(embinit_bits64(x) & ~EXPR_SIGN64);
+}
+
+static int expr_is_nan64(uint64_t bits)
+{
+    return (bits & ~EXPR_SIGN64) > EXPR_INFINITY64;
+}
+
+double embinit_c_trunc(double x)
+{
+    uint64_t bits = embinit_bits64(x);
+    int32_t places = 1075 - (int32_t)((bits >> 52) & 0x7ffu); /* of the fraction */
+    if (places <= 0) {
+        return x;
+    }
+    return embinit_double(places > 52 ? bits & EXPR_SIGN64 : bits & ~(((uint64_t)1 << places) - 1u));
+}
+
+static double expr_moved64(double whole, double by)
+{
+    volatile double next = whole + by;
+    return next;
+}
+
+double embinit_c_floor(double x)
+{
+    double whole = embinit_c_trunc(x);
+    int below = (embinit_bits64(x) & EXPR_SIGN64) && embinit_bits64(whole) != embinit_bits64(x);
+    return below ? expr_moved64(whole, -1.0) : whole;
+}
+
+double embinit_c_ceil(double x)
+{
+    double whole = embinit_c_trunc(x);
+    int above = !(embinit_bits64(x) & EXPR_SIGN64) && embinit_bits64(whole) != embinit_bits64(x);
+    return above ? expr_moved64(whole, 1.0) : whole;
+}
+
+double embinit_c_round(double x)
+{
+    uint64_t bits = embinit_bits64(x);
+    int32_t places = 1075 - (int32_t)((bits >> 52) & 0x7ffu); /* of the fraction */
+    if (places <= 0) {
+        return x;
+    }
+    if (places >= 53) { /* below 1 */
+        return embinit_double((bits & EXPR_SIGN64) | (places == 53 ? (uint64_t)0x3ff << 52 : 0u));
+    }
+    return embinit_double((bits + ((uint64_t)1 << (places - 1))) & ~(((uint64_t)1 << places) - 1u));
+}
+
+double embinit_c_fmin(double a, double b)
+{
+    if (expr_is_nan64(embinit_bits64(a))) {
+        return b;
+    }
+    return expr_is_nan64(embinit_bits64(b)) || a < b ? a : b;
+}
+
+double embinit_c_fmax(double a, double b)
+{
+    if (expr_is_nan64(embinit_bits64(a))) {
+        return b;
+    }
+    return expr_is_nan64(embinit_bits64(b)) || a > b ? a : b;
+}
+
+double embinit_c_fmod(double x, double y)
+{
+    uint64_t a = embinit_bits64(x) & ~EXPR_SIGN64;
+    uint64_t b = embinit_bits64(y) & ~EXPR_SIGN64;
+    if (a >= EXPR_INFINITY64 || b == 0 || expr_is_nan64(b)) {
+        return embinit_double((uint64_t)0x7ff8 << 48);
+    }
+    if (a < b) {
+        return x;
+    }
+    int32_t high = a >> 52 ? (int32_t)(a >> 52) : 1;
+    int32_t low = b >> 52 ? (int32_t)(b >> 52) : 1;
+    uint64_t dividend = a >> 52 ? (a & EXPR_FRACTION64) | (EXPR_FRACTION64 + 1u) : a;
+    uint64_t divisor = b >> 52 ? (b & EXPR_FRACTION64) | (EXPR_FRACTION64 + 1u) : b;
+    uint64_t rest = expr_rest(dividend, high - low, divisor);
+    while (rest != 0 && !(rest >> 52) && low > 1) {
+        rest <<= 1;
+        low--;
+    }
+    uint64_t sign = embinit_bits64(x) & EXPR_SIGN64;
+    return embinit_double(sign | (rest >> 52 ? ((uint64_t)low << 52) | (rest & EXPR_FRACTION64) : rest));
+}
+
+double embinit_c_ldexp(double x, int32_t power)
+{
+    uint64_t bits = embinit_bits64(x) & ~EXPR_SIGN64;
+    uint64_t sign = embinit_bits64(x) & EXPR_SIGN64;
+    if (bits == 0 || bits >= EXPR_INFINITY64) {
+        return x;
+    }
+    int32_t exponent = bits >> 52 ? (int32_t)(bits >> 52) : 1;
+    uint64_t significand = bits >> 52 ? (bits & EXPR_FRACTION64) | (EXPR_FRACTION64 + 1u) : bits;
+    while (!(significand >> 52)) {
+        significand <<= 1;
+        exponent--;
+    }
+    exponent += power > 5000 ? 5000 : power < -5000 ? -5000 : power;
+    if (exponent >= 2047) {
+        return embinit_double(sign | EXPR_INFINITY64);
+    }
+    return embinit_double(sign | (exponent < 1 ? 0u : ((uint64_t)exponent << 52) | (significand & EXPR_FRACTION64)));
 }
 
 double embinit_c_sqrt(double x)

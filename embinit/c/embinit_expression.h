@@ -21,6 +21,9 @@ float embinit_c_fabsf(float x);
 float embinit_c_floorf(float x);
 float embinit_c_ceilf(float x);
 float embinit_c_truncf(float x);
+float embinit_c_roundf(float x);
+float embinit_c_fmodf(float x, float y);
+float embinit_c_ldexpf(float x, int32_t power); /* 0 if the result is subnormal */
 float embinit_c_fminf(float a, float b);
 float embinit_c_fmaxf(float a, float b);
 
@@ -33,10 +36,26 @@ float embinit_c_fmaf_fdlibm(float a, float b, float c);
 
 double embinit_c_sqrt(double x);
 double embinit_c_fabs(double x);
+double embinit_c_floor(double x);
+double embinit_c_ceil(double x);
+double embinit_c_trunc(double x);
+double embinit_c_round(double x);
+double embinit_c_fmin(double a, double b);
+double embinit_c_fmax(double a, double b);
+double embinit_c_fmod(double x, double y);
+double embinit_c_ldexp(double x, int32_t power);
 #else
 #define embinit_c_fmaf_fdlibm fmaf_of_newlib_needs_a_double_of_64_bits
 #define embinit_c_sqrt sqrt_needs_a_double_of_64_bits
 #define embinit_c_fabs fabs_needs_a_double_of_64_bits
+#define embinit_c_floor floor_needs_a_double_of_64_bits
+#define embinit_c_ceil ceil_needs_a_double_of_64_bits
+#define embinit_c_trunc trunc_needs_a_double_of_64_bits
+#define embinit_c_round round_needs_a_double_of_64_bits
+#define embinit_c_fmin fmin_needs_a_double_of_64_bits
+#define embinit_c_fmax fmax_needs_a_double_of_64_bits
+#define embinit_c_fmod fmod_needs_a_double_of_64_bits
+#define embinit_c_ldexp ldexp_needs_a_double_of_64_bits
 #endif
 
 #ifdef __cplusplus

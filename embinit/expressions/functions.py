@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
-from embinit.expressions.types import DOUBLE, FLOAT, CType
+from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
 
 @dataclass(frozen=True)
 class Function:
     """A function of C: the type of its arguments and of its result, and how many arguments it takes.
 
+    last: the type of its last argument, if it is another one.
     sets_errno: a call has a side effect, so two equal calls are two values.
     branches: a compiler tests its argument first, to set errno, so nothing is fused across it.
     libm: its bits depend on the C library; all others are exact or rounded once on every device.
@@ -18,10 +19,16 @@ class Function:
     name: str
     ctype: CType
     count: int = 1
+    last: CType | None = None
     sets_errno: bool = False
     branches: bool = False
     libm: bool = False
     instruction: bool = False
+
+    @property
+    def types(self) -> tuple[CType, ...]:
+        """The types of its arguments."""
+        return (self.ctype,) * (self.count - 1) + (self.last or self.ctype,)
 
 
 FUNCTIONS = {
@@ -33,9 +40,20 @@ FUNCTIONS = {
         Function("fabs", DOUBLE, instruction=True),
         Function("fminf", FLOAT, 2, instruction=True),
         Function("fmaxf", FLOAT, 2, instruction=True),
+        Function("fmin", DOUBLE, 2, instruction=True),
+        Function("fmax", DOUBLE, 2, instruction=True),
         Function("floorf", FLOAT),
+        Function("floor", DOUBLE),
         Function("ceilf", FLOAT),
+        Function("ceil", DOUBLE),
         Function("truncf", FLOAT),
+        Function("trunc", DOUBLE),
+        Function("roundf", FLOAT),
+        Function("round", DOUBLE),
+        Function("fmodf", FLOAT, 2, sets_errno=True),
+        Function("fmod", DOUBLE, 2, sets_errno=True),
+        Function("ldexpf", FLOAT, 2, last=INT32, sets_errno=True),
+        Function("ldexp", DOUBLE, 2, last=INT32, sets_errno=True),
         Function("fmaf", FLOAT, 3, instruction=True),
         Function("logf", FLOAT, sets_errno=True, libm=True),
         Function("cosf", FLOAT, libm=True),
@@ -45,3 +63,5 @@ FUNCTIONS = {
         Function("sin", DOUBLE, libm=True),
     )
 }
+#: The functions of floats that those of doubles are where a double is a converted float.
+OF_FLOATS = {name: f"{name}f" for name in ("floor", "ceil", "trunc", "round")}

@@ -15,7 +15,7 @@ import numpy as np
 
 from embinit.errors import EmbinitError
 from embinit.expressions import operations
-from embinit.expressions.functions import FUNCTIONS
+from embinit.expressions.functions import FUNCTIONS, OF_FLOATS
 from embinit.expressions.operations import COMPARISONS, Check
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
@@ -123,6 +123,9 @@ class Graph:
         """Return the node of an operation on converted operands, or a simpler node with the same bits."""
         if op == "call" and data[0] in ("fabsf", "fabs") and args[0].op == "mul" and len(set(args[0].args)) == 1:
             return args[0]  # a square has no sign
+        if op == "call" and data[0] in OF_FLOATS and args[0].op == "cast" and args[0].args[0].ctype is FLOAT:
+            whole = self.node("call", FLOAT, args[0].args, origin, (OF_FLOATS[data[0]], *data[1:]), stage)
+            return self.node("cast", ctype, (whole,), origin)
         deciding = {"land": False, "lor": True}.get(op)
         if deciding is not None and args[-1].op == "const" and bool(args[-1].data) is deciding and args[0].defined:
             return self.constant(ctype, int(deciding))

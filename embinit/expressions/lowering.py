@@ -156,7 +156,9 @@ class Lowering:
         if function.instruction and self._graph.hides:
             raise self._error(tree, _HIDDEN.format(tree.name))
         values = [self._value(each) for each in tree.arguments]
-        args = tuple(self.converted(value.node, function.ctype, tree.column) for value in values)
+        args = tuple(
+            self.converted(value.node, ctype, tree.column) for value, ctype in zip(values, function.types, strict=True)
+        )
         inline = function.branches and not self._graph.roots_branch
         stage = self._stage if function.branches and not inline else 0
         origin = Origin(self._where, tree.column)

@@ -29,6 +29,14 @@ _BINARY: dict[str, Callable[..., Array]] = {
     "shl": np.left_shift,
     "shr": np.right_shift,
 }
+
+
+def _rounded(x: Array) -> Array:
+    """Return x rounded to an integer, halves away from 0."""
+    whole = np.trunc(x)
+    return np.where(np.abs(x - whole) >= 0.5, whole + np.copysign(x.dtype.type(1), x), whole)
+
+
 _EXACT: dict[str, Callable[..., Array]] = {
     "sqrtf": np.sqrt,
     "sqrt": np.sqrt,
@@ -39,6 +47,17 @@ _EXACT: dict[str, Callable[..., Array]] = {
     "floorf": np.floor,
     "ceilf": np.ceil,
     "truncf": np.trunc,
+    "fmin": np.fmin,
+    "fmax": np.fmax,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "trunc": np.trunc,
+    "roundf": _rounded,
+    "round": _rounded,
+    "fmodf": np.fmod,
+    "fmod": np.fmod,
+    "ldexpf": np.ldexp,
+    "ldexp": np.ldexp,
 }
 
 
@@ -128,7 +147,9 @@ def check(op: str, ctype: CType, data: Any, args: Sequence[Any], least: int, mos
     if op == "cast" and args[0].ctype.floating and not ctype.floating:
         low, high = float(ctype.low), float(ctype.high + 1)
         return (lambda x: ~((np.trunc(x) >= low) & (x < high)), f"the value does not fit into {ctype}")
-    if op == "call" and data[0] in ("fminf", "fmaxf"):
+    if op == "call" and data[0] in ("ldexpf", "ldexp"):
+        return (_is_scaled_far, f"{data[0]} is known for powers below {FARTHEST} and results that are not subnormal")
+    if op == "call" and data[0] in ("fminf", "fmaxf", "fmin", "fmax"):
         return (_zeros_of_two_signs, f"{data[0]} of 0.0 and -0.0 may be either")
     return libm.check(data[0]) if op == "call" else None
 
@@ -147,6 +168,15 @@ def _division(ctype: CType, args: Sequence[Any]) -> Check | None:
 
 def _zeros_of_two_signs(a: Array, b: Array) -> Any:
     return (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
+
+
+#: Beyond it newlib's ldexp adds exponents that overflow.
+FARTHEST = 5000
+
+
+def _is_scaled_far(x: Array, power: Array) -> Any:
+    subnormal = (x != 0) & (np.abs(np.ldexp(x, power)) < np.finfo(x.dtype).smallest_normal)
+    return subnormal | (np.abs(power.astype(np.int64)) >= FARTHEST)
 
 
 def _add_overflows(a: Array, b: Array) -> Any:

@@ -56,7 +56,7 @@ def _range(node: Node, args: Sequence[Range]) -> Range:
     if node.op == "select":
         return _either(args[1], args[2])
     name = node.data[0] if node.op == "call" else ""
-    if name in ("fminf", "fmaxf") and any(each.undefined for each in args):
+    if name in ("fminf", "fmaxf", "fmin", "fmax") and any(each.undefined for each in args):
         return _either(*args)
     if any(each.low > each.high for each in args):
         return NOTHING
@@ -69,6 +69,10 @@ def _range(node: Node, args: Sequence[Range]) -> Range:
     if name in ("fabsf", "fabs"):
         low, high, _ = args[0]
         return Range(max(low, -high, 0.0), max(-low, high), undefined)
+    if name in ("fmodf", "fmod"):
+        (low, high, _), divisor = args[0], max(-args[1].low, args[1].high)
+        undefined = undefined or args[1].low <= 0 <= args[1].high or math.isinf(low) or math.isinf(high)
+        return Range(max(min(low, 0.0), -divisor), min(max(high, 0.0), divisor), undefined)
     if name in ("sqrtf", "sqrt") and args[0].low < 0:
         if args[0].high < 0:
             return NOTHING

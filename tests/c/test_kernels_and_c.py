@@ -114,7 +114,8 @@ FUNCTIONS_ALONE = {
     "draws that are overwritten and buffers that are copies, in embinit/fill.py": "skip copy",
     "NumPy in embinit/formats": "q_grid int_grid int_steps_grid chosen_grid sym_grid sym_int32_grid bfp_grid "
     "bfp_scale half bias_code make_bias put_bias",
-    "NumPy in embinit/expressions": "c_sqrtf c_fabsf c_floorf c_ceilf c_truncf c_fminf c_fmaxf c_sqrt c_fabs "
+    "NumPy in embinit/expressions": "c_sqrtf c_fabsf c_floorf c_ceilf c_truncf c_roundf c_fmodf c_ldexpf c_fminf "
+    "c_fmaxf c_sqrt c_fabs c_floor c_ceil c_trunc c_round c_fmin c_fmax c_fmod c_ldexp "
     "c_fmaf_fdlibm",
     "NumPy in embinit/expressions/double_libm.py": "c_log_double c_log_fdlibm c_log_fdlibm_fused c_sin c_cos",
     "NumPy's and math's root": "sqrt root",

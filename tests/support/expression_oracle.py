@@ -129,8 +129,31 @@ def root(x, ctype):
 def whole(name, x):
     if not math.isfinite(x) or x == 0:
         return x
-    number = {"floorf": math.floor, "ceilf": math.ceil, "truncf": math.trunc}[name](Fraction(x))
-    return math.copysign(float(number), x)
+    half = Fraction(1, 2)
+    rules = {"floor": math.floor, "ceil": math.ceil, "trunc": math.trunc,
+             "round": lambda a: math.floor(abs(a) + half) * (1 if a > 0 else -1)}  # fmt: skip
+    return math.copysign(float(rules[name.removesuffix("f")](Fraction(x))), x)
+
+
+def remainder(x, y):
+    if math.isinf(x) or y == 0 or math.isnan(x) or math.isnan(y):
+        return math.nan
+    if math.isinf(y):
+        return x
+    a, b = abs(Fraction(x)), abs(Fraction(y))
+    return math.copysign(float(a - b * (a // b)), x)
+
+
+def scaled(x, power, ctype):
+    if abs(power) >= 5000:
+        raise Undefined
+    if not math.isfinite(x) or x == 0:
+        return x
+    least, most = (-126, 128) if ctype == "float" else (-1022, 1024)
+    exact = abs(Fraction(x)) * Fraction(2) ** power
+    if exact < Fraction(2) ** least:
+        raise Undefined
+    return math.copysign(math.inf if exact >= Fraction(2) ** most else float(exact), x)
 
 
 def call(name, args):
@@ -140,13 +163,17 @@ def call(name, args):
         return abs(args[0])
     if name == "fmaf":
         return fma(*args)
-    if name in ("fminf", "fmaxf"):
+    if name in ("fmodf", "fmod"):
+        return remainder(*args)
+    if name in ("ldexpf", "ldexp"):
+        return scaled(*args, "float" if name == "ldexpf" else "double")
+    if name in ("fminf", "fmaxf", "fmin", "fmax"):
         a, b = args
         if math.isnan(a) or math.isnan(b):
             return b if math.isnan(a) else a
         if a == b == 0 and sign(a) != sign(b):
             raise Undefined
-        return (min if name == "fminf" else max)(a, b)
+        return (min if name in ("fminf", "fmin") else max)(a, b)
     return whole(name, args[0])
 
 
@@ -170,6 +197,9 @@ COMPARE = {
 }  # fmt: skip
 
 
+DOUBLES = ("sqrt", "fabs", "floor", "ceil", "trunc", "round", "fmin", "fmax", "fmod", "ldexp")
+
+
 def type_of(tree, types):
     """Return the C type of a tree."""
     kind = tree[0]
@@ -180,7 +210,7 @@ def type_of(tree, types):
     if kind == "cast":
         return tree[1]
     if kind == "call":
-        return "double" if tree[1] in ("sqrt", "fabs") else "float"
+        return "double" if tree[1] in DOUBLES else "float"
     if kind in COMPARE or kind in ("&&", "||", "!"):
         return "int32_t"
     if kind in ("neg", "~", "<<", ">>"):
@@ -202,7 +232,8 @@ def evaluate(tree, inputs, types):
     if kind == "cast":
         return value(tree[2], ctype)
     if kind == "call":
-        return call(tree[1], [value(each, ctype) for each in tree[2:]])
+        types_of = [ctype, "int32_t"] if tree[1] in ("ldexpf", "ldexp") else [ctype] * 3
+        return call(tree[1], [value(each, wanted) for each, wanted in zip(tree[2:], types_of, strict=False)])
     if kind == "!":
         return int(evaluate(tree[1], inputs, types) == 0)
     if kind in ("&&", "||"):

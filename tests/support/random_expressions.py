@@ -14,6 +14,8 @@ INPUTS = {
     "u": "uint32_t", "v": "uint32_t", "w": "uint64_t", "i": "int32_t", "h": "uint16_t", "s": "int8_t",
 }  # fmt: skip
 FLOATS = ("float", "double")
+OF_ONE = ["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "roundf", "sqrt", "fabs", "floor", "ceil", "trunc", "round"]
+OF_TWO = ["fminf", "fmaxf", "fmodf", "fmin", "fmax", "fmod"]
 INTEGERS = ("uint8_t", "uint16_t", "uint32_t", "uint64_t", "int8_t", "int16_t", "int32_t", "int64_t")
 PRECEDENCE = {
     "?:": 0, "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5, "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
@@ -73,10 +75,9 @@ def floats(depth):
         st.tuples(st.just("neg"), deeper),
         st.tuples(st.just("cast"), st.sampled_from(FLOATS), st.one_of(deeper, integers(depth - 1))),
         st.tuples(st.just("?:"), truths(depth - 1), deeper, deeper),
-        st.tuples(
-            st.just("call"), st.sampled_from(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), deeper
-        ),
-        st.tuples(st.just("call"), st.sampled_from(["fminf", "fmaxf"]), deeper, deeper),
+        st.tuples(st.just("call"), st.sampled_from(OF_ONE), deeper),
+        st.tuples(st.just("call"), st.sampled_from(OF_TWO), deeper, deeper),
+        st.tuples(st.just("call"), st.sampled_from(["ldexpf", "ldexp"]), deeper, integers(depth - 1)),
         st.tuples(st.just("call"), st.just("fmaf"), deeper, deeper, deeper),
     )
 
@@ -168,7 +169,9 @@ def any_float(random, depth):
     """Return an expression of type float or double."""
     if depth == 0:
         return _float_leaf(random)
-    kind = random.choice(["+", "-", "*", "+", "-", "*", "/", "neg", "cast", "?:", "call", "min", "fmaf", "leaf"])
+    kind = random.choice(
+        ["+", "-", "*", "+", "-", "*", "/", "neg", "cast", "?:", "call", "min", "ldexp", "fmaf", "leaf"]
+    )
     first = any_float(random, depth - 1)
     if kind in "+-*/":
         return (kind, first, any_float(random, depth - 1))
@@ -179,9 +182,11 @@ def any_float(random, depth):
     if kind == "?:":
         return ("?:", any_truth(random, depth - 1), first, any_float(random, depth - 1))
     if kind == "call":
-        return ("call", random.choice(["sqrtf", "fabsf", "floorf", "ceilf", "truncf", "sqrt", "fabs"]), first)
+        return ("call", random.choice(OF_ONE), first)
     if kind == "min":
-        return ("call", random.choice(["fminf", "fmaxf"]), first, any_float(random, depth - 1))
+        return ("call", random.choice(OF_TWO), first, any_float(random, depth - 1))
+    if kind == "ldexp":
+        return ("call", random.choice(["ldexpf", "ldexp"]), first, any_integer(random, depth - 1))
     if kind == "fmaf":
         return ("call", "fmaf", first, any_float(random, depth - 1), any_float(random, depth - 1))
     return _float_leaf(random)

@@ -20,16 +20,14 @@ from embinit.dialects.declared.description import (
 )
 from embinit.dialects.declared.tables import Check, Table, expression, identifier, integer, one_of, several, text
 from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.expressions.functions import FUNCTIONS
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 
 #: The types that a state may have in C.
 INTEGERS = tuple(f"{sign}int{bits}_t" for sign in ("u", "") for bits in (8, 16, 32, 64))
 TYPES = (*INTEGERS, "float", "double")
 #: Names that a file cannot use: anywhere, for parts of a state, and for anything that values depend on.
-_EVERYWHERE = {
-    "RAND_MAX",
-    *"sqrtf sqrt fabsf fabs fminf fmaxf floorf ceilf truncf fmaf logf cosf sinf log cos sin".split(),
-}
+_EVERYWHERE = {"RAND_MAX", *FUNCTIONS}
 RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor"}
 RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
 #: Names that model files give to initializers in every dialect.
