@@ -82,17 +82,19 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
     inverse = pow(multiplier, -1, 2**32)
     for unit in _units(values, highs, 6):
         low, high = (min(max(int((unit[0] + d) * 2**bits), 0), 2**bits - 1) for d in (-NEAR, NEAR))
-        words = np.arange(max(low - 1, 0), min(high + 2, 2**bits), dtype=np.uint64)
+        words = np.arange(max(low - 1, 0), min(high + 2, 2**bits), dtype=np.uint32)
         if words.size << 32 - bits > 1 << 22:
             continue
-        above = np.arange(1 << 32 - shift - bits, dtype=np.uint64) << np.uint64(shift + bits)
-        below = np.arange(1 << shift, dtype=np.uint64)
-        first = (above[:, None, None] | words[None, :, None] << np.uint64(shift) | below[None, None, :]).reshape(-1)
-        state = first
+        above = np.arange(1 << 32 - shift - bits, dtype=np.uint32) << np.uint32((shift + bits) % 32)
+        below = np.arange(1 << shift, dtype=np.uint32)
+        first = (above[:, None, None] | words[None, :, None] << np.uint32(shift) | below[None, None, :]).reshape(-1)
+        state, off = first, NEAR + 2.0 ** (1 - bits)
         for wanted in unit[1:]:
-            state = state * np.uint64(multiplier) + np.uint64(increment) & np.uint64(MASK)
-            word = state >> np.uint64(shift) & np.uint64(2**bits - 1)
-            near = np.abs(word / 2.0**bits - wanted) < NEAR + 2.0 ** (1 - bits)
+            state = state * np.uint32(multiplier) + np.uint32(increment)
+            word = state >> np.uint32(shift) & np.uint32(2**bits - 1)
+            low, high = (min(max(int((wanted + d) * 2**bits), 0), MASK) for d in (-off, off))
+            near = np.flatnonzero(word - np.uint32(low) <= np.uint32(high - low))
+            near = near[np.abs(word[near] / 2.0**bits - wanted) < off]
             first, state = first[near], state[near]
         found += [(int(x) - increment) * inverse & MASK for x in first[:4]]
     return found
