@@ -42,6 +42,7 @@ int32_t embinit_q_encode(uint32_t float_bits, unsigned width, unsigned frac_bits
     int negative = (float_bits >> 31) && !(biased == 0xffu && fraction != 0);
     uint32_t limit = ((uint32_t)1 << (width - 1)) - !negative;
     uint32_t significand = biased == 0 ? fraction : fraction | 0x800000u;
+    /* The value is significand * 2^(biased - 150), and its code has frac_bits places after the point. */
     int32_t places = 150 - (int32_t)(biased == 0 ? 1 : biased) - (int32_t)frac_bits;
     uint32_t magnitude = limit;
     /* Shifted to the left by 8 places, 24 bits fill 32; by 9 a normal number has at least 2^32, more than any limit.

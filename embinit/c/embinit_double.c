@@ -90,9 +90,11 @@ double embinit_c_log_fdlibm(double x)
     }
     int32_t k = -1023;
     if ((word_of(x) >> 52) == 0) {
-        x = d_mul(x, 18014398509481984.0);
+        x = d_mul(x, 0x1p54);
         k -= 54;
     }
+    /* x = 2^k (1 + f) with 1 + f from sqrt(1/2) to sqrt 2. mantissa is its first 20 bits, and above is not 0 from
+     * 0x6a09c on, which is where 1.mantissa exceeds sqrt 2. */
     int32_t mantissa = high_word(x) & 0xfffff;
     int32_t above = (mantissa + 0x95f64) & 0x100000;
     k += (high_word(x) >> 20) + (above >> 20);
@@ -100,6 +102,7 @@ double embinit_c_log_fdlibm(double x)
     double f = d_sub(of_word(top | (word_of(x) & 0xffffffffu)), 1.0);
     double high = d_mul((double)k, ln2_high);
     double low = d_mul((double)k, ln2_low);
+    /* Three formulas: for f below 2^-20, for mantissas from 1.38 to 1.42, at both ends of the range, and elsewhere. */
     if ((0xfffff & (2 + mantissa)) < 3) {
         if ((word_of(f) << 1) == 0) {
             return d_add(high, low);
@@ -274,7 +277,7 @@ static double log_close_to_1(double x)
     double p = embinit_fused64(r3, b[10], embinit_fused64(r2, b[9], embinit_fused64(r, b[8], b[7])));
     p = embinit_fused64(r3, p, embinit_fused64(r2, b[6], embinit_fused64(r, b[5], b[4])));
     p = embinit_fused64(r3, p, embinit_fused64(r2, b[3], embinit_fused64(r, b[2], b[1])));
-    double w = d_mul(r, 134217728.0);
+    double w = d_mul(r, 0x1p27); /* so high is r to 26 bits, and its square is exact */
     double high = d_sub(d_add(r, w), w);
     w = d_mul(d_mul(high, high), b[0]);
     double total = d_add(r, w);
@@ -291,15 +294,17 @@ double embinit_c_log_double(double x)
     if (special_log(x, &result)) {
         return result;
     }
-    if (x >= 0.9375 && x < 1.064697265625) {
+    if (x >= 0.9375 && x < 0x1.109p0) { /* from 1 - 2^-4 */
         return log_close_to_1(x);
     }
     const double *a = log_by_power;
     uint64_t bits = word_of(x);
     if ((bits >> 52) == 0) {
-        bits = word_of(d_mul(x, 4503599627370496.0)) - ((uint64_t)52 << 52);
+        bits = word_of(d_mul(x, 0x1p52)) - ((uint64_t)52 << 52);
     }
-    uint64_t shifted = bits - (uint64_t)0x3fe60000 * 4294967296u;
+    /* x = 2^k z with z from 0.6875, whose bits are 0x3fe6 << 48, to 1.375; shifted has k, in 12 bits with its sign, and
+     * the bits of z, of which the first 7 choose log_parts: 1/c and log c, with c close to z. */
+    uint64_t shifted = bits - ((uint64_t)0x3fe6 << 48);
     const double *part = log_parts[(shifted >> 45) & 127u];
     int32_t exponent = (int32_t)(shifted >> 52);
     double k = (double)(exponent < 2048 ? exponent : exponent - 4096);
@@ -322,14 +327,16 @@ typedef struct {
     double tail;
 } embinit_angle;
 
-/* x = y + tail + quarters * pi/2, x positive. */
+/* x = y + tail + quarters * pi/2, x positive and below 2^20, so quarters has at most 20 bits. */
 static embinit_angle reduced_angle(double x)
 {
+    /* pi/2 as parts of 33 bits, whose products with quarters are exact, each with the rest that follows it. */
     static const double pi_2[3][2] = {
         {1.57079632673412561417e+00, 6.07710050650619224932e-11},
         {6.07710050630396597660e-11, 2.02226624879595063154e-21},
         {2.02226624871116645580e-21, 8.47842766036889956997e-32},
     };
+    /* How many leading bits the subtraction may cancel before the next part of pi/2 is taken. */
     static const int32_t lost[3] = {0, 16, 49};
     embinit_angle a;
     a.quarters = x <= QUARTER_PI ? 0 : (int32_t)d_add(d_mul(x, 6.36619772367581382433e-01), 0.5);
@@ -373,6 +380,8 @@ static double cosine_of_angle(const embinit_angle *a)
     double r = d_mul(z, polynomial(c, 6, z));
     int32_t word = high_word(a->y) & 0x7fffffff;
     double quarter = 0.0;
+    /* From 0.3 on, about a quarter of y is taken from 1 first, which is exact: above 0.78125, 0.28125; below, y / 4 in
+     * its first 20 bits, with 2 less in the exponent. */
     if (word > 0x3fe90000) {
         quarter = 0.28125;
     } else if (word >= 0x3fd33333) {
@@ -390,7 +399,7 @@ static double sine_of(double x, int32_t quarter)
         return quarter == 0 ? x : 1.0;
     }
     double magnitude = of_word(bits & ~((uint64_t)1 << 63));
-    if (!(magnitude < 1048576.0)) {
+    if (!(magnitude < 0x1p20)) { /* more parts of pi/2 would be needed; the host refuses these */
         return of_word((uint64_t)0x7ff8 << 48);
     }
     embinit_angle a = reduced_angle(magnitude);

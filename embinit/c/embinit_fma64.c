@@ -142,6 +142,7 @@ double embinit_fused64_software(double a, double b, double c)
     uint64_t sign = (bits_a ^ bits_b) & FMA64_SIGN;
     fma64_wide larger = fma64_product_of(fma64_significand(bits_a), fma64_significand(bits_b));
     larger.exponent = fma64_exponent(bits_a) + fma64_exponent(bits_b);
+    /* Both get 126 bits, so that their sum has at most 127. */
     larger = fma64_shifted_left(larger, 126 - fma64_width_of(larger));
     if (bits_c << 1) {
         fma64_wide smaller;

@@ -29,8 +29,9 @@ void embinit_gomlx_state(uint64_t state[3], int64_t seed)
     uint32_t x = (uint32_t)(rest < 0 ? rest + (int64_t)GOMLX_PRIME : rest);
     uint8_t found = 0;
     if (x == 0) {
-        x = 89482311u;
+        x = 89482311u; /* 0 would stay 0 */
     }
+    /* Go drops 20 numbers, and makes each of the 607 entries of three. */
     for (uint8_t i = 0; i < 20; i++) {
         x = gomlx_stepped(x);
     }

@@ -111,8 +111,8 @@ static float libm_log(float x, embinit_multiply_add kind)
     uint32_t above = (mantissa + 0x4afb20u) & 0x800000u; /* not 0 where 1.mantissa exceeds sqrt 2 */
     float k = (float)((int32_t)((bits + above) >> 23) - 127);
     float f = embinit_rounded(embinit_float(mantissa | (above ^ 0x3f800000u)) - 1.0f);
-    /* log x = k LN2_HIGH - (correction - f), by three formulas: for f next to 0, at the ends of its range, and
-     * elsewhere. */
+    /* log x = k LN2_HIGH - (correction - f), by three formulas: for f next to 0, for mantissas from 1.38 to 1.42, at
+     * both ends of its range, and elsewhere. */
     if (((mantissa + 15u) & 0x7ffff0u) == 0) {
         float f2 = embinit_rounded(f * f);
         float series = embinit_rounded(f2 * libm_fma(-LIBM_THIRD, f, 0.5f, kind));
