@@ -296,7 +296,8 @@ class Search:
 
     def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
         """Return an explanation from each buffer's candidate, with all its bytes compared."""
-        images = {candidate.hypotheses: self._memory(candidate.hypotheses) for candidate in chosen.values()}
+        distinct = dict.fromkeys(candidate.hypotheses for candidate in chosen.values())
+        images = {hypotheses: self._memory(hypotheses) for hypotheses in distinct}
         image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
         reproduces = tuple(name for name, held in self._dump.items() if image[name] == held)
         hypotheses = dict.fromkeys(h for candidate in chosen.values() for h in candidate.hypotheses)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -81,7 +82,13 @@ def erf(bound: np.float32) -> np.float32:
     >>> hex(erf(F32(-2)).view(np.uint32))
     '0xbf745a18'
     """
-    x = np.clip(bound * ROOT_HALF, -ERF_END, ERF_END)
+    return _erf_of(int(bound.view(np.uint32)))
+
+
+@lru_cache(maxsize=64)
+def _erf_of(bits: int) -> np.float32:
+    """Return erf of a float32 by its bits, which tell -0 from 0; a sweep and a diagnosis ask for few, many times."""
+    x = np.clip(np.uint32(bits).view(F32) * ROOT_HALF, -ERF_END, ERF_END)
     return F32(x * _polynomial(ERF_P, x * x) / _polynomial(ERF_Q, x * x))
 
 
