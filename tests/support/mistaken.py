@@ -23,6 +23,16 @@ CASES = pytest.mark.parametrize(("model", "target"), [(m, t) for m in MODELS for
 SEED = 42
 
 
+def covering(mistakes):
+    """Cases of (mistake, model, target) in which any two of the three meet: half of all there are."""
+    targets = [*TARGETS]
+    return [
+        (mistake, model, targets[(i + j) % len(targets)])
+        for i, mistake in enumerate(mistakes)
+        for j, model in enumerate(MODELS)
+    ]
+
+
 def tables(model):
     return tomllib.loads((EXAMPLES / f"{model}.toml").read_text())
 

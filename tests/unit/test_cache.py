@@ -58,8 +58,8 @@ def expected():
     return zlib.crc32(out)
 
 
-def test_four_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
-    found = [ended(process) for process in [start(tmp_path) for _ in range(4)]]
+def test_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
+    found = [ended(process) for process in [start(tmp_path) for _ in range(3)]]
     crc, compiled, directory = ended(start(tmp_path))
 
     assert {one for one, _, _ in found} == {expected} == {crc}
@@ -227,17 +227,16 @@ def test_a_directory_in_place_of_a_file_is_a_miss(own_cache):
     assert jit.kernel(successor)(3) == 4
 
 
-@pytest.mark.parametrize("damage", ["cut", "noise"])
-def test_a_process_on_a_damaged_cache_draws_the_same(damage, tmp_path, expected):
+def test_a_process_on_a_damaged_cache_draws_the_same(tmp_path, expected):
     _, _, directory = ended(start(tmp_path))
     files = sorted(directory.iterdir())
     assert files
-    for path in files:
-        path.write_bytes(DAMAGES[damage](path.read_bytes()))
-
-    crc, compiled, _ = ended(start(tmp_path))
-    assert crc == expected
-    assert compiled > 0
+    for damage in ("cut", "noise"):
+        for path in files:
+            path.write_bytes(DAMAGES[damage](path.read_bytes()))
+        crc, compiled, _ = ended(start(tmp_path))
+        assert crc == expected
+        assert compiled > 0
     assert ended(start(tmp_path))[:2] == (expected, 0)
 
 
@@ -262,14 +261,15 @@ def test_without_optimization_kernels_are_kept_too(tmp_path, expected):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("NUMBA_CACHE_LOCATOR_CLASSES", "no.such.Class"), ("NUMBA_CACHE_DIR", "/proc/x"), ("NUMBA_BOUNDSCHECK", "1")],
+    "variables",
+    [{"NUMBA_CACHE_LOCATOR_CLASSES": "no.such.Class", "NUMBA_CACHE_DIR": "/proc/x"}, {"NUMBA_BOUNDSCHECK": "1"}],
+    ids=" ".join,
 )
-def test_settings_that_do_not_concern_bits_change_none(name, value, tmp_path, expected):
-    crc, compiled, directory = ended(start(tmp_path, **{name: value}))
+def test_settings_that_do_not_concern_bits_change_none(variables, tmp_path, expected):
+    crc, compiled, directory = ended(start(tmp_path, **variables))
     assert crc == expected
     assert compiled > 0
-    own = name == "NUMBA_BOUNDSCHECK"  # which has machine code of its own
+    own = "NUMBA_BOUNDSCHECK" in variables  # which has machine code of its own
     assert (directory.name != compiler.content_hash()) == own
 
 

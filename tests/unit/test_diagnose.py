@@ -21,6 +21,7 @@ from support.mistaken import (
     assert_reproduces,
     bfloat,
     bundle,
+    covering,
     drawn_layers,
     f32,
     fan_out,
@@ -112,8 +113,7 @@ ONE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("mistake", ONE)
-@CASES
+@pytest.mark.parametrize(("mistake", "model", "target"), covering(ONE))
 def test_one_mistake(model, target, mistake):
     name, words, line, makes = ONE[mistake]
 
@@ -178,8 +178,7 @@ STALE = {
 }
 
 
-@CASES
-@pytest.mark.parametrize("content", STALE)
+@pytest.mark.parametrize(("content", "model", "target"), covering(STALE))
 def test_a_stale_buffer(model, target, content):
     words, fill = STALE[content]
     dump, name = stale(model, target, fill)

@@ -26,6 +26,7 @@ from support.mistaken import (
     assert_reproduces,
     bfloat,
     bundle,
+    covering,
     diagnosed,
     fan_out,
     first,
@@ -77,8 +78,7 @@ def test_two_mistakes(target, mistakes):
     assert set(names(first(bundle("starter", target), made("starter", target, **makes)))) == causes
 
 
-@pytest.mark.parametrize("mistake", WITH_MULTIPLY_ADD)
-@CASES
+@pytest.mark.parametrize(("mistake", "model", "target"), covering(WITH_MULTIPLY_ADD))
 def test_the_other_multiply_add_and_another_mistake(model, target, mistake):
     name, makes = WITH_MULTIPLY_ADD[mistake]
 
@@ -110,8 +110,7 @@ def test_two_stale_buffers():
 # Nothing to find
 
 
-@CASES
-@pytest.mark.parametrize("kind", ["bytes", "values"])
+@pytest.mark.parametrize(("kind", "model", "target"), covering(["bytes", "values"]))
 def test_nothing_explains_a_random_dump(model, target, kind):
     random = np.random.default_rng(1)
     sizes = {name: len(held) for name, held in made(model, target).items()}

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -47,6 +48,7 @@ FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 CONSTANTS = {"__version__"}
 
 
+@cache
 def modules() -> dict[str, Path]:
     """Return the modules of the package by their dotted names."""
     found = {}
