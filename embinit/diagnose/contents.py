@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from embinit.diagnose.account import Account, Image, Run
+from embinit.diagnose.account import Image, Run, started
 from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with
 from embinit.diagnose.streams import ordinary_seeds
@@ -245,10 +245,15 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
     model = run.account.model
     if not asked or model.state is not None:
         return
-    size = sum(len(held) for held in run.image.values())
-    for seed in [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or size <= SMALL]:
+    starts_again = any(row.order.restart is not None for row in run.account.rows)
+    few = not starts_again and sum(len(held) for held in run.image.values()) <= SMALL
+    for seed in [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or few]:
         try:
-            image = Account.of(replace(model, seed=seed)).run().image
+            if starts_again:
+                earlier = run.account.with_model(seed=seed)
+            else:
+                earlier = replace(run.account, start=started(model, seed).jumped(model.skip_words))
+            image = earlier.run().image
         except EmbinitError:
             continue
         says = f"what a start with seed {seed} left"

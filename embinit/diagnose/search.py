@@ -116,6 +116,7 @@ class Search:
         wrong = [row for row in self._rows if row.name not in self._planned.exact]
         self._first = next((row.name for row in wrong if row.size >= TELLING), wrong[0].name if wrong else None)
         self._heads: dict[tuple[Hypothesis, ...], float] = {}
+        self._unmoved = set[tuple[Hypothesis, ...]]()  # which mistakes leave that buffer as planned
         self._fitted: dict[object, Any] = {}
 
     def explanations(self, most: int = 5) -> list[Explanation]:
@@ -170,10 +171,11 @@ class Search:
         """Return the hypotheses that the buffers suggest which a candidate gets wrong."""
         run = self._changed(candidate.hypotheses).run()
         wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
-        if self._large and not thorough:  # the others suggest what they did to the plan
-            wrong = [row for row in wrong if run.image[row.name] != self._image[row.name]]
+        changed = [row for row in wrong if thorough or run.image[row.name] != self._image[row.name]]
+        if self._large:  # the others suggest what they did to the plan
+            wrong = changed
         suggested = (
-            starts(run, self._dump, wrong, thorough),
+            starts(run, self._dump, changed, thorough),
             scales(run, self._dump, wrong),
             contents(run, self._dump, wrong, thorough),
             arrangements(run, self._dump, wrong),
@@ -209,6 +211,8 @@ class Search:
         if fingerprint in self._seen and exact != self._dump.keys():
             return None
         self._seen.add(fingerprint)
+        if len(ordered) == 1 and self._first is not None and image[self._first] == self._image[self._first]:
+            self._unmoved.add(ordered)
         apart = self._apart(image) if len(ordered) == 1 else 0.0  # it ranks single mistakes that get nothing right
         return Candidate(ordered, equal, exact, apart)
 
@@ -251,6 +255,8 @@ class Search:
         name = self._first
         if name is None or name in one.exact or name in other.exact:
             return True
+        if self._unmoved.issuperset((one.hypotheses, other.hypotheses)):
+            return False
         both = tuple(sorted(one.hypotheses + other.hypotheses, key=lambda hypothesis: hypothesis.aspect))
         together, *apart = (
             self._share_of_head(name, hypotheses) for hypotheses in (both, one.hypotheses, other.hypotheses)
