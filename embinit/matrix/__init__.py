@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import ascii_uppercase
@@ -11,7 +11,7 @@ from embinit import codegen, progress
 from embinit.bundle import gather
 from embinit.errors import EmbinitError, shown
 from embinit.matrix.builds import COMPILERS, FLAG_SETS, Build, builds
-from embinit.matrix.changes import Cause, Change, causes
+from embinit.matrix.changes import NOT_REPEATABLE, Cause, Change, causes, undefined_behaviour
 from embinit.matrix.code import Code
 from embinit.matrix.report import Difference, Group, Matrix
 from embinit.plan import Plan
@@ -22,6 +22,8 @@ __all__ = ["COMPILERS", "FLAG_SETS", "Build", "Matrix", "builds", "matrix"]
 
 #: Groups beyond so many are not explained, because that takes several builds each.
 EXPLAINED = 8
+#: Another byte that buffers hold before the code runs.
+OTHER_FILL = 0x5A
 
 
 def matrix(
@@ -61,7 +63,10 @@ def matrix(
         build, why = failed[0]
         form = codegen.init_signature(code.bundle, entry)
         raise DeviceError(f"no build leaves anything; the entry must be: {form}; {build}: {why}")
-    return Matrix(entry, tuple(_groups(code, left)), tuple(failed), tuple(chosen))
+    progress.say("running it again")
+    return Matrix(
+        entry, tuple(_groups(code, left)), tuple(failed), tuple(chosen), tuple(_notes(code, next(iter(left))))
+    )
 
 
 def _check(sources: Sequence[str | Path], entry: str) -> None:
@@ -113,4 +118,24 @@ def _why(code: Code, one: Build, other: Build, known: list[tuple[Cause, ...]]) -
     found = causes(one, other, equal, known)
     if found and found not in known:
         known.append(found)
-    return found
+    return found or _otherwise(code, one, other)
+
+
+def _otherwise(code: Code, one: Build, other: Build) -> tuple[Cause, ...]:
+    """Return why builds differ that no change makes equal: they do not repeat, or do what C leaves undefined."""
+    if any(build.on_host and not _repeats(code, build) for build in (one, other)):
+        return (NOT_REPEATABLE,)
+    said = code.undefined
+    return (undefined_behaviour(said),) if said else ()
+
+
+def _repeats(code: Code, build: Build) -> bool:
+    return code.again(build) == code.left(build)
+
+
+def _notes(code: Code, build: Build) -> Iterator[str]:
+    """Yield what is wrong with a build by itself: it does not repeat, or depends on what the buffers held."""
+    if not _repeats(code, build):
+        yield f"{build}: {NOT_REPEATABLE.text}"
+    elif code.again(build, OTHER_FILL) != code.left(build):
+        yield f"{build}: what it leaves depends on what the buffers held before: write each element before it is read"

@@ -14,17 +14,26 @@ SAME = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Change:
-    """Flags after all others, text before the user's code, C besides it, and whether its integers get 32 bits."""
+    """Flags after all others, text before the user's code, C besides it, whether its integers get 32 bits, and whether
+    its long doubles become doubles.
+    """
 
     flags: tuple[str, ...] = ()
     head: str = ""
     sources: tuple[Path, ...] = ()
     integers: bool = False
+    doubles: bool = False
+
+    @property
+    def is_of_text(self) -> bool:
+        """Whether it changes the text of the user's code."""
+        return self.integers or self.doubles
 
     def __or__(self, other: "Change") -> "Change":
         sources = tuple(dict.fromkeys([*self.sources, *other.sources]))
         head = self.head + other.head
-        return Change((*self.flags, *other.flags), head, sources, self.integers or other.integers)
+        integers, doubles = self.integers or other.integers, self.doubles or other.doubles
+        return Change((*self.flags, *other.flags), head, sources, integers, doubles)
 
 
 UNCHANGED = Change()
@@ -99,6 +108,22 @@ CAUSES = (
         _other_long,
     ),
     Cause(
+        "long double",
+        "long double has 80 bits on one, 128 or 64 on the other: compute in double",
+        Change(doubles=True),
+    ),
+    Cause(
+        "enum size",
+        "an enum takes as few bytes as it needs on one, and 4 on the other: take no sizeof of it, or store an integer",
+        Change(("-fno-short-enums",)),
+    ),
+    Cause(
+        "sort",
+        "qsort leaves elements that compare equal in an order of its own in each C library: compare them further",
+        Change((), _replaced("qsort"), (SAME / "same.c",)),
+        _other_library,
+    ),
+    Cause(
         "char",
         "char is signed on one and unsigned on the other: write signed char, or int8_t",
         Change(("-fsigned-char",)),
@@ -107,6 +132,11 @@ CAUSES = (
         "uninitialized variable",
         "a variable is read before anything was written to it",
         Change(("-ftrivial-auto-var-init=zero",)),
+    ),
+    Cause(
+        "uninitialized heap",
+        "memory of malloc is read before anything was written to it: take calloc",
+        Change((), "#include <stdlib.h>\n#undef malloc\n#define malloc(size) calloc(1, size)\n"),
     ),
     Cause(
         "signed overflow",
@@ -121,10 +151,23 @@ CAUSES = (
 )
 #: Causes that often come in pairs.
 _OFTEN = ("contraction", "libm", "rand", "int width")
+UNDEFINED = "undefined behaviour"
+NOT_REPEATABLE = Cause(
+    "not repeatable",
+    "the same build leaves other bits when it runs again: they depend on an address, the time, or memory never written",
+    UNCHANGED,
+)
 UNKNOWN = (
     "none of what is tried makes them equal; the order in which operands and arguments are evaluated is the compiler's "
-    "choice, and behaviour that C leaves undefined may differ: try -fsanitize=undefined"
+    "choice: draw into a variable of its own first. Sizes of types and functions of the C library may differ, too"
 )
+
+
+def undefined_behaviour(said: Sequence[str]) -> Cause:
+    """Return the cause for what a sanitizer says of a run: its first place, and how many more there are."""
+    more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+    text = f"{said[0]}{more}: C does not define what comes of it, so each compiler and core may do something else"
+    return Cause(UNDEFINED, text, UNCHANGED)
 
 
 def causes(

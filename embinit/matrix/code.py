@@ -3,7 +3,9 @@
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -22,6 +24,12 @@ from embinit.targets.host_gcc import FILL, HOSTS, Program, StrayWriteError
 CALL = "embinit_matrix_call"
 #: Without these a call with other arguments than the entry takes would only be warned of.
 _STRICT = ("-Werror=implicit-function-declaration", "-Werror=incompatible-pointer-types")
+#: What C leaves undefined, and conversions of a float that an integer cannot hold.
+_SANITIZED = ("-O0", "-g", "-fsanitize=undefined,float-cast-overflow", "-fno-sanitize=float-divide-by-zero")
+_SAYING = """\
+__attribute__((weak)) const char *__ubsan_default_options(void);
+__attribute__((weak)) const char *__ubsan_default_options(void) { return "log_path=said:print_stacktrace=0"; }
+"""
 _EMULATING = Lock()
 
 
@@ -70,20 +78,42 @@ class Code:
             self._library = more
         return self._in_a_folder(build, change)
 
-    def _in_a_folder(self, build: Build, change: Change) -> dict[str, bytes]:
+    def again(self, build: Build, fill: int = FILL) -> dict[str, bytes]:
+        """Return what a build leaves when it is made and run anew, in buffers that held a byte before."""
+        return self._in_a_folder(build, UNCHANGED, fill)
+
+    @cached_property
+    def undefined(self) -> list[str]:
+        """What a compiler's sanitizer says of a run on this machine about behaviour that C leaves undefined, each place
+        once; nothing if there is no such compiler.
+        """
+        for compiler in ("gcc", "clang"):
+            build = Build("host", compiler, _SANITIZED)
+            with suppress(DeviceError), tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
+                folder = Path(scratch)
+                sources = self._written(Change(head=_SAYING), folder)
+                self._on_host(build, [*build.flags, *self.cflags], sources, folder)
+                said = "".join(path.read_text(errors="replace") for path in sorted(folder.glob("said.*")))
+                found: dict[str, str] = {}
+                for place, what in re.findall(r"^(?:.*/)?(.*:\d+):\d+: runtime error: (.*)$", said, re.MULTILINE):
+                    found.setdefault(place, what)
+                return [f"{place}: {what}" for place, what in found.items()]
+        return []
+
+    def _in_a_folder(self, build: Build, change: Change, fill: int = FILL) -> dict[str, bytes]:
         with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
             folder = Path(scratch)
             sources = self._written(change, folder)
             flags = [*build.flags, *self.cflags, *_STRICT, *change.flags]
             run = self._on_host if build.on_host else self._on_core
-            return run(build, flags, sources, folder)
+            return run(build, flags, sources, folder, fill)
 
     def _written(self, change: Change, folder: Path) -> list[Path]:
         """Write the files of a build and return its sources, the one with the entry first."""
         name, whole = self.bundle.plan.model.name, amalgamated()["embinit.h"].decode()
         texts = {f"{name}_init.h": codegen.init_header(self.bundle), "embinit.h": whole}
         for i, source in enumerate(self.sources):
-            path = narrowed(source, folder) if change.integers else source.resolve()
+            path = narrowed(source, folder, change.integers, change.doubles) if change.is_of_text else source.resolve()
             texts[f"unit{i}.c"] = f'#include "{name}_init.h"\n{change.head}{self._around(i, path)}'
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -99,7 +129,9 @@ class Code:
         call = codegen.init_signature(self.bundle, CALL)
         return f'{declared}#include "{path}"\n{call};\n{call}\n{{\n    (void){self.entry}(buffers, seed);\n}}\n'
 
-    def _on_host(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> dict[str, bytes]:
+    def _on_host(
+        self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path, fill: int = FILL
+    ) -> dict[str, bytes]:
         arrays, model = self.bundle.arrays, self.bundle.plan.model
         first, *others = sources
         parameters = "".join(f"{array.ctype} *p{i}, " for i, array in enumerate(arrays))
@@ -112,7 +144,7 @@ class Code:
         )
         words = [*HOSTS[build.target], *flags, f"-I{folder}", f"-I{C_DIRECTORY}", f"-I{SAME}", *map(str, others)]
         types = [array.ctype for array in arrays]
-        program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler)
+        program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler, fill)
         try:
             left = program.run([len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)])
         except StrayWriteError as stray:
@@ -121,7 +153,9 @@ class Code:
             raise DeviceError(f"the code writes outside of {place}, at byte {stray.byte}") from None
         return {array.name: held for array, held in zip(arrays, left, strict=True)}
 
-    def _on_core(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> dict[str, bytes]:
+    def _on_core(
+        self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path, fill: int
+    ) -> dict[str, bytes]:
         elf, firmware = folder / "firmware.elf", folder / "firmware.c"
         firmware.write_text(codegen.firmware(self.bundle, CALL), encoding="utf-8")
         sources, include = [firmware, *sources], [folder, C_DIRECTORY, SAME]
@@ -129,15 +163,15 @@ class Code:
         if build.compiler == "gcc":
             board, keep = gcc_qemu.BOARDS[build.target], ["firmware_main", *names.values()]
             gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
-            return self._called(gcc_qemu.Machine(elf, board), names)
+            return self._called(gcc_qemu.Machine(elf, board), names, fill)
         emulation, libm = zig_unicorn.EMULATIONS[build.target], TARGETS[build.target].libm
         zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
         with _EMULATING:
-            return self._called(zig_unicorn.Machine(elf, emulation), names)
+            return self._called(zig_unicorn.Machine(elf, emulation), names, fill)
 
-    def _called(self, machine: _Machine, names: Mapping[str, str]) -> dict[str, bytes]:
+    def _called(self, machine: _Machine, names: Mapping[str, str], fill: int) -> dict[str, bytes]:
         for array in self.bundle.arrays:
-            machine.write(names[array.name], bytes([FILL]) * len(array.payload))
+            machine.write(names[array.name], bytes([fill]) * len(array.payload))
         seed = self.bundle.plan.model.seed
         machine.call("firmware_main", seed & 0xFFFFFFFF, _high(seed))
         return {name: machine.read(symbol) for name, symbol in names.items()}

@@ -72,12 +72,16 @@ class Matrix:
         The builds that could not be made or did not return, and the reason.
     builds
         All builds, in the order in which they were asked for.
+    notes
+        What is wrong with a build by itself: that it leaves other bits each time, or that they depend on what the
+        buffers held.
     """
 
     entry: str
     groups: tuple[Group, ...]
     failed: tuple[tuple[Build, str], ...]
     builds: tuple[Build, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -123,7 +127,7 @@ class Matrix:
             if group.difference is not None:
                 lines += [str(group.difference)]
         lines += [f"{FAILED}  {build}: {why}" for build, why in self.failed]
-        return "\n".join([*lines, self.verdict])
+        return "\n".join([*lines, *self.notes, self.verdict])
 
     def as_json(self) -> dict[str, Any]:
         """Return the matrix as plain values."""
@@ -144,6 +148,7 @@ class Matrix:
                 {"target": b.target, "compiler": b.compiler, "flags": list(b.flags), "why": why}
                 for b, why in self.failed
             ],
+            "notes": list(self.notes),
         }
 
 

@@ -269,3 +269,18 @@ int embinit_same_rand(void)
     state = (uint32_t)(state * 1664525u + 1013904223u);
     return (int)(state >> 1);
 }
+
+/* Insertion, which leaves equal elements in their order. */
+void embinit_same_qsort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+    unsigned char *bytes = items;
+    for (size_t i = 1; i < count; i++) {
+        for (unsigned char *item = bytes + i * size; item > bytes && compare(item - size, item) > 0; item -= size) {
+            for (size_t k = 0; k < size; k++) {
+                unsigned char other = item[k];
+                item[k] = (item - size)[k];
+                (item - size)[k] = other;
+            }
+        }
+    }
+}

@@ -1,10 +1,12 @@
-/* embinit: functions that all builds share, by which `embinit matrix` finds out whether libm or rand() makes a difference.
+/* embinit: functions that all builds share, by which `embinit matrix` finds out whether those of C's library make a difference.
  * They are near to what they stand for, and have the same bits everywhere.
  *
  * SPDX-License-Identifier: MIT
  */
 #ifndef EMBINIT_SAME_H
 #define EMBINIT_SAME_H
+
+#include <stddef.h>
 
 /* Every function of <math.h> whose bits differ between C libraries: of one argument, and of two. */
 #define EMBINIT_SAME(ONE, TWO)                                                     \
@@ -23,5 +25,7 @@ EMBINIT_SAME(EMBINIT_SAME_1, EMBINIT_SAME_2)
 
 void embinit_same_srand(unsigned seed);
 int embinit_same_rand(void);
+
+void embinit_same_qsort(void *items, size_t count, size_t size, int (*compare)(const void *, const void *));
 
 #endif

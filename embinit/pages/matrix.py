@@ -24,6 +24,8 @@ def page(matrix: Matrix) -> bytes:
         failed = [[f"<code>{text(build)}</code>", text(why)] for build, why in matrix.failed]
         content = table("Builds that leave nothing", columns, failed, TABLE)
         sections.append(Section("failed", "Builds that leave nothing", content))
+    if matrix.notes:
+        sections.insert(0, Section("notes", "By itself", "".join(element("p", text(note)) for note in matrix.notes)))
     _, _, verdict = matrix.verdict.partition(": ")
     found = Verdict("agrees" if matrix.agrees else "differs", sentence(verdict)[:-1])
     facts = {

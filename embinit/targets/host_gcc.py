@@ -16,7 +16,7 @@ from embinit.targets.device_error import DeviceError
 LIMIT = 60.0  # seconds of one call
 #: The targets that this machine itself may be, and the flags of their builds.
 HOSTS = {"host": (), "x86-64-v3": ("-march=x86-64-v3",)}
-#: What memory holds before the call.
+#: What memory holds before the call, if nothing else is said.
 FILL = 0xA5
 #: Bytes watched on either side of a buffer, besides four times the largest buffer.
 _WATCHED = 1 << 16
@@ -77,6 +77,7 @@ class Program:
     """A program that calls one function `void entry(void *..., uint32_t...)`."""
 
     path: Path
+    fill: int = FILL
 
     @classmethod
     def build(
@@ -88,9 +89,10 @@ class Program:
         flags: Sequence[str],
         folder: Path,
         compiler: str = "gcc",
+        fill: int = FILL,
     ) -> "Program":
         """Return a program built from a C file; ctypes are the types that its pointers point to. flags may name more
-        sources.
+        sources. fill: the byte that memory holds before the call.
 
         Raises DeviceError when the compiler is missing, or with its first error line.
         """
@@ -103,15 +105,15 @@ class Program:
             numbers=numbers,
             first=3 + len(ctypes),
             arguments=", ".join([*arguments, *(f"numbers[{i}]" for i in range(numbers))]),
-            fill=FILL,
+            fill=fill,
         )
         main, program = folder / f"main{numbers}.c", folder / f"main{numbers}"
         main.write_text(text, encoding="utf-8", errors="surrogateescape")
         compile_by([path, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)], compiler)
-        return cls(program)
+        return cls(program, fill)
 
     def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:
-        """Return what the function leaves in buffers of so many bytes, filled with FILL before; None is a null pointer.
+        """Return what the function leaves in buffers of so many bytes, filled before; None is a null pointer.
 
         Raises StrayWriteError when it wrote beside a buffer, and DeviceError when it did not return.
         """
@@ -133,13 +135,13 @@ class Program:
             raise DeviceError(f"was ended by {signal.Signals(-done.returncode).name}")
         if done.returncode or not left.exists():
             raise DeviceError(f"ended the process, with exit status {done.returncode}")
-        return _buffers(np.fromfile(left, np.uint8), starts, sizes)
+        return _buffers(np.fromfile(left, np.uint8), starts, sizes, self.fill)
 
 
-def _buffers(memory: NDArray[np.uint8], starts: Sequence[int], sizes: Sequence[int | None]) -> list[bytes]:
+def _buffers(memory: NDArray[np.uint8], starts: Sequence[int], sizes: Sequence[int | None], fill: int) -> list[bytes]:
     """Return the content of each buffer; a byte that changed elsewhere is an error."""
     found = []
-    elsewhere = memory != FILL
+    elsewhere = memory != fill
     for start, size in zip(starts, sizes, strict=True):
         found.append(b"" if size is None else memory[start : start + size].tobytes())
         elsewhere[start : start + (size or 0)] = False
