@@ -79,7 +79,9 @@ class Account:
             initializer = changed(row)
             if initializer is None:
                 return row
-            drawn = dialect.distribution_on(self.model.build, initializer, row.fan_in, row.fan_out)
+            fans = row.fan_in, row.fan_out
+            initializer, *_ = dialect.meaning(initializer, row.shape, fans)
+            drawn = dialect.distribution_on(self.model.build, initializer, *fans)
             return replace(row, initializer=initializer, distribution=drawn)
 
         return self.with_rows(initialized)

@@ -20,12 +20,12 @@ from embinit.diagnose.hypothesis import (
     seeded,
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
-from embinit.diagnose.pasting import Lines, by_layer, draws_in, each_layer, initialized
+from embinit.diagnose.pasting import Lines, built, by_layer, draws_in, each_layer, initialized
 from embinit.dialects import DIALECTS
 from embinit.dialects.seeds import wrapped
-from embinit.distributions import Constant
+from embinit.distributions import Constant, Uniform
 from embinit.initializers import Initializer, Mode, VarianceScaling
-from embinit.layers import Convolution
+from embinit.layers import Convolution, Weighted
 from embinit.model import Description, Tensor
 from embinit.plan import Row, plan
 from embinit.targets import LIBMS
@@ -132,6 +132,13 @@ GAINS = (
     (math.sqrt(6.0), "sqrt(6) with kaiming_uniform's own sqrt(3)"),
 )
 
+#: What the fan of a weight may be, and how that is said; other changes are tried before these.
+MODES: dict[Mode, str] = {
+    "fan_in": "fan_in",
+    "fan_out": "fan_out",
+    "fan_avg": "the average of fan_in and fan_out",
+}
+
 
 def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
     named = [
@@ -147,8 +154,35 @@ def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
     for name, text, scheme in named:
         if isinstance(scheme, VarianceScaling):
             yield from _scaled(Aspect.INITIALIZER, name, f"initialized by {text}", _always(scheme))
+    yield from _own_schemes(model, {scheme for *_, scheme in named}, normals)
     for gain, why in GAINS:
         yield from _scaled(Aspect.INITIALIZER, "gain", f"drawn with gain {gain:.9g}, {why}", with_gain(gain))
+
+
+def _own_schemes(model: Description, tried: set[Initializer], normals: bool) -> Iterator[Hypothesis]:
+    """Return the initializers of the model's framework by their own names, those that need no parameters."""
+    dialect = model.conventions
+    for name, factory in () if dialect.named is schemes.BY_NAME else dialect.named.items():
+        scheme = built(factory)
+        uniform = isinstance(scheme, Uniform) or getattr(scheme, "distribution", None) == "uniform"
+        if scheme is None or scheme in tried or isinstance(scheme, Constant) or not (uniform or normals):
+            continue
+        tried.add(scheme)
+        yield Hypothesis(
+            Aspect.INITIALIZER, name, f"The weights are initialized by {name}.",
+            initializers(partial(_of_weights, scheme)), told=partial(_weights_named, name),
+        )  # fmt: skip
+
+
+def _of_weights(scheme: Initializer, row: Row) -> Initializer | None:
+    return scheme if row.part == "weight" and draws(row) else None
+
+
+def _weights_named(name: str, model: Description) -> Lines:
+    """Return the lines that name the initializer of all weights that are drawn."""
+    held = [row.layer for row in Account.of(model).rows if row.part == "weight" and draws(row)]
+    weighted = all(isinstance(layer, Weighted) for layer in held)
+    return by_layer(model, {layer.name: f'weight_init = "{name}"' for layer in held}) if weighted else {}
 
 
 def _always(scheme: VarianceScaling) -> Scheme:
@@ -172,6 +206,8 @@ def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
         yield both
     else:
         yield replace(both, sentence="The weights are drawn with fan_out for fan_in.")
+    for mode, says in MODES.items():
+        yield from _scaled(Aspect.FAN, "fan", f"drawn with {says}", _with_mode(mode))
     kernels = {layer_of(row): _receptive(row) for row in planned if {"in", "out"} <= set(row.axes)}
     for parts, whose in (((".weight",), "weights"), ((".weight", ".bias"), "weights and biases")):
         sentence, change = f"The fans of the {whose} leave the kernel size out.", _without_kernel(kernels, parts)
@@ -179,6 +215,10 @@ def _fans(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
         if any(_groups(tensor) > 1 for tensor in model.tensors):
             sentence, change = f"fan_in of the {whose} counts the inputs of all groups.", _of_all_groups(parts)
             yield Hypothesis(Aspect.FAN, "fan", sentence, change, told=initialized(change))
+
+
+def _with_mode(mode: Mode) -> Scheme:
+    return lambda scheme: replace(scheme, mode=mode)
 
 
 def _other_fan(model: Description) -> Lines:

@@ -47,7 +47,7 @@ FREE_KEY = 2
 
 def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
     """Return what gives wrong buffers the values that they have: other numbers under the root key, or another root."""
-    samples = {row.name: _sample(run.account, row, dump[row.name]) for row in wrong if draws(row)}
+    samples = {row.name: sample_of(run.account, row, dump[row.name]) for row in wrong if draws(row)}
     told = [row for row in wrong if samples.get(row.name) is not None]
     if not told:
         return
@@ -60,7 +60,8 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
             return
 
 
-def _sample(account: Account, row: Row, payload: bytes) -> F32 | None:
+def sample_of(account: Account, row: Row, payload: bytes) -> F32 | None:
+    """Return the first elements of a buffer, if they say from which words they were drawn."""
     values = account.observed(row, payload)
     known = values is not None and values.size > 1 and (row.format in ("float32", "float64") or resolution(row))
     return values[:SAMPLE] if known and values is not None else None
@@ -83,8 +84,8 @@ class _Inquiry:
         yield (
             Hypothesis(
                 Aspect.ORDER, "calls of rngs.params()",
-                f"Modules take keys in another order, or others take some, too: {some}{more}.", _numbered(numbers),
-                told=lambda model: _in_order(model, numbers),
+                f"Modules take keys in another order, or others take some, too: {some}{more}.", _under_root(numbers),
+                told=lambda model: in_order(model, _places(numbers)),
             ),
         )  # fmt: skip
 
@@ -103,8 +104,8 @@ class _Inquiry:
         lines = {name: f"path = {toml(path)}" for name, path in paths.items()}
         yield (
             Hypothesis(
-                Aspect.RESTART, "path", f"Modules stand elsewhere in the parameter tree: {places}.", _numbered(numbers),
-                told=lambda _: {of_layer(name): line for name, line in lines.items()},
+                Aspect.RESTART, "path", f"Modules stand elsewhere in the parameter tree: {places}.",
+                _under_root(numbers), told=lambda _: {of_layer(name): line for name, line in lines.items()},
             ),
         )  # fmt: skip
 
@@ -124,8 +125,8 @@ class _Inquiry:
         sample, words = self._samples[first.name][:1], np.empty(AT_ONCE, np.uint32)
         for start in range(0, SEEDS, AT_ONCE):
             jax_first_words(start, _folded(first), words)
-            values = self._account.drawn(_Given(words), first, AT_ONCE)
-            for place in np.flatnonzero(_near(values, sample, resolution(first))).tolist():
+            values = self._account.drawn(Given(words), first, AT_ONCE)
+            for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
                 seed = start + place
                 if all(self._agrees(row, key_of(seed), _folded(row)) for row in self._wrong):
                     sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
@@ -146,10 +147,10 @@ class _Inquiry:
         """Whether a buffer holds what the key that a root and a number make gives."""
         sample = self._samples[row.name]
         values = self._account.drawn(keyed(fold_in(root, number)), row, sample.size)
-        return bool(_near(values, sample, resolution(row)).all())
+        return bool(near(values, sample, resolution(row)).all())
 
 
-class _Given(Called):
+class Given(Called):
     """Words that are given, and then zeros; the state is how many have been read."""
 
     def __init__(self, given: NDArray[np.uint32]) -> None:
@@ -158,6 +159,7 @@ class _Given(Called):
 
     @property
     def state(self) -> int:
+        """How many words have been read."""
         return int(self.words[0])
 
     @state.setter
@@ -165,15 +167,17 @@ class _Given(Called):
         self.words = np.array([state], np.uint64)
 
     def draw(self, out: Words) -> None:
+        """Fill an array with the next words."""
         rest = self._given[self.state :][: out.size]
         out[: rest.size], out[rest.size :] = rest, 0
         self.state += out.size
 
     def advance(self, delta: int) -> None:
+        """Move as if words had been read."""
         self.state += delta
 
 
-def _near(values: F32, sample: F32, step: float) -> NDArray[np.bool_]:
+def near(values: F32, sample: F32, step: float) -> NDArray[np.bool_]:
     """Return which values are those of a sample, within the step of its codes."""
     with np.errstate(invalid="ignore", over="ignore"):
         near: NDArray[np.bool_] = np.abs(values - sample) <= step + 1e-6 * np.abs(sample)
@@ -219,14 +223,23 @@ def _roots(seed: int) -> Iterator[tuple[str, Key]]:
             yield from ((f"split({what})[{i}]", each) for i, each in enumerate(split(key, 2)))
 
 
-def _numbered(numbers: Mapping[str, int]) -> Change:
-    """Return the change to the keys of some buffers."""
+def numbered(places: Mapping[str, tuple[int, int]]) -> Change:
+    """Return the change to where the streams of some buffers start."""
 
     def changed(row: Row) -> Row:
-        order = row.order if row.name not in numbers else replace(row.order, restart=(0, numbers[row.name]))
+        order = row.order if row.name not in places else replace(row.order, restart=places[row.name])
         return replace(row, order=order)
 
     return rows(changed)
+
+
+def _places(numbers: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    return {name: (0, number) for name, number in numbers.items()}
+
+
+def _under_root(numbers: Mapping[str, int]) -> Change:
+    """Return the change to the keys of some buffers."""
+    return numbered(_places(numbers))
 
 
 def _rooted(root: Key) -> Change:
@@ -239,12 +252,16 @@ def _rooted(root: Key) -> Change:
     )
 
 
-def _in_order(model: Description, numbers: Mapping[str, int]) -> Lines:
-    """Return the order of layers that gives buffers their numbers; no line if none does."""
-    planned = {tensor.name: tensor for tensor in model.tensors}
-    found = {name: numbers.get(name, (tensor.order.restart or (0, 0))[1]) for name, tensor in planned.items()}
-    names = list(dict.fromkeys(planned[name].layer.name for name in sorted(found, key=lambda name: found[name])))
+def in_order(model: Description, places: Mapping[str, tuple[int, int]]) -> Lines:
+    """Return the order of layers in which the streams of buffers start at these places; no line if none does."""
+    moved = {tensor.layer.name for tensor in model.tensors if tensor.name in places}
+    told = [
+        (place, tensor.layer.name)
+        for tensor in model.tensors
+        if (place := places.get(tensor.name) or (tensor.layer.name not in moved and tensor.order.restart))
+    ]
+    names = list(dict.fromkeys(layer for _, layer in sorted(told)))
     ordered = {tensor.name: tensor.order.restart for tensor in replace(model, order=names).tensors}
-    if any(ordered[name] != (0, number) for name, number in numbers.items()):
+    if any(ordered[name] != place for name, place in places.items()):
         return {}
     return {MODEL: f"order = {toml(names)}"}

@@ -81,18 +81,18 @@ def named(dialect: Dialect, initializer: Initializer) -> str | None:
     if initializer == dialect.weight:
         return '"default"'
     for name, factory in dialect.named.items():
-        if _built(factory) == initializer:
+        if built(factory) == initializer:
             return f'"{name}"'
     assert is_dataclass(initializer)
     parameters = {field.name: getattr(initializer, field.name) for field in fields(initializer)}
     for name in ("variance_scaling", type(initializer).__name__.lower()):
         keys = {key: value for key, value in parameters.items() if value is not None}
-        if _built(dialect.named.get(name), **keys) == initializer:
+        if built(dialect.named.get(name), **keys) == initializer:
             return "{ " + ", ".join([f'name = "{name}"', *(f"{key} = {toml(keys[key])}" for key in keys)]) + " }"
     return None
 
 
-def _built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
+def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
     """Return what a factory builds from keys; None if it has other keys, or refuses these."""
     try:
         return factory and factory(**keys)

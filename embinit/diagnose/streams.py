@@ -6,9 +6,9 @@ one state, whatever the limit, the rounding and the libm. Few values, and values
 likely streams instead.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +34,10 @@ FREE_BITS = 6
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same if every word has to become a value first, and from other seeds.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
-#: How many keys are tried, where a tensor has one.
-SCANNED_KEYS = 256
+#: How many keys are tried, where a tensor has one, and how many for a pair of mistakes.
+SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
+#: How many sizes of a tensor that was drawn before are tried.
+SCANNED_CALLS = 2**12
 #: From how many words on it is worth mentioning that a shuffle draws as many.
 TELLING = 8
 #: The cost of a seed for which only the dump speaks.
@@ -48,10 +50,8 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     """
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
     dialect = run.account.model.conventions
-    if thorough and dialect.keys_each and dialect.keys is not None:
-        from embinit.diagnose.keys import keys
-
-        yield from keys(run, dump, wrong)
+    if thorough and dialect.keys_each:
+        yield from _keys(dialect)(run, dump, wrong)
     families = {row.name: _family(run.places[row.name].origin) for row in drawn}
     linear = [row for row in drawn if (family := families[row.name]) and run_of(row) >= family.bits + SPARE]
     seen: set[int] = set()
@@ -69,6 +69,17 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
         values = run.account.observed(row, dump[row.name])
         if values is not None and run_of(row) > 1 and (row.format in ("float32", "float64") or resolution(row)):
             yield from _scanned(run, row, values, thorough)
+
+
+def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tuple[Hypothesis, ...]]]:
+    """Return what looks for the keys, or else the seeds, of wrong buffers."""
+    if dialect.keys is not None:
+        from embinit.diagnose.keys import keys
+
+        return keys
+    from embinit.diagnose.seed_lists import seed_lists
+
+    return seed_lists
 
 
 # The state of a xorshift from signs
@@ -327,10 +338,12 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
     sampler = account.model.conventions.sampler
     if sampler.whole or any(each.order.restart for each in account.rows):
         yield from _reseeded(account, row, sample, thorough)
+    if sampler.keyed:
+        yield from _under_later_keys(account, row, place, sample, thorough)
+    elif sampler.whole and not place.words and thorough:
+        yield from _after_a_call(account, row, place, sample)
     if sampler.whole:
         return
-    if sampler.keyed:
-        yield from _under_later_keys(account, row, place, sample)
     stride = max(1, place.taken // row.size)
     back = min(place.words // stride, SCANNED_BACKWARD)
     for phase in range(0 if sampler.keyed else stride):
@@ -358,12 +371,47 @@ def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterat
                 yield (_seed(account.model, seed, why),)
 
 
-def _under_later_keys(account: Account, row: Row, place: Place, sample: F32) -> Iterator[tuple[Hypothesis, ...]]:
+def _under_later_keys(
+    account: Account, row: Row, place: Place, sample: F32, thorough: bool
+) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values under keys that come later than its own."""
-    for words in range(1, SCANNED_KEYS):
-        values = account.drawn(place.origin.jumped(place.words + words), row, sample.size)
+    start = place.bitgen()
+    for words in range(1, SCANNED_KEYS if thorough else FEW_KEYS):
+        start.advance(1)
+        values = account.drawn(start, row, row.size)[: sample.size]
         if _windows(values, sample, resolution(row)).size:
             yield (_moved(words, account, place.origin),)
+
+
+def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iterator[tuple[Hypothesis, ...]]:
+    """Find the values of the first buffer after another tensor, which was a call of the generator by itself, or two if
+    it was of normal values.
+    """
+    block = place.origin.block
+    for words in range(block, block * SCANNED_CALLS, block):
+        start = place.origin
+        for calls, what in ((1, "words"), (2, "normal values")):
+            start = _called(start, words)
+            values = account.drawn(start, row, row.size)[: sample.size]
+            if _windows(values, sample, resolution(row)).size:
+                sentence = f"A tensor of {words} {what}, or up to {block - 1} fewer, was drawn from the state before."
+                line = None if account.model.skip_words or calls > 1 else f"skip_words = {words}"
+                change = partial(_started_after, words, calls)
+                yield (Hypothesis(Aspect.POSITION, "stream position", sentence, change, line),)
+
+
+def _called(start: BitGenerator, words: int) -> BitGenerator:
+    """Return a generator after a call that draws so many words."""
+    after = start.jumped(words)
+    after.align()
+    return after
+
+
+def _started_after(words: int, calls: int, account: Account) -> Account:
+    start = account.start
+    for _ in range(calls):
+        start = _called(start, words)
+    return replace(account, start=start)
 
 
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:

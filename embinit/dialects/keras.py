@@ -100,12 +100,12 @@ NAMED: Mapping[str, Distributed] = {
     "truncated_normal": truncated_normal,
     "uniform": uniform,
     "normal": random_normal,
-    "variance_scaling": variance_scaling,
     **{
         f"{name}_{suffix}": _scaling(scale, mode, drawn)
         for name, scale, mode in (("glorot", 1.0, "fan_avg"), ("he", 2.0, "fan_in"), ("lecun", 1.0, "fan_in"))
         for suffix, drawn in (("uniform", "uniform"), ("normal", "truncated_normal"))
     },
+    "variance_scaling": variance_scaling,
 }
 
 

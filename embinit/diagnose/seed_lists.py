@@ -1,0 +1,139 @@
+"""Seed lists: from which seeds a model of Keras drew its wrong buffers, if layers were made in another order, something
+else took a seed, initializers have seeds of their own, or the program has another seed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from embinit.bitgen.keras import TensorFlowPhilox, ThreefryOfKeras
+from embinit.diagnose.account import F32, Image, Run, draws, resolution, started
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
+from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, Given, in_order, near, numbered, sample_of
+from embinit.diagnose.pasting import Lines, by_layer, named
+from embinit.dialects.keras import LISTED, OWN
+from embinit.distributions import Uniform
+from embinit.model import Description
+from embinit.plan import Row
+
+#: Up to where seeds are tried, and the dates that are.
+SEEDS, DATES = 2**22, range(20200101, 20310101)
+#: Seeds of their own that initializers are tried with: these, and that of the model.
+OWN_SEEDS = (*range(1001), 1234, 1337, 12345, 123456)
+#: The cost of a seed for which only the dump speaks.
+FREE_SEED = 2
+
+Restart = tuple[int, int]
+
+
+def seed_lists(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
+    """Return what gives wrong buffers the values that they have."""
+    samples = {row.name: sample_of(run.account, row, dump[row.name]) for row in wrong if draws(row)}
+    told = [row for row in wrong if samples.get(row.name) is not None]
+    if told:
+        inquiry = _Inquiry(run, told, {name: each for name, each in samples.items() if each is not None})
+        for asked in (inquiry.listed, inquiry.own, inquiry.seeds):
+            found = list(asked())
+            yield from found
+            if found:
+                return
+
+
+class _Inquiry:
+    """What is asked about the first elements of wrong buffers."""
+
+    def __init__(self, run: Run, wrong: Sequence[Row], samples: Mapping[str, F32]) -> None:
+        self._account, self._wrong, self._samples = run.account, wrong, samples
+        self._model, self._dialect = run.account.model, run.account.model.conventions
+
+    def listed(self) -> Iterator[Compound]:
+        """Return the elements of the list of seeds that wrong buffers take."""
+        found = self._restarts((number, LISTED) for number in range(CALLS))
+        if found is None:
+            return
+        some = ", ".join(f"{name} takes seed {number}" for name, (number, _) in list(found.items())[:4])
+        more = " and so on" if len(found) > 4 else ""
+        yield (
+            Hypothesis(
+                Aspect.ORDER, "list of seeds",
+                f"Layers are made in another order, or others take seeds, too: {some}{more}.", numbered(found),
+                told=lambda model: in_order(model, found),
+            ),
+        )  # fmt: skip
+
+    def own(self) -> Iterator[Compound]:
+        """Return the seeds that the initializers of wrong buffers have themselves."""
+        found = self._restarts((seed, OWN) for seed in dict.fromkeys((self._model.seed, *OWN_SEEDS)))
+        if found is None:
+            return
+        seeds = ", ".join(f"that of {name} has seed {seed}" for name, (seed, _) in found.items())
+        yield (
+            Hypothesis(
+                Aspect.RESTART, "seed of an initializer", f"Initializers have seeds of their own: {seeds}.",
+                numbered(found), told=lambda model: _seeded_lines(model, found), cost=FREE_SEED,
+            ),
+        )  # fmt: skip
+
+    def seeds(self) -> Iterator[Compound]:
+        """Return the seed of the program that gives wrong buffers what they hold."""
+        from embinit._kernels import keras
+
+        stream = started(self._model, 0)
+        jax = isinstance(stream, ThreefryOfKeras)
+        first = next((row for row in self._wrong if self._of_one_word(row, jax)), None)
+        if first is None:
+            return
+        whose = keras.JAX if jax else keras.TENSORFLOW if isinstance(stream, TensorFlowPhilox) else keras.TORCH
+        element, sample = _numbers(first)[0], self._samples[first.name][:1]
+        for start in (*range(0, SEEDS, AT_ONCE), DATES.start):
+            own, words = np.empty((2, min(AT_ONCE, len(DATES)) if start == DATES.start else AT_ONCE), np.uint32)
+            keras.listed(start, element, own)
+            keras.first_words(own, whose, words)
+            values = self._account.drawn(Given(words), first, words.size)
+            for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
+                seed = start + place
+                if all(self._agrees(row, seed, _numbers(row)) for row in self._wrong):
+                    sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
+                    yield (seeded(seed, "seed", sentence, FREE_SEED),)
+                    return
+
+    @staticmethod
+    def _of_one_word(row: Row, jax: bool) -> bool:
+        """Whether an element takes one word, and the first one the first word of a seed of the list."""
+        return (jax or isinstance(row.distribution, Uniform)) and _numbers(row)[1] == LISTED
+
+    def _restarts(self, tried: Iterable[Restart]) -> dict[str, Restart] | None:
+        """Return which of some places each wrong buffer starts at; None if one starts at none."""
+        places, found = list(tried), dict[str, Restart]()
+        for row in self._wrong:
+            place = next((each for each in places if self._agrees(row, self._model.seed, each)), None)
+            if place is None:
+                return None
+            found[row.name] = place
+        return found
+
+    def _agrees(self, row: Row, seed: int, restart: Restart) -> bool:
+        """Whether a buffer holds what the stream of a place gives; all of it is drawn, for its values hang together."""
+        sample = self._samples[row.name]
+        bitgen = self._dialect.restarted(seed, self._model.build.rand, *restart)
+        values = self._account.drawn(bitgen, row, row.size)[: sample.size]
+        return bool(near(values, sample, resolution(row)).all())
+
+
+def _numbers(row: Row) -> Restart:
+    assert row.order.restart is not None
+    return row.order.restart
+
+
+def _seeded_lines(model: Description, found: Mapping[str, Restart]) -> Lines:
+    """Return the lines that give initializers seeds of their own; none where a model file does not say one of them."""
+    dialect, texts = model.conventions, dict[str, str]()
+    for tensor in (tensor for tensor in model.tensors if tensor.name in found):
+        text = named(dialect, tensor.initializer)
+        if text is None:
+            return {}
+        text = '"glorot_uniform"' if text == '"default"' else text
+        keys = text.strip("{} ") if text.startswith("{") else f"name = {text}"
+        line = f"{tensor.part}_init = {{ {keys}, seed = {found[tensor.name][0]} }}"
+        texts[tensor.layer.name] = "\n".join(filter(None, (texts.get(tensor.layer.name), line)))
+    return by_layer(model, texts)
