@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
-from embinit._kernels.jit import either_way, independent, inlined, least, most, total
+from embinit._kernels.jit import Apart, either_way, independent, inlined, least, most, total
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 Floats = NDArray[np.float32]
@@ -17,6 +17,9 @@ TRUNCATE = 2
 FLOOR = 3
 STOCHASTIC = 4
 NO_MODE = "no rounding has this mode"
+
+#: The widths of codes that are packed by a loop of their own; any other is ANY_WIDTH.
+WIDTHS, ANY_WIDTH = (4, 8, 16, 32), 0
 
 #: How many elements pass through all stages together: intermediate results stay in the first-level cache.
 STEP = 1024
@@ -129,7 +132,7 @@ def saturated(
 
 @inlined
 def encode_step(
-    mode: int, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
+    mode: Apart, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
     limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
 ) -> np.int32:  # fmt: skip
     """Write the codes of values, each with its scale and offset; return how many were clipped."""
@@ -229,6 +232,11 @@ def fixed_codes(
     return clipped
 
 
+def width_of(bits: int) -> int:
+    """Return the width that a kernel is told: that of codes that are packed by a loop of their own, else ANY_WIDTH."""
+    return bits if bits in WIDTHS else ANY_WIDTH
+
+
 def encode(
     mode: int, kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
     low: np.float32, high: np.float32, first: int, last: int, limited: bool, bits: int, out: Bytes,
@@ -247,8 +255,8 @@ def encode(
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
     grid = run, scale, offset, zero, low, high, limits, first, last, bits, out
     if mode == STOCHASTIC:
-        return encode_drawn(kind, state, values, *grid)
-    return encode_rounded(mode, values, *grid)
+        return encode_drawn(kind, width_of(bits), state, values, *grid)
+    return encode_rounded(mode, width_of(bits), values, *grid)
 
 
 @either_way
@@ -269,12 +277,14 @@ def encode_plain(values: Floats, scale: np.float32, low: np.float32, high: np.fl
 
 @either_way
 def encode_rounded(
-    mode: int, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32, high: np.float32,
-    limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
+    mode: Apart, width: Apart, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32,
+    high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
 ) -> int:  # fmt: skip
     """Encode values, each with the grid of its group, in a mode that draws nothing."""
     codes = np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    for i in independent(STEP):
+        offsets[i], zeros[i] = np.float32(0), np.int32(0)
     clipped = 0
     for start in range(0, values.size, STEP):
         spread(scale, start, run, scales)
@@ -284,18 +294,21 @@ def encode_rounded(
         clipped += int(encode_step(mode, v, scales, offsets, low, high, limits, np.int32(last), codes))
         if zero.size:
             clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
-        pack_block(codes[: v.size], bits, out[start * bits // 8 :])
+        pack_block(width, codes[: v.size], bits, out[start * bits // 8 :])
     return clipped
 
 
 @either_way
 def encode_drawn(
-    kind: int, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32,
-    high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
+    kind: Apart, width: Apart, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
+    low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int,
+    out: Bytes,
 ) -> int:  # fmt: skip
     """Encode values, each with the grid of its group, in the stochastic mode, which draws a word for each."""
     words, codes = new_words(), np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    for i in independent(STEP):
+        offsets[i], zeros[i] = np.float32(0), np.int32(0)
     clipped = 0
     for start in range(0, values.size, STEP):
         if start % BLOCK == 0:
@@ -307,23 +320,33 @@ def encode_drawn(
         clipped += int(encode_step_drawn(drawn, v, scales, offsets, low, high, limits, np.int32(last), codes))
         if zero.size:
             clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
-        pack_block(codes[: v.size], bits, out[start * bits // 8 :])
+        pack_block(width, codes[: v.size], bits, out[start * bits // 8 :])
     return clipped
 
 
 @either_way
 def decode(
-    data: Bytes, bits: int, signed: bool, run: int, scale: Floats, offset: Floats, zero: Codes, out: Floats
+    width: Apart,
+    data: Bytes,
+    bits: int,
+    signed: bool,
+    run: int,
+    scale: Floats,
+    offset: Floats,
+    zero: Codes,
+    out: Floats,
 ) -> None:
     """Write the values of the codes in data: (code - zero + offset) * scale, each step rounded to float32."""
     codes = np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.zeros(STEP, np.float32), np.zeros(STEP, np.int32)
+    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    for i in independent(STEP):
+        offsets[i], zeros[i] = np.float32(0), np.int32(0)
     for start in range(0, out.size, STEP):
         spread(scale, start, run, scales)
         spread(offset, start, run, offsets)
         spread(zero, start, run, zeros)
         values = out[start : start + STEP]
-        unpack_block(data[start * bits // 8 :], bits, signed, codes[: values.size])
+        unpack_block(width, data[start * bits // 8 :], bits, signed, codes[: values.size])
         for i in independent(values.size):
             steps = np.float32(np.float32(np.int32(codes[i] - zeros[i])) + offsets[i])
             values[i] = np.float32(steps * scales[i])
@@ -333,18 +356,18 @@ def decode(
 
 
 @inlined
-def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
+def pack_block(width: Apart, codes: Codes, bits: int, out: Bytes) -> None:
     """Pack the low bits of codes from the start of out; the last byte is filled up with zeros."""
-    if bits == 8:
+    if width == 8:
         for i in independent(codes.size):
             out[i] = np.uint8(codes[i])
-    elif bits == 16:
+    elif width == 16:
         halves = out[: 2 * codes.size].view(np.int16)
         for i in independent(codes.size):
             halves[i] = np.int16(codes[i])
-    elif bits == 32:
+    elif width == 32:
         copy(codes, out[: 4 * codes.size].view(np.int32))
-    elif bits == 4:
+    elif width == 4:
         half = codes.size // 2
         for i in independent(half):
             first, second = np.uint32(codes[2 * i]) & LOW_4, np.uint32(codes[2 * i + 1]) & LOW_4
@@ -370,18 +393,18 @@ def pack_block(codes: Codes, bits: int, out: Bytes) -> None:
 
 
 @inlined
-def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
+def unpack_block(width: Apart, data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
     """Unpack as many codes as there is room for, from the start of data."""
     mask, sign = np.uint64((1 << bits) - 1), np.uint64(1 << (bits - 1) if signed else 0)
-    if bits == 8 and signed:
+    if width == 8 and signed:
         bytes_ = data[: codes.size].view(np.int8)
         for i in independent(codes.size):
             codes[i] = np.int32(bytes_[i])
-    elif bits == 16 and signed:
+    elif width == 16 and signed:
         halves = data[: 2 * codes.size].view(np.int16)
         for i in independent(codes.size):
             codes[i] = np.int32(halves[i])
-    elif bits == 32:
+    elif width == 32:
         copy(data[: 4 * codes.size].view(np.int32), codes)
     else:
         pending, filled, at = np.uint64(0), 0, 0
@@ -396,24 +419,24 @@ def unpack_block(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
 
 
 @either_way
-def pack(codes: Codes, bits: int, out: Bytes) -> None:
+def pack(width: Apart, codes: Codes, bits: int, out: Bytes) -> None:
     """Pack codes of 1 to 32 bits."""
     for start in range(0, codes.size, BLOCK):
-        pack_block(codes[start : start + BLOCK], bits, out[start * bits // 8 :])
+        pack_block(width, codes[start : start + BLOCK], bits, out[start * bits // 8 :])
 
 
 @either_way
-def unpack(data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
+def unpack(width: Apart, data: Bytes, bits: int, signed: bool, codes: Codes) -> None:
     """Unpack codes of 1 to 32 bits, of 31 if they are unsigned."""
     for start in range(0, codes.size, BLOCK):
-        unpack_block(data[start * bits // 8 :], bits, signed, codes[start : start + BLOCK])
+        unpack_block(width, data[start * bits // 8 :], bits, signed, codes[start : start + BLOCK])
 
 
 # ---- Integer-only fill ----
 
 
 @either_way
-def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, out: Bytes) -> None:
+def uniform_codes(kind: int, state: Words, width: Apart, bound: int, wide: bool, bits: int, out: Bytes) -> None:
     """Fill out, with so many bits per code, with codes from -bound to bound: one word and one multiplication each, no
     float.
 
@@ -432,4 +455,4 @@ def uniform_codes(kind: int, state: Words, bound: int, wide: bool, bits: int, ou
         else:
             for i in independent(n):
                 codes[i] = np.int32(np.int64((np.uint64(drawn[i] >> np.uint32(16)) * span) >> np.uint64(16)) - bound)
-        pack_block(codes[:n], bits, out[start * bits // 8 :])
+        pack_block(width, codes[:n], bits, out[start * bits // 8 :])

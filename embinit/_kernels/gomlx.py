@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import either_way, independent, inlined
+from embinit._kernels.jit import Apart, either_way, independent, inlined
 from embinit._kernels.libm import cos_double
 
 U32 = NDArray[np.uint32]
@@ -105,12 +105,12 @@ _LEAST_NORMAL = np.float32(2.0**-126)
 
 
 @inlined
-def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: bool) -> np.float32:
+def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: Apart) -> np.float32:
     return fma32(a, b, c) if fused else np.float32(np.float32(a * b) + c)
 
 
 @inlined
-def _xla_log(x: np.float32, fused: bool) -> np.float32:
+def _xla_log(x: np.float32, fused: Apart) -> np.float32:
     """Return log x = e ln 2 + log(1 + t), where x = 2^e (1 + t); -infinity for 0 and subnormal numbers."""
     bits = np.float32(x).view(np.uint32)
     m = np.uint32(np.uint32(bits & np.uint32(0x807FFFFF)) | np.uint32(0x3F000000)).view(np.float32)
@@ -143,7 +143,7 @@ def _product(log: np.float32, cos: np.float32, stddev: np.float32) -> np.float32
 
 
 @either_way
-def normal(out: F32, second: U32, math: int, stddev: np.float32) -> None:
+def normal(out: F32, second: U32, math: Apart, stddev: np.float32) -> None:
     """Replace words by stddev * z, z from these words and as many second ones."""
     first = out.view(np.uint32)
     if math == GO:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import either_way, independent, inlined, inlined_always
+from embinit._kernels.jit import Apart, either_way, independent, inlined, inlined_always
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 #: How XLA's code rounds a * b + c, and in FUSED_0_6, which is that of JAX up to 0.6.2, which product of log1p it fuses.
@@ -181,9 +181,9 @@ def _normal(
 
 @either_way
 def normal(
-    kind: int,
+    kind: Apart,
     state: Words,
-    arithmetic: int,
+    arithmetic: Apart,
     low: np.float32,
     width: np.float32,
     factor: np.float32,

@@ -2,13 +2,17 @@
 
 Numba is imported when a kernel is first compiled. Until then, and as long as all calls together have few elements, the
 kernels whose source allows it are run by NumPy (`vectors.py`): importing Numba takes longer than that work does.
+A parameter that is `Apart` has few values, and for each a kernel is compiled apart (`variants.py`): who draws from one
+generator does not wait for the others.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Annotated, Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +21,9 @@ Scalar = TypeVar("Scalar")
 
 #: How many elements NumPy computes before Numba is imported, and what a call counts besides its elements.
 FEW, CALL = 2**18, 2**9
+
+#: A parameter for each of whose values a kernel is compiled apart. It is an integer or a truth value.
+Apart = Annotated[int, "apart"]
 
 #: A range whose iterations do not depend on each other, so that NumPy does them all at once.
 independent = range
@@ -28,6 +35,11 @@ class Compiled:
     def __init__(self, function: Callable[..., Any], kept: bool, forced: bool = False) -> None:
         self.function, self._kept, self._forced = function, kept, forced
         self.__name__, self.__module__, self.__doc__ = function.__name__, function.__module__, function.__doc__
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        #: Where the parameters are that are `Apart`.
+        self.places = tuple(i for i, name in enumerate(names) if function.__annotations__.get(name) == Apart)
+        self._apart = [names[place] for place in self.places]
+        self.variants: dict[tuple[int, ...], Self] = {}
 
     @cached_property
     def compiled(self) -> Any:
@@ -35,6 +47,18 @@ class Compiled:
         from embinit._kernels.compiler import compiled
 
         return compiled(self.function, self._kept, self._forced)
+
+    def variant(self, values: tuple[int, ...]) -> Self:
+        """Return this function for values of its parameters that are `Apart`, without these parameters."""
+        found = self.variants.get(values)
+        if found is None:
+            from embinit._kernels.variants import variant
+
+            function = variant(self.function, dict(zip(self._apart, values, strict=True)))
+            found = self.variants[values] = copy(self)
+            found.function, found.places, found.variants = function, (), {}
+            vars(found).pop("compiled", None)
+        return found
 
     @property
     def _numba_type_(self) -> Any:
@@ -59,6 +83,9 @@ class Kernel(Compiled):
         super().__init__(function, kept=True)
         self.work = work
         self._ready: Any = None
+        count = function.__code__.co_argcount
+        self._values = _picked(self.places)
+        self._others = _picked([i for i in range(count) if i not in self.places])
 
     @cached_property
     def of_arrays(self) -> Callable[..., Any]:
@@ -70,7 +97,13 @@ class Kernel(Compiled):
     @property
     def direct(self) -> Callable[..., Any]:
         """What to call again and again: the machine code, once there is any."""
-        return self if self._ready is None else self._ready
+        return self if self._ready is None else cast("Callable[..., Any]", self._ready)
+
+    def machine(self, *arguments: Any) -> Any:
+        """Call the machine code for the values of what is `Apart`."""
+        if not self.places:
+            return self.compiled(*arguments)
+        return self.variant(self._values(arguments)).compiled(*self._others(arguments))
 
     def __call__(self, *arguments: Any) -> Any:
         if self._ready is not None:
@@ -79,8 +112,15 @@ class Kernel(Compiled):
             Kernel.left -= CALL + self.work(*arguments)
             if Kernel.left > 0 and Path(self.function.__code__.co_filename).is_file():
                 return self.of_arrays(*arguments)
-        self._ready = self.compiled
+        self._ready = self.machine if self.places else self.compiled
         return self._ready(*arguments)
+
+
+def _picked(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return what gives the arguments at some places."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda arguments: tuple(arguments[place] for place in places)
 
 
 class Primitive:

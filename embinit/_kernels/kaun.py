@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.counters import threefry
-from embinit._kernels.jit import either_way, independent, inlined, total
+from embinit._kernels.jit import Apart, either_way, independent, inlined, total
 from embinit._kernels.libm import cos_array, log_array
 
 F32 = NDArray[np.float32]
@@ -44,7 +44,7 @@ def _hashed_block(key: np.uint32, counter: np.uint32) -> tuple[np.uint32, np.uin
 
 
 @either_way
-def uniform(k0: int, k1: int, hashed: bool, first: int, out: F32) -> None:
+def uniform(k0: int, k1: int, hashed: Apart, first: int, out: F32) -> None:
     """Fill out with values from 0 to 1 of a key, from an even element on. hashed: whether each pair of elements has a
     key of its own, hashed from k0.
     """
@@ -67,8 +67,18 @@ def uniform(k0: int, k1: int, hashed: bool, first: int, out: F32) -> None:
 
 @either_way
 def _normals(
-    a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, first: int, angle: F32, square: F32, log: F32, out: F32
-) -> None:
+    a0: int,
+    a1: int,
+    r0: int,
+    r1: int,
+    hashed: Apart,
+    libm: Apart,
+    first: int,
+    angle: F32,
+    square: F32,
+    log: F32,
+    out: F32,
+) -> None:  # fmt: skip
     """Fill out with normal values from an even element on; the arrays before it are room."""
     uniform(a0, a1, hashed, first, angle)
     uniform(r0, r1, hashed, first, square)
@@ -87,7 +97,7 @@ def _outside(z: np.float32) -> bool:
 
 
 @either_way
-def normal(a0: int, a1: int, r0: int, r1: int, hashed: bool, libm: int, renew: bool, out: F32) -> int:
+def normal(a0: int, a1: int, r0: int, r1: int, hashed: Apart, libm: Apart, renew: Apart, out: F32) -> int:
     """Fill out with standard normal values of the keys of angle and radius; if renew, only where it is outside of -2
     to 2, and with what is not. Return how many are outside then.
     """

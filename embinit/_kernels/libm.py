@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32, multiply_add64
-from embinit._kernels.jit import either_way, independent, inlined
+from embinit._kernels.jit import Apart, either_way, independent, inlined
 
 DOUBLE, FDLIBM, FDLIBM_FUSED = 0, 1, 2
 NO_CLASS = "no libm is of this class"
@@ -127,12 +127,12 @@ _L7 = _single("0x1.2f112ep-3")
 
 
 @inlined
-def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: bool) -> np.float32:
+def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: Apart) -> np.float32:
     return fma32(a, b, c) if fused else np.float32(np.float32(a * b) + c)
 
 
 @inlined
-def _log(x: np.float32, fused: bool) -> np.float32:
+def _log(x: np.float32, fused: Apart) -> np.float32:
     """Return log x = k ln 2 + f - f^2/2 + s (f^2/2 + R(s^2)), where x = 2^k (1 + f) and s = f / (2 + f)."""
     bits = np.float32(x).view(np.uint32)
     mantissa = np.uint32(bits & np.uint32(0x7FFFFF))
@@ -212,7 +212,7 @@ _COS14 = _single("-0x1.8fae9cp-37")
 
 
 @inlined
-def _small_cos(y: np.float32, tail: np.float32, fused: bool) -> np.float32:
+def _small_cos(y: np.float32, tail: np.float32, fused: Apart) -> np.float32:
     """Return cos(y + tail), |y| below pi/4."""
     z = y * y
     p = _multiply_add(_multiply_add(_multiply_add(_COS14, z, _COS12, fused), z, _COS10, fused), z, _COS8, fused)
@@ -234,7 +234,7 @@ _SIN13 = _single("0x1.5d93a6p-33")
 
 
 @inlined
-def _small_sin(y: np.float32, tail: np.float32, fused: bool) -> np.float32:
+def _small_sin(y: np.float32, tail: np.float32, fused: Apart) -> np.float32:
     """Return sin(y + tail), |y| below pi/4."""
     z = y * y
     y3 = z * y
@@ -244,7 +244,7 @@ def _small_sin(y: np.float32, tail: np.float32, fused: bool) -> np.float32:
 
 
 @inlined
-def _cos(x: np.float32, fused: bool) -> np.float32:
+def _cos(x: np.float32, fused: Apart) -> np.float32:
     n, y, tail = _reduced(x)
     cosine, sine = _small_cos(y, tail, fused), _small_sin(y, tail, fused)
     return _signed(n, sine if np.int32(n & np.int32(1)) else cosine)
@@ -266,7 +266,7 @@ def cos_fdlibm_fused(x: np.float32) -> np.float32:
 
 
 @either_way
-def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def log_array(libm_class: Apart, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with the logf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in independent(x.size):
@@ -282,7 +282,7 @@ def log_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32])
 
 
 @either_way
-def cos_array(libm_class: int, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def cos_array(libm_class: Apart, x: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """Fill out with the cosf of a class, DOUBLE, FDLIBM or FDLIBM_FUSED; vector code if x and out do not overlap."""
     if libm_class == DOUBLE:
         for i in independent(x.size):

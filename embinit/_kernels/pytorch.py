@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels import libm
 from embinit._kernels.fma import fma32, fma64
-from embinit._kernels.jit import either_way, independent, inlined, kernel
+from embinit._kernels.jit import Apart, either_way, independent, inlined, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, next_word, refill
 
 Floats = NDArray[np.float32]
@@ -147,7 +147,7 @@ def glibc_pair(d1: np.float32, d2: np.float32) -> tuple[np.float32, np.float32]:
 
 @inlined
 def transform(
-    fused: bool, drawn: Words, mean: np.float32, std: np.float32, first: Floats, second: Floats, out: Floats
+    fused: Apart, drawn: Words, mean: np.float32, std: np.float32, first: Floats, second: Floats, out: Floats
 ) -> None:
     """Turn words into normal values in blocks of 16: eight words for the radii, then eight for the angles. first and
     second hold the two halves of all blocks side by side, so that the arithmetic works on whole vectors.
@@ -172,7 +172,7 @@ def transform(
 
 
 @inlined
-def large_normal(kind: int, state: Words, fused: bool, mean: np.float32, std: np.float32, out: Floats) -> None:
+def large_normal(kind: Apart, state: Words, fused: Apart, mean: np.float32, std: np.float32, out: Floats) -> None:
     """Fill out, LARGE elements or more; if the last block is incomplete, it borrows elements from the block before it,
     and all of it is drawn again.
     """
@@ -192,7 +192,7 @@ def large_normal(kind: int, state: Words, fused: bool, mean: np.float32, std: np
 
 @either_way
 def small_normal(
-    kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
+    kind: Apart, state: Words, fused: Apart, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
     """Fill out (float32), of any size, by Box-Muller in float64; return the pending value, and how many words were
     drawn.
@@ -215,13 +215,15 @@ def small_normal(
 
 @either_way
 def normal(
-    kind: int, state: Words, fused: bool, mean: float, std: float, pending: float, out: Floats
+    kind: Apart, state: Words, fused: Apart, large: Apart, mean: float, std: float, pending: float, out: Floats
 ) -> tuple[float, int]:
-    """Fill out (float32); mean and std are float64. Return the pending value, and how many words were drawn."""
-    if out.size < LARGE:
-        return small_normal(kind, state, fused, mean, std, pending, out)
-    large_normal(kind, state, fused, np.float32(mean), np.float32(std), out)
-    return pending, out.size + (LARGE if out.size % LARGE else 0)
+    """Fill out (float32); mean and std are float64. large: whether it has LARGE elements or more. Return the pending
+    value, and how many words were drawn.
+    """
+    if large:
+        large_normal(kind, state, fused, np.float32(mean), np.float32(std), out)
+        return pending, out.size + (LARGE if out.size % LARGE else 0)
+    return small_normal(kind, state, fused, mean, std, pending, out)
 
 
 # ---- Made of these ----
@@ -229,14 +231,15 @@ def normal(
 
 @kernel
 def trunc_normal(
-    kind: int,
+    kind: Apart,
     state: Words,
-    fused: bool,
+    fused: Apart,
+    large: Apart,
     mean: float,
     std: float,
     low: float,
     high: float,
-    redraws: bool,
+    redraws: Apart,
     peak: float,
     pending: float,
     out: Floats,
@@ -254,11 +257,11 @@ def trunc_normal(
     drawn = 0
     while True:
         if redraws:
-            pending, words = normal(kind, state, fused, mean, std, pending, candidates)
+            pending, words = normal(kind, state, fused, large, mean, std, pending, candidates)
             drawn += words
         else:
-            uniform(kind, state, fused, low32, high32, candidates)
-            uniform(kind, state, fused, np.float32(0), np.float32(1), chances)
+            uniform(kind, state, bool(fused), low32, high32, candidates)
+            uniform(kind, state, bool(fused), np.float32(0), np.float32(1), chances)
             drawn += 2 * out.size
         again = False
         for i in range(out.size):
@@ -292,7 +295,7 @@ def randperm(kind: int, state: Words, order: NDArray[np.int64]) -> None:
 
 @kernel
 def sparse(
-    kind: int, state: Words, fused: bool, std: float, zeros: int, pending: float, out: Floats
+    kind: Apart, state: Words, fused: Apart, large: Apart, std: float, zeros: int, pending: float, out: Floats
 ) -> tuple[float, int]:
     """Fill out (float32, rows by columns) with normal values, then set `zeros` elements of each column to 0.
 
@@ -300,7 +303,7 @@ def sparse(
     drawn.
     """
     rows, columns = out.shape
-    pending, drawn = normal(kind, state, fused, 0.0, std, pending, out.reshape(-1))
+    pending, drawn = normal(kind, state, fused, large, 0.0, std, pending, out.reshape(-1))
     order = np.empty(rows, np.int64)
     for column in range(columns):
         randperm(kind, state, order)

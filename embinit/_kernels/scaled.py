@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import either_way, independent, inlined, primitive
+from embinit._kernels.jit import Apart, either_way, independent, inlined, primitive
 from embinit._kernels.normal_table import CUBICS
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size
 
@@ -67,7 +67,7 @@ def truncated_normal_code(word: np.uint32) -> np.int32:
 
 
 @either_way
-def scaled(kind: int, state: Words, distribution: int, offset: int, scale: float, out: NDArray[np.float32]) -> None:
+def scaled(kind: Apart, state: Words, distribution: Apart, offset: int, scale: float, out: NDArray[np.float32]) -> None:
     """Fill out with float32(code + offset) * scale, with the codes of a distribution: UNIFORM, NORMAL or
     TRUNCATED_NORMAL. offset is an int32, scale a float32. If state holds several generators, each fills an equal part
     of out.
@@ -81,7 +81,7 @@ def scaled(kind: int, state: Words, distribution: int, offset: int, scale: float
 
 @inlined
 def _from_blocks(
-    kind: int, state: Words, distribution: int, offset: np.int32, scale: np.float32, out: NDArray[np.float32]
+    kind: Apart, state: Words, distribution: Apart, offset: np.int32, scale: np.float32, out: NDArray[np.float32]
 ) -> None:
     """Fill out from one generator."""
     words = new_words()

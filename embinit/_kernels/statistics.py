@@ -28,7 +28,11 @@ def statistics(values: NDArray[np.float32], out: NDArray[np.float64]) -> None:
                 total[j] += wide
                 squares[j] += wide * wide
                 zeros[j] += np.int32(value == 0)
-        mean = total.sum() / x.size
-        variance = max(squares.sum() / x.size - mean * mean, 0.0)
-        out[row, 0], out[row, 1], out[row, 2] = low.min(), high.max(), mean
-        out[row, 3], out[row, 4] = np.sqrt(variance), zeros.sum()
+        for j in range(1, LANES):
+            low[0] = low[j] if low[j] < low[0] else low[0]
+            high[0] = high[j] if high[j] > high[0] else high[0]
+            total[0], squares[0], zeros[0] = total[0] + total[j], squares[0] + squares[j], zeros[0] + zeros[j]
+        mean = total[0] / x.size
+        variance = squares[0] / x.size - mean * mean
+        out[row, 0], out[row, 1], out[row, 2] = low[0], high[0], mean
+        out[row, 3], out[row, 4] = np.sqrt(0.0 if variance < 0 else variance), zeros[0]

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from embinit._kernels.arrays import copy
 from embinit._kernels.called import called, called_next
-from embinit._kernels.jit import at_a_time, either_way, independent, inlined
+from embinit._kernels.jit import Apart, at_a_time, either_way, independent, inlined
 from embinit._kernels.mt19937 import mt19937, mt19937_next
 from embinit.kinds import CALLED, MT19937, PCG32, XORSHIFT32
 
@@ -99,7 +99,7 @@ def pcg32(state: Words, words: Words, count: int) -> None:
 
 
 @inlined
-def next_word(kind: int, state: Words) -> np.uint32:
+def next_word(kind: Apart, state: Words) -> np.uint32:
     """Draw one word, for algorithms that do not know how many they need."""
     if kind == XORSHIFT32:
         x = xorshift32_step(state[0])
@@ -117,7 +117,7 @@ def next_word(kind: int, state: Words) -> np.uint32:
 
 
 @inlined
-def state_size(kind: int) -> int:
+def state_size(kind: Apart) -> int:
     """Return how many words one generator's state has; kernels that say so process several, one after another."""
     if kind == XORSHIFT32:
         return 1
@@ -137,7 +137,7 @@ def new_words() -> Words:
 
 
 @inlined
-def refill(kind: int, state: Words, words: Words, count: int, first: bool) -> None:
+def refill(kind: Apart, state: Words, words: Words, count: int, first: bool) -> None:
     """Draw count <= BLOCK words into words[HISTORY : HISTORY + count]; every call but the last draws BLOCK of them."""
     if kind == XORSHIFT32:
         if not first:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels import libm
-from embinit._kernels.jit import either_way, independent, inlined, inlined_always, kernel
+from embinit._kernels.jit import Apart, either_way, independent, inlined, inlined_always, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 Floats = NDArray[np.float32]
@@ -54,7 +54,7 @@ def uniform(kind: int, state: Words, low: np.float32, width: np.float32, out: Fl
 
 
 @either_way
-def normal(kind: int, state: Words, mean: np.float32, stddev: np.float32, out: Floats) -> None:
+def normal(kind: Apart, state: Words, mean: np.float32, stddev: np.float32, out: Floats) -> None:
     """Fill out (float32) with normal values: two words for two elements, or for a last one alone."""
     words = new_words()
     for start in range(0, out.size, BLOCK):

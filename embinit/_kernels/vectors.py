@@ -10,12 +10,13 @@ same order of the same roundings.
 import ast
 import builtins
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from functools import cache, wraps
 from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from embinit._kernels.source import definition
 
 #: What stands for a global name of a kernel: a function that NumPy runs, or the value itself.
 StandIn = Callable[[Any], Any]
@@ -38,12 +39,7 @@ def of_arrays(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., 
 def rewritten(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
     """Return the same for a function that such a function calls."""
     code = function.__code__
-    tree = next(
-        node
-        for node in ast.walk(_tree(code.co_filename))
-        if isinstance(node, ast.FunctionDef) and node.name == function.__name__
-    )
-    changed = _Arrays().visit(deepcopy(tree))
+    changed = _Arrays().visit(definition(function))
     changed.decorator_list, changed.returns = [], None
     for argument in changed.args.args:
         argument.annotation = None
@@ -53,12 +49,6 @@ def rewritten(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., 
     scope |= {name: _stand_in(outside[name], stand_in) for name in _names(code) if name in outside}
     exec(compile(module, code.co_filename, "exec"), scope)
     return scope[function.__name__]  # type: ignore[no-any-return]
-
-
-@cache
-def _tree(path: str) -> ast.Module:
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 (a path of code)
-        return ast.parse(file.read())
 
 
 def _names(code: Any) -> set[str]:

@@ -70,7 +70,7 @@ def elements(row: Row, held: bytes) -> Elements | None:
     from embinit._kernels import formats
 
     codes = np.empty(row.size, np.int32)
-    formats.unpack(np.frombuffer(held, np.uint8).copy(), format_.bits, False, codes)
+    formats.unpack(formats.width_of(format_.bits), np.frombuffer(held, np.uint8).copy(), format_.bits, False, codes)
     return codes.view(np.uint32)
 
 

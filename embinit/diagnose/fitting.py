@@ -89,7 +89,9 @@ def _codes_of(row: Row, held: bytes) -> Codes | None:
     from embinit._kernels import formats
 
     codes = np.empty(row.size, np.int32)
-    formats.unpack(np.frombuffer(held, np.uint8).copy(), format_.bits, format_.signed, codes)
+    formats.unpack(
+        formats.width_of(format_.bits), np.frombuffer(held, np.uint8).copy(), format_.bits, format_.signed, codes
+    )
     return codes.astype(np.int64) if np.unique(codes[:PREFIX]).size >= DIFFERENT else None
 
 

@@ -267,7 +267,9 @@ class Quantized(Format):
         grid = self.grid(parameters)
         if grid.scale.size != groups.count:  # of a Buffer that does not say its groups
             groups = Groups(grid.scale.size, out.size // grid.scale.size)
-        formats.decode(payload, self.bits, self.signed, groups.run, *grid.spread(groups), out)
+        formats.decode(
+            formats.width_of(self.bits), payload, self.bits, self.signed, groups.run, *grid.spread(groups), out
+        )
 
 
 @cache

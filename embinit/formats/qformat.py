@@ -103,7 +103,9 @@ class QFormat(Quantized):
                 f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {shown(bound)}"
             )
         out = np.empty(self.nbytes(checked_uint("n", n, 63)), np.uint8)
-        formats.uniform_codes(*generator.bitgen.stream, int(bound), self.wide, self.bits, out)
+        formats.uniform_codes(
+            *generator.bitgen.stream, formats.width_of(self.bits), int(bound), self.wide, self.bits, out
+        )
         generator.drawn += n
         return out.view(self.dtype)
 

@@ -278,7 +278,7 @@ class Quantizer(Table):
 
         codes = np.empty(n, np.int32)
         held = np.require(data, requirements=["C", "A", "W"]).reshape(-1).view(np.uint8)
-        formats.unpack(held, format_.bits, format_.signed, codes)
+        formats.unpack(formats.width_of(format_.bits), held, format_.bits, format_.signed, codes)
         return payload(format_, wrapped(format_, codes.astype(np.int64) - self.offset))
 
 
@@ -301,7 +301,7 @@ def payload(format_: Quantized, codes: Codes) -> NDArray[Any]:
     from embinit._kernels import formats
 
     packed = np.empty(format_.nbytes(codes.size), np.uint8)
-    formats.pack(codes.astype(np.int32), format_.bits, packed)
+    formats.pack(formats.width_of(format_.bits), codes.astype(np.int32), format_.bits, packed)
     return packed
 
 

@@ -75,7 +75,7 @@ class UniformCodes(Codes):
         from embinit._kernels import formats
 
         out = np.empty(n, np.int32)
-        formats.uniform_codes(*generator.bitgen.stream, self.bound, self.wide, 32, out.view(np.uint8))
+        formats.uniform_codes(*generator.bitgen.stream, 32, self.bound, self.wide, 32, out.view(np.uint8))
         generator.drawn += n
         return out.astype(np.int64)
 

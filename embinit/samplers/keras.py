@@ -134,13 +134,13 @@ class KerasTorch(_Keras):
                 out *= F32(high - low)
                 out += F32(low)
             case Normal(mean, stddev):
-                pytorch.normal(kind, words, True, float(mean), float(stddev), math.nan, out)
+                pytorch.normal(kind, words, True, out.size >= pytorch.LARGE, float(mean), float(stddev), math.nan, out)
             case TruncatedNormal(mean, stddev):
                 start = 0
                 while start < out.size:
                     end = out.size if out.size - start < RUN + GROUP else start + RUN
                     candidates = np.empty(CANDIDATES * (end - start), np.float32)
-                    pytorch.normal(kind, words, True, 0.0, 1.0, math.nan, candidates)
+                    pytorch.normal(kind, words, True, candidates.size >= pytorch.LARGE, 0.0, 1.0, math.nan, candidates)
                     out[start:end] = _first_within(candidates) * F32(stddev) + F32(mean)
                     start = end
             case _:

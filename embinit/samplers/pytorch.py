@@ -58,6 +58,7 @@ class Torch(Sampler):
         from embinit._kernels import pytorch
 
         kind, words = source.bitgen.stream
+        large = out.size >= LARGE
         match distribution:
             case Constant(value):
                 out.fill(np.float32(value))
@@ -66,18 +67,18 @@ class Torch(Sampler):
                 return _uniforms(self.fused, low, high)(source, out)
             case Normal(mean, stddev):
                 source.pending, drawn = pytorch.normal(
-                    kind, words, self.fused, float(mean), float(stddev), source.pending, out
+                    kind, words, self.fused, large, float(mean), float(stddev), source.pending, out
                 )
                 return drawn
             case TruncNormal(mean, stddev, low, high):
                 source.pending, drawn = pytorch.trunc_normal(
-                    kind, words, self.fused, float(mean), float(stddev), float(low), float(high),
+                    kind, words, self.fused, large, float(mean), float(stddev), float(low), float(high),
                     *truncation(distribution), source.pending, out,
                 )  # fmt: skip
                 return drawn
             case Sparse(sparsity, stddev, shape=(rows, columns)):
                 source.pending, drawn = pytorch.sparse(
-                    kind, words, self.fused, float(stddev), sparse_zeros(sparsity, rows), source.pending,
+                    kind, words, self.fused, large, float(stddev), sparse_zeros(sparsity, rows), source.pending,
                     out.reshape(rows, columns),
                 )  # fmt: skip
                 return drawn

@@ -10,7 +10,7 @@ from embinit._kernels.jit import Kernel
 
 
 def _of_arrays(self: Kernel, *arguments: Any) -> Any:
-    return self.compiled(*arguments) if self.work is None else self.of_arrays(*arguments)
+    return self.machine(*arguments) if self.work is None else self.of_arrays(*arguments)
 
 
 @contextmanager
@@ -26,5 +26,5 @@ def by_numpy() -> Iterator[None]:
 def by_numba() -> Iterator[None]:
     """Have Numba compile all kernels."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Kernel, "__call__", lambda self, *arguments: self.compiled(*arguments))
+        patch.setattr(Kernel, "__call__", Kernel.machine)
         yield
