@@ -10,7 +10,7 @@ from embinit.markup import element, sentence, text
 from embinit.model import Description
 from embinit.pages.compared import comparison, verdict
 from embinit.pages.document import Section, Verdict, conventions, document
-from embinit.pages.fitting import LIST, left_out, within
+from embinit.pages.fitting import LIST, brief, left_out, within
 from embinit.pages.paste import paste
 from embinit.pages.tables import Column, table
 
@@ -32,7 +32,7 @@ def _why(model: Description, diagnosis: Diagnosis) -> tuple[str, str]:
     """Return the sentence that says why a device differs, and all that is known about it."""
     origin, exact = diagnosis.origin, [explanation for explanation in diagnosis.explanations if explanation.exact]
     if origin is not None:
-        first, lines = sentence(str(origin)), {}
+        first, lines = brief(sentence(str(origin))), {}
         if (origin.dialect, origin.seed) != (str(model.dialect), model.seed):
             lines = {"[model]": f'dialect = "{origin.dialect}"\nseed = {origin.seed}'}
         return first, element("div", element("p", text(first)) + paste(lines, "cause-0"), class_="card cause")
@@ -43,7 +43,7 @@ def _why(model: Description, diagnosis: Diagnosis) -> tuple[str, str]:
 
 def said(explanation: Explanation) -> str:
     """Return the sentences of an explanation's causes."""
-    return " ".join(dict.fromkeys(cause.hypothesis.sentence for cause in explanation.causes))
+    return brief(" ".join(dict.fromkeys(cause.hypothesis.sentence for cause in explanation.causes)))
 
 
 def causes(exact: Sequence[Explanation], piece: str) -> str:
@@ -65,7 +65,8 @@ def _explanation(explanation: Explanation, name: str, head: str) -> str:
     sentences = ""
     for cause in explanation.causes:
         only = f" Only in {listed(cause.buffers)}." if cause.restricted else ""
-        sentences += f"<p><strong>{text(cause.hypothesis.name)}</strong>: {text(cause.hypothesis.sentence + only)}</p>"
+        words = brief(cause.hypothesis.sentence + only)
+        sentences += f"<p><strong>{text(cause.hypothesis.name)}</strong>: {text(words)}</p>"
     lines = explanation.lines
     told = f"<p>{text(head)}</p>{paste(lines, name)}" if lines else _NO_LINE
     return element("div", sentences + told, class_="card cause")

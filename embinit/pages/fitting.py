@@ -8,6 +8,8 @@ from embinit.markup import element, text
 #: How many bytes a page takes at most, and how many each of its parts may fill; LIST is for what is told in words.
 PAGE = 500_000
 TABLE, CARDS, STREAM, LIST = 95_000, 280_000, 50_000, 12_000
+#: How many characters a sentence has at most.
+WORDS = 2_000
 
 Detail = TypeVar("Detail")
 
@@ -37,6 +39,15 @@ def within(room: int, pieces: Sequence[str], worth: Sequence[int] | None = None)
             break
         taken.append(i)
     return [pieces[i] for i in sorted(taken)], len(pieces) - len(taken)
+
+
+def brief(words: str) -> str:
+    """Return words, or the beginning of very many: sentences about each of some hundred buffers say little on a page.
+
+    >>> brief("short")
+    'short'
+    """
+    return words if len(words) <= WORDS else f"{words[:WORDS]}... and {len(words) - WORDS} more characters"
 
 
 def left_out(count: int, what: str = "") -> str:

@@ -10,8 +10,10 @@ import pytest
 import embinit
 from embinit.bundle import gather
 from embinit.checksums import check, parse
-from embinit.diagnose import diagnose
+from embinit.diagnose import Cause, Diagnosis, Explanation, diagnose
 from embinit.diagnose.by_checksum import diagnose_checksums
+from embinit.diagnose.facts import Fact
+from embinit.diagnose.hypothesis import Aspect, Hypothesis
 from embinit.diagnose.origin import Origin
 from embinit.many import sweep
 from embinit.pages import checksums as of_checksums
@@ -321,10 +323,18 @@ def test_a_page_has_a_size_that_it_does_not_exceed(layers):
     bundle = gather(model.plan())
     random = np.random.default_rng(3)
     device = {a.name: random.integers(0, 256, len(a.payload), dtype=np.uint8).tobytes() for a in bundle.arrays}
+    report, names = verify(bundle, device, "d.bin"), tuple(device)
+    wide = "; ".join(f"{name} from -0.123456789 to 0.123456789" for name in names)
+    hypothesis = Hypothesis(Aspect.INITIALIZER, "limit", wide, lambda account: account, buffers=names)
+    lines = {f"[[layer]] {layer.name}": "weight_init = 1\nbias_init = 2" for layer in layers}
+    explanation = Explanation((Cause(hypothesis, names, lines),), device, names, report.equal, True, lines)
+    noted = tuple(Fact(name, "range", "values from -0.123456789 to 0.123456789") for name in names)
     shown = {
         "plan": of_plan.page(bundle.plan),
         "export": of_export.page(bundle, "out", {"m.npz": 1}),
-        "verify": of_verify.page(bundle, device, verify(bundle, device, "d.bin")),
+        "verify": of_verify.page(bundle, device, report),
+        "diagnose": of_diagnosis.page(bundle, device, Diagnosis(report, (explanation,) * 5)),
+        "not explained": of_diagnosis.page(bundle, device, Diagnosis(report, (), noted)),
         "seeds": of_seeds.page(sweep(model, range(2))),
     }
     for name, content in shown.items():
