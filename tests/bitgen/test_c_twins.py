@@ -104,7 +104,8 @@ def test_headers_compile_alone_in_c_and_where_int_has_16_bits(compiler, tmp_path
         source = tmp_path / "alone.c"
         source.write_text(f'#include "{name}"\ntypedef int something;\n')
         command = [compiler, *WARNINGS, f"-I{C_DIRECTORY}", "-fsyntax-only", str(source)]
-        subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs g++")
@@ -112,4 +113,6 @@ def test_headers_are_c_plus_plus_together(tmp_path):
     source = tmp_path / "all.cpp"
     source.write_text("".join(f'#include "{name}"\n' for name in headers()) + "int main() { return 0; }\n")
     flags = ["-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-fsyntax-only"]
-    subprocess.run(["g++", *flags, f"-I{C_DIRECTORY}", str(source)], check=True, capture_output=True, text=True)
+    command = ["g++", *flags, f"-I{C_DIRECTORY}", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def library(tmp_path_factory):
     return folder
 
 
-def compiled(compiler, flags):
+def assert_compiles(compiler, flags):
     command = compiler.split()
     if not shutil.which(command[0]):
         pytest.skip(f"needs {command[0]}")
@@ -59,12 +59,12 @@ def compiled(compiler, flags):
 @pytest.mark.parametrize("compiler", COMPILERS)
 def test_no_warning(compiler, library, tmp_path):
     command, flags = COMPILERS[compiler]
-    compiled(command, [*flags, "-O2", "-c", library / "embinit.c", "-o", tmp_path / "embinit.o"])
+    assert_compiles(command, [*flags, "-O2", "-c", library / "embinit.c", "-o", tmp_path / "embinit.o"])
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_every_unit_is_cpp_too(compiler):
-    compiled(compiler, [*CPP, "-fsyntax-only", f"-I{C_DIRECTORY}", *C_DIRECTORY.glob("*.c")])
+    assert_compiles(compiler, [*CPP, "-fsyntax-only", f"-I{C_DIRECTORY}", *C_DIRECTORY.glob("*.c")])
 
 
 def test_every_header_stands_alone(tmp_path):
@@ -73,7 +73,7 @@ def test_every_header_stands_alone(tmp_path):
             f'#include "{header.name}"\n#include "{header.name}"\nextern int x;\n'
         )
     options = [*C, "-fsyntax-only", "-Wno-unused-command-line-argument"]  # zig cc adds -c
-    compiled(next(iter(HOST_COMPILERS)), [*options, f"-I{C_DIRECTORY}", *tmp_path.glob("*.c")])
+    assert_compiles(next(iter(HOST_COMPILERS)), [*options, f"-I{C_DIRECTORY}", *tmp_path.glob("*.c")])
 
 
 def test_two_files_hold_the_library(library):
@@ -98,7 +98,7 @@ def test_a_macro_has_one_meaning():
 
 
 def test_all_that_is_linked_is_named_after_embinit(library, tmp_path):
-    compiled(next(iter(HOST_COMPILERS)), [*C, "-c", library / "embinit.c", "-o", tmp_path / "embinit.o"])
+    assert_compiles(next(iter(HOST_COMPILERS)), [*C, "-c", library / "embinit.c", "-o", tmp_path / "embinit.o"])
     with (tmp_path / "embinit.o").open("rb") as file:
         symbols = list(ELFFile(file).get_section_by_name(".symtab").iter_symbols())
     linked = [each for each in symbols if each["st_info"]["bind"] == "STB_GLOBAL"]
@@ -143,7 +143,7 @@ def test_the_known_answers_on_the_host(language, library, tmp_path):
     sources = [library / "embinit.c", library / "selftest" / "selftest.c", tmp_path / "main.c"]
     compiler = "g++" if language == "C++" else next(iter(HOST_COMPILERS))
     includes = [f"-I{library}", f"-I{library / 'selftest'}"]
-    compiled(compiler, [*FLAGS[language], *includes, *sources, "-o", tmp_path / "selftest"])
+    assert_compiles(compiler, [*FLAGS[language], *includes, *sources, "-o", tmp_path / "selftest"])
     done = subprocess.run([tmp_path / "selftest"], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout

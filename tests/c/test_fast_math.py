@@ -50,7 +50,7 @@ def finite(words):
     return all(word & 0x7F800000 != 0x7F800000 for word in words)
 
 
-def agree(requests, harness, units, compiler, flags, folder):
+def assert_agree(requests, harness, units, compiler, flags, folder):
     """Ask a harness of tests/support/c and compare, as words."""
     program = built(compiler, FLAGS[flags], answers.sources(harness, units), folder, "-DON_HOST")
     done = subprocess.run([program], input=words_of(requests), capture_output=True, check=False)
@@ -114,13 +114,13 @@ def stored():
 @builds
 @compilers
 def test_distributions(compiler, flags, twins, tmp_path):
-    agree(twins, "twins", twin.UNITS, compiler, flags, tmp_path)
+    assert_agree(twins, "twins", twin.UNITS, compiler, flags, tmp_path)
 
 
 @builds
 @compilers
 def test_formats(compiler, flags, stored, tmp_path):
-    agree(stored, "formats", formats.UNITS, compiler, flags, tmp_path)
+    assert_agree(stored, "formats", formats.UNITS, compiler, flags, tmp_path)
 
 
 @builds
@@ -128,7 +128,7 @@ def test_formats(compiler, flags, stored, tmp_path):
 def test_growth_steps(compiler, flags, tmp_path):
     chance = random.Random(5)
     made = [*growth.variance_requests(chance), *growth.growth_requests(chance)]
-    agree(made, "growth", growth.UNITS, compiler, flags, tmp_path)
+    assert_agree(made, "growth", growth.UNITS, compiler, flags, tmp_path)
 
 
 # ---- Whole models ----
@@ -154,4 +154,6 @@ def test_a_whole_model(compiler, flags, tmp_path):
         (tmp_path / file).write_text(text)
     sources = [*SOURCES, *(tmp_path / file for file in texts if file.endswith(".c"))]
 
-    run([built(compiler, FLAGS[flags], sources, tmp_path, f"-I{tmp_path}")])
+    program = built(compiler, FLAGS[flags], sources, tmp_path, f"-I{tmp_path}")
+
+    assert subprocess.run([program], check=False).returncode == 0

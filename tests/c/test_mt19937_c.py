@@ -132,4 +132,4 @@ def test_sizes_of_the_generators(tmp_path):
     )
     compiler = next(iter(HOST_COMPILERS))
 
-    compile_program(compiler, [tmp_path / "main.c"], tmp_path / "sizes")
+    assert compile_program(compiler, [tmp_path / "main.c"], tmp_path / "sizes").is_file()

@@ -15,7 +15,7 @@ RECORDED = np.load(FOLDER / "words.npz")
 NAMES = names()
 
 
-def compared(name, target, found):
+def assert_recorded(name, target, found):
     """Compare words of buffers, as they lie one behind the other, with the recorded ones."""
     for seed, buffers in found.items():
         words = np.concatenate(list(buffers.values()))
@@ -25,7 +25,7 @@ def compared(name, target, found):
 @pytest.mark.parametrize("target", [*HOSTS, *CORES])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_dialect_file_says_the_recorded_words(name, target):
-    compared(name, target, {seed: values(name, target, seed) for seed in SEEDS})
+    assert_recorded(name, target, {seed: values(name, target, seed) for seed in SEEDS})
 
 
 def test_the_recordings_are_all_there():
@@ -40,7 +40,7 @@ def test_gcc_leaves_the_recorded_words(name, target, tmp_path):
         pytest.skip("gcc is not installed")
     if target == "x86-64-v3" and " fma " not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
         pytest.skip("this CPU has no FMA")
-    compared(name, target, on_host(name, target, tmp_path))
+    assert_recorded(name, target, on_host(name, target, tmp_path))
 
 
 @pytest.mark.device
@@ -49,7 +49,7 @@ def test_a_core_leaves_the_recorded_words(name, target, tmp_path):
     for tool in ("arm-none-eabi-gcc", "qemu-system-arm"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    compared(name, target, on_core(name, target, tmp_path))
+    assert_recorded(name, target, on_core(name, target, tmp_path))
 
 
 @pytest.mark.device
@@ -60,4 +60,4 @@ def test_an_emulated_core_leaves_the_recorded_words(name, tmp_path):
         with pytest.raises(DeviceError, match="sinf"):
             on_emulated_core(name, tmp_path)
     else:
-        compared(name, "cortex-m0", on_emulated_core(name, tmp_path))
+        assert_recorded(name, "cortex-m0", on_emulated_core(name, tmp_path))

@@ -63,7 +63,7 @@ def test_what_is_accepted_is_exported_and_plan_fill_and_manifest_agree(model):
     assert found == after
 
 
-def refused(dialect, text, **keys):
+def assert_refused(dialect, text, **keys):
     with pytest.raises(EmbinitError, match=f"layer 'fc': weight: .*{text}") as caught:
         Model("m", [Linear(name="fc", in_features=2, out_features=3, **keys)], seed=1, dialect=dialect)
     return str(caught.value)
@@ -91,7 +91,7 @@ HUGE = 1.5e38
     ],
 )
 def test_what_has_no_integer_scale_is_refused_when_the_model_is_built(dialect, initializer, text):
-    refused(dialect, text, weight_init=initializer)
+    assert_refused(dialect, text, weight_init=initializer)
 
 
 @pytest.mark.parametrize("dialect", SCALED)
@@ -114,29 +114,31 @@ def test_zeros_have_an_integer_scale_of_either_sign(dialect):
 
 @pytest.mark.parametrize("form", ["int8", "int4", "sym8", "asym8", "affine8", "sym_int32/8", "bfp8e8"])
 def test_values_that_may_be_infinite_are_refused_by_formats_without_a_code_for_them(form):
-    assert "inf" in refused("odt", "no code for inf", weight_format=form, weight_init=initializers.normal(2.0, 1e38))
+    assert "inf" in assert_refused(
+        "odt", "no code for inf", weight_format=form, weight_init=initializers.normal(2.0, 1e38)
+    )
     wide = initializers.uniform(-3e38, 3e38)
-    assert form in refused("odt", "no code for inf", weight_format=form, weight_init=wide)
+    assert form in assert_refused("odt", "no code for inf", weight_format=form, weight_init=wide)
 
 
 def test_infinite_values_saturate_in_fixed_point_unless_nan_is_among_them():
     normal, uniform = initializers.normal(2.0, 1e38), initializers.uniform(-3e38, 3e38)
     layer = Linear(name="fc", in_features=2, out_features=3, weight_init=normal, weight_format="q7")
     assert gather(Model("m", [layer], seed=1).plan()).entries[0].buffer.clipped
-    refused("odt", "no code for inf or nan", weight_format="q7", weight_init=uniform)
+    assert_refused("odt", "no code for inf or nan", weight_format="q7", weight_init=uniform)
 
 
 @pytest.mark.parametrize("form", ["int8", "sym8", "asym8", "affine8", "sym_int32/8"])
 def test_values_that_may_be_too_small_for_a_scale_are_refused(form):
     for small in (initializers.uniform(0.0, 2.0**-120), initializers.normal(0.0, 1e-40)):
-        refused("odt", "needs a scale above 0", weight_format=form, weight_init=small)
+        assert_refused("odt", "needs a scale above 0", weight_format=form, weight_init=small)
     if form != "asym8":
-        refused("odt", "needs a scale above 0", weight_format=form, weight_init=initializers.constant(2.0**-149))
+        assert_refused("odt", "needs a scale above 0", weight_format=form, weight_init=initializers.constant(2.0**-149))
 
 
 def test_values_that_are_never_negative_have_no_code_in_sym_from_26_bits_on():
     for positive in (initializers.ones(), initializers.uniform(0.0, 0.5), initializers.uniform(0.25, 0.125)):
-        refused("odt", "above 25 bits", weight_format="sym26", weight_init=positive)
+        assert_refused("odt", "above 25 bits", weight_format="sym26", weight_init=positive)
     with pytest.raises(EmbinitError, match="layer 'n': weight: sym31: above 25 bits"):
         Model("m", [LayerNorm(name="n", normalized_shape=3, weight_format="sym31")], seed=1)
     layer = Linear(name="fc", in_features=2, out_features=3, weight_init=initializers.constant(-1.0))
@@ -169,7 +171,7 @@ def test_a_base_is_held_as_it_is():
 
 def test_a_truncated_normal_that_pytorch_would_draw_for_ever_is_refused():
     init = initializers.trunc_normal(3.4e38, 3.4e38, -3e38, 1e38)
-    refused("torch", "high - low", weight_init=init)
+    assert_refused("torch", "high - low", weight_init=init)
 
 
 def test_a_model_without_a_buffer_is_exported_without_c_code():

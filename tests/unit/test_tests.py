@@ -1,0 +1,56 @@
+"""The tests themselves: each says what it asserts, and none imports another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+FILES = sorted(TESTS.rglob("*.py"))
+TREES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+def asserts(function):
+    """Whether a function asserts something itself, or calls what is named after it: pytest's raises, an assert_..."""
+    called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    names = [ast.unparse(func).rpartition(".")[2].lstrip("_") for func in called]
+    return any(isinstance(node, ast.Assert) for node in ast.walk(function)) or any(
+        name.startswith(("assert", "check", "raises", "fail", "warns")) for name in names
+    )
+
+
+def imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_test_asserts_something():
+    functions = [
+        (name, node)
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+
+    assert len(functions) > 1000
+    assert [f"{name}: {node.name}" for name, node in functions if not asserts(node)] == []
+
+
+@pytest.mark.parametrize("line", ["assert x", "with pytest.raises(E): f()", "assert_equal(a, b)"])
+def test_what_counts_as_an_assertion(line):
+    assert asserts(ast.parse(f"def test_it():\n    {line}"))
+    assert not asserts(ast.parse("def test_it():\n    compile_program(source)"))
+
+
+def test_no_test_imports_another():
+    wrong = [
+        f"{name}: {module}"
+        for name, tree in TREES.items()
+        for module in imported(tree)
+        if any(part.startswith("test_") for part in module.split("."))
+    ]
+
+    assert wrong == []
