@@ -1,4 +1,4 @@
-"""Checksums: what a board's log says of a buffer in a few digits, and of which kind these are."""
+"""Checksums: the few digits by which a board's log describes a buffer, and the kinds of checksums that there are."""
 
 import hashlib
 import re

@@ -34,7 +34,7 @@ def problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
 
 @dataclass(frozen=True)
 class Compared:
-    """One parameter of a `Comparison`: whether its bits are the framework's, and if not, why.
+    """One parameter of a `Comparison`: whether its bits are those of the framework and, if not, why.
 
     Attributes
     ----------

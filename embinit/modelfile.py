@@ -181,8 +181,8 @@ def of_parts(keys: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
 
 
 def _of_part(given: Any, dialect: Dialect) -> Initializer | Sliced:
-    """Return what `init` gives a part: an initializer's name or table, which may have slices. Beside slices "default",
-    or nothing, is what the dialect gives the part, and `initializer = "default"` the dialect's own default.
+    """Return what `init` gives a part: an initializer's name or table, which may have slices. With slices, no name or
+    the name "default" means what the dialect gives the part, and `initializer = "default"` the dialect's own default.
     """
     if not isinstance(given, Mapping) or "slices" not in given:
         return dialect.initializer(given)

@@ -30,7 +30,7 @@ def text_of(model: Description) -> str:
 
 
 def tables_of(model: Description) -> dict[str, Any]:
-    """Return the tables of a model file: [model], [dialect] if the model's stands in a file of its own, and [[layer]].
+    """Return the tables of a model file: [model], [dialect] if the model's dialect is a file of its own, and [[layer]].
 
     Raises EmbinitError if the dialect is neither known by its name nor declared in a file.
     """

@@ -259,7 +259,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
 
 
 def _departures(row: Row) -> dict[str, Any]:
-    """Return how a row is drawn and held, where that is not as usual."""
+    """Return how a row is drawn and held, as far as that is unusual."""
     order, arrangement = row.order, row.storage.arrangement
     told = {
         "draw_axes": order.axes and [row.axes[axis] for axis in order.axes],

@@ -64,7 +64,7 @@ class uninterrupted:  # noqa: N801 (used as a function)
 
 
 class interruptible(uninterrupted):  # noqa: N801 (used as a function)
-    """Let signals end a block within `uninterrupted`: one that takes long, and of which nothing remains."""
+    """Let signals end a block within `uninterrupted`: one that takes long and leaves nothing."""
 
     _wait = False
 

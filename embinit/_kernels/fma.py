@@ -107,5 +107,7 @@ def _either() -> Any:
 
 @primitive(_either)
 def multiply_add64(a: float, b: float, c: float) -> np.float64:
-    """Return a * b + c, rounded once or twice, as the CPU is quicker: where that does not change what comes of it."""
+    """Return a * b + c, rounded once or twice, whichever is quicker on the CPU: for results that are the same either
+    way.
+    """
     return a * b + c  # type: ignore[return-value]

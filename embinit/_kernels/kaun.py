@@ -18,7 +18,7 @@ _UNIT = np.float32(2.0**-32)
 
 @inlined
 def _unit(word: np.uint32) -> np.float32:
-    """Return a signed word moved by 2^31, over 2^32; both the conversion and the sum round, so 1 may come of it."""
+    """Return a signed word moved by 2^31, over 2^32; both the conversion and the sum round, so the result may be 1."""
     return np.float32(np.float32(np.float32(np.int32(word)) + _HALF_RANGE) * _UNIT)
 
 

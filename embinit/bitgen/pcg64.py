@@ -46,7 +46,7 @@ class Pcg64(Called):
     seed
         Any integer from 0 up; it enters through numpy.random.SeedSequence.
     spawn_key
-        Which child of that seed it is, and of which children before; () for the seed itself.
+        The number of the child of that seed, then of the child of that child, and so on; () for the seed itself.
 
     Raises
     ------

@@ -23,7 +23,7 @@ void embinit_permute(void *data, unsigned bits, const uint32_t *sizes, const uin
  * places[j] comes j-th. n counts all elements; those that fill no whole block stay where they are. */
 void embinit_reorder(void *data, unsigned bits, const uint32_t *places, uint32_t block, uint32_t n);
 
-/* Move rows of row_bytes apart, so that each begins stride_bytes after the one before, and fill what is behind each row
+/* Move rows of row_bytes apart, so that each begins stride_bytes after the one before, and fill what follows each row
  * with zeros. data has room for rows * stride_bytes; stride_bytes is at least row_bytes. */
 void embinit_spread_rows(void *data, size_t rows, size_t row_bytes, size_t stride_bytes);
 

@@ -105,7 +105,7 @@ const embinit_kaun_way embinit_kaun_of_alpha3 = {alpha3_uniform, alpha3_normal, 
 
 /* ---- Values ---- */
 
-/* A word as a signed one, moved by 2^31, over 2^32. The conversion and the sum round, so 1 may come of it. */
+/* A word as a signed one, moved by 2^31, over 2^32. The conversion and the sum round, so the result may be 1. */
 static float kaun_unit(uint32_t word)
 {
     int32_t value = word < 0x80000000u ? (int32_t)word : -(int32_t)(~word) - 1;

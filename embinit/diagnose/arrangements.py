@@ -141,7 +141,7 @@ def _plain(text: str, order: ElementOrder) -> Named:
 
 
 def _along_axes(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return in which order the indices of one axis stand."""
+    """Return the order of the indices of one axis in memory."""
     for axis, name in enumerate(row.axes):
         if row.shape[axis] < 2 or row.shape[axis] == row.size:
             continue
@@ -200,7 +200,7 @@ def _sizes(row: Row, sizes: Sequence[int]) -> list[int]:
 
 
 def _in_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return in which order the elements of each block stand, the same order in all whole blocks."""
+    """Return the order of the elements within each block in memory, the same in all whole blocks."""
     for size in _sizes(row, BLOCKS):
         whole = planned.size // size * size
         if whole < SURE * size or not np.array_equal(planned[whole:], held[whole:]):

@@ -216,7 +216,7 @@ def _limited(format_: Quantized) -> Iterator[Choice]:
 
 
 def multiplied(factor: float, offset: int) -> Choice:
-    """Return the choice of a factor for which only the dump speaks, and of what is then added to codes."""
+    """Return the choice of a factor, and of what is then added to codes, which the dump alone suggests."""
     added = f", and {offset} is added to codes" if offset else ""
     told = {"factor": factor, **({"offset": offset} if offset else {})}
     return Choice(f"values are multiplied by {factor!r}{added}", told, free=True)

@@ -151,7 +151,9 @@ def _signs(distribution: Distribution, values: F32) -> Bools:
 
 
 def _sign_rule(bitgen: BitGenerator, signs: Bools) -> tuple[int, tuple[int, ...], bool] | None:
-    """Return how signs hang on words: words a value, the bits of the last one that are added, whether inverted."""
+    """Return how the sign of a value depends on its words: how many words a value takes, which bits of the last one
+    decide, and whether the result is inverted.
+    """
     words, top = bitgen.random_raw(2 * signs.size), bitgen.word_bits - 1
     for stride in (1, 2):
         for bits in ((top,), (top, top - 1), (23,)):

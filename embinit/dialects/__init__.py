@@ -84,7 +84,7 @@ def text_of(name: str) -> str:
         check_known("dialect", name, DIALECTS.names())
         return program_text(name)
     if (description := getattr(DIALECTS[name], "description", None)) is not None:
-        raise EmbinitError(f"dialect {name} does not come with embinit: it stands in {description.source}")
+        raise EmbinitError(f"dialect {name} does not come with embinit: it is in {description.source}")
     raise EmbinitError(
         f"dialect {name} cannot be written as a file: its values come from kernels, not from expressions of one word; "
         f"those that can are {listed(program_names())}"

@@ -80,7 +80,7 @@ class Nnx(Flax):
 
 @dataclass(frozen=True, eq=False)
 class Linen(Flax):
-    """Flax linen, where a parameter's key is fold_in(key(seed), h): h is of the names of its scopes, and its number."""
+    """Flax linen, where a parameter's key is fold_in(key(seed), h): h comes from its scopes' names and its number."""
 
     has_paths: ClassVar[bool] = True
 

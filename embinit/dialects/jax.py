@@ -174,7 +174,7 @@ def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, i
 
 
 def _whole(fan: float) -> float:
-    """Return a fan as an int where it is one, as it is unless in and out are one axis."""
+    """Return a fan as an int if it is whole, which it is unless in and out are one axis."""
     return int(fan) if fan == int(fan) else fan
 
 

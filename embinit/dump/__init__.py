@@ -55,7 +55,7 @@ def read_dump(
     base: int | None = None,
     at: Mapping[str, str] | None = None,
 ) -> Readback:
-    """Return the bytes of each buffer that a dump holds, by buffer name, and of what it holds besides codes.
+    """Return the bytes of each buffer that a dump holds, by buffer name, and those of what it keeps besides codes.
 
     Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
     With one it is a stretch of memory that begins at base, and the ELF file says where each buffer is: at the symbol

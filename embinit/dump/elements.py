@@ -1,4 +1,4 @@
-"""Buffers of which each token is an element: integers, decimals, or floats in hexadecimal."""
+"""Buffers in which each token is an element: integers, decimals, or floats in hexadecimal."""
 
 import math
 import re
@@ -32,7 +32,7 @@ def sizes_of(arrays: Sequence[Array]) -> list[int]:
 
 
 def of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelling) -> dict[str, bytes] | None:
-    """Return buffers of which each integer is an element: a code, the bits of a float, or a float of integral value."""
+    """Return buffers in which each integer is an element: a code, the bits of a float, or a float of integral value."""
     found, at = {}, 0
     for array in arrays:
         part = values[at : at + array.count]
@@ -56,7 +56,7 @@ def _in_order(data: bytes, array: Array) -> bytes:
 
 
 def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float]) -> dict[str, bytes] | None:
-    """Return buffers of which each float is an element."""
+    """Return buffers in which each float is an element."""
     if given.count != sum(array.count for array in arrays):
         return None
     check_order(given, sizes_of(arrays), starts_of(arrays))

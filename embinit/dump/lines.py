@@ -9,7 +9,7 @@ from itertools import pairwise
 #: What terminals do not show: colours, cleared lines, titles.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
-#: A command behind a prompt, which says addresses and counts.
+#: A command after a prompt, which says addresses and counts.
 _COMMAND = re.compile(
     r"(?:x|p|print|output|mem(?:ory)?\d*|m[dr][bhwlqd]|md|md\.[bwlq]|read\d*|r[bhwd]|d[bdwq]|dump\w*|hexdump|list)"
     r"(?=[\s/(]|$)(?!\s*[:=])"
@@ -80,7 +80,7 @@ def _without_columns(lines: list[Line]) -> list[Line]:
 
 
 def _without_indexes(lines: list[Line]) -> list[Line]:
-    """Return lines without a first column that counts them, from 0 or 1, perhaps anew for each buffer."""
+    """Return lines without a first column that counts them, from 0 or 1, perhaps in each buffer again."""
     found = [_COUNTER.match(line.body) for line in lines]
     counts = [int(each[1]) for each in found if each is not None]
     following = sum(b == a + 1 for a, b in pairwise(counts))

@@ -40,7 +40,7 @@ class Memory:
         return self.cut(address, len(array.payload), array.name)
 
     def cut(self, address: int, size: int, what: str) -> bytes:
-        """Return so many bytes at an address, or raise EmbinitError where there are none of what is asked for."""
+        """Return so many bytes at an address, or raise EmbinitError if the memory does not have all of them."""
         end = address + size
         for start, data in self.runs:
             if start <= address and end <= start + len(data):

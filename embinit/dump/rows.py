@@ -189,7 +189,7 @@ def _with_rest(given: Read, lines: Sequence[Line]) -> None:
 
 
 def _squeezed_out(given: Read, most: int) -> None:
-    """Restore the lines that a star stands for: the line above it again, up to the address below it."""
+    """Restore the lines that a star replaces: the line above it, repeated up to the address below it."""
     stars = [i for i, row in enumerate(given.rows) if row.line.star]
     width = given.spelling.width
     if not stars:

@@ -75,7 +75,7 @@ def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
 
 
 def _named_out_of_order(text: str, arrays: Sequence[Array]) -> dict[str, str]:
-    """Return the text behind the first mention of each buffer, if it names all in another order than the plan."""
+    """Return the text after the first mention of each buffer, if it names all in another order than the plan."""
     found = [re.search(rf"(?<![\w.])(?:{re.escape(a.name)}|{a.identifier})(?![\w.])", text) for a in arrays]
     labels = [(label.start(), label.end(), array.name) for label, array in zip(found, arrays, strict=True) if label]
     if len(labels) < len(arrays) or labels == sorted(labels):

@@ -49,7 +49,7 @@ class _Schedule:
         self._outer = outer
         self._scopes: list[dict[Node, _Step]] = [{}]
         self._block = 0
-        #: What is known at the end of each arm of a ?:, and what is computed again behind the arm that computed it.
+        #: What is known at the end of each arm of a ?:, and what is computed again after the arm that computed it.
         self.arms: dict[Node, list[set[Node]]] = {}
         self.again: set[Node] = set()
         self._left: set[Node] = set()

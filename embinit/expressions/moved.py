@@ -36,7 +36,7 @@ def refuse_moved(
 ) -> None:
     """Raise EmbinitError for the first operation that gcc may move so that it fuses another product.
 
-    computed: all operations. arms: what is known at the end of each arm of a ?:. again: what is computed again behind
+    computed: all operations. arms: what is known at the end of each arm of a ?:. again: what is computed again after
     an arm that computed it.
     """
     found = _Moves(graph, computed, arms, fused)

@@ -90,7 +90,7 @@ def _format_named(name: str) -> Format:
 
 
 def family_named(name: str) -> Family:
-    """Return the family of formats to which a name belongs, with what `embinit formats` says of it.
+    """Return the family of formats to which a name belongs, with what `embinit formats` says about it.
 
     Parameters
     ----------

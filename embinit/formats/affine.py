@@ -305,7 +305,7 @@ _INT8 = Family(
     summary="CMSIS-NN and TFLite weights",
     codes="-127 to 127, two's complement, a byte each",
     grid="scale = fl(absmax / 127), of the buffer or of each output channel; zero point 0",
-    beside="scale: float32, one a buffer or channel",
+    beside="scale: float32, one per buffer or channel",
 )
 _SYM = Family(
     name="sym<b>",

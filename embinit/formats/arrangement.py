@@ -49,7 +49,7 @@ class Arrangement:
             raise EmbinitError(f"row_stride must be at least the length of a row, and {rows}, got {self.row_stride}")
 
     def nbytes(self, format_: Format, shape: tuple[int, ...]) -> int:
-        """Return how many bytes of memory a buffer takes, with what lies between rows and behind the last one."""
+        """Return how many bytes of memory a buffer takes, with what lies between rows and after the last one."""
         return format_.nbytes(math.prod(shape) if self.row_stride is None else shape[0] * self.row_stride)
 
     def packed(self, payload: NDArray[np.uint8], format_: Format, shape: tuple[int, ...]) -> NDArray[np.uint8]:

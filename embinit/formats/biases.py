@@ -86,7 +86,7 @@ _INT32 = Family(
     summary="biases of CMSIS-NN and TFLite",
     codes="-(2^31 - 1) to 2^31 - 1, two's complement, little endian",
     grid="scale = fl(input_scale * scale of the weight, or of its channel); code = round(fl(v * fl(1 / scale)))",
-    beside="scale: float32, one a bias, or one where the weight has one",
+    beside="scale: float32, one per bias, or one if the weight has one",
     one="round(v / scale)",
 )
 FAMILIES: Families = {

@@ -1,4 +1,4 @@
-"""Element order: how the elements of a buffer stand in memory where that is not the order of their indices."""
+"""Element order: the order of a buffer's elements in memory, if it is not that of their indices."""
 
 import math
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class ElementOrder(Table):
         if type(self.rotate) is not int or self.rotate < 0:
             raise EmbinitError(f"rotate must be the index of an element, got {shown(self.rotate)}")
         if (self.axis is not None or self.unit != 1) and self.order is None:
-            raise EmbinitError("axis and unit say of what order holds the indices, which is missing")
+            raise EmbinitError("axis and unit describe the indices in order, which is missing")
         if type(self.unit) is not int or self.unit < 1 or (self.axis is not None and self.unit != 1):
             raise EmbinitError(
                 f"unit must be how many elements stand together, without an axis, got {shown(self.unit)}"
@@ -124,7 +124,7 @@ class ElementOrder(Table):
 
 
 def blocks(n: int, order: Sequence[int], unit: int = 1) -> Places:
-    """Return where n elements come from if those of each whole block stand in an order, so many together."""
+    """Return where n elements come from if each whole block has its elements in an order, so many at a time."""
     places, block = np.arange(n), len(order) * unit
     whole = n // block * block
     places[:whole] = places[:whole].reshape(-1, len(order), unit)[:, list(order)].reshape(-1)

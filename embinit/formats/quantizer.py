@@ -1,4 +1,4 @@
-"""Quantizer: how a device gets from values to codes where that is not the way of the format itself.
+"""Quantizer: how a device gets from values to codes, if it does not do so as the format does.
 
 A code is what a rule makes of a value: a scale, a quotient, a rounding, and what happens to codes that are too large.
 A format is one such rule; a quantizer changes parts of it, as quantizers written by hand do. NumPy runs the rules, in

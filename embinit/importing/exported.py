@@ -76,7 +76,7 @@ def _data(archive: Archive) -> dict[str, Any]:
 
 
 class _Raw:
-    """The values of a tensor in its storage; None where that has other strides than a plain array, or too few bytes."""
+    """The values of a tensor in its storage; None if it has other strides than a plain array, or too few bytes."""
 
     def __init__(
         self, archive: Archive, name: str, shape: tuple[int, ...], strides: Sequence[int], offset: int

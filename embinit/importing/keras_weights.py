@@ -20,7 +20,7 @@ _NO_WEIGHTS = re.compile(r"(.*/)?(seed_generator\w*|random_generator\w*)/.*|(opt
 
 @contextmanager
 def of_hdf5() -> Iterator[None]:
-    """Say of a file that it is damaged, whatever h5py raises, which has half a dozen types for that."""
+    """Report a file as damaged, whichever of half a dozen types of exception h5py raises."""
     try:
         yield
     except EmbinitError:

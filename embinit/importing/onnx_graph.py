@@ -212,7 +212,7 @@ class Graph:
         return float(values.ravel()[0]) if values is not None and values.size == 1 else None
 
     def unknown(self, node: Any) -> Iterator[Unknown]:
-        """Yield a node that has weights, but is no layer; numbers that stand in the graph are none."""
+        """Yield a node that has weights, but is no layer; constants of the graph do not count as weights."""
         if node.op_type in _WITHOUT_WEIGHTS:
             return
         held = [
@@ -241,7 +241,7 @@ def attributes_of(node: Any) -> dict[str, Any]:
 
 
 def missing(tensors: Iterable[Any], folder: Path) -> list[str]:
-    """Return the names of files that hold tensors, and do not lie beside the model."""
+    """Return the names of files that hold tensors and are not in the model's directory."""
     external = {
         each.value
         for tensor in tensors

@@ -1,4 +1,4 @@
-"""Sources: which reader a file belongs to. Its content decides, and its name only where that tells nothing."""
+"""Sources: which reader a file belongs to. Its content decides, and its name only if the content does not tell."""
 
 import zipfile
 from pathlib import Path

@@ -33,7 +33,7 @@ class Weighted(Stored):
         The scale of the layer's input, for a bias in the formats int32 and int64, whose scale is input_scale times that
         of the weight.
     fan
-        "fan_in" or "fan_out": which fan stands for both in the layer's initializers; None if each is what it says.
+        "fan_in" or "fan_out": the fan that the layer's initializers take for both; None if each takes its own.
     weight_layout
         The weight's axes in memory, the slowest first, if they are not in the dialect's order. The draws keep the
         dialect's order.

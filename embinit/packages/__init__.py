@@ -41,7 +41,7 @@ def packages(library: Sequence[str]) -> Mapping[str, bytes]:
 def foreign(folder: Path, package: Mapping[str, bytes]) -> list[str]:
     """Return the files of a package whose names a folder has already given to files of somebody else's.
 
-    A file is of some release of embinit if it has the longest line of the template.
+    A file counts as one that some release of embinit wrote if it has the longest line of the template.
     """
     found = []
     for name in package:

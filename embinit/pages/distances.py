@@ -14,7 +14,7 @@ _INFINITE = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "floa
 
 
 class Scale(NamedTuple):
-    """The magnitudes of distances that an image tells apart: of what they are, in which unit, and up to which each goes
+    """The magnitudes of distances that an image distinguishes: what they are of, in which unit, and how far each goes,
     except the last.
     """
 

@@ -34,7 +34,7 @@ _LIMITS = _floats("3f580000 3fa00000 4036db6e 40c00000")
 
 
 def erffs(x: np.float32) -> set[np.float32]:
-    """Return erff(x), or two values where it hangs on how glibc's expf rounds a number that is nearly a tie.
+    """Return erff(x), or two values where it depends on how glibc's expf rounds a number that is nearly a tie.
 
     >>> [hex(each.view(np.uint32)) for each in erffs(F32(-0.5))]
     ['0xbf053f7b']

@@ -31,11 +31,11 @@ class _Keras(Sampler):
             raise _unknown(distribution)
 
     def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:  # noqa: ARG002
-        """Raise EmbinitError: a mask is of no initializer."""
+        """Raise EmbinitError: no initializer draws a mask."""
         raise EmbinitError("dialects keras draw what initializers do, and no masks")
 
     def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:  # noqa: ARG002
-        """Raise EmbinitError: an order is of no initializer."""
+        """Raise EmbinitError: no initializer draws an order."""
         raise EmbinitError("dialects keras draw what initializers do, and shuffle nothing")
 
 

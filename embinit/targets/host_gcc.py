@@ -115,7 +115,7 @@ class Program:
     def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:
         """Return what the function leaves in buffers of so many bytes, filled before; None is a null pointer.
 
-        Raises StrayWriteError when it wrote beside a buffer, and DeviceError when it did not return.
+        Raises StrayWriteError if it wrote outside a buffer, and DeviceError if it did not return.
         """
         watched = _WATCHED + -(-4 * max(size or 0 for size in sizes) // _WATCHED) * _WATCHED
         starts, end = list[int](), watched

@@ -50,7 +50,7 @@ class Build:
 
     @property
     def known_libm(self) -> str:
-        """The class of libm; EmbinitError where the target's is of no class, for whatever calls logf or cosf."""
+        """The class of libm; EmbinitError if the target's belongs to no class, for whatever calls logf or cosf."""
         if self.libm == OTHER:
             raise EmbinitError(
                 f"logf and cosf of {target_named(self.target).libc}, on target {self.target}, have bits of no class: "
@@ -122,7 +122,7 @@ def _arm(name: str, build: str, multiply_add: MultiplyAdd, libm: Libm, **more: A
 
 
 def _riscv(name: str, build: str, multiply_add: MultiplyAdd, *, newlib: bool = False, **more: Any) -> Target:
-    """Return a RISC-V core with picolibc. Without an FPU newlib has the same bits; with one they are of no class."""
+    """Return a RISC-V core with picolibc. Without an FPU newlib has the same bits; with one, those of no class."""
     libcs = {"newlib": Libc("fdlibm", "newlib")} if newlib else {}
     build = f"{build}, gcc -O2, picolibc"
     return Target(name, build, multiply_add, "fdlibm", "picolibc", libc=_PICO, libcs=libcs, isa="riscv", **more)

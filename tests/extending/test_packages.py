@@ -132,5 +132,5 @@ def test_a_package_that_registers_its_dialect_itself_is_fine(tmp_path, monkeypat
 def test_a_dialect_file_from_outside_is_not_printed(outside):
     embinit.register_dialect(embinit.load_dialect("firmware.toml"))
 
-    with pytest.raises(embinit.EmbinitError, match=r"does not come with embinit: it stands in firmware\.toml"):
+    with pytest.raises(embinit.EmbinitError, match=r"does not come with embinit: it is in firmware\.toml"):
         text_of("firmware")

@@ -201,7 +201,7 @@ class Emission:
         return self._drawing[key]
 
     def _filling(self, prefix: str, *, rehearsed: bool) -> None:
-        """Write the distribution of a recipe, and what draws a values in vain."""
+        """Write the distribution of a recipe, and what draws a values and drops them."""
         head = [f"const {prefix}_fixed *const fixed = (const {prefix}_fixed *)rule;", "size_t i;"]
         fill = ["for (i = 0; i < n; i++) {", f"    out[i] = {prefix}_draw(stream, fixed);", "}"]
         self._distribution(f"{prefix}_fill", [*head, *fill], "a", "b", array=True)
