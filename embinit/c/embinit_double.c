@@ -1,50 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "embinit_double.h"
 
-#if DBL_MANT_DIG == 53
-
-static uint64_t word_of(double value)
-{
-    union { double value; uint64_t bits; } both;
-    both.value = value;
-    return both.bits;
-}
-
-static double of_word(uint64_t bits)
-{
-    union { uint64_t bits; double value; } both;
-    both.bits = bits;
-    return both.value;
-}
+#ifdef EMBINIT_DOUBLE
 
 static int32_t high_word(double value)
 {
-    return (int32_t)(word_of(value) >> 32);
+    return (int32_t)(embinit_bits64(value) >> 32);
 }
 
 /* Operations that round once, whatever the compiler's flags are. */
 static double d_add(double a, double b)
 {
-    volatile double result = a + b;
-    return result;
+    return embinit_rounded64(a + b);
 }
 
 static double d_sub(double a, double b)
 {
-    volatile double result = a - b;
-    return result;
+    return embinit_rounded64(a - b);
 }
 
 static double d_mul(double a, double b)
 {
-    volatile double result = a * b;
-    return result;
+    return embinit_rounded64(a * b);
 }
 
 static double d_div(double a, double b)
 {
-    volatile double result = a / b;
-    return result;
+    return embinit_rounded64(a / b);
 }
 
 /* c[0] + x * (c[1] + x * (...)), count coefficients. */
@@ -64,13 +46,13 @@ static double polynomial(const double *c, int count, double x)
 /* Whether x is 0, negative, infinite or NaN; then log x. */
 static int special_log(double x, double *result)
 {
-    uint64_t bits = word_of(x);
+    uint64_t bits = embinit_bits64(x);
     if ((bits << 1) == 0) {
-        *result = of_word(INFINITE | ((uint64_t)1 << 63));
+        *result = embinit_double(INFINITE | ((uint64_t)1 << 63));
         return 1;
     }
     if (bits >= INFINITE) {
-        *result = bits == INFINITE ? x : of_word((uint64_t)0x7ff8 << 48);
+        *result = bits == INFINITE ? x : embinit_double((uint64_t)0x7ff8 << 48);
         return 1;
     }
     return 0;
@@ -89,7 +71,7 @@ double embinit_c_log_fdlibm(double x)
         return result;
     }
     int32_t k = -1023;
-    if ((word_of(x) >> 52) == 0) {
+    if ((embinit_bits64(x) >> 52) == 0) {
         x = d_mul(x, 0x1p54);
         k -= 54;
     }
@@ -99,12 +81,12 @@ double embinit_c_log_fdlibm(double x)
     int32_t above = (mantissa + 0x95f64) & 0x100000;
     k += (high_word(x) >> 20) + (above >> 20);
     uint64_t top = (uint64_t)(uint32_t)(mantissa | (above ^ 0x3ff00000)) << 32;
-    double f = d_sub(of_word(top | (word_of(x) & 0xffffffffu)), 1.0);
+    double f = d_sub(embinit_double(top | (embinit_bits64(x) & 0xffffffffu)), 1.0);
     double high = d_mul((double)k, ln2_high);
     double low = d_mul((double)k, ln2_low);
     /* Three formulas: for f below 2^-20, for mantissas from 1.38 to 1.42, at both ends of the range, and elsewhere. */
     if ((0xfffff & (2 + mantissa)) < 3) {
-        if ((word_of(f) << 1) == 0) {
+        if ((embinit_bits64(f) << 1) == 0) {
             return d_add(high, low);
         }
         double near = d_mul(d_mul(f, f), d_sub(0.5, d_mul(0.33333333333333333, f)));
@@ -283,7 +265,7 @@ static double log_close_to_1(double x)
     double total = d_add(r, w);
     double low = d_add(d_sub(r, total), w);
     low = embinit_fused64(d_mul(b[0], d_sub(r, high)), d_add(high, r), low);
-    return (word_of(r) << 1) == 0 ? 0.0 : d_add(embinit_fused64(r3, p, low), total);
+    return (embinit_bits64(r) << 1) == 0 ? 0.0 : d_add(embinit_fused64(r3, p, low), total);
 }
 
 double embinit_c_log_double(double x)
@@ -298,9 +280,9 @@ double embinit_c_log_double(double x)
         return log_close_to_1(x);
     }
     const double *a = log_by_power;
-    uint64_t bits = word_of(x);
+    uint64_t bits = embinit_bits64(x);
     if ((bits >> 52) == 0) {
-        bits = word_of(d_mul(x, 0x1p52)) - ((uint64_t)52 << 52);
+        bits = embinit_bits64(d_mul(x, 0x1p52)) - ((uint64_t)52 << 52);
     }
     /* x = 2^k z with z from 0.6875, whose bits are 0x3fe6 << 48, to 1.375; shifted has k, in 12 bits with its sign, and
      * the bits of z, of which the first 7 choose log_parts: 1/c and log c, with c close to z. */
@@ -308,7 +290,7 @@ double embinit_c_log_double(double x)
     const double *part = log_parts[(shifted >> 45) & 127u];
     int32_t exponent = (int32_t)(shifted >> 52);
     double k = (double)(exponent < 2048 ? exponent : exponent - 4096);
-    double r = embinit_fused64(of_word(bits - (shifted & ((uint64_t)0xfff << 52))), part[0], -1.0);
+    double r = embinit_fused64(embinit_double(bits - (shifted & ((uint64_t)0xfff << 52))), part[0], -1.0);
     double w = embinit_fused64(k, ln2_high, part[1]);
     double high = d_add(w, r);
     double low = embinit_fused64(k, ln2_low, d_add(d_sub(w, high), r));
@@ -385,7 +367,7 @@ static double cosine_of_angle(const embinit_angle *a)
     if (word > 0x3fe90000) {
         quarter = 0.28125;
     } else if (word >= 0x3fd33333) {
-        quarter = of_word((uint64_t)(uint32_t)(word - 0x00200000) << 32);
+        quarter = embinit_double((uint64_t)(uint32_t)(word - 0x00200000) << 32);
     }
     double rest = d_sub(d_mul(z, r), d_mul(a->y, a->tail));
     return d_sub(d_sub(1.0, quarter), d_sub(d_sub(d_mul(0.5, z), quarter), rest));
@@ -394,13 +376,13 @@ static double cosine_of_angle(const embinit_angle *a)
 /* sin(x + quarter * pi/2). */
 static double sine_of(double x, int32_t quarter)
 {
-    uint64_t bits = word_of(x);
+    uint64_t bits = embinit_bits64(x);
     if ((bits << 1) == 0) {
         return quarter == 0 ? x : 1.0;
     }
-    double magnitude = of_word(bits & ~((uint64_t)1 << 63));
+    double magnitude = embinit_double(bits & ~((uint64_t)1 << 63));
     if (!(magnitude < 0x1p20)) { /* more parts of pi/2 would be needed; the host refuses these */
-        return of_word((uint64_t)0x7ff8 << 48);
+        return embinit_double((uint64_t)0x7ff8 << 48);
     }
     embinit_angle a = reduced_angle(magnitude);
     if (bits >> 63) {

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#if DBL_MANT_DIG == 53
+#ifdef EMBINIT_DOUBLE
 double embinit_c_log_double(double x);
 double embinit_c_log_fdlibm(double x);
 double embinit_c_log_fdlibm_fused(double x);

@@ -184,9 +184,8 @@ float embinit_c_fmaf_fdlibm_fused(float a, float b, float c)
 
 float embinit_c_fmaf_fdlibm(float a, float b, float c)
 {
-    volatile double product = (double)a * (double)b;
-    volatile double sum = product + (double)c;
-    return (float)sum;
+    double product = embinit_rounded64((double)a * (double)b);
+    return (float)embinit_rounded64(product + (double)c);
 }
 
 #define EXPR_SIGN64 ((uint64_t)1 << 63)
@@ -213,24 +212,18 @@ double embinit_c_trunc(double x)
     return embinit_double(places > 52 ? bits & EXPR_SIGN64 : bits & ~(((uint64_t)1 << places) - 1u));
 }
 
-static double expr_moved64(double whole, double by)
-{
-    volatile double next = whole + by;
-    return next;
-}
-
 double embinit_c_floor(double x)
 {
     double whole = embinit_c_trunc(x);
     int below = (embinit_bits64(x) & EXPR_SIGN64) && embinit_bits64(whole) != embinit_bits64(x);
-    return below ? expr_moved64(whole, -1.0) : whole;
+    return below ? embinit_rounded64(whole - 1.0) : whole;
 }
 
 double embinit_c_ceil(double x)
 {
     double whole = embinit_c_trunc(x);
     int above = !(embinit_bits64(x) & EXPR_SIGN64) && embinit_bits64(whole) != embinit_bits64(x);
-    return above ? expr_moved64(whole, 1.0) : whole;
+    return above ? embinit_rounded64(whole + 1.0) : whole;
 }
 
 double embinit_c_round(double x)

@@ -63,6 +63,13 @@ static inline double embinit_double(uint64_t bits)
     return both.value;
 }
 
+/* The same of double: an operation whose result goes through it rounds once, whatever the compiler's flags are. */
+static inline double embinit_rounded64(double value)
+{
+    volatile double rounded = value;
+    return rounded;
+}
+
 #endif /* EMBINIT_DOUBLE */
 
 #ifdef __cplusplus

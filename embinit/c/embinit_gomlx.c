@@ -240,20 +240,17 @@ void embinit_gomlx_uniform_fused(const embinit_source *source, const void *rule,
 
 static double gomlx_sum(double a, double b)
 {
-    volatile double result = a + b;
-    return result;
+    return embinit_rounded64(a + b);
 }
 
 static double gomlx_product(double a, double b)
 {
-    volatile double result = a * b;
-    return result;
+    return embinit_rounded64(a * b);
 }
 
 static double gomlx_quotient(double a, double b)
 {
-    volatile double result = a / b;
-    return result;
+    return embinit_rounded64(a / b);
 }
 
 /* c[0] + x * (c[1] + x * (...)), count coefficients. */

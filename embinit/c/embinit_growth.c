@@ -3,13 +3,6 @@
 
 #ifdef EMBINIT_DOUBLE
 
-/* A value as it was rounded: no compiler looks through the object that holds it. */
-static double growth_rounded(double value)
-{
-    volatile double held = value;
-    return held;
-}
-
 double embinit_variance(const float *values, size_t n)
 {
     if (n < 2) {
@@ -17,15 +10,15 @@ double embinit_variance(const float *values, size_t n)
     }
     double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        sum = growth_rounded(sum + (double)values[i]);
+        sum = embinit_rounded64(sum + (double)values[i]);
     }
-    double mean = growth_rounded(sum / (double)n);
+    double mean = embinit_rounded64(sum / (double)n);
     double squares = 0.0;
     for (size_t i = 0; i < n; i++) {
-        double deviation = growth_rounded((double)values[i] - mean);
-        squares = growth_rounded(squares + growth_rounded(deviation * deviation));
+        double deviation = embinit_rounded64((double)values[i] - mean);
+        squares = embinit_rounded64(squares + embinit_rounded64(deviation * deviation));
     }
-    return growth_rounded(squares / (double)(n - 1));
+    return embinit_rounded64(squares / (double)(n - 1));
 }
 
 double embinit_root(double x)
@@ -83,7 +76,7 @@ static void rescale_layer(const embinit_growing *layer, float factor)
 static float to_variance(const embinit_growing *layer, double gain, double fan_in)
 {
     double found = embinit_variance(layer->weight, weight_size(layer));
-    return found > 0.0 ? (float)embinit_root(growth_rounded(gain * gain) / growth_rounded(fan_in * found)) : 1.0f;
+    return found > 0.0 ? (float)embinit_root(embinit_rounded64(gain * gain) / embinit_rounded64(fan_in * found)) : 1.0f;
 }
 
 static uint32_t growth_parameter(const embinit_spread_parameter *how, float spread)
@@ -140,7 +133,7 @@ static void draw_runs(const embinit_growth *growth, embinit_extension extension,
 
 static void add_noise(const embinit_growth *growth, const embinit_source *source, float *values, size_t n)
 {
-    double ratio2 = growth_rounded(growth->noise_ratio * growth->noise_ratio);
+    double ratio2 = embinit_rounded64(growth->noise_ratio * growth->noise_ratio);
     float spread = (float)embinit_root(ratio2 * embinit_variance(values, n));
     for (size_t i = 0; i < n; i++) {
         float drawn;

@@ -66,20 +66,17 @@ uint32_t embinit_numpy_legacy_source(void *state)
 
 static double numpy_sum(double a, double b)
 {
-    volatile double result = a + b;
-    return result;
+    return embinit_rounded64(a + b);
 }
 
 static double numpy_product(double a, double b)
 {
-    volatile double result = a * b;
-    return result;
+    return embinit_rounded64(a * b);
 }
 
 static double numpy_quotient(double a, double b)
 {
-    volatile double result = a / b;
-    return result;
+    return embinit_rounded64(a / b);
 }
 
 static float numpy_value(const void *rule, double drawn)

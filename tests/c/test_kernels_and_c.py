@@ -84,6 +84,8 @@ KERNELS_ALONE = {
     "pytorch.random32": "integers of PyTorch, which no weight holds",
     "pytorch.random64": "the same",
     "counters.jax_first_words": "the search for the seed of a key, on the host",
+    "keras.listed": "the seeds of a list, which a search on the host tries",
+    "keras.first_words": "the same",
     "statistics.statistics": "describes buffers on the host; no device computes it",
 }
 
@@ -98,7 +100,7 @@ FUNCTIONS_ALONE = {
     "high_bits_first spread_rows permute reorder",
     "NumPy in embinit/formats/quantizer.py": "largest round",
     "two operations, inside kernels": "separate",
-    "a float seen as an integer": "bits float rounded bits64 double",
+    "a float seen as an integer": "bits float rounded bits64 double rounded64",
     "NumPy in embinit/samplers": "constant broadcast ones",
     "draws that are overwritten and buffers that are copies, in embinit/fill.py": "skip copy",
     "NumPy in embinit/formats": "q_grid int_grid int_steps_grid chosen_grid sym_grid sym_int32_grid bfp_grid "
