@@ -100,7 +100,7 @@ class Array(ABC):
         return zlib.crc32(self.view)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QuantizationArray(Array):
     """What a buffer's format keeps beside the codes: scale, zero_point or exponents, one per group."""
 

@@ -77,7 +77,7 @@ def _own_first(cls: type) -> Iterator[Field[Any]]:
     """Yield the fields of a layer class, those of the class itself before those of its bases."""
     every = {field.name: field for field in fields(cls)}
     for each in cls.__mro__:
-        for name in vars(each).get("__annotations__", {}):
+        for name in inspect.get_annotations(each):
             if name in every:
                 yield every.pop(name)
 

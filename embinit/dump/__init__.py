@@ -93,7 +93,8 @@ def read_dump(
         known = [
             array for array in bundle.arrays if not firmware.symbols.keys().isdisjoint(symbols.get(array.name, ()))
         ]
-        held = known if told else [*needed, *(array for array in beside if array in known)]
+        names = {array.name for array in known}
+        held = known if told else [*needed, *(array for array in beside if array.name in names)]
         places = [(array, firmware.address(array, symbols[array.name])) for array in held if array.name not in found]
         return Readback(found | {array.name: memory.read(address, array) for array, address in places})
     except EmbinitError as error:
