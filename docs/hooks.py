@@ -35,6 +35,8 @@ def made():
         "reference/model-file.md": model_file(),
         "reference/dialect-file.md": dialect_file(),
     }
+    for path in sorted((ROOT / "docs" / "notebooks").glob("*.ipynb")):
+        pages[f"notebooks/{path.stem}.md"] = notebook(json.loads(path.read_text(encoding="utf-8")), path.name)
     for document, page in DOCUMENTS.items():
         pages[page] = without_dead_links((ROOT / document).read_text(encoding="utf-8"), page)
     for name in schemas.names():
@@ -62,6 +64,21 @@ def without_dead_links(markdown, page):
         return text
 
     return LINK.sub(replaced, markdown)
+
+
+def notebook(content, name):
+    """Return the page of a notebook: its cells, with what they print."""
+    parts = []
+    for cell in content["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(re.sub(r"\((\w[\w-]*)\.ipynb\)", r"(\1.md)", source))
+            continue
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            text = "".join(output.get("text") or output["data"]["text/plain"]).rstrip()
+            parts.append(f"```text\n{text}\n```")
+    return "\n\n".join([*parts, f"[This page as a notebook]({name})"]) + "\n"
 
 
 def commands():
