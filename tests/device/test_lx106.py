@@ -99,8 +99,8 @@ def left(tmp_path_factory):
     return {name: np.frombuffer(machine.read(name), np.uint8) for name in names}
 
 
-def same(left, expected):
-    """Whether all bits are the same; a NaN has any of its bits."""
+def assert_same(left, expected):
+    """All bits are the same; a NaN has any of its bits."""
     for got, right in zip(left.view(expected[0].dtype).reshape(len(expected), -1), expected, strict=True):
         unsigned = f"u{right.itemsize}"
         wrong = (got.view(unsigned) != right.view(unsigned)) & ~((got != got) & (right != right))
@@ -112,7 +112,7 @@ def same(left, expected):
 def test_floats(left):
     a, b = inputs()["f"].view(np.float32)
     double, word = inputs()["d"][0].view(np.float64), inputs()["w"][0].view(np.int32)
-    same(left["float_results"], [a + b, a - b, a * b, double.astype(np.float32), word.astype(np.float32)])
+    assert_same(left["float_results"], [a + b, a - b, a * b, double.astype(np.float32), word.astype(np.float32)])
 
 
 @needs_tools
@@ -121,7 +121,7 @@ def test_doubles(left):
     a, b = inputs()["d"].view(np.float64)
     single, word = inputs()["f"][0].view(np.float32), inputs()["w"][0].view(np.int32)
     expected = [a + b, a - b, a * b, a / b, single.astype(np.float64), word.astype(np.float64)]
-    same(left["double_results"], expected)
+    assert_same(left["double_results"], expected)
 
 
 def divided(a, b):
@@ -137,7 +137,7 @@ def test_integers(left):
     as_signed = [int(x) for x in np.array(divisors, np.uint32).view(np.int32)]
     halves = [x // 2 for x in w]
     words = [[x // y for x, y in zip(w, divisors, strict=True)], [x % y for x, y in zip(w, divisors, strict=True)]]
-    same(left["word_results"], [np.array(each, np.uint32) for each in (*words, halves)])
+    assert_same(left["word_results"], [np.array(each, np.uint32) for each in (*words, halves)])
     by = [int(x) for x in inputs()["l"][0].view(np.int64)]
     longs = [
         [x * y % 2**64 for x, y in zip(a, b, strict=True)],
@@ -146,10 +146,10 @@ def test_integers(left):
         [divided(x, y) % 2**64 for x, y in zip(by, as_signed, strict=True)],
         [x * y for x, y in zip(w, v, strict=True)],
     ]
-    same(left["long_results"], [np.array(each, np.uint64) for each in longs])
+    assert_same(left["long_results"], [np.array(each, np.uint64) for each in longs])
     quarters = [int(np.float32(x) * np.float32(0.25)) for x in signed]
     ints = [[divided(x, y) for x, y in zip(signed, as_signed, strict=True)], quarters]
-    same(left["int_results"], [np.array(each, np.int64).astype(np.int32) for each in ints])
+    assert_same(left["int_results"], [np.array(each, np.int64).astype(np.int32) for each in ints])
 
 
 SAID = """

@@ -5,13 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from expressions.test_compilers import compared, evaluated
 
 from embinit.errors import EmbinitError
 from embinit.expressions import DOUBLE, FLOAT, TYPES, Arithmetic, Input, Program, define
 
 from support.builds import FUSED_X86, PLAIN, SEPARATE
-from support.compiled import ARGUMENTS, PARAMETERS, columns, program, run
+from support.compiled import ARGUMENTS, PARAMETERS, assert_equal, columns, evaluated, program, run
 from support.random_expressions import INPUTS
 
 INPUTS_OF_ONE = {"x": Input(DOUBLE), "y": Input(DOUBLE)}
@@ -96,7 +95,7 @@ def test_a_minus_moves_through_a_conversion_to_double(build, tmp_path):
         for i, (text, made) in enumerate(found)
     ]  # fmt: skip
     got = run(program(functions), PLAIN[build][0], tmp_path, [pair[0] for pair in pairs])
-    compared(found, [pair[0] for pair in pairs], [pair[1] for pair in pairs], got)
+    assert_equal(found, [pair[0] for pair in pairs], [pair[1] for pair in pairs], got)
 
 
 def test_a_converted_float_rounds_as_a_float():

@@ -55,7 +55,7 @@ def drawn(plan):
     return None
 
 
-def agrees(plan):
+def assert_agrees(plan):
     told, known = codegen.no_c(plan), drawn(plan)
     assert known in ("values", told)
     assert told is None or not _is_usual(plan)
@@ -63,7 +63,7 @@ def agrees(plan):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples(path):
-    agrees(embinit.load(path).plan())
+    assert_agrees(embinit.load(path).plan())
 
 
 def test_dialects():
@@ -74,7 +74,7 @@ def test_dialects():
                 asked = model_of(keys)
             except EmbinitError:
                 continue
-            agrees(asked.plan())
+            assert_agrees(asked.plan())
             agreed += 1
     assert agreed > 40
 
@@ -82,7 +82,7 @@ def test_dialects():
 @given(models())
 def test_random_models(model):
     if not isinstance(model, EmbinitError):
-        agrees(model.plan())
+        assert_agrees(model.plan())
 
 
 @pytest.mark.parametrize("name", WITHOUT)
