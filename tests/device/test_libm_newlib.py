@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY
 
 from support.libm import values
 
@@ -130,7 +130,7 @@ def run_on_board(folder: Path, libm: str, board: str, flash: int, flags: list[st
         f"-I{C_DIRECTORY}",
     ]
     options = ["-mthumb", *flags, "-O2", "-fno-builtin", *twins, "-nostartfiles", f"-T{folder / 'layout.ld'}"]
-    sources = [folder / "main.c", *SOURCES]
+    sources = [folder / "main.c", *(C_DIRECTORY / f"embinit_{unit}.c" for unit in ("fma", "libm", "model"))]
     image = folder / "main.elf"
     subprocess.run([COMPILER, *options, *sources, "-lm", "-o", image], check=True)
     command = [EMULATOR, "-M", board, "-kernel", image, "-nographic", "-monitor", "none", "-serial", "none"]

@@ -8,7 +8,7 @@ import pytest
 from embinit.clib import C_DIRECTORY, SELFTEST, SOURCES
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
-from support.compilers import HOST_COMPILERS, WARNINGS
+from support.compilers import HOST_COMPILERS, compile_program
 from support.cores import CORES, OTHERS
 
 PUT = f"""
@@ -43,10 +43,9 @@ int main(void) { return embinit_selftest(putchar) != 0; }
 
 def on_host(folder, flags=(), sources=(*SOURCES, SELFTEST[1])):
     (folder / "main.c").write_text(MAIN)
-    compiler = next(iter(HOST_COMPILERS)).split()
-    command = [*compiler, *WARNINGS, f"-I{C_DIRECTORY}", *flags, *sources, folder / "main.c", "-o", folder / "selftest"]
-    subprocess.run(command, check=True)
-    return subprocess.run([folder / "selftest"], capture_output=True, text=True, check=False)
+    compiler = next(iter(HOST_COMPILERS))
+    program = compile_program(compiler, [*sources, folder / "main.c"], folder / "selftest", *flags)
+    return subprocess.run([program], capture_output=True, text=True, check=False)
 
 
 def test_a_host_passes_and_says_how_it_multiplies_and_adds(tmp_path):

@@ -12,6 +12,7 @@ from embinit.expressions.emit import emit
 
 from support.builds import BOARDS, FUSED, PLAIN, SEPARATE, WRITTEN, tools_of
 from support.compiled import ARGUMENTS, PARAMETERS, UNITS, assert_equal, columns, evaluated, program, run, run_on_board
+from support.compilers import WARNINGS
 from support.random_expressions import INPUTS, batch, text_of
 
 OWN = [
@@ -22,7 +23,6 @@ OWN = [
     *(pytest.param(on_board, marks=pytest.mark.device)
       for on_board in (["cortex-m0", "-O2"], ["cortex-m4f", "-O3"], ["cortex-m7", "-O0"])),
 ]  # fmt: skip
-WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SETTINGS = settings(
     deadline=None, database=None, phases=[Phase.generate], derandomize=True
 )  # a failure names its expression
@@ -83,7 +83,7 @@ def check_own(trees, seed, command, folder, arithmetic):
         head = '#include "embinit_expression.h"\n'
         got = run_on_board(functions, command[0], folder, tables, head, [*command[1:], "-std=c99"], UNITS)
     else:
-        got = run(source, [*command, "-std=c99", *WARNINGS], folder, tables, UNITS)
+        got = run(source, command, folder, tables, UNITS, WARNINGS)
     assert_equal(found, tables, wanted, got)
 
 

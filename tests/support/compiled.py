@@ -113,12 +113,12 @@ def packed(table):
     return rows.reshape(count, 8 * len(table))
 
 
-def run(source, command, folder, tables, units=()):
+def run(source, command, folder, tables, units=(), warnings=()):
     """Compile a program, with units of the C library; return each function's results for the rows of its table."""
     path = folder / "program.c"
     path.write_text(source, encoding="utf-8")
     output = folder / "program"
-    compile_program(command[0], [path, *units], output, *command[1:], "-lm", warnings=())
+    compile_program(command[0], [path, *units], output, *command[1:], "-lm", warnings=warnings)
     done = subprocess.run([str(output)], input=calls(tables), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return split(np.frombuffer(done.stdout, np.uint64), tables)
