@@ -97,20 +97,20 @@ def twins(tmp_path_factory):
     return build
 
 
-@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 def test_twins_on_every_argument(twins, compiler, function, libm):
     assert first_difference(twins(compiler, *OPTIMIZED), function, libm, ARGUMENTS, 1) is None
 
 
-@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 def test_twins_without_optimization_on_a_sixteenth_of_all_arguments(twins, compiler, function, libm):
     assert first_difference(twins(compiler, "-O0", "-march=native"), function, libm, ARGUMENTS // 16, 17) is None
 
 
-@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
+@pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 def test_twins_under_sanitizers_on_every_sixteenth_argument(twins, compiler, function, libm):
     program = twins(compiler, "-O1", *HOST_COMPILERS[compiler])
 

@@ -1,6 +1,7 @@
 """The classes of device libm: what a normal draw passes to them, by kernels and by a C program."""
 
 import subprocess
+from functools import lru_cache
 
 import numpy as np
 
@@ -60,13 +61,19 @@ int main(int argc, char **argv)
 """
 
 
+@lru_cache(maxsize=1)
+def _kernel(function, libm, count, stride):
+    """The draws and the kernel's results, which one compiler after the other is compared with."""
+    k = np.arange(count, dtype=np.int64) * stride % ARGUMENTS
+    return k, values(function, libm, k)
+
+
 def first_difference(program, function, libm, count, stride):
     """The first draw whose C result is not the kernel's: (k, C bits, kernel bits), or None."""
     index = str(FUNCTIONS.index((function, libm)))
     run = subprocess.run([program, index, str(count), str(stride)], stdout=subprocess.PIPE, check=True)
     twin = np.frombuffer(run.stdout, np.uint32)
     assert count == twin.size
-    k = np.arange(count, dtype=np.int64) * stride % ARGUMENTS
-    kernel = values(function, libm, k)
+    k, kernel = _kernel(function, libm, count, stride)
     different = np.flatnonzero(twin != kernel)
     return tuple(int(each[different[0]]) for each in (k, twin, kernel)) if different.size else None
