@@ -213,20 +213,28 @@ def _quantized(
 def _formats(held: Sequence[Storage]) -> Iterator[Hypothesis]:
     for old in dict.fromkeys(storage.format for storage in held if storage.format != "float64"):
         for new in _alike(old):
-            yield Hypothesis(
-                Aspect.FORMAT, "format", f"What should be {old} is {new}.", _reformatted(old, new),
-                told=partial(_format_lines, old=old, new=new),
-            )  # fmt: skip
+            by_channel = format_named(new).grouping == "channels"
+            for each in (True, False) if by_channel else (False,):
+                sentence = f"What should be {old} is {new}"
+                sentence += (", with a scale for each channel." if each else ", with one scale.") if by_channel else "."
+                yield Hypothesis(
+                    Aspect.FORMAT, "format", sentence, _reformatted(old, new, each),
+                    told=partial(_format_lines, old=old, new=new, each=each),
+                )  # fmt: skip
 
 
-def _format_lines(model: Description, old: str, new: str) -> Lines:
-    """Return the lines that give parts of layers another format; none where groups of a weight would have to go."""
+def _format_lines(model: Description, old: str, new: str, each: bool) -> Lines:
+    """Return the lines that give parts of layers another format, with a scale for each channel or with one; none where
+    groups of a weight would have to go.
+    """
     if any(tensor.storage.group_size is not None and tensor.format == old for tensor in model.tensors):
         return {}
 
     def line(tensors: list[Tensor]) -> str | None:
-        parts = dict.fromkeys(kind_of(each.part) for each in tensors if each.format == old)
-        return "\n".join(f'{part}_format = "{new}"' for part in parts) or None
+        parts = dict.fromkeys(kind_of(tensor.part) for tensor in tensors if tensor.format == old)
+        said = [f'{part}_format = "{new}"' for part in parts]
+        one = not each and "weight" in parts and format_named(new).grouping == "channels"
+        return "\n".join([*said, *(["per_channel = false"] if one else [])]) or None
 
     return each_layer(model, line)
 
@@ -246,5 +254,13 @@ def _bits(name: str) -> int | None:
         return None
 
 
-def _reformatted(old: str, new: str) -> Change:
-    return rows(lambda row: replace(row, storage=Storage(new, row.storage.rounding)) if row.format == old else row)
+def _reformatted(old: str, new: str, each: bool) -> Change:
+    def changed(row: Row) -> Row:
+        if row.format != old:
+            return row
+        storage = Storage(new, row.storage.rounding)
+        if each and row.part == "weight" and "out" in row.axes:
+            storage = replace(storage, channel_axis=row.axes.index("out"))
+        return replace(row, storage=storage)
+
+    return rows(changed)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 
 from embinit import initializers as schemes
 from embinit.bitgen import RANDS, Xorshift32
@@ -20,14 +21,14 @@ from embinit.diagnose.hypothesis import (
     seeded,
 )  # fmt: skip
 from embinit.diagnose.memory import in_memory
-from embinit.diagnose.pasting import Lines, built, by_layer, draws_in, each_layer, initialized
+from embinit.diagnose.pasting import MODEL, Lines, built, by_layer, draws_in, each_layer, initialized
 from embinit.dialects import DIALECTS
 from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant, Uniform
 from embinit.initializers import Initializer, Mode, VarianceScaling
 from embinit.layers import Convolution, Weighted
 from embinit.model import Description, Tensor
-from embinit.plan import Row, plan
+from embinit.plan import Row, in_draw_order, plan
 from embinit.targets import LIBMS
 from embinit.toml import toml
 
@@ -52,7 +53,7 @@ def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
         initializers(lambda row: Constant(0.0) if row.name.endswith(".bias") else None), 'bias_init = "zeros"',
     )  # fmt: skip
     yield from _draw_orders(planned)
-    yield from _restarts()
+    yield from _restarts(model, planned)
     yield from in_memory(planned)
     yield from in_codes(planned)
 
@@ -315,6 +316,10 @@ def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
 
 def _parts_reversed(model: Description) -> Lines:
     """Return the lines that turn the order of each layer's draws around."""
+    drawn = [tensor.layer.name for tensor in in_draw_order(model.tensors)]
+    if len([name for name, _ in groupby(drawn)]) > len(set(drawn)):  # the parts of a layer are not drawn together
+        names = [row.name for layer in _by_layer(Account.of(model).rows) for row in reversed(layer)]
+        return {MODEL: f"order = {toml(names)}"}
 
     def line(tensors: list[Tensor]) -> str | None:
         names = [tensor.part for tensor in reversed(tensors)]
@@ -358,8 +363,10 @@ def _by_layer(planned: Sequence[Row]) -> list[list[Row]]:
     return list(layers.values())
 
 
-def _restarts() -> Iterator[Hypothesis]:
-    for what in ("buffer", "layer"):
+def _restarts(model: Description, planned: Sequence[Row]) -> Iterator[Hypothesis]:
+    if model.conventions.keys_each:  # no stream goes on from one to the other
+        return
+    for what in ("layer",) if any(row.order.turns > 1 for row in planned) else ("buffer", "layer"):
         for counting, text in ((False, "the same stream from its start for each"), (True, "seed, seed + 1, and so on")):
             sentence = f"The device seeds again before every {what}: {text}."
             change = _restarted(what == "layer", counting)

@@ -1,14 +1,15 @@
 """Pasting: the lines of a model file that say a mistake, and the model of the file with these lines."""
 
+import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from embinit.diagnose.account import Account
 from embinit.dialects import Dialect
 from embinit.errors import EmbinitError
-from embinit.initializers import Initializer
+from embinit.initializers import Initializer, VarianceScaling
 from embinit.layers import Layer, Stored, Weighted
 from embinit.model import Description, Tensor
 from embinit.modelfile import of_parts, with_initializer
@@ -59,21 +60,61 @@ def initialized(change: Callable[[Account], Account]) -> Callable[[Description],
     """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from."""
 
     def told(model: Description) -> Lines:
-        dialect, account = model.conventions, Account.of(model)
-        before, texts = {row.name: row for row in account.rows}, dict[str, str]()
-        for row in change(account).rows:
-            old = before[row.name]
-            if row.distribution == old.distribution:
-                continue
-            same_fans = (row.fan_in, row.fan_out) == (old.fan_in, old.fan_out)
-            text = named(dialect, row.initializer) if same_fans else None
-            text = text or named(dialect, row.distribution)
-            if text is None or not isinstance(row.layer, Weighted):
+        wanted = {row.name: row for row in change(Account.of(model)).rows}
+        said = dict[str, str]()
+        for _ in range(3):  # a weight's initializer may be its bias's too, which is then said as well
+            lines = by_layer(model, _by_layer(wanted, said))
+            try:
+                rows = Account.of(pasted(model, lines)).rows
+            except EmbinitError:
                 return {}
-            texts[row.layer.name] = "\n".join(filter(None, (texts.get(row.layer.name), f"{row.part}_init = {text}")))
-        return by_layer(model, texts)
+            differing = [wanted[row.name] for row in rows if row.distribution != wanted[row.name].distribution]
+            if not differing:
+                return lines
+            for row in differing:
+                text = _initializer(model, row)
+                if text is None or row.name in said or not isinstance(row.layer, Weighted):
+                    return {}
+                said[row.name] = f"{row.part}_init = {text}"
+        return {}
 
     return told
+
+
+def _by_layer(rows: Mapping[str, Row], said: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said of buffers, by their layers."""
+    texts = dict[str, str]()
+    for name, row in rows.items():
+        if name in said:
+            texts[row.layer.name] = "\n".join(filter(None, (texts.get(row.layer.name), said[name])))
+    return texts
+
+
+def _initializer(model: Description, row: Row) -> str | None:
+    """Return how a model file says what a buffer is drawn from; None where it cannot."""
+    dialect = model.conventions
+    planned = next(tensor for tensor in model.tensors if tensor.name == row.name)
+    if (row.fan_in, row.fan_out) == (planned.fan_in, planned.fan_out):
+        for initializer in (row.initializer, *_without_gain(row.initializer)):
+            text = named(dialect, initializer)
+            drawn = dialect.distribution_on(model.build, initializer, row.fan_in, row.fan_out)
+            if text is not None and drawn == row.distribution:
+                return text
+    return named(dialect, row.distribution)
+
+
+def _without_gain(initializer: Initializer) -> Iterator[Initializer]:
+    """Return initializers without a gain, which some dialects do not have: its square belongs to the scale."""
+    if isinstance(initializer, VarianceScaling) and initializer.gain != 1:
+        scale = initializer.scale * initializer.gain**2
+        for each in (*(float(f"{scale:.{digits}g}") for digits in (4, 7, 9, 12)), scale, *_beside(scale)):
+            yield replace(initializer, scale=each, gain=1.0)
+
+
+def _beside(value: float) -> Iterator[float]:
+    for towards in (0.0, math.inf):
+        near = math.nextafter(value, towards)
+        yield from (near, math.nextafter(near, towards))
 
 
 def named(dialect: Dialect, initializer: Initializer) -> str | None:
@@ -81,15 +122,24 @@ def named(dialect: Dialect, initializer: Initializer) -> str | None:
     if initializer == dialect.weight:
         return '"default"'
     for name, factory in dialect.named.items():
-        if built(factory) == initializer:
+        if _alike(built(factory), initializer):
             return f'"{name}"'
     assert is_dataclass(initializer)
     parameters = {field.name: getattr(initializer, field.name) for field in fields(initializer)}
     for name in ("variance_scaling", type(initializer).__name__.lower()):
         keys = {key: value for key, value in parameters.items() if value is not None}
-        if built(dialect.named.get(name), **keys) == initializer:
+        if isinstance(initializer, VarianceScaling) and initializer.gain == 1:
+            keys = {key: keys[key] for key in ("scale", "mode", "distribution")}
+        if _alike(built(dialect.named.get(name), **keys), initializer):
             return "{ " + ", ".join([f'name = "{name}"', *(f"{key} = {toml(keys[key])}" for key in keys)]) + " }"
     return None
+
+
+def _alike(made: Initializer | None, initializer: Initializer) -> bool:
+    """Return whether initializers are the same, but for the axes that are a dialect's own."""
+    if isinstance(made, VarianceScaling) and isinstance(initializer, VarianceScaling):
+        return replace(made, axes=initializer.axes) == initializer
+    return made == initializer
 
 
 def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
@@ -134,5 +184,6 @@ def _pasted(layer: Layer, dialect: Dialect, lines: Lines) -> Layer:
     if not isinstance(layer, Stored) or not keys:
         return layer
     if "weight_init" in keys or "bias_init" in keys:
-        keys = with_initializer(keys, dialect, known)
+        default = {"weight_init": None} if keys.get("weight_init") == "default" else {}
+        keys = {**default, **with_initializer(keys, dialect, known)}
     return replace(layer, **of_parts(keys, dialect))

@@ -46,6 +46,33 @@ MODELS = {
     "codes": CODES.format(dialect="odt"),
     "normal": FLOATS.format(dialect="odt").replace("kernel_size = 3\n", HE),
 }
+TWO_LAYERS = """
+[model]
+name = "m"
+dialect = "{dialect}"
+target = "cortex-m4f"
+seed = 42
+[[layer]]
+name = "fc1"
+type = "Linear"
+in_features = 9
+out_features = 6
+{first}
+[[layer]]
+name = "fc2"
+type = "Linear"
+in_features = 6
+out_features = 5
+{second}
+"""
+NORMAL = 'weight_init = "normal"\nmean = 0.0\nstddev = 0.1'
+OTHER_DIALECTS = ["darknet", "fann", "genann", "tinn", "gomlx", "kaun", "flax-nnx", "keras-torch"]
+OTHERS = {dialect: TWO_LAYERS.format(dialect=dialect, first="", second="") for dialect in OTHER_DIALECTS}
+OTHERS["llmc"] = TWO_LAYERS.format(dialect="llmc", first=NORMAL, second=NORMAL)
+OTHERS["codes"] = TWO_LAYERS.format(dialect="odt", first='weight_format = "affine8"', second='weight_format = "asym6"')
+OTHERS["channels"] = TWO_LAYERS.format(dialect="odt", first='weight_format = "sym8"', second='weight_format = "q7"')
+#: Kaun rounds a limit after its product, and no scale has the product of this gain.
+NO_LINE = {("kaun", "drawn with gain 2.44948974, sqrt(6) with kaiming_uniform's own sqrt(3).")}
 #: What no key says: faults of a transfer or of a build, not what a device is meant to do.
 WITHOUT = {"seed 0 rule"}
 #: Where lines are not enough: a line cannot unset group_size, and packed codes with a scale a channel move with them.
@@ -87,6 +114,23 @@ def test_the_lines_of_each_mistake_give_its_bytes(name):
         assert {array.name: array.payload for array in bundle.arrays} == memory, hypothesis.sentence
     assert {"fan", "bias", "draw order", "seeded per layer", "seeded per buffer", "byte order"} <= seen
     assert ({"bit order", "channel axis", "group size"} if name == "codes" else {"layout"}) <= seen
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_lines_of_each_mistake_in_other_dialects_give_its_bytes(name):
+    seen = 0
+    for model, hypothesis, memory in mistaken(OTHERS[name]):
+        if hypothesis.name in WITHOUT or hypothesis.declares is not None:
+            continue
+        lines = hypothesis.lines(model)
+        if any(name == dialect and hypothesis.sentence.endswith(text) for dialect, text in NO_LINE):
+            assert not lines
+            continue
+        assert lines, hypothesis.sentence
+        bundle = gather(from_tables(pasted(OTHERS[name], lines), {}).plan())
+        assert {array.name: array.payload for array in bundle.arrays} == memory, hypothesis.sentence
+        seen += 1
+    assert seen > 20
 
 
 @pytest.mark.parametrize("name", ["odt", "codes"])
