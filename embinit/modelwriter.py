@@ -115,6 +115,7 @@ def _is_pair(value: object) -> bool:
 def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
     """Return how a model file of a dialect says an initializer: a name, or a table with its parameters.
 
+    >>> from embinit.dialects import dialect_named
     >>> from embinit.initializers import normal
     >>> spelled(dialect_named("gomlx"), normal(0.0, 0.5))
     {'name': 'random_normal', 'stddev': 0.5}

@@ -45,7 +45,7 @@ def schema(name: str) -> dict[str, Any]:
     Examples
     --------
     >>> list(schema("plan")["properties"])
-    ['model', 'buffers']
+    ['model', 'buffers', 'no_c']
     """
     check_known("the schema's name", name, names())
     found: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))

@@ -49,7 +49,9 @@ class Stream:
     def normal_(self, shape, mean=0.0, std=1.0):
         out = np.empty(shape, np.float32)
         expected = normal_draws(out.size, not math.isnan(self.pending))
-        self.pending, drawn = kernels.normal(*self.source, self.fused, mean, std, self.pending, out.reshape(-1))
+        self.pending, drawn = kernels.normal(
+            *self.source, self.fused, out.size >= kernels.LARGE, mean, std, self.pending, out.reshape(-1)
+        )
         assert (drawn, not math.isnan(self.pending)) == expected
         self.drawn += drawn
         return out
@@ -58,7 +60,7 @@ class Stream:
         out = np.empty(shape, np.float32)
         how = truncation(TruncNormal(mean, std, a, b))
         self.pending, drawn = kernels.trunc_normal(
-            *self.source, self.fused, mean, std, a, b, *how, self.pending, out.reshape(-1)
+            *self.source, self.fused, out.size >= kernels.LARGE, mean, std, a, b, *how, self.pending, out.reshape(-1)
         )
         self.drawn += drawn
         return out
@@ -66,7 +68,9 @@ class Stream:
     def sparse_(self, shape, sparsity, std=0.01):
         out = np.empty(shape, np.float32)
         zeros = sparse_zeros(sparsity, shape[0])
-        self.pending, drawn = kernels.sparse(*self.source, self.fused, std, zeros, self.pending, out)
+        self.pending, drawn = kernels.sparse(
+            *self.source, self.fused, out.size >= kernels.LARGE, std, zeros, self.pending, out
+        )
         self.drawn += drawn
         return out
 

@@ -114,7 +114,9 @@ def uniform(low, high, fused):
 
 
 def normal(mean, std):
-    return lambda generator, out: kernels.normal(generator.kind, generator.words, True, mean, std, math.nan, out)
+    return lambda generator, out: kernels.normal(
+        generator.kind, generator.words, True, out.size >= kernels.LARGE, mean, std, math.nan, out
+    )
 
 
 def requests():
