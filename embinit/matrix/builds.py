@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from embinit.errors import EmbinitError, check_known, listed, shown
-from embinit.targets import TARGETS, gcc_qemu, zig_unicorn
+from embinit.targets import TARGETS, gcc_qemu, simavr, zig_unicorn
 from embinit.targets.host_gcc import HOSTS, has_fma
 
 COMPILERS = ("gcc", "clang", "zig")
@@ -34,9 +34,14 @@ class Build:
         return self.target in HOSTS
 
     @property
-    def has_wide_long(self) -> bool:
-        """Whether long has 64 bits."""
-        return self.on_host or self.target in WIDE
+    def integers(self) -> tuple[int, int]:
+        """The bits of int and of long."""
+        return TARGETS[self.target].int_bits, 64 if self.on_host or self.target in WIDE else 32
+
+    @property
+    def double_bits(self) -> int:
+        """The bits of double."""
+        return TARGETS[self.target].double_bits
 
 
 def builds(
@@ -70,12 +75,16 @@ def builds(
 
 
 def _kinds() -> list[str]:
-    """Return the first target, of those run here, of each arithmetic, C library and width of long."""
+    """Return the first target, of those run here, of each arithmetic, C library and widths of integers; no AVR, whose
+    RAM holds small models only.
+    """
     kinds: dict[object, str] = {}
     for target in TARGETS.values():
-        if any(_is_here(target.name, compiler) for compiler in COMPILERS):
-            wide = Build(target.name, "", ()).has_wide_long
-            kinds.setdefault((target.multiply_add, target.libm, target.rand, target.fuses_double, wide), target.name)
+        if target.isa != "avr" and any(_is_here(target.name, compiler) for compiler in COMPILERS):
+            integers = Build(target.name, "", ()).integers
+            kinds.setdefault(
+                (target.multiply_add, target.libm, target.rand, target.fuses_double, integers), target.name
+            )
     return list(kinds.values())
 
 
@@ -90,6 +99,8 @@ def _is_here(target: str, compiler: str) -> bool:
     """Whether a compiler for a target is installed, and what runs its code."""
     if target in HOSTS:
         return compiler != "zig" and shutil.which(compiler) is not None and (not HOSTS[target] or has_fma())
+    if TARGETS[target].isa == "avr":
+        return compiler == "gcc" and simavr.is_installed()
     if compiler == "gcc":
         return target in gcc_qemu.BOARDS and gcc_qemu.is_installed(gcc_qemu.BOARDS[target].system)
     wheels = all(importlib.util.find_spec(wheel) for wheel in ("ziglang", "unicorn", "elftools"))

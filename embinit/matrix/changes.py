@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 from embinit.matrix.builds import Build
+from embinit.matrix.widths import DOUBLES, INTEGERS, LONG_DOUBLES
 
 #: The folder of same.h and same.c.
 SAME = Path(__file__).parent
@@ -14,26 +15,17 @@ SAME = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Change:
-    """Flags after all others, text before the user's code, C besides it, whether its integers get 32 bits, and whether
-    its long doubles become doubles.
-    """
+    """Flags after all others, text before the user's code, C besides it, and which of its types get one width."""
 
     flags: tuple[str, ...] = ()
     head: str = ""
     sources: tuple[Path, ...] = ()
-    integers: bool = False
-    doubles: bool = False
-
-    @property
-    def is_of_text(self) -> bool:
-        """Whether it changes the text of the user's code."""
-        return self.integers or self.doubles
+    widths: frozenset[str] = frozenset()
 
     def __or__(self, other: "Change") -> "Change":
         sources = tuple(dict.fromkeys([*self.sources, *other.sources]))
         head = self.head + other.head
-        integers, doubles = self.integers or other.integers, self.doubles or other.doubles
-        return Change((*self.flags, *other.flags), head, sources, integers, doubles)
+        return Change((*self.flags, *other.flags), head, sources, self.widths | other.widths)
 
 
 UNCHANGED = Change()
@@ -73,10 +65,6 @@ def _other_library(one: Build, other: Build) -> bool:
     return (one.target, one.compiler) != (other.target, other.compiler) and not (one.on_host and other.on_host)
 
 
-def _other_long(one: Build, other: Build) -> bool:
-    return one.has_wide_long != other.has_wide_long
-
-
 CAUSES = (
     Cause(
         "fast math",
@@ -103,14 +91,20 @@ CAUSES = (
     ),
     Cause(
         "int width",
-        "long, size_t or an int_fast type has 64 bits on one and 32 on the other: use uint32_t and its like",
-        Change(integers=True),
-        _other_long,
+        "int, long, size_t or an int_fast type is wider on one than on the other: use uint32_t and its like",
+        Change(widths=frozenset([INTEGERS])),
+        lambda one, other: one.integers != other.integers,
     ),
     Cause(
         "long double",
         "long double has 80 bits on one, 128 or 64 on the other: compute in double",
-        Change(doubles=True),
+        Change(widths=frozenset([LONG_DOUBLES])),
+    ),
+    Cause(
+        "double size",
+        "double has 32 bits on one, as float has: compute in float, with f after each literal, or in integers",
+        Change(widths=frozenset([DOUBLES])),
+        lambda one, other: one.double_bits != other.double_bits,
     ),
     Cause(
         "enum size",
@@ -150,7 +144,7 @@ CAUSES = (
     ),
 )
 #: Causes that often come in pairs.
-_OFTEN = ("contraction", "libm", "rand", "int width")
+_OFTEN = ("contraction", "libm", "rand", "int width", "double size")
 UNDEFINED = "undefined behaviour"
 NOT_REPEATABLE = Cause(
     "not repeatable",

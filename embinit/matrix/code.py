@@ -15,10 +15,11 @@ from embinit.bundle import Bundle
 from embinit.clib import C_DIRECTORY, SOURCES, amalgamated, sources_of
 from embinit.matrix.builds import Build
 from embinit.matrix.changes import SAME, UNCHANGED, Change
-from embinit.matrix.widths import narrowed
-from embinit.targets import TARGETS, gcc_qemu, zig_unicorn
+from embinit.matrix.widths import of_widths
+from embinit.targets import TARGETS, gcc_qemu, simavr, zig_unicorn
 from embinit.targets.device_error import DeviceError
 from embinit.targets.host_gcc import FILL, HOSTS, Program, StrayWriteError
+from embinit.targets.probe import macros_of
 
 #: The function that calls the user's.
 CALL = "embinit_matrix_call"
@@ -34,7 +35,7 @@ _EMULATING = Lock()
 
 
 class _Machine(Protocol):
-    def call(self, function: str, *arguments: int) -> int: ...
+    def call(self, function: str, *arguments: int) -> object: ...
     def read(self, symbol: str) -> bytes: ...
     def write(self, symbol: str, data: bytes) -> None: ...
 
@@ -103,17 +104,17 @@ class Code:
     def _in_a_folder(self, build: Build, change: Change, fill: int = FILL) -> dict[str, bytes]:
         with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
             folder = Path(scratch)
-            sources = self._written(change, folder)
+            sources = self._written(change, folder, TARGETS[build.target].int_bits)
             flags = [*build.flags, *self.cflags, *_STRICT, *change.flags]
             run = self._on_host if build.on_host else self._on_core
             return run(build, flags, sources, folder, fill)
 
-    def _written(self, change: Change, folder: Path) -> list[Path]:
+    def _written(self, change: Change, folder: Path, int_bits: int = 32) -> list[Path]:
         """Write the files of a build and return its sources, the one with the entry first."""
         name, whole = self.bundle.plan.model.name, amalgamated()["embinit.h"].decode()
         texts = {f"{name}_init.h": codegen.init_header(self.bundle), "embinit.h": whole}
         for i, source in enumerate(self.sources):
-            path = narrowed(source, folder, change.integers, change.doubles) if change.is_of_text else source.resolve()
+            path = of_widths(source, folder, change.widths, int_bits) if change.widths else source.resolve()
             texts[f"unit{i}.c"] = f'#include "{name}_init.h"\n{change.head}{self._around(i, path)}'
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -160,6 +161,9 @@ class Code:
         firmware.write_text(codegen.firmware(self.bundle, CALL), encoding="utf-8")
         sources, include = [firmware, *sources], [folder, C_DIRECTORY, SAME]
         names = {array.name: f"device_{array.identifier}" for array in self.bundle.arrays}
+        if TARGETS[build.target].isa == "avr":
+            command = simavr.command(flags)
+            return self._called(simavr.Machine(command, sources, include, macros_of(command), folder), names, fill)
         if build.compiler == "gcc":
             board, keep = gcc_qemu.BOARDS[build.target], ["firmware_main", *names.values()]
             gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)

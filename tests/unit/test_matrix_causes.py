@@ -7,9 +7,9 @@ import pytest
 
 from embinit import Linear, Model
 from embinit.matrix import builds, matrix
-from embinit.matrix.changes import Change
-from embinit.matrix.widths import of_32_bits
+from embinit.matrix.widths import DOUBLES, INTEGERS, LONG_DOUBLES, of_one_width
 from embinit.pages.matrix import page
+from embinit.targets import simavr
 from embinit.targets.boards import BOARDS
 
 from support import cli
@@ -120,6 +120,32 @@ def test_the_order_of_equal_elements(core, plan, tmp_path):
 def test_long_doubles_become_doubles():
     text = "long double x = 1.5L + 2e3L * .5L; long y = 1L; double long z; float f = 1.0f; /* long double */"
     as_doubles = "double x = 1.5 + 2e3 * .5; long y = 1L; double z; float f = 1.0f; /* long double */"
-    assert of_32_bits(text, integers=False, doubles=True) == as_doubles
-    assert of_32_bits("long x = 1L; long double y = 1.5L;", integers=True) == "int x = 1; long double y = 1.5L;"
-    assert (Change(doubles=True) | Change(integers=True)).is_of_text
+    as_floats = "float x = 1.5f + 2e3f * .5f; long y = 1L; float z; float f = 1.0f; /* long double */"
+    assert of_one_width(text, [LONG_DOUBLES]) == as_doubles
+    assert of_one_width(text, [DOUBLES]) == as_floats
+    assert of_one_width("long x = 1L; long double y = 1.5L;", [INTEGERS]) == "int x = 1; long double y = 1.5L;"
+
+
+def test_an_int_of_16_bits_becomes_one_of_32():
+    text = (
+        "int x = 1 << 20; unsigned y = 0xffu; short z; size_t n[24]; long q = 1L; long long r; float f = 1.0f + 1e3f;"
+    )
+    wide = (
+        "long x = 1L << 20L; unsigned long y = 0xffuL; short z; unsigned long n[24L]; long q = 1L; long long r; "
+        "float f = 1.0f + 1e3f;"
+    )
+    assert of_one_width(text, [INTEGERS], int_bits=16) == wide
+
+
+ON_AVR = {
+    "int width": "int x = (int)seed + i; x = x * 1021; w[i] = (float)(x & 0xffff) + (float)(x >> 16);",
+    "double size": "double x = 1.0 + 0.1 * (double)i; w[i] = (float)(x * x - 1.21);",
+}
+
+
+@pytest.mark.device
+@pytest.mark.skipif(not simavr.is_installed(), reason="needs avr-gcc and simavr")
+@pytest.mark.parametrize("fault", ON_AVR)
+def test_the_types_of_an_avr(fault, plan, tmp_path):
+    found = matrix(plan, [written(tmp_path, ON_AVR[fault])], "go", builds(["host", "avr"], ["gcc"], ["-O1"]))
+    assert found.groups[1].difference.why == fault
