@@ -109,11 +109,11 @@ def _distance(one: Build, other: Build) -> tuple[bool, bool, bool]:
 def _why(code: Code, one: Build, other: Build, known: list[tuple[Cause, ...]]) -> tuple[Cause, ...]:
     """Return the causes of a difference; those of earlier ones are tried first."""
 
-    def equal(change: Change) -> bool:
+    def equal(change: Change) -> bool | None:
         try:
             return code.left(one, change) == code.left(other, change)
         except DeviceError:
-            return False
+            return None
 
     found = causes(one, other, equal, known)
     if found and found not in known:

@@ -144,7 +144,7 @@ CAUSES = (
     ),
 )
 #: Causes that often come in pairs.
-_OFTEN = ("contraction", "libm", "rand", "int width", "double size")
+_OFTEN = ("fast math", "contraction", "libm", "rand", "int width", "double size")
 UNDEFINED = "undefined behaviour"
 NOT_REPEATABLE = Cause(
     "not repeatable",
@@ -165,15 +165,20 @@ def undefined_behaviour(said: Sequence[str]) -> Cause:
 
 
 def causes(
-    one: Build, other: Build, equal: Callable[[Change], bool], known: Sequence[tuple[Cause, ...]] = ()
+    one: Build, other: Build, equal: Callable[[Change], bool | None], known: Sequence[tuple[Cause, ...]] = ()
 ) -> tuple[Cause, ...]:
     """Return the fewest properties that make two builds equal when they are the same in both; none if no set of them
-    does. equal: whether both builds leave the same bits after a change. known: sets to try first after single ones.
+    does. equal: whether both builds leave the same bits after a change; None if a compiler does not know it, which is
+    then in no set. known: sets to try first after single ones.
     """
-    possible = [cause for cause in CAUSES if cause.differs(one, other)]
+    possible = list[Cause]()
+    for cause in CAUSES:
+        same = equal(cause.change) if cause.differs(one, other) else None
+        if same:
+            return (cause,)
+        possible += [cause] if same is not None else []
     pairs = combinations([cause for cause in possible if cause.name in _OFTEN], 2)
-    likely = [*((cause,) for cause in possible), *known, *pairs]
-    found = next((each for each in likely if set(each) <= set(possible) and equal(_all(each))), None)
+    found = next((each for each in (*known, *pairs) if set(each) <= set(possible) and equal(_all(each))), None)
     if found is not None:
         return found
     needed = tuple(possible)
