@@ -65,6 +65,8 @@ def _other_library(one: Build, other: Build) -> bool:
     return (one.target, one.compiler) != (other.target, other.compiler) and not (one.on_host and other.on_host)
 
 
+_UNINITIALIZED, _ZERO = "a variable is read before anything was written to it", "-ftrivial-auto-var-init=zero"
+
 CAUSES = (
     Cause(
         "fast math",
@@ -122,10 +124,12 @@ CAUSES = (
         "char is signed on one and unsigned on the other: write signed char, or int8_t",
         Change(("-fsigned-char",)),
     ),
+    Cause("uninitialized variable", _UNINITIALIZED, Change((_ZERO,))),
     Cause(
         "uninitialized variable",
-        "a variable is read before anything was written to it",
-        Change(("-ftrivial-auto-var-init=zero",)),
+        _UNINITIALIZED,
+        Change((_ZERO, "-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang")),
+        lambda one, other: one.compiler == other.compiler == "clang",  # before version 16
     ),
     Cause(
         "uninitialized heap",

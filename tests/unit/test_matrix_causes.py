@@ -64,6 +64,13 @@ def test_names_the_fault(fault, plan, tmp_path):
     assert TOLD.get(fault, "") in str(found)
 
 
+@pytest.mark.skipif(not shutil.which("clang"), reason="needs clang")
+def test_clang_of_any_version_writes_to_a_variable_that_was_not(plan, tmp_path):
+    source = written(tmp_path, "volatile float x[2]; if (i < 0) x[1] = 1; w[i] = x[1];")
+    found = matrix(plan, [source], "go", builds(["host"], ["clang"], ["-O0", "-O0 -ftrivial-auto-var-init=pattern"]))
+    assert found.groups[1].difference.why == "uninitialized variable"
+
+
 def test_what_does_not_repeat_is_a_note(plan, tmp_path):
     body, _ = FAULTS["not repeatable"]
     found = matrix(plan, [written(tmp_path, body)], "go", builds(["host"], ["gcc"], ["-O0"]))
