@@ -197,3 +197,28 @@ def test_a_fault_says_where(fault, told, tmp_path):
 def test_xtensa_with_register_windows_is_refused():
     with pytest.raises(DeviceError, match="builds for Xtensa other than the LX106, which nothing here emulates"):
         board_of("xtensa-esp32-elf-gcc", {"__XTENSA__": "1", "__XTENSA_WINDOWED_ABI__": "1"})
+
+MALLOC = """
+#include <stdint.h>
+#include <stdlib.h>
+int firmware_main(void);
+int firmware_main(void)
+{
+    char *first = malloc(100000), *last = malloc(8000000);
+    if (first == 0 || last == 0 || malloc(16000000) != 0) {
+        return 1;
+    }
+    first[99999] = last[7999999] = 1;
+    return first[99999] + last[7999999];
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "core", [pytest.param(core, marks=left_out(BOARDS[core])) for core in ("xtensa-lx106", "riscv32imac", "cortex-m3")]
+)
+def test_the_heap_is_what_the_buffers_leave(core, tmp_path):
+    (tmp_path / "m.c").write_text(MALLOC)
+    board = BOARDS[core]
+    elf = gcc_qemu.build(gcc_qemu.command(board), [tmp_path / "m.c"], board, tmp_path / "m.elf")
+    assert gcc_qemu.Machine(elf, board).call("firmware_main") == 2
