@@ -107,6 +107,11 @@ def test_the_lists_of_targets_and_chips(capsys):
     (lx6,) = (line for line in lines if line.startswith("xtensa-lx6"))
     assert "not run" in lx6
     assert "probe" in lx6
+    (lx106,) = (line for line in lines if line.startswith("xtensa-lx106"))
+    assert lx106.split()[4] == "yes"
+    assert lx106.endswith("run on QEMU's LX106, with C for the functions of the chip's ROM")
+    (avr,) = (line for line in lines if line.startswith("avr"))
+    assert avr.endswith("run on an atmega2560: buffers and stack share its 8 KB of RAM")
     assert main(["targets", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["cortex-m4f"]["libcs"]["picolibc"] == {"libm": "fdlibm", "rand": "picolibc"}
