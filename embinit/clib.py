@@ -25,13 +25,21 @@ def sources_of(code: Iterable[str]) -> tuple[Path, ...]:
     >>> [path.stem for path in sources_of(['#include "embinit_fma.h"\n'])]
     ['embinit_fma']
     """
-    left, found = [name for text in code for name in _INCLUDE.findall(text)], dict[str, Path]()
+    left, headers, found = [name for text in code for name in _INCLUDE.findall(text)], set[str](), set[Path]()
     while left:
         name = left.pop()
-        if name not in found and _is_own(name):
-            found[name] = C_DIRECTORY / name
-            left += [each for path in (found[name], found[name].with_suffix(".c")) for each in _includes(path)]
-    return tuple(source for source in SOURCES if f"{source.stem}.h" in found)
+        if name not in headers and _is_own(name):
+            headers.add(name)
+            of_it = [source for source in SOURCES if name in _declared_in(source)]
+            found.update(of_it)
+            left += [each for path in (C_DIRECTORY / name, *of_it) for each in _includes(path)]
+    return tuple(source for source in SOURCES if source in found)
+
+
+def _declared_in(source: Path) -> set[str]:
+    """Return the header of a source: that of its name, or those that it includes."""
+    own = source.with_suffix(".h").name
+    return {own} if _is_own(own) else _includes(source)
 
 
 def amalgamated() -> dict[str, bytes]:
@@ -53,11 +61,11 @@ def including_amalgamated(code: str) -> str:
 
 
 def _is_own(name: str) -> bool:
-    return name in {path.name for path in HEADERS}
+    return any(name == path.name for path in HEADERS)
 
 
 def _includes(path: Path) -> set[str]:
-    return set(_INCLUDE.findall(path.read_text(encoding="utf-8"))) if path.is_file() else set()
+    return set(_INCLUDE.findall(path.read_text(encoding="utf-8")))
 
 
 def _joined(paths: Sequence[Path], guard: str | None) -> str:

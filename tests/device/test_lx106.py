@@ -198,6 +198,7 @@ def test_xtensa_with_register_windows_is_refused():
     with pytest.raises(DeviceError, match="builds for Xtensa other than the LX106, which nothing here emulates"):
         board_of("xtensa-esp32-elf-gcc", {"__XTENSA__": "1", "__XTENSA_WINDOWED_ABI__": "1"})
 
+
 MALLOC = """
 #include <stdint.h>
 #include <stdlib.h>
