@@ -68,15 +68,13 @@ def alone(name: str) -> None:
     import numba  # noqa: F401 (what is measured is what embinit adds)
 
     call = dict(calls())[name]
-    compiled = 0.0
     before = os.times().user
     try:
         call()
     except EmbinitError as error:
         print(f"none: {error}")
         return
-    compiled = os.times().user - before
-    print(f"{compiled:.2f}")
+    print(f"{os.times().user - before:.2f}")
 
 
 def main(words: list[str]) -> None:

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,18 @@ class Tally:
         places[(finite < 0) & (places == 0)] = -1  # of numbers so small that ldexp gives -0
         first = int(places.min())
         self._counts.update({first + i: n for i, n in enumerate(np.bincount(places - first).tolist()) if n})
+
+    @classmethod
+    def of(cls, kept: Sequence[Any]) -> Self:
+        """Return what `as_json` said."""
+        tally = cls()
+        tally._exponent, counts = kept
+        tally._counts = Counter({int(place): int(count) for place, count in counts})
+        return tally
+
+    def as_json(self) -> list[Any]:
+        """Return the exponent of a bin's width, and the place and the count of each bin."""
+        return [self._exponent, [list(pair) for pair in sorted(self._counts.items())]]
 
     @property
     def width(self) -> float:

@@ -154,6 +154,8 @@ def parser() -> argparse.ArgumentParser:
     add_model(seeds, seed=False)
     text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 where the first is negative"
     seeds.add_argument("--seeds", required=True, metavar="N-N", help=text)
+    text = "keep what is found in this file, and go on from there if it exists: a sweep may be interrupted"
+    seeds.add_argument("--keep", metavar="FILE", help=text)
     add_report(seeds)
     add_json(seeds)
 

@@ -15,6 +15,7 @@ from embinit.fill import draw, fill, generator_of, lose
 from embinit.formats import FLOATS
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
+from embinit.model import Description
 from embinit.plan import Action, Plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.samplers.base import Fill
@@ -98,16 +99,21 @@ def measured(draws: Draws, seeds: list[int]) -> Measured:
     floats = all(row.format in FLOATS and row.codes is None for row in rows)
     if floats and draws.in_stacks:
         start = _Start(draws, seeds)
-        states = start.states
-        return Measured(states, {name: _table(stack) for name, stack in _stacks(draws, start).items()})
-    states = [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
+        begun = start.states
+        return Measured(begun, {name: _table(stack) for name, stack in _stacks(draws, start).items()})
+    begun = states(model, seeds)
     if floats:
-        return Measured(states, {name: _table(stack) for name, stack in _one_by_one(draws, seeds).items()})
+        return Measured(begun, {name: _table(stack) for name, stack in _one_by_one(draws, seeds).items()})
     tables = {row.name: np.empty((len(seeds), len(Statistics._fields))) for row in rows}
     for i, seed in enumerate(seeds):
         for name, buffer in store(fill(draws.plan, seed=seed)).items():
             tables[name][i] = _table(buffer.decode()[None], buffer.clipped)
-    return Measured(states, tables)
+    return Measured(begun, tables)
+
+
+def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
+    """Return what tells the state in which each seed starts from others."""
+    return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
 
 
 def _one_by_one(draws: Draws, seeds: Sequence[int]) -> dict[str, NDArray[Any]]:

@@ -23,6 +23,14 @@ class Seeds(Sequence[int]):
     def __iter__(self) -> Iterator[int]:
         return chain.from_iterable(self.parts)
 
+    def after(self, count: int) -> "Seeds":
+        """Return these seeds without the first ones."""
+        parts = []
+        for part in self.parts:
+            parts += [part[count:]] if count < len(part) else []
+            count = max(0, count - len(part))
+        return Seeds(parts)
+
     def __getitem__(self, i: Any) -> Any:
         return next(islice(self, i, None))
 

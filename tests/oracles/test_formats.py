@@ -39,7 +39,13 @@ def payload(buffer):
 def codes_of(buffer):
     """The codes of a buffer."""
     layout, codes = format_named(buffer.format), np.empty(math.prod(buffer.shape), np.int32)
-    kernels.unpack(np.frombuffer(payload(buffer), np.uint8).copy(), layout.bits, layout.signed, codes)
+    kernels.unpack(
+        kernels.width_of(layout.bits),
+        np.frombuffer(payload(buffer), np.uint8).copy(),
+        layout.bits,
+        layout.signed,
+        codes,
+    )
     return codes.tolist()
 
 
@@ -398,9 +404,9 @@ def test_packing_and_unpacking(bits, signed, data):
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     codes = data.draw(st.lists(st.integers(low, high), min_size=1, max_size=70))
     packed = np.full((len(codes) * bits + 7) // 8, 0xA5, np.uint8)
-    kernels.pack(np.array(codes, np.int32), bits, packed)
+    kernels.pack(kernels.width_of(bits), np.array(codes, np.int32), bits, packed)
     unpacked = np.empty(len(codes), np.int32)
-    kernels.unpack(packed, bits, signed, unpacked)
+    kernels.unpack(kernels.width_of(bits), packed, bits, signed, unpacked)
 
     assert oracle.pack(codes, bits) == packed.tobytes()
     assert codes == unpacked.tolist()
@@ -414,8 +420,8 @@ def test_packing_across_blocks(bits):
     for n in SIZES:
         codes = (np.arange(n, dtype=np.uint64) * 0x9E3779B97F4A7C15 >> 20).astype(np.uint32).view(np.int32)
         packed, unpacked = np.empty((n * bits + 7) // 8, np.uint8), np.empty(n, np.int32)
-        kernels.pack(codes, bits, packed)
-        kernels.unpack(packed, bits, True, unpacked)
+        kernels.pack(kernels.width_of(bits), codes, bits, packed)
+        kernels.unpack(kernels.width_of(bits), packed, bits, True, unpacked)
         columns = np.unpackbits(codes.view(np.uint8).reshape(-1, 4), axis=1, bitorder="little")[:, :bits]
 
         assert np.array_equal(np.packbits(columns.reshape(-1), bitorder="little"), packed)
