@@ -2,7 +2,9 @@
 
 import ctypes
 import importlib.util
+import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +20,10 @@ LOW, HIGH = -0.25, 0.5
 STDDEV = 0.125
 COMPILE = "gcc -O3 -march=native -ffp-contract=off -fno-math-errno -flto -shared -fPIC".split()
 NUMPY = {"PCG64": np.random.PCG64, "SFC64": np.random.SFC64, "MT19937": np.random.MT19937}
-TORCH = importlib.util.find_spec("torch") is not None
+TORCH, RANDOMGEN = (importlib.util.find_spec(name) is not None for name in ("torch", "randomgen"))
+#: MKL's library of the mkl package, which is beside Python's own; its generator SFMT19937, and Box-Muller for pairs.
+MKL = sorted(Path(sys.prefix, "lib").glob("libmkl_rt.so*"))
+SFMT19937, BOX_MULLER_PAIRS = 13 << 20, 1
 
 #: Fills a float32 array, or encodes it.
 Work = Callable[[NDArray[np.float32]], object]
@@ -79,7 +84,8 @@ def rows() -> list[Row]:
     width = HIGH - LOW
     return [
         Row("xorshift32 uniform", uniform(Xorshift32(42), "odt"),
-            drawn("xorshift32_uniform", np.array([42], np.uint32), LOW, width), numpy_uniform() | torch("uniform_")),
+            drawn("xorshift32_uniform", np.array([42], np.uint32), LOW, width), numpy_uniform() | randomgen()
+            | mkl("vsRngUniform", 0, LOW, HIGH) | torch("uniform_")),
         Row("dialect file uniform", declared(), drawn("declared_uniform", np.array([42], np.uint32), LOW, width),
             numpy_uniform()),
         Row("PCG32 uniform", uniform(pcg.copy(), "odt"), drawn("pcg32_uniform", pcg.words, LOW, width),
@@ -87,7 +93,8 @@ def rows() -> list[Row]:
         Row("MT19937 torch uniform_", uniform(mt.copy(), "torch"), drawn("mt19937_uniform", mt.words, LOW, width),
             numpy_uniform() | torch("uniform_")),
         Row("xorshift32 normal, double", normal(Xorshift32(42), "odt"),
-            drawn("xorshift32_normal", np.array([42], np.uint32), 0.0, STDDEV), numpy_normal() | torch("normal_")),
+            drawn("xorshift32_normal", np.array([42], np.uint32), 0.0, STDDEV), numpy_normal()
+            | mkl("vsRngGaussian", BOX_MULLER_PAIRS, 0.0, STDDEV) | torch("normal_")),
         Row("portable normal", normal(pcg.copy(), "portable"), drawn("portable_normal", pcg.words, 0.0, STDDEV),
             numpy_normal() | torch("normal_")),
         Row("encode sym8", lambda x: encode(x, "sym8").data.view(np.int8), encoded("sym8", np.int8),
@@ -116,6 +123,28 @@ def numpy_normal() -> dict[str, Work]:
         return lambda out: generator.standard_normal(out=out, dtype=np.float32)
 
     return {name: work(np.random.Generator(kind(1))) for name, kind in NUMPY.items()}
+
+
+def randomgen() -> dict[str, Work]:
+    """SFMT of randomgen under NumPy's distributions: uniform float32 from 0 to 1."""
+    if not RANDOMGEN:
+        return {}
+    from randomgen import SFMT
+
+    generator = np.random.Generator(SFMT(1))
+    return {"randomgen": lambda out: generator.random(out=out, dtype=np.float32)}
+
+
+def mkl(function: str, method: int, a: float, b: float) -> dict[str, Work]:
+    """The vector statistics of Intel's MKL, on one thread: vsRngUniform or vsRngGaussian."""
+    if not MKL:
+        return {}
+    os.environ.setdefault("MKL_THREADING_LAYER", "SEQUENTIAL")
+    library, stream = ctypes.CDLL(str(MKL[0])), ctypes.c_void_p()
+    if library.vslNewStream(ctypes.byref(stream), SFMT19937, 1):
+        raise RuntimeError("MKL makes no stream of SFMT19937")
+    draw, first, second = getattr(library, function), ctypes.c_float(a), ctypes.c_float(b)
+    return {"MKL": lambda out: draw(method, stream, out.size, _pointer(out), first, second)}
 
 
 def torch(method: str) -> dict[str, Work]:

@@ -19,11 +19,12 @@ import numpy as np
 from peers import NUMPY, Row, Work, rows
 
 import embinit
+from embinit.many import sweep
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SIZES = [10**3, 10**4, 10**5, 10**6, 16 * 10**6]
 LARGE = 3 * 10**8
-HEADS = ["2 threads", "C", *NUMPY, "torch", "NumPy", "fill"]
+HEADS = ["2 threads", "C", *NUMPY, "randomgen", "MKL", "torch", "NumPy", "fill"]
 #: Seconds that one timing takes at least, and that all rounds of a line take together at most.
 TICK, LINE = 1e-3, 3.0
 ROUNDS = 15
@@ -117,8 +118,9 @@ def growth(measured: list[Row], sizes: list[int]) -> None:
 
 def models() -> None:
     """Print what the initialization of each example takes, warm, and of many seeds beside a loop."""
-    print("\n| model | elements | init(out), us | init(), us | init_many, seeds a second | times a loop |")
-    print("|---" * 6 + "|")
+    heads = "model", "elements", "init(out), us", "init(), us", "init_many, seeds/s", "times a loop", "sweep, us a seed"
+    print(f"\n| {' | '.join(heads)} |")
+    print("|---" * len(heads) + "|")
     os.environ["EMBINIT_THREADS"] = "2"
     for path in sorted(EXAMPLES.glob("*.toml")):
         model_line(path.stem, embinit.load(path))
@@ -127,17 +129,19 @@ def models() -> None:
 def model_line(name: str, model: embinit.Model) -> None:
     """Print one line of the models."""
     out = model.init()
-    seeds = range(1, 101)
+    elements = sum(array.size for array in out.values())
+    seeds, swept = range(1, 101), range(1, 1 + max(100, 10**7 // elements))
     found = turns({
         "out": lambda: model.init(out=out),
         "new": lambda: model.init(),
         "loop": lambda: [replace(model, seed=seed).init() for seed in seeds],
         "many": lambda: list(model.init_many(seeds)),
+        "sweep": lambda: sweep(model, swept),
     })  # fmt: skip
-    elements = sum(array.size for array in out.values())
     into, new = (statistics.median(found[name]) * 1e6 for name in ("out", "new"))
     many = len(seeds) / statistics.median(found["many"])
-    print(f"| {name} | {elements} | {into:.0f} | {new:.0f} | {many:.0f} | {ratio(found['loop'], found['many']):.1f} |")
+    loops, each = ratio(found["loop"], found["many"]), statistics.median(found["sweep"]) / len(swept) * 1e6
+    print(f"| {name} | {elements} | {into:.0f} | {new:.0f} | {many:.0f} | {loops:.1f} | {each:.1f} |")
 
 
 def processes() -> None:
