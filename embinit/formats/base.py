@@ -17,6 +17,8 @@ from embinit.support import Support
 
 F32 = NDArray[np.float32]
 
+#: From how many elements several threads encode an array that has one grid.
+ENOUGH = 2**21
 #: The bits of infinity; those of a NaN are larger.
 INFINITE = np.uint32(0x7F800000)
 
@@ -247,13 +249,20 @@ class Quantized(Format):
     ) -> tuple[NDArray[np.uint8], int]:
         """Return the payload, and how many codes were clipped."""
         from embinit._kernels import formats
+        from embinit.threads import each, parts
 
         payload = np.empty(self.nbytes(values.size), np.uint8)
         low, high = _outermost(self.qmin, self.qmax)
-        clipped = formats.encode(
-            *rounding.arguments, values, groups.run, *self.grid(parameters).spread(groups), low, high, self.qmin,
-            self.qmax, self.limited, self.bits, payload,
-        )  # fmt: skip
+        grid, how = self.grid(parameters).spread(groups), rounding.arguments
+
+        def encode(part: slice) -> int:
+            bytes_ = payload[part.start * self.bits // 8 :]
+            return formats.encode(
+                *how, values[part], groups.run, *grid, low, high, self.qmin, self.qmax, self.limited, self.bits, bytes_
+            )
+
+        together = values.size < ENOUGH or groups.count > 1 or how[0] == formats.STOCHASTIC
+        clipped = sum(each(encode, [slice(0, values.size)] if together else parts(values.size)))
         rounding.drew(values.size)
         if clipped and np.isnan(values.max()):  # the kernels count NaN as clipped, and max passes it on
             refuse(self.name, values, np.isnan(values))
