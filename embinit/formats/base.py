@@ -262,7 +262,7 @@ class Quantized(Format):
             )
 
         together = values.size < ENOUGH or groups.count > 1 or how[0] == formats.STOCHASTIC
-        clipped = sum(each(encode, [slice(0, values.size)] if together else parts(values.size)))
+        clipped = encode(slice(0, values.size)) if together else sum(each(encode, parts(values.size)))
         rounding.drew(values.size)
         if clipped and np.isnan(values.max()):  # the kernels count NaN as clipped, and max passes it on
             refuse(self.name, values, np.isnan(values))
