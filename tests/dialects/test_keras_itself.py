@@ -1,6 +1,6 @@
-"""Keras itself, where it is installed, against dialect keras-torch: random models, layer by layer.
+"""Keras itself, where it is installed, against the dialect of its backend: random models, layer by layer.
 
-Run it with KERAS_BACKEND=torch; it is skipped where Keras or PyTorch is missing.
+KERAS_BACKEND says which, or else PyTorch is taken; it is skipped where Keras or the backend is missing.
 """
 
 import os
@@ -13,14 +13,11 @@ from embinit import Conv1d, Conv2d, Conv3d, ConvTranspose2d, Embedding, Linear, 
 from embinit.dialects import dialect_named
 from embinit.layers import DrawFree
 
-pytest.importorskip("torch")
-os.environ.setdefault("KERAS_BACKEND", "torch")
+pytest.importorskip(os.environ.setdefault("KERAS_BACKEND", "torch"))
 keras = pytest.importorskip("keras")
-if keras.backend.backend() != "torch":
-    pytest.skip("Keras has another backend", allow_module_level=True)
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-DIALECT = dialect_named("keras-torch")
+DIALECT = dialect_named(f"keras-{keras.backend.backend()}")
 SCALED = [f"{name}_{kind}" for name in ("glorot", "he", "lecun") for kind in ("uniform", "normal")]
 SEEDS = [0, 1, 2**31, 2**32 - 1]
 
@@ -106,7 +103,7 @@ def test_random_models(part):
         seed = rng.choice([*SEEDS, rng.randrange(2**32)])
         keras.utils.set_random_seed(seed)
         layers = [layer(rng, f"l{i}") for i in range(rng.randrange(1, 6))]
-        values = Model("m", [ours for ours, _ in layers], seed, "keras-torch").init()
+        values = Model("m", [ours for ours, _ in layers], seed, DIALECT).init()
         for ours, theirs in layers:
             kept = [] if isinstance(ours, DrawFree) else theirs.get_weights()
             for part_name, weight in zip(("weight", "bias"), kept, strict=False):
