@@ -1,5 +1,6 @@
 """Scales: recover from a dump the limits and standard deviations of its buffers, and the gain that explains them."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -53,13 +54,24 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
         guess = float(np.median(ratios))
         if not (np.abs(ratios - guess) < 1e-5 * abs(guess)).all() or not 1e-30 < abs(guess) < 1e30:
             return None
-    bits = int(np.float32(guess).view(np.uint32))
-    for ulps in (0, 1, -1, 2, -2, 3, -3):
-        distribution = _rescaled(row.distribution, float(np.uint32(bits + ulps).view(np.float32)))
+    for scale in dict.fromkeys(_near(guess, row)):
+        distribution = _rescaled(row.distribution, scale)
         assert distribution is not None
         if account.drawn(before, replace(row, distribution=distribution), row.size).tobytes() == values.tobytes():
             return distribution
     return None
+
+
+def _near(guess: float, row: Row) -> Iterator[float]:
+    """Return what a limit or a deviation may be: a float32, a number of few digits, or the root of a part of a fan."""
+    bits = int(np.float32(guess).view(np.uint32))
+    yield from (float(np.uint32(bits + ulps).view(np.float32)) for ulps in (0, 1, -1, 2, -2, 3, -3))
+    yield from (float(f"{guess:.{digits}g}") for digits in range(1, 8))
+    sizes = dict(zip(row.axes, row.shape, strict=True))
+    kernel = row.size // (sizes.get("in", 1) * sizes.get("out", 1))
+    fans = [sizes[axis] * part for axis in ("in", "out") if axis in sizes for part in (1, kernel)]
+    for fan in {*fans, *(a + b for a in fans for b in fans)}:
+        yield from (root for part in (1, 2, 3, 6) if abs((root := math.sqrt(part / fan)) - guess) < 1e-5 * guess)
 
 
 def _rescaled(distribution: Distribution, scale: float) -> Distribution | None:
