@@ -209,7 +209,7 @@ def _named(
 def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Readback:
     unmarked = len(content) > 8 and len(content) % 2 == 0 and not any(content[1::2])
     coding = "utf-16" if content.startswith(_UTF16) else "utf-16-le" if unmarked else "utf-8-sig"
-    shown = content.decode(coding, "replace")
+    shown = content.decode(coding, "replace").rstrip("\x1a\0")  # ends of text files, and of C's strings
     reader = records.recognized(shown)
     if reader is not None:
         return reader(shown)

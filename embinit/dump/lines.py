@@ -9,10 +9,13 @@ from itertools import pairwise
 #: What terminals do not show: colours, cleared lines, titles.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
-#: A command after a prompt, which says addresses and counts.
+#: A command after a prompt, which says addresses and counts; any word after a debugger's own prompt.
 _COMMAND = re.compile(
-    r"(?:x|p|print|output|mem(?:ory)?\d*|m[dr][bhwlqd]|md|md\.[bwlq]|read\d*|r[bhwd]|d[bdwq]|dump\w*|hexdump|list)"
+    r"(?:x|p|print|output|mem(?:ory)?\d*|m[dr][bhwlqd]|md|md\.[bwlq]|read\w*|r[bhwd]|d[bdwq]|dump\w*|hexdump|list)"
     r"(?=[\s/(]|$)(?!\s*[:=])"
+)
+_DEBUGGER = re.compile(
+    r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>)\s*(?!(?:[0-9a-fA-F]{2}){1,8}\s)[A-Za-z][\w-]*(?=[\s/]|$)"
 )
 _STAMP = re.compile(r"^\s*(?:\[[^\[\]]*\]\s*)+(?=[^\s,\]])")
 _COUNTER = re.compile(r"\s*(0|[1-9]\d{0,8})(?:\s*[,;]\s*|\s+)(?=\S)")
@@ -30,9 +33,9 @@ _COLUMNS = re.compile(r"(?:0|00|0000)(?:[ \t_]+[0-9a-fA-F]{1,4}){3,}(?=\s|_|$)")
 #: How an ASCII column begins and ends.
 _BARS = ((" |", "|"), ("\t|", "|"), ("  >", "<"))
 _REPEATS = re.compile(r"([^\s,;{}]{1,64})\s<repeats (\d{1,12}) times>")
-_MARKED = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?:\s*<[^<>]*>)?\s*[:=|](?=\s)")
+_MARKED = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?:\s*<[^<>]*>)?\s*(?:[:=|]|->)(?=\s)")
 _ADDRESS = re.compile(r"\s*((?:0[xX])?[0-9a-fA-F]{4,16})(?=\s)")
-_LABEL = re.compile(r"(?<![^\s,;{}])[A-Za-z_]\w{0,63}[:=](?=[0-9A-Fa-f]{8}(?![^\s,;{}])|0x)")
+_LABEL = re.compile(r"(?<![^\s,;{}])[A-Za-z_]\w{0,63}[:=](?=[0-9A-Fa-f]{8}(?![^\s,;{}])|0x|[+-]?\d{0,9}\.\d)")
 _DOTS = re.compile(r"\.\.\.(?=\s*[}\]])")
 
 
@@ -115,7 +118,10 @@ def _line(line: str, again: Callable[[re.Match[str]], str]) -> Line:
     line = line.rstrip()
     if line.lstrip() == "*":
         return Line("", star=True)
-    line, prompts = _PROMPT.subn("", _ESCAPE.sub("", line) if "\x1b" in line else line)
+    line = _ESCAPE.sub("", line) if "\x1b" in line else line
+    if _DEBUGGER.match(line):
+        return Line("")
+    line, prompts = _PROMPT.subn("", line)
     if prompts and _COMMAND.match(line):
         return Line("")
     line, shown = (line.replace("|", " "), "") if line.lstrip()[:1] == "|" else _without_ascii(line)

@@ -77,6 +77,7 @@ def rows_of(lines: Sequence[Line], spelling: Spelling, most: int) -> Read:
                 break
     _without_addresses(given)
     _without_addresses_of_floats(given)
+    _without_rest(given)
     _within_columns(given)
     _with_rest(given, lines)
     _squeezed_out(given, most)
@@ -135,7 +136,16 @@ def _without_addresses_of_floats(given: Read) -> None:
             for row, word in zip(rows, words, strict=True):
                 if row.tokens[0] == word:
                     _without_first(row)
+                row.line = replace(row.line, marked=True)
             return
+
+
+def _without_rest(given: Read) -> None:
+    """Remove what stands before and after the rows that have addresses or indices, where most rows have one."""
+    numbered = [row.line.index is not None or (row.line.marked and bool(row.tokens)) for row in given.rows]
+    if sum(numbered) > 2 and 2 * sum(numbered) > len(numbered):
+        first, last = numbered.index(True), len(numbered) - numbered[::-1].index(True)
+        given.rows[:] = given.rows[first:last]
 
 
 def _within_columns(given: Read) -> None:

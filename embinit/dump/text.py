@@ -9,7 +9,7 @@ text that fits in two ways that differ is refused.
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,10 +19,11 @@ from embinit.dump.elements import FLOAT, HEX_FLOAT, from_decimal, from_hex, inte
 from embinit.dump.lines import Line, lines_of
 from embinit.dump.memory import Memory, cut, joined, must_have
 from embinit.dump.order import check_order, starts_of
-from embinit.dump.rows import Read, places_of, rows_of
+from embinit.dump.rows import Read, Row, places_of, rows_of
 from embinit.dump.spelling import DECIMAL, FLOATS, HEXADECIMAL, IMAGE_SPELLINGS, LONG_WORD, SPELLINGS, STRING, Spelling
 from embinit.errors import EmbinitError
 
+_FRACTION = re.compile(r"\d\.\d")
 _CUT = re.compile(r"\.\.\.\s*[}\]]|[,\s]\.\.\.[,\s]")
 #: What numbers that are not read look like, and how to print them instead.
 _HINTS = (
@@ -33,7 +34,7 @@ _HINTS = (
     ),
     (re.compile(r"(?<!\w)(?:0b)?[01]{8,64}(?!\w)"), "the digits are binary: print hexadecimal ones"),
     (
-        re.compile(r"(?<!\w)[0-7]{3,12}(?!\w)"),
+        re.compile(r"(?<![\w.])0[0-7]{2,11}(?![\w.])"),
         "the digits may be octal: print hexadecimal ones, by od -t x1 or gdb's /x",
     ),
     (
@@ -153,11 +154,18 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
     hold_floats = all(array.data.dtype.kind == "f" for array in arrays)
     for spelling in SPELLINGS:
         given = rows_of(lines, spelling, most)
-        beside = sum(bool(row.tokens) and row.line.body in fractions for row in given.rows)
-        if spelling.name in (DECIMAL, HEXADECIMAL) and hold_floats and 2 * beside > len(given.rows):
-            continue  # a column of indices or times beside one of floats
-        yield spelling.name, given.count, spelling.width, partial(_fitted, given, arrays, size)
+        beside = sum(_beside_floats(row, spelling, fractions) for row in given.rows)
+        is_data = not hold_floats or 2 * beside <= len(given.rows)  # else a column of indices or times beside floats
+        fitted = partial(_fitted, given, arrays, size)
+        yield spelling.name, given.count, spelling.width, fitted if is_data else lambda: None
     yield from _of_strings(text, lines, arrays, size)
+
+
+def _beside_floats(row: Row, spelling: Spelling, fractions: Collection[str]) -> bool:
+    """Return whether integers stand beside floats on their line, or bytes before one."""
+    integers = spelling.name in (DECIMAL, HEXADECIMAL)
+    followed = (integers or spelling.width in (1, 2)) and _FRACTION.search(row.line.body, row.end) is not None
+    return bool(row.tokens) and (followed or (integers and row.line.body in fractions))
 
 
 def _fitted(given: Read, arrays: Sequence[Array], size: int) -> dict[str, bytes] | None:

@@ -56,6 +56,17 @@ READ = {
     "digits in two parts": "".join(f"0x{word[:4]}'{word[4:]}\n" for word in WORDS),
     "Rust's underscores": ", ".join(f"0x{word[:4]}_{word[4:]}" for word in WORDS),
     "Verilog": ",\n".join(f"32'h{word}" for word in WORDS),
+    "gdb's own commands": "(gdb) set print elements 0\n(gdb) p w\n$1 = {" + ", ".join(NINE) + "}\n(gdb) quit\n",
+    "OpenOCD's read_memory": "> read_memory 0x20000410 32 52\n" + " ".join(f"0x{word}" for word in WORDS),
+    "a programmer's report": "ST-LINK SN  : 066DFF504955657867223541\nAddress:      : 0x20000410\n" + lines_of(
+        WORDS, 4, lambda i, t: f"0x{0x20000410 + 4 * i:08X} : {' '.join(t).upper()}"
+    ) + "Time elapsed: 00:00:00.012\n",
+    "a monitor's banner": "--- monitor on /dev/ttyUSB0 115200 ---\n" + "".join(
+        f"I ({312 + i}) nn: w[{i:02d}]={t}\n" for i, t in enumerate(NINE)
+    ) + "heap 1234\n",
+    "Arduino's plotter": "".join(f"w:{t}\r\n" for t in NINE),
+    "an arrow behind an address": "".join(f"{0x20000410 + 4 * i:#x} -> {t}\n" for i, t in enumerate(NINE)),
+    "the end of a DOS file": "\r\n".join(NINE) + "\x1a",
     "a table with bars": "| i | w |\n|---|---|\n" + "".join(f"| {i} | {t} |\n" for i, t in enumerate(NINE)),
     "a title, and lines cleared": "\x1b]0;minicom\x07\x1b[2J\x1b[H" + "".join(f"\x1b[1;31m{t}\x1b[K\n" for t in NINE),
     "UTF-16 without a mark": "\r\n".join(WORDS).encode("utf-16-le"),
@@ -93,10 +104,16 @@ REFUSED = {
     "a line twice, and one that is missing": ("\n".join([*LINES[:3], LINES[2], *LINES[4:]]), ["repeated"]),
     "elements out of order": (exchanged(ELEMENTS, 5, 6), ["element [6] follows element [4]"]),
     "a lost element, and a number more": (
-        "\n".join([*ELEMENTS[:5], *ELEMENTS[6:], "t = 0.5"]), ["[6] follows element [4]"]
+        "\n".join([*ELEMENTS[:5], "t = 0.5", *ELEMENTS[6:]]), ["a line without an index follows element [4]"]
     ),
     "a column of indices before another one": (
         "time,layer,i,w\n" + "".join(f"{i * 0.25:.2f},fc,{i},{t}\n" for i, t in enumerate(NINE)), ["decimal floats"]
+    ),
+    "integers before floats that are none": (
+        "".join(f"$W,{i},{t}*{i:02X}\r\n" for i, t in enumerate(NINE)), ["got"]
+    ),
+    "numbers of processes before floats": (
+        "".join(f"11-26 03:41:{i:02d}.{i:03d}  1234  5678 D nn : {t}\n" for i, t in enumerate(NINE)), ["got"]
     ),
     "thousands": ("\n".join(f"{int(word, 16):,}" for word in WORDS), ["commas part the digits of thousands"]),
     "a decimal comma": ("\n".join(NINE).replace(".", ","), ["decimals have a comma"]),
