@@ -7,12 +7,16 @@ from embinit.errors import EmbinitError, nearest
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import Graph, Node, Origin, nearest_value
 from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary, operands
-from embinit.expressions.types import INT32, CType, common, promoted
+from embinit.expressions.types import FLOAT, INT32, CType, common, promoted
 
 _HIDDEN = (
     "picolibc's {0} is an instruction that gcc cannot look into, so what it fuses around it is not known: compile with "
     '-ffp-contract=off and say multiply_add = "separate", or do without {0}'
 )
+
+#: Functions of doubles that picolibc for RISC-V gets wrong from 2^20 on.
+_LOSE_BITS = ("floor", "ceil")
+_LOST = "picolibc's {0} of a double loses bits of what is 2^20 or more: use {0}f, or convert to an integer"
 
 _BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "rem", "&": "and", "|": "or", "^": "xor", "<<": "shl",
            ">>": "shr", "<": "lt", ">": "gt", "<=": "le", ">=": "ge", "==": "eq", "!=": "ne", "&&": "land",
@@ -159,6 +163,9 @@ class Lowering:
         args = tuple(
             self.converted(value.node, ctype, tree.column) for value, ctype in zip(values, function.types, strict=True)
         )
+        is_float = args[0].op == "cast" and args[0].args[0].ctype is FLOAT
+        if tree.name in _LOSE_BITS and not self._graph.roots_branch and not is_float:
+            raise self._error(tree, _LOST.format(tree.name))
         inline = function.branches and not self._graph.roots_branch
         stage = self._stage if function.branches and not inline else 0
         origin = Origin(self._where, tree.column)

@@ -103,3 +103,14 @@ def test_a_converted_float_rounds_as_a_float():
     made = Program([define("z", "(float)(floor((double)a) * (double)b)", "key")],
                    {"a": Input(FLOAT), "b": Input(FLOAT)}, {"z": None})  # fmt: skip
     assert {node.ctype for node in made.compile(Arithmetic()).order} == {FLOAT}
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil"])
+def test_what_picolibc_gets_wrong_is_refused(name):
+    """Its ceil(5086743.56) is 5086740 on RISC-V."""
+    made = Program([define("z", f"{name}(x)", "key")], INPUTS_OF_ONE, {"z": None})
+    with pytest.raises(EmbinitError, match=f"picolibc's {name} of a double loses bits"):
+        made.compile(Arithmetic("separate", roots_branch=False))
+    Program([define("z", f"{name}(a)", "key")], {"a": Input(FLOAT)}, {"z": None}).compile(
+        Arithmetic("separate", roots_branch=False)
+    )
