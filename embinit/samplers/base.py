@@ -34,6 +34,8 @@ class Source(Protocol):
         """The generator, which every draw moves."""
 
 
+#: Made once: a function that is defined for each draw evaluates its annotations.
+Float32s = NDArray[np.float32]
 #: Fills a one-dimensional array from a source and returns the number of words drawn.
 Fill = Callable[[Source, NDArray[Any]], int]
 

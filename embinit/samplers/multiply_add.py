@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from embinit.distributions import Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError
 from embinit.kinds import XORSHIFT32
-from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Fill, Float32s, Sampler, Source, bits_of
 from embinit.targets import LIBMS, Build
 
 SHIFT = 8
@@ -91,7 +91,7 @@ class MultiplyAdd(Sampler):
 
 
 def _constants(value: np.float32) -> Fill:
-    def filled(_: Source, out: NDArray[np.float32]) -> int:
+    def filled(_: Source, out: Float32s) -> int:
         out.fill(value)
         return 0
 
@@ -104,7 +104,7 @@ def _uniforms(fused: bool, low: float, high: float) -> Fill:
 
     from_ring, from_blocks = direct(uniform.from_ring), direct(uniform.from_blocks)
 
-    def filled(source: Source, out: NDArray[np.float32]) -> int:
+    def filled(source: Source, out: Float32s) -> int:
         kind, words = source.bitgen.stream
         if kind == XORSHIFT32:
             from_ring(words, SHIFT, fused, low, high, out)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Constant, Dirac, Distribution, Eye, Normal, PaddedNormal, Sparse, TruncNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of
+from embinit.samplers.base import CDraw, Fill, Float32s, Sampler, Source, bits_of
 from embinit.targets import Build
 
 #: normal_ computes this many elements at a time from single-precision uniforms; fewer take double-precision ones.
@@ -219,7 +219,7 @@ def _uniforms(fused: bool, low: float, high: float) -> Fill:
 
     fill, low32, high32 = direct(pytorch.uniform), np.float32(low), np.float32(high)
 
-    def filled(source: Source, out: NDArray[np.float32]) -> int:
+    def filled(source: Source, out: Float32s) -> int:
         fill(*source.bitgen.stream, fused, low32, high32, out)
         return out.size
 

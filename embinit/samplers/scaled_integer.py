@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.samplers.base import CDraw, Fill, Sampler, Source, bits_of, broadcast_draw
+from embinit.samplers.base import CDraw, Fill, Float32s, Sampler, Source, bits_of, broadcast_draw
 from embinit.targets import Build
 
 #: Larger offsets would leave no room for the code in an int32.
@@ -74,7 +74,7 @@ def _scaled(distribution: Distribution) -> Fill:
     offset, exact = offset_and_scale(distribution)
     fill, code, scale = direct(scaled.scaled), codes[type(distribution)], float(exact)
 
-    def filled(source: Source, out: NDArray[np.float32]) -> int:
+    def filled(source: Source, out: Float32s) -> int:
         fill(*source.bitgen.stream, code, offset, scale, out)
         return out.size
 
