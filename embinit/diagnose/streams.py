@@ -38,6 +38,8 @@ SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
 SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
 #: How many sizes of a tensor that was drawn before are tried.
 SCANNED_CALLS = 2**12
+#: How many places in a stream are followed up.
+MOST = 8
 #: From how many words on it is worth mentioning that a shuffle draws as many.
 TELLING = 8
 #: The cost of a seed for which only the dump speaks.
@@ -264,7 +266,7 @@ def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
     return Hypothesis(
         Aspect.POSITION, "stream position", sentence,
         lambda account: replace(account, start=account.start.jumped(words)),
-        _line(account.model, origin.jumped(words), words),
+        _line(account.model, origin, words),
     )  # fmt: skip
 
 
@@ -278,10 +280,16 @@ def _shuffles(account: Account, origin: BitGenerator, words: int) -> bool:
     return shuffling.drawn == words >= TELLING
 
 
-def _line(model: Description, bitgen: BitGenerator, words: int) -> str | None:
-    """Return the key that begins so many words further on; further back, it is the state there, where that is short."""
+def _line(model: Description, origin: BitGenerator, words: int) -> str | None:
+    """Return the key that begins so many words after an origin; before it, that is the state there, where it is known
+    and short.
+    """
     if model.skip_words + words >= 0:
         return f"skip_words = {model.skip_words + words}"
+    try:
+        bitgen = origin.jumped(words)
+    except EmbinitError:  # nobody knows how it steps back
+        return None
     return f"state = {bitgen.state}" if isinstance(bitgen.state, int) else None
 
 
@@ -347,12 +355,15 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
     if sampler.whole:
         return
     stride = max(1, place.taken // row.size)
-    back = min(place.words // stride, SCANNED_BACKWARD)
-    for phase in range(0 if sampler.keyed else stride):
+    block = _block(row)
+    back = min(place.words // (stride * block) * block, SCANNED_BACKWARD)
+    for phase in range(0 if sampler.keyed else stride * block):
         origin = place.origin.jumped(place.words - back * stride + phase)
-        stream = account.drawn(origin, row, back + SCANNED_FORWARD + sample.size)
-        for at in _windows(stream, sample, resolution(row)):
-            words = (int(at) - back) * stride + phase
+        stream = account.drawn(origin, row, back + SCANNED_FORWARD // block + sample.size)
+        found = _windows(stream, sample, resolution(row))
+        for at in found[found % block == 0][:MOST].tolist():
+            taken = at * stride if place.taken == stride * row.size else _taken(account, origin, row, at)
+            words = taken - back * stride + phase
             if words:
                 yield (_moved(words, account, place.origin),)
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
@@ -360,6 +371,23 @@ def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[
             other = started(account.model, seed).jumped(place.words)
             if _windows(account.drawn(other, row, sample.size), sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
+
+
+def _block(row: Row) -> int:
+    """Return how many values of a buffer are made together of words that lie apart."""
+    recipe = getattr(row.distribution, "recipe", None)
+    if recipe is None or recipe.normal is None:
+        return 1
+    block = int(recipe.normal.block)
+    return block if block > 1 and row.size >= block else 1 + (recipe.normal.spare is not None)
+
+
+def _taken(account: Account, origin: BitGenerator, row: Row, n: int) -> int:
+    """Return how many words n values of a buffer take, where some are drawn again."""
+    generator = account.generator(origin)
+    if n:
+        generator.draw(row.distribution, np.empty(n, generator.dialect.element))
+    return generator.drawn
 
 
 def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
