@@ -2,6 +2,7 @@
 #include "embinit_numpy.h"
 
 #include "embinit_double.h"
+#include "embinit_numpy_strips.h"
 
 /* ---- Generator ---- */
 

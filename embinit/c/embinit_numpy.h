@@ -63,16 +63,6 @@ embinit_distribution embinit_numpy_normal;
 embinit_distribution embinit_numpy_legacy_uniform;
 embinit_distribution embinit_numpy_legacy_normal;
 
-/* A strip of the ziggurat: below this limit an integer of 52 bits, times the width, lies under the curve, whose height
- * is that at the end of the strip. */
-typedef struct {
-    uint64_t limit;
-    double width;
-    double height;
-} embinit_numpy_strip;
-
-extern const embinit_numpy_strip embinit_numpy_strips[256];
-
 #else
 #define embinit_numpy_uniform uniform_of_numpy_needs_a_double_of_64_bits
 #define embinit_numpy_normal normal_of_numpy_needs_a_double_of_64_bits

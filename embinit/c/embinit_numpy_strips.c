@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "embinit_numpy.h"
+#include "embinit_numpy_strips.h"
 
 #ifdef EMBINIT_DOUBLE
 
