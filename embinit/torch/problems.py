@@ -157,8 +157,9 @@ def _writes_of_constructor(each: Found, parameter: Parameter) -> int:
 
 
 def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
-    """Yield parameters that do not hold what their layer drew, as after nn.Parameter(...) or from_pretrained. They can
-    be recognized if some tensors were drawn; a module that was copied or loaded as a whole shows nothing.
+    """Yield parameters that do not hold what their layer drew, as after nn.Parameter(...), from_pretrained or
+    remove_weight_norm. They can be recognized if some tensors were drawn, in the layer or, by their values, anywhere; a
+    module that was copied or loaded as a whole shows nothing.
     """
     tensors = [
         (each, parameter, each.parts[parameter.part])
@@ -169,10 +170,14 @@ def of_origin(layers: Sequence[Found]) -> Iterator[Problem]:
     if not any(writes(tensor) for _, _, tensor in tensors):
         return
     owners = Counter(id(tensor) for _, _, tensor in tensors)
+    drawn = {id(each) for each, parameter, tensor in tensors if is_drawn(parameter) and writes(tensor)}
     for each, parameter, tensor in tensors:
         name = each.named(parameter.part)
         seen = owners[id(tensor)] > 1 or hasattr(tensor, "_embinit_writes") or not is_pytorchs(type(each.module))
-        if not seen and writes(tensor) <= _writes_of_constructor(each, parameter) and not is_likely(parameter, tensor):
+        usual = _writes_of_constructor(each, parameter)
+        replaced = is_drawn(parameter) and not tensor.is_meta and writes(tensor) == 0 < usual and id(each) in drawn
+        unlikely = writes(tensor) <= usual and not is_likely(parameter, tensor)
+        if not seen and (replaced or unlikely):
             yield Problem(
                 name, "drawn again",
                 f"parameter {name!r} does not hold what its layer drew, as after nn.Parameter(...), from_pretrained or "
