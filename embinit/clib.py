@@ -25,21 +25,14 @@ def sources_of(code: Iterable[str]) -> tuple[Path, ...]:
     >>> [path.stem for path in sources_of(['#include "embinit_fma.h"\n'])]
     ['embinit_fma']
     """
-    left, headers, found = [name for text in code for name in _INCLUDE.findall(text)], set[str](), set[Path]()
+    left, found = [name for text in code for name in _INCLUDE.findall(text)], set[str]()
     while left:
         name = left.pop()
-        if name not in headers and _is_own(name):
-            headers.add(name)
-            of_it = [source for source in SOURCES if name in _declared_in(source)]
-            found.update(of_it)
-            left += [each for path in (C_DIRECTORY / name, *of_it) for each in _includes(path)]
-    return tuple(source for source in SOURCES if source in found)
-
-
-def _declared_in(source: Path) -> set[str]:
-    """Return the header of a source: that of its name, or those that it includes."""
-    own = source.with_suffix(".h").name
-    return {own} if _is_own(own) else _includes(source)
+        if name not in found and _is_own(name):
+            found.add(name)
+            header = C_DIRECTORY / name
+            left += [each for path in (header, header.with_suffix(".c")) for each in _includes(path)]
+    return tuple(source for source in SOURCES if f"{source.stem}.h" in found)
 
 
 def amalgamated() -> dict[str, bytes]:
@@ -65,7 +58,7 @@ def _is_own(name: str) -> bool:
 
 
 def _includes(path: Path) -> set[str]:
-    return set(_INCLUDE.findall(path.read_text(encoding="utf-8")))
+    return set(_INCLUDE.findall(path.read_text(encoding="utf-8"))) if path.is_file() else set()
 
 
 def _joined(paths: Sequence[Path], guard: str | None) -> str:
