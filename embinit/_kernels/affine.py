@@ -7,7 +7,7 @@ without an increment they lead to s * multiplier^i. The tables of A_i and of pow
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import either_way, independent
+from embinit._kernels.jit import Apart, either_way, independent
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
@@ -33,10 +33,12 @@ def lcg32(state: U32, multiplier: int, increment: int, steps: U32, shift: int, m
 
 
 @either_way
-def lcg64(state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32 | U64) -> None:
-    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64, or with the low halves of these."""
+def lcg64(
+    wide: Apart, state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32 | U64
+) -> None:
+    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64; if it is not wide, with 32 bits."""
     s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
-    shift64, mask64 = np.uint64(shift) & np.uint64(63), np.uint64(mask)
+    shift64, mask64 = np.uint64(shift) & np.uint64(63), np.uint64(mask) if wide else np.uint64(np.uint32(mask))
     for start in range(0, out.size, RUN):
         run = out[start : start + RUN]
         step = s * a + c - s

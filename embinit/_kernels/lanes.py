@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import inlined, kernel
+from embinit._kernels.jit import Apart, inlined, kernel
 
 #: The type of a state: all arithmetic is cast to it, as NumPy's rules of promotion would widen it.
 Word = TypeVar("Word", np.uint32, np.uint64)
@@ -63,13 +63,18 @@ def _in_order(rows: NDArray[Any], out: NDArray[Any]) -> int:
 
 @kernel
 def xorshift(
-    state: NDArray[Word], table: NDArray[Word], next_lane: NDArray[Word], next_block: NDArray[Word], out: NDArray[Word]
+    wide: Apart,
+    state: NDArray[Word],
+    table: NDArray[Word],
+    next_lane: NDArray[Word],
+    next_block: NDArray[Word],
+    out: NDArray[Word],
 ) -> None:
-    """Fill out with the states of 32 or 64 bits that follow.
+    """Fill out with the states that follow, of 64 bits if it is wide, else of 32.
 
     table: the numbers of a step. next_lane: the map of LENGTH steps. next_block: the map of LENGTH * (LANES - 1) steps.
     """
-    word = out.dtype.type
+    word = np.uint64 if wide else np.uint32
     t = table
     s = (
         t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],

@@ -1,7 +1,7 @@
 """Linear congruential generators modulo 2^32 and 2^64, with any output."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -57,7 +57,9 @@ class Congruential(OfStates):
         whole = self.output is not None
         word = (1 << self.word_bits) - 1 if self.mask is None else self.mask
         shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, word)
-        kernel: Callable[..., None] = affine.lcg32 if self.bits == 32 else affine.lcg64
+        kernel: Callable[..., None] = affine.lcg32
+        if self.bits == 64:
+            kernel = partial(affine.lcg64, out.dtype == np.uint64)
         multiplier, increment = np.uint64(self.multiplier), np.uint64(self.increment)
         kernel(self.words, multiplier, increment, steps(self.multiplier, self.bits), shift, np.uint64(mask), out)
 

@@ -134,7 +134,7 @@ class Xorshift(OfStates):
             stream.raw(XORSHIFT32, self.words, out)  # has lanes of its own
             return
         maps = _maps(self._step) if out.size >= lanes.ENOUGH else (self.words[:0], self.words[:0])
-        lanes.xorshift(self.words, self._step.table, *maps, out)
+        lanes.xorshift(self._step.bits == 64, self.words, self._step.table, *maps, out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; back only if no two states lead to the same one."""

@@ -26,7 +26,7 @@ from embinit.dialects import DIALECTS
 from embinit.dialects.seeds import wrapped
 from embinit.distributions import Constant, Uniform
 from embinit.initializers import Initializer, Mode, VarianceScaling
-from embinit.layers import Convolution, Weighted
+from embinit.layers import Convolution
 from embinit.model import Description, Tensor
 from embinit.plan import Row, in_draw_order, plan
 from embinit.targets import LIBMS
@@ -169,21 +169,15 @@ def _own_schemes(model: Description, tried: set[Initializer], normals: bool) -> 
         if scheme is None or scheme in tried or isinstance(scheme, Constant) or not (uniform or normals):
             continue
         tried.add(scheme)
+        change = initializers(partial(_of_weights, scheme))
         yield Hypothesis(
-            Aspect.INITIALIZER, name, f"The weights are initialized by {name}.",
-            initializers(partial(_of_weights, scheme)), told=partial(_weights_named, name),
+            Aspect.INITIALIZER, name, f"The weights are initialized by {name}.", change,
+            told=initialized(change, f'"{name}"'),
         )  # fmt: skip
 
 
 def _of_weights(scheme: Initializer, row: Row) -> Initializer | None:
     return scheme if row.part == "weight" and draws(row) else None
-
-
-def _weights_named(name: str, model: Description) -> Lines:
-    """Return the lines that name the initializer of all weights that are drawn."""
-    held = [row.layer for row in Account.of(model).rows if row.part == "weight" and draws(row)]
-    weighted = all(isinstance(layer, Weighted) for layer in held)
-    return by_layer(model, {layer.name: f'weight_init = "{name}"' for layer in held}) if weighted else {}
 
 
 def _always(scheme: VarianceScaling) -> Scheme:

@@ -56,8 +56,11 @@ def draws_in(rows: Sequence[Row]) -> Lines:
     return {MODEL: f"order = {toml(names)}"}
 
 
-def initialized(change: Callable[[Account], Account]) -> Callable[[Description], Lines]:
-    """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from."""
+def initialized(change: Callable[[Account], Account], name: str | None = None) -> Callable[[Description], Lines]:
+    """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from.
+
+    name: what the weights are to be called, where a model file that calls them so has them.
+    """
 
     def told(model: Description) -> Lines:
         wanted = {row.name: row for row in change(Account.of(model)).rows}
@@ -72,7 +75,7 @@ def initialized(change: Callable[[Account], Account]) -> Callable[[Description],
             if not differing:
                 return lines
             for row in differing:
-                text = _initializer(model, row)
+                text = name if name and row.part == "weight" else _initializer(model, row)
                 if text is None or row.name in said or not isinstance(row.layer, Weighted):
                     return {}
                 said[row.name] = f"{row.part}_init = {text}"

@@ -65,7 +65,7 @@ in_features = 6
 out_features = 5
 {second}
 """
-NORMAL = 'weight_init = "normal"\nmean = 0.0\nstddev = 0.1'
+NORMAL = 'weight_init = { name = "normal", mean = 0.0, stddev = 0.1 }'
 OTHER_DIALECTS = ["darknet", "fann", "genann", "tinn", "gomlx", "kaun", "flax-nnx", "keras-torch"]
 OTHERS = {dialect: TWO_LAYERS.format(dialect=dialect, first="", second="") for dialect in OTHER_DIALECTS}
 OTHERS["llmc"] = TWO_LAYERS.format(dialect="llmc", first=NORMAL, second=NORMAL)
