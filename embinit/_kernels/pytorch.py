@@ -49,7 +49,7 @@ def unit64(first: np.uint32, second: np.uint32) -> np.float64:
 
 
 @either_way
-def uniform(kind: int, state: Words, fused: bool, low: np.float32, high: np.float32, out: Floats) -> None:
+def uniform(kind: Apart, state: Words, fused: bool, low: np.float32, high: np.float32, out: Floats) -> None:
     """Fill out (float32) with values from low to high (float32), high excluded: one word per element."""
     width = np.float32(high - low)
     words = new_words()
@@ -280,7 +280,7 @@ def trunc_normal(
 
 
 @kernel
-def randperm(kind: int, state: Words, order: NDArray[np.int64]) -> None:
+def randperm(kind: Apart, state: Words, order: NDArray[np.int64]) -> None:
     """Fill order (int64), n elements, with a permutation of 0 to n - 1: n - 1 words. n is below 2^32 / 20."""
     for i in range(order.size):
         order[i] = i

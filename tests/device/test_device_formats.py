@@ -137,19 +137,29 @@ def test_other_generators_and_distributions(dialect):
     assert verify(bundle, device.run(bundle), dialect).agrees
 
 
+def test_values_that_depend_on_their_place_keep_float32():
+    eye = embinit.distributions.Eye()
+    layers = [Linear(in_features=5, out_features=5, weight_init=eye, bias=False, weight_format="q7")]
+    bundle = gather(embinit.Model("m", layers, dialect="torch", seed=7, target="cortex-m4f").plan())
+
+    with pytest.raises(EmbinitError, match=r"linear0\.weight: no C draws eye element by element, as a buffer of q7"):
+        codegen.init_source(bundle)
+
+
 @pytest.mark.parametrize(
-    ("dialect", "scheme"),
+    ("dialect", "scheme", "outputs"),
     [
-        ("torch", embinit.initializers.kaiming_normal()),
-        ("gomlx", embinit.distributions.Broadcast([1.0, 2.0, 3.0, 4.0])),
+        ("torch", embinit.initializers.kaiming_normal(), 4),
+        ("torch", embinit.initializers.kaiming_normal(), 5),
+        ("gomlx", embinit.distributions.Broadcast([1.0, 2.0, 3.0, 4.0]), 4),
     ],
 )
-def test_values_that_depend_on_their_place_keep_float32(dialect, scheme):
-    layers = [Linear(in_features=4, out_features=4, weight_init=scheme, bias=False, weight_format="q7")]
+def test_values_that_are_drawn_together_become_codes(dialect, scheme, outputs):
+    """PyTorch draws 16 values at once, and the last 16 of 20 overlap those before them."""
+    layers = [Linear(in_features=4, out_features=outputs, weight_init=scheme, bias=False, weight_format="q7")]
     bundle = gather(embinit.Model("m", layers, dialect=dialect, seed=7, target="cortex-m4f").plan())
 
-    with pytest.raises(EmbinitError, match=r"linear0\.weight: no C draws .* element by element, as a buffer of q7"):
-        codegen.init_source(bundle)
+    assert verify(bundle, device.run(bundle), dialect).agrees
 
 
 def test_values_that_depend_on_their_place_stand_beside_codes():

@@ -50,7 +50,7 @@ def library(compiler: str, sources: Iterable[Path], flags: Iterable[str]) -> lis
     """
     if compiler not in FORGETFUL:
         return [*sources]
-    own = tuple(flag for flag in flags if not flag.startswith(("-I", "-D", "-l")))
+    own = tuple(flag for flag in flags if not flag.startswith(("-I", "-l")))
     return [_object(compiler, own, path) if path.parent == C_DIRECTORY else path for path in map(Path, sources)]
 
 
