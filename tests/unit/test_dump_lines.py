@@ -90,6 +90,7 @@ def test_what_surrounds_numbers_is_no_data(form, tmp_path):
 
 
 LINES = [f"0x{0x20000410 + 16 * i:08x}: {' '.join(WORDS[4 * i : 4 * i + 4])}" for i in range(len(WORDS) // 4)]
+FEW_LINES = [f"0x{0x20000410 + 32 * i:08x}: {' '.join(WORDS[8 * i : 8 * i + 8])}" for i in range(7)]
 ELEMENTS = [f"w[{i}] = {t}" for i, t in enumerate(NINE)]
 
 
@@ -101,6 +102,7 @@ def exchanged(lines, i, j):
 
 REFUSED = {
     "lines out of order": (exchanged(LINES, 1, 2), ["at 0x20000430 follows that at 0x20000410", "another order"]),
+    "few lines, the last two exchanged": (exchanged(FEW_LINES, 5, 6), ["follows that at 0x200004d0", "another order"]),
     "a line twice, and one that is missing": ("\n".join([*LINES[:3], LINES[2], *LINES[4:]]), ["repeated"]),
     "elements out of order": (exchanged(ELEMENTS, 5, 6), ["element [6] follows element [4]"]),
     "a lost element, and a number more": (
