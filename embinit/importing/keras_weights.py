@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -67,19 +68,20 @@ def _weight(dataset: Any, name: str) -> Weight:
     return Weight(name, shape, dtype, lambda: values)
 
 
-class Stored:
+class Stored(ABC):
     """The weights of layers, as a file has them; each layer of its configuration must be asked for, in order."""
 
+    @abstractmethod
     def of(self, container: str, kind: str, name: str) -> list[Weight]:
         """Return the weights of a layer of a type in a container, the path of the model around it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def enter(self, container: str, name: str) -> None:
         """Say that a layer, which was asked for, wraps a model, in which the layers that follow lie."""
 
+    @abstractmethod
     def left(self) -> Iterator[Unknown]:
         """Yield what holds weights that no layer has."""
-        raise NotImplementedError
 
 
 class InKeras3(Stored):
@@ -152,6 +154,9 @@ class InLegacy(Stored):
             if where
             else []
         )
+
+    def enter(self, container: str, name: str) -> None:
+        """Do nothing: names of weights say in which model they lie."""
 
     def _held(self, outer: str) -> list[Weight]:
         group = self._group.get(outer)
