@@ -46,9 +46,9 @@ def main() -> None:
         alone = rate(model, SEEDS[name])
         print(f"| {name} | one process | {alone:.0f} | 1.00 |", flush=True)
         for workers in range(1, most + 1):
-            with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
-                with Client(cluster) as client:
-                    there = rate(model, SEEDS[name], client=client)
+            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            with cluster, Client(cluster) as client:
+                there = rate(model, SEEDS[name], client=client)
             print(f"| {name} | {workers} workers | {there:.0f} | {there / alone:.2f} |", flush=True)
 
 

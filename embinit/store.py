@@ -1,6 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps. Only here are values rounded and saturated."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError
 from embinit.fill import Values
-from embinit.formats import LOOSE, QuantizationParameters, Quantized, Rounding, format_named
+from embinit.formats import LOOSE, Format, Groups, QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
+from embinit.formats.base import Encoded
 from embinit.formats.biases import BiasInteger
 from embinit.formats.literals import through
 from embinit.formats.quantizer import AS_FORMAT, Quantizer
@@ -75,16 +76,12 @@ class Buffer:
         format_ = format_named(self.format)
         if self.format == "float64":
             return self.data.astype(format_.dtype)
-        parameters = QuantizationParameters(self.scale, self.zero_point, self.exponents)
-        out = np.empty(self.shape, np.float32)
         groups = format_.groups(self.shape, None, self.channel_axis, self.channel_groups)
         data = self.data
         if format_.packed:
             data = np.frombuffer(self.arrangement.unpacked(data.tobytes(), format_, self.shape), np.uint8)
-        if self.quantizer is not None and self.quantizer.offset and isinstance(format_, Quantized):
-            data = self.quantizer.without_offset(format_, data, out.size)
-        format_.decode(data, groups, parameters, out.reshape(-1))
-        return out
+        parameters = QuantizationParameters(self.scale, self.zero_point, self.exponents)
+        return decoded(data, format_, self.quantizer, groups, parameters, np.empty(self.shape, np.float32))
 
 
 def encode(
@@ -139,19 +136,10 @@ def encode(
 def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
     """Return the buffer that holds values as a storage says; a float32 buffer holds the array itself."""
     format_ = held.kind
-    mode = Rounding(held.rounding, generator)
     if held.format == "float64":
         return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
-    values = _float32(array)
-    if held.literals is not None:
-        values = through(held.literals, values)
-    groups = held.groups(values.shape)
-    quantizer = AS_FORMAT if held.quantizer is None and held.rounding in LOOSE else held.quantizer
-    if quantizer is not None and isinstance(format_, Quantized):
-        row = values.size // values.shape[0] if values.shape else 1
-        data, parameters, clipped = quantizer.encoded(format_, values.reshape(-1), groups, mode, row)
-    else:
-        data, parameters, clipped = format_.encoded(values.reshape(-1), groups, mode)
+    values, mode = _float32(array), Rounding(held.rounding, generator)
+    data, parameters, clipped = coded(values, held, held.groups(values.shape), mode)
     mode.commit()
     data = held.arrangement.packed(data, format_, values.shape) if format_.packed else data.reshape(values.shape)
     return Buffer(
@@ -160,13 +148,46 @@ def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | No
     )  # fmt: skip
 
 
+def coded(values: NDArray[np.float32], held: Storage, groups: Groups, mode: Rounding) -> Encoded:
+    """Return the codes of values as a storage says, flat and in the order of their indices, with what is kept besides
+    them.
+    """
+    if held.literals is not None:
+        values = through(held.literals, values)
+    quantizer = AS_FORMAT if held.quantizer is None and held.rounding in LOOSE else held.quantizer
+    if quantizer is not None and isinstance(held.kind, Quantized):
+        row = values.size // values.shape[0] if values.shape else 1
+        return quantizer.encoded(held.kind, values.reshape(-1), groups, mode, row)
+    return held.kind.encoded(values.reshape(-1), groups, mode)
+
+
+def decoded(
+    data: NDArray[Any],
+    format_: Format,
+    quantizer: Quantizer | None,
+    groups: Groups,
+    parameters: QuantizationParameters,
+    out: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return out with the values that codes stand for, which are flat and in the order of their indices."""
+    if quantizer is not None and quantizer.offset and isinstance(format_, Quantized):
+        data = quantizer.without_offset(format_, data, out.size)
+    format_.decode(data, groups, parameters, out.reshape(-1))
+    return out
+
+
 def store(values: Values) -> dict[str, Buffer]:
     """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do."""
     buffers: dict[str, Buffer] = {}
     rows = values.plan.rows
-    for row in sorted(rows, key=lambda row: row.storage.input_scale is not None):  # biases by their weights' scales
+    for row in in_order_of_scales(rows):
         buffers[row.name] = _held(values, row, buffers) if row.same_as is None else buffers[row.same_as]
     return {row.name: buffers[row.name] for row in rows}
+
+
+def in_order_of_scales(rows: Sequence[Row]) -> list[Row]:
+    """Return rows in an order in which the biases that take their scales from a weight come after all weights."""
+    return sorted(rows, key=lambda row: row.storage.input_scale is not None)
 
 
 def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
@@ -193,12 +214,23 @@ def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None,
     weight = held.get(f"{row.layer.name}.weight")
     if weight is None or weight.scale is None or not isinstance(format_, BiasInteger):
         raise EmbinitError(f"{row.name} needs the scales of {row.layer.name}.weight, which is not stored yet")
-    mode = Rounding(storage.rounding, generator)
-    scale, divided = np.float32(storage.input_scale) * weight.scale, storage.divides
-    data, parameters, clipped = format_.encoded_by(_float32(array).reshape(-1), scale, mode, divided=divided)
+    return by_scales(row, array, np.float32(storage.input_scale) * weight.scale, generator)
+
+
+def by_scales(row: Row, array: NDArray[np.float32], scales: NDArray[np.float32], generator: Generator | None) -> Buffer:
+    """Return the buffer of biases with the scale of each, or with one for all."""
+    mode = Rounding(row.storage.rounding, generator)
+    data, parameters, clipped = scaled(array, row, scales, mode)
     mode.commit()
-    return Buffer(format_.name, data.reshape(row.shape), row.shape, *parameters, clipped, storage.channel_axis,
-                  arrangement=storage.arrangement)  # fmt: skip
+    return Buffer(row.format, data.reshape(row.shape), row.shape, *parameters, clipped, row.storage.channel_axis,
+                  arrangement=row.storage.arrangement)  # fmt: skip
+
+
+def scaled(array: NDArray[np.float32], row: Row, scales: NDArray[np.float32], mode: Rounding) -> Encoded:
+    """Return the codes of biases, flat, with the scale of each or with one for all."""
+    format_ = format_named(row.format)
+    assert isinstance(format_, BiasInteger)
+    return format_.encoded_by(_float32(array).reshape(-1), scales, mode, divided=row.storage.divides)
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:

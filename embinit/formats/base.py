@@ -48,6 +48,18 @@ class Groups:
         runs = self.spread(np.arange(self.count))
         return runs[places // self.run % runs.size]
 
+    def times(self, count: int, n: int) -> "Groups | None":
+        """Return the groups of `count` arrays of n elements, one after the other and each with groups of its own; None
+        if there is no such pattern.
+
+        >>> Groups(2, 1).times(2, 4).of(8).tolist()
+        [0, 1, 0, 1, 2, 3, 2, 3]
+        """
+        repeats = n // (self.count * self.run * self.rounds)
+        if repeats == 1:
+            return Groups(count * self.count, self.run, self.turn or self.count, self.rounds)
+        return Groups(count * self.count, self.run, self.count, repeats) if self.rounds == 1 else None
+
     def spread(self, per_group: NDArray[Any]) -> NDArray[Any]:
         """Return the values of groups, run by run, until the groups repeat."""
         if self.rounds == 1 or per_group.size != self.count:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 from hashlib import blake2b
-from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +11,13 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Native
 from embinit.fill import draw, fill, generator_of, lose
-from embinit.formats import FLOATS
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
+from embinit.many.storing import Drawn, Held, held
 from embinit.model import Description
 from embinit.plan import Action, Plan
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.samplers.base import Fill
-from embinit.store import store
 
 #: The samplers whose kernels fill several arrays from several generators if an element takes one word.
 SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
@@ -59,6 +57,8 @@ class Measured(NamedTuple):
             ]
             for name, table in self.tables.items()
         }
+        if not columns:
+            return [{} for _ in self.states]
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -89,25 +89,15 @@ class Draws:
 
 def drawn(draws: Draws, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
     """Return the values of each seed."""
-    stacks = _stacks(draws, _Start(draws, seeds)) if draws.in_stacks else _one_by_one(draws, seeds)
+    stacks = _drawn(draws, seeds, _Start(draws, seeds)).stacks
     return [{name: stack[i] for name, stack in stacks.items()} for i in range(len(seeds))]
 
 
 def measured(draws: Draws, seeds: list[int]) -> Measured:
     """Return statistics of what each seed leaves."""
-    rows, model = draws.plan.rows, draws.plan.model
-    floats = all(row.format in FLOATS and row.codes is None for row in rows)
-    if floats and draws.in_stacks:
-        start = _Start(draws, seeds)
-        begun = start.states
-        return Measured(begun, {name: _table(stack) for name, stack in _stacks(draws, start).items()})
-    begun = states(model, seeds)
-    if floats:
-        return Measured(begun, {name: _table(stack) for name, stack in _one_by_one(draws, seeds).items()})
-    tables = {row.name: np.empty((len(seeds), len(Statistics._fields))) for row in rows}
-    for i, seed in enumerate(seeds):
-        for name, buffer in store(fill(draws.plan, seed=seed)).items():
-            tables[name][i] = _table(buffer.decode()[None], buffer.clipped)
+    start = _Start(draws, seeds)
+    begun = start.states
+    tables = {name: _table(kept) for name, kept in held(draws.plan, _drawn(draws, seeds, start)).items()}
     return Measured(begun, tables)
 
 
@@ -116,10 +106,17 @@ def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
     return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
 
 
-def _one_by_one(draws: Draws, seeds: Sequence[int]) -> dict[str, NDArray[Any]]:
-    """Return the values of all seeds, one array per buffer, each seed drawn by itself."""
-    filled = [fill(draws.plan, seed=seed).arrays for seed in seeds]
-    return {row.name: np.stack([arrays[row.name] for arrays in filled]) for row in draws.plan.rows}
+def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start") -> Drawn:
+    """Return what all seeds draw, each by itself if their buffers cannot be drawn one after the other."""
+    if draws.in_stacks:
+        return _stacks(draws, start)
+    filled = [fill(draws.plan, seed=seed) for seed in seeds]
+    names = [row.name for row in draws.plan.rows]
+    return Drawn(
+        {name: np.stack([values.arrays[name] for values in filled]) for name in names},
+        {name: [values.rounding[name] for values in filled] for name in filled[0].rounding},
+        start.first,
+    )
 
 
 class _Start:
@@ -159,28 +156,30 @@ class _Start:
         return [_short(content[i : i + size]) for i in range(0, len(content), size)]
 
 
-def _stacks(draws: Draws, start: _Start) -> dict[str, NDArray[Any]]:
-    """Return the values of all seeds, one array per buffer; its first axis is the seed."""
+def _stacks(draws: Draws, start: _Start) -> Drawn:
+    """Return what all seeds draw, one buffer after the other."""
     count, element = len(start._seeds), start.first.dialect.element
-    stacks: dict[str, NDArray[Any]] = {}
+    drawn = Drawn({}, {}, start.first)
     for action, row in draws.plan.events:
         if action is Action.ROUND:
-            for generator in start.each if row.store_draws else ():
-                generator.spend(row.store_draws)
+            if row.store_draws:
+                drawn.rounding[row.name] = [generator.copy() for generator in start.each]
+                for generator in start.each:
+                    generator.spend(row.store_draws)
             continue
         if action is Action.LOSE:
             for generator in start.each:
                 lose(generator, row)
             continue
-        stack = stacks[row.name] = np.empty((count, *row.shape), element if row.codes is None else "int64")
+        stack = drawn.stacks[row.name] = np.empty((count, *row.shape), element if row.codes is None else "int64")
         if action is Action.COPY:
-            stack[...] = stacks[str(row.same_as)]
+            stack[...] = drawn.stacks[str(row.same_as)]
         elif start.together is not None and row.name in draws.fills:
             draws.fills[row.name](start.together, stack.reshape(-1))
         else:
             for generator, values in zip(start.each, stack, strict=True):
                 draw(generator, row, values)
-    return stacks
+    return drawn
 
 
 def _short(state: bytes) -> bytes:
@@ -188,11 +187,11 @@ def _short(state: bytes) -> bytes:
     return state if len(state) <= SHORT else blake2b(state, digest_size=SHORT).digest()
 
 
-def _table(stack: NDArray[np.float32], clipped: int = 0) -> Table:
-    """Return statistics of each array of a stack."""
+def _table(kept: Held) -> Table:
+    """Return statistics of what each seed keeps in a buffer."""
     from embinit._kernels.statistics import statistics
 
-    table = np.empty((len(stack), len(Statistics._fields)))
-    table[:, -1] = clipped
-    statistics(stack.reshape(len(stack), prod(stack.shape[1:])), table)
+    table = np.empty((len(kept.values), len(Statistics._fields)))
+    table[:, -1] = kept.clipped
+    statistics(kept.values.reshape(len(table), -1), table)
     return table
