@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from embinit.bitgen.base import BitGenerator, Words
@@ -120,6 +121,7 @@ KINDS: Mapping[str, Callable[..., BitGenerator]] = {
 }
 
 
+@cache
 def keys_of(kind: str) -> Mapping[str, bool]:
     """Return the keys of a kind besides its seed, and whether each is required.
 

@@ -70,18 +70,13 @@ def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
     return _NORMALS[key][1]
 
 
-@lru_cache(maxsize=4096)
-def _routine(program: Program, rounding: Arithmetic) -> Any:
-    return program.compile(rounding)
-
-
 def unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
     """Return the unit values of words; None where C does not allow it."""
     program = _program(unit, None, bits, is_rand)
     if program is None:
         return None
     try:
-        values: F64 = _routine(program, Arithmetic()).bind().evaluate(word=words)["unit"]
+        values: F64 = program.compile(Arithmetic()).bind().evaluate(word=words)["unit"]
     except EmbinitError:
         return None
     return values
@@ -94,7 +89,7 @@ def elements(
     program = _program(unit, element, bits, is_rand)
     if program is None:
         return None
-    bound = _routine(program, arithmetic(build)).bind(low=np.float32(low), high=np.float32(high))
+    bound = program.compile(arithmetic(build)).bind(low=np.float32(low), high=np.float32(high))
     try:
         values: Array = bound.evaluate(word=words)["element"]
     except EmbinitError:

@@ -1,6 +1,6 @@
 """C expressions as data: the arithmetic between a word and a weight. Parse, type, evaluate, emit C."""
 
-from embinit.expressions.program import Arithmetic, Definition, Program, define, statements
+from embinit.expressions.program import Arithmetic, Definition, Program, define, program_of, statements
 from embinit.expressions.routine import Bound, Routine
 from embinit.expressions.syntax import parse_declaration
 from embinit.expressions.types import DOUBLE, FLOAT, TYPES, CType, Input
@@ -18,5 +18,6 @@ __all__ = [
     "Routine",
     "define",
     "parse_declaration",
+    "program_of",
     "statements",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from embinit.errors import EmbinitError, nearest
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import Graph, Node, Origin, nearest_value
-from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary, operands
+from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary
 from embinit.expressions.types import FLOAT, INT32, CType, common, promoted
 
 _HIDDEN = (
@@ -171,18 +171,6 @@ class Lowering:
         origin = Origin(self._where, tree.column)
         data = (tree.name, self._graph.libm, self._graph.next_call() if function.sets_errno and not inline else 0)
         return Value(self._graph.node("call", function.ctype, args, origin, data, stage))
-
-
-def names_of(tree: Tree) -> set[str]:
-    """Return the names that an expression uses.
-
-    >>> from embinit.expressions.syntax import parse
-    >>> sorted(names_of(parse("a + sqrtf(b)", "x")))
-    ['a', 'b']
-    """
-    if isinstance(tree, Name):
-        return {tree.name}
-    return set().union(*(names_of(each) for each in operands(tree)))
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:

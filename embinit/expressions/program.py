@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from embinit.errors import EmbinitError
 from embinit.expressions.contraction import contracted
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import ELEMENT, LITERAL, TENSOR, Graph, Node
-from embinit.expressions.lowering import Lowering, names_of
+from embinit.expressions.lowering import Lowering
 from embinit.expressions.routine import Routine
 from embinit.expressions.syntax import Tree, check_name, parse, parse_statement
 from embinit.expressions.types import DOUBLE, FLOAT, UINT32, CType, Input  # noqa: F401 (doctests)
@@ -114,6 +115,7 @@ class Program:
         for definition in self.definitions:
             if definition.name in FUNCTIONS:
                 raise EmbinitError(f"{definition.where}: {definition.name} is a function of C, not a name")
+        self._routines: dict[Arithmetic, Routine] = {}
         names = self._lowered(Graph("double"), Arithmetic())
         #: The type of every name.
         self.types = {name: node.ctype for name, node in names.items()}
@@ -129,7 +131,12 @@ class Program:
         return None if value is None else value
 
     def compile(self, arithmetic: Arithmetic) -> Routine:
-        """Return the program as a device's build computes it."""
+        """Return the program as a device's build computes it, the same routine each time."""
+        if arithmetic not in self._routines:
+            self._routines[arithmetic] = self._compiled(arithmetic)
+        return self._routines[arithmetic]
+
+    def _compiled(self, arithmetic: Arithmetic) -> Routine:
         hides = arithmetic.multiply_add == "fused" and not arithmetic.roots_branch
         graph = Graph(arithmetic.libm, roots_branch=arithmetic.roots_branch, hides=hides)
         names = self._lowered(graph, arithmetic)
@@ -155,12 +162,30 @@ class Program:
             if each.name in names and not each.replaces:
                 rule = "is given, it cannot be defined" if each.name in given else "is defined twice"
                 raise EmbinitError(f"{each.where}: {each.name} {rule}")
-            if each.name in names_of(each.tree) and each.name not in names:
+            if each.name in each.tree.names and each.name not in names:
                 raise EmbinitError(f"{each.where}: {each.name} is defined by itself")
-            used = [names[name].stage for name in names_of(each.tree) if name in names]
+            used = [names[name].stage for name in each.tree.names if name in names]
             fuse_written = arithmetic.multiply_add == "fused-expression"
             graph.home = stage = max(used, default=LITERAL)
             lowering = Lowering(graph, names, each.where, stage, fuse_written=fuse_written)
             node = lowering.lower(each.tree)
             names[each.name] = lowering.converted(node, each.ctype, 1) if each.ctype else node
         return names
+
+
+def program_of(
+    definitions: Iterable[Definition], inputs: Mapping[str, Input], outputs: Mapping[str, CType | None]
+) -> Program:
+    """Return the program of definitions, the same one for the same code: dialects that differ in a few keys share the
+    others, and what is compiled of them.
+    """
+    return _shared(tuple(definitions), tuple(inputs.items()), tuple(outputs.items()))
+
+
+@lru_cache(maxsize=1024)
+def _shared(
+    definitions: tuple[Definition, ...],
+    inputs: tuple[tuple[str, Input], ...],
+    outputs: tuple[tuple[str, CType | None], ...],
+) -> Program:
+    return Program(definitions, dict(inputs), dict(outputs))

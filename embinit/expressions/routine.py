@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Routine:
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Node]
 
-    @property
+    @cached_property
     def order(self) -> list[Node]:
         """All operations, operands first."""
         seen: dict[Node, None] = {}
@@ -40,6 +41,26 @@ class Routine:
         for root in self.outputs.values():
             visit(root)
         return list(seen)
+
+    @cached_property
+    def once(self) -> list[Node]:
+        """The operations whose values are the same for all elements."""
+        return [node for node in self.order if node.stage < ELEMENT]
+
+    @cached_property
+    def each(self) -> list[Node]:
+        """The operations of every element."""
+        return [node for node in self.order if node.stage == ELEMENT]
+
+    @cached_property
+    def spent(self) -> dict[Node, list[Node]]:
+        """Which values are no longer needed after each operation of an element."""
+        kept = set(self.outputs.values())
+        last = {arg: node for node in self.each for arg in node.args if arg.stage == ELEMENT and arg not in kept}
+        ending: dict[Node, list[Node]] = {}
+        for arg, node in last.items():
+            ending.setdefault(node, []).append(arg)
+        return ending
 
     def bind(self, **values: Any) -> "Bound":
         """Return the routine for one tensor: the values of its inputs are converted to their types."""
@@ -55,13 +76,10 @@ class Bound:
     """A routine with the values that are the same for all elements, which are computed here."""
 
     def __init__(self, routine: Routine, scalars: Mapping[str, Array]) -> None:
-        order = routine.order
         self._routine = routine
         self._fixed: dict[Node, Array] = {}
         self._undefined: dict[Node, Array] = {}
-        self._run([node for node in order if node.stage < ELEMENT], scalars, self._fixed, self._undefined)
-        self._steps = [node for node in order if node.stage == ELEMENT]
-        self._last = self._last_uses()
+        self._run(routine.once, scalars, self._fixed, self._undefined)
 
     def fixed(self, nodes: Iterable[Node]) -> list[Any] | None:
         """Return values that are the same for all elements, as NumPy scalars; None if C leaves any undefined."""
@@ -110,7 +128,7 @@ class Bound:
         for start in range(0, size, BLOCK):
             block = slice(start, min(start + BLOCK, size))
             values, undefined = dict(self._fixed), dict(self._undefined)
-            self._run(self._steps, {name: array[block] for name, array in inputs.items()}, values, undefined)
+            self._run(self._routine.each, {name: array[block] for name, array in inputs.items()}, values, undefined)
             for name, node in roots.items():
                 if node in undefined and undefined[node].any():
                     culprit = self._culprit(undefined)
@@ -122,15 +140,6 @@ class Bound:
         """Return the first operation without a defined result."""
         return next(node for node in self._routine.order if node.check and node in undefined and undefined[node].any())
 
-    def _last_uses(self) -> dict[Node, list[Node]]:
-        """Return which values are no longer needed after each step."""
-        kept = set(self._routine.outputs.values())
-        last = {arg: node for node in self._steps for arg in node.args if arg.stage == ELEMENT and arg not in kept}
-        ending: dict[Node, list[Node]] = {}
-        for arg, node in last.items():
-            ending.setdefault(node, []).append(arg)
-        return ending
-
     def _run(
         self,
         steps: list[Node],
@@ -138,7 +147,6 @@ class Bound:
         values: dict[Node, Array],
         undefined: dict[Node, Array],
     ) -> None:
-        last = getattr(self, "_last", {})
         with np.errstate(all="ignore"):
             for node in steps:
                 if node.op == "input":
@@ -149,7 +157,7 @@ class Bound:
                     args = [values[arg] for arg in node.args]
                     values[node] = operations.apply(node.op, node.ctype, node.data, args)
                     _spread(node, args, undefined)
-                for spent in last.get(node, ()):
+                for spent in self._routine.spent.get(node, ()):
                     del values[spent]
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import assert_never
 
 from embinit.errors import EmbinitError
@@ -15,8 +15,23 @@ from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32
 LONGEST, MOST_NESTED, DEEPEST = 4096, 64, 200
 
 
+class _Expression:
+    """What every node of a tree has."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names that an expression uses.
+
+        >>> sorted(parse("a + sqrtf(b)", "unit").names)
+        ['a', 'b']
+        """
+        assert isinstance(self, Tree)
+        own = {self.name} if isinstance(self, Name) else ()
+        return frozenset(own).union(*(each.names for each in operands(self)))
+
+
 @dataclass(frozen=True)
-class Literal:
+class Literal(_Expression):
     """A number with the type that C gives it; `value` is what was written, before it is rounded to a float."""
 
     column: int
@@ -25,7 +40,7 @@ class Literal:
 
 
 @dataclass(frozen=True)
-class Name:
+class Name(_Expression):
     """A name of the environment."""
 
     column: int
@@ -33,7 +48,7 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Unary:
+class Unary(_Expression):
     """One of + - ~ ! before an operand."""
 
     column: int
@@ -42,7 +57,7 @@ class Unary:
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(_Expression):
     """An operator of two operands; the column is the operator's."""
 
     column: int
@@ -52,7 +67,7 @@ class Binary:
 
 
 @dataclass(frozen=True)
-class Conditional:
+class Conditional(_Expression):
     """`condition ? yes : no`."""
 
     column: int
@@ -62,7 +77,7 @@ class Conditional:
 
 
 @dataclass(frozen=True)
-class Cast:
+class Cast(_Expression):
     """`(type)operand`."""
 
     column: int
@@ -71,7 +86,7 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(_Expression):
     """A function's name and its arguments."""
 
     column: int

@@ -17,7 +17,7 @@ from embinit.dialects.declared.sampler import DeclaredSampler, Wanted
 from embinit.dialects.declared.stream import Source
 from embinit.distributions import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.errors import EmbinitError, listed, shown
-from embinit.expressions import Arithmetic, Input, Program, define
+from embinit.expressions import Arithmetic, Input, define, program_of
 from embinit.initializers import BY_NAME, Initializer, Named
 from embinit.layers import Convolution, Layer, Norm, Order, Parameter, Stored, Weighted
 
@@ -270,7 +270,7 @@ def _in_one_group(layer: Weighted, sizes: Mapping[str, int]) -> dict[str, int]:
 
 
 def _computed(text: str, where: str, names: Mapping[str, int]) -> int:
-    program = Program(
+    program = program_of(
         [define("size", text, where)], {name: Input(UINT32, "tensor") for name in names}, {"size": UINT32}
     )
     if program.types["size"].floating:

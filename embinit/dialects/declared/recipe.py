@@ -12,8 +12,7 @@ from typing import Any
 from embinit.dialects.declared.description import Description, NormalTransform, Rule, Where
 from embinit.dialects.declared.stream import word_type
 from embinit.errors import EmbinitError, shown
-from embinit.expressions import DOUBLE, FLOAT, TYPES, CType, Definition, Input, Program, define
-from embinit.expressions.lowering import names_of
+from embinit.expressions import DOUBLE, FLOAT, TYPES, CType, Definition, Input, Program, define, program_of
 from embinit.expressions.syntax import Name, Tree
 
 UINT32 = TYPES["uint32_t"]
@@ -25,7 +24,7 @@ def renamed(tree: Tree, names: Mapping[str, str]) -> Tree:
     """Return an expression with some of its names replaced.
 
     >>> from embinit.expressions.syntax import parse
-    >>> sorted(names_of(renamed(parse("a + word", "x"), {"word": "u1_word"})))
+    >>> sorted(renamed(parse("a + word", "x"), {"word": "u1_word"}).names)
     ['a', 'u1_word']
     """
     if isinstance(tree, Name):
@@ -44,7 +43,7 @@ def using(definitions: Iterable[Definition], wanted: Iterable[str]) -> list[Defi
     needed, kept = set(wanted), []
     for each in reversed(list(definitions)):
         if each.name in needed:
-            needed |= names_of(each.tree)
+            needed |= each.tree.names
             kept.append(each)
     return kept[::-1]
 
@@ -155,11 +154,11 @@ class Kitchen:
         if self._needed([*keys, *last]) & set(ends):  # `low = "-high"`: all in the order of the file
             places = list(self._description.tables["initializers"][name])
             once = [*self._fixed, *sorted([*keys, *last], key=lambda each: places.index(each.name))]
-        program = Program(once, inputs, {})
+        program = program_of(once, inputs, {})
         names = tuple(
             key for key in (*rule.way, *(each.name for each in keys)) if key in program.types or key in parameters
         )
-        shown = Program(once, inputs, dict.fromkeys((each for each in names if each in program.types), None))
+        shown = program_of(once, inputs, dict.fromkeys((each for each in names if each in program.types), None))
         element: Drawn | None = None
         normal: NormalRecipe | None = None
         if "constant" in rule.way:
@@ -189,7 +188,7 @@ class Kitchen:
 
     @staticmethod
     def _needed(definitions: Iterable[Definition]) -> set[str]:
-        return set().union(*(names_of(each.tree) for each in definitions))
+        return set().union(*(each.tree.names for each in definitions))
 
     def _value(
         self, before: list[Definition], value: Definition, inputs: Mapping[str, Input], rule: Rule, where: Where
@@ -197,10 +196,10 @@ class Kitchen:
         values = self._description.values
         words = rule.words or values.words
         unit = []
-        if "unit" in names_of(value.tree):
+        if "unit" in value.tree.names:
             unit = [self._unit(values.unit, where)]
             if set(values.words) <= set(words):
-                Program([*self._fixed, *unit], dict.fromkeys(values.words, self._word), {})
+                program_of([*self._fixed, *unit], dict.fromkeys(values.words, self._word), {})
         used = self._needed([*unit, value])
         drawn = words if used & {"unit", *words} else ()
         return self._element([*before, *unit, value], inputs, drawn, where)
@@ -215,14 +214,14 @@ class Kitchen:
     ) -> Drawn:
         given = {**inputs, **dict.fromkeys(words, self._word)}
         self._refuse_element_stage(definitions, given, where)
-        program = Program(definitions, given, {"element": self._stored})
+        program = program_of(definitions, given, {"element": self._stored})
         return Drawn(program, {word: (0, i) for i, word in enumerate(words)})
 
     def _refuse_element_stage(self, definitions: list[Definition], inputs: Mapping[str, Input], where: Where) -> None:
         """Raise EmbinitError if a name of an initializer, computed once per tensor, depends on what is drawn."""
         for each in definitions:
             if each.where.startswith(str(where)) and each.name not in ("element", "unit"):
-                drawn = [name for name in names_of(each.tree) if name in inputs and inputs[name].stage == "element"]
+                drawn = [name for name in each.tree.names if name in inputs and inputs[name].stage == "element"]
                 if drawn:
                     raise EmbinitError(
                         f"{each.where}: is computed once per tensor, and {drawn[0]} is drawn per element"
@@ -273,14 +272,14 @@ class Kitchen:
             reads = {name: at for unit in transform.words[first:] for name, at in units[unit][1].items()}
         body = [*self._fixed, *later, *names, *values]
         given = {**opaque, **dict.fromkeys(reads, self._word)}
-        types = Program(body, given, {}).types
+        types = program_of(body, given, {}).types
         if pair and types["z0"] is not types["z1"]:
             raise EmbinitError(f"{place / 'values'}: both must be of one type, got {types['z0']} and {types['z1']}")
         redrawn = tuple(transform.words.index(unit) for unit in transform.redraw) if transform.retry else ()
         if pair:
-            last = Drawn(Program(body, given, {"z0": None, "z1": None}), reads)
+            last = Drawn(program_of(body, given, {"z0": None, "z1": None}), reads)
             z = {"z": Input(types["z0"])}
-            program: Program | None = Program([*before, result], {**inputs, **z}, {"element": self._stored})
+            program: Program | None = program_of([*before, result], {**inputs, **z}, {"element": self._stored})
         else:
             z_name = [replace(values[0], name="z")]
             mine = [each for each in before if each not in self._fixed]
@@ -292,7 +291,7 @@ class Kitchen:
             ]
             opaque_inputs = {rename.get(name, name): value for name, value in given.items()}
             whole = [*self._fixed, *mine, *inner, result]
-            last = Drawn(Program(whole, {**inputs, **opaque_inputs}, {"element": self._stored}), reads)
+            last = Drawn(program_of(whole, {**inputs, **opaque_inputs}, {"element": self._stored}), reads)
             program = None
         spare = transform.spare if pair else None
         fewer = None if transform.fewer is None else self._normal(transform.fewer, before, result, inputs)
@@ -312,13 +311,13 @@ class Kitchen:
         """Return the program of one attempt, the programs of the units that stay, and what is used after the loop as it
         is.
         """
-        if not names_of(again.tree):
-            holds = Program([*self._fixed, again], {}, {"again": None}).literal("again")
+        if not again.tree.names:
+            holds = program_of([*self._fixed, again], {}, {"again": None}).literal("again")
             rule = "always holds: no normal value is ever accepted" if holds else "never holds: leave it out"
             raise EmbinitError(f"{again.where}: {rule}")
         inside = transform.words[:first]
-        tested = using(names, names_of(again.tree))
-        needed = names_of(again.tree) | self._needed(tested)
+        tested = using(names, again.tree.names)
+        needed = again.tree.names | self._needed(tested)
         for unit in transform.words[first:]:
             if unit in needed:
                 raise EmbinitError(f"{again.where}: is tested after {transform.retry_after}, and {unit} is drawn later")
@@ -330,16 +329,16 @@ class Kitchen:
         reads = {name: at for unit in (*redrawn, *still) for name, at in units[unit][1].items()}
         held = replace(self._word, held=True)
         given = {name: held if unit in still else self._word for unit in (*redrawn, *still) for name in units[unit][1]}
-        types = Program(body, given, {}).types
+        types = program_of(body, given, {}).types
         wanted = self._needed(after)
         outside = [name for name in (*inside, *(each.name for each in tested)) if name in wanted]
         outputs: dict[str, CType | None] = {name: None for name in outside if name in types}
-        program = Program(body, given, {"again": None, **outputs})
+        program = program_of(body, given, {"again": None, **outputs})
         kept = {}
         for unit in inside:
             if unit in wanted and unit not in types:
                 definition, words = units[unit]
-                own = Program([*self._fixed, definition], dict.fromkeys(words, self._word), {unit: None})
+                own = program_of([*self._fixed, definition], dict.fromkeys(words, self._word), {unit: None})
                 kept[transform.words.index(unit)] = Drawn(own, words)
                 types = {**types, unit: own.types[unit]}
         return Drawn(program, reads), kept, {name: Input(types[name]) for name in outside}

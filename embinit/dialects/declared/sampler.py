@@ -73,7 +73,9 @@ class Mixed(Declared):
     def limits(self) -> tuple[float, float, bool]:  # type: ignore[override]
         """Between which values elements lie, whatever is drawn, and whether NaN may be among them."""
         element, normal = self.recipe.element, self.recipe.normal
-        program = element.program if element is not None else normal and (normal.result or normal.last.program)
+        last = element if normal is None else normal.last
+        assert last is not None
+        program = (normal and normal.result) or last.program
         return _bound(program, arithmetic(self.build), **given_of(self.recipe, self.wanted)).ranges()["element"]
 
     def as_json(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class DeclaredSampler(Sampler):
         scalars = _bound(recipe.shown, arithmetic(build), **given)
         shown |= {name: scalars.scalar(name) for name in recipe.shown.outputs}
         for program in recipe.programs:  # a build may refuse one
-            _routine(program, arithmetic(build))
+            program.compile(arithmetic(build))
         return Mixed(distribution, build, recipe, tuple((name, shown[name]) for name in recipe.names if name in shown))
 
     def check(self, distribution: Distribution) -> None:
@@ -219,19 +221,13 @@ def _stored(recipe: Recipe, name: str, value: float) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _routine(program: Any, rounding: Arithmetic) -> Any:
-    return program.compile(rounding)
-
-
-@lru_cache(maxsize=1024)
 def _compiled(program: Program, rounding: Arithmetic) -> Loop | None:
-    return loop_of(_routine(program, rounding))
+    return loop_of(program.compile(rounding))
 
 
-def _bound(program: Any, rounding: Arithmetic, **given: Any) -> Bound:
-    routine = _routine(program, rounding)
-    bound: Bound = routine.bind(**{name: value for name, value in given.items() if name in routine.inputs})
-    return bound
+def _bound(program: Program, rounding: Arithmetic, **given: Any) -> Bound:
+    routine = program.compile(rounding)
+    return routine.bind(**{name: value for name, value in given.items() if name in routine.inputs})
 
 
 def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any], out: Array) -> int:

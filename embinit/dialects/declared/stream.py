@@ -14,7 +14,18 @@ from embinit.bitgen.steps import Steps
 from embinit.dialects.declared.description import Stream, Where
 from embinit.dialects.declared.stepping import Fill, filling
 from embinit.errors import EmbinitError
-from embinit.expressions import TYPES, Arithmetic, Bound, CType, Input, Program, define, parse_declaration, statements
+from embinit.expressions import (
+    TYPES,
+    Arithmetic,
+    Bound,
+    CType,
+    Input,
+    Program,
+    define,
+    parse_declaration,
+    program_of,
+    statements,
+)
 from embinit.expressions.graph import Node
 from embinit.expressions.loops import Loop, loop_of
 from embinit.expressions.routine import Routine
@@ -88,7 +99,7 @@ class Source:
         )
         inputs = {name: Input(ctype) for name, ctype in state.items()}
         body = [*statements(steps, where, state), define("drawn_word", output, where)]
-        return Program(body, inputs, {**state, "drawn_word": word_type(bits)})
+        return program_of(body, inputs, {**state, "drawn_word": word_type(bits)})
 
     @property
     def seeds(self) -> range:
@@ -140,13 +151,14 @@ class Source:
         if stream.scope != "model":
             inputs |= {"layer": Input(UINT32, "tensor"), "tensor": Input(UINT32, "tensor")}
         if isinstance(stream.seed, str):
-            return Program([define("state", stream.seed, str(where))], inputs, dict(self._types))
+            return program_of([define("state", stream.seed, str(where))], inputs, dict(self._types))
         found = statements(stream.seed, str(where), self._types)
         assigned = {each.name for each in found}
         for name in self._types:
             if name not in assigned:
                 raise EmbinitError(f"{where}: must give each part of the state a value, and {name} has none")
-        return Program(found, inputs | {name: Input(c, "tensor") for name, c in self._types.items()}, dict(self._types))
+        inputs |= {name: Input(ctype, "tensor") for name, ctype in self._types.items()}
+        return program_of(found, inputs, dict(self._types))
 
     def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
         routine = self._seeding[UINT32 if seed < 2**32 else UINT64]
@@ -166,13 +178,11 @@ class Source:
         (ctype,) = self._types.values()
         where = str(self._where / "output")
         inputs = {"state": Input(ctype)}
-        program = Program([define("word", stream.output, where)], inputs, {"word": None})
+        program = program_of([define("word", stream.output, where)], inputs, {"word": None})
         bits = self._checked_bits(program.types["word"], where)
         if stream.output == "state" and bits == ctype.bits and (bits in (32, 64)):
             return bits
-        routine = Program([define("word", stream.output, where)], inputs, {"word": word_type(bits)}).compile(
-            Arithmetic()
-        )
+        routine = program_of(program.definitions, inputs, {"word": word_type(bits)}).compile(Arithmetic())
         self._output = routine, routine.bind(), loop_of(routine)
         self._widest = routine.outputs["word"].most
         if stream.kind == "lcg" and not self._widest >> bits:
@@ -187,9 +197,9 @@ class Source:
         output = define("output", stream.output, where)
         inputs = {name: Input(ctype) for name, ctype in self._types.items()}
         outputs: dict[str, CType | None] = dict(self._types)
-        types = Program([*step, output], inputs, {**outputs, "output": None}).types
+        types = program_of([*step, output], inputs, {**outputs, "output": None}).types
         bits = self._checked_bits(types["output"], where)
-        program = Program([*step, output], inputs, {**outputs, "output": word_type(bits)})
+        program = program_of([*step, output], inputs, {**outputs, "output": word_type(bits)})
         self._widest = program.compile(Arithmetic()).outputs["output"].most
         self._unchecked = filling(program, list(self._types), "output", str(self._where / "step"))
         return bits
