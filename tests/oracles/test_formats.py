@@ -1,4 +1,4 @@
-"""Buffer formats: against the recorded bytes of OnDeviceTraining and the slow oracle; their properties and errors."""
+"""Formats: every code against an exact oracle, and exact properties."""
 
 import math
 import re
@@ -11,163 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import embinit
 from embinit import EmbinitError, Generator, Pcg32, Xorshift32
-from embinit.__main__ import main
 from embinit._kernels import formats as kernels
 from embinit._kernels.stream import BLOCK
-from embinit.dialects import dialect_named
-from embinit.formats import FORMATS, ROUNDINGS, QuantizationParameters, family_named, format_named
+from embinit.formats import ROUNDINGS, QuantizationParameters, format_named
 from embinit.formats.base import _outermost
 from embinit.store import Buffer, encode
 
-from support import recorded, reference
+from support import reference
 from support import reference_formats as oracle
+from support.formats import RARE, arrays, codes_of, generator_at, payload, q_names, states
 from support.requests.formats import LIMITS
 
 F32 = np.float32
-
-
-def generator_at(state):
-    return Generator(Xorshift32(state))
-
-
-def payload(buffer):
-    return np.ascontiguousarray(buffer.data).tobytes()
-
-
-def codes_of(buffer):
-    """The codes of a buffer."""
-    layout, codes = format_named(buffer.format), np.empty(math.prod(buffer.shape), np.int32)
-    kernels.unpack(
-        kernels.width_of(layout.bits),
-        np.frombuffer(payload(buffer), np.uint8).copy(),
-        layout.bits,
-        layout.signed,
-        codes,
-    )
-    return codes.tolist()
-
-
-# ---- OnDeviceTraining's own bytes ----
-
-QUANT = recorded.cases("quant")
-UNDEFINED = [case for case in QUANT if "c_undefined_behaviour" in case["inputs"]]
-DEFINED = [case for case in QUANT if case not in UNDEFINED]
-FORMAT = {"SYM": "sym{}", "ASYM": "asym{}", "SYM_INT32": "sym_int32/{}"}
-ROUNDING = {"HALF_AWAY": "half_away", "SR_HALF_AWAY": "stochastic"}
-
-
-def recorded_input(case, platform):
-    inputs = case["inputs"]
-    if inputs["source"] != "linear_weight":
-        return recorded.words(case, "input", platform).view(F32)
-    target, multiply_add = recorded.PLATFORMS[platform]
-    sizes = {key: inputs[key] for key in ("in_features", "out_features")}
-    layer = embinit.Linear(name="fc", bias=False, **sizes)
-    model = embinit.Model("m", [layer], seed=inputs["seed_init"], target=target, multiply_add=multiply_add)
-    return model.init()["fc.weight"]
-
-
-def platforms_of(case):
-    """The sets of platforms that a case's outputs tell apart."""
-    return [variant["platforms"] for output in case["outputs"].values() for variant in output["variants"]]
-
-
-def test_all_recorded_cases_are_here():
-    """And x86 with and without fusion speak for all platforms, but for the pattern of a NaN."""
-    assert (len(DEFINED), len(UNDEFINED)) == (167, 27)
-    for case in DEFINED:
-        spoken_for = [p == "all" or bool({"x86", "x86fma"} & set(p)) for p in platforms_of(case)]
-        assert all(spoken_for) or case["id"] == "q_edge_sym1_ha"
-
-
-@pytest.mark.parametrize("platform", ["x86", "x86fma"])
-@pytest.mark.parametrize("case", DEFINED, ids=lambda case: case["id"])
-def test_recorded_quantizers(case, platform):
-    inputs = case["inputs"]
-    name, rounding = FORMAT[inputs["target"]].format(inputs["bits"]), ROUNDING[inputs["rounding"]]
-    array = recorded_input(case, platform)
-    generator = generator_at(int(recorded.words(case, "state_before", platform)[0]))
-    buffer = encode(array, name, rounding, generator)
-
-    outputs = {
-        "input": array,
-        "q.data": buffer.data,
-        "q.scale": buffer.scale,
-        "q.zero_point": buffer.zero_point,
-        "as_int32": np.array(codes_of(buffer), np.int32) + (0 if buffer.zero_point is None else buffer.zero_point),
-        "dequant": buffer.decode(),
-        "state_after": generator.bitgen.words,
-    }
-    compared = case["outputs"].keys() - {"state_before", "q.shape"}
-    assert compared >= {"q.data", "q.scale", "state_after"}
-    for output in compared:
-        assert recorded.same(case, output, platform, outputs[output]), output
-    assert generator.drawn == format_named(name).draws(array.size, rounding)
-
-
-@pytest.mark.parametrize("case", UNDEFINED, ids=lambda case: case["id"])
-def test_what_c_leaves_undefined_is_an_error(case):
-    inputs = case["inputs"]
-    generator = generator_at(42)
-    with pytest.raises(EmbinitError, match=r"undefined|underflows") as raised:
-        name = FORMAT[inputs["target"]].format(inputs["bits"])
-        encode(recorded_input(case, "x86"), name, ROUNDING[inputs["rounding"]], generator)
-
-    assert "keep float32" in str(raised.value)
-    assert (generator.bitgen.state, generator.drawn) == (42, 0)
-
-
-@pytest.mark.parametrize(
-    "case", [c for c in recorded.cases("layers") if "norm_sym" in c["id"]], ids=lambda case: case["id"]
-)
-def test_norms_in_integer_storage_draw_for_gamma_then_beta(case):
-    (layer,) = case["inputs"]["layers"]
-    generator = Generator(dialect_named("odt").seeded(case["inputs"]["seed"]))
-    for name, constant in (("gamma", 1.0), ("beta", 0.0)):
-        array = np.full(recorded.words(case, f"L0.{name}.shape", "x86"), constant, F32)
-        buffer = encode(array, f"sym_int32/{layer['storage_bits']}", ROUNDING[layer["storage_rounding"]], generator)
-        assert recorded.same(case, f"L0.{name}.data", "x86", buffer.data)
-        assert recorded.same(case, f"L0.{name}.scale", "x86", buffer.scale)
-    assert recorded.same(case, "state_after", "x86", generator.bitgen.words)
-
-
-def layer_of(described, index):
-    """The embinit layer of a recorded one, or None for one without parameters."""
-    described = recorded.model_layer(described)
-    cls = getattr(embinit, described["type"], None)
-    if cls is None:
-        return None
-    known = cls.__dataclass_fields__.keys() - {"weight_init"}
-    keys = {key: described[key] for key in known & described.keys() if (key, described[key]) != ("groups", 0)}
-    if described.get("weight_init", "default") != "default":
-        keys["weight_init"] = getattr(embinit.initializers, described["weight_init"])(gain=described["gain"])
-    return cls(**keys | {"name": f"L{index}"})
-
-
-@pytest.mark.parametrize("platform", ["x86", "x86fma"])
-@pytest.mark.parametrize(
-    "case", [c for c in recorded.cases("models") if "requantize_in_place" in c["inputs"]], ids=lambda case: case["id"]
-)
-def test_requantized_models(case, platform):
-    """All buffers are drawn first; then they are encoded in the same order, and the stream goes on."""
-    requantize, seed = case["inputs"]["requantize_in_place"], case["inputs"]["seed"]
-    layers = [layer_of(layer, i) for i, layer in enumerate(case["inputs"]["layers"])]
-    target, multiply_add = recorded.PLATFORMS[platform]
-    rows = embinit.Model("m", [layer for layer in layers if layer], seed, "odt", target).plan().rows
-    generator = Generator(dialect_named("odt").seeded(seed), "odt", target, multiply_add)
-    arrays = {row.name: np.empty(row.shape, F32) for row in rows}
-    for row in rows:
-        generator.draw(row.distribution, arrays[row.name])
-    assert recorded.same(case, "state_before_requant", platform, generator.bitgen.words)
-
-    for name, array in arrays.items():
-        bits = requantize["wbits" if name.endswith("weight") else "bbits"]
-        buffer = encode(array, FORMAT[requantize["kind"]].format(bits), ROUNDING[requantize["rounding"]], generator)
-        assert recorded.same(case, f"{name}.data", platform, buffer.data), name
-        assert recorded.same(case, f"{name}.scale", platform, buffer.scale), name
-    assert recorded.same(case, "state_after", platform, generator.bitgen.words)
 
 
 # ---- The oracle ----
@@ -227,7 +83,6 @@ def listed(array):
     return (array.view(np.uint32) if array.dtype == F32 else array).tolist()
 
 
-q_names = st.integers(2, 32).flatmap(lambda width: st.integers(1, width).map(lambda m: f"q{m}.{width - m}"))
 names = st.one_of(
     q_names,
     st.sampled_from(["int8", "int4"]),
@@ -237,18 +92,6 @@ names = st.one_of(
     st.integers(1, 16).map("affine{}".format),
     st.builds("bfp{}e{}".format, st.integers(2, 16), st.integers(2, 8)),
 )
-corners = st.sampled_from([0.0, -0.0, 0.5, -0.5, 1.5, -2.5, 0.49999997, 1.0, -1.0, 7.0, 127.5, 1e-41, 2.0**-149])
-ordinary = st.one_of(corners, st.floats(-4, 4, width=32), st.integers(-40, 40).map(lambda k: k / 8))
-extreme = st.one_of(corners, st.floats(allow_nan=False, allow_infinity=False, width=32))
-constant = st.tuples(ordinary, st.integers(1, 9)).map(lambda pair: [pair[0]] * pair[1])
-lists = st.one_of(st.lists(ordinary, min_size=1, max_size=24), st.lists(extreme, min_size=1, max_size=9), constant)
-arrays = lists.map(lambda values: np.array(values, F32))
-#: States whose next word gives the smallest jitters, 0 and 2^-24, those about a half, and the largest.
-RARE = [
-    Xorshift32(word).jumped(-1).state
-    for word in (1, 0xFF, 0x100, 0x1FF, 0x7FFFFFFF, 0x80000000, 0x80000100, 0xFFFFFFFF)
-]
-states = st.one_of(st.integers(1, 2**32 - 1), st.sampled_from(RARE))
 
 
 @settings(max_examples=600)
@@ -517,166 +360,3 @@ def test_float32_is_the_values_themselves():
 
     assert payload(buffer) == array.tobytes() == buffer.decode().tobytes()
     assert (buffer.scale, buffer.zero_point, buffer.exponents, buffer.clipped) == (None, None, None, 0)
-
-
-# ---- Integer-only fill ----
-
-
-@given(q_names, states, st.integers(0, 40), st.data())
-def test_integer_only_fill_is_the_oracles(name, state, n, data):
-    layout = format_named(name)
-    bound = data.draw(st.integers(0, layout.qmax))
-    generator = generator_at(state)
-    codes = layout.uniform(generator, bound, n)
-    source = reference.Xorshift32(state)
-
-    width = sum(map(int, name[1:].split(".")))
-    assert [oracle.integer_uniform(source.draw(), bound, width > 16) for _ in range(n)] == codes.tolist()
-    assert (codes.dtype, generator.drawn, generator.bitgen.state) == (layout.dtype, n, source.state)
-
-
-@pytest.mark.parametrize("name", ["q7", "q15", "q31", "q2.15"])
-def test_integer_only_fill_in_chunks(name):
-    layout, whole, parts = format_named(name), generator_at(8), generator_at(8)
-    codes = layout.uniform(whole, layout.qmax, 2 * BLOCK + 99)
-    chunks = [layout.uniform(parts, layout.qmax, n) for n in (1, BLOCK - 2, BLOCK + 100)]
-
-    assert np.array_equal(codes, np.concatenate(chunks))
-    assert (codes.min() < -0.99 * layout.qmax, codes.max() > 0.99 * layout.qmax) == (True, True)
-
-
-@given(q_names, st.floats(0, 40, width=32))
-def test_the_bound_code_is_the_code_of_the_bound(name, bound):
-    layout = format_named(name)
-
-    (code,), _ = oracle.qformat([reference.f32(bound)], *map(int, name[1:].split(".")))
-    assert layout.bound_code(bound) == code
-
-
-# ---- Errors: what is wrong, what is allowed, what was received ----
-
-ONES = np.ones(6, F32)
-ERRORS = {
-    "format must be one of float32, .*q<m>\\.<n>, .* got 'sym'": lambda: encode(ONES, "sym"),
-    "format must be one of .* got 'sym08'": lambda: encode(ONES, "sym08"),
-    "format must be one of .* got 'q7 '": lambda: encode(ONES, "q7 "),
-    "format must be one of .* got None": lambda: encode(ONES, None),
-    "the width of sym0 must be 1 to 31 .*exits.*, got 0": lambda: encode(ONES, "sym0"),
-    "the width of sym32 must be 1 to 31 .* got 32": lambda: encode(ONES, "sym32"),
-    "the width of sym_int32/32 must be 0 to 31 .* got 32": lambda: encode(ONES, "sym_int32/32"),
-    "the width of asym0 must be 1 to 30 .* got 0": lambda: encode(ONES, "asym0"),
-    "the width of asym31 must be 1 to 30 .* got 31": lambda: encode(ONES, "asym31"),
-    "the width of affine17 must be 1 to 16 .* got 17": lambda: encode(ONES, "affine17"),
-    "n of q-60.65 must be -32 to 64, got 65": lambda: encode(ONES, "q-60.65"),
-    r"m \+ n of q1.0 must be 2 to 32 .* got 1": lambda: encode(ONES, "q1.0"),
-    r"m \+ n of q3.30 must be 2 to 32 .* got 33": lambda: encode(ONES, "q3.30"),
-    "the mantissa width of bfp1e5 must be 2 to 16, got 1": lambda: encode(ONES, "bfp1e5"),
-    "the exponent width of bfp8e9 must be 2 to 8, got 9": lambda: encode(ONES, "bfp8e9"),
-    "rounding must be one of half_away, .* got 'up'": lambda: encode(ONES, "q7", "up"),
-    "rounding stochastic draws from an embinit.Generator, got generator=None": lambda: encode(ONES, "q7", "stochastic"),
-    "group_size must divide the 6 elements of the array, got 4": lambda: encode(ONES, "sym8", group_size=4),
-    "group_size must divide the 6 .* got 0": lambda: encode(ONES, "sym8", group_size=0),
-    "group_size must divide the 6 .* got True": lambda: encode(ONES, "sym8", group_size=True),
-    "asym8 takes no group_size: .* got group_size=2": lambda: encode(ONES, "asym8", group_size=2),
-    "int8 takes no group_size: give channel_axis .* got group_size=2": lambda: encode(ONES, "int8", group_size=2),
-    "sym8 takes no channel_axis: give group_size = .* got channel_axis=0": lambda: encode(ONES, "sym8", channel_axis=0),
-    "float32 takes no channel_axis: .* got channel_axis=0": lambda: encode(ONES, "float32", channel_axis=0),
-    "channel_axis must be an axis of the array, 0 to 0, got 1": lambda: encode(ONES, "int8", channel_axis=1),
-    "channel_axis must be None for an array without axes, got 0": lambda: encode(F32(1), "int8", channel_axis=0),
-    r"array must hold at least one real number, .* got float32 array of shape \(0,\)": lambda: encode(ONES[:0], "q7"),
-    "array must hold at least one real number, .* got complex64 array": lambda: encode(ONES * 1j, "q7"),
-    "q15 has no code for nan, at element 1": lambda: encode(np.array([np.inf, np.nan], F32), "q15"),
-    "sym8 has no code for inf, at element 1": lambda: encode(np.array([0, np.inf], F32), "sym8"),
-    "asym8 has no code for nan, at element 0": lambda: encode(np.array([np.nan, 0], F32), "asym8"),
-    "affine8 has no code for -inf, at element 1": lambda: encode(np.array([0, -np.inf], F32), "affine8"),
-    "bfp8e8 has no code for inf, at element 2": lambda: encode(np.array([0, 1, np.inf], F32), "bfp8e8"),
-    "int8 needs a scale above 0, and that of group 1 underflows": lambda: encode(
-        np.array([[1], [1e-45]], F32), "int8", channel_axis=0
-    ),
-    "affine16 needs a scale above 0": lambda: encode(np.array([1e-45, 0], F32), "affine16"),
-    r"asym16 needs a zero point within int32, .* got 1048\d* for .* take affine16": lambda: encode(
-        np.array([1e6, 1e6 + 0.0625], F32), "asym16"
-    ),
-    "sym26: above 25 bits .* must be negative, .* got 1.0 in group 1": lambda: encode(
-        np.array([0.5, -1, 1, -0.5], F32), "sym26", group_size=2
-    ),
-    "the bound code of q7 must be an integer from 0 to 127, got 128": lambda: format_named("q7").uniform(
-        generator_at(1), 128, 3
-    ),
-    "the bound of an integer-only fill must be finite and not negative, got -0.5": lambda: format_named(
-        "q7"
-    ).bound_code(-0.5),
-}
-
-
-@pytest.mark.parametrize("message", ERRORS)
-def test_errors(message):
-    with pytest.raises(EmbinitError, match=f"^{message}"):
-        ERRORS[message]()
-
-
-def test_wide_sym_passes_where_the_largest_magnitude_is_negative():
-    assert codes_of(encode(np.array([0.5, -1], F32), "sym26")) == [2**24, -(2**25)]
-    assert codes_of(encode(np.array([0.5, 1], F32), "sym_int32/26")) == [2**24, 2**25]
-
-
-def test_every_family_is_listed_with_a_name_that_works():
-    examples = {"int<b>/<steps>": "int8/127.5", "q<b>/auto": "q16/auto", "affine_int<b>": "affine_int8",
-                "q<m>.<n>": "q3.9", "sym<b>": "sym4", "asym<b>": "asym4", "affine<b>": "affine4",
-                "sym_int32/<b>": "sym_int32/12", "bfp<m>e<e>": "bfp8e5"}  # fmt: skip
-    for name in FORMATS:
-        layout = format_named(examples.get(name, name))
-        assert layout.nbytes(8) == layout.bits
-        assert layout.ctype in ("float", "double", "uint8_t", "int8_t", "int16_t", "uint16_t", "int32_t", "int64_t")
-    assert format_named("q15") == format_named("q15")
-    assert [format_named(name).bits for name in ("q7", "q3.9", "q31", "sym_int32/8", "bfp5e8")] == [8, 16, 32, 32, 5]
-
-
-# ---- What `embinit formats` says ----
-
-SAMPLES = ["float32", "q3.5", "q7", "q15", "q31", "int8", "int4", "sym8", "asym8", "affine8", "sym_int32/8", "bfp8e5"]
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_a_family_says_what_encode_does(name):
-    family, layout = family_named(name), format_named(name)
-    for value, said in ((np.nan, family.nan), (np.inf, family.infinity)):
-        array = np.array([1.0, value], np.float32)
-        if said == "an error":
-            with pytest.raises(EmbinitError):
-                encode(array, name)
-        elif said == "saturates":
-            assert encode(array, name).data[1] == layout.qmax
-        else:
-            assert encode(array, name).data.tobytes() == array.tobytes()
-    keys = {"group_size": 2} if layout.grouping == "groups" else {}
-    generator = Generator(Xorshift32(5))
-    buffer = encode(np.arange(6, dtype=np.float32), name, "stochastic", generator, **keys)
-    assert generator.drawn == eval(family.draws.partition(",")[0], {"n": 6, "groups": 3 if keys else 1})
-    kept = {"scale": buffer.scale, "zero point": buffer.zero_point, "stored exponent": buffer.exponents}
-    assert {what for what, values in kept.items() if values is not None} == {w for w in kept if w in family.beside}
-    for what, values in kept.items():
-        if values is not None:
-            assert f"{what}: {values.dtype}" in family.beside
-    zeros = encode(np.zeros(4, np.float32), name)
-    assert not zeros.decode().any()
-    assert ("scale 1" in family.zeros) == (zeros.scale is not None and bool((zeros.scale == 1).all()))
-
-
-@pytest.mark.parametrize(
-    ("name", "positive", "negative"),
-    [("int8", [127], [-127]), ("sym5", [15], [-15]), ("asym4", [0], [0]), ("affine4", [15], [0])],
-)
-def test_one_element_has_the_code_that_its_family_says(name, positive, negative):
-    for value, codes in ((0.3, positive), (-0.3, negative)):
-        assert codes_of(encode(np.array([value], np.float32), name)) == codes
-
-
-def test_every_family_is_said_in_full(capsys):
-    for name, family in FORMATS.items():
-        assert main(["formats", name]) == 0
-        said = capsys.readouterr().out
-        assert all(text in said for text in vars(family).values())
-    assert main(["formats", "sym5"]) == 0
-    assert "sym5      5 bits an element, codes -16 to 15" in capsys.readouterr().out
-    assert main(["formats", "sym50"]) == 2
