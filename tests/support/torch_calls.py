@@ -1,4 +1,4 @@
-"""PyTorch's generator and calls by the kernels, and random calls of both."""
+"""PyTorch's generator and calls by the kernels, random calls of both, and what embinit makes of a call."""
 
 import math
 import random
@@ -295,3 +295,26 @@ def compare_with_torch(seed, calls):
         assert np.array_equal(words, stream.generator.words[:N]), (stream_seed, what)
         assert position == stream.generator.words[N], (stream_seed, what)
     return {"fused": fused, "elements": elements}
+
+
+def layers_of(described):
+    """Return the embinit layers of calls of classes of torch.nn: type, arguments, options."""
+    return [torch_layer(f"L{i}", *call) for i, call in enumerate(described)]
+
+
+def initializer_of(name, kwargs):
+    """Return the initializer of a call of torch.nn.init, whose words for parameters are shorter."""
+    words = {} if name.startswith("kaiming") else {"std": "stddev", "a": "low", "b": "high", "val": "value"}
+    return TORCH.named[name.removesuffix("_")](**{words.get(key, key): value for key, value in kwargs.items()})
+
+
+def fill_as(generator, name, shape, kwargs):
+    """Return what a call of torch.nn.init fills a tensor of a shape with."""
+    out = np.empty(shape, np.float32)
+    generator.fill(initializer_of(name, kwargs), out)
+    return out
+
+
+def next_int32(bitgen):
+    """Return what torch.empty(1, dtype=torch.int32).random_() draws."""
+    return int(bitgen.random_raw(1)[0]) % 2**31
