@@ -5,6 +5,7 @@
 """
 
 from fractions import Fraction
+from functools import cache
 from random import Random
 
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ def _inputs(*types):
     return st.sampled_from([("input", name) for name, ctype in INPUTS.items() if ctype in types])
 
 
+@cache
 def floats(depth):
     """Expressions whose type is float or double."""
     leaf = st.one_of(
@@ -82,6 +84,7 @@ def floats(depth):
     )
 
 
+@cache
 def truths(depth):
     """Comparisons, and what && || ! make of them."""
     sides = st.one_of(floats(depth), integers(depth))
@@ -96,6 +99,7 @@ def truths(depth):
     )
 
 
+@cache
 def integers(depth):
     """Expressions of integer type; many of them have no defined result for some inputs."""
     leaf = st.one_of(

@@ -1,13 +1,20 @@
 """The tests themselves: each says what it asserts, and none imports another."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 TESTS = Path(__file__).parents[1]
-FILES = sorted(TESTS.rglob("*.py"))
-TREES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+
+
+@cache
+def trees():
+    return {
+        path.relative_to(TESTS).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(TESTS.rglob("*.py"))
+    }
 
 
 def asserts(function):
@@ -30,7 +37,7 @@ def imported(tree):
 def test_every_test_asserts_something():
     functions = [
         (name, node)
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
@@ -48,7 +55,7 @@ def test_what_counts_as_an_assertion(line):
 def test_no_test_imports_another():
     wrong = [
         f"{name}: {module}"
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for module in imported(tree)
         if any(part.startswith("test_") for part in module.split("."))
     ]
