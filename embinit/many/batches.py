@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from itertools import islice
 from typing import Any, Protocol, TypeVar
+from uuid import uuid4
 
 from embinit.many.drawing import Draws
 from embinit.many.seeds import checked
@@ -46,12 +47,12 @@ def there(work: Work[Found], plan: Plan, seeds: Iterable[int], client: Client, s
     """Yield tasks of seeds with what the workers of a Dask cluster find in each batch of them, two tasks at a time for
     each of their threads. small: whether what is found is small, so that a task may have many batches.
     """
-    size, most = _size(plan), 2 * sum(client.nthreads().values())
+    size, most, sweep = _size(plan), 2 * sum(client.nthreads().values()), uuid4().hex
     share = len(seeds) // most if isinstance(seeds, Sized) else size * BATCHES_OF_A_TASK
     largest = size * BATCHES_OF_A_TASK if small else size
     under_way: deque[Any] = deque()
     for task in _batches(checked(plan.model, seeds), max(size, min(largest, share))):
-        under_way.append((task, client.submit(_in_parts, work, size, plan, task, pure=False)))
+        under_way.append((task, client.submit(_in_parts, work, size, sweep, plan, task, pure=False)))
         if len(under_way) >= most:
             task, future = under_way.popleft()
             yield task, future.result()
@@ -59,9 +60,18 @@ def there(work: Work[Found], plan: Plan, seeds: Iterable[int], client: Client, s
         yield task, future.result()
 
 
-def _in_parts(work: Work[Found], size: int, plan: Plan, seeds: list[int]) -> list[Found]:
-    """Return what is found for seeds, of which one batch is in memory at a time."""
-    draws = Draws(plan)
+#: The draws of the sweep that this worker takes part in, by a name of the sweep.
+_prepared: dict[str, Draws] = {}
+
+
+def _in_parts(work: Work[Found], size: int, sweep: str, plan: Plan, seeds: list[int]) -> list[Found]:
+    """Return what is found for seeds, of which one batch is in memory at a time. The next task of the same sweep finds
+    its draws prepared, with the arrays that they fill.
+    """
+    draws = _prepared.get(sweep)
+    if draws is None:
+        _prepared.clear()
+        draws = _prepared[sweep] = Draws(plan)
     return [work(draws, batch) for batch in _batches(iter(seeds), size)]
 
 

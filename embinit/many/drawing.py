@@ -1,21 +1,22 @@
 """What a batch of seeds draws: the values of each, or statistics of them, all seeds in one array per buffer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
 from hashlib import blake2b
+from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import Native
-from embinit.fill import draw, fill, generator_of, lose
+from embinit.fill import CODES, draw, fill, generator_of, lose
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
 from embinit.many.storing import Drawn, Held, held
 from embinit.model import Description
-from embinit.plan import Action, Plan
+from embinit.plan import Action, Plan, Row
 from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.samplers.base import Fill
 
@@ -62,11 +63,35 @@ class Measured(NamedTuple):
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+#: Gives the array for what so many seeds draw into a buffer; its first axis is the seed.
+Empty = Callable[[int, Row], NDArray[Any]]
+
+
+class Memory(local):
+    """Arrays that the next batch of the same thread fills again. Memory that is given back comes again page by page,
+    which takes longer than drawing what it holds.
+    """
+
+    def __init__(self, new: Empty) -> None:
+        self._new, self._kept = new, dict[str, NDArray[Any]]()
+
+    def empty(self, count: int, row: Row) -> NDArray[Any]:
+        """Return an array for what seeds draw into a buffer, for one batch."""
+        kept = self._kept.get(row.name)
+        if kept is None or len(kept) < count:
+            kept = self._kept[row.name] = self._new(count, row)
+        return kept[:count]
+
+
 class Draws:
     """A plan's draws, prepared once for many seeds."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+        self.plan, self.memory = plan, Memory(self.new)
+
+    def new(self, count: int, row: Row) -> NDArray[Any]:
+        """Return a new array for what seeds draw into a buffer."""
+        return np.empty((count, *row.shape), self.plan.model.conventions.element if row.codes is None else CODES)
 
     @cached_property
     def in_stacks(self) -> bool:
@@ -89,7 +114,7 @@ class Draws:
 
 def drawn(draws: Draws, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
     """Return the values of each seed."""
-    stacks = _drawn(draws, seeds, _Start(draws, seeds)).stacks
+    stacks = _drawn(draws, seeds, _Start(draws, seeds), draws.new).stacks
     return [{name: stack[i] for name, stack in stacks.items()} for i in range(len(seeds))]
 
 
@@ -97,8 +122,8 @@ def measured(draws: Draws, seeds: list[int]) -> Measured:
     """Return statistics of what each seed leaves."""
     start = _Start(draws, seeds)
     begun = start.states
-    tables = {name: _table(kept) for name, kept in held(draws.plan, _drawn(draws, seeds, start)).items()}
-    return Measured(begun, tables)
+    kept = held(draws.plan, _drawn(draws, seeds, start, draws.memory.empty))
+    return Measured(begun, {name: _table(of_buffer) for name, of_buffer in kept.items()})
 
 
 def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
@@ -106,17 +131,16 @@ def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
     return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
 
 
-def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start") -> Drawn:
+def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start", empty: Empty) -> Drawn:
     """Return what all seeds draw, each by itself if their buffers cannot be drawn one after the other."""
     if draws.in_stacks:
-        return _stacks(draws, start)
-    filled = [fill(draws.plan, seed=seed) for seed in seeds]
-    names = [row.name for row in draws.plan.rows]
-    return Drawn(
-        {name: np.stack([values.arrays[name] for values in filled]) for name in names},
-        {name: [values.rounding[name] for values in filled] for name in filled[0].rounding},
-        start.first,
-    )
+        return _stacks(draws, start, empty)
+    drawn = Drawn({row.name: empty(len(seeds), row) for row in draws.plan.rows}, {}, start.first)
+    for i, seed in enumerate(seeds):
+        values = fill(draws.plan, {name: stack[i] for name, stack in drawn.stacks.items()}, seed)
+        for name, generator in values.rounding.items():
+            drawn.rounding.setdefault(name, []).append(generator)
+    return drawn
 
 
 class _Start:
@@ -156,9 +180,8 @@ class _Start:
         return [_short(content[i : i + size]) for i in range(0, len(content), size)]
 
 
-def _stacks(draws: Draws, start: _Start) -> Drawn:
+def _stacks(draws: Draws, start: _Start, empty: Empty) -> Drawn:
     """Return what all seeds draw, one buffer after the other."""
-    count, element = len(start._seeds), start.first.dialect.element
     drawn = Drawn({}, {}, start.first)
     for action, row in draws.plan.events:
         if action is Action.ROUND:
@@ -171,7 +194,7 @@ def _stacks(draws: Draws, start: _Start) -> Drawn:
             for generator in start.each:
                 lose(generator, row)
             continue
-        stack = drawn.stacks[row.name] = np.empty((count, *row.shape), element if row.codes is None else "int64")
+        stack = drawn.stacks[row.name] = empty(len(start._seeds), row)
         if action is Action.COPY:
             stack[...] = drawn.stacks[str(row.same_as)]
         elif start.together is not None and row.name in draws.fills:

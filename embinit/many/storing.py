@@ -86,7 +86,9 @@ def _alone(row: Row, array: Stack, scales: Stack | None, generator: Generator) -
 
 
 def _together(row: Row, stack: Stack, scales: Stack | None, unmoved: Generator) -> Held | None:
-    """Return what all seeds keep, encoded at once; None if each must be encoded alone."""
+    """Return what all seeds keep, encoded at once, in the memory of what they draw; None if each must be encoded
+    alone.
+    """
     count, storage = len(stack), row.storage
     if storage.format == "float64" or (storage.quantizer is not None and storage.quantizer.tail is not None):
         return None
@@ -105,6 +107,7 @@ def _together(row: Row, stack: Stack, scales: Stack | None, unmoved: Generator) 
     of_groups = all(kept is None or kept.size == groups.count for kept in parameters)
     if clipped or not (of_groups or scales is not None):
         return None
-    values = decoded(data, storage.kind, storage.quantizer, groups, parameters, np.empty(stack.shape, np.float32))
+    out = stack if stack.dtype == np.float32 else np.empty(stack.shape, np.float32)
+    values = decoded(data, storage.kind, storage.quantizer, groups, parameters, out)
     kept = None if parameters.scale is None else parameters.scale.reshape(count, -1)
     return Held(values, np.zeros(count, np.int64), kept)

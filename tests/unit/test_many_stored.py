@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 import embinit
 from embinit.fill import fill
+from embinit.formats import QuantizationParameters
+from embinit.formats.affine import SymInt32
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.rounding import Rounding
 from embinit.formats.storage import Storage
@@ -131,3 +133,14 @@ def test_an_error_of_one_seed_is_raised_as_if_it_were_alone():
     with pytest.raises(embinit.EmbinitError) as together:
         list(init_many(model, seeds, statistics=True))
     assert str(together.value) == str(alone.value)
+
+
+def test_a_format_that_knows_no_groups_is_encoded_seed_by_seed(monkeypatch):
+    """Such as one of your own, with one scale for whatever it is given."""
+
+    def of_all(self, values, groups, rounding):
+        return QuantizationParameters(scale=np.abs(values).max(keepdims=True) / np.float32(self.qmax))
+
+    monkeypatch.setattr(SymInt32, "parameters", of_all)
+    layer = embinit.Linear(name="fc", in_features=3, out_features=2, weight_format="sym_int32/12")
+    assert_as_alone(embinit.Model("m", [layer], seed=1), range(1, 5))
