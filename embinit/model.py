@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ class Description:
 
     def __post_init__(self) -> None:
         check_identifier("model name", self.name)
-        dialect = dialect_named(self.dialect)
+        dialect = self.conventions
         if DIALECTS.get(dialect.name) == dialect:
             object.__setattr__(self, "dialect", dialect.name)
         dialect.check_seed(self.seed)
@@ -123,7 +123,7 @@ class Description:
         object.__setattr__(self, "build", build_of(self.target, *parts))
         object.__setattr__(self, "target", self.build.target)
         dialect.check_build(self.build)
-        self.begin(self.seed)
+        dialect.check_words(self.begin(self.seed))
         check_count("skip_words", self.skip_words)
         if self.order is not None:
             object.__setattr__(self, "order", frozen(self.order))
@@ -310,37 +310,38 @@ def _check_slices(dialect: Dialect, parameter: Parameter, storage: Storage, code
 
 def _with_copies(layers: Sequence[Layer], tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """Return the buffers of a model; those of a layer that is the same as another one are copies."""
-    held: dict[str, list[Tensor]] = {layer.name: [] for layer in layers}
-    for tensor in tensors:
-        held[tensor.layer.name].append(tensor)
-    before: dict[str, list[Tensor]] = {}
-    for layer in layers:
-        with naming(layer):
-            mine = held[layer.name]
-            before[layer.name] = _copies(layer, mine, before) if isinstance(layer, Stored) else mine
-    named = {tensor.name: tensor for each in before.values() for tensor in each}
+    held = _by_layer(tensors)
+    for place, layer in enumerate(layers):
+        if isinstance(layer, Stored) and layer.same_as is not None:
+            with naming(layer):
+                check_known("same_as", layer.same_as, [earlier.name for earlier in layers[:place]])
+                held[layer.name] = _copies(layer.same_as, held.get(layer.name, []), held.get(layer.same_as, []))
+    named = {tensor.name: tensor for each in held.values() for tensor in each}
     return tuple(named[tensor.name] for tensor in tensors)
 
 
-def _copies(layer: Stored, tensors: list[Tensor], before: Mapping[str, Sequence[Tensor]]) -> list[Tensor]:
-    """Return the buffers of a layer as copies of those of the layer that it is the same as, if it is."""
-    if layer.same_as is None:
-        return tensors
-    check_known("same_as", layer.same_as, before)
-    originals = before[layer.same_as]
+def _by_layer(tensors: Iterable[Tensor]) -> dict[str, list[Tensor]]:
+    """Return the buffers of each layer that has any, by its name."""
+    held: dict[str, list[Tensor]] = {}
+    for tensor in tensors:
+        held.setdefault(tensor.layer.name, []).append(tensor)
+    return held
+
+
+def _copies(original: str, tensors: Sequence[Tensor], originals: Sequence[Tensor]) -> list[Tensor]:
+    """Return the buffers of a layer as copies of those of the layer that it is the same as."""
     ours, theirs = ([(each.part, each.shape, each.storage) for each in held] for held in (tensors, originals))
     if ours != theirs:
-        raise EmbinitError(f"it must have the parts, shapes and formats of {layer.same_as!r} to be the same layer")
+        raise EmbinitError(f"it must have the parts, shapes and formats of {original!r} to be the same layer")
     return [
-        replace(tensor, same_as=original.same_as or original.name, lost=())
-        for tensor, original in zip(tensors, originals, strict=True)
+        replace(tensor, same_as=first.same_as or first.name, lost=())
+        for tensor, first in zip(tensors, originals, strict=True)
     ]
 
 
 def _check_arranged(tensors: Sequence[Tensor]) -> None:
     """Raise EmbinitError if a layer tells an arrangement of memory that no buffer of it has."""
-    for layer in dict.fromkeys(id(tensor.layer) for tensor in tensors):
-        mine = [tensor for tensor in tensors if id(tensor.layer) == layer]
+    for mine in _by_layer(tensors).values():
         told = mine[0].layer
         for key, without in (("nibble_order", "codes that share bytes"), ("row_stride", "rows")):
             values = {getattr(each.storage.arrangement, key) for each in mine}
@@ -389,10 +390,11 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
         name = dialect.element
     elif "float64" in (name, dialect.element) and name != dialect.element:
         raise EmbinitError(f"its format must be {dialect.element}, which dialect {dialect} draws, got {shown(name)}")
+    format_ = format_named(name)
     group_size, out_axis, channel_groups = None, None, 1
     if isinstance(layer, Weighted) and weight:
         group_size = layer.group_size
-        if format_named(name).grouping == "channels":
+        if format_.grouping == "channels":
             axis = position(parameter.axes, layer.channel_axis or "out", "channel_axis")
             out_axis = axis if layer.per_channel else None
             if parameter.axes[axis] == "out":
@@ -403,7 +405,6 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
             raise EmbinitError(
                 f"channel_axis is for formats with one scale per channel, such as int8, got {shown(name)}"
             )
-    format_ = format_named(name)
     rounding = layer.rounding or format_.default_rounding
     input_scale = None
     if isinstance(format_, Quantized) and format_.of_weight:

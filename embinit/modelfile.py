@@ -100,12 +100,11 @@ def fields_of(
     needed = ["name", "seed"] if "dialect" in {**tables, **overrides} else ["name", "dialect", "seed"]
     check_keys("[model]", head, known, needed)
     values = {**head, **overrides}
-    values["dialect"] = dialect = _dialect(tables, values, Path(path))
-    conventions = dialect_named(dialect)
-    return {**values, "layers": [_layer(table, i, conventions) for i, table in enumerate(layers)]}
+    dialect = _dialect(tables, values, Path(path))
+    return {**values, "dialect": dialect, "layers": [_layer(table, i, dialect) for i, table in enumerate(layers)]}
 
 
-def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> Dialect | str:
+def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> Dialect:
     """Return the dialect that a model file names, declares in a table, or takes from a file next to it."""
     given = head.get("dialect")
     if "dialect" in tables and not isinstance(given, Dialect):
@@ -120,8 +119,7 @@ def _dialect(tables: Mapping[str, Any], head: Mapping[str, Any], path: Path) -> 
         return declared
     if isinstance(given, str) and given.endswith(".toml"):
         return load_dialect(path.parent / given)
-    dialect_named(given)  # type: ignore[arg-type]
-    return given  # type: ignore[return-value]
+    return dialect_named(given)  # type: ignore[arg-type]
 
 
 def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:

@@ -192,9 +192,9 @@ def in_order_of_scales(rows: Sequence[Row]) -> list[Row]:
 
 def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
     """Return the buffer that holds a row's values; a float32 buffer holds the array itself."""
-    generator = values.rounding.get(row.name, values.generator).copy()
+    drawing = values.rounding.get(row.name)
     try:
-        return buffer_of(row, values.arrays[row.name], generator, before)
+        return buffer_of(row, values.arrays[row.name], drawing.copy() if drawing else values.generator, before)
     except EmbinitError as error:
         raise EmbinitError(f"{row.place}: {error}") from None
 

@@ -27,7 +27,7 @@ from embinit.initializers import BY_CLASS, BY_NAME, WITHOUT_BITS, Initializer, S
 from embinit.layers.base import Layer, Norm, Parameter, Stored
 from embinit.layers.weighted import Convolution, Weighted
 from embinit.samplers.base import Sampler
-from embinit.targets import Build, target_named
+from embinit.targets import Build, Target, target_named
 
 if TYPE_CHECKING:
     from embinit.samplers.codes import Codes
@@ -99,15 +99,13 @@ class Dialect:
     seeds_count_modulo_2_32: bool = False
 
     def start(self, seed: int, rand: str) -> BitGenerator:
-        """Return the generator of a program right after it seeds, if its C library has that rand()."""
+        """Return the generator of a program right after it seeds, whose C library has that rand()."""
         if self.rand:
             from embinit.bitgen.rand import RANDS
 
             bitgen: BitGenerator = RANDS[rand](seed)
-        else:
-            bitgen = self.seeded(seed)
-        self.check_words(bitgen)
-        return bitgen
+            return bitgen
+        return self.seeded(seed)
 
     def distribution_on(self, build: Build, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
         """Return what a device of that build draws for an initializer of a tensor with these fans."""
@@ -119,14 +117,17 @@ class Dialect:
             self.sampler.check_multiply_add(build.multiply_add)
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
-        target = target_named(build.target)
-        if self.sampler.in_c and (target.int_bits, target.double_bits) != (32, 64):
+        if self.sampler.in_c:
+            self._check_sizes_in_c(target_named(build.target))
+        if build.jit and not self.jit:
+            raise EmbinitError(f"jit must be false in dialect {self.name}: it is jax.jit, of dialects jax and flax")
+
+    def _check_sizes_in_c(self, target: Target) -> None:
+        if (target.int_bits, target.double_bits) != (32, 64):
             raise EmbinitError(
                 f"dialect {self.name} computes with an int of 32 bits and a double of 64, got target {target.name}, "
                 f"where they have {target.int_bits} and {target.double_bits}: choose another target"
             )
-        if build.jit and not self.jit:
-            raise EmbinitError(f"jit must be false in dialect {self.name}: it is jax.jit, of dialects jax and flax")
 
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError if the dialect cannot read the words of a generator."""

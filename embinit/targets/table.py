@@ -187,18 +187,19 @@ def target_named(name: str) -> Target:
     >>> target_named("cortex-m4f").multiply_add, target_named("stm32f407").name
     ('fused', 'cortex-m4f')
     """
-    if isinstance(name, str) and name not in TARGETS:
-        from embinit.targets.chips import CHIPS, chip_named
+    if not isinstance(name, str):
+        check_known("target", name, TARGETS)
+    if name in TARGETS:
+        return TARGETS[name]
+    from embinit.targets.chips import CHIPS, chip_named
 
-        chip = chip_named(name)
-        if chip is not None:
-            return TARGETS[chip.target]
-        raise EmbinitError(
-            f"target must be one of {listed(TARGETS)}, or a chip of `embinit targets chips`, got {shown(name)}"
-            f"{nearest(name, [*TARGETS, *CHIPS])}"
-        )
-    check_known("target", name, TARGETS)
-    return TARGETS[name]
+    chip = chip_named(name)
+    if chip is not None:
+        return TARGETS[chip.target]
+    raise EmbinitError(
+        f"target must be one of {listed(TARGETS)}, or a chip of `embinit targets chips`, got {shown(name)}"
+        f"{nearest(name, [*TARGETS, *CHIPS])}"
+    )
 
 
 def build_of(
