@@ -16,7 +16,8 @@ def starts_of(arrays: Sequence[Array]) -> set[int]:
 
 
 def check_order(given: Read, sizes: Sequence[int], starts: Collection[int]) -> None:
-    """Raise EmbinitError if most lines follow one another by their addresses or indices, and one does not.
+    """Raise EmbinitError if lines do not follow one another by their addresses or indices, as far as these count them:
+    if most lines follow, or all would in another order.
 
     sizes: the bytes of each token. starts: after how many bytes a buffer begins, which may have any address.
     """
@@ -25,35 +26,59 @@ def check_order(given: Read, sizes: Sequence[int], starts: Collection[int]) -> N
     places = [ends[min(at, len(sizes))] for at in accumulate((len(row.tokens) for row in rows), initial=0)]
     lengths = [b - a for a, b in pairwise(places)]
     begins = [place in starts for place in places[1:]]
-    addresses = [_Counted([number_of(row.address, base) for row in rows], lengths) for base in (16, 8, 10)]
-    gap = max(addresses, key=lambda each: sum(each.follows)).gap(begins)
+    gap = _gap([_Counted([number_of(row.address, base) for row in rows], lengths, begins) for base in (16, 8, 10)])
     if gap is not None:
         one, other = rows[gap].address, rows[gap + 1].address
         raise EmbinitError(f"the line at {other} follows that at {one}, which has {lengths[gap]} bytes: {_WAY_OUT}")
     indices = [row.line.index for row in rows]
     again = [begin or index == indices[0] for begin, index in zip(begins, indices[1:], strict=False)]
-    counted = [_Counted(indices, steps) for steps in ([len(row.tokens) for row in rows], [1] * len(rows))]
-    gap = max(counted, key=lambda each: sum(each.follows)).gap(again)
+    gap = _gap([_Counted(indices, steps, again) for steps in ([len(row.tokens) for row in rows], [1] * len(rows))])
     if gap is not None:
         raise EmbinitError(f"{_element(indices[gap + 1])} follows {_element(indices[gap])}: {_WAY_OUT}")
 
 
 class _Counted:
-    """Numbers of lines, and which of them is that of the line before and its step. None: a line has no number."""
+    """Numbers of lines (None: a line has none), and which of them is that of the line before and its step.
 
-    def __init__(self, values: Sequence[int | None], steps: Sequence[int]) -> None:
+    begins: whether a buffer begins after each line: its number may be any.
+    """
+
+    def __init__(self, values: Sequence[int | None], steps: Sequence[int], begins: Sequence[bool]) -> None:
         pairs = list(pairwise(values))
-        self.follows = [
+        self._values, self._steps, self._begins = values, steps, begins
+        self._numbered = sum(pair != (None, None) for pair in pairs)
+        self.following = [
             a is not None and b is not None and b - a == step for (a, b), step in zip(pairs, steps, strict=False)
         ]
-        self._numbered = [pair != (None, None) for pair in pairs]
+        self.gaps = [
+            i for i, pair in enumerate(pairs) if pair != (None, None) and not self.following[i] and not begins[i]
+        ]
 
-    def gap(self, begins: Sequence[bool]) -> int | None:
-        """Return after which line the first number does not follow, if most do. A buffer may begin with any."""
-        if sum(self.follows) < 2 or 2 * sum(self.follows) <= sum(self._numbered):
-            return None
-        gaps = (i for i, follows in enumerate(self.follows) if self._numbered[i] and not follows and not begins[i])
-        return next(gaps, None)
+    @property
+    def most_follow(self) -> bool:
+        """Whether the lines are in order but for a few."""
+        return 2 <= sum(self.following) > self._numbered - sum(self.following)
+
+    @property
+    def reordered(self) -> bool:
+        """Whether all lines, or those of a buffer, are in another order than their numbers, and none is missing."""
+        bounds = [0, *(i + 1 for i, begin in enumerate(self._begins) if begin), len(self._values)]
+        parts = [(0, len(self._values)), *pairwise(bounds)]
+        return any(any(a <= gap < b - 1 for gap in self.gaps) and self._is_complete(a, b) for a, b in parts)
+
+    def _is_complete(self, start: int, stop: int) -> bool:
+        """Whether some lines, sorted by their numbers, follow one another."""
+        lines = list(zip(self._values[start:stop], self._steps[start:stop], strict=False))
+        numbers = sorted((value, step) for value, step in lines if value is not None)
+        return len(numbers) == len(lines) and all(a + step == b for (a, step), (b, _) in pairwise(numbers))
+
+
+def _gap(ways: Sequence[_Counted]) -> int | None:
+    """Return after which line the first number does not follow, by the way of counting that orders the lines."""
+    best = max(ways, key=lambda way: sum(way.following))
+    if not best.gaps or best.most_follow:
+        return next(iter(best.gaps), None)
+    return next((way.gaps[0] for way in ways if way.reordered), None)
 
 
 def _element(index: int | None) -> str:
