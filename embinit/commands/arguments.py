@@ -111,6 +111,8 @@ def parser() -> argparse.ArgumentParser:
     text = "the dialect that the device follows; default torch"
     importing.add_argument("--dialect", default="torch", metavar="D", help=text)
     importing.add_argument("--seed", type=_integer, default=42, metavar="N", help="the seed of the model; default 42")
+    text = "the key of a checkpoint under which the model's tensors lie, if it holds several"
+    importing.add_argument("--key", default="", metavar="K", help=text)
     importing.add_argument("--skip", action="store_true", help="leave out and name the layers that are unknown")
     add_json(importing)
 

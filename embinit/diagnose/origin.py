@@ -69,7 +69,7 @@ def _in_dialect(model: Description, held: Held) -> Origin | None:
         seeds = _seeds(model, sum(each.size for each in start.rows))
         for seed in seeds[:FEWER] if number else seeds:
             if _equal(fill(start, seed=seed).arrays[row.name], values):
-                return _compared(replace(model, seed=seed), held)
+                return compared(replace(model, seed=seed), held)
     return None
 
 
@@ -84,7 +84,7 @@ def _seeds(model: Description, size: int) -> list[int]:
     return [model.seed, *ordinary_seeds(model.dialect, model.seed)][: max(16, MOST_VALUES // size)]
 
 
-def _compared(model: Description, held: Held) -> Origin:
+def compared(model: Description, held: Held) -> Origin:
     """Return which buffers a model gives bit for bit, and which not, of those whose values are known."""
     arrays = fill(plan(model)).arrays
     known = [tensor for tensor in model.tensors if _values(tensor, held) is not None]

@@ -9,12 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from embinit.api import Model
-from embinit.diagnose.origin import Origin, laid_out, origin
+from embinit.diagnose.origin import Origin, compared, laid_out, origin
 from embinit.dialects import DIALECTS, Dialect, dialect_named
 from embinit.dialects.keras import KerasDialect
 from embinit.errors import EmbinitError, listed
 from embinit.identifiers import check_identifier, identifier_of
 from embinit.importing.found import Content, Found, Quantized, Unknown, Weight
+from embinit.importing.programs import is_program
 from embinit.importing.sources import read_source
 from embinit.layers import DrawFree, Layer, Stored, Weighted
 from embinit.model import DEFAULT_MEMORY_LIMIT
@@ -77,7 +78,7 @@ def _few(texts: Sequence[str]) -> str:
     return ", ".join(texts[:_SHOWN]) + more
 
 
-def import_model(source: str, dialect: str | Dialect, seed: int, skip: bool = False) -> Imported:
+def import_model(source: str, dialect: str | Dialect, seed: int, skip: bool = False, key: str = "") -> Imported:
     """Return the model of a file or a constructor in a dialect.
 
     Parameters
@@ -88,6 +89,9 @@ def import_model(source: str, dialect: str | Dialect, seed: int, skip: bool = Fa
         Those of the model.
     skip
         Whether layers are left out that embinit, or the dialect, does not know; otherwise they are an error.
+    key
+        The key of a checkpoint under which the tensors lie that are read, such as "generator" of one that holds two
+        models; by default all of them.
 
     Raises
     ------
@@ -102,7 +106,7 @@ def import_model(source: str, dialect: str | Dialect, seed: int, skip: bool = Fa
     """
     known = dialect_named(dialect)
     known.check_seed(seed)
-    content = read_source(source, seed)
+    content = read_source(source, seed, key)
     try:
         return _Building(content, known, seed).imported(source, skip)
     except EmbinitError as error:
@@ -277,12 +281,36 @@ def _model_name(source: str) -> str:
 
 def origin_of(imported: Imported) -> Origin | None:
     """Return which dialect and which seed drew the weights of the source, if any that people choose did."""
-    held = {
+    held = _held(imported)
+    return origin(imported.model, held, FAMILIES[imported.framework]) if held else None
+
+
+def _held(imported: Imported) -> dict[str, tuple[NDArray[Any], tuple[str, ...]]]:
+    """Return the weights of the source whose values are at hand, with the names of their axes."""
+    return {
         name: (values, axes)
         for name, (weight, axes) in imported.weights.items()
         if (values := weight.values()) is not None
     }
-    return origin(imported.model, held, FAMILIES[imported.framework]) if held else None
+
+
+def own_ways(imported: Imported, drawn: Origin | None) -> list[str]:
+    """Return a note on a constructor that leaves other weights than its model draws, unless `drawn` says so.
+
+    Only a dialect of the constructor's own framework is expected to draw the same.
+    """
+    dialect = str(imported.model.dialect)
+    if drawn is not None or dialect not in FAMILIES[imported.framework] or not is_program(imported.source):
+        return []
+    found = compared(imported.model, _held(imported))
+    if not found.differing:
+        return []
+    count = f"{len(found.differing)} of {len(found.equal) + len(found.differing)}"
+    return [
+        f"the constructor leaves other weights than dialect {dialect} draws with seed {imported.model.seed}: it fills "
+        "them itself, or makes its layers in another order, and the model file must say how; "
+        f"{count} tensors differ: {listed(found.differing)}"
+    ]
 
 
 def values_of(imported: Imported) -> dict[str, NDArray[Any]]:

@@ -28,20 +28,22 @@ MOST = 1 << 32
 _ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
 
 
-def read_source(source: str, seed: int) -> Content:
-    """Return what a file, or module:Name, holds; a constructor is called under the seed.
+def read_source(source: str, seed: int, key: str = "") -> Content:
+    """Return what a file, or module:Name, holds; a constructor is called under the seed. key: under which those tensors
+    of a state dict lie that are read; all are if it is empty.
 
     Raises EmbinitError that begins with the source, if it cannot be read or is no model.
     """
     try:
         if programs.is_program(source):
+            _refuse(key, "a constructor")
             return programs.read(source, seed)
-        return _read(Path(source))
+        return _read(Path(source), key)
     except EmbinitError as error:
         raise EmbinitError(f"{source}: {error}") from None
 
 
-def _read(path: Path) -> Content:
+def _read(path: Path, key: str) -> Content:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -50,17 +52,18 @@ def _read(path: Path) -> Content:
         raise EmbinitError(f"cannot be read: {error.strerror}") from None
     suffix = path.suffix.lower()
     if state_dicts.is_index(path, size):
-        return state_dicts.sharded(path, _whole(path, size))
+        return state_dicts.sharded(path, _whole(path, size), key)
     if start.startswith(_ZIP):
-        return _of_archive(path)
+        return _of_archive(path, key)
+    if state_dicts.is_safetensors(start, size):
+        return state_dicts.safetensors(path, key)
+    if start.startswith(_PICKLE):
+        return state_dicts.pytorch(path, key)
+    _refuse(key, f"a {suffix} file")
     if start.startswith(_HDF5):
         return keras_files.h5(path)
     if start[4:8] == tflite_files.MAGIC:
         return tflite_files.read(_whole(path, size))
-    if state_dicts.is_safetensors(start, size):
-        return state_dicts.safetensors(path)
-    if start.startswith(_PICKLE):
-        return state_dicts.pytorch(path)
     if suffix == ".onnx":
         return onnx_files.read(_whole(path, size), path.parent)
     if suffix in SUFFIXES:
@@ -81,15 +84,23 @@ def _whole(path: Path, size: int) -> bytes:
         raise EmbinitError(f"cannot be read: {error.strerror}") from None
 
 
-def _of_archive(path: Path) -> Content:
+def _refuse(key: str, what: str) -> None:
+    """Raise EmbinitError if tensors under a key are asked for in what is no state dict."""
+    if key:
+        raise EmbinitError(f"--key is for a state dict, whose tensors have names, got {what}")
+
+
+def _of_archive(path: Path, key: str) -> Content:
     """Return what a zip archive holds: Keras', PyTorch's program or PyTorch's tensors."""
     if not zipfile.is_zipfile(path):
         raise EmbinitError("cannot be read: it is an archive that is cut short, without the list of its members")
     archive = Archive(path)
     names = archive.names
     if "config.json" in names:
+        _refuse(key, "a .keras file")
         return keras_files.keras(archive)
     if any(name.endswith(("models/model.json", "serialized_exported_program.json")) for name in names):
+        _refuse(key, "a .pt2 file")
         return exported.read(archive)
     if any(name.endswith("/constants.pkl") or "/code/" in name for name in names):
         raise EmbinitError(
@@ -97,7 +108,7 @@ def _of_archive(path: Path) -> Content:
         )
     if any(name.endswith("data.pkl") for name in names):
         archive.check()
-        return state_dicts.pytorch(path)
+        return state_dicts.pytorch(path, key)
     if names and all(name.endswith(".npy") for name in names):
-        return state_dicts.npz(archive)
+        return state_dicts.npz(archive, key)
     raise EmbinitError("is an archive that is no model: it has neither config.json, models/model.json nor data.pkl")

@@ -4,7 +4,8 @@ import json
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +23,22 @@ _SAFETENSORS = {
 }  # fmt: skip
 #: The most bytes of a header, as safetensors itself has it.
 _MOST_HEADER = 100_000_000
-#: Under which keys a checkpoint keeps its state dict.
-_KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params", "weights", "ema", "generator")
+#: Under which keys a checkpoint keeps the state dict of its model, the first of which stands for the others.
+_KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params", "weights", "ema")
+#: What the names of a model's tensors end with, unlike those of what training keeps beside it.
+_OF_A_MODEL = re.compile(r"(^|\.)(weight|bias)$")
 #: How deep a state dict may lie in a checkpoint.
 _DEPTH = 4
-
-
 #: How the files of a model that is kept in several are named.
 _SHARD = re.compile(r".*-\d+-of-\d+\.\w+")
 #: The most bytes of a list of such files.
 _MOST_INDEX = 1 << 26
 
 
-def safetensors(path: Path) -> Content:
+def safetensors(path: Path, key: str) -> Content:
     """Return the layers of a .safetensors file, sorted by name, as it keeps no order of its own."""
     order = "it keeps no order of layers: they stand in the order of their names"
-    held = tensors.sorted_by_name(_in_safetensors(path))
+    held = tensors.sorted_by_name(_under(key, _in_safetensors(path)))
     return tensors.read(held, "a .safetensors file", notes=[order, *_of_a_shard(path)])
 
 
@@ -57,7 +58,7 @@ def _of_a_shard(path: Path) -> list[str]:
     return ["it is one of several files of a model: give their .index.json"] if _SHARD.fullmatch(path.name) else []
 
 
-def sharded(path: Path, content: bytes) -> Content:
+def sharded(path: Path, content: bytes, key: str) -> Content:
     """Return the layers of a model whose tensors lie in several files beside a list of them, .index.json."""
     try:
         where = json.loads(content)["weight_map"]
@@ -84,7 +85,8 @@ def sharded(path: Path, content: bytes) -> Content:
     absent = [name for name in where if name not in held and _without_wrappers(name) not in held]
     if absent:
         raise EmbinitError(f"{listed(map(repr, absent[:3]))} must be in {where[absent[0]]}, and is not")
-    in_order = list(held.values()) if files[0].endswith(".bin") else tensors.sorted_by_name(list(held.values()))
+    chosen = _under(key, held.values())
+    in_order = chosen if files[0].endswith(".bin") else tensors.sorted_by_name(chosen)
     order = "it keeps no order of layers: they stand in the order of their names"
     return tensors.read(in_order, "a model in several files", notes=[order])
 
@@ -108,10 +110,10 @@ def _of_safetensors(file: Any, name: str) -> Weight:
     return Weight(name, tuple(part.get_shape()), dtype, lambda: np.asarray(file.get_tensor(name)))
 
 
-def npz(archive: Archive) -> Content:
+def npz(archive: Archive, key: str) -> Content:
     """Return the layers of an .npz file of tensors by their names, in its order."""
     held = [_of_npz(archive, name) for name in archive.names if name.endswith(".npy")]
-    return tensors.read(held, "an .npz file")
+    return tensors.read(_under(key, held), "an .npz file")
 
 
 def _of_npz(archive: Archive, name: str) -> Weight:
@@ -124,12 +126,12 @@ def _of_npz(archive: Archive, name: str) -> Weight:
     return Weight(name.removesuffix(".npy"), array.shape, array.dtype.name, lambda: array)
 
 
-def pytorch(path: Path) -> Content:
+def pytorch(path: Path, key: str) -> Content:
     """Return the layers of a state dict that torch.save wrote, in the order of the modules."""
-    return tensors.read(_in_pytorch(path), "a state dict of PyTorch", notes=_of_a_shard(path))
+    return tensors.read(_in_pytorch(path, key), "a state dict of PyTorch", notes=_of_a_shard(path))
 
 
-def _in_pytorch(path: Path) -> list[Weight]:
+def _in_pytorch(path: Path, key: str = "") -> list[Weight]:
     torch = package("torch", "torch", "a .pt file")
     try:
         with warnings.catch_warnings():
@@ -145,33 +147,72 @@ def _in_pytorch(path: Path) -> list[Weight]:
         raise EmbinitError(
             f"cannot be read: it is damaged or cut short ({shortened(type(error).__name__, 40)})"
         ) from None
-    state = _state(torch, found, "")
-    return [_of_torch(torch, name, value) for name, value in state.items() if isinstance(value, torch.Tensor)]
+    below, rest = _descended(found, key)
+    state = _state(torch, below)
+    return _under(
+        rest, [_of_torch(torch, name, each) for name, each in state.items() if isinstance(each, torch.Tensor)]
+    )
 
 
-def _state(torch: Any, found: Any, where: str, depth: int = 0) -> Mapping[str, Any]:
+def _descended(found: Any, key: str) -> tuple[Any, str]:
+    """Return what lies under a dotted key, as far as it names dicts inside each other, and what is left of the key."""
+    if isinstance(found, Mapping) and key:
+        for name, below in found.items():
+            if isinstance(below, Mapping) and (key == name or key.startswith(f"{name}.")):
+                return _descended(below, key[len(name) + 1 :])
+    return found, key
+
+
+def _under(key: str, held: Iterable[Weight]) -> list[Weight]:
+    """Return the tensors whose names begin with a key, all if there is none; their names then go on without it."""
+    held = list(held)
+    if not key:
+        return held
+    chosen = [
+        replace(each, name=each.name[len(key) + 1 :]) for each in held if each.name.startswith((f"{key}.", f"{key}/"))
+    ]
+    if not chosen:
+        known = dict.fromkeys(re.split("[./]", each.name)[0] for each in held)
+        raise EmbinitError(f"has no tensors under the key {shown(key)}; its keys are {listed(map(str, known))}")
+    return chosen
+
+
+def _state(torch: Any, found: Any, depth: int = 0) -> Mapping[str, Any]:
     """Return the state dict of a checkpoint: itself, or the one below its keys."""
-    if isinstance(found, Mapping):
-        if any(isinstance(value, torch.Tensor) and isinstance(key, str) for key, value in found.items()):
-            return {str(key): value for key, value in found.items()}
-        if depth < _DEPTH:
-            below = {key: value for key, value in found.items() if isinstance(value, Mapping) and _holds(torch, value)}
-            known = [key for key in _KEYS if key in below]
-            if len(below) == 1 or known:
-                key = known[0] if known else next(iter(below))
-                return _state(torch, below[key], f"{where}.{key}", depth + 1)
-            if below:
-                raise EmbinitError(f"holds several state dicts, {listed(map(str, below))}: save one of them")
+    below = {key: value for key, value in _mappings(found).items() if depth < _DEPTH and _shapes(torch, value)}
+    models = {key: held for key, value in below.items() if (held := _model(torch, value))}
+    own = {str(key): value for key, value in _items(found) if isinstance(value, torch.Tensor) and isinstance(key, str)}
+    if own and (not models or any(map(_OF_A_MODEL.search, own))):
+        return own
+    of_shapes = {tuple(sorted(held.items())) for held in models.values()}
+    known = [key for key in _KEYS if key in (models or below)]
+    if len(models or below) == 1 or len(of_shapes) == 1 or (known and not models):
+        return _state(torch, below[known[0] if known else next(iter(models or below))], depth + 1)
+    if below:
+        several = listed(map(str, models or below))
+        raise EmbinitError(f"holds several state dicts, {several}: name one with --key, or save it alone")
     raise EmbinitError("must hold a state_dict, tensors by their names, and has none")
 
 
-def _holds(torch: Any, found: Mapping[Any, Any], depth: int = 0) -> bool:
-    """Whether tensors lie in a mapping, or in one below it."""
-    return any(
-        isinstance(value, torch.Tensor)
-        or (isinstance(value, Mapping) and depth < _DEPTH and _holds(torch, value, depth + 1))
-        for value in found.values()
-    )
+def _items(found: Any) -> Iterable[tuple[Any, Any]]:
+    return found.items() if isinstance(found, Mapping) else ()
+
+
+def _mappings(found: Any) -> dict[Any, Mapping[Any, Any]]:
+    return {key: value for key, value in _items(found) if isinstance(value, Mapping)}
+
+
+def _model(torch: Any, found: Mapping[Any, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a model's weights by their names; none of what training keeps, such as an optimizer's."""
+    return {name: shape for name, shape in _shapes(torch, found).items() if _OF_A_MODEL.search(name)}
+
+
+def _shapes(torch: Any, found: Any, depth: int = 0) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of tensors in a mapping and in those below it, by their names."""
+    shapes = {_without_wrappers(str(k)): tuple(v.shape) for k, v in _items(found) if isinstance(v, torch.Tensor)}
+    for key, value in _mappings(found).items() if depth < _DEPTH else ():
+        shapes |= {f"{key}.{name}": shape for name, shape in _shapes(torch, value, depth + 1).items()}
+    return shapes
 
 
 def _of_torch(torch: Any, name: str, tensor: Any) -> Weight:
