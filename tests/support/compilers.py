@@ -26,20 +26,37 @@ CORE = ("embinit_distributions", "embinit_fma", "embinit_model", "embinit_pcg32"
 FORGETFUL = ("gcc", "clang", "g++", "clang++")
 
 
-def run(command: Iterable[object]) -> None:
-    """Run a compiler; fail with its words."""
+def run(command: Iterable[object]) -> str:
+    """Run a compiler and return what it prints; fail with its words."""
     words = [str(word) for word in command]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stderr[:3000]}"
+    return done.stdout
 
 
 def compile_program(
     compiler: str, sources: Iterable[Path], output: Path, *flags: str, warnings: Iterable[str] = tuple(WARNINGS)
 ) -> Path:
-    """Compile C sources, with the C library's headers in reach, to a program; fail with the compiler's words."""
+    """Compile C sources, with the C library's headers in reach, to a program; fail with the compiler's words.
+
+    The cache keeps programs by what the preprocessor makes of their sources, and by all else that decides about them.
+    """
     built = library(compiler, sources, [*warnings, *flags])
     libraries = [flag for flag in flags if flag.startswith("-l")]
-    run([*compiler.split(), *warnings, f"-I{C_DIRECTORY}", *flags, "-o", output, *built, *libraries])
+    reach = [f"-I{C_DIRECTORY}", *flags]
+
+    def build(program: Path) -> None:
+        run([*compiler.split(), *warnings, *reach, "-o", program, *built, *libraries])
+
+    if compiler not in FORGETFUL:
+        build(output)
+        return output
+    kind = _build(compiler, _own((*warnings, *flags)))
+    own = [path for path in built if path.suffix != ".o"]
+    seen = run([compiler, *warnings, *reach, "-E", "-C", "-P", *own]) if own else ""
+    content = [path.read_bytes() for path in built]
+    fetch(f"programs-{kind}", key_of([kind, *libraries, seen, *content]), build, output)
+    output.chmod(0o755)
     return output
 
 
@@ -50,8 +67,12 @@ def library(compiler: str, sources: Iterable[Path], flags: Iterable[str]) -> lis
     """
     if compiler not in FORGETFUL:
         return [*sources]
-    own = tuple(flag for flag in flags if not flag.startswith(("-I", "-l")))
-    return [_object(compiler, own, path) if path.parent == C_DIRECTORY else path for path in map(Path, sources)]
+    return [_object(compiler, _own(flags), path) if path.parent == C_DIRECTORY else path for path in map(Path, sources)]
+
+
+def _own(flags: Iterable[str]) -> tuple[str, ...]:
+    """Return the flags that decide what is compiled, but not where from or what it is linked with."""
+    return tuple(flag for flag in flags if not flag.startswith(("-I", "-l")))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The objects that tests share: one for each compiler, set of flags, unit and headers."""
+"""The objects and programs that tests share: one for each compiler, set of flags, source and headers."""
 
 import subprocess
 
@@ -56,9 +56,32 @@ def test_an_object_is_compiled_once(unit, monkeypatch):
     if " " in COMPILER:
         pytest.skip("zig keeps its own objects")
     ran, run = [], compilers.run
-    monkeypatch.setattr(compilers, "run", lambda command: (ran.append(command), run(command)))
+    monkeypatch.setattr(compilers, "run", lambda command: ran.append(command) or run(command))
     assert [returned(unit) for _ in range(2)] == [3, 3]
     assert sum(unit in command for command in ran) == 1
     _forget()
     assert returned(unit) == 3
     assert sum(unit in command for command in ran) == 1
+
+
+def test_what_decides_about_a_program_makes_another_one(unit):
+    (unit.parents[1] / "own").mkdir()
+    header, main = unit.parents[1] / "own" / "more.h", unit.parents[1] / "main.c"
+    main.write_text(MAIN.replace("return", '#include "more.h"\n    return MORE +'))
+    header.write_text("#define MORE 0\n")
+    assert returned(unit, f"-I{header.parent}") == 3
+    header.write_text("#define MORE 1\n")
+    assert returned(unit, f"-I{header.parent}") == 4
+    main.write_text(main.read_text().replace("MORE +", "MORE + 1 +"))
+    assert returned(unit, f"-I{header.parent}") == 5
+
+
+def test_a_program_is_linked_once(unit, monkeypatch):
+    if " " in COMPILER:
+        pytest.skip("zig keeps no programs")
+    ran, run = [], compilers.run
+    monkeypatch.setattr(compilers, "run", lambda command: ran.append(command) or run(command))
+    for _ in range(2):
+        assert returned(unit) == 3
+        _forget()
+    assert sum(unit.parents[1] / "program" in command for command in ran) == 1
