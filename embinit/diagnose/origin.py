@@ -17,6 +17,8 @@ from embinit.plan import Row, in_draw_order, plan
 Held = Mapping[str, tuple[NDArray[Any], Sequence[str]]]
 #: In how many buffers a seed is looked for, how many elements tell one from another, and how many are drawn for it.
 BUFFERS, TELLING, MOST_VALUES = 3, 4, 2**27
+#: How many elements are drawn in the time that a buffer takes however few it has.
+EACH = 2**14
 #: How many seeds are tried on buffers after the first, which is then one that was changed.
 FEWER = 100
 
@@ -66,7 +68,7 @@ def _in_dialect(model: Description, held: Held) -> Origin | None:
     drawn = [row for row in rows if row.draws != 0 and row.size >= TELLING and _values(row, held) is not None]
     for number, row in enumerate(drawn[:BUFFERS]):
         values, start = _values(row, held), plan(_until(model, row))
-        seeds = _seeds(model, sum(each.size for each in start.rows))
+        seeds = _seeds(model, sum(each.size + EACH for each in start.rows))
         for seed in seeds[:FEWER] if number else seeds:
             if _equal(fill(start, seed=seed).arrays[row.name], values):
                 return compared(replace(model, seed=seed), held)
