@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -115,10 +116,7 @@ class Description:
         dialect = self.conventions
         if DIALECTS.get(dialect.name) == dialect:
             object.__setattr__(self, "dialect", dialect.name)
-        dialect.check_seed(self.seed)
-        object.__setattr__(self, "seed_picked", self.seed == dialect.no_seed)
-        if self.seed_picked:
-            object.__setattr__(self, "seed", picked(dialect.seeds, self.seed))
+        self._take_seed(dialect, self.seed)
         parts = self.multiply_add, self.libm, self.rand, self.jit, self.libc
         object.__setattr__(self, "build", build_of(self.target, *parts))
         object.__setattr__(self, "target", self.build.target)
@@ -157,6 +155,11 @@ class Description:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "conventions"}  # found again by its name
+
+    def _take_seed(self, dialect: Dialect, seed: int) -> None:
+        dialect.check_seed(seed)
+        object.__setattr__(self, "seed_picked", seed == dialect.no_seed)
+        object.__setattr__(self, "seed", picked(dialect.seeds, seed) if self.seed_picked else seed)
 
     def begin(self, seed: int) -> BitGenerator:
         """Return the generator of the device right after it is seeded, or in the state that the model tells.
@@ -280,6 +283,21 @@ class Description:
                 f"a model must have at most {MAX_BUFFERS} buffers, which bounds the memory of its plan; "
                 f"{name} is one too many"
             )
+
+
+def reseeded(model: Description, seed: int) -> Description:
+    """Return a model with another seed. Its buffers are the same, so it takes less time than to build it again.
+
+    >>> import embinit
+    >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
+    >>> other = reseeded(embinit.Model("tiny", [fc], seed=1), 7)
+    >>> other == embinit.Model("tiny", [fc], seed=7)
+    True
+    """
+    other = copy(model)
+    other._take_seed(model.conventions, seed)
+    other.begin(other.seed)
+    return other
 
 
 def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:

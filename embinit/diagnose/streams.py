@@ -6,7 +6,7 @@ one state, whatever the limit, the rounding and the libm. Few values, and values
 likely streams instead.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -21,7 +21,7 @@ from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.model import Description
+from embinit.model import Description, reseeded
 from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
@@ -34,6 +34,8 @@ FREE_BITS = 6
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same if every word has to become a value first, and from other seeds.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
+#: How many values of a buffer are looked for.
+SAMPLE = 16
 #: How many keys are tried, where a tensor has one, and how many for a pair of mistakes.
 SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
 #: How many sizes of a tensor that was drawn before are tried.
@@ -67,10 +69,16 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
             if start != place.origin and start.state not in seen:
                 seen.add(start.state)
                 yield from _named(start, run.account, place.origin)
+    samples = {}
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
         if values is not None and run_of(row) > 1 and (row.format in ("float32", "float64") or resolution(row)):
-            yield from _scanned(run, row, values, thorough)
+            samples[row.name] = values[:SAMPLE]
+    if dialect.sampler.whole or any(row.order.restart for row in run.account.rows):
+        yield from _reseeded(run.account, samples, thorough)
+    for row in drawn:
+        if row.name in samples:
+            yield from _scanned(run, row, samples[row.name], thorough)
 
 
 def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tuple[Hypothesis, ...]]]:
@@ -342,12 +350,10 @@ def _states(model: Description) -> dict[int, int]:
 # Values looked for in streams
 
 
-def _scanned(run: Run, row: Row, values: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
+def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
     """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
-    account, place, sample = run.account, run.places[row.name], values[:16]
+    account, place = run.account, run.places[row.name]
     sampler = account.model.conventions.sampler
-    if sampler.whole or any(each.order.restart for each in account.rows):
-        yield from _reseeded(account, row, sample, thorough)
     if sampler.keyed:
         yield from _under_later_keys(account, row, place, sample, thorough)
     elif sampler.whole and not place.words and thorough:
@@ -390,15 +396,19 @@ def _taken(account: Account, origin: BitGenerator, row: Row, n: int) -> int:
     return generator.drawn
 
 
-def _reseeded(account: Account, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values where the whole model has another seed: streams that start again, tensors drawn whole."""
-    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
-        if thorough or why:
-            model = replace(account.model, seed=seed)
-            other = replace(account, model=model, start=started(model, seed)).run()
-            values = account.observed(row, other.image[row.name])
+def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
+    """Find buffers' values where the whole model has another seed: streams that start again, tensors drawn whole."""
+    rows = [row for row in account.rows if row.name in samples]
+    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items() if rows else ():
+        if not thorough and not why:
+            continue
+        model = reseeded(account.model, seed)
+        other = replace(account, model=model, start=started(model, seed)).run()
+        for row in rows:
+            values, sample = account.observed(row, other.image[row.name]), samples[row.name]
             if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
                 yield (_seed(account.model, seed, why),)
+                break
 
 
 def _under_later_keys(
