@@ -89,6 +89,13 @@ def test_round_f32_inverts_value_and_rounds_ties_to_even() -> None:
     assert ref.round_f32(2**128 - 2**103 - 1) == 0x7F7FFFFF
 
 
+def test_integers_times_powers_of_two_round_as_fractions() -> None:
+    chosen = random.Random(7)
+    for _ in range(2000):
+        n, exponent = chosen.choice((1, -1)) * chosen.getrandbits(chosen.randint(1, 60)), chosen.randint(-200, 130)
+        assert ref.round_dyadic(n, exponent, ref.SIGN) == ref.round_f32(n * Fraction(2) ** exponent, ref.SIGN)
+
+
 def test_order_sorts_as_the_host() -> None:
     xs = [x for x in patterns(300) if not ref.is_nan(x)]
     for x, y in zip(xs, reversed(xs), strict=True):

@@ -34,8 +34,25 @@ def round_f32(exact: Fraction | int, zero: int = 0) -> int:
     return bits | SIGN if exact < 0 else bits
 
 
+def round_dyadic(n: int, exponent: int, zero: int = 0) -> int:
+    """round_f32 of n * 2**exponent, which is all that sums and products of float32 numbers are."""
+    if n == 0:
+        return zero
+    magnitude = abs(n)
+    last = max(exponent + magnitude.bit_length() - 24, -149)  # the exponent of the last bit that stays
+    significand, lost = magnitude << max(exponent - last, 0), max(last - exponent, 0)
+    if lost:
+        half, rest = 1 << lost - 1, magnitude & (1 << lost) - 1
+        significand = magnitude >> lost
+        significand += rest > half or (rest == half and significand & 1)
+    bits = min((last + 149 << 23) + significand, INF)
+    return bits | SIGN if n < 0 else bits
+
+
 def f32(literal: str | float | Fraction) -> int:
     """Bits of a C literal such as f32("0.7"): the decimal rounded once, not by way of a double; -0.0 keeps its sign."""
+    if isinstance(literal, int):
+        return round_dyadic(literal, 0)
     return round_f32(Fraction(literal), SIGN if str(literal).startswith("-") else 0)
 
 
@@ -47,6 +64,14 @@ def value(x: int) -> Fraction:
     exponent, fraction = x >> 23 & 0xFF, x & 0x7FFFFF
     magnitude = (fraction | (exponent > 0) << 23) * power_of_two(max(exponent, 1) - 150)
     return -magnitude if x & SIGN else magnitude
+
+
+def dyadic(x: int) -> tuple[int, int]:
+    """A finite float32 as n and e of n * 2**e."""
+    exponent, n = x >> 23 & 0xFF, x & 0x7FFFFF
+    if exponent:
+        n |= 0x800000
+    return -n if x & SIGN else n, max(exponent, 1) - 150
 
 
 def is_nan(x: int) -> bool:
@@ -68,7 +93,13 @@ def add(x: int, y: int) -> int:
         return NAN
     if not (is_finite(x) and is_finite(y)):
         return y if is_finite(x) else x
-    return round_f32(value(x) + value(y), x & y & SIGN)
+    return _sum(dyadic(x), dyadic(y), x & y & SIGN)
+
+
+def _sum(x: tuple[int, int], y: tuple[int, int], zero: int) -> int:
+    (m, i), (n, j) = x, y
+    exponent = min(i, j)
+    return round_dyadic((m << i - exponent) + (n << j - exponent), exponent, zero)
 
 
 def sub(x: int, y: int) -> int:
@@ -80,15 +111,18 @@ def mul(x: int, y: int) -> int:
     """fl(x * y)."""
     sign = (x ^ y) & SIGN
     if is_finite(x) and is_finite(y):
-        return round_f32(value(x) * value(y), sign)
+        (m, i), (n, j) = dyadic(x), dyadic(y)
+        return round_dyadic(m * n, i + j, sign)
     return NAN if is_nan(x) or is_nan(y) or 0 in (x & ~SIGN, y & ~SIGN) else INF | sign
 
 
 def div(x: int, y: int) -> int:
-    """fl(x / y)."""
+    """fl(x / y): a quotient of 40 and more bits, then a sticky half that stands for all that follows."""
     sign = (x ^ y) & SIGN
     if is_finite(x) and is_finite(y) and y & ~SIGN:
-        return round_f32(value(x) / value(y), sign)
+        (m, i), (n, j) = dyadic(x), dyadic(y)
+        quotient, rest = divmod(abs(m) << 64, abs(n))
+        return round_dyadic(2 * quotient + (rest != 0), i - j - 65) | sign
     if is_nan(x) or is_nan(y) or x & ~SIGN == y & ~SIGN:  # the only equal magnitudes left are 0/0 and Inf/Inf
         return NAN
     return sign if not is_finite(y) else INF | sign
@@ -100,7 +134,8 @@ def fma(x: int, y: int, z: int) -> int:
         return add(mul(x, y), z)
     if not is_finite(z):
         return NAN if is_nan(z) else z
-    return round_f32(value(x) * value(y) + value(z), (x ^ y) & z & SIGN)
+    (m, i), (n, j) = dyadic(x), dyadic(y)
+    return _sum((m * n, i + j), dyadic(z), (x ^ y) & z & SIGN)
 
 
 def sqrt(x: int) -> int:
@@ -109,9 +144,10 @@ def sqrt(x: int) -> int:
         return x
     if x & SIGN or x == INF:
         return NAN if x & SIGN else INF
-    square = int(value(x) * 4**128)
+    n, exponent = dyadic(x)
+    square = n << exponent + 256
     root = math.isqrt(square)
-    return round_f32(Fraction(2 * root + (root * root != square), 2 * 2**128))
+    return round_dyadic(2 * root + (root * root != square), -129)
 
 
 # Bit generators
@@ -248,6 +284,7 @@ def bias_size(layer: Layer) -> int:
 
 ODT_SEED_ZERO = {"odt": 0xFFFFFFFF, "odt-2026-06": 0xFFFFFFFF, "odt-2026-04": 1}
 DEFAULT_GAIN, RELU_GAIN = f32("0.57735026919"), f32("1.41421356237")
+SMALLEST, TWO_PI = f32("1e-7"), f32("6.2831855")
 DRAWN_LAYERS = ("Linear", "Conv1d", "ConvTranspose1d")
 
 
@@ -260,7 +297,7 @@ def odt_seeded(seed: int | None, dialect: str = "odt") -> Xorshift32:
 
 def odt_float(generator: Generator) -> int:
     """rngNextFloat: k * 2^-24, exact."""
-    return round_f32(Fraction(generator.draw() >> 8, 2**24))
+    return round_dyadic(generator.draw() >> 8, -24)
 
 
 def odt_shuffle(indices: list[int], generator: Generator) -> None:
@@ -303,9 +340,9 @@ def odt_normal(
     """Box-Muller's cosine; `logf` and `cosf`, bits to bits, are the device's libm."""
     u1 = odt_float(generator)
     u2 = odt_float(generator)
-    while order(u1) <= order(f32("1e-7")):
+    while order(u1) <= order(SMALLEST):
         u1 = odt_float(generator)
-    radius, cosine = sqrt(mul(f32(-2), logf(u1))), cosf(mul(f32("6.2831855"), u2))
+    radius, cosine = sqrt(mul(f32(-2), logf(u1))), cosf(mul(TWO_PI, u2))
     x, y = (mul(stddev, radius), cosine) if dialect == "odt" else (stddev, mul(radius, cosine))
     return fma(x, y, mean) if fused else add(mean, mul(x, y))
 
@@ -374,7 +411,7 @@ def odt_model(layers: list[Layer], seed: int | None, fused: bool, dialect: str =
 def torch_uniform(low: float, high: float, generator: Generator, fused: bool) -> int:
     """One element of uniform_(low, high): variant F where fused, N where not."""
     start, end = f32(low), f32(high)
-    x, width = round_f32(Fraction(generator.draw() & 0xFFFFFF, 2**24)), sub(end, start)
+    x, width = round_dyadic(generator.draw() & 0xFFFFFF, -24), sub(end, start)
     drawn = fma(x, width, start) if fused else add(mul(x, width), start)
     return start if order(drawn) == order(end) else drawn
 

@@ -40,7 +40,7 @@ class Quantized(NamedTuple):
 
 
 def half_away(x: Fraction) -> int:
-    magnitude = math.floor(abs(x) + Fraction(1, 2))
+    magnitude = (2 * abs(x.numerator) + x.denominator) // (2 * x.denominator)
     return -magnitude if x < 0 else magnitude
 
 
