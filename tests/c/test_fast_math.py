@@ -16,7 +16,7 @@ from embinit.bundle import gather
 from embinit.clib import C_DIRECTORY, SOURCES
 
 from support import answers, libm
-from support.compilers import HOST_COMPILERS, WARNINGS, library, run
+from support.compilers import HOST_COMPILERS, WARNINGS, keep, library, run
 from support.firmware import example
 from support.requests import formats, growth, mt19937
 from support.requests import twins as twin
@@ -33,13 +33,16 @@ compilers = pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def built(compiler, flags, sources, folder, *more):
     """Compile each source with flags, and link with none of them but link-time optimization."""
     linked = [flag for flag in flags if flag == "-flto"]
-    objects = library(compiler, dict.fromkeys(map(Path, sources)), [*WARNINGS, *flags])
-    for index, path in enumerate(objects):
-        if path.suffix == ".c":
-            objects[index] = folder / f"{index}.o"
-            run([*compiler.split(), *WARNINGS, *flags, *more, f"-I{C_DIRECTORY}", "-c", path, "-o", objects[index]])
-    run([*compiler.split(), *linked, *objects, "-o", folder / "program"])
-    return folder / "program"
+    parts = library(compiler, dict.fromkeys(map(Path, sources)), [*WARNINGS, *flags])
+
+    def build(program):
+        objects = [folder / f"{index}.o" if path.suffix == ".c" else path for index, path in enumerate(parts)]
+        for path, made in zip(parts, objects, strict=True):
+            if path != made:
+                run([*compiler.split(), *WARNINGS, *flags, *more, f"-I{C_DIRECTORY}", "-c", path, "-o", made])
+        run([*compiler.split(), *linked, *objects, "-o", program])
+
+    return keep(compiler, [*WARNINGS, *flags, *more], parts, build, folder / "program", "linked without its flags")
 
 
 def words_of(requests):

@@ -156,7 +156,7 @@ def draws():
     for name in ("uniform", "normal", "truncated_normal"):
         made[name] = np.empty(N, np.float32)
         generator.draw(initializers.BY_NAME[name](*((-1.0, 1.0) if name == "uniform" else (0.0, 1.0))), made[name])
-    return {name: np.sort(values.astype(np.float64)) for name, values in made.items()}
+    return {name: np.sort(values).astype(np.float64) for name, values in made.items()}
 
 
 #: Distribution function and first four moments (mean, variance, third, fourth).

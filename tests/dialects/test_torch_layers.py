@@ -103,7 +103,7 @@ def test_random_modules_are_those_of_pytorch():
     import embinit.torch
 
     chance, seen = random.Random(8), set()
-    for _ in range(120):
+    for _ in range(60):
         seed = chance.choice([0, 42, -1, chance.getrandbits(64)])
         described = [random_layer(chance) for _ in range(chance.randint(1, 4))]
         described.append(("Linear", {"in_features": 3, "out_features": 2}))

@@ -171,8 +171,8 @@ def test_one_element(name):
 
 
 @pytest.mark.parametrize("mode", ROUNDINGS[:4])
-def test_rounding_of_every_256th_float(mode):
-    words = np.arange(0, 2**32, 256, dtype=np.uint64).astype(np.uint32) + np.arange(2**24, dtype=np.uint32) % 251
+def test_rounding_of_every_1024th_float(mode):
+    words = np.arange(0, 2**32, 1024, dtype=np.uint64).astype(np.uint32) + np.arange(2**22, dtype=np.uint32) % 1021
     values = words[np.isfinite(words.view(F32))].view(F32)
     exact = values.astype(np.float64)
     expected = {

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -37,25 +37,37 @@ def run(command: Iterable[object]) -> str:
 def compile_program(
     compiler: str, sources: Iterable[Path], output: Path, *flags: str, warnings: Iterable[str] = tuple(WARNINGS)
 ) -> Path:
-    """Compile C sources, with the C library's headers in reach, to a program; fail with the compiler's words.
-
-    The cache keeps programs by what the preprocessor makes of their sources, and by all else that decides about them.
-    """
+    """Compile C sources, with the C library's headers in reach, to a program; fail with the compiler's words."""
     built = library(compiler, sources, [*warnings, *flags])
     libraries = [flag for flag in flags if flag.startswith("-l")]
-    reach = [f"-I{C_DIRECTORY}", *flags]
 
     def build(program: Path) -> None:
-        run([*compiler.split(), *warnings, *reach, "-o", program, *built, *libraries])
+        run([*compiler.split(), *warnings, *flags, f"-I{C_DIRECTORY}", "-o", program, *built, *libraries])
 
+    return keep(compiler, [*warnings, *flags], built, build, output)
+
+
+def keep(
+    compiler: str,
+    flags: Iterable[str],
+    sources: Iterable[Path],
+    build: Callable[[Path], None],
+    output: Path,
+    *more: str,
+) -> Path:
+    """Write a program: the one that the cache keeps, or what `build` makes, which the cache then keeps.
+
+    The key is what the preprocessor makes of the sources, objects as they are, the compiler and the flags, and more.
+    """
     if compiler not in FORGETFUL:
         build(output)
         return output
-    kind = _build(compiler, _own((*warnings, *flags)))
-    own = [path for path in built if path.suffix != ".o"]
-    seen = run([compiler, *warnings, *reach, "-E", "-C", "-P", *own]) if own else ""
-    content = [path.read_bytes() for path in built]
-    fetch(f"programs-{kind}", key_of([kind, *libraries, seen, *content]), build, output)
+    flags, sources = [*flags], [*sources]
+    kind, own = _build(compiler, _own(flags)), [path for path in sources if path.suffix != ".o"]
+    seen = run([compiler, *flags, f"-I{C_DIRECTORY}", "-E", "-C", "-P", *own]) if own else ""
+    libraries = [flag for flag in flags if flag.startswith("-l")]
+    key = key_of([kind, *libraries, *more, seen, *(path.read_bytes() for path in sources)])
+    fetch(f"programs-{kind}", key, build, output)
     output.chmod(0o755)
     return output
 
