@@ -48,7 +48,7 @@ def histogram(
     """
     drawn, reference = outline(distribution), device if simulation is None else simulation
     axis = _axis(distribution, reference, device, bins)
-    layers = [np.histogram(values, axis.edges)[0] for values in (device, simulation) if values is not None]
+    layers = [_counts(values, axis.edges) for values in (device, simulation) if values is not None]
     expected = None if drawn is None or drawn.below is None else np.diff(drawn.below(axis.edges)) * device.size
     tallest = max(1, *(int(counts.max()) for counts in layers), 0 if expected is None else float(expected.max()))
     drawing = f'<path class="bar" d="{_steps(layers[0], tallest)}z"/>'
@@ -60,6 +60,12 @@ def histogram(
     beyond = device.size - int(layers[0].sum())
     note = f"Too far away to be drawn, or NaN: {beyond}." if beyond else ""
     return svg(told, _BOTTOM + 24, drawing, "values") + (element("p", note, class_="note") if note else "")
+
+
+def _counts(values: Floats, edges: F64) -> NDArray[Any]:
+    """Return how many values lie in each bin; a NaN, which may signal where it is converted, lies in none."""
+    counts: NDArray[Any] = np.histogram(values[np.isfinite(values)], edges)[0]
+    return counts
 
 
 def sketch(distribution: Distribution, bins: int) -> str:

@@ -262,3 +262,11 @@ def test_the_map_of_a_long_stream_keeps_what_differs():
     assert names[0] == "l0.weight"
     assert names[-1] == "l40.weight"
     assert f"{50 - len(names)} more rows are not shown." in shown.texts
+
+
+def test_values_that_are_no_numbers_are_counted_as_such():
+    """Signalling NaNs, too, which warn where they are converted: NumPy 2.5 converts them to find their bin."""
+    values = np.array([0x7FA00001, 0x7F800001, 0xFFC00000, 0x7F800000, 0x3F000000] * 8, np.uint32).view(np.float32)
+    for simulation in (None, values[::-1]):
+        drawing = histogram(values, simulation, Uniform(-1.0, 1.0), 41, "told")
+        assert "Too far away to be drawn, or NaN: 32." in drawing
