@@ -47,6 +47,8 @@ class ElementOrder(Table):
             if given is not None:
                 if not isinstance(given, Sequence) or not all(type(each) is int and each >= 0 for each in given):
                     raise EmbinitError(f"{what} must be a list of integers, got {shown(given)}")
+                if not given:
+                    raise EmbinitError(f"{what} must hold at least one integer, got none")
                 object.__setattr__(self, what, tuple(given))
         ways = [self.order is not None, self.sizes is not None, self.tile is not None, self.rotate != 0, self.reverse]
         if ways.count(True) != 1:
@@ -57,6 +59,10 @@ class ElementOrder(Table):
                 raise EmbinitError(f"{what} must hold each index from 0 on once, got {shown(list(given))}")
         if (self.axes is None) == (self.sizes is not None or self.tile is not None):
             raise EmbinitError("axes belongs to sizes and to tile, and to these alone")
+        if not isinstance(self.reverse, bool):
+            raise EmbinitError(f"reverse must be true or false, got {shown(self.reverse)}")
+        if self.axis is not None and not isinstance(self.axis, str):
+            raise EmbinitError(f"axis must be the name of an axis, got {shown(self.axis)}")
         if type(self.rotate) is not int or self.rotate < 0:
             raise EmbinitError(f"rotate must be the index of an element, got {shown(self.rotate)}")
         if (self.axis is not None or self.unit != 1) and self.order is None:

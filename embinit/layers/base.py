@@ -182,6 +182,8 @@ class Stored(Layer):
         super()._check()
         if isinstance(self.init, Mapping):
             object.__setattr__(self, "init", tuple(self.init.items()))
+        if type(self).init is None and not isinstance(self.init, tuple | None):  # PReLU's is its slope
+            raise EmbinitError(f"init must be a table of initializers by part, got {shown(self.init)}")
         for part, given in self.told.items():
             if not isinstance(part, str) or not isinstance(given, Initializer | Sliced):
                 raise EmbinitError(f"init must give initializers to parts, got {shown(given)} for {shown(part)}")

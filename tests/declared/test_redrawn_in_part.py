@@ -1,4 +1,4 @@
-"""Normal values of which a retry draws only some units again, as their condition tests more: beside Python's integers."""
+"""Normal values of which a retry draws some units again, where its condition tests more: beside Python integers."""
 
 from itertools import islice
 
