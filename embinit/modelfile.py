@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from embinit.dialects import Dialect, dialect_named, load_dialect
-from embinit.errors import EmbinitError, check_keys, check_known, shortened, shown
+from embinit.errors import EmbinitError, check_keys, check_known, listed, shortened, shown
 from embinit.initializers import WITHOUT_BITS, Initializer, Sliced
 from embinit.layers import DrawFree, Layer, Weighted, layer_class
 from embinit.model import Description
@@ -152,11 +152,15 @@ def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[
     name = keys.pop("weight_init", "default")
     if "bias_init" in keys:
         keys["bias_init"] = dialect.initializer(keys["bias_init"])
-    if isinstance(name, Mapping):
-        return {**keys, "weight_init": dialect.initializer(name)}
     named = dialect.named
     known = sorted({key for factory in named.values() for key in inspect.signature(factory).parameters})
     parameters = {key: keys.pop(key) for key in known if key in keys and key not in of_layer}
+    if isinstance(name, Mapping):
+        if parameters:
+            raise EmbinitError(
+                f"weight_init as a table has its parameters within: remove {listed(parameters)} beside it"
+            )
+        return {**keys, "weight_init": dialect.initializer(name)}
     if name == "default":
         # OnDeviceTraining's factories take a gain with every scheme, and ignore it with this one.
         check_keys('weight_init "default"', parameters, [key for key in known if key == "gain"])

@@ -120,6 +120,17 @@ def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
     >>> spelled(dialect_named("gomlx"), normal(0.0, 0.5))
     {'name': 'random_normal', 'stddev': 0.5}
     """
+    return by_own_name(dialect, initializer) or _by_its_fields(initializer, dialect)
+
+
+def by_own_name(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any] | None:
+    """Return how a model file says an initializer by a name of the dialect itself; None if it has none for it.
+
+    >>> from embinit.dialects import dialect_named
+    >>> from embinit.initializers import normal
+    >>> by_own_name(dialect_named("gomlx"), normal(0.25, 0.5))
+    {'name': 'normal', 'mean': 0.25, 'stddev': 0.5}
+    """
     for name, factory in dialect.named.items():
         if _same(_built(factory, {}), initializer):
             return name
@@ -132,7 +143,7 @@ def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
         return min(fitting, key=len)
     if isinstance(initializer, Named):  # the default of a dialect file, which only that name says
         return {"name": initializer.name}
-    return _by_its_fields(initializer, dialect)
+    return None
 
 
 def _candidates(dialect: Dialect, initializer: Initializer) -> Iterator[tuple[str, dict[str, Any]]]:

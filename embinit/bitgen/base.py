@@ -61,6 +61,8 @@ class BitGenerator(ABC):
     block: ClassVar[int] = 1
     #: Whether it can be jumped, so that threads may take parts of its stream.
     jumps: ClassVar[bool] = True
+    #: Whether a state of zeros is followed by itself, so that a device that seeds with 0 draws nothing but 0.
+    stays_at_zero: ClassVar[bool] = False
     words: Words
 
     @property

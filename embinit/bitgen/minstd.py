@@ -45,6 +45,7 @@ class Minstd(Called):
     """
 
     word_bits = 31
+    stays_at_zero = True
     _mask: ClassVar[int] = PRIME
 
     def __init__(self, seed: int = 1, multiplier: int = 16807) -> None:

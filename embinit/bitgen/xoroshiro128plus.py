@@ -84,6 +84,7 @@ class Xoroshiro128Plus(Called):
     """
 
     word_bits = 64
+    stays_at_zero = True
 
     def __init__(self, seed: int | None = None, rotations: Sequence[int] | None = None) -> None:
         a, b, c = KANN if rotations is None else _checked(rotations)

@@ -91,6 +91,8 @@ class Xorshift(OfStates):
     np.True_
     """
 
+    stays_at_zero = True
+
     def __init__(
         self,
         seed: int,

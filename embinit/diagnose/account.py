@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
+from embinit.bitgen import BitGenerator
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.fill import draw, draw_turn, going_on, lose, restart
@@ -191,7 +191,9 @@ class Account:
             else:
                 codes[...] = row.codes.draw(generator, math.prod(shape)).reshape(shape)
             return codes
-        if isinstance(row.distribution, Normal) and stuck(generator.bitgen):
+        drawn = row.distribution
+        normal = drawn.kind == "normal" if isinstance(drawn, Declared) else isinstance(drawn, Normal)
+        if normal and stuck(generator.bitgen):
             raise EmbinitError("a generator that stays at 0 never draws a normal value")
         out = np.empty(shape, generator.dialect.element)
         if shape == row.shape:
@@ -298,7 +300,7 @@ def draws(row: Row) -> bool:
 
 def stuck(bitgen: BitGenerator) -> bool:
     """Return whether a generator stays at 0, as a xorshift in that state does."""
-    return isinstance(bitgen, Xorshift32 | Xorshift) and not bitgen.words.any()
+    return bitgen.stays_at_zero and not bitgen.words.any()
 
 
 def started(model: Description, seed: int) -> BitGenerator:

@@ -8,11 +8,11 @@ from embinit.bundle import Bundle
 from embinit.checksums import Checksums, Given, check
 from embinit.diagnose.account import Account, Image
 from embinit.diagnose.declaring import base_of, lines_of
-from embinit.diagnose.diagnosis import NOTHING, explained
+from embinit.diagnose.diagnosis import NOTHING, explained, replaces
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Hypothesis
 from embinit.diagnose.pasting import pasted, restricted
-from embinit.diagnose.search import Cause, Explanation
+from embinit.diagnose.search import Cause, Explanation, saying
 from embinit.diagnose.streams import likely_seeds
 from embinit.errors import EmbinitError
 from embinit.model import Description
@@ -47,6 +47,7 @@ class ChecksumDiagnosis:
                     for c in explanation.causes
                 ],
                 "model_file": dict(explanation.lines),
+                **replaces(explanation),
             }
             for explanation in self.explanations
         ]
@@ -133,5 +134,5 @@ def _explanation(
             lines = lines if _gives({**run.image, **run.beside}, given) else {}
         except EmbinitError:
             lines = {}
-    cause = Cause(hypothesis, buffers, lines)
+    cause = saying(model, Cause(hypothesis, buffers), lines)
     return Explanation((cause,), {}, tuple(given), len(given), True, lines)

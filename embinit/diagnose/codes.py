@@ -225,9 +225,10 @@ def _formats(held: Sequence[Storage]) -> Iterator[Hypothesis]:
 
 def _format_lines(model: Description, old: str, new: str, each: bool) -> Lines:
     """Return the lines that give parts of layers another format, with a scale for each channel or with one; none where
-    groups of a weight would have to go.
+    a weight would keep its groups.
     """
-    if any(tensor.storage.group_size is not None and tensor.format == old for tensor in model.tensors):
+    grouped = any(tensor.storage.group_size is not None and tensor.format == old for tensor in model.tensors)
+    if grouped and format_named(new).grouping == "groups":
         return {}
 
     def line(tensors: list[Tensor]) -> str | None:

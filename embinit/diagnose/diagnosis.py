@@ -212,11 +212,18 @@ def _model_file(cause: Cause) -> list[str]:
     said = []
     for place, text in cause.lines.items():
         lines = text.splitlines()
+        if keys := cause.replaces.get(place):
+            lines[0] += f"  # and delete {listed(keys)}, if there"
         if place.startswith("[dialect"):
             said += [place, *lines]
         else:
             said += [f"{place}{': ' if ' ' in place else ' '}{line}" for line in lines]
     return said
+
+
+def replaces(said: Cause | Explanation) -> dict[str, Any]:
+    """Return the keys to delete before lines are pasted, as plain values: nothing if there are none."""
+    return {"replaces": {table: list(keys) for table, keys in said.replaces.items()}} if said.replaces else {}
 
 
 def _summary(explanation: Explanation) -> str:
@@ -230,6 +237,7 @@ def _as_json(explanation: Explanation, total: int) -> dict[str, Any]:
             "sentence": cause.hypothesis.sentence,
             "line": cause.hypothesis.line,
             "lines": dict(cause.lines),
+            **replaces(cause),
             "buffers": list(cause.buffers),
         }
         for cause in explanation.causes
@@ -238,6 +246,7 @@ def _as_json(explanation: Explanation, total: int) -> dict[str, Any]:
         "exact": explanation.exact,
         "causes": causes,
         "model_file": dict(explanation.lines),
+        **replaces(explanation),
         "reproduces": list(explanation.reproduces),
         "equal": explanation.equal,
         "share": explanation.equal / total,

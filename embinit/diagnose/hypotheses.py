@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 
 from embinit import initializers as schemes
-from embinit.bitgen import RANDS, Xorshift32
+from embinit.bitgen import RANDS, BitGenerator, Xorshift32
 from embinit.diagnose.account import Account, draws, started
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
@@ -107,6 +107,8 @@ def _dialects(model: Description) -> Iterator[Hypothesis]:
 
 def _starts(model: Description) -> Iterator[Hypothesis]:
     start = started(model, model.seed)
+    if start.stays_at_zero:
+        yield _seeded_with_zero(start)
     if not isinstance(start, Xorshift32):
         return
     if model.seed == 0:
@@ -114,10 +116,22 @@ def _starts(model: Description) -> Iterator[Hypothesis]:
             yield seeded(state, "seed 0 rule", f"The device turns seed 0 into state {state:#x}, not {start.state:#x}.")
     if start.state != 1:
         yield seeded(1, "unseeded start", "The device never seeds before it draws: the generator starts from state 1.")
-    stuck = Xorshift32(1)
+
+
+def _seeded_with_zero(start: BitGenerator) -> Hypothesis:
+    """Return the mistake of a seed that makes the generator's state 0; constants say what it then draws."""
+    stuck = start.copy()
     stuck.words[:] = 0
-    sentence = "The device seeds with 0 and leaves it at that: every draw is 0."
-    yield Hypothesis(Aspect.SEED, "seed 0 rule", sentence, account_with(start=stuck))
+
+    def constants(account: Account) -> Account:
+        return account.with_initializers(
+            lambda row: Constant(float(account.drawn(stuck, row, 1)[0])) if draws(row) else None
+        )
+
+    sentence = "The device seeds with 0 and leaves it at that: every draw is 0, and a buffer holds one value."
+    return Hypothesis(
+        Aspect.SEED, "seed 0 rule", sentence, account_with(start=stuck), told=initialized(constants)
+    )  # fmt: skip
 
 
 # Initializers and fans
@@ -132,6 +146,9 @@ GAINS = (
     (math.sqrt(3.0), "sqrt(3) counted twice"),
     (math.sqrt(6.0), "sqrt(6) with kaiming_uniform's own sqrt(3)"),
 )
+
+#: Of which parts a mistake is, and how that is said.
+WHOSE = (("The weights", (".weight",)), ("Weights and biases", (".weight", ".bias")))
 
 #: What the fan of a weight may be, and how that is said; other changes are tried before these.
 MODES: dict[Mode, str] = {
@@ -153,8 +170,10 @@ def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
             ("Xavier", "xavier_normal (Glorot)", schemes.xavier_normal()),
         ]
     for name, text, scheme in named:
-        if isinstance(scheme, VarianceScaling):
-            yield from _scaled(Aspect.INITIALIZER, name, f"initialized by {text}", _always(scheme))
+        for whose, parts in WHOSE:
+            change = initializers(partial(_of_parts, scheme, parts))
+            sentence = f"{whose} are initialized by {text}."
+            yield Hypothesis(Aspect.INITIALIZER, name, sentence, change, told=initialized(change))
     yield from _own_schemes(model, {scheme for *_, scheme in named}, normals)
     for gain, why in GAINS:
         yield from _scaled(Aspect.INITIALIZER, "gain", f"drawn with gain {gain:.9g}, {why}", with_gain(gain))
@@ -169,19 +188,15 @@ def _own_schemes(model: Description, tried: set[Initializer], normals: bool) -> 
         if scheme is None or scheme in tried or isinstance(scheme, Constant) or not (uniform or normals):
             continue
         tried.add(scheme)
-        change = initializers(partial(_of_weights, scheme))
+        change = initializers(partial(_of_parts, scheme, (".weight",)))
         yield Hypothesis(
             Aspect.INITIALIZER, name, f"The weights are initialized by {name}.", change,
             told=initialized(change, f'"{name}"'),
         )  # fmt: skip
 
 
-def _of_weights(scheme: Initializer, row: Row) -> Initializer | None:
-    return scheme if row.part == "weight" and draws(row) else None
-
-
-def _always(scheme: VarianceScaling) -> Scheme:
-    return lambda _: scheme
+def _of_parts(scheme: Initializer, parts: tuple[str, ...], row: Row) -> Initializer | None:
+    return scheme if row.name.endswith(parts) and draws(row) else None
 
 
 def with_gain(gain: float) -> Scheme:
@@ -258,7 +273,7 @@ def layer_of(row: Row) -> str:
 
 def _scaled(aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
     """Return two hypotheses about initializers that scale variance: of the weights, and of weights and biases."""
-    for whose, parts in (("The weights", (".weight",)), ("Weights and biases", (".weight", ".bias"))):
+    for whose, parts in WHOSE:
         change = scaled_parts(scheme, *parts)
         yield Hypothesis(aspect, name, f"{whose} are {text}.", change, told=initialized(change))
 
@@ -303,7 +318,7 @@ def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
         for other in names[i + 1 : i + 1 + NEIGHBOURS]:
             orders.append((f"{other} draws before {one}.", _moved_before(other, one)))
             if names.index(other) > i + 1:
-                orders.append((f"{one} draws behind {other}.", _moved_behind(one, other)))
+                orders.append((f"{one} draws after {other}.", _moved_after(one, other)))
     for sentence, order in orders:
         yield Hypothesis(Aspect.ORDER, "draw order", sentence, _rearranged(order), told=_in_order(order))
 
@@ -329,20 +344,20 @@ def _in_order(order: Order) -> Callable[[Description], Lines]:
 
 def _moved_before(name: str, other: str) -> Order:
     """Return the order in which a layer draws right before another."""
-    return lambda rows: _put(rows, name, other, behind=False)
+    return lambda rows: _put(rows, name, other, after=False)
 
 
-def _moved_behind(name: str, other: str) -> Order:
+def _moved_after(name: str, other: str) -> Order:
     """Return the order in which a layer draws right after another."""
-    return lambda rows: _put(rows, name, other, behind=True)
+    return lambda rows: _put(rows, name, other, after=True)
 
 
-def _put(rows: Sequence[Row], name: str, other: str, behind: bool) -> list[Row]:
+def _put(rows: Sequence[Row], name: str, other: str, after: bool) -> list[Row]:
     layers = _by_layer(rows)
     moved = next(layer for layer in layers if layer_of(layer[0]) == name)
     layers.remove(moved)
     at = next(i for i, layer in enumerate(layers) if layer_of(layer[0]) == other)
-    layers.insert(at + behind, moved)
+    layers.insert(at + after, moved)
     return [row for layer in layers for row in layer]
 
 

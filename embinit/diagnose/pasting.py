@@ -3,16 +3,19 @@
 import math
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, replace
+from inspect import signature
 from typing import Any
 
 from embinit.diagnose.account import Account
 from embinit.dialects import Dialect
 from embinit.errors import EmbinitError
-from embinit.initializers import Initializer, VarianceScaling
+from embinit.formats import Quantized, format_named
+from embinit.initializers import Initializer, Named, VarianceScaling
 from embinit.layers import Layer, Stored, Weighted
 from embinit.model import Description, Tensor
 from embinit.modelfile import of_parts, with_initializer
+from embinit.modelwriter import by_own_name, spelled
 from embinit.plan import Row, in_draw_order
 from embinit.toml import toml
 
@@ -76,7 +79,7 @@ def initialized(change: Callable[[Account], Account], name: str | None = None) -
                 return lines
             for row in differing:
                 text = name if name and row.part == "weight" else _initializer(model, row)
-                if text is None or row.name in said or not isinstance(row.layer, Weighted):
+                if row.name in said or not isinstance(row.layer, Weighted):
                     return {}
                 said[row.name] = f"{row.part}_init = {text}"
         return {}
@@ -93,8 +96,8 @@ def _by_layer(rows: Mapping[str, Row], said: Mapping[str, str]) -> dict[str, str
     return texts
 
 
-def _initializer(model: Description, row: Row) -> str | None:
-    """Return how a model file says what a buffer is drawn from; None where it cannot."""
+def _initializer(model: Description, row: Row) -> str:
+    """Return how a model file says what a buffer is drawn from: by a name of its dialect, if there is one."""
     dialect = model.conventions
     planned = next(tensor for tensor in model.tensors if tensor.name == row.name)
     if (row.fan_in, row.fan_out) == (planned.fan_in, planned.fan_out):
@@ -103,7 +106,7 @@ def _initializer(model: Description, row: Row) -> str | None:
             drawn = dialect.distribution_on(model.build, initializer, row.fan_in, row.fan_out)
             if text is not None and drawn == row.distribution:
                 return text
-    return named(dialect, row.distribution)
+    return named(dialect, row.distribution) or toml(spelled(dialect, row.distribution))
 
 
 def _without_gain(initializer: Initializer) -> Iterator[Initializer]:
@@ -121,28 +124,14 @@ def _beside(value: float) -> Iterator[float]:
 
 
 def named(dialect: Dialect, initializer: Initializer) -> str | None:
-    """Return how a model file of a dialect says an initializer: a name, or a table; None where it cannot."""
+    """Return how a model file says an initializer by a name of its dialect; None where the dialect has none for it. The
+    axes that count inputs and outputs are the dialect's.
+    """
     if initializer == dialect.weight:
         return '"default"'
-    for name, factory in dialect.named.items():
-        if _alike(built(factory), initializer):
-            return f'"{name}"'
-    assert is_dataclass(initializer)
-    parameters = {field.name: getattr(initializer, field.name) for field in fields(initializer)}
-    for name in ("variance_scaling", type(initializer).__name__.lower()):
-        keys = {key: value for key, value in parameters.items() if value is not None}
-        if isinstance(initializer, VarianceScaling) and initializer.gain == 1:
-            keys = {key: keys[key] for key in ("scale", "mode", "distribution")}
-        if _alike(built(dialect.named.get(name), **keys), initializer):
-            return "{ " + ", ".join([f'name = "{name}"', *(f"{key} = {toml(keys[key])}" for key in keys)]) + " }"
-    return None
-
-
-def _alike(made: Initializer | None, initializer: Initializer) -> bool:
-    """Return whether initializers are the same, but for the axes that are a dialect's own."""
-    if isinstance(made, VarianceScaling) and isinstance(initializer, VarianceScaling):
-        return replace(made, axes=initializer.axes) == initializer
-    return made == initializer
+    plain = replace(initializer, axes=None) if isinstance(initializer, VarianceScaling) else initializer
+    said = by_own_name(dialect, plain)
+    return None if said is None else toml(said)
 
 
 def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initializer | None:
@@ -151,6 +140,48 @@ def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initial
         return factory and factory(**keys)
     except (TypeError, EmbinitError):
         return None
+
+
+def replaced(model: Description, lines: Lines) -> dict[str, list[str]]:
+    """Return which keys must be deleted from each table of the model file, if they are there, before lines are pasted:
+    parameters of the layer's own weight_init, which stand beside it unless that is a table, and what only the layer's
+    own formats take.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for layer in model.layers:
+        for table in (LAYERS, of_layer(layer.name)):
+            if isinstance(layer, Weighted) and table in lines:
+                keys = _replaced(layer, model.conventions, tomllib.loads(lines[table]))
+                found.setdefault(table, {}).update(dict.fromkeys(keys))
+    return {table: list(keys) for table, keys in found.items() if keys}
+
+
+def _replaced(layer: Weighted, dialect: Dialect, said: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of a layer that it cannot have together with those that are said."""
+    if "weight_init" in said and layer.weight_init is not None:
+        known = {field.name for field in fields(layer)}
+        yield from (key for key in _parameters(dialect, layer.weight_init) if key not in known)
+    weight, bias = (said.get(key) and format_named(said[key]) for key in ("weight_format", "bias_format"))
+    if weight and layer.group_size is not None and weight.grouping != "groups":
+        yield "group_size"
+    if weight and layer.channel_axis is not None and weight.grouping != "channels":
+        yield "channel_axis"
+    if bias and layer.input_scale is not None and not (isinstance(bias, Quantized) and bias.of_weight):
+        yield "input_scale"
+
+
+def _parameters(dialect: Dialect, initializer: Initializer) -> Iterator[str]:
+    """Yield the keys with which a dialect's model files may say an initializer."""
+    if isinstance(initializer, Named):
+        yield from signature(dialect.named[initializer.name]).parameters
+        return
+    own = {field.name for field in fields(initializer)}  # type: ignore[arg-type]
+    for factory in dialect.named.values():
+        parameters = signature(factory).parameters
+        needed = {key: 0.5 for key, parameter in parameters.items() if parameter.default is parameter.empty}
+        made = built(factory, **needed)
+        if own.issuperset(parameters) if made is None else type(made) is type(initializer):
+            yield from parameters
 
 
 def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Lines:
@@ -175,18 +206,20 @@ def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Line
 def pasted(model: Description, lines: Lines) -> Description:
     """Return the model of a file into which lines of its model and its layers are pasted."""
     changed = replace(model, **tomllib.loads(lines.get(MODEL, "")))
-    dialect = changed.conventions
-    layers = [_pasted(layer, dialect, lines) for layer in changed.layers]
+    dialect, gone = changed.conventions, replaced(model, lines)
+    layers = [_pasted(layer, dialect, lines, gone) for layer in changed.layers]
     return replace(changed, layers=layers)
 
 
-def _pasted(layer: Layer, dialect: Dialect, lines: Lines) -> Layer:
-    known = [field.name for field in fields(layer) if field.init]
-    own = tomllib.loads(lines.get(of_layer(layer.name), ""))
-    keys: dict[str, Any] = {k: v for k, v in tomllib.loads(lines.get(LAYERS, "")).items() if k in known} | own
+def _pasted(layer: Layer, dialect: Dialect, lines: Lines, gone: Mapping[str, Sequence[str]]) -> Layer:
+    known = {field.name: field.default for field in fields(layer) if field.init}
+    tables = LAYERS, of_layer(layer.name)
+    deleted = {key: known[key] for table in tables for key in gone.get(table, ()) if key in known}
+    every, own = (tomllib.loads(lines.get(table, "")) for table in tables)
+    keys: dict[str, Any] = deleted | {key: value for key, value in every.items() if key in known} | own
     if not isinstance(layer, Stored) or not keys:
         return layer
     if "weight_init" in keys or "bias_init" in keys:
         default = {"weight_init": None} if keys.get("weight_init") == "default" else {}
-        keys = {**default, **with_initializer(keys, dialect, known)}
+        keys = {**default, **with_initializer(keys, dialect, list(known))}
     return replace(layer, **of_parts(keys, dialect))

@@ -63,7 +63,7 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
 
 
 def _near(guess: float, row: Row) -> Iterator[float]:
-    """Return what a limit or a deviation may be: a float32, a number of few digits, or the root of a part of a fan."""
+    """Yield what a limit or a deviation may be: a float32, a number of few digits, or the root of a part of a fan."""
     bits = int(np.float32(guess).view(np.uint32))
     yield from (float(np.uint32(bits + ulps).view(np.float32)) for ulps in (0, 1, -1, 2, -2, 3, -3))
     yield from (float(f"{guess:.{digits}g}") for digits in range(1, 8))
@@ -75,13 +75,13 @@ def _near(guess: float, row: Row) -> Iterator[float]:
 
 
 def _rescaled(distribution: Distribution, scale: float) -> Distribution | None:
-    """Return a distribution around 0 with another limit or deviation; None for any other distribution."""
+    """Return the distribution of that kind around 0 with a limit or deviation; None if there is none."""
     match distribution:
-        case Uniform(low, high) if low == -high:
+        case Uniform():
             return Uniform(-scale, scale)
-        case Normal(0.0, _):
+        case Normal():
             return Normal(0.0, scale)
-        case TruncatedNormal(0.0, _):
+        case TruncatedNormal():
             return TruncatedNormal(0.0, scale)
     return None
 

@@ -18,7 +18,7 @@ from embinit.diagnose.declaring import base_of, lines_of
 from embinit.diagnose.fitting import fits
 from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
-from embinit.diagnose.pasting import pasted, restricted
+from embinit.diagnose.pasting import pasted, replaced, restricted
 from embinit.diagnose.scales import scales
 from embinit.diagnose.streams import starts
 from embinit.dialects.declared.reader import merged
@@ -64,12 +64,13 @@ class Candidate:
 @dataclass(frozen=True)
 class Cause:
     """A hypothesis as part of an explanation; buffers: the only ones it applies to, all if empty. lines: those of the
-    model file that reproduce it, by table; empty where no lines do.
+    model file that reproduce it, by table; empty where no lines do. replaces: the keys to delete before, by table.
     """
 
     hypothesis: Hypothesis
     buffers: tuple[str, ...]
     lines: Mapping[str, str] = field(default_factory=dict)
+    replaces: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def restricted(self) -> bool:
@@ -91,6 +92,11 @@ class Explanation:
     equal: int
     exact: bool
     lines: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def replaces(self) -> dict[str, Sequence[str]]:
+        """The keys to delete from the model file before the lines are pasted, by table."""
+        return {table: keys for cause in self.causes for table, keys in cause.replaces.items() if table in self.lines}
 
     @property
     def cost(self) -> tuple[int, int]:
@@ -312,7 +318,7 @@ class Search:
             names = tuple(name for name, candidate in chosen.items() if hypothesis in candidate.hypotheses)
             causes.append(Cause(hypothesis, hypothesis.buffers or (() if len(names) == len(chosen) else names)))
         equal = sum(candidate.equal[name] for name, candidate in chosen.items())
-        causes = [replace(cause, lines=self._said(cause)) for cause in causes]
+        causes = [saying(self._model, cause, self._said(cause)) for cause in causes]
         exact, lines = len(reproduces) == len(self._dump), self._together(causes)
         if lines and not self._leads_to(lines, image):
             lines = {}
@@ -352,6 +358,11 @@ class Search:
             return False
         held = {**run.image, **run.beside}
         return all(held.get(name) == payload for name, payload in image.items())
+
+
+def saying(model: Description, cause: Cause, lines: Mapping[str, str]) -> Cause:
+    """Return a cause with the lines that reproduce it, and the keys of the model's file that they replace."""
+    return replace(cause, lines=lines, replaces=replaced(model, lines))
 
 
 def _hypotheses(explanation: Explanation) -> list[Hypothesis]:

@@ -14,6 +14,7 @@ from embinit.diagnose.pasting import pasted
 from embinit.diagnose.seed_lists import seed_lists
 from embinit.diagnose.streams import starts
 from embinit.dialects import dialect_named
+from embinit.errors import EmbinitError
 from embinit.layers import DrawFree
 
 LAYERS = [
@@ -96,6 +97,14 @@ def test_kernels_of_seeds():
         assert words.tolist() == [int(stream(seed).random_raw(1)[0]) for seed in seeds.tolist()]
 
 
+def leaves(hypothesis, planned, held):
+    """Whether a mistake leaves a memory; one that the dialect does not have leaves none."""
+    try:
+        return hypothesis.change(Account.of(planned)).run().image == held
+    except EmbinitError:
+        return False
+
+
 @pytest.mark.parametrize(
     ("dialect", "name"),
     [("keras-torch", "he_normal"), ("keras-jax", "lecun_normal"), ("mlx", "he_normal"), ("kaun", "lecun_uniform"),
@@ -108,7 +117,7 @@ def test_schemes_by_the_names_of_the_framework(dialect, name):
     )
     planned = model(dialect, with_init(dialect, given))
     tried = [each for each in ordinary(planned, normals=True) if name in each.sentence]
-    right = [each for each in tried if each.change(Account.of(planned)).run().image == held]
+    right = [each for each in tried if leaves(each, planned, held)]
     _, lines = checked(planned, right[0], held)
     assert name in "".join(lines.values())
 

@@ -24,6 +24,13 @@ from embinit.formats.quantizer import Quantizer
 
 DIALECTS = ["odt", "odt", "odt", "torch", "portable", "tinn", "kaun", "cranium"]
 FORMATS = ["float32", "float32", "float32", "int8", "int4", "q7", "q15", "sym6", "affine8", "float16"]
+#: Initializers whose parameters stand beside them.
+BESIDE = [
+    'weight_init = "uniform"\nlow = -0.25\nhigh = 0.5',
+    'weight_init = "normal"\nmean = 0.125\nstddev = 0.5',
+    'weight_init = "kaiming_uniform"\ngain = 1.5',
+    'weight_init = "xavier_uniform"\ngain = 0.5',
+]
 KINDS = ["one", "one", "one", "rule", "two", "apart", "random", "random buffer", "seed", "order"]
 
 
@@ -38,6 +45,9 @@ def model_text(chance):
         lines += [f'[[layer]]\nname = "l{i}"\ntype = "Linear"\nin_features = {width}\nout_features = {out}']
         kind = chance.choice(FORMATS)
         lines += [f'weight_format = "{kind}"'] if kind != "float32" else []
+        if kind in ("int8", "int4", "q7") and chance.random() < 0.3:
+            lines += ['bias_format = "int32"\ninput_scale = 0.0078125']
+        lines += [chance.choice(BESIDE)] if dialect in ("odt", "torch", "portable") and chance.random() < 0.2 else []
         width = out
     return "\n".join(lines) + "\n"
 
@@ -104,8 +114,8 @@ def device(chance, model):
     return kind, made
 
 
-def pasted(text, lines):
-    """The tables of a model file after lines were pasted, as a person does it."""
+def pasted(text, lines, replaces):
+    """The tables of a model file after lines were pasted, as a person does it, in place of what they replace."""
     tables = tomllib.loads(text)
     declared = "\n".join(f"{head}\n{said}" for head, said in lines.items() if head.startswith("[dialect"))
     if declared:
@@ -114,6 +124,8 @@ def pasted(text, lines):
     tables["model"] |= tomllib.loads(lines.get("[model]", ""))
     for layer in tables["layer"]:
         for head in ("[[layer]]", f"[[layer]] {layer['name']}"):
+            for key in replaces.get(head, ()):
+                layer.pop(key, None)
             layer |= tomllib.loads(lines.get(head, ""))
     return tables
 
@@ -142,7 +154,7 @@ def check(number):
         assert explanation.exact == (right == set(dump)), (number, kind, explanation)
         if explanation.lines and explanation.exact:
             with_lines += 1
-            again = gather(from_tables(pasted(text, explanation.lines), {}).plan())
+            again = gather(from_tables(pasted(text, explanation.lines, explanation.replaces), {}).plan())
             held = {array.name: array.payload for array in again.arrays}
             differing = [name for name in dump if held.get(name) != dump[name]]
             assert not differing, (number, kind, explanation.lines, differing)
