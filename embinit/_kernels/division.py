@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from embinit._kernels.jit import primitive
 
 
@@ -31,8 +33,9 @@ def _llvm() -> Any:
 
 @primitive(_llvm)
 def quotient(a: Any, b: Any) -> Any:
-    """Return a / b of two integers of one type; where C defines none, by 0 or beyond the type, something arbitrary.
-
-    Loops of expressions alone call it, which are always compiled.
+    """Return a / b of two integers of one type, rounded towards 0. Where C defines no quotient it is a by 0, and the
+    lowest value by -1 stays as it is.
     """
-    raise NotImplementedError
+    divisor = np.where(b == 0, np.ones_like(b), b)
+    with np.errstate(over="ignore"):
+        return np.floor_divide(a - np.fmod(a, divisor), divisor)
