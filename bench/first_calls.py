@@ -1,4 +1,6 @@
-"""Prints what the first call of each kernel takes in a process without cached kernels: compiling it, in user time.
+"""Prints what a process takes in user time for importing Numba and the first call of a kernel, with none cached.
+
+The last column divides that by the user time up to and with importing Numba, which a busy machine slows down as much.
 
 python bench/first_calls.py [WORD ...]   (only rows whose name has one of the words)
 """
@@ -20,7 +22,7 @@ SIZE = 5000
 #: A bit generator of each kind that kernels know, by the names of rows.
 KINDS = {"xorshift32": embinit.Xorshift32, "pcg32": embinit.Pcg32, "mt19937": embinit.MT19937}
 FORMATS = ["float16", "q7", "sym8", "sym4", "asym8", "affine8", "int8", "bfp8e5"]
-ROUNDINGS = ["half_away", "half_even", "floor", "stochastic"]
+ROUNDINGS = ["half_away", "half_even", "truncate", "floor", "stochastic"]
 
 
 def calls() -> Iterator[tuple[str, Callable[[], object]]]:
@@ -54,8 +56,10 @@ def calls() -> Iterator[tuple[str, Callable[[], object]]]:
                 f"encode {name} {rounding}",
                 lambda n=name, r=rounding: embinit.encode(values, n, r, Generator(embinit.Xorshift32(5))),
             )
-    held = embinit.encode(values, "float16")
-    yield "decode float16", held.decode
+    for name, data in (("q7", np.zeros(SIZE, np.int8)), ("q4.7", np.zeros(3 * SIZE // 2, np.uint8))):
+        yield f"decode {name}", embinit.Buffer(name, data, (SIZE,)).decode
+    for kind, bitgen in KINDS.items():
+        yield f"jump of {kind}", lambda b=bitgen: b(5).jumped(2**40)
     layer = embinit.Linear(in_features=50, out_features=100, weight_format="q7", bias_format="q7")
     model = embinit.Model("m", [layer], seed=5, dialect="portable-int")
     yield "codes without floats", model.init
@@ -64,17 +68,17 @@ def calls() -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def alone(name: str) -> None:
-    """Print the seconds of user time that one call takes here, where Numba is imported already."""
-    import numba  # noqa: F401 (what is measured is what embinit adds)
+    """Print the seconds of user time of this process up to its import of Numba and with one call, and without."""
+    import numba  # noqa: F401 (so that NumPy runs no kernel)
 
-    call = dict(calls())[name]
+    imported, call = os.times().user, dict(calls())[name]
     before = os.times().user
     try:
         call()
     except EmbinitError as error:
         print(f"none: {error}")
         return
-    print(f"{os.times().user - before:.2f}")
+    print(imported + os.times().user - before, imported)
 
 
 def main(words: list[str]) -> None:
@@ -89,10 +93,11 @@ def main(words: list[str]) -> None:
                 [sys.executable, __file__], env=environment, capture_output=True, text=True, check=True
             )
         if not done.stdout.startswith("none"):
-            rows.append((float(done.stdout), name))
-    print("| first call | seconds of user time |\n|---|---|")
-    for seconds, name in sorted(rows):
-        print(f"| {name} | {seconds:.2f} |")
+            seconds, imported = map(float, done.stdout.split())
+            rows.append((seconds / imported, seconds, name))
+    print("| first call | seconds of user time | times `import numba` |\n|---|---|---|")
+    for ratio, seconds, name in sorted(rows):
+        print(f"| {name} | {seconds:.2f} | {ratio:.1f} |")
 
 
 if __name__ == "__main__":

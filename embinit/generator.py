@@ -431,11 +431,12 @@ class Generator(Drawing):
         if found is not None:
             self._draw(*found, out)
             return
-        self._draw(*self._prepare(kind, a, b), out)
-        if plain:  # prepared again, because now its kernel is compiled
+        prepared = self._prepare(kind, a, b)
+        self._draw(*prepared, out)
+        if plain:
             if len(self._prepared) == PREPARED:
                 del self._prepared[next(iter(self._prepared))]
-            self._prepared[key] = self._prepare(kind, a, b)
+            self._prepared[key] = prepared
 
     def _prepare(self, kind: type[Uniform | Normal], a: float, b: float) -> _Prepared:
         initializer = kind(a, b)

@@ -22,9 +22,11 @@ try:
         import llvmlite
         import llvmlite.binding
         import numba
+        from numba._dynfunc import make_function
         from numba.core import types
         from numba.core.caching import _Cache as NumbaCache
-        from numba.core.compiler import CompileResult
+        from numba.core.codegen import JITCodeLibrary
+        from numba.core.compiler import Compiler, CompileResult
         from numba.core.datamodel.models import OpaqueModel
         from numba.core.datamodel.registry import register_default as register_model
         from numba.core.dispatcher import Dispatcher
@@ -119,14 +121,56 @@ def _seal(path: Path, code: bytes) -> bytes:
     return hashlib.sha256(f"{content_hash()}/{path.name}\0".encode() + code).digest()
 
 
-def compiled(function: Callable[..., Any], kept: bool, forced: bool) -> Any:
-    """Return a function that Numba compiles at its first call, without the GIL and fast math. kept: whether its machine
-    code is kept on disk. forced: whether it becomes part of its callers, however long LLVM finds it.
+#: How all functions are compiled: without the GIL and fast math, and with nothing for callers in C.
+_WAY: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False, "no_cfunc_wrapper": True}
+
+
+def compiled(function: Callable[..., Any], kept: bool) -> Any:
+    """Return a function that Numba compiles when Python first calls it. kept: whether its machine code is kept on
+    disk.
     """
-    dispatcher: Any = numba.njit(nogil=True, error_model="numpy", fastmath=False, forceinline=forced)(function)
+    dispatcher: Any = numba.njit(**_WAY)(function)
     if kept:
         dispatcher._cache = _Cache(function)
     return dispatcher
+
+
+def part(function: Callable[..., Any], forced: bool) -> Any:
+    """Return a function that Numba compiles into those that call it. forced: even if LLVM finds it too long for that.
+
+    By itself it is never optimized or made machine code, which takes most of the time that compiling takes.
+    """
+    way = {**_WAY, "forceinline": forced, "no_cpython_wrapper": True, "pipeline_class": _PartCompiler}
+    return numba.njit(**way)(function)
+
+
+class _PartCode(JITCodeLibrary):
+    """The LLVM code of a part, as its callers link it."""
+
+    def _optimize_final_module(self) -> None:
+        """Do nothing: it is optimized in each caller."""
+
+    def _finalize_final_module(self) -> None:
+        """Make no machine code."""
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """Numba's compiler, for parts."""
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function to LLVM code, with something that Numba can take for its machine code and never calls."""
+        context = self.state.targetctx  # a copy for this compilation
+        context.get_executable = _named
+        self.state.library = _PartCode(context.codegen(), func.__qualname__)
+        return super().compile_extra(func)
+
+
+def _named(library: Any, description: Any, environment: Any) -> Any:
+    """Return what Numba makes of a function to be called from Python, without an address."""
+    name = description.qualname.rpartition(".")[2]
+    return make_function(description.lookup_module(), name, "", 0, environment, (library,))
 
 
 class _Callee(types.Dispatcher):

@@ -39,7 +39,8 @@ LOW_4 = np.uint32(15)
 def absmax(values: Floats, run: int, out: Words) -> None:
     """Write the largest magnitude of each group to out (float32 bits)."""
     bits, group = values.view(np.uint32), 0
-    out[:] = 0
+    for i in independent(out.size):
+        out[i] = np.uint32(0)
     for start in range(0, bits.size, run):
         largest = out[group]
         for i in independent(run):
@@ -60,8 +61,8 @@ def ordered(bits: np.int32) -> np.int32:
 def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
     """Write the smallest and the largest value of each group to low and high; -0 is below +0, and NaN is outermost."""
     bits, lows, highs, group = values.view(np.int32), low.view(np.int32), high.view(np.int32), 0
-    lows[:] = np.int32(0x7FFFFFFF)
-    highs[:] = np.int32(-1)
+    for i in independent(low.size):
+        lows[i], highs[i] = np.int32(0x7FFFFFFF), np.int32(-1)
     for start in range(0, bits.size, run):
         lowest, highest = ordered(lows[group]), ordered(highs[group])
         for i in independent(run):
@@ -90,7 +91,7 @@ def jittered(x: np.float32, word: np.uint32) -> np.float32:
 
 
 @either_way
-def round_all(mode: int, kind: int, state: Words, values: Floats) -> None:
+def round_all(mode: Apart, kind: Apart, state: Words, values: Floats) -> None:
     """Round values in place to integers; the stochastic mode draws one word each."""
     if not HALF_AWAY <= mode <= STOCHASTIC:
         raise ValueError(NO_MODE)
@@ -253,10 +254,11 @@ def encode(
     limits = (np.float32(first if limited else -np.inf), np.float32(last if limited else np.inf))
     if zero.size:  # saturates after the zero is added
         low, high = np.float32(-(2.0**30)), np.float32(2.0**30)
+    width, zeroed = width_of(bits), int(zero.size > 0)
     grid = run, scale, offset, zero, low, high, limits, first, last, bits, out
     if mode == STOCHASTIC:
-        return encode_drawn(kind, width_of(bits), state, values, *grid)
-    return encode_rounded(mode, width_of(bits), values, *grid)
+        return encode_drawn(kind, width, zeroed, state, values, *grid)
+    return encode_rounded(mode, width, zeroed, values, *grid)
 
 
 @either_way
@@ -277,22 +279,25 @@ def encode_plain(values: Floats, scale: np.float32, low: np.float32, high: np.fl
 
 @either_way
 def encode_rounded(
-    mode: Apart, width: Apart, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes, low: np.float32,
-    high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int, out: Bytes,
+    mode: Apart, width: Apart, zeroed: Apart, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
+    low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int,
+    out: Bytes,
 ) -> int:  # fmt: skip
-    """Encode values, each with the grid of its group, in a mode that draws nothing."""
+    """Encode values, each with the grid of its group, in a mode that draws nothing; zeroed: if groups have zeros."""
     codes = np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    scales, offsets = np.empty(STEP, np.float32), np.empty(STEP, np.float32)
     for i in independent(STEP):
-        offsets[i], zeros[i] = np.float32(0), np.int32(0)
+        offsets[i] = np.float32(0)
+    if zeroed:
+        zeros = np.empty(STEP, np.int32)
     clipped = 0
     for start in range(0, values.size, STEP):
         spread(scale, start, run, scales)
         spread(offset, start, run, offsets)
-        spread(zero, start, run, zeros)
         v = values[start : start + STEP]
         clipped += int(encode_step(mode, v, scales, offsets, low, high, limits, np.int32(last), codes))
-        if zero.size:
+        if zeroed:
+            spread(zero, start, run, zeros)
             clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
         pack_block(width, codes[: v.size], bits, out[start * bits // 8 :])
     return clipped
@@ -300,25 +305,27 @@ def encode_rounded(
 
 @either_way
 def encode_drawn(
-    kind: Apart, width: Apart, state: Words, values: Floats, run: int, scale: Floats, offset: Floats, zero: Codes,
-    low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int,
-    out: Bytes,
+    kind: Apart, width: Apart, zeroed: Apart, state: Words, values: Floats, run: int, scale: Floats, offset: Floats,
+    zero: Codes, low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int,
+    bits: int, out: Bytes,
 ) -> int:  # fmt: skip
     """Encode values, each with the grid of its group, in the stochastic mode, which draws a word for each."""
     words, codes = new_words(), np.empty(STEP, np.int32)
-    scales, offsets, zeros = np.empty(STEP, np.float32), np.empty(STEP, np.float32), np.empty(STEP, np.int32)
+    scales, offsets = np.empty(STEP, np.float32), np.empty(STEP, np.float32)
     for i in independent(STEP):
-        offsets[i], zeros[i] = np.float32(0), np.int32(0)
+        offsets[i] = np.float32(0)
+    if zeroed:
+        zeros = np.empty(STEP, np.int32)
     clipped = 0
     for start in range(0, values.size, STEP):
         if start % BLOCK == 0:
             refill(kind, state, words, min(BLOCK, values.size - start), start == 0)
         spread(scale, start, run, scales)
         spread(offset, start, run, offsets)
-        spread(zero, start, run, zeros)
         v, drawn = values[start : start + STEP], words[HISTORY + start % BLOCK :]
         clipped += int(encode_step_drawn(drawn, v, scales, offsets, low, high, limits, np.int32(last), codes))
-        if zero.size:
+        if zeroed:
+            spread(zero, start, run, zeros)
             clipped += int(shift_step(codes[: v.size], zeros, np.int32(first), np.int32(last)))
         pack_block(width, codes[: v.size], bits, out[start * bits // 8 :])
     return clipped
@@ -436,7 +443,7 @@ def unpack(width: Apart, data: Bytes, bits: int, signed: bool, codes: Codes) -> 
 
 
 @either_way
-def uniform_codes(kind: int, state: Words, width: Apart, bound: int, wide: bool, bits: int, out: Bytes) -> None:
+def uniform_codes(kind: Apart, state: Words, width: Apart, bound: int, wide: Apart, bits: int, out: Bytes) -> None:
     """Fill out, with so many bits per code, with codes from -bound to bound: one word and one multiplication each, no
     float.
 

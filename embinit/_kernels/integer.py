@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import either_way, independent
+from embinit._kernels.jit import Apart, either_way, independent
 from embinit._kernels.scaled import normal_code, truncated_normal_code
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
 
 @either_way
 def normal_codes(
-    kind: int, state: Words, truncated: bool, mean: np.int64, multiplier: np.int64, shift: np.int64,
+    kind: Apart, state: Words, truncated: Apart, mean: np.int64, multiplier: np.int64, shift: np.int64,
     out: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Fill out with mean + z * multiplier * 2^-shift, the product rounded half away from zero; z in units of 2^-24."""

@@ -148,7 +148,7 @@ def _uniform(
 
 @either_way
 def uniform(
-    kind: int, state: Words, fused: bool, low: np.float32, width: np.float32, scale: np.float32, out: Floats
+    kind: Apart, state: Words, fused: Apart, low: np.float32, width: np.float32, scale: np.float32, out: Floats
 ) -> None:
     """Fill out with scale * max(low, low + width * u), one word per element."""
     words = new_words()

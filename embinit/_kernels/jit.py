@@ -1,7 +1,8 @@
 """How kernels run: compiled by Numba or, while there is little to do, by NumPy from the same source.
 
 Numba is imported when a kernel is first compiled. Until then, and as long as all calls together have few elements, the
-kernels whose source allows it are run by NumPy (`vectors.py`): importing Numba takes longer than that work does.
+kernels whose source allows it are run by NumPy (`vectors.py`): importing Numba takes longer than that work does. Where
+Numba has been imported, a kernel is run by NumPy for its first few elements alone, as those of a key or of a scale.
 A parameter that is `Apart` has few values, and for each a kernel is compiled apart (`variants.py`): who draws from one
 generator does not wait for the others.
 """
@@ -19,8 +20,9 @@ import numpy as np
 Function = TypeVar("Function", bound=Callable[..., Any])
 Scalar = TypeVar("Scalar")
 
-#: How many elements NumPy computes before Numba is imported, and what a call counts besides its elements.
-FEW, CALL = 2**18, 2**9
+#: How many elements NumPy computes before Numba is imported, and of each kernel after that; and what a call counts
+#: besides its elements.
+FEW, FIRST, CALL = 2**18, 2**12, 2**9
 
 #: A parameter for each of whose values a kernel is compiled apart. It is an integer or a truth value.
 Apart = Annotated[int, "apart"]
@@ -43,10 +45,17 @@ class Compiled:
 
     @cached_property
     def compiled(self) -> Any:
-        """The function as Numba compiles it."""
+        """The function as Numba compiles it for Python."""
         from embinit._kernels.compiler import compiled
 
-        return compiled(self.function, self._kept, self._forced)
+        return compiled(self.function, self._kept)
+
+    @cached_property
+    def part(self) -> Any:
+        """The function as Numba compiles it for those that call it: as a part of their machine code."""
+        from embinit._kernels.compiler import part
+
+        return part(self.function, self._forced)
 
     def variant(self, values: tuple[int, ...]) -> Self:
         """Return this function for values of its parameters that are `Apart`, without these parameters."""
@@ -57,7 +66,8 @@ class Compiled:
             function = variant(self.function, dict(zip(self._apart, values, strict=True)))
             found = self.variants[values] = copy(self)
             found.function, found.places, found.variants = function, (), {}
-            vars(found).pop("compiled", None)
+            for made in ("compiled", "part"):
+                vars(found).pop(made, None)
         return found
 
     @property
@@ -65,7 +75,7 @@ class Compiled:
         """What Numba takes this for where another function calls it."""
         from embinit._kernels.compiler import type_of
 
-        return type_of(self.compiled)
+        return type_of(self.part)
 
     def __call__(self, *arguments: Any) -> Any:
         return self.compiled(*arguments)
@@ -82,6 +92,7 @@ class Kernel(Compiled):
     def __init__(self, function: Callable[..., Any], work: Callable[..., int] | None) -> None:
         super().__init__(function, kept=True)
         self.work = work
+        self._first = FIRST
         self._ready: Any = None
         count = function.__code__.co_argcount
         self._values = _picked(self.places)
@@ -96,7 +107,7 @@ class Kernel(Compiled):
 
     @property
     def direct(self) -> Callable[..., Any]:
-        """What to call again and again: the machine code, once there is any."""
+        """What is called: the machine code, once there is any."""
         return self if self._ready is None else cast("Callable[..., Any]", self._ready)
 
     def machine(self, *arguments: Any) -> Any:
@@ -108,19 +119,30 @@ class Kernel(Compiled):
     def __call__(self, *arguments: Any) -> Any:
         if self._ready is not None:
             return self._ready(*arguments)
-        if self.work is not None and Kernel.left > 0 and "numba" not in sys.modules:
-            Kernel.left -= CALL + self.work(*arguments)
-            if Kernel.left > 0 and Path(self.function.__code__.co_filename).is_file():
-                return self.of_arrays(*arguments)
+        if self.work is not None and self._small(CALL + self.work(*arguments)):
+            return self.of_arrays(*arguments)
         self._ready = self.machine if self.places else self.compiled
         return self._ready(*arguments)
+
+    def _small(self, work: int) -> bool:
+        """Count work that is to be done; return whether NumPy may still do it."""
+        if "numba" in sys.modules:
+            self._first -= work
+            left = self._first
+        else:
+            Kernel.left -= work
+            left = Kernel.left
+        return left > 0 and Path(self.function.__code__.co_filename).is_file()
 
 
 def _picked(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
     """Return what gives the arguments at some places."""
     if len(places) > 1:
         return itemgetter(*places)
-    return lambda arguments: tuple(arguments[place] for place in places)
+    if not places:
+        return lambda _: ()
+    (place,) = places
+    return lambda arguments: (arguments[place],)
 
 
 class Primitive:
@@ -150,9 +172,10 @@ def kernel(function: Function) -> Function:
     return cast("Function", Kernel(function, None))
 
 
-def direct(kernel: Function) -> Function:
-    """Return what to call for a kernel again and again: its machine code, once there is any."""
-    return cast("Function", cast("Any", kernel).direct)
+def as_kernel(function: Callable[..., Any]) -> Kernel:
+    """Return what a decorated function is, for who calls it again and again: its `direct` costs less."""
+    assert isinstance(function, Kernel)
+    return function
 
 
 def elements(*arguments: Any) -> int:

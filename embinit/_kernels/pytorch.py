@@ -313,7 +313,7 @@ def sparse(
 
 
 @either_way
-def bernoulli(kind: int, state: Words, p: float, out: NDArray[np.bool_]) -> None:
+def bernoulli(kind: Apart, state: Words, p: float, out: NDArray[np.bool_]) -> None:
     """Fill out (bool), true with probability p (float64): two words per element."""
     words = new_words()
     for start in range(0, out.size, BLOCK // 2):
@@ -325,7 +325,7 @@ def bernoulli(kind: int, state: Words, p: float, out: NDArray[np.bool_]) -> None
 
 
 @either_way
-def random32(kind: int, state: Words, out: NDArray[np.int32]) -> None:
+def random32(kind: Apart, state: Words, out: NDArray[np.int32]) -> None:
     """Fill out (int32) with the low 31 bits of a word each."""
     words = new_words()
     for start in range(0, out.size, BLOCK):
@@ -336,7 +336,7 @@ def random32(kind: int, state: Words, out: NDArray[np.int32]) -> None:
 
 
 @either_way
-def random64(kind: int, state: Words, out: NDArray[np.int64]) -> None:
+def random64(kind: Apart, state: Words, out: NDArray[np.int64]) -> None:
     """Fill out (int64) with the low 63 bits of two words each."""
     words = new_words()
     for start in range(0, out.size, BLOCK // 2):

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.jit import kernel
+from embinit._kernels.jit import Apart, kernel
 from embinit._kernels.stream import Words, next_word
 
 
 @kernel
-def fisher_yates(kind: int, state: Words, order: NDArray[np.int64]) -> int:
+def fisher_yates(kind: Apart, state: Words, order: NDArray[np.int64]) -> int:
     """Shuffle order (int64) from its end to its start without modulo bias; return the number of words drawn.
 
     A word is drawn again while it lies in the last, incomplete run of i + 1 values below 2^32 - 1.

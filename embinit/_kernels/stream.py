@@ -154,7 +154,7 @@ def refill(kind: Apart, state: Words, words: Words, count: int, first: bool) -> 
 
 
 @either_way
-def raw(kind: int, state: Words, out: Words) -> None:
+def raw(kind: Apart, state: Words, out: Words) -> None:
     """Fill out (uint32) with the next words."""
     words = new_words()
     for start in range(0, out.size, BLOCK):

@@ -42,7 +42,7 @@ def scaled(z: np.float32, stddev: np.float32, mean: np.float32) -> np.float32:
 
 
 @either_way
-def uniform(kind: int, state: Words, low: np.float32, width: np.float32, out: Floats) -> None:
+def uniform(kind: Apart, state: Words, low: np.float32, width: np.float32, out: Floats) -> None:
     """Fill out (float32) with unit values times width plus low: one word per element."""
     words = new_words()
     for start in range(0, out.size, BLOCK):

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels.fma import fma32
-from embinit._kernels.jit import at_a_time, either_way, independent, inlined
+from embinit._kernels.jit import Apart, at_a_time, either_way, independent, inlined
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill, state_size, xorshift32
 from embinit.kinds import XORSHIFT32
 
@@ -53,7 +53,7 @@ def uniform(kind: int, state: Words, shift: int, fused: bool, low: float, high: 
 
 
 @either_way
-def from_blocks(kind: int, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
+def from_blocks(kind: Apart, state: Words, shift: int, fused: bool, low: float, high: float, out: Floats) -> None:
     """Fill out from any generator."""
     low32, width, shift32 = np.float32(low), np.float32(np.float32(high) - np.float32(low)), np.uint32(shift)
     size, words = state_size(kind), new_words()
@@ -105,7 +105,7 @@ def _from_ring(state: Words, shift: int, fused: bool, low: float, high: float, o
 
 
 @either_way
-def bernoulli(kind: int, state: Words, shift: np.uint32, p: np.float32, out: NDArray[np.bool_]) -> None:
+def bernoulli(kind: Apart, state: Words, shift: np.uint32, p: np.float32, out: NDArray[np.bool_]) -> None:
     """Fill out (bool) with k * 2^-24 < p, p float32: one word per element."""
     words = new_words()
     for start in range(0, out.size, BLOCK):

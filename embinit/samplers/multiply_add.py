@@ -99,17 +99,17 @@ def _constants(value: np.float32) -> Fill:
 
 
 def _uniforms(fused: bool, low: float, high: float) -> Fill:
-    from embinit._kernels import uniform
-    from embinit._kernels.jit import direct
+    from embinit._kernels.jit import as_kernel
+    from embinit._kernels.uniform import from_blocks, from_ring
 
-    from_ring, from_blocks = direct(uniform.from_ring), direct(uniform.from_blocks)
+    ring, blocks = as_kernel(from_ring), as_kernel(from_blocks)
 
     def filled(source: Source, out: Float32s) -> int:
         kind, words = source.bitgen.stream
         if kind == XORSHIFT32:
-            from_ring(words, SHIFT, fused, low, high, out)
+            ring.direct(words, SHIFT, fused, low, high, out)
         else:
-            from_blocks(kind, words, SHIFT, fused, low, high, out)
+            blocks.direct(kind, words, SHIFT, fused, low, high, out)
         return out.size
 
     return filled

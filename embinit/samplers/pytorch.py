@@ -214,13 +214,13 @@ def fill_ones(ones: Ones, out: NDArray[np.float32]) -> None:
 
 def _uniforms(fused: bool, low: float, high: float) -> Fill:
     """Return what fills arrays with values from low to high."""
-    from embinit._kernels import pytorch
-    from embinit._kernels.jit import direct
+    from embinit._kernels.jit import as_kernel
+    from embinit._kernels.pytorch import uniform
 
-    fill, low32, high32 = direct(pytorch.uniform), np.float32(low), np.float32(high)
+    kernel, low32, high32 = as_kernel(uniform), np.float32(low), np.float32(high)
 
     def filled(source: Source, out: Float32s) -> int:
-        fill(*source.bitgen.stream, fused, low32, high32, out)
+        kernel.direct(*source.bitgen.stream, fused, low32, high32, out)
         return out.size
 
     return filled

@@ -66,16 +66,16 @@ class ScaledInteger(Sampler):
 def _scaled(distribution: Distribution) -> Fill:
     """Return what fills arrays with integers times a scale."""
     from embinit._kernels import scaled
-    from embinit._kernels.jit import direct
+    from embinit._kernels.jit import as_kernel
 
     codes: dict[type, int] = {
         Uniform: scaled.UNIFORM, Normal: scaled.NORMAL, TruncatedNormal: scaled.TRUNCATED_NORMAL,
     }  # fmt: skip
     offset, exact = offset_and_scale(distribution)
-    fill, code, scale = direct(scaled.scaled), codes[type(distribution)], float(exact)
+    kernel, code, scale = as_kernel(scaled.scaled), codes[type(distribution)], float(exact)
 
     def filled(source: Source, out: Float32s) -> int:
-        fill(*source.bitgen.stream, code, offset, scale, out)
+        kernel.direct(*source.bitgen.stream, code, offset, scale, out)
         return out.size
 
     return filled

@@ -1,0 +1,97 @@
+"""A first use compiles its own path alone, and its functions only as parts of the kernel that is called."""
+
+import json
+import os
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+import embinit
+from embinit._kernels import jit
+
+SIZE = 5000
+MEASURED = """
+import json, sys, zlib
+import numpy as np
+from numba.core import codegen, event
+import embinit
+
+compiled, made = set(), []
+
+class Listener(event.Listener):
+    def on_start(self, event): pass
+    def on_end(self, event): compiled.add(event.data["dispatcher"].py_func.__qualname__)
+
+event.register("numba:compile", Listener())
+finalized = codegen.JITCodeLibrary._finalize_final_module
+
+def noted(library):
+    made.append(library.name)
+    finalized(library)
+
+codegen.JITCodeLibrary._finalize_final_module = noted
+values = np.linspace(-0.9, 0.9, 5000, dtype=np.float32)
+result = eval(sys.argv[1])
+crc = zlib.crc32(np.ascontiguousarray(values if result is None else result))
+json.dump([crc, sorted(compiled), made], sys.stdout)
+"""
+CALLS = {
+    "embinit.Generator(embinit.MT19937(5)).uniform(-0.5, 0.5, values)": {"from_blocks-2"},
+    "embinit.encode(values, 'float16', 'half_even').data": {"round_all-1-0"},
+    "embinit.encode(values, 'asym8', 'stochastic', embinit.Generator(embinit.Xorshift32(5))).data": {
+        "extremes",
+        "encode_drawn-0-8-0",
+    },
+}
+GENERATORS = {"xorshift32", "mt19937", "pcg32", "called"}
+#: What Numba itself compiles before anything else.
+NUMBAS = {"nrt", "_call_allocator", "imp"}
+
+
+@pytest.mark.parametrize(("call", "kernels"), CALLS.items(), ids=lambda each: each if isinstance(each, str) else "")
+def test_a_first_use_compiles_its_own_path(call, kernels, tmp_path):
+    environment = {**os.environ, "EMBINIT_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", MEASURED, call]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    crc, compiled, made = json.loads(done.stdout)
+
+    own = {name for name in compiled if "<locals>" not in name}
+    assert len(own & GENERATORS) <= 1
+    assert {name for name in made if "<locals>" not in name} - NUMBAS == kernels
+    values = np.linspace(-0.9, 0.9, SIZE, dtype=np.float32)
+    result = eval(call, {"embinit": embinit, "values": values})
+    assert zlib.crc32(np.ascontiguousarray(values if result is None else result)) == crc
+
+
+@jit.inlined
+def doubled(x):
+    return x + x
+
+
+@jit.either_way
+def doubled_twice(values):
+    for i in jit.independent(values.size):
+        values[i] = doubled(doubled(values[i]))
+
+
+def test_a_part_can_be_called_from_python_too():
+    values = np.array([1.0, 2.5])
+    jit.as_kernel(doubled_twice).machine(values)
+    assert values.tolist() == [4.0, 10.0]
+    assert doubled(3) == 6
+
+
+def test_numpy_runs_the_first_few_elements_of_a_kernel(monkeypatch):
+    ran = []
+    monkeypatch.setattr(jit, "sys", type("System", (), {"modules": {"numba": None}}))
+    monkeypatch.setattr(jit.Kernel, "of_arrays", property(lambda self: lambda *_: ran.append("NumPy")))
+    monkeypatch.setattr(jit.Kernel, "compiled", property(lambda self: lambda *_: ran.append("Numba")))
+    few, other = jit.either_way(lambda values: None), jit.either_way(lambda values: None)
+    for _ in range(9):
+        few(np.empty(1))
+    other(np.empty(jit.FIRST))
+
+    assert ran == 7 * ["NumPy"] + 2 * ["Numba"] + ["Numba"]
