@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numba  # noqa: F401 (so that NumPy runs no kernel)
 import numpy as np
 from peers import NUMPY, Row, Work, rows
 

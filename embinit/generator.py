@@ -1,7 +1,7 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 from collections.abc import Mapping, MutableSequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,16 @@ from embinit.targets import Build, build_of
 #: How many distributions a generator keeps prepared.
 PREPARED = 16
 _NUMBERS = (float, int)
-#: An initializer, its distribution, and what fills arrays with that.
-_Prepared = tuple[Initializer, Distribution, Fill]
+
+
+class _Prepared(NamedTuple):
+    """An initializer, its distribution, what fills arrays with that, and whose rules on which build these are."""
+
+    initializer: Initializer
+    distribution: Distribution
+    fill: Fill
+    dialect: Dialect
+    build: Build
 
 
 class Generator(Drawing):
@@ -428,11 +436,11 @@ class Generator(Drawing):
         plain = type(a) in _NUMBERS and type(b) in _NUMBERS
         key = (kind, a or str(a), b or str(b)) if plain else None  # 0 and -0 are equal, and are not the same
         found = self._prepared.get(key)
-        if found is not None:
-            self._draw(*found, out)
+        if found is not None and found.dialect is self.dialect and found.build is self.build:
+            self._draw(found.initializer, found.distribution, found.fill, out)
             return
         prepared = self._prepare(kind, a, b)
-        self._draw(*prepared, out)
+        self._draw(prepared.initializer, prepared.distribution, prepared.fill, out)
         if plain:
             if len(self._prepared) == PREPARED:
                 del self._prepared[next(iter(self._prepared))]
@@ -441,7 +449,8 @@ class Generator(Drawing):
     def _prepare(self, kind: type[Uniform | Normal], a: float, b: float) -> _Prepared:
         initializer = kind(a, b)
         distribution = self.dialect.distribution(initializer, 1, 1)
-        return initializer, distribution, self.dialect.sampler.filling(distribution, self.build)
+        fill = self.dialect.sampler.filling(distribution, self.build)
+        return _Prepared(initializer, distribution, fill, self.dialect, self.build)
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:

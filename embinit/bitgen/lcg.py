@@ -1,12 +1,16 @@
 """Linear congruential generators modulo 2^32 and 2^64, with any output."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embinit.bitgen.base import CGenerator, OfStates, Words, checked_uint
 from embinit.errors import EmbinitError, shown
+
+if TYPE_CHECKING:
+    from embinit._kernels.jit import Kernel
 
 
 def moved(state: int, multiplier: int, increment: int, delta: int, modulus: int) -> int:
@@ -41,6 +45,18 @@ def steps(multiplier: int, bits: int) -> Words:
     return sums
 
 
+@lru_cache(maxsize=1024)
+def _kernel(
+    bits: int, multiplier: int, increment: int, shift: int, mask: int
+) -> tuple["Kernel", bool, tuple[Any, ...]]:
+    """Return what draws words, whether it is told first if they are wide, and what it takes between state and words."""
+    from embinit._kernels import affine
+    from embinit._kernels.jit import as_kernel
+
+    fixed = np.uint64(multiplier), np.uint64(increment), steps(multiplier, bits), shift, np.uint64(mask)
+    return as_kernel(affine.lcg32 if bits == 32 else affine.lcg64), bits == 64, fixed
+
+
 class Congruential(OfStates):
     """state = state * multiplier + increment modulo 2^bits; a word is (state >> shift) & mask."""
 
@@ -52,16 +68,12 @@ class Congruential(OfStates):
 
     def draw_states(self, out: Words) -> None:
         """Fill a contiguous array with the next states or, if there is no output, with words."""
-        from embinit._kernels import affine
-
-        whole = self.output is not None
-        word = (1 << self.word_bits) - 1 if self.mask is None else self.mask
-        shift, mask = (0, (1 << self.bits) - 1) if whole else (self.shift, word)
-        kernel: Callable[..., None] = affine.lcg32
-        if self.bits == 64:
-            kernel = partial(affine.lcg64, out.dtype == np.uint64)
-        multiplier, increment = np.uint64(self.multiplier), np.uint64(self.increment)
-        kernel(self.words, multiplier, increment, steps(self.multiplier, self.bits), shift, np.uint64(mask), out)
+        if self.output is not None:
+            shift, mask = 0, (1 << self.bits) - 1
+        else:
+            shift, mask = self.shift, (1 << self.word_bits) - 1 if self.mask is None else self.mask
+        kernel, before, fixed = _kernel(self.bits, self.multiplier, self.increment, shift, mask)
+        kernel.direct(*((out.itemsize == 8,) if before else ()), self.words, *fixed, out)
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""

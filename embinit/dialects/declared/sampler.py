@@ -16,15 +16,15 @@ from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
 from embinit.expressions import Arithmetic, Bound, Program
 from embinit.expressions.loops import Loop, loop_of
-from embinit.samplers.base import CDraw, Sampler, Source
+from embinit.samplers.base import CDraw, Fill, Sampler, Source
 from embinit.targets import MULTIPLY_ADDS, Build
 
 Array = NDArray[Any]
 
 #: How many words are drawn together and then evaluated: they stay in the cache.
 CHUNK = 1 << 15
-#: From how many elements on a loop is compiled for them.
-LOOPED = 1 << 18
+#: After how many elements a loop is compiled for a program; a call counts CALL more.
+LOOPED, CALL = 1 << 18, 1 << 9
 #: Within how many units a normal value must be accepted.
 MOST_UNITS = 1 << 20
 
@@ -179,22 +179,29 @@ class DeclaredSampler(Sampler):
 
     def fill(self, source: Source, distribution: Distribution, out: Array) -> int:
         """Fill a one-dimensional array and return the number of words drawn."""
+        return self.filling(distribution, source.build)(source, out)
+
+    def filling(self, distribution: Distribution, build: Build) -> Fill:
+        """Return what `fill` does for a distribution on a build, with everything that comes before the first word."""
         if isinstance(distribution, Constant):
-            out.fill(distribution.value)
-            return 0
+            return super().filling(distribution, build)
         if isinstance(distribution, Wanted):
-            distribution = self.bound(distribution, source.build)
+            distribution = self.bound(distribution, build)
         assert isinstance(distribution, Mixed)
         recipe, rounding = distribution.recipe, arithmetic(distribution.build)
         given = given_of(recipe, distribution.wanted)
         if recipe.normal is None:
             assert recipe.element is not None
-            return _elements(source.bitgen, recipe.element, rounding, given, out)
-        normal = recipe.normal
-        if normal.fewer is not None and out.size < normal.block:
-            normal = normal.fewer
-        where = Where(self._description.source) / "normal"
-        return _Normals(source, normal, rounding, given, where).fill(out)
+            return _Elements(recipe.element, rounding, given).fill
+        where, normal = Where(self._description.source) / "normal", recipe.normal
+        whole = fewer = _Way(normal, rounding, given)
+        if normal.fewer is not None:
+            fewer = _Way(normal.fewer, rounding, given)
+
+        def filled(source: Source, out: Array) -> int:
+            return _Normals(source, fewer if out.size < normal.block else whole, where).fill(out)
+
+        return filled
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002
         """Refuse: codegen writes C for the expressions themselves."""
@@ -220,41 +227,71 @@ def _stored(recipe: Recipe, name: str, value: float) -> Any:
     return np.float32(value) if ctype == "float" else np.float64(value)
 
 
-@lru_cache(maxsize=1024)
-def _compiled(program: Program, rounding: Arithmetic) -> Loop | None:
-    return loop_of(program.compile(rounding))
-
-
 def _bound(program: Program, rounding: Arithmetic, **given: Any) -> Bound:
     routine = program.compile(rounding)
     return routine.bind(**{name: value for name, value in given.items() if name in routine.inputs})
 
 
-def _elements(bitgen: BitGenerator, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any], out: Array) -> int:
-    """Fill out by a program of each element's words, and return how many words were drawn."""
-    bound, width = _bound(element.program, rounding, **given), len(element.words)
-    if not width:
-        out.fill(bound.scalar("element"))
-        return 0
-    run = _loop(element, rounding, bound) if out.size >= LOOPED else None
-    for start in range(0, out.size, CHUNK):
-        part = out[start : start + CHUNK]
-        words = bitgen.random_raw(part.size * width).reshape(part.size, width)
-        arrays = {name: np.ascontiguousarray(words[:, i]) for name, (_, i) in element.words.items()}
-        if run is None or not run(arrays, part):
-            part[...] = bound.evaluate(**arrays)["element"]
-    return out.size * width
+class _Elements:
+    """Fills arrays by a program of each element's words, with what is known before any is drawn."""
+
+    def __init__(self, element: Drawn, rounding: Arithmetic, given: Mapping[str, Any]) -> None:
+        self._words, self._width = element.words, len(element.words)
+        self._bound, self._loops = _bound(element.program, rounding, **given), _loops(element.program, rounding)
+        self._run: Callable[[Mapping[str, Array], Array], bool] | None = None
+
+    def fill(self, source: Source, out: Array) -> int:
+        """Fill out and return the number of words drawn."""
+        if not self._width:
+            out.fill(self._bound.scalar("element"))
+            return 0
+        run, bitgen = self._run or self._looped(out.size), source.bitgen
+        for part in [out] if out.size <= CHUNK else _chunks(out):
+            words: Array = np.empty(part.size * self._width, np.uint32 if bitgen.word_bits <= 32 else np.uint64)
+            bitgen.draw(words)
+            arrays = {name: words[i :: self._width] for name, (_, i) in self._words.items()}
+            if run is None or not run(arrays, part):
+                part[...] = self._bound.evaluate(**arrays)["element"]
+        return out.size * self._width
+
+    def _looped(self, n: int) -> Callable[[Mapping[str, Array], Array], bool] | None:
+        """Return the function that fills an array by a compiled loop, unless C leaves results undefined; None if
+        operations need more than one loop, or too few elements were evaluated yet.
+        """
+        loop = self._loops.after(n)
+        fixed = None if loop is None else self._bound.fixed(loop.fixed)
+        if loop is None or fixed is None:
+            return None
+        from embinit._kernels.jit import as_kernel
+
+        kernel, names = as_kernel(loop.run), loop.inputs
+        if names and self._width == 1:  # words are contiguous
+            self._run = lambda arrays, out: kernel.direct(*(arrays[name] for name in names), *fixed, out)
+        else:
+            self._run = lambda arrays, out: kernel.direct(
+                *(np.ascontiguousarray(arrays[name]) for name in names), *fixed, out
+            )
+        return self._run
 
 
-def _loop(element: Drawn, rounding: Arithmetic, bound: Bound) -> Callable[[Mapping[str, Array], Array], bool] | None:
-    """Return the function that fills an array by a compiled loop, unless C leaves results undefined; None if operations
-    need more than one loop.
-    """
-    loop = _compiled(element.program, rounding)
-    fixed = None if loop is None else bound.fixed(loop.fixed)
-    if loop is None or fixed is None:
-        return None
-    return lambda arrays, out: loop.run(*(arrays[name] for name in loop.inputs), *fixed, out)
+class _Loops:
+    """The loop of a program, once so many elements were evaluated that it is worth compiling."""
+
+    def __init__(self, program: Program, rounding: Arithmetic) -> None:
+        self._program, self._rounding = program, rounding
+        self._left = LOOPED
+        self._loop: Loop | None = None
+
+    def after(self, n: int) -> Loop | None:
+        """Return the loop if it is to evaluate the next n elements."""
+        if self._left > 0:
+            self._left -= CALL + n
+            if self._left <= 0:
+                self._loop = loop_of(self._program.compile(self._rounding))
+        return self._loop
+
+
+_loops = lru_cache(maxsize=1024)(_Loops)
 
 
 class _Draws(NamedTuple):
@@ -265,17 +302,23 @@ class _Draws(NamedTuple):
     behind: Array
 
 
+class _Way:
+    """How normal values are drawn, with what is known before any is."""
+
+    def __init__(self, recipe: NormalRecipe, rounding: Arithmetic, given: Mapping[str, Any]) -> None:
+        self.recipe = recipe
+        self.last = _bound(recipe.last.program, rounding, **given)
+        self.result = None if recipe.result is None else _bound(recipe.result, rounding, **given)
+        self.attempt = None if recipe.attempt is None else _bound(recipe.attempt.program, rounding)
+        self.kept = {place: _bound(drawn.program, rounding) for place, drawn in recipe.kept.items()}
+
+
 class _Normals:
     """Draws normal values, and keeps the spare one."""
 
-    def __init__(
-        self, source: Source, recipe: NormalRecipe, rounding: Arithmetic, given: Mapping[str, Any], where: Where
-    ) -> None:
-        self._source, self._recipe, self._where = source, recipe, where
-        self._last = _bound(recipe.last.program, rounding, **given)
-        self._result = None if recipe.result is None else _bound(recipe.result, rounding, **given)
-        self._attempt = None if recipe.attempt is None else _bound(recipe.attempt.program, rounding)
-        self._kept = {place: _bound(drawn.program, rounding) for place, drawn in recipe.kept.items()}
+    def __init__(self, source: Source, way: _Way, where: Where) -> None:
+        self._source, self._recipe, self._where = source, way.recipe, where
+        self._last, self._result, self._attempt, self._kept = way.last, way.result, way.attempt, way.kept
         self.drawn = 0
 
     def fill(self, out: Array) -> int:
