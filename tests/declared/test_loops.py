@@ -90,6 +90,14 @@ def test_what_is_the_same_for_all_calls_is_computed_once(dialect, method, monkey
     assert bound == []
 
 
+@pytest.mark.parametrize("dialect", ["tinn", "genann", "neuralnetworks"])
+def test_constants_draw_nothing(dialect):
+    one, out = embinit.Generator.seeded(7, dialect), np.empty(9, dialect_named(dialect).element)
+    one.fill(embinit.initializers.constant(0.5), out)
+    assert out.tolist() == 9 * [0.5]
+    assert one.drawn == 0
+
+
 def test_a_generator_of_another_dialect_or_build_prepares_anew():
     one, out, expected = embinit.Generator.seeded(7, "tinn"), *np.empty((2, 9), np.float32)
     one.uniform(-0.25, 0.5, out)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -184,7 +184,7 @@ class DeclaredSampler(Sampler):
     def filling(self, distribution: Distribution, build: Build) -> Fill:
         """Return what `fill` does for a distribution on a build, with everything that comes before the first word."""
         if isinstance(distribution, Constant):
-            return super().filling(distribution, build)
+            return partial(_constants, distribution.value)
         if isinstance(distribution, Wanted):
             distribution = self.bound(distribution, build)
         assert isinstance(distribution, Mixed)
@@ -230,6 +230,12 @@ def _stored(recipe: Recipe, name: str, value: float) -> Any:
 def _bound(program: Program, rounding: Arithmetic, **given: Any) -> Bound:
     routine = program.compile(rounding)
     return routine.bind(**{name: value for name, value in given.items() if name in routine.inputs})
+
+
+def _constants(value: float, _: Source, out: Array) -> int:
+    """Fill out with a value, for which no word is drawn."""
+    out.fill(value)
+    return 0
 
 
 class _Elements:
