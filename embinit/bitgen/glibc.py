@@ -1,5 +1,7 @@
 """rand() of glibc: an additive feedback generator of 31 words."""
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +43,15 @@ def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]
     return product[:DEGREE]
 
 
+@cache
+def _after_dropped() -> NDArray[np.uint32]:
+    """Return the words after those that srand() drops, as multiples of the words that it makes of the seed."""
+    words = list(np.eye(DEGREE, dtype=np.uint32))
+    for n in range(DROPPED):
+        words.append(words[n] + words[n + DEGREE - NEAR])
+    return np.array(words[DROPPED:])
+
+
 class GlibcRand(Called):
     """rand() of glibc, which is its random() of type 3; RAND_MAX is 2^31 - 1.
 
@@ -72,14 +83,10 @@ class GlibcRand(Called):
         words = [word]
         value = word - ((word >> 31) << 32)
         for _ in range(DEGREE - 1):
-            quotient = abs(value) // 127773 * (1 if value >= 0 else -1)
-            value = 16807 * (value - 127773 * quotient) - 2836 * quotient
-            value += 2147483647 if value < 0 else 0
+            value = 16807 * value % 2147483647
             words.append(value)
         words = words[NEAR:] + words[:NEAR]  # the first step adds words[0] to words[3]: that one is the oldest
-        for n in range(DROPPED):
-            words.append((words[n] + words[n + DEGREE - NEAR]) & 0xFFFFFFFF)
-        self.words = np.array(words[DROPPED:], np.uint32)
+        self.words = _after_dropped() @ np.array(words, np.uint32)
 
     @property
     def state(self) -> tuple[int, ...]:

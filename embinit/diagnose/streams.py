@@ -8,7 +8,7 @@ likely streams instead.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,11 +247,16 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
 @cache
 def _distance(family: _Family, origin: int, state: int) -> int:
     """Return how many words after an origin a state comes, a negative number before it, 0 for neither."""
-    ahead = np.flatnonzero(family.at(origin).random_raw(FORWARD) == state)
+    ahead = np.flatnonzero(_ahead(family, origin) == state)
     if ahead.size:
         return int(ahead[0]) + 1
     behind = np.flatnonzero(family.at(state).random_raw(BACKWARD) == origin)
     return -int(behind[0]) - 1 if behind.size else 0
+
+
+@lru_cache(maxsize=2)
+def _ahead(family: _Family, origin: int) -> Words:
+    return family.at(origin).random_raw(FORWARD)
 
 
 def _reached(model: Description, state: int) -> tuple[int, int] | None:
@@ -344,7 +349,13 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
 
 def _states(model: Description) -> dict[int, int]:
     """Return the common seed of each start state, the best reason first."""
-    return {started(model, other).state: other for other in reversed(ordinary_seeds(model.dialect, model.seed))}
+    return _states_of(model.dialect, model.build.rand, model.seed)
+
+
+@lru_cache(maxsize=8)
+def _states_of(dialect: str | Dialect, rand: str, seed: int) -> dict[int, int]:
+    start = dialect_named(dialect).start
+    return {start(other, rand).state: other for other in reversed(ordinary_seeds(dialect, seed))}
 
 
 # Values looked for in streams

@@ -156,7 +156,8 @@ class Bound:
                 else:
                     args = [values[arg] for arg in node.args]
                     values[node] = operations.apply(node.op, node.ctype, node.data, args)
-                    _spread(node, args, undefined)
+                    if node.check or undefined:
+                        _spread(node, args, undefined)
                 for spent in self._routine.spent.get(node, ()):
                     del values[spent]
 
