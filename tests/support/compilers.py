@@ -64,8 +64,9 @@ def keep(
         return output
     flags, sources = [*flags], [*sources]
     kind, own = _build(compiler, _own(flags)), [path for path in sources if path.suffix != ".o"]
-    seen = run([compiler, *flags, f"-I{C_DIRECTORY}", "-E", "-C", "-P", *own]) if own else ""
     libraries = [flag for flag in flags if flag.startswith("-l")]
+    reach = [*(flag for flag in flags if flag not in libraries), f"-I{C_DIRECTORY}"]
+    seen = run([compiler, *reach, "-E", "-C", "-P", *own]) if own else ""
     key = key_of([kind, *libraries, *more, seen, *(path.read_bytes() for path in sources)])
     fetch(f"programs-{kind}", key, build, output)
     output.chmod(0o755)
