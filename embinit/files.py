@@ -218,7 +218,8 @@ def _clear(stage: Path) -> None:
 def _taken(stage: Path) -> int:
     """Return the open lock of a stage once this process holds it; create both if they are missing."""
     while True:
-        stage.mkdir(exist_ok=True)
+        with suppress(FileExistsError):  # exist_ok=True would raise it if the stage was removed since
+            stage.mkdir()
         try:
             _check_ours(stage)
             lock = os.open(stage / "lock", os.O_RDWR | os.O_CREAT, 0o666)

@@ -65,6 +65,24 @@ def test_exports_at_once_leave_one_bundle_whole(bundle):
         assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
 
+def test_a_stage_that_is_removed_while_it_is_made_is_made_again(tmp_path, monkeypatch):
+    """Another process had it when mkdir found it, and has removed it when anybody looks what it is."""
+    stage, mkdir = tmp_path / ".bundle.embinit", os.mkdir
+    stage.mkdir()
+
+    def beside_another(path, *mode, **keys):
+        try:
+            mkdir(path, *mode, **keys)
+        except FileExistsError:
+            Path(path).rmdir()
+            raise
+
+    monkeypatch.setattr(os, "mkdir", beside_another)
+    export(PLANS[1], tmp_path / "bundle")
+    assert contents(tmp_path / "bundle") == WHOLE[1]
+    assert not stage.exists()
+
+
 def test_a_check_beside_exports_sees_one_bundle_or_the_other(bundle):
     enough = bundle.parent / "enough"
 
