@@ -9,6 +9,8 @@ from support.pages import DOCS, PAGES, ROOT, Step, failures, perform, sessions, 
 
 #: Commands that take long and are run by another test, as they stand.
 ELSEWHERE = {"embinit dialects acme.toml --check weights.c --entry dense_init": "declared/test_own_init_code.py"}
+#: What a page says of packages that it needs, and these.
+NEEDS = {"embinit[torch]": ["torch"], "pip install pyarrow zarr": ["pyarrow", "zarr"]}
 #: A page whose commands build for a device, run a C compiler, or need an extra.
 DEVICE = re.compile(r"^\$ embinit .*--(device|source)", re.MULTILINE)
 
@@ -21,8 +23,9 @@ def page(path):
 @pytest.mark.parametrize("path", [page(path) for path in PAGES])
 def test_a_page_shows_what_happens(path, tmp_path):
     markdown = path.read_text(encoding="utf-8")
-    if "embinit[torch]" in markdown and importlib.util.find_spec("torch") is None:
-        pytest.skip("needs the extra torch")
+    for text, packages in NEEDS.items():
+        if text in markdown and not all(map(importlib.util.find_spec, packages)):
+            pytest.skip(f"needs {' and '.join(packages)}")
     folder = tmp_path
     for step in steps(markdown):
         if step.title in ELSEWHERE:
