@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
 from embinit.bitgen.base import Words
-from embinit.bitgen.declared import xorshift
 from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, resolution, run_of, started, stuck
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
+from embinit.dialects.declared.kinds import xorshift
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.model import Description, reseeded

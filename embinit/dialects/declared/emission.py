@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from embinit.dialects.declared.dialect import DeclaredDialect
+from embinit.dialects.declared.kinds import Twin
 from embinit.dialects.declared.recipe import NormalRecipe, Recipe
 from embinit.dialects.declared.sampler import Mixed, arithmetic, given_of
 from embinit.dialects.declared.stream import Source, word_type
@@ -14,24 +14,6 @@ from embinit.expressions import TYPES, Arithmetic, Program
 from embinit.expressions.emit import HEADERS, constant, emit
 from embinit.expressions.routine import Routine
 
-#: Kinds that come from the C library of embinit: the type, the header, what seeds `generator` from `state`, what draws.
-TWINS = {
-    "mt19937": (
-        "embinit_mt19937", "embinit_mt19937.h", "embinit_mt19937_seed(&stream->generator, {state});",
-        "embinit_mt19937_source",
-    ),
-    "pcg32": (
-        "embinit_pcg32", "embinit.h", "embinit_pcg32_seed(&stream->generator, {state}, {stream}ull);",
-        "embinit_pcg32_source",
-    ),
-    "pcg64": (
-        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});", "embinit_pcg64_next",
-    ),
-    "pcg64-dxsm": (
-        "embinit_pcg64", "embinit_pcg64.h", "embinit_pcg64_seed(&stream->generator, {state});",
-        "embinit_pcg64dxsm_next",
-    ),
-}  # fmt: skip
 _INDENT = "    "
 
 
@@ -81,14 +63,16 @@ class Emission:
         stream, bits = self.source.stream, self.source.word_bits(self.rand)
         word = word_type(bits)
         twin = self._twin()
-        state = [f"    {twin[0]} generator;"] if twin else [f"    {c} {name};" for name, c in self._state().items()]
+        state = (
+            [f"    {twin.type} generator;"] if twin else [f"    {c} {name};" for name, c in self.source.held.items()]
+        )
         spare = self._spare_type()
         kept = [f"    {spare} spare;", "    int spared;"] if spare else []
         self.lines += ["typedef struct {", *state, *kept, "} stream_state;", ""]
         head = f"static {word} next_word(stream_state *stream)"
         if twin:
-            self.headers.add(twin[1])
-            self.lines += [head, "{", f"    return {twin[3]}(&stream->generator);", "}", ""]
+            self.headers.add(twin.header)
+            self.lines += [head, "{", f"    return {twin.draws}(&stream->generator);", "}", ""]
         else:
             self._stepping(head)
         self._starting(twin, stream.warmup)
@@ -126,27 +110,21 @@ class Emission:
             *(_INDENT + line for line in (*body, *voids)), "}", "",
         ]  # fmt: skip
 
-    def _state(self) -> dict[str, Any]:
-        if self.source.stream.kind in ("steps", "xoroshiro128+"):
-            return self.source.types
-        return {"state": TYPES[f"uint{self.source.types['state'].bits}_t"]}
+    def _twin(self) -> Twin | None:
+        if self.source.stream.kind != "rand":
+            return self.source.kind.twin
+        from embinit.bitgen import RANDS
 
-    def _twin(self) -> tuple[str, str | Path, str, str] | None:
-        kind = self.source.stream.kind
-        if kind == "rand":
-            from embinit.bitgen import RANDS
-
-            found = RANDS[self.rand](1).c_generator(2**31)
-            if found is None:
-                raise EmbinitError(f"rand() of {self.rand} has no C")
-            seeded = f"{found.type}_seed(&stream->generator, {{state}});"
-            return found.type, found.header, seeded, f"{found.type}_source"
-        return TWINS.get(kind)
+        found = RANDS[self.rand](1).c_generator(2**31)
+        if found is None:
+            raise EmbinitError(f"rand() of {self.rand} has no C")
+        seeded = f"{found.type}_seed(&stream->generator, {{state}});"
+        return Twin(found.type, found.header, seeded, f"{found.type}_source")
 
     def _stepping(self, head: str) -> None:
         routine = self.source.stepping().compile(Arithmetic())
         self.lines += [emit(routine, "step"), ""]
-        parts = list(self._state())
+        parts = list(self.source.held)
         outs = ", ".join([*(f"&stream->{part}" for part in parts), "&word"])
         arguments = ", ".join([*(f"stream->{part}" for part in parts), outs])
         word = routine.outputs["drawn_word"].ctype
@@ -155,7 +133,7 @@ class Emission:
             f"    step(&fixed, {arguments});", "    return word;", "}", "",
         ]  # fmt: skip
 
-    def _starting(self, twin: tuple[str, str | Path, str, str] | None, warmup: int) -> None:
+    def _starting(self, twin: Twin | None, warmup: int) -> None:
         """Write what seeds the stream; a spare value lasts."""
         program = self.source.seeding()
         routine = program.compile(Arithmetic())
@@ -167,9 +145,9 @@ class Emission:
         body = ["seeding_fixed begun;", f"seeding_fix(&begun, {arguments});"]
         if twin:
             stream = self.source.stream.parameters.get("stream", 0) & (2**63 - 1)
-            body.append(twin[2].format(state="begun.out_state", stream=stream))
+            body.append(twin.seed.format(state="begun.out_state", stream=stream))
         else:
-            casts = self._state()
+            casts = self.source.held
             body += [f"stream->{part} = ({casts[part]})begun.out_{part};" for part in casts]
         body = ["seeding_fixed begun;", *(["int i;"] if warmup else []), *body[1:]]
         if warmup:

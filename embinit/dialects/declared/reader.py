@@ -18,18 +18,14 @@ from embinit.dialects.declared.description import (
     Values,
     Where,
 )
+from embinit.dialects.declared.kinds import EVERYWHERE, INTEGERS, KINDS
 from embinit.dialects.declared.tables import Check, Table, expression, identifier, integer, one_of, several, text
 from embinit.errors import EmbinitError, check_known, listed, shown
-from embinit.expressions.functions import FUNCTIONS
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 
-#: The types that a state may have in C.
-INTEGERS = tuple(f"{sign}int{bits}_t" for sign in ("u", "") for bits in (8, 16, 32, 64))
 TYPES = (*INTEGERS, "float", "double")
-#: Names that a file cannot use: anywhere, for parts of a state, and for anything that values depend on.
-_EVERYWHERE = {"RAND_MAX", *FUNCTIONS}
-RESERVED_STATE = _EVERYWHERE | {"seed", "layer", "tensor"}
-RESERVED = _EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
+#: Names that a file cannot use for anything that values depend on.
+RESERVED = EVERYWHERE | {"word", "unit", "low", "high", "mean", "stddev", "z", "fan_in", "fan_out"}
 #: Names that model files give to initializers in every dialect.
 BUILT_IN = ("zeros", "ones", "constant", "uniform", "normal")
 #: The keys of an initializer that say how elements are computed, and which of them belong together.
@@ -51,57 +47,6 @@ KEYS = {
     "layer": ("weight", "fan_in", "fan_out", "order", "draws", "interleave", "initializer"),
 }  # fmt: skip
 
-
-def _declarations(what: str, value: Any) -> tuple[str, ...]:
-    """Return declarations such as "uint32_t x", of different names."""
-    found = several(text, most=64)(what, value)
-    seen = set[str]()
-    for each in found:
-        type_, _, name = each.strip().partition(" ")
-        if type_ not in INTEGERS or not name.strip():
-            raise EmbinitError(
-                f'{what} must hold declarations such as "uint32_t x" ({listed(INTEGERS)}), got {shown(each)}'
-            )
-        identifier("a name of the state", name.strip())
-        if name.strip() in RESERVED_STATE | seen:
-            raise EmbinitError(f"{what} must give each part of the state a name of its own, got {shown(name.strip())}")
-        seen.add(name.strip())
-    return found
-
-
-#: The keys of each kind of generator, with their checks; those in _OPTIONAL have defaults.
-_OUTPUT = {"output": expression}
-KINDS: Mapping[str, Mapping[str, Check[Any]]] = {
-    "lcg": {
-        "bits": one_of(32, 64),
-        "multiplier": integer(0, 2**64 - 1),
-        "increment": integer(0, 2**64 - 1),
-        **_OUTPUT,
-    },
-    "xorshift": {
-        "bits": one_of(16, 32, 64),
-        "shifts": several(integer(-63, 63), 1, 8),
-        "state": one_of(*INTEGERS),
-        **_OUTPUT,
-    },
-    "steps": {"state": _declarations, "step": several(expression), **_OUTPUT},
-    "rand": {},
-    "mt19937": {},
-    "pcg32": {"stream": integer(0, 2**64 - 1)},
-    "pcg64": {},
-    "pcg64-dxsm": {},
-    "minstd": {"multiplier": integer(1, 2**31 - 2), "modulus": one_of(2**31 - 1)},
-    "xoroshiro128+": {"rotations": several(integer(1, 63), 3, 3)},
-}
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "lcg": {"output": "state"},
-    "xorshift": {"bits": None, "state": None, "output": "state"},
-    "pcg32": {"stream": 0},
-    "minstd": {"multiplier": 16807, "modulus": 2**31 - 1},
-    "xoroshiro128+": {"rotations": (24, 16, 37)},
-}
-#: Kinds whose state has more than one word; they are seeded by statements.
-SEEDED_BY_STATEMENTS = {"steps", "xoroshiro128+"}
 
 _NONE: Mapping[str, Any] = {}
 #: Returns the tables of a dialect that a file may be based on.
@@ -213,25 +158,13 @@ def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
     """Return what a [dialect.generator] table says."""
     kind = Table(where, values).need("kind", one_of(*KINDS))
     own = KINDS[kind]
-    table = Table(where, values, (*KEYS["generator"], *own))
-    defaults = DEFAULTS.get(kind, {})
+    table = Table(where, values, (*KEYS["generator"], *own.keys))
     parameters = {
-        key: table.take(key, check, defaults[key]) if key in defaults else table.need(key, check)
-        for key, check in own.items()
+        key: table.take(key, check, own.defaults[key]) if key in own.defaults else table.need(key, check)
+        for key, check in own.keys.items()
     }
-    seed: str | tuple[str, ...]
-    if kind in SEEDED_BY_STATEMENTS:
-        seed = table.need("seed", several(expression))
-    else:
-        seed = table.take("seed", expression, "seed")
-    if kind == "xorshift":
-        _settle_state(where, parameters)
-        _check_shifts(where / "shifts", parameters)
-    if kind == "lcg":
-        for key in ("multiplier", "increment"):
-            if parameters[key] >= 1 << parameters["bits"]:
-                most = (1 << parameters["bits"]) - 1
-                raise EmbinitError(f"{where / key}: must be an integer from 0 to {most}, got {parameters[key]}")
+    seed = table.need("seed", several(expression)) if own.by_statements else table.take("seed", expression, "seed")
+    own.settle(where, parameters)
     return Stream(
         kind=kind,
         parameters={key: value for key, value in parameters.items() if key != "output"},
@@ -241,26 +174,6 @@ def stream_of(where: Where, values: Mapping[str, Any]) -> Stream:
         scope=table.take("scope", one_of("model", "layer", "tensor"), "model"),
         warmup=table.take("warmup", integer(0, MAX_WARMUP), 0),
     )
-
-
-def _settle_state(where: Where, parameters: dict[str, Any]) -> None:
-    """Let the type of a state say its width, which `bits` may say too, or alone."""
-    bits = parameters.pop("bits")
-    state = parameters["state"] = parameters["state"] or f"uint{bits or 32}_t"
-    if bits not in (None, _bits_of(state)):
-        raise EmbinitError(f"{where / 'bits'}: must be {_bits_of(state)}, as state is a {state}, got {bits}")
-
-
-def _bits_of(ctype: str) -> int:
-    return int(re.sub(r"\D", "", ctype))
-
-
-def _check_shifts(where: Where, parameters: Mapping[str, Any]) -> None:
-    bits = _bits_of(parameters["state"])
-    for shift in parameters["shifts"]:
-        if not 0 < abs(shift) < bits:
-            allowed = f"from 1 to {bits - 1} (<<) or -1 to {1 - bits} (>>) in a {parameters['state']}"
-            raise EmbinitError(f"{where}: must be {allowed}, got {shift}")
 
 
 def _values(table: Table) -> Values:

@@ -1,6 +1,5 @@
 """Streams of a dialect file: its kind of generator, seeded and with the output as the file says."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,9 +8,9 @@ import numpy as np
 
 from embinit.bitgen import RANDS, BitGenerator
 from embinit.bitgen.base import Words
-from embinit.bitgen.declared import declared
 from embinit.bitgen.steps import Steps
 from embinit.dialects.declared.description import Stream, Where
+from embinit.dialects.declared.kinds import KINDS, declared
 from embinit.dialects.declared.stepping import Fill, filling
 from embinit.errors import EmbinitError
 from embinit.expressions import (
@@ -22,7 +21,6 @@ from embinit.expressions import (
     Input,
     Program,
     define,
-    parse_declaration,
     program_of,
     statements,
 )
@@ -31,13 +29,6 @@ from embinit.expressions.loops import Loop, loop_of
 from embinit.expressions.routine import Routine
 
 UINT32, UINT64 = TYPES["uint32_t"], TYPES["uint64_t"]
-#: The names and types of the parts of a state, for built-in kinds whose state is not a single variable.
-_SEEDED = {"rand": UINT32, "mt19937": UINT32, "minstd": UINT32, "pcg32": UINT64, "pcg64": UINT64, "pcg64-dxsm": UINT64}
-_XOROSHIRO = {"s0": UINT64, "s1": UINT64}
-#: The widths of words of built-in kinds without an output; None where the C library decides.
-_WORD_BITS = {
-    "rand": None, "mt19937": 32, "pcg32": 32, "minstd": 31, "xoroshiro128+": 64, "pcg64": 64, "pcg64-dxsm": 64,
-}  # fmt: skip
 #: How many words are drawn when a model is built, to check that they are as wide as the file says.
 PROBED = 16
 #: From how many states on a loop is compiled for an output: as many as a generator gives it at a time.
@@ -55,16 +46,9 @@ class Source:
 
     def __init__(self, stream: Stream, where: Where) -> None:
         self._stream, self._where = _plain(stream), where
-        self._types = self._state_types()
-        self._wide = stream.kind in (
-            "steps",
-            "xoroshiro128+",
-            "lcg",
-            "xorshift",
-            "pcg32",
-            "pcg64",
-            "pcg64-dxsm",
-        ) and any(ctype.bits == 64 for ctype in self._types.values())
+        self.kind = KINDS[self._stream.kind]
+        self._types = self.kind.state(self._stream.parameters, where)
+        self._wide = any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
         self._seeding = {ctype: program.compile(Arithmetic()) for ctype, program in self._seeds.items()}
         self._unchecked: Fill | None = None
@@ -83,20 +67,23 @@ class Source:
         """The parts of the state with their types."""
         return dict(self._types)
 
+    @property
+    def held(self) -> dict[str, CType]:
+        """The parts of the state with the types that C holds them in: those of statements, else unsigned ones."""
+        if self.kind.by_statements:
+            return self.types
+        return {name: TYPES[f"uint{ctype.bits}_t"] for name, ctype in self._types.items()}
+
     def seeding(self) -> Program:
         """Return the program that computes the state from a uint32_t seed."""
         return self._seeds[UINT32]
 
     def stepping(self) -> Program:
         """Return the program of one step, with the next state and the word as outputs, for kinds that have one."""
-        steps, output = _steps(self._stream)
-        where, bits = str(self._where), self.fixed_bits
+        where, bits, state = str(self._where), self.fixed_bits, self.held
         assert bits is not None
-        state = (
-            self._types
-            if self._stream.kind in ("steps", "xoroshiro128+")
-            else {"state": _unsigned(self._types["state"])}
-        )
+        assert self.kind.steps is not None
+        steps, output = self.kind.steps(self._stream.parameters, self._stream.output or "state")
         inputs = {name: Input(ctype) for name, ctype in state.items()}
         body = [*statements(steps, where, state), define("drawn_word", output, where)]
         return program_of(body, inputs, {**state, "drawn_word": word_type(bits)})
@@ -128,23 +115,6 @@ class Source:
             bitgen.copy().random_raw(PROBED)
         return bitgen
 
-    def _state_types(self) -> dict[str, CType]:
-        stream = self._stream
-        match stream.kind:
-            case "lcg":
-                return {"state": TYPES[f"uint{stream.parameters['bits']}_t"]}
-            case "xorshift":
-                return {"state": TYPES[stream.parameters["state"]]}
-            case "xoroshiro128+":
-                return dict(_XOROSHIRO)
-            case "steps":
-                place = str(self._where / "state")
-                return {
-                    name: ctype
-                    for ctype, name in (parse_declaration(each, place) for each in stream.parameters["state"])
-                }
-        return {"state": _SEEDED[stream.kind]}
-
     def _seed_program(self, seed: CType) -> Program:
         stream, where = self._stream, self._where / "seed"
         inputs = {"seed": Input(seed, "tensor")}
@@ -172,7 +142,7 @@ class Source:
         """Return the width of a word if no C library decides it, and prepare the output of a state."""
         stream = self._stream
         if stream.output is None:
-            return _WORD_BITS[stream.kind]
+            return self.kind.word_bits
         if stream.kind == "steps":
             return self._prepare_steps()
         (ctype,) = self._types.values()
@@ -273,44 +243,6 @@ def bits_taken(node: Node) -> tuple[int, int] | None:
     if node.op == "shr" and number is not None:
         return shift + number, mask >> number
     return None
-
-
-def _unsigned(ctype: CType) -> CType:
-    return TYPES[f"uint{ctype.bits}_t"]
-
-
-def _steps(stream: Stream) -> tuple[list[str], str]:
-    """Return the steps of a kind as statements, and the expression of its word."""
-    parameters, output = stream.parameters, stream.output or "state"
-    match stream.kind:
-        case "steps":
-            return list(parameters["step"]), output
-        case "lcg":
-            suffix = "ull" if parameters["bits"] == 64 else "u"
-            step = f"state = state * {parameters['multiplier']}{suffix} + {parameters['increment']}{suffix}"
-            return [step], output
-        case "xorshift":
-            ctype = TYPES[parameters["state"]]
-            right = "state" if not ctype.signed else f"({ctype})state"
-            steps = [
-                f"state = state ^ (state << {shift})" if shift > 0 else f"state = state ^ ({right} >> {-shift})"
-                for shift in parameters["shifts"]
-            ]
-            if not ctype.signed:
-                return steps, output
-            return [*steps, f"{ctype} signed_state = ({ctype})state"], re.sub(r"\bstate\b", "signed_state", output)
-        case "minstd":
-            modulus = parameters["modulus"]
-            return [f"state = (uint32_t)((uint64_t)state * {parameters['multiplier']}u % {modulus}u)"], "state"
-        case "xoroshiro128+":
-            a, b, c = parameters["rotations"]
-            return [
-                "uint64_t sum = s0 + s1",
-                "s1 = s1 ^ s0",
-                f"s0 = ((s0 << {a}) | (s0 >> {64 - a})) ^ s1 ^ (s1 << {b})",
-                f"s1 = (s1 << {c}) | (s1 >> {64 - c})",
-            ], "sum"
-    raise EmbinitError(f"{stream.kind} has no steps")
 
 
 def _plain(stream: Stream) -> Stream:

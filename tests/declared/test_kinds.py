@@ -5,8 +5,9 @@ import pytest
 
 import embinit
 from embinit import EmbinitError, Generator, Model
-from embinit.bitgen.declared import KINDS, declared, keys_of
 from embinit.bitgen.steps import Steps
+from embinit.dialects.declared.description import Where
+from embinit.dialects.declared.kinds import KINDS, declared
 
 FC = embinit.Linear(name="fc", in_features=3, out_features=2)
 
@@ -83,8 +84,6 @@ def test_the_other_kinds_are_those_of_python():
         (declared("pcg64", 3, {}), embinit.Pcg64(3)),
         (declared("pcg64-dxsm", 3, {}), embinit.Pcg64Dxsm(3)),
         (declared("minstd", 3, {"multiplier": 48271}), embinit.Minstd(3, 48271)),
-        (declared("philox4x32", 3, {}), embinit.Philox4x32(3)),
-        (declared("threefry2x32", 3, {}), embinit.Threefry2x32(3)),
     ]
     for ours, expected in same:
         assert ours == expected
@@ -95,7 +94,7 @@ def test_the_other_kinds_are_those_of_python():
 @pytest.mark.parametrize(
     ("kind", "seed", "keys", "message"),
     [
-        ("lgc", 1, {}, "kind must be one of xorshift, .*, got 'lgc'; did you mean lcg"),
+        ("lgc", 1, {}, "kind must be one of lcg, .*, got 'lgc'; did you mean lcg"),
         ("lcg", 1, {}, "kind lcg needs the key 'multiplier', which is missing"),
         ("lcg", 1, {"multiplier": 5, "increment": 1, "bit": 32}, "kind lcg has no key 'bit'; .*did you mean bits"),
         ("lcg", 1, {"multiplier": 4, "increment": 1}, "the multiplier of Lcg must be odd, got 4"),
@@ -120,11 +119,17 @@ def test_what_is_wrong_is_named(kind, seed, keys, message):
         declared(kind, seed, keys)
 
 
-def test_keys_of_kinds():
-    assert keys_of("xorshift") == {"shifts": True, "state": False, "output": False, "word_bits": False}
-    assert {kind for kind in KINDS if not keys_of(kind)} == {
-        "mt19937", "pcg64", "pcg64-dxsm", "philox4x32", "threefry2x32",
-    }  # fmt: skip
+@pytest.mark.parametrize("kind", [kind for kind, each in KINDS.items() if each.make is not None and kind != "rand"])
+def test_whoever_makes_a_kind_takes_its_keys(kind):
+    """A key that only narrows another one, as `bits` does for an xorshift, is settled before."""
+    given = {key: KINDS[kind].defaults.get(key) for key in KINDS[kind].keys}
+    given |= {"multiplier": 5, "increment": 1, "bits": 32} if kind == "lcg" else {}
+    given |= {"shifts": (13, -17, 5)} if kind == "xorshift" else {}
+    KINDS[kind].settle(Where("a file"), given)
+
+    keys = {key: value for key, value in given.items() if key != "output"}
+    seed = (1, 2) if kind == "xoroshiro128+" else 1
+    assert declared(kind, seed, keys).word_bits == (KINDS[kind].word_bits or 32)
 
 
 def xorshift128(state, out):
