@@ -391,7 +391,7 @@ class Model(Description):
         client
             A dask.distributed Client, whose workers then do the drawing; by default threads of this process do.
         progress
-            Whether to show a line on stderr, if that is a terminal.
+            Whether to show a line on stderr, if that is a terminal and it takes more than a second.
 
         Yields
         ------

@@ -18,7 +18,6 @@ from typing import Annotated, Any, Self, TypeVar, cast
 import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Scalar = TypeVar("Scalar")
 
 #: How many elements NumPy computes before Numba is imported, and of each kernel after that; and what a call counts
 #: besides its elements.

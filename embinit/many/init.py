@@ -27,14 +27,8 @@ def init_many(
     ----------
     model
         The model; its own seed is not used.
-    seeds
-        The seeds, each in the dialect's range.
-    statistics
-        Whether to yield Statistics of each stored buffer instead of its values.
-    client
-        A dask.distributed Client, whose workers then do the drawing; by default threads of this process do.
-    progress
-        Whether to show a line on stderr, if that is a terminal and it takes more than a second.
+    seeds, statistics, client, progress
+        As in `Model.init_many`.
 
     Yields
     ------

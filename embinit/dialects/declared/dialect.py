@@ -21,8 +21,6 @@ from embinit.expressions import Arithmetic, Input, define, program_of
 from embinit.initializers import BY_NAME, Initializer, Named
 from embinit.layers import Convolution, Layer, Norm, Order, Parameter, Stored, Weighted
 
-#: The RAND_MAX for which a file's expressions are checked when it is read: that of most C libraries.
-CHECKED_BITS = 31
 DEFAULT = Named("default")
 
 

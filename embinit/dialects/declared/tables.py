@@ -99,11 +99,6 @@ def several(check: Check[T], least: int = 1, most: int = MAX_NAMES) -> Check[tup
     return checked
 
 
-def one_or_several(check: Check[T]) -> Check[T | tuple[T, ...]]:
-    """Return the check for one value, or for a list of them."""
-    return lambda what, value: several(check)(what, value) if isinstance(value, list) else check(what, value)
-
-
 def names(what: str, value: Any) -> tuple[str, ...]:
     """Return a list of different identifiers."""
     found = several(identifier)(what, value)
