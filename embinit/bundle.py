@@ -102,7 +102,7 @@ class Array(ABC):
 
 @dataclass(frozen=True, eq=False)
 class QuantizationArray(Array):
-    """What a buffer's format keeps beside the codes: scale, zero_point or exponents, one per group."""
+    """What a buffer's format keeps besides the codes: scale, zero_point or exponents, one per group."""
 
     entry: "Entry"
     what: str

@@ -363,7 +363,7 @@ def _text(content: str) -> Content:
 
 
 def _written(content: Content) -> bytes:
-    """Return what a content writes."""
+    """Return the bytes that a content writes."""
     file = io.BytesIO()
     content(file)
     return file.getvalue()

@@ -293,7 +293,7 @@ def _wait_for(lock: int, *, shared: bool) -> None:
 
 
 def _state(directory: Path, seal: str) -> tuple[object, ...]:
-    """Return what changes whenever `write_files` changes a directory."""
+    """Return a key that changes whenever `write_files` changes a directory."""
 
     def identity(path: Path) -> object:
         try:

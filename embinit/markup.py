@@ -8,7 +8,7 @@ SHOWN = 20
 
 
 def text(value: object) -> str:
-    """Return what is to be shown as HTML.
+    """Return a text as HTML.
 
     >>> text("<b> & 'c'")
     '&lt;b&gt; &amp; &#x27;c&#x27;'
@@ -17,7 +17,7 @@ def text(value: object) -> str:
 
 
 def sentence(said: str) -> str:
-    """Return what is said as a sentence.
+    """Return a message as a sentence.
 
     >>> sentence("not compared: fc.bias")
     'Not compared: fc.bias.'

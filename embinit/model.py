@@ -378,7 +378,7 @@ def _format(layer: Stored, part: str) -> str:
 
 
 def _of_weight(layer: Stored, parameter: Parameter, name: str) -> tuple[int | None, float]:
-    """Return the axis of a bias whose elements have a scale each, and the scale of the layer's input."""
+    """Return the axis of a bias whose elements have one scale each, and the scale of the layer's input."""
     if parameter.part != "bias" or not isinstance(layer, Weighted):
         raise EmbinitError(f"{name} holds the bias of a layer with one weight, by whose scales it counts")
     if layer.input_scale is None:

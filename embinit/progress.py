@@ -66,7 +66,7 @@ class Progress:
             try:
                 width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
                 print(f"\r\x1b[K{line[: width - 1]}", end="", file=sys.stderr, flush=True)
-            except (OSError, ValueError):  # nobody looks any more
+            except (OSError, ValueError):  # nobody is looking any more
                 self._ended.set()
         self._there = bool(line)
 

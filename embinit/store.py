@@ -110,7 +110,7 @@ def encode(
     group_size
         How many consecutive elements share a scale (formats sym, affine, bfp); None for the whole array.
     channel_axis
-        The axis whose channels have a scale each (formats int8, int4); None for one scale.
+        The axis whose channels have one scale each (formats int8, int4); None for one scale.
     channel_groups
         How many equal parts the axis before channel_axis has, each with channels of its own, as the inputs of a grouped
         transposed convolution do.

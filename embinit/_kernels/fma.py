@@ -11,8 +11,8 @@ from embinit._kernels.jit import primitive
 
 
 def _llvm(name: str) -> Callable[[], Any]:
-    """Return what makes `llvm.fma` of one type. An operand of another type is a typing error, because converting it
-    would round twice.
+    """Return the function that makes `llvm.fma` of one type. An operand of another type is a typing error, because
+    converting it would round twice.
     """
 
     def made() -> Any:

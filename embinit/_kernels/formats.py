@@ -168,7 +168,7 @@ def encode_step_drawn(
     words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
     limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
 ) -> np.int32:  # fmt: skip
-    """Do the same in the stochastic mode, with a word each."""
+    """Do the same in the stochastic mode, with one word each."""
     clipped = np.int32(0)
     for i in independent(values.size):
         x = np.float32(np.float32(values[i] / scale[i]) - offset[i])

@@ -135,7 +135,7 @@ class Kernel(Compiled):
 
 
 def _picked(places: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return what gives the arguments at some places."""
+    """Return the function that picks the arguments at some places."""
     if len(places) > 1:
         return itemgetter(*places)
     if not places:
@@ -172,7 +172,7 @@ def kernel(function: Function) -> Function:
 
 
 def as_kernel(function: Callable[..., Any]) -> Kernel:
-    """Return what a decorated function is, for who calls it again and again: its `direct` costs less."""
+    """Return a decorated function as a kernel, to call it again and again: its `direct` costs less."""
     assert isinstance(function, Kernel)
     return function
 
@@ -240,7 +240,7 @@ def most(each: Any) -> Any:
 
 
 def _of_arrays(value: Any) -> Any:
-    """Return what stands for a global of a kernel where NumPy runs it."""
+    """Return the value that replaces a global of a kernel when NumPy runs the kernel."""
     from embinit._kernels import vectors
 
     if isinstance(value, Primitive):

@@ -326,7 +326,7 @@ def bernoulli(kind: Apart, state: Words, p: float, out: NDArray[np.bool_]) -> No
 
 @either_way
 def random32(kind: Apart, state: Words, out: NDArray[np.int32]) -> None:
-    """Fill out (int32) with the low 31 bits of a word each."""
+    """Fill out (int32) with the low 31 bits of one word each."""
     words = new_words()
     for start in range(0, out.size, BLOCK):
         count = min(BLOCK, out.size - start)

@@ -18,7 +18,7 @@ import numpy as np
 
 from embinit._kernels.source import definition
 
-#: What stands for a global name of a kernel: a function that NumPy runs, or the value itself.
+#: What replaces a global name of a kernel: a function that NumPy runs, or the value itself.
 StandIn = Callable[[Any], Any]
 
 

@@ -42,7 +42,7 @@ class Step:
         return state
 
     def _moves(self) -> list[int]:
-        """Return what _kernels.lanes needs of three shifts: distances and masks."""
+        """Return the distances and the masks with which _kernels.lanes makes words of three shifts."""
         mask, moves = (1 << self.bits) - 1, []
         for shift in self.shifts:
             signs = mask & ~(mask >> -shift) if self.signed and shift < 0 else 0

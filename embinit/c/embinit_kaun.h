@@ -1,5 +1,5 @@
 /* embinit: values as Kaun draws them with Nx.Rng. A scope gives keys, an array has one or two of them, and an element
- * has its place under the array's keys; the angle and the radius of a normal value have a key each.
+ * has its place under the array's keys; the angle and the radius of a normal value have one key each.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -23,8 +23,8 @@ class Init(NamedTuple):
 
 
 class Aside(NamedTuple):
-    """A row without a buffer, beside one: it drops words, starts the stream again, or tells the generator where a
-    tensor begins or ends. label: what it does.
+    """A row without a buffer, next to one that has it: it drops words, starts the stream again, or tells the generator
+    where a tensor begins or ends. label: what it does.
     """
 
     draw: CDraw

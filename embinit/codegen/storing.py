@@ -76,7 +76,7 @@ def format_headers(bundle: Bundle) -> set[str | Path]:
 
 
 def family_of(row: Row) -> CFamily:
-    """Return what encodes a row in C; a format that has none is an error."""
+    """Return the C functions that encode a row; a format without any is an error."""
     family = format_named(row.format).c_family
     if family is None:
         raise NoCodeError(f"{row.name}: no C encodes {row.format}; export the values alone (--format npz,h,bin)")

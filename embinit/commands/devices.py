@@ -23,7 +23,7 @@ class Left(NamedTuple):
 
 
 def read_back(command: str, options: Namespace) -> Left:
-    """Return what a device or a dump holds, beside what is simulated."""
+    """Return what a device or a dump holds, together with the simulation of it."""
     from embinit.bundle import gather
     from embinit.dump import read_dump
     from embinit.targets import TARGETS, target_named
@@ -68,7 +68,7 @@ def read_back(command: str, options: Namespace) -> Left:
 
 
 def toolchain(options: Namespace, target: str) -> str:
-    """Return what builds code for a target."""
+    """Return the name of the toolchain that builds code for a target."""
     from embinit.device import default_toolchain
 
     return str(options.toolchain or default_toolchain(options.source, target))

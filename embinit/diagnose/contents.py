@@ -157,7 +157,7 @@ class _Part:
     says: str
 
     def told(self, name: str, size: int) -> str:
-        """Return what a buffer of a size holds, in words."""
+        """Return a sentence about what a buffer of a size holds."""
         if self.stop == size:
             return f"{name} only to byte {self.start}, {self.says} from there"
         if self.start == 0:

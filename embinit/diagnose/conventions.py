@@ -300,7 +300,7 @@ class _Inquiry:
     def _agreeing(
         self, fit: _Fit, limits: Sequence[_Limits], forms: Sequence[Form], build: Build
     ) -> Iterator[Compound]:
-        """Return what gives the sample bit for bit."""
+        """Yield the conventions that give the sample bit for bit."""
         seen = set()
         for each in limits:
             if each.everywhere in seen:
@@ -360,7 +360,7 @@ class _Inquiry:
 
 
 def _strangeness(fit: _Fit) -> tuple[bool, bool]:
-    """Return what puts the unit value of the dialect first, and elements that lie about 0 before others."""
+    """Return the key that sorts candidates: the dialect's unit value first, and elements around 0 before others."""
     return fit.unit.divisor != "", abs(fit.start + fit.slope / 2) > abs(fit.slope) / 8
 
 

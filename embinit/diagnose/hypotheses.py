@@ -338,7 +338,7 @@ def _parts_reversed(model: Description) -> Lines:
 
 
 def _in_order(order: Order) -> Callable[[Description], Lines]:
-    """Return what says the order of a model's draws."""
+    """Return the function that writes the line for an order of a model's draws."""
     return lambda model: draws_in(order(Account.of(model).rows))
 
 

@@ -46,7 +46,7 @@ FREE_KEY = 2
 
 
 def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
-    """Return what gives wrong buffers the values that they have: other numbers under the root key, or another root."""
+    """Yield hypotheses of keys that give wrong buffers their values: other numbers under the root key, or another."""
     samples = {row.name: sample_of(run.account, row, dump[row.name]) for row in wrong if draws(row)}
     told = [row for row in wrong if samples.get(row.name) is not None]
     if not told:

@@ -60,9 +60,9 @@ def draws_in(rows: Sequence[Row]) -> Lines:
 
 
 def initialized(change: Callable[[Account], Account], name: str | None = None) -> Callable[[Description], Lines]:
-    """Return what says the lines of a change to initializers or fans: what each weight and bias is drawn from.
+    """Return the function that writes the lines of a change to initializers or fans: from what each part is drawn.
 
-    name: what the weights are to be called, where a model file that calls them so has them.
+    name: the name of the weights' initializer, to be used if a model file that names it gives the same weights.
     """
 
     def told(model: Description) -> Lines:
@@ -88,7 +88,7 @@ def initialized(change: Callable[[Account], Account], name: str | None = None) -
 
 
 def _by_layer(rows: Mapping[str, Row], said: Mapping[str, str]) -> dict[str, str]:
-    """Return what is said of buffers, by their layers."""
+    """Return the lines about buffers, joined for each layer."""
     texts = dict[str, str]()
     for name, row in rows.items():
         if name in said:

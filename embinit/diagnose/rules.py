@@ -193,7 +193,7 @@ def roundings(planned: str) -> list[Choice]:
 
 @lru_cache
 def limits(format_: Quantized) -> tuple[Choice, ...]:
-    """Return what may become of codes of a format that are too large, and how they may be counted, as planned first."""
+    """Return the ways in which a device may limit codes that are too large, and count them, the planned way first."""
     return tuple(_limited(format_))
 
 

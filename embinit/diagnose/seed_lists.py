@@ -27,7 +27,7 @@ Restart = tuple[int, int]
 
 
 def seed_lists(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
-    """Return what gives wrong buffers the values that they have."""
+    """Yield the seeds that give wrong buffers their values, as hypotheses."""
     samples = {row.name: sample_of(run.account, row, dump[row.name]) for row in wrong if draws(row)}
     told = [row for row in wrong if samples.get(row.name) is not None]
     if told:

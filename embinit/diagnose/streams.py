@@ -82,7 +82,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
 
 
 def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tuple[Hypothesis, ...]]]:
-    """Return what looks for the keys, or else the seeds, of wrong buffers."""
+    """Return the function that looks for the keys of wrong buffers or, without keys, for their seeds."""
     if dialect.keys is not None:
         from embinit.diagnose.keys import keys
 

@@ -16,7 +16,7 @@ _PRINTED = re.compile(r"%\.(\d{1,2})([fge])")
 
 
 def through(form: str, values: F32) -> F32:
-    """Return what values become that are written in a form, and read again.
+    """Return the values that are read back after values were written in a form.
 
     >>> through("%.2f", np.float32([0.12345])).tolist()
     [0.11999999731779099]

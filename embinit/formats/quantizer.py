@@ -155,8 +155,8 @@ class Quantizer(Table):
     def quotients(
         self, format_: Quantized, values: F32, groups: Groups, rounding: Rounding, only: Places | None = None
     ) -> tuple[Floats, QuantizationParameters, Floats]:
-        """Return what is rounded, what is kept besides codes, and what is added to each code after rounding; only: of
-        which elements, if not of all.
+        """Return the quotients that are rounded, the parameters kept besides codes, and what is added to each code
+        after rounding; only: of which elements, if not of all.
         """
         none = np.zeros(1)
         some = values if only is None else values[only]

@@ -20,7 +20,7 @@ MOST_BYTES = DEFAULT_MEMORY_LIMIT
 
 @dataclass(frozen=True)
 class Quantized:
-    """How a weight is held in a file: the format, and the axis whose channels have a scale each; None for one scale.
+    """How a weight is held in a file: the format, and the axis whose channels have one scale each; None for one scale.
 
     block: how many elements of the last axis share a scale, if that is how scales are shared. input_scale: the scale of
     the layer's input, of a bias that counts in its steps.
@@ -306,7 +306,7 @@ def stem(name: str) -> str:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return what stands before the last . or / of a name, and what stands after it."""
+    """Return the parts of a name before and after its last . or /."""
     at = max(name.rfind("."), name.rfind("/"))
     return (name[:at], name[at + 1 :]) if at > 0 else ("", name)
 

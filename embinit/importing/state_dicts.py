@@ -25,7 +25,7 @@ _SAFETENSORS = {
 _MOST_HEADER = 100_000_000
 #: Under which keys a checkpoint keeps the state dict of its model, the first of which stands for the others.
 _KEYS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "params", "weights", "ema")
-#: What the names of a model's tensors end with, unlike those of what training keeps beside it.
+#: What the names of a model's tensors end with, unlike those of what training keeps next to it.
 _OF_A_MODEL = re.compile(r"(^|\.)(weight|bias)$")
 #: How deep a state dict may lie in a checkpoint.
 _DEPTH = 4

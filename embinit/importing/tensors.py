@@ -272,7 +272,7 @@ def _taken(parts: dict[str, Weight], names: Sequence[str]) -> Weight | None:
 
 
 def _scale(parts: dict[str, Weight]) -> Weight | None:
-    """Remove what is kept beside codes, and return the scales."""
+    """Remove what is kept besides the codes, and return the scales."""
     for name in ("weight.zero_point", "zero_point", "weight_zero_point"):
         parts.pop(name, None)
     return _taken(parts, _SCALES)

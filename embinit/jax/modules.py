@@ -120,7 +120,7 @@ def _modules(value: Any, seen: set[int]) -> Iterator[Any]:
 
 
 def _children(value: Any) -> list[Any]:
-    """Return what may be or hold modules in a module or in a container."""
+    """Return the children of a module or a container that may be modules, or hold some."""
     from flax import nnx
 
     held: list[Any] = []

@@ -127,7 +127,7 @@ def measured(draws: Draws, seeds: list[int]) -> Measured:
 
 
 def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
-    """Return what tells the state in which each seed starts from others."""
+    """Return a fingerprint of each seed's first state: seeds with equal ones draw the same."""
     return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
 
 

@@ -80,7 +80,7 @@ class Code:
         return self._in_a_folder(build, change)
 
     def again(self, build: Build, fill: int = FILL) -> dict[str, bytes]:
-        """Return what a build leaves when it is made and run anew, in buffers that held a byte before."""
+        """Return what a build leaves when it is made and run again, in buffers that were filled with a byte before."""
         return self._in_a_folder(build, UNCHANGED, fill)
 
     @cached_property

@@ -34,7 +34,7 @@ class Buffer(NamedTuple):
 
 
 def verdict(report: Report) -> Verdict:
-    """Return what a report says in all."""
+    """Return the verdict and the totals of a report."""
     elements = sum(c.elements for c in report.comparisons)
     right = sum(c.first is None for c in report.comparisons)
     counts = f"{report.equal} of {elements} elements and {right} of {len(report.comparisons)} buffers are equal."

@@ -136,7 +136,7 @@ class Sampler(ABC):
         """Fill a one-dimensional array and return the number of words drawn."""
 
     def filling(self, distribution: Distribution, build: Build) -> Fill:  # noqa: ARG002 (for those that look)
-        """Return what `fill` does for a distribution on a build, prepared once for many arrays."""
+        """Return the function that fills arrays from a distribution on a build, prepared once for many arrays."""
         return lambda source, out: self.fill(source, distribution, out)
 
     @abstractmethod

@@ -48,7 +48,7 @@ class MultiplyAdd(Sampler):
         return self._filling(distribution, source.build)(source, out)
 
     def filling(self, distribution: Distribution, build: Build) -> Fill:
-        """Return what `fill` does, unless a subclass has another."""
+        """Return the function that fills arrays, unless a subclass has its own `fill`."""
         own = type(self).fill is MultiplyAdd.fill
         return self._filling(distribution, build) if own else super().filling(distribution, build)
 

@@ -108,7 +108,7 @@ class NumPy(_NumPy):
         raise _unknown(distribution)
 
     def doubles(self, bitgen: BitGenerator, n: int) -> NDArray[np.float64]:
-        """Return the next n doubles from 0 to 1: the highest 53 bits of a word each."""
+        """Return the next n doubles from 0 to 1: the highest 53 bits of one word each."""
         return (bitgen.random_raw(n) >> np.uint64(11)).astype(np.float64) * _UNIT
 
     def fill(self, source: Source, distribution: Distribution, out: NDArray[np.float32]) -> int:

@@ -92,7 +92,7 @@ class Torch(Sampler):
         raise _unknown(distribution)
 
     def filling(self, distribution: Distribution, build: Build) -> Fill:
-        """Return what `fill` does; uniform values are prepared, unless a subclass has another way."""
+        """Return the function that fills arrays: a prepared one for uniform values, unless a subclass has its own."""
         if isinstance(distribution, Uniform) and type(self).fill is Torch.fill:
             return _uniforms(self.fused, distribution.low, distribution.high)
         return super().filling(distribution, build)
@@ -213,7 +213,7 @@ def fill_ones(ones: Ones, out: NDArray[np.float32]) -> None:
 
 
 def _uniforms(fused: bool, low: float, high: float) -> Fill:
-    """Return what fills arrays with values from low to high."""
+    """Return the function that fills arrays with values from low to high."""
     from embinit._kernels.jit import as_kernel
     from embinit._kernels.pytorch import uniform
 

@@ -43,7 +43,7 @@ class ScaledInteger(Sampler):
         return _scaled(distribution)(source, out)
 
     def filling(self, distribution: Distribution, build: Build) -> Fill:
-        """Return what `fill` does, unless a subclass has another."""
+        """Return the function that fills arrays, unless a subclass has its own `fill`."""
         own = type(self).fill is ScaledInteger.fill and not isinstance(distribution, Constant | Broadcast)
         return _scaled(distribution) if own else super().filling(distribution, build)
 
@@ -64,7 +64,7 @@ class ScaledInteger(Sampler):
 
 
 def _scaled(distribution: Distribution) -> Fill:
-    """Return what fills arrays with integers times a scale."""
+    """Return the function that fills arrays with integers times a scale."""
     from embinit._kernels import scaled
     from embinit._kernels.jit import as_kernel
 

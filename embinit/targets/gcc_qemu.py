@@ -48,7 +48,7 @@ def command(board: Board, cflags: Sequence[str] = (), libc: str | None = None) -
 
 
 def identity(command: Sequence[str]) -> str:
-    """Return what changes if a compiler is installed again, or if the environment tells it where its files are."""
+    """Return a key that changes if a compiler is installed again, or if the environment names other places."""
     found = Path(installed(command[0])).resolve()
     told = [
         f"{name}={os.environ.get(name)}" for name in ("CPATH", "C_INCLUDE_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX")

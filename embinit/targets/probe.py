@@ -141,7 +141,7 @@ _PROGRAMS = {
 
 
 def _runner(cc: str, macros: dict[str, str]) -> Runner:
-    """Return what runs a build: a board, an emulator's name, or None for this machine."""
+    """Return where a build runs: on a board, on an emulator by its name, or, for None, on this machine."""
     if "__AVR__" in macros:
         return "simavr"
     board = board_of(cc, macros)

@@ -159,7 +159,7 @@ def pcg64_dxsm(seed: int) -> BitGenerator:
 
 
 def _one(ctype: str) -> Callable[[Parameters, Where], dict[str, CType]]:
-    """Return what says a state of one part."""
+    """Return the function that gives a state one part of a type."""
     return lambda _parameters, _where: {"state": TYPES[ctype]}
 
 
