@@ -71,6 +71,7 @@ def test_what_needs_no_model_loads_no_numpy(command: str) -> None:
     assert not loaded(command) & {"numpy", "numba", "embinit.model"}
 
 
+@pytest.mark.skipif("coverage" in sys.modules, reason="coverage loads modules of its own")
 def test_a_plan_loads_its_dialect_alone() -> None:
     modules = loaded("plan", EXAMPLES / "har_classifier.toml")
 
