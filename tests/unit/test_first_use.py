@@ -66,6 +66,24 @@ def test_a_first_use_compiles_its_own_path(call, kernels, tmp_path):
     assert zlib.crc32(np.ascontiguousarray(values if result is None else result)) == crc
 
 
+LOOP = """
+import sys
+import numpy as np
+from embinit import Generator, Xorshift32
+
+generator, out, calls = Generator(Xorshift32(5)), np.empty(16, np.float32), 0
+while "numba" not in sys.modules:
+    generator.uniform(-0.5, 0.5, out)
+    calls += 1
+print(calls)
+"""
+
+
+def test_a_loop_of_small_calls_is_compiled_in_the_end():
+    done = subprocess.run([sys.executable, "-c", LOOP], capture_output=True, text=True, check=True, timeout=300)
+    assert int(done.stdout) == -(-jit.FEW // (jit.CALL + 17))
+
+
 @jit.inlined
 def doubled(x):
     return x + x
