@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from embinit import modelfile
 from embinit.errors import EmbinitError
-from embinit.fill import fill
 from embinit.markup import notebook
 from embinit.model import Description
 from embinit.plan import Plan, plan
-from embinit.store import Buffer, store
 
 if TYPE_CHECKING:
     import keras
     from torch.nn import Module
 
     from embinit.many import Client
+    from embinit.store import Buffer
 
 
 @dataclass(frozen=True)
@@ -253,9 +252,11 @@ class Model(Description):
         >>> values["fc.weight"].view("uint32").tolist()
         [[3207860201, 1047013392]]
         """
+        from embinit.fill import fill
+
         return fill(self.plan(), out).arrays
 
-    def stored(self) -> dict[str, Buffer]:
+    def stored(self) -> "dict[str, Buffer]":
         """Return what the device's init code leaves in each buffer, in its format: codes, scales and zero points.
 
         Returns
@@ -275,6 +276,9 @@ class Model(Description):
         >>> embinit.Model("tiny", [fc], seed=42).stored()["fc.weight"].data.tolist()
         [[-90, 29]]
         """
+        from embinit.fill import fill
+        from embinit.store import store
+
         return store(fill(self.plan()))
 
     def to_toml(self) -> str:

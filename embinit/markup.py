@@ -1,7 +1,6 @@
 """Markup: HTML made of text, with every character of it shown as it is."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 #: How many rows of a table a notebook shows.
 SHOWN = 20
@@ -13,6 +12,8 @@ def text(value: object) -> str:
     >>> text("<b> & 'c'")
     '&lt;b&gt; &amp; &#x27;c&#x27;'
     """
+    from html import escape
+
     return escape(str(value))
 
 

@@ -1,7 +1,6 @@
 """The model file: TOML tables to the keys and layers of a model. The manifest of a bundle holds the same tables."""
 
 import inspect
-import json
 import re
 import sys
 import tomllib
@@ -42,6 +41,8 @@ def bundle_of(path: str | Path) -> Path | None:
 
 def _of_manifest(text: str) -> dict[str, Any]:
     """Return the tables of the model file that a manifest holds."""
+    import json
+
     try:
         manifest = json.loads(text)
         tables = manifest.get(MODEL_FILE)

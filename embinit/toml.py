@@ -1,6 +1,5 @@
 """TOML, written: what Python's own tomllib reads."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -82,4 +81,6 @@ def _quoted(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise EmbinitError(f"TOML has no way to write text that is not Unicode, got {shown(text)}") from None
+    import json
+
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

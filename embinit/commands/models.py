@@ -1,6 +1,5 @@
 """What commands have in common: the model that their options say, and words of a shell."""
 
-import shlex
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ def load(options: Namespace, **overrides: object) -> "Model":
 
 def words(option: str, flags: str) -> list[str]:
     """Return the flags of an option as a shell would split them."""
+    import shlex
+
     try:
         return shlex.split(flags)
     except ValueError as error:

@@ -1,7 +1,6 @@
 """Q-format fixed point: two's complement codes whose step is a power of two, as in CMSIS-DSP and CMSIS-NN."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -85,6 +84,8 @@ class QFormat(Quantized):
         """
         if not 0 <= bound < float("inf"):
             raise EmbinitError(f"the bound of an integer-only fill must be finite and not negative, got {shown(bound)}")
+        from fractions import Fraction
+
         return min(int(Fraction(float(bound)) * Fraction(2) ** self.frac_bits + Fraction(1, 2)), self.qmax)
 
     def uniform(self, generator: Stream, bound: int, n: int) -> NDArray[Any]:

@@ -76,6 +76,8 @@ def test_a_plan_loads_its_dialect_alone() -> None:
     modules = loaded("plan", EXAMPLES / "har_classifier.toml")
 
     assert not modules & {"numba", "llvmlite", "hashlib", "tempfile", "secrets", "zipfile", "difflib", "torch"}
+    assert not modules & {"html", "json", "fractions", "decimal", "shlex"}
+    assert not modules & {"embinit.drawing", "embinit.fill", "embinit.generator", "embinit.store"}
     general = {"base", "keys", "programs", "registry", "seeds"}
     assert rooms(modules, "dialects") == {*general, "odt"}
     assert rooms(modules, "samplers") == {"base", "multiply_add"}
