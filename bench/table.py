@@ -1,6 +1,6 @@
 """Prints what embinit costs beside its peers, every line measured in one run, its contenders taking turns.
 
-python bench/table.py [--large] [--quick]
+python bench/table.py [--large] [--quick], or --history for the line of this version in history.csv (history.py)
 """
 
 import argparse
@@ -194,9 +194,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="growth up to 3e8 elements: 1.2 GB")
     parser.add_argument("--quick", action="store_true", help="only 1e6 elements of each kernel")
+    parser.add_argument("--history", action="store_true", help="put the line of this version into history.csv instead")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
     print(f"load average {os.getloadavg()[0]:.2f}: above 0.5 or so, measure again")
+    if options.history:
+        import history
+
+        history.main()
+        return
     measured = rows()
     kernels(measured, [10**6] if options.quick else SIZES)
     if not options.quick:
