@@ -12,7 +12,7 @@ from embinit.dialects.declared.reader import stream_of
 from embinit.dialects.declared.sampler import arithmetic
 from embinit.dialects.declared.stream import Source, word_type
 from embinit.errors import EmbinitError
-from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Input, Program, define
+from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Bound, Input, Program, define
 from embinit.targets import Build
 
 F64 = NDArray[np.float64]
@@ -25,19 +25,11 @@ def known_generators() -> tuple[Words, ...]:
     return tuple(generators())
 
 
-_SOURCES: dict[int, Source] = {}
-
-
+@lru_cache(maxsize=512)
 def source_of(words: Words) -> Source:
-    """Return the generators of a file with such words."""
-    key = id(words) if words in known_generators() else 0
-    if key and key in _SOURCES:
-        return _SOURCES[key]
+    """Return the generators of a file with such words, which their name tells apart."""
     where = Where("the device") / "generator"
-    source = Source(stream_of(where, words.keys), where)
-    if key:
-        _SOURCES[key] = source
-    return source
+    return Source(stream_of(where, words.keys), where)
 
 
 @lru_cache(maxsize=4096)
@@ -72,14 +64,17 @@ def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
 
 def unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
     """Return the unit values of words; None where C does not allow it."""
-    program = _program(unit, None, bits, is_rand)
-    if program is None:
-        return None
+    bound = _unit(unit, bits, is_rand)
     try:
-        values: F64 = program.compile(Arithmetic()).bind().evaluate(word=words)["unit"]
+        return None if bound is None else bound.evaluate(word=words)["unit"]
     except EmbinitError:
         return None
-    return values
+
+
+@lru_cache(maxsize=4096)
+def _unit(unit: str, bits: int, is_rand: bool) -> Bound | None:
+    program = _program(unit, None, bits, is_rand)
+    return None if program is None else program.compile(Arithmetic()).bind()
 
 
 def elements(

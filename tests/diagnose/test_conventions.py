@@ -9,6 +9,7 @@ import pytest
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
+from embinit.diagnose.compiled import known_generators
 
 from support import other_conventions as device
 from support.other_conventions import F32, MODEL, SEED, Device, glibc, lcg, newlib, over, top24, xorshift
@@ -49,6 +50,11 @@ def names(found):
 
 def test_the_device_of_these_tests_is_the_simulation_where_it_makes_no_mistake():
     assert Device().memory() == payloads(MODEL)
+
+
+def test_generators_are_told_apart_by_their_names():
+    found = known_generators()
+    assert len({words.says for words in found}) == len(found)
 
 
 UNITS = {

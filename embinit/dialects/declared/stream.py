@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ class Source:
         self._types = self.kind.state(self._stream.parameters, where)
         self._wide = any(ctype.bits == 64 for ctype in self._types.values())
         self._seeds = {ctype: self._seed_program(ctype) for ctype in ((UINT32, UINT64) if self._wide else (UINT32,))}
-        self._seeding = {ctype: program.compile(Arithmetic()) for ctype, program in self._seeds.items()}
+        for program in self._seeds.values():  # C may leave one undefined
+            program.compile(Arithmetic())
         self._unchecked: Fill | None = None
         self._widest = _MASK
         self._bits_taken: tuple[int, int] | None = None
@@ -130,13 +132,9 @@ class Source:
         inputs |= {name: Input(ctype, "tensor") for name, ctype in self._types.items()}
         return program_of(found, inputs, dict(self._types))
 
-    def _seeded(self, seed: int, layer: int, tensor: int) -> dict[str, int]:
-        routine = self._seeding[UINT32 if seed < 2**32 else UINT64]
-        given = dict.fromkeys(routine.inputs, 0) | {"seed": seed}
-        if self._stream.scope != "model":
-            given |= {"layer": layer, "tensor": tensor}
-        bound = routine.bind(**given)
-        return {name: int(bound.scalar(name)) for name in self._types}
+    def _seeded(self, seed: int, layer: int, tensor: int) -> Mapping[str, int]:
+        numbers = (0, 0) if self._stream.scope == "model" else (layer, tensor)
+        return _state(self._seeds[UINT32 if seed < 2**32 else UINT64], seed, *numbers)
 
     def _word_bits(self) -> int | None:
         """Return the width of a word if no C library decides it, and prepare the output of a state."""
@@ -225,6 +223,15 @@ class Source:
         if self._widest >> self.fixed_bits and words.size and int(words.max()) >> self.fixed_bits:
             place = self._where / "word_bits"
             raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
+
+
+@lru_cache(maxsize=1024)
+def _state(program: Program, seed: int, layer: int, tensor: int) -> Mapping[str, int]:
+    """Return the parts of the state that a program makes of a seed."""
+    routine = program.compile(Arithmetic())
+    given = dict.fromkeys(routine.inputs, 0) | {"seed": seed, "layer": layer, "tensor": tensor}
+    bound = routine.bind(**given)
+    return {name: int(bound.scalar(name)) for name in routine.outputs}
 
 
 def bits_taken(node: Node) -> tuple[int, int] | None:
