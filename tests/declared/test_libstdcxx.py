@@ -8,6 +8,8 @@ import pytest
 
 import embinit
 
+from support.compilers import compile_program
+
 PROGRAM = """
 #include <cstdio>
 #include <cstdlib>
@@ -45,8 +47,8 @@ def test_normals_of_a_build_that_fuses(flags, fuses, tmp_path):
     if shutil.which("g++") is None:
         pytest.skip("g++ is not installed")
     (tmp_path / "p.cpp").write_text(PROGRAM)
-    subprocess.run(["g++", flags, "-march=x86-64-v3", "p.cpp", "-o", "p"], cwd=tmp_path, check=True)
-    words = subprocess.run([tmp_path / "p", "2", "0.5", "1.7"], capture_output=True, check=True).stdout
+    program = compile_program("g++", [tmp_path / "p.cpp"], tmp_path / "p", flags, "-march=x86-64-v3", warnings=())
+    words = subprocess.run([program, "2", "0.5", "1.7"], capture_output=True, check=True).stdout
     more = '[dialect.normal]\nsquare = "fmaf(x, x, y * y)"' if fuses else ""
     (tmp_path / "m.toml").write_text(MODEL.format(more=more))
 

@@ -174,9 +174,8 @@ EXACT = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_kolmogorov_smirnov_on_2_to_the_24_draws(name, draws):
-    """Exceeded with probability 1e-6 by a perfect generator: sqrt(n) D > 2.7."""
-    above = EXACT[name][0](draws[name])
-    above -= np.arange(N) / N
+    """Exceeded with probability 1e-6 by a perfect generator: sqrt(n) D > 2.7; between two looks D moves by 16 / n."""
+    above = EXACT[name][0](draws[name][::16]) - np.arange(0, N, 16) / N
     distance = max(above.max(), 1 / N - above.min())
 
     assert distance * np.sqrt(N) < 2.7
@@ -211,9 +210,9 @@ def test_truncated_values_stay_within_two_and_reach_it(draws):
 
 def test_the_statistics_would_notice_a_wrong_scale(draws):
     x = draws["normal"] * 1.001
-    expected = special.ndtr(x)
+    expected = special.ndtr(x[::16])
 
-    assert np.max(np.abs(np.arange(N) / N - expected)) * np.sqrt(N) > 2.7 / 3
+    assert np.max(np.abs(np.arange(0, N, 16) / N - expected)) * np.sqrt(N) > 2.7 / 3
     assert abs((x**2).mean() - 1) > 5 * (x**2).std() / np.sqrt(N)
 
 

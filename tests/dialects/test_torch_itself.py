@@ -43,11 +43,11 @@ def random_layer(chance):
 
 
 @needs_torch
-def test_a_thousand_random_modules_are_those_of_pytorch():
+def test_random_modules_are_those_of_pytorch():
     import torch
 
     chance = random.Random(6)
-    for _ in range(1000):
+    for _ in range(400):
         seed = chance.choice([0, 1, 42, -1, 2**32, chance.getrandbits(64), -chance.getrandbits(62)])
         described = [(*random_layer(chance), chance.random() < 0.8) for _ in range(chance.randint(1, 4))]
         torch.manual_seed(seed)

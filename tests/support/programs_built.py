@@ -10,6 +10,8 @@ import embinit
 from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets import gcc_qemu, zig_unicorn
 
+from support.compilers import compile_program
+
 FOLDER = Path(__file__).parents[1] / "declared" / "programs"
 SEEDS = (1, 0x9E3779B9)
 HOSTS = {"host": [], "x86-64-v3": ["-march=x86-64-v3"]}
@@ -57,8 +59,7 @@ def on_host(name, target, folder):
         f"    init_network((uint32_t)strtoul(words[n - 1], 0, 10));\n{writes}    return 0;\n}}\n",
         encoding="utf-8",
     )
-    command = ["gcc", "-O2", "-std=gnu11", *HOSTS[target], str(source), "-lm", "-o", str(program)]
-    subprocess.run(command, check=True, capture_output=True)
+    compile_program("gcc", [source], program, "-O2", "-std=gnu11", *HOSTS[target], "-lm", warnings=())
     found = {}
     for seed in SEEDS:
         data = subprocess.run([str(program), str(seed)], check=True, capture_output=True).stdout
