@@ -230,6 +230,15 @@ def table(path: str, layer: Stored, weight: Weight) -> Found:
     return Found(path, layer, {"weight": (weight, ("index", "feature"))})
 
 
+def slopes(path: str, kind: str, slope: Weight) -> "Found | Unknown":
+    """Return a PReLU layer, whose slopes must be of channels, as PyTorch's are."""
+    size = math.prod(slope.shape)
+    if size != max(slope.shape, default=1):
+        return Unknown(path, kind, f"its slopes must be of channels, got shape {list(slope.shape)}")
+    layer = WITH_PARAMETERS["PReLU"](num_parameters=size)  # type: ignore[call-arg]
+    return Found(path, layer, {"weight": (slope.reshaped([size]), ("slope",))})
+
+
 def of_kind(name: str, dimensions: int) -> Any:
     """Return the class of a layer type for so many axes besides batch and channels, such as BatchNorm2d."""
     return WITH_PARAMETERS[f"{name}{min(max(dimensions, 1), 3)}d"]

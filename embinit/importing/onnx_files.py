@@ -23,11 +23,12 @@ from embinit.importing.found import (
     norm,
     of_kind,
     recurrent,
+    slopes,
     table,
 )
 from embinit.importing.onnx_graph import FLOATS, Graph, attributes_of, dequantized, format_of, missing
 from embinit.importing.packages import package
-from embinit.layers import WITH_PARAMETERS, Embedding, GroupNorm, LayerNorm, RMSNorm
+from embinit.layers import Embedding, GroupNorm, LayerNorm, RMSNorm
 
 Built = Iterator[Found | Unknown]
 Builder = Callable[[Graph, Any], Built]
@@ -61,7 +62,8 @@ def read(content: bytes, folder: Path) -> Content:
             model = inliner.inline_local_functions(model)
         except Exception:
             raise EmbinitError("is not an ONNX model that can be read: its functions cannot be put in place") from None
-    layers, shared = _once(_layers(Graph(model.graph, {}, {}, folder)))
+    opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=1)
+    layers, shared = _once(_layers(Graph(model.graph, {}, {}, folder, opset)))
     away = missing(model.graph.initializer, folder)
     notes = [f"nothing is said of the values in {listed(away)}, as no such file lies beside it"] if away else []
     return Content("an ONNX file", layers, (*shared, *notes))
@@ -102,17 +104,22 @@ def _layers(graph: Graph) -> Built:
             yield from graph.unknown(node)
         for each in node.attribute:
             for inner in (*([each.g] if each.HasField("g") else []), *each.graphs):
-                yield from _layers(Graph(inner, graph.constants, graph.ranks, graph.folder))
+                yield from _layers(Graph(inner, graph.constants, graph.ranks, graph.folder, graph.opset))
 
 
 # ---- Layers ----
+
+
+def _computed(graph: Graph, node: Any) -> Unknown:
+    """Return a node whose weights come from other nodes."""
+    return Unknown(graph.path(node), node.op_type, "its weights are no constants of the file")
 
 
 def _conv(transposed: bool, at: int, bias_at: int) -> Builder:
     def build(graph: Graph, node: Any) -> Built:
         weight = _codes(graph, node, at)
         if weight is None:
-            yield Unknown(graph.path(node), node.op_type, "its weights are no constants of the file")
+            yield _computed(graph, node)
             return
         if not 3 <= len(weight.shape) <= 5:
             yield from graph.unknown(node)
@@ -226,7 +233,7 @@ def _einsum(graph: Graph, node: Any) -> Built:
 def _batch_norm(graph: Graph, node: Any) -> Built:
     weight, bias = graph.floats(node, 1), graph.floats(node, 2)
     if weight is None or bias is None or len(weight.shape) != 1:
-        yield Unknown(graph.path(node), node.op_type, "its weights are no constants of the file")
+        yield _computed(graph, node)
         return
     layer = of_kind("BatchNorm", graph.dimensions(node))(num_features=weight.shape[0])
     yield norm(graph.path(node, weight, bias), layer, weight, bias)
@@ -236,6 +243,7 @@ def _instance_norm(graph: Graph, node: Any) -> Built:
     """Yield an InstanceNorm; or a GroupNorm, which PyTorch exports as one over groups, and a product and a sum."""
     weight, bias = graph.floats(node, 1), graph.floats(node, 2)
     if weight is None or bias is None or len(weight.shape) != 1:
+        yield _computed(graph, node)
         return
     user = graph.after(node, "Reshape")
     product = user and graph.after(user, "Mul")
@@ -267,6 +275,7 @@ def _other(graph: Graph, node: Any) -> _Constant | None:
 def _layer_norm(graph: Graph, node: Any) -> Built:
     weight, bias = graph.floats(node, 1), graph.floats(node, 2)
     if weight is None:
+        yield _computed(graph, node)
         return
     layer = LayerNorm(normalized_shape=weight.shape, bias=bias is not None)
     yield norm(graph.path(node, weight, bias), layer, weight, bias)
@@ -274,16 +283,27 @@ def _layer_norm(graph: Graph, node: Any) -> Built:
 
 def _rms_norm(graph: Graph, node: Any) -> Built:
     weight = graph.floats(node, 1)
-    if weight is not None:
-        yield norm(graph.path(node, weight), RMSNorm(normalized_shape=weight.shape), weight, None)
+    if weight is None:
+        yield _computed(graph, node)
+        return
+    yield norm(graph.path(node, weight), RMSNorm(normalized_shape=weight.shape), weight, None)
+
+
+#: The opset from which on GroupNormalization has a scale for each channel; before, each group had one.
+_SCALED_BY_CHANNEL = 21
 
 
 def _group_norm(graph: Graph, node: Any) -> Built:
     weight, bias = graph.floats(node, 1), graph.floats(node, 2)
     groups = attributes_of(node).get("num_groups", 1)
-    if weight is not None and bias is not None:
-        layer = GroupNorm(num_groups=groups, num_channels=weight.shape[0])
-        yield norm(graph.path(node, weight, bias), layer, weight, bias)
+    if weight is None or bias is None:
+        yield _computed(graph, node)
+        return
+    path = graph.path(node, weight, bias)
+    if graph.opset < _SCALED_BY_CHANNEL:
+        yield Unknown(path, node.op_type, "it has a scale for each group, and in PyTorch each channel has one")
+        return
+    yield norm(path, GroupNorm(num_groups=groups, num_channels=weight.shape[0]), weight, bias)
 
 
 def _quotient(graph: Graph, node: Any) -> Built:
@@ -346,10 +366,10 @@ def _gather(graph: Graph, node: Any) -> Built:
 
 def _prelu(graph: Graph, node: Any) -> Built:
     slope = graph.floats(node, 1)
-    if slope is not None:
-        size = math.prod(slope.shape)
-        layer = WITH_PARAMETERS["PReLU"](num_parameters=size)  # type: ignore[call-arg]
-        yield Found(graph.path(node, slope), layer, {"weight": (slope.reshaped([size]), ("slope",))})
+    if slope is None:
+        yield _computed(graph, node)
+        return
+    yield slopes(graph.path(node, slope), node.op_type, slope)
 
 
 #: ONNX's order of the gates, as places in PyTorch's.

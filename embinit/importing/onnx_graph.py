@@ -36,8 +36,10 @@ _WITHOUT_WEIGHTS = frozenset(
 class Graph:
     """A graph: its constants, which node uses what, and the ranks of tensors as far as they are known."""
 
-    def __init__(self, graph: Any, outer: Mapping[str, Weight], ranks: Mapping[str, int], folder: Path) -> None:
-        self.folder = folder
+    def __init__(
+        self, graph: Any, outer: Mapping[str, Weight], ranks: Mapping[str, int], folder: Path, opset: int
+    ) -> None:
+        self.folder, self.opset = folder, opset
         self.nodes = list(graph.node)
         self.constants: dict[str, Weight] = dict(outer)
         self.parameters = {each.name for each in graph.initializer}
@@ -71,6 +73,8 @@ class Graph:
             for each in node.attribute:
                 if each.name == "value":
                     self._hold(node.output[0], each.t)
+                elif each.name in ("value_floats", "value_ints"):
+                    self.constants[node.output[0]] = _listed(node.output[0], each)
             return
         if not given or given[0] is None or not node.output:
             return
@@ -225,6 +229,12 @@ class Graph:
         if held:
             shapes = ", ".join(f"{weight.name} {list(weight.shape)}" for weight in held)
             yield Unknown(self.path(node, *held), node.op_type, f"unknown, with weights {shapes}")
+
+
+def _listed(name: str, attribute: Any) -> Weight:
+    """Return the numbers of an attribute of Constant."""
+    values = np.array([*attribute.floats, *attribute.ints], "float32" if attribute.floats else "int64")
+    return Weight(name, values.shape, values.dtype.name, lambda: values)
 
 
 def attributes_of(node: Any) -> dict[str, Any]:

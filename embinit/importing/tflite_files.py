@@ -20,11 +20,12 @@ from embinit.importing.found import (
     joined,
     linear,
     recurrent,
+    slopes,
     table,
 )
 from embinit.importing.onnx_graph import format_of
 from embinit.importing.packages import package
-from embinit.layers import WITH_PARAMETERS, Embedding
+from embinit.layers import Embedding
 
 MAGIC = b"TFL3"
 _TYPES = {
@@ -324,9 +325,7 @@ def _rows(at: int) -> Builder:
 def _prelu(graph: _Graph, operator: Any) -> Built:
     slope = graph.weight(operator, 1)
     if slope is not None:
-        size = math.prod(slope.shape)
-        layer = WITH_PARAMETERS["PReLU"](num_parameters=size)  # type: ignore[call-arg]
-        yield Found(graph.path(operator, slope), layer, {"weight": (slope.reshaped([size]), ("slope",))})
+        yield slopes(graph.path(operator, slope), graph.kind(operator), slope)
 
 
 def _lstm(graph: _Graph, operator: Any) -> Built:

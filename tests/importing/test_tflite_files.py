@@ -155,3 +155,64 @@ def test_shapes_without_data_are_refused(tmp_path):
     (tmp_path / "net.tflite").write_bytes(content.replace(told, np.array([10**6, 10**6], np.int32).tobytes()))
     with pytest.raises(EmbinitError, match=r"tensor 'w' of shape .* needs 4000000000000 bytes of data, got 32"):
         import_model(path, "torch", 1)
+
+
+def turned(builder):
+    tflite.BatchMatMulOptionsStart(builder)
+    tflite.BatchMatMulOptionsAddAdjY(builder, True)
+    return tflite.BuiltinOptions.BatchMatMulOptions, tflite.BatchMatMulOptionsEnd(builder)
+
+
+#: An operator between x and y: its code, its inputs beside x, these, its options, and the keys of the layer.
+LAYERS = {
+    "a volume": (OPS.CONV_3D, "x w b", {"w": (2, 3, 4, 5, 6), "b": (6,)}, None,
+                 {"type": "Conv3d", "in_channels": 5, "out_channels": 6, "kernel_size": (2, 3, 4)}),
+    "a transposed volume": (OPS.CONV_3D_TRANSPOSE, "s w x b", {"w": (2, 3, 4, 6, 5), "b": (6,)}, None,
+                            {"type": "ConvTranspose3d", "in_channels": 5, "out_channels": 6}),
+    "a product": (OPS.BATCH_MATMUL, "x w", {"w": (3, 4)}, None,
+                  {"type": "Linear", "in_features": 3, "out_features": 4, "bias": False}),
+    "a product that turns it": (OPS.BATCH_MATMUL, "x w", {"w": (3, 4)}, turned,
+                                {"type": "Linear", "in_features": 4, "out_features": 3}),
+    "a table": (OPS.EMBEDDING_LOOKUP, "x w", {"w": (7, 3)}, None,
+                {"type": "Embedding", "num_embeddings": 7, "embedding_dim": 3}),
+    "rows": (OPS.GATHER, "w x", {"w": (7, 3)}, None, {"type": "Embedding", "num_embeddings": 7, "embedding_dim": 3}),
+    "slopes": (OPS.PRELU, "x w", {"w": (1, 1, 3)}, None, {"type": "PReLU", "num_parameters": 3}),
+    "a recurrent layer": (OPS.UNIDIRECTIONAL_SEQUENCE_RNN, "x w r b h", {"w": (3, 4), "r": (3, 3), "b": (3,)}, None,
+                          {"type": "RNN", "input_size": 4, "hidden_size": 3, "bias": True}),
+    "a bias of two axes": (OPS.FULLY_CONNECTED, "x w b", {"w": (3, 4), "b": (1, 3)}, None,
+                           {"type": "Linear", "in_features": 4, "out_features": 3, "bias": True}),
+}  # fmt: skip
+
+
+def between(folder, code, inputs, held, options):
+    tensors = {"x": (1, 5, 4), "y": (1, 5, 3), "s": (5,), "h": (1, 3)}
+    tensors |= {name: weights(*shape) for name, shape in held.items()}
+    return saved(folder, tensors, [(code, inputs.split(), "y", options)])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_operator_makes_a_layer(name, tmp_path):
+    *operator, keys = LAYERS[name]
+    (layer,) = import_model(between(tmp_path, *operator), "torch", 1).model.layers
+    assert {key: getattr(layer, key) for key in keys} == keys
+
+
+#: Operators that make no layer: code, inputs, weights, and why.
+UNKNOWN = {
+    "no filters": (OPS.CONV_2D, "x h", {}, "CONV_2D: its filters are not in the file"),
+    "no filters by channels": (OPS.DEPTHWISE_CONV_2D, "x h", {}, "DEPTHWISE_CONV_2D: its filters are not in the file"),
+    "no filters of a volume": (OPS.CONV_3D, "x h", {}, "CONV_3D: its filters are not in the file"),
+    "no filters turned": (OPS.TRANSPOSE_CONV, "s h x", {}, "TRANSPOSE_CONV: its filters are not in the file"),
+    "weights of three axes": (OPS.FULLY_CONNECTED, "x w", {"w": (2, 3, 4)}, "must have two axes, got [2, 3, 4]"),
+    "a product of three axes": (OPS.BATCH_MATMUL, "x w", {"w": (2, 3, 4)}, "must have two axes, got [2, 3, 4]"),
+    "slopes of elements": (OPS.PRELU, "x w", {"w": (5, 4)}, "its slopes must be of channels, got shape [5, 4]"),
+    "no states": (OPS.UNIDIRECTIONAL_SEQUENCE_RNN, "x w h", {"w": (3, 4)}, "its weights are not in the file"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_operator_that_is_no_layer_is_named(name, tmp_path):
+    code, inputs, held, why = UNKNOWN[name]
+    with pytest.raises(EmbinitError, match=r"net.tflite: 1 of its layers is unknown") as refused:
+        import_model(between(tmp_path, code, inputs, held, None), "torch", 1)
+    assert why in str(refused.value)
