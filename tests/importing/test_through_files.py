@@ -1,5 +1,6 @@
 """PyTorch's modules through files: saved by PyTorch itself, imported, and drawn again with the same bits."""
 
+import sys
 import warnings
 from types import SimpleNamespace
 
@@ -55,11 +56,7 @@ def test_what_a_file_tells_gives_pytorchs_bits(kind, net, tmp_path, monkeypatch)
             warnings.simplefilter("ignore")  # PyTorch's own, about the weights of its LSTM
             torch.export.save(torch.export.export(net, (torch.zeros(2, 6, dtype=torch.long),)), source)
     else:
-        (tmp_path / "net_through_files.py").write_text("import torch\n")
-        monkeypatch.setattr(
-            "embinit.importing.programs.importlib.import_module",
-            lambda _: SimpleNamespace(Net=Net),
-        )
+        monkeypatch.setitem(sys.modules, "net_through_files", SimpleNamespace(Net=Net))
         source = "net_through_files:Net"
     found = import_model(source, "torch", 11)
     (tmp_path / "net.toml").write_text(found.model.to_toml(), encoding="utf-8")
