@@ -18,6 +18,12 @@ FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 MAX_SIZE = 2**31 - 1
 
 
+def f32(value: float) -> float:
+    """Return a number rounded to float32."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
+
+
 def check_finite(what: str, value: object) -> float:
     """Return a real number of any type as a float, or raise EmbinitError if it is out of float32's range."""
     try:

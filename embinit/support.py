@@ -23,6 +23,7 @@ from embinit.distributions import (
     TruncatedNormal,
     TruncNormal,
     Uniform,
+    f32,
 )
 from embinit.errors import EmbinitError
 
@@ -75,37 +76,37 @@ def support(distribution: Distribution) -> Support:
         case Sparse(_, stddev):
             return _around(0.0, stddev, FURTHEST)
         case BoundedNormal(stddev, lower, upper):
-            least, most = sorted([_f32(stddev) * _f32(lower), _f32(stddev) * _f32(upper)])
-            return Support(_f32(least), _f32(most), _around(0.0, stddev, FURTHEST).least)
+            least, most = sorted([f32(stddev) * f32(lower), f32(stddev) * f32(upper)])
+            return Support(f32(least), f32(most), _around(0.0, stddev, FURTHEST).least)
         case TruncNormal(mean, stddev, low, high):
             least = min(_around(mean, stddev, FURTHEST).least, _between(low, high).least)
-            return Support(_f32(low), _f32(high), least)
+            return Support(f32(low), f32(high), least)
         case Declared():
             return _easiest(*distribution.limits)
     raise EmbinitError(f"{distribution}: nothing is known of its values, which a format has to hold; keep float32")
 
 
 def _given(values: Iterable[float]) -> Support:
-    given = [_f32(value) for value in values]
+    given = [f32(value) for value in values]
     return Support(min(given), max(given), _least(given))
 
 
 def _between(low: float, high: float) -> Support:
-    first, last = sorted([_f32(low), _f32(high)])
-    if _f32(last - first) > FLOAT32_MAX:
+    first, last = sorted([f32(low), f32(high)])
+    if f32(last - first) > FLOAT32_MAX:
         return Support(-math.inf, math.inf, 0.0, undefined=True)
     if first == last:
         return _given([first])
-    return Support(first, last, _least([_f32(low), last - first]) * 2.0**-54)
+    return Support(first, last, _least([f32(low), last - first]) * 2.0**-54)
 
 
 def _around(mean: float, stddev: float, furthest: float) -> Support:
-    middle, reach = _f32(mean), abs(_f32(stddev)) * furthest
+    middle, reach = f32(mean), abs(f32(stddev)) * furthest
     if abs(middle) + reach > FLOAT32_MAX:
         return Support(-math.inf, math.inf, 0.0)
     if reach == 0:
         return _given([middle])
-    return Support(middle - reach, middle + reach, min(_least([middle]) * 2.0**-54, abs(_f32(stddev)) * 2.0**-80))
+    return Support(middle - reach, middle + reach, min(_least([middle]) * 2.0**-54, abs(f32(stddev)) * 2.0**-80))
 
 
 def _easiest(low: float, high: float, undefined: bool) -> Support:
@@ -127,8 +128,3 @@ def _with_zero(given: Support) -> Support:
 
 def _least(values: Iterable[float]) -> float:
     return min((abs(value) for value in values if value), default=math.inf)
-
-
-def _f32(value: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))

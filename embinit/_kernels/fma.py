@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit._kernels.jit import primitive
+from embinit._kernels.jit import Apart, inlined, primitive
 
 
 def _llvm(name: str) -> Callable[[], Any]:
@@ -59,6 +59,12 @@ def fma32(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     odd = (bits - down) | inexact
     rounded: Any = np.asarray(odd.view(np.float64), np.float32)[()]
     return rounded  # type: ignore[no-any-return]
+
+
+@inlined
+def multiply_add32(a: np.float32, b: np.float32, c: np.float32, fused: Apart) -> np.float32:
+    """Return a * b + c, rounded once if a build fuses both, else twice."""
+    return fma32(a, b, c) if fused else np.float32(np.float32(a * b) + c)
 
 
 def _exact_fma(a: float, b: float, c: float) -> float:

@@ -5,7 +5,7 @@ float64, XLA's CPU backend in float32.
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.fma import fma32
+from embinit._kernels.fma import fma32, multiply_add32
 from embinit._kernels.jit import Apart, either_way, independent, inlined
 from embinit._kernels.libm import cos_double
 
@@ -105,11 +105,6 @@ _LEAST_NORMAL = np.float32(2.0**-126)
 
 
 @inlined
-def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: Apart) -> np.float32:
-    return fma32(a, b, c) if fused else np.float32(np.float32(a * b) + c)
-
-
-@inlined
 def _xla_log(x: np.float32, fused: Apart) -> np.float32:
     """Return log x = e ln 2 + log(1 + t), where x = 2^e (1 + t); -infinity for 0 and subnormal numbers."""
     bits = np.float32(x).view(np.uint32)
@@ -120,11 +115,11 @@ def _xla_log(x: np.float32, fused: Apart) -> np.float32:
     t = np.float32(np.float32(m - _ONE) + (m if below else np.float32(0)))
     x2 = np.float32(t * t)
     x3 = np.float32(x2 * t)
-    y = _multiply_add(_multiply_add(_P0, t, _P1, fused), t, _P2, fused)
-    y1 = _multiply_add(_multiply_add(_P3, t, _P4, fused), t, _P5, fused)
-    y2 = _multiply_add(_multiply_add(_P6, t, _P7, fused), t, _P8, fused)
-    y = _multiply_add(_multiply_add(y, x3, y1, fused), x3, y2, fused)
-    low = _multiply_add(y, x3, np.float32(_X_LN2_LOW * e), fused)
+    y = multiply_add32(multiply_add32(_P0, t, _P1, fused), t, _P2, fused)
+    y1 = multiply_add32(multiply_add32(_P3, t, _P4, fused), t, _P5, fused)
+    y2 = multiply_add32(multiply_add32(_P6, t, _P7, fused), t, _P8, fused)
+    y = multiply_add32(multiply_add32(y, x3, y1, fused), x3, y2, fused)
+    low = multiply_add32(y, x3, np.float32(_X_LN2_LOW * e), fused)
     value = np.float32(np.float32(np.float32(t - np.float32(x2 * _HALF)) + low) + np.float32(_X_LN2_HIGH * e))
     return np.float32(-np.inf) if x < _LEAST_NORMAL else value
 

@@ -11,7 +11,7 @@ are those of newlib 3.3.0. Its branches are selections here, so that a loop over
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.fma import fma32, multiply_add64
+from embinit._kernels.fma import multiply_add32, multiply_add64
 from embinit._kernels.jit import Apart, either_way, independent, inlined
 
 DOUBLE, FDLIBM, FDLIBM_FUSED = 0, 1, 2
@@ -127,11 +127,6 @@ _L7 = _single("0x1.2f112ep-3")
 
 
 @inlined
-def _multiply_add(a: np.float32, b: np.float32, c: np.float32, fused: Apart) -> np.float32:
-    return fma32(a, b, c) if fused else np.float32(np.float32(a * b) + c)
-
-
-@inlined
 def _log(x: np.float32, fused: Apart) -> np.float32:
     """Return log x = k ln 2 + f - f^2/2 + s (f^2/2 + R(s^2)), where x = 2^k (1 + f) and s = f / (2 + f)."""
     bits = np.float32(x).view(np.uint32)
@@ -143,21 +138,21 @@ def _log(x: np.float32, fused: Apart) -> np.float32:
     s = f / (_TWO + f)
     z = s * s
     w = z * z
-    R = z * _multiply_add(_multiply_add(_multiply_add(_L7, w, _L5, fused), w, _L3, fused), w, _L1, fused)
-    R = _multiply_add(_multiply_add(_multiply_add(_L6, w, _L4, fused), w, _L2, fused), w, R, fused)
+    R = z * multiply_add32(multiply_add32(multiply_add32(_L7, w, _L5, fused), w, _L3, fused), w, _L1, fused)
+    R = multiply_add32(multiply_add32(multiply_add32(_L6, w, _L4, fused), w, _L2, fused), w, R, fused)
     # log x = k LN2_HIGH - (correction - f), by three formulas: f next to 0, at an end of its range, and anywhere else.
     k_low = k * _LN2_LOW
     next_to_zero = np.uint32(np.uint32(mantissa + np.uint32(15)) & np.uint32(0x7FFFF0)) == np.uint32(0)
     extreme = np.uint32(mantissa - np.uint32(0x30A3D0)) <= np.uint32(0x35C288 - 0x30A3D0)
-    series = _multiply_add(-k, _LN2_LOW, f * f * _multiply_add(-_THIRD, f, _HALF, fused), fused)
-    halved = f2_half - _multiply_add(s, f2_half + R, k_low, fused)
-    direct = _multiply_add(s, f - R, -k_low, fused)
+    series = multiply_add32(-k, _LN2_LOW, f * f * multiply_add32(-_THIRD, f, _HALF, fused), fused)
+    halved = f2_half - multiply_add32(s, f2_half + R, k_low, fused)
+    direct = multiply_add32(s, f - R, -k_low, fused)
     correction = series if next_to_zero else (halved if extreme else direct)
     y = k * _LN2_HIGH - (correction - f)
     if fused:
         # For k = 0 the terms of k are left out, and the product with s is part of one more subtraction.
-        halved_alone = f - _multiply_add(-s, f2_half + R, f2_half, fused)
-        direct_alone = _multiply_add(-s, f - R, f, fused)
+        halved_alone = f - multiply_add32(-s, f2_half + R, f2_half, fused)
+        direct_alone = multiply_add32(-s, f - R, f, fused)
         alone = halved_alone if extreme else direct_alone
         y = y if next_to_zero or k != np.float32(0) else alone
     return np.float32(-np.inf) if bits == np.uint32(0) else y
@@ -215,14 +210,14 @@ _COS14 = _single("-0x1.8fae9cp-37")
 def _small_cos(y: np.float32, tail: np.float32, fused: Apart) -> np.float32:
     """Return cos(y + tail), |y| below pi/4."""
     z = y * y
-    p = _multiply_add(_multiply_add(_multiply_add(_COS14, z, _COS12, fused), z, _COS10, fused), z, _COS8, fused)
-    p = z * _multiply_add(_multiply_add(p, z, _COS6, fused), z, _COS4, fused)
+    p = multiply_add32(multiply_add32(multiply_add32(_COS14, z, _COS12, fused), z, _COS10, fused), z, _COS8, fused)
+    p = z * multiply_add32(multiply_add32(p, z, _COS6, fused), z, _COS4, fused)
     # About |y| / 4 is subtracted from both sides of the difference of 1 and z / 2, so that it loses fewer bits.
     size = np.uint32(np.float32(y).view(np.uint32) & np.uint32(0x7FFFFFFF))
     quarter = np.uint32(size - np.uint32(0x01000000)).view(np.float32)
     quarter = np.float32(0.28125) if size > np.uint32(0x3F480000) else quarter
     quarter = np.float32(0) if size < np.uint32(0x3E99999A) else quarter
-    return (_ONE - quarter) - ((_HALF * z - quarter) - _multiply_add(z, p, -(y * tail), fused))
+    return (_ONE - quarter) - ((_HALF * z - quarter) - multiply_add32(z, p, -(y * tail), fused))
 
 
 _SIN3 = _single("-0x1.555556p-3")
@@ -238,9 +233,9 @@ def _small_sin(y: np.float32, tail: np.float32, fused: Apart) -> np.float32:
     """Return sin(y + tail), |y| below pi/4."""
     z = y * y
     y3 = z * y
-    p = _multiply_add(_multiply_add(_multiply_add(_SIN13, z, _SIN11, fused), z, _SIN9, fused), z, _SIN7, fused)
-    p = y3 * _multiply_add(p, z, _SIN5, fused)
-    return y - _multiply_add(-_SIN3, y3, _multiply_add(z, _HALF * tail - p, -tail, fused), fused)
+    p = multiply_add32(multiply_add32(multiply_add32(_SIN13, z, _SIN11, fused), z, _SIN9, fused), z, _SIN7, fused)
+    p = y3 * multiply_add32(p, z, _SIN5, fused)
+    return y - multiply_add32(-_SIN3, y3, multiply_add32(z, _HALF * tail - p, -tail, fused), fused)
 
 
 @inlined

@@ -7,7 +7,7 @@ and of glibc for all other angles.
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.fma import fma64
+from embinit._kernels.fma import fma64, multiply_add32
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.libm import (
     _A,
@@ -31,7 +31,6 @@ from embinit._kernels.libm import (
     _SIN13,
     _TWO_OVER_PI,
     DOUBLE,
-    _multiply_add,
     _single,
     _small_cos,
     _small_sin,
@@ -69,7 +68,7 @@ def _reduced(x: np.float32, fused: bool) -> tuple[np.int32, np.float32, np.float
     bits = np.float32(x).view(np.uint32)
     n = np.int32(1)
     if bits >= np.uint32(0x4016CBE4):
-        n = np.int32(_multiply_add(x, _TWO_OVER_PI, _HALF, fused))
+        n = np.int32(multiply_add32(x, _TWO_OVER_PI, _HALF, fused))
     multiple = np.float32(n)
     high = np.float32(x - np.float32(multiple * _A))
     low = np.float32(multiple * _A_REST)
@@ -102,16 +101,16 @@ def _more(
     taken = np.float32(multiple * part)
     high = np.float32(before - taken)
     error = np.float32(np.float32(before - high) - taken)
-    return high, _multiply_add(multiple, rest, np.float32(-error), fused)
+    return high, multiply_add32(multiple, rest, np.float32(-error), fused)
 
 
 @inlined
 def _sin_below(x: np.float32, fused: bool) -> np.float32:
     """Return sin x, |x| below pi/4."""
     z = np.float32(x * x)
-    p = _multiply_add(_multiply_add(_multiply_add(_SIN13, z, _SIN11, fused), z, _SIN9, fused), z, _SIN7, fused)
-    p = _multiply_add(p, z, _SIN5, fused)
-    return _multiply_add(np.float32(z * x), _multiply_add(z, p, _SIN3, fused), x, fused)
+    p = multiply_add32(multiply_add32(multiply_add32(_SIN13, z, _SIN11, fused), z, _SIN9, fused), z, _SIN7, fused)
+    p = multiply_add32(p, z, _SIN5, fused)
+    return multiply_add32(np.float32(z * x), multiply_add32(z, p, _SIN3, fused), x, fused)
 
 
 @inlined

@@ -9,8 +9,7 @@ import numpy as np
 
 from embinit.bitgen.gomlx import SEEDS, GoMlxPcg, GoMlxPhilox
 from embinit.dialects.base import Dialect
-from embinit.dialects.portable import f32
-from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform, f32
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, VarianceScaling, constant, normal, ones, uniform, zeros
 from embinit.layers import Convolution, Layer, Parameter

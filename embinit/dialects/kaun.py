@@ -8,9 +8,8 @@ from embinit.bitgen import BitGenerator, KaunAlpha3Scope, KaunScope
 from embinit.bitgen.kaun import INTEGERS, Key
 from embinit.dialects.base import Dialect
 from embinit.dialects.keys import Keys
-from embinit.dialects.portable import f32
 from embinit.dialects.seeds import allowed
-from embinit.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, check_finite
+from embinit.distributions import Constant, Distribution, Normal, TruncatedNormal, Uniform, check_finite, f32
 from embinit.errors import EmbinitError, shown
 from embinit.initializers import (
     TRUNCATED_STDDEV,

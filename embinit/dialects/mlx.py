@@ -9,8 +9,7 @@ from embinit.bitgen.key_streams import Key as TwoWords
 from embinit.bitgen.key_streams import MlxKeys
 from embinit.dialects.base import Dialect
 from embinit.dialects.keys import Key, Keys
-from embinit.dialects.portable import f32
-from embinit.distributions import Constant, Distribution, Normal, Uniform
+from embinit.distributions import Constant, Distribution, Normal, Uniform, f32
 from embinit.errors import EmbinitError, shown
 from embinit.initializers import (
     Initializer,

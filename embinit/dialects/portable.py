@@ -7,16 +7,10 @@ import numpy as np
 from embinit.bitgen import Pcg32
 from embinit.dialects.base import Dialect
 from embinit.dialects.odt import LAYOUTS, fans
-from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform
+from embinit.distributions import Broadcast, Constant, Distribution, Normal, TruncatedNormal, Uniform, f32
 from embinit.errors import EmbinitError
 from embinit.initializers import TRUNCATED_STDDEV, Initializer, VarianceScaling
 from embinit.samplers import ScaledInteger
-
-
-def f32(value: float) -> float:
-    """Return a number rounded to float32."""
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:

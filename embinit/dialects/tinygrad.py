@@ -6,9 +6,8 @@ from typing import NoReturn
 
 from embinit.bitgen.key_streams import TinygradKeys
 from embinit.dialects.base import Dialect
-from embinit.dialects.portable import f32
 from embinit.dialects.seeds import Integers
-from embinit.distributions import Constant, Distribution, Uniform, check_finite
+from embinit.distributions import Constant, Distribution, Uniform, check_finite, f32
 from embinit.errors import EmbinitError, shown
 from embinit.initializers import Initializer, Named, constant, ones, zeros
 from embinit.layers import Conv1d, Conv2d, Conv3d, Convolution, Embedding, Layer, Parameter, Weighted
