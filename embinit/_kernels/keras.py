@@ -13,8 +13,6 @@ U32 = NDArray[np.uint32]
 LANES = 64
 #: The words that are made of the seeding alone, and the largest seed of a list.
 WORDS, LARGEST = N - M, np.uint32(10**9)
-#: Whose words.
-JAX, TENSORFLOW, TORCH = 0, 1, 2
 
 
 @inlined
@@ -85,26 +83,34 @@ def _philox(
 
 
 @kernel
-def first_words(seeds: U32, whose: int, out: U32) -> None:
-    """Fill out with the first word of each seed's stream."""
+def jax_words(seeds: U32, out: U32) -> None:
+    """Fill out with the first word of each seed's stream in Keras on JAX."""
     zero = np.uint32(0)
-    if whose == TORCH:
-        word, following = np.zeros(LANES, np.uint32), np.empty(LANES, np.uint32)
-        for start in range(0, seeds.size, LANES):
-            count = min(LANES, seeds.size - start)
-            for lane in range(count):
-                word[lane] = following[lane] = _seeded(seeds[start + lane], 1)
-            for j in range(2, M + 1):
-                for lane in range(LANES):
-                    word[lane] = _seeded(word[lane], j)
-            for lane in range(count):
-                out[start + lane] = tempered(np.uint32(word[lane] ^ _twisted(seeds[start + lane], following[lane])))
-        return
     for i in range(seeds.size):
-        if whose == JAX:
-            x, y = threefry(seeds[i], zero, zero, zero)
-            out[i] = np.uint32(x ^ y)
-        else:
-            seed = np.uint32(seeds[i] % np.uint32(2**31 - 2))
-            k0, k1, c2, c3 = _philox(np.uint32(0x3EC8F720), np.uint32(0x02461E29), seed, zero, zero, zero)
-            out[i], _, _, _ = _philox(k0, k1, zero, zero, c2, c3)
+        x, y = threefry(seeds[i], zero, zero, zero)
+        out[i] = np.uint32(x ^ y)
+
+
+@kernel
+def tensorflow_words(seeds: U32, out: U32) -> None:
+    """Fill out with the first word of each seed's stream in Keras on TensorFlow."""
+    zero = np.uint32(0)
+    for i in range(seeds.size):
+        seed = np.uint32(seeds[i] % np.uint32(2**31 - 2))
+        k0, k1, c2, c3 = _philox(np.uint32(0x3EC8F720), np.uint32(0x02461E29), seed, zero, zero, zero)
+        out[i], _, _, _ = _philox(k0, k1, zero, zero, c2, c3)
+
+
+@kernel
+def torch_words(seeds: U32, out: U32) -> None:
+    """Fill out with the first word of each seed's stream in Keras on PyTorch."""
+    word, following = np.zeros(LANES, np.uint32), np.empty(LANES, np.uint32)
+    for start in range(0, seeds.size, LANES):
+        count = min(LANES, seeds.size - start)
+        for lane in range(count):
+            word[lane] = following[lane] = _seeded(seeds[start + lane], 1)
+        for j in range(2, M + 1):
+            for lane in range(LANES):
+                word[lane] = _seeded(word[lane], j)
+        for lane in range(count):
+            out[start + lane] = tempered(np.uint32(word[lane] ^ _twisted(seeds[start + lane], following[lane])))

@@ -1,9 +1,14 @@
 """The generators that Keras starts for an initializer's seed."""
 
+from abc import abstractmethod
+from collections.abc import Callable
 from functools import lru_cache
 from random import Random
+from typing import Any
 
-from embinit.bitgen.base import BitGenerator, CGenerator, checked_uint
+import numpy as np
+
+from embinit.bitgen.base import BitGenerator, CGenerator, Words, checked_uint
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
 from embinit.bitgen.mt19937 import MT19937
 
@@ -32,10 +37,15 @@ def nth_seed(seed: int, i: int) -> int:
     return numbers[i]
 
 
-class _OfSeed(BitGenerator):
-    """A stream that the C of Keras starts from a seed."""
+class OfSeed(BitGenerator):
+    """A stream that Keras starts from a seed, on one of its backends."""
 
     _seed: int
+
+    @staticmethod
+    @abstractmethod
+    def first_words(seeds: Words) -> Words:
+        """Return the first word of each seed's stream, of many at once."""
 
     @property
     def array_key(self) -> tuple[int, ...]:
@@ -43,12 +53,18 @@ class _OfSeed(BitGenerator):
         return (self._seed,)
 
 
+def _filled(kernel: Callable[[Any, Any], None], seeds: Words) -> Words:
+    words = np.empty_like(seeds)
+    kernel(seeds, words)
+    return words
+
+
 def _in_c(kind: str, start: str) -> CGenerator:
     """Return the C of a stream that every tensor starts by itself: nothing is seeded before, so it is static."""
     return CGenerator(kind, "embinit_keras.h", seed="", large=True, restart=start.format(OWN_SEED))
 
 
-class TensorFlowPhilox(_OfSeed, Philox4x32):
+class TensorFlowPhilox(OfSeed, Philox4x32):
     """The stream of tf.random.stateless_uniform with the seed (seed, 0): Philox4x32-10 with a scrambled key.
 
     Parameters
@@ -67,12 +83,19 @@ class TensorFlowPhilox(_OfSeed, Philox4x32):
         k0, k1, c2, c3 = Philox4x32(SCRAMBLE, counter=seed % (2**31 - 2)).random_raw(4).tolist()
         super().__init__(k1 << 32 | k0, counter=(c3 << 32 | c2) << 64)
 
+    @staticmethod
+    def first_words(seeds: Words) -> Words:
+        """Return the first word of each seed's stream, of many at once."""
+        from embinit._kernels.keras import tensorflow_words
+
+        return _filled(tensorflow_words, seeds)
+
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_philox4x32."""
         return _in_c("embinit_philox4x32", "embinit_tensorflow_seed(&generator, {});")
 
 
-class TorchOfKeras(_OfSeed, MT19937):
+class TorchOfKeras(OfSeed, MT19937):
     """The stream of a new torch.Generator with that seed.
 
     Parameters
@@ -90,13 +113,20 @@ class TorchOfKeras(_OfSeed, MT19937):
         super().__init__(seed)
         self._seed = seed
 
+    @staticmethod
+    def first_words(seeds: Words) -> Words:
+        """Return the first word of each seed's stream, of many at once."""
+        from embinit._kernels.keras import torch_words
+
+        return _filled(torch_words, seeds)
+
     def c_generator(self, words: int) -> CGenerator:
         """Return embinit_mt19937, or embinit_mt19937_small if that gives enough words for every tensor."""
         kind = super().c_generator(words).type
         return _in_c(kind, f"{kind}_seed(&generator, {{}});")
 
 
-class ThreefryOfKeras(_OfSeed, Threefry2x32):
+class ThreefryOfKeras(OfSeed, Threefry2x32):
     """The stream of JAX's key (seed, 0), which is not jax.random.key(seed).
 
     Parameters
@@ -113,6 +143,13 @@ class ThreefryOfKeras(_OfSeed, Threefry2x32):
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._start((seed, 0), "jax")
+
+    @staticmethod
+    def first_words(seeds: Words) -> Words:
+        """Return the first word of each seed's stream, of many at once."""
+        from embinit._kernels.keras import jax_words
+
+        return _filled(jax_words, seeds)
 
     def c_generator(self, words: int) -> CGenerator:  # noqa: ARG002 (any number)
         """Return embinit_threefry2x32."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from embinit.bitgen.keras import TensorFlowPhilox, ThreefryOfKeras
+from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
 from embinit.diagnose.account import F32, Image, Run, draws, resolution, started
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, Given, in_order, near, numbered, sample_of
@@ -79,16 +79,16 @@ class _Inquiry:
         from embinit._kernels import keras
 
         stream = started(self._model, 0)
+        assert isinstance(stream, OfSeed)
         jax = isinstance(stream, ThreefryOfKeras)
         first = next((row for row in self._wrong if self._of_one_word(row, jax)), None)
         if first is None:
             return
-        whose = keras.JAX if jax else keras.TENSORFLOW if isinstance(stream, TensorFlowPhilox) else keras.TORCH
         element, sample = _numbers(first)[0], self._samples[first.name][:1]
         for start in (*range(0, SEEDS, AT_ONCE), DATES.start):
-            own, words = np.empty((2, min(AT_ONCE, len(DATES)) if start == DATES.start else AT_ONCE), np.uint32)
+            own = np.empty(min(AT_ONCE, len(DATES)) if start == DATES.start else AT_ONCE, np.uint32)
             keras.listed(start, element, own)
-            keras.first_words(own, whose, words)
+            words = stream.first_words(own)
             values = self._account.drawn(Given(words), first, words.size)
             for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
                 seed = start + place

@@ -85,7 +85,9 @@ KERNELS_ALONE = {
     "pytorch.random64": "the same",
     "counters.jax_first_words": "the search for the seed of a key, on the host",
     "keras.listed": "the seeds of a list, which a search on the host tries",
-    "keras.first_words": "the same",
+    "keras.jax_words": "the same",
+    "keras.tensorflow_words": "the same",
+    "keras.torch_words": "the same",
     "statistics.statistics": "describes buffers on the host; no device computes it",
 }
 
