@@ -120,7 +120,7 @@ def grow(
     check_size("extension", extension)
     hidden = Hidden.of(model, layer)
     arrays = _checked(model, values)
-    if generator is not None and generator.dialect.name != model.dialect:
+    if generator is not None and generator.dialect != model.conventions:
         raise EmbinitError(f"generator must be of the model's dialect {model.dialect}, got {generator.dialect.name}")
     wider = hidden.widened(extension)
     first, second = hidden.weights(arrays)
