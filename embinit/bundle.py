@@ -20,7 +20,7 @@ from embinit.model import Description
 from embinit.modelfile import MODEL_FILE
 from embinit.modelwriter import tables_of
 from embinit.plan import Plan, Row, row_as_json
-from embinit.progress import say
+from embinit.progress import counted
 from embinit.spec import SPEC_VERSION
 from embinit.store import Buffer, store
 from embinit.targets import target_named
@@ -289,10 +289,9 @@ class _Undrawn(Entry):
 
 def gather(plan: Plan) -> Bundle:
     """Return the bundle of a plan: fill it, store it, and gather the result."""
-    say("drawing the values")
-    values = fill(plan)
-    say("storing them in their formats")
-    stored = store(values)
+    elements = {row.name: row.size for row in plan.rows}
+    values = fill(plan, told=counted("drawing", elements))
+    stored = store(values, told=counted("storing", elements))
     entries, offset = [], 0
     for row in plan.rows:
         name = row.name

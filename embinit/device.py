@@ -62,25 +62,29 @@ def run(
     with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
         before = ["embinit_construct"] if any(map(_is_cpp, source)) else []
         try:
-            say(f"building with {toolchain}")
+            say(f"building for {model.target} with {toolchain}")
             load = _built(toolchain, bundle, source, entry, cflags, Path(scratch), before)
         except DeviceError as error:
             raise _explained(error, bundle, entry) from None
 
-        def left(fill: int) -> dict[str, bytes]:
+        def left(fill: int, run: str) -> dict[str, bytes]:
+            core = f"the emulated {model.target}"
+            say(f"loading it into {core}{run}")
             machine = load()
             for each in bundle.arrays:
                 machine.write(f"device_{each.identifier}", bytes([fill]) * len(each.payload))
             for function in before:
                 machine.call(function)
+            say(f"running it on {core}{run}")
             machine.call("firmware_main", model.seed & 0xFFFFFFFF, model.seed >> 32 & 0xFFFFFFFF)
+            say(f"reading what it left{run}")
             return {each.name: machine.read(f"device_{each.identifier}") for each in bundle.arrays}
 
-        say("running on the emulated core")
-        found = left(FILLS[0])
+        found = left(FILLS[0], "")
         if not any(_filled(each, found[each.name], FILLS[0]) for each in bundle.arrays):
             return Readback(found)
-        again = left(FILLS[1])  # code may have written what was there already, so another fill tells
+        # Code may have written what was there already, so another fill tells.
+        again = left(FILLS[1], ", from another content")
         return Readback(found, list(_unwritten(bundle, found, again)))
 
 

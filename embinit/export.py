@@ -23,6 +23,7 @@ from embinit.model import Description
 from embinit.modelfile import MANIFEST
 from embinit.plan import Plan, Row, plan
 from embinit.progress import say
+from embinit.progress import written as written_so_far
 
 #: What is wrong with files that no manifest vouches for.
 INTERRUPTED = (
@@ -176,7 +177,7 @@ def write(
 
     def measured(name: str, content: Content) -> Content:
         def written(file: IO[bytes]) -> None:
-            say(f"writing {name}")
+            written_so_far(name, file.fileno())
             content(file)
             sizes[name] = file.seek(0, io.SEEK_END)
 
@@ -244,6 +245,7 @@ def drift(
     def differences() -> list[str]:
         folder, different, present = Path(directory), list[str](), set[str]()
         for name, content in _files(bundle, chosen, amalgamated):
+            say(f"comparing {name}")
             difference = _difference(folder / name, content)
             different += [difference] if difference is not None else []
             present |= {name} if (folder / name).exists() else set()

@@ -1,6 +1,6 @@
 """Fill: run a plan's draws, in order, and note where in the stream each buffer was drawn."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, assert_never
@@ -40,8 +40,14 @@ class Values:
         return self.generator.state
 
 
-def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | None = None) -> Values:
-    """Return what a plan's draws give. out: arrays to fill instead of new ones. seed: instead of the model's.
+def fill(
+    plan: Plan,
+    out: Mapping[str, NDArray[Any]] | None = None,
+    seed: int | None = None,
+    told: Callable[[str], None] | None = None,
+) -> Values:
+    """Return what a plan's draws give. out: arrays to fill instead of new ones. seed: instead of the model's. told: is
+    called with the name of each buffer before it is drawn.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -54,6 +60,8 @@ def fill(plan: Plan, out: Mapping[str, NDArray[Any]] | None = None, seed: int | 
     turns: dict[str, Iterator[int]] = {}
     for action, row in plan.events:
         start = generator.drawn
+        if told is not None and action in (Action.DRAW, Action.COPY, Action.TURN):
+            told(row.name)
         match action:
             case Action.RESTART:
                 restart(generator, plan.model, row)

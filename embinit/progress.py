@@ -2,10 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from threading import Event, Lock, Thread
 from time import monotonic
 from types import TracebackType
 from typing import Self
+
+#: What is being done: a text, or what returns one each time when the line is written.
+Step = str | Callable[[], str]
 
 #: After how many seconds the line appears, and after how many it is written again.
 PATIENCE, PERIOD = 1.0, 0.2
@@ -22,7 +26,8 @@ class Progress:
     """
 
     def __init__(self, what: str) -> None:
-        self._what, self._step, self._since = what, "", monotonic()
+        self._what, self._since = what, monotonic()
+        self._step: Step = ""
         self._lock, self._ended, self._there = Lock(), Event(), False
         self._thread: Thread | None = None
 
@@ -43,7 +48,7 @@ class Progress:
             self._ended.set()
             self._thread.join()
 
-    def step(self, what: str) -> None:
+    def step(self, what: Step) -> None:
         """Say what is being done from now on."""
         self._step = what
 
@@ -56,9 +61,10 @@ class Progress:
         wait = PATIENCE
         while not self._ended.wait(wait):
             wait = PERIOD
-            step = f": {self._step}" if self._step else ""
+            given = self._step
+            step = given if isinstance(given, str) else given()
             with self._lock:
-                self._write(f"{self._what}{step} ({monotonic() - self._since:.0f} s)")
+                self._write(f"{self._what}{step and f': {step}'} ({monotonic() - self._since:.0f} s)")
         self.remove()
 
     def _write(self, line: str) -> None:
@@ -71,10 +77,45 @@ class Progress:
         self._there = bool(line)
 
 
-def say(step: str) -> None:
-    """Say what is being done from now on, where a line is shown."""
+def say(step: Step) -> None:
+    """Say what is being done from now on, where a line is shown. A function that returns it is called by the thread
+    that shows the line, again and again.
+    """
     if _shown is not None:
         _shown.step(step)
+
+
+def counted(what: str, works: Mapping[str, int]) -> Callable[[str], None]:
+    """Return what says which of several parts is worked on from now on, and how much of all work was done before it.
+
+    >>> told = counted("drawing", {"fc.weight": 90, "fc.bias": 10})
+    >>> told("fc.bias")  # shows "drawing fc.bias, 1 of 2, 0 % done"
+    """
+    if _shown is None:
+        return lambda _: None
+    seen, done, total = set[str](), 0, max(1, sum(works.values()))
+
+    def told(name: str) -> None:
+        nonlocal done
+        if name not in seen:
+            seen.add(name)
+            say(f"{what} {name}, {len(seen)} of {len(works)}, {100 * done // total} % done")
+            done += works[name]
+
+    return told
+
+
+def written(name: str, descriptor: int) -> None:
+    """Say that a file is being written, and how much of it there is, as its descriptor says it."""
+
+    def so_far() -> str:
+        try:
+            size = os.fstat(descriptor).st_size
+        except OSError:
+            return f"writing {name}"
+        return f"writing {name}, {size / 1e6:.1f} MB" if size else f"writing {name}"
+
+    say(so_far)
 
 
 def make_room() -> None:

@@ -1,6 +1,6 @@
 """Store: from float32 values to the bytes that the device keeps. Only here are values rounded and saturated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -176,11 +176,15 @@ def decoded(
     return out
 
 
-def store(values: Values) -> dict[str, Buffer]:
-    """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do."""
+def store(values: Values, told: Callable[[str], None] | None = None) -> dict[str, Buffer]:
+    """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do. told: is
+    called with the name of each buffer before it is stored.
+    """
     buffers: dict[str, Buffer] = {}
     rows = values.plan.rows
     for row in in_order_of_scales(rows):
+        if told is not None:
+            told(row.name)
         buffers[row.name] = _held(values, row, buffers) if row.same_as is None else buffers[row.same_as]
     return {row.name: buffers[row.name] for row in rows}
 

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
+from embinit import progress
 from embinit.commands.checksums import verify_checksums
 from embinit.commands.devices import read_back, toolchain
 from embinit.commands.output import DONE, MISMATCH, print_result, write_page
@@ -23,6 +24,7 @@ def run(options: Namespace) -> int:
     bundle, found, source, _ = read_back("verify", options)
     if options.save is not None:
         save(bundle, found, Path(options.save))
+    progress.say("comparing the buffers")
     report = verify.verify(bundle, found, source)
     if options.source and not report.agrees:
         bundle, report = device.by_its_arithmetic(bundle, found, report, toolchain(options, bundle.plan.model.target))

@@ -16,6 +16,7 @@ from zipfile import ZipFile
 from embinit.cache import fetch, key_of
 from embinit.clib import C_DIRECTORY, HEADERS
 from embinit.errors import check_known
+from embinit.progress import counted, say
 from embinit.targets.boards import ARM, BOARDS, CORTEX_M, LINUX, RISCV, XTENSA, Board, System
 from embinit.targets.compilers import compile_by, installed, read_files
 from embinit.targets.device_error import DeviceError
@@ -92,6 +93,7 @@ def build(
         others += library
     if linker is not None:
         others = [_object([*compiler, *headers], source, output.parent) for source in others]
+    say(f"compiling and linking {len(others) + len(start)} files with {Path(compiler[0]).name}")
     compile_sources([*(linker or [*compiler, *headers]), *link], [*start, *others], output)
     return output
 
@@ -101,6 +103,7 @@ def _object(compiler: Sequence[str], source: Path, folder: Path) -> Path:
     if source.suffix == ".o":
         return source
     made = folder / f"{source.name}.o"
+    say(f"compiling {source.name} with {Path(compiler[0]).name}")
     compile_by([installed(compiler[0]), *compiler[1:], "-c", str(source), "-o", str(made)], compiler[0])
     return made
 
@@ -110,7 +113,9 @@ def _objects(compiler: Sequence[str], library: Sequence[Path], folder: Path) -> 
 
     def compile_all(output: Path) -> None:
         with ZipFile(output, "w") as archive:
+            told = counted(f"compiling with {Path(compiler[0]).name}:", {each.name: 1 for each in library})
             for source in library:
+                told(source.name)
                 made = folder / f"{source.stem}.o"
                 compile_by([installed(compiler[0]), *compiler[1:], "-c", str(source), "-o", str(made)], compiler[0])
                 archive.write(made, made.name)

@@ -14,6 +14,7 @@ from typing import Any
 
 from embinit import cache
 from embinit.clib import sources_of
+from embinit.progress import say
 from embinit.targets.compilers import compile_by
 from embinit.targets.device_error import DeviceError
 from embinit.targets.elf import Image
@@ -93,6 +94,7 @@ def build(
         command += [*_FREESTANDING, f"-DEMBINIT_LIBM={libm.replace('-', '_')}"]
         sources = list(dict.fromkeys([_LIBC, *sources, *sources_of([_LIBC.read_text(encoding="utf-8")])]))
     command += ["-o", str(output), *map(str, sources)]
+    say(f"compiling {len(sources)} files with zig cc -mcpu={emulation.cpu}")
     compile_by(command, f"zig cc -mcpu={emulation.cpu}", os.environ | _zig_caches())
     return output
 
