@@ -16,6 +16,8 @@ U32 = NDArray[np.uint32]
 
 #: How near a unit value must be, as elements and limits of 24 bits give it.
 NEAR = 1e-6
+#: The same where limits that differ in their sixth digit are tried once.
+GRID = 5e-6
 #: Seeds that people give, and those that 12 bits of an ADC give.
 SEEDS = 1 << 12
 PATTERNS = tuple(signs for signs in product((1, -1), repeat=3) if len(set(signs)) == 2)
@@ -81,13 +83,14 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
     found: list[int] = []
     inverse = pow(multiplier, -1, 2**32)
     for unit in _units(values, highs, 6):
+        if not _on_grid(unit, bits):
+            continue
         low, high = (min(max(int((unit[0] + d) * 2**bits), 0), 2**bits - 1) for d in (-NEAR, NEAR))
         words = np.arange(max(low - 1, 0), min(high + 2, 2**bits), dtype=np.uint32)
-        if words.size << 32 - bits > 1 << 22:
+        if words.size << shift > 1 << 22:
             continue
-        above = np.arange(1 << 32 - shift - bits, dtype=np.uint32) << np.uint32((shift + bits) % 32)
-        below = np.arange(1 << shift, dtype=np.uint32)
-        first = (above[:, None, None] | words[None, :, None] << np.uint32(shift) | below[None, None, :]).reshape(-1)
+        below = np.arange(1 << shift, dtype=np.uint32)  # what is above a word never comes into a later one
+        first = (words[:, None] << np.uint32(shift) | below).reshape(-1)
         state, off = first, NEAR + 2.0 ** (1 - bits)
         for wanted in unit[1:]:
             state = state * np.uint32(multiplier) + np.uint32(increment)
@@ -98,6 +101,14 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
             first, state = first[near], state[near]
         found += [(int(x) - increment) * inverse & MASK for x in first[:4]]
     return found
+
+
+def _on_grid(unit: F64, bits: int) -> bool:
+    """Return whether unit values are words of some bits, divided by how many words there are or by the largest."""
+    return any(
+        bool((np.abs(unit * divisor - np.rint(unit * divisor)) <= GRID * divisor).all())
+        for divisor in (2**bits, 2**bits - 1)
+    )
 
 
 @lru_cache
