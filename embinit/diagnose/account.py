@@ -97,8 +97,12 @@ class Account:
 
     def head(self, name: str, most: int) -> bytes:
         """Return the first elements of a buffer, up to so many, and perhaps more: what `run` gives, in less time."""
+        return self.heads(most, name)[name]
+
+    def heads(self, most: int, until: str | None = None) -> Image:
+        """Return the first elements of each buffer, as `head` does; until: the buffer with which it ends."""
         biases = any(row.storage.input_scale is not None for row in self.rows)
-        return self.run(*(() if biases or self.content is not dict else (most, name))).image[name]
+        return self.run(*(() if biases or self.content is not dict else (most, until))).image
 
     def run(self, most: int | None = None, until: str | None = None) -> "Run":
         """Return the outcome of the account, or raise EmbinitError if it is impossible. most: how many elements of each

@@ -245,6 +245,8 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
     model = run.account.model
     if not asked or model.state is not None:
         return
+    begin = {name: (start, left[name][start : start + TELLING]) for name, (start, _) in asked.items()}
+    most = max((start + TELLING) // itemsizes[name] + 1 for name, (start, _) in begin.items())
     starts_again = any(row.order.restart is not None for row in run.account.rows)
     few = not starts_again and sum(len(held) for held in run.image.values()) <= SMALL
     for seed in [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or few]:
@@ -253,6 +255,9 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
                 earlier = run.account.with_model(seed=seed)
             else:
                 earlier = replace(run.account, start=started(model, seed).jumped(model.skip_words))
+            heads = earlier.heads(most)
+            if not any(heads[name][start : start + TELLING] == held for name, (start, held) in begin.items()):
+                continue
             image = earlier.run().image
         except EmbinitError:
             continue
