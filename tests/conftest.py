@@ -23,6 +23,11 @@ settings.register_profile(
 )
 settings.load_profile("embinit")
 
+# Where an environment says this, as that of many containers does, each of the hundreds of processes that tests start
+# would compile every module anew, and so would pytest with the tests.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    sys.dont_write_bytecode = False
+
 DEVICE = Path(__file__).parent / "device"
 
 
