@@ -3,7 +3,6 @@
 import ctypes
 import json
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +13,14 @@ import embinit
 from embinit import codegen
 from embinit.bitgen import CGenerator
 from embinit.bundle import gather
-from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.clib import SOURCES
 from embinit.device import run
 from embinit.dialects import Dialect
 from embinit.dialects.portable import PORTABLE
 from embinit.dialects.seeds import Integers, Seeds
 from embinit.targets import gcc_qemu
+
+from support.compilers import compile_program
 
 LAYER = embinit.Linear(name="fc", in_features=3, out_features=2)
 
@@ -79,10 +80,8 @@ def test_c_takes_the_whole_seed(wide: Dialect, seed: int, tmp_path: Path) -> Non
     bundle = gather(embinit.Model("m", [LAYER], seed=seed, dialect=wide).plan())
     (tmp_path / "m_init.h").write_text(codegen.init_header(bundle))
     (tmp_path / "firmware.c").write_text(codegen.init_source(bundle) + codegen.firmware(bundle))
-    flags = ["-std=c99", "-O0", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror", "-shared", "-fPIC"]
-    sources = [*map(str, SOURCES), str(tmp_path / "firmware.c")]
-    library = tmp_path / "m.so"
-    subprocess.run(["gcc", *flags, f"-I{C_DIRECTORY}", f"-I{tmp_path}", *sources, "-o", str(library)], check=True)
+    flags = ["-O0", "-shared", "-fPIC", f"-I{tmp_path}"]
+    library = compile_program("gcc", [*SOURCES, tmp_path / "firmware.c"], tmp_path / "m.so", *flags)
     c_type = ctypes.c_int64 if wide is SIGNED else ctypes.c_uint64
     assert ctypes.CDLL(str(library)).firmware_main(c_type(seed)) == 1
 
