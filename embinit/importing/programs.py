@@ -81,10 +81,10 @@ def _is_keras(made: Any) -> bool:
 
 
 def _read(module: Any) -> Content:
+    if _is_keras(module):  # first: on the backend torch it is a torch.nn.Module, too
+        return _of_keras(module)
     if _is_torch(module):
         return _of_torch(module)
-    if _is_keras(module):
-        return _of_keras(module)
     raise EmbinitError(
         "must be a constructor of a torch.nn.Module or a Keras model that takes no arguments, got "
         f"{type(module).__name__}"
