@@ -18,7 +18,7 @@ from embinit.bundle import Bundle, gather
 from embinit.clib import including_amalgamated
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.files import Content, steady, write_file, write_files
-from embinit.formats import Quantized, format_named
+from embinit.formats import format_named
 from embinit.model import Description
 from embinit.modelfile import MANIFEST
 from embinit.plan import Plan, Row, plan
@@ -163,7 +163,7 @@ def _text_size(row: Row) -> int:
     ` per float.
     """
     format_ = format_named(row.format)
-    width = 1 if isinstance(format_, Quantized) and format_.packed else np.dtype(format_.dtype).itemsize
+    width = 1 if format_.packed else np.dtype(format_.dtype).itemsize
     comment = 17.5 if row.format == "float32" else 0
     return int(row.bytes // width * (2 * width + 6 + comment))
 

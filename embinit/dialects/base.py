@@ -301,9 +301,9 @@ class _Sizes(dict[str, int]):
         self._check(axis)
         return super().get(axis, default)
 
-    def __getitem__(self, axis: str) -> int:
+    def __missing__(self, axis: str) -> int:
         self._check(axis)
-        return super().__getitem__(axis)
+        raise KeyError(axis)
 
     def __contains__(self, axis: object) -> bool:
         self._check(axis)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError
 from embinit.formats.base import Format, Quantized
 from embinit.formats.element_order import ElementOrder
 
@@ -35,8 +35,6 @@ class Arrangement:
         """Raise EmbinitError if a buffer of a format and a shape cannot be arranged so."""
         if self.element_order is not None:
             self.element_order.places(shape)
-        check_known("byte_order", self.byte_order, BYTE_ORDERS)
-        check_known("nibble_order", self.nibble_order, NIBBLE_ORDERS)
         if self.nibble_order != "low" and not shares_bytes(format_):
             raise EmbinitError(f"nibble_order is for formats whose codes share bytes, such as int4, got {format_.name}")
         if self.row_stride is None:

@@ -7,12 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from embinit.distributions import Broadcast, Distribution
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
-from embinit.formats.literals import printed
 from embinit.formats.quantizer import Quantizer
-from embinit.formats.rounding import LOOSE, MODES, Rounding
+from embinit.formats.rounding import LOOSE, Rounding
 from embinit.support import support
 
 
@@ -49,8 +48,7 @@ class Storage:
         return self.quantizer is not None and self.quantizer.quotient == "divide"
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Raise EmbinitError if a buffer of that shape cannot be stored this way."""
-        check_known("rounding", self.rounding, MODES)
+        """Raise EmbinitError if a buffer of that shape cannot be stored this way: each part is checked by its layer."""
         if self.rounding in LOOSE and not isinstance(self.kind, Quantized) and self.format not in FLOATS:
             raise EmbinitError(f"rounding {self.rounding} is for formats with codes, such as int8, got {self.format}")
         if self.quantizer is not None:
@@ -58,8 +56,6 @@ class Storage:
                 self.quantizer.check(self.kind)
             except EmbinitError as error:
                 raise EmbinitError(f"quantizer: {error}") from None
-        if self.literals is not None:
-            printed(self.literals)
         self.groups(shape)
         self.arrangement.check(self.kind, shape)
 
