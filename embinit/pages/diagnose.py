@@ -70,7 +70,7 @@ def _explanation(explanation: Explanation, name: str, head: str) -> str:
     lines = explanation.lines
     told = f"<p>{text(head)}</p>{paste(lines, name)}" if lines else _NO_LINE
     for place, keys in explanation.replaces.items():
-        note = f"In {place}, delete {listed(keys)} beside weight_init, if they are there."
+        note = f"In {place}, delete {listed(keys)}, if there."
         told += element("p", text(note), class_="note")
     return element("div", sentences + told, class_="card cause")
 

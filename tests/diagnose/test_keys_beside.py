@@ -105,3 +105,16 @@ def test_keys_that_only_the_formats_before_take_are_named(ours, device, gone, tm
     path = tmp_path / "m.toml"
     path.write_text(edited(text, said))
     assert {array.name: array.payload for array in gather(embinit.load(path).plan()).arrays} == held
+
+
+def test_the_page_names_the_keys():
+    from embinit.pages.diagnose import page
+    from embinit.readback import Readback
+
+    dialect, beside, device = CASES[1]
+    left = gather(plan(HEAD.format(dialect) + LAYER.format("fc", f'weight_init = "{device}"')))
+    bundle = gather(plan(HEAD.format(dialect) + LAYER.format("fc", beside)))
+    dump = Readback({array.name: array.payload for array in left.arrays})
+    shown = page(bundle, dump, diagnose(bundle, dump, "dump"))
+
+    assert "In [[layer]], delete low, high, if there." in shown.decode()
