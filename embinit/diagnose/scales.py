@@ -3,10 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 
+from embinit.bitgen import BitGenerator
 from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of, stuck
 from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
@@ -19,6 +20,8 @@ from embinit.plan import Row
 FREE_GAIN, FREE_LIMIT, FREE_LIMITS = 2, 2, 3
 #: Buffers of fewer values say too little about their limit.
 ENOUGH = 8
+#: So many values tell nearly all wrong bounds apart.
+SURE = 16
 
 
 def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
@@ -42,7 +45,7 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
 
 
 def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distribution | None:
-    """Return the distribution around 0 that turns a buffer's draws into its values, bit for bit; None if none does."""
+    """Return the distribution that turns a buffer's draws into its values, bit for bit; None if none does."""
     unit = _rescaled(row.distribution, 1.0)
     if unit is None or stuck(place.origin):
         return None
@@ -53,13 +56,39 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
         ratios = values[strongest].astype(np.float64) / drawn[strongest]
         guess = float(np.median(ratios))
         if not (np.abs(ratios - guess) < 1e-5 * abs(guess)).all() or not 1e-30 < abs(guess) < 1e30:
-            return None
+            return _between(account, before, row, values, drawn) if isinstance(unit, Uniform) else None
     for scale in dict.fromkeys(_near(guess, row)):
         distribution = _rescaled(row.distribution, scale)
         assert distribution is not None
         if account.drawn(before, replace(row, distribution=distribution), row.size).tobytes() == values.tobytes():
             return distribution
     return None
+
+
+def _between(account: Account, before: BitGenerator, row: Row, values: F32, drawn: F32) -> Distribution | None:
+    """Return the bounds that turn a buffer's draws into its values, bit for bit, where they are not around 0; None if
+    none of few digits do. drawn: what it draws from -1 to 1.
+    """
+    least, most = int(drawn.argmin()), int(drawn.argmax())
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        half = (float(values[most]) - float(values[least])) / (float(drawn[most]) - float(drawn[least]))
+        middle = float(values[most]) - half * float(drawn[most])
+        apart = np.abs(middle + half * drawn.astype(np.float64) - values)
+    if not 1e-30 < abs(half) < 1e30 or not (apart < 1e-5 * abs(half)).all():
+        return None
+    own, head = account.model.conventions, min(row.size, SURE)
+    for low, high in product(_rounded(middle - half, half), _rounded(middle + half, half)):
+        found = own.distribution_on(account.model.build, Uniform(low, high), row.fan_in, row.fan_out)
+        changed = replace(row, distribution=found)
+        if all(account.drawn(before, changed, n).tobytes() == values[:n].tobytes() for n in (head, row.size)):
+            return Uniform(low, high)
+    return None
+
+
+def _rounded(guess: float, width: float) -> list[float]:
+    """Return a bound with few digits, from the fewest on, as far as they are near enough to it."""
+    rounded = [0.0, *(float(f"{guess:.{digits}g}") for digits in range(1, 8))]
+    return list(dict.fromkeys(each for each in rounded if abs(each - guess) < 1e-5 * abs(width)))
 
 
 def _near(guess: float, row: Row) -> Iterator[float]:

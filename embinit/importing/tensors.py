@@ -120,9 +120,9 @@ class _Reader:
 
     def layers(self) -> Iterator[Found | Unknown]:
         groups = list(self.groups.items())
-        for (path, parts), (behind, after) in zip(groups, [*groups[1:], ("", {})], strict=True):
-            siblings = _around(path) == _around(behind)
-            self.normed = _normed(after) if siblings else 0
+        for (path, parts), (next_path, next_parts) in zip(groups, [*groups[1:], ("", {})], strict=True):
+            siblings = _around(path) == _around(next_path)
+            self.normed = _normed(next_parts) if siblings else 0
             yield from self._layer(path, dict(parts))
 
     def _layer(self, path: str, parts: dict[str, Weight]) -> Iterator[Found | Unknown]:
