@@ -97,7 +97,7 @@ def _outside(z: np.float32) -> bool:
 
 
 @either_way
-def normal(a0: int, a1: int, r0: int, r1: int, hashed: Apart, libm: Apart, renew: Apart, out: F32) -> int:
+def normal(a0: int, a1: int, r0: int, r1: int, hashed: Apart, libm: Apart, renew: bool, out: F32) -> int:
     """Fill out with standard normal values of the keys of angle and radius; if renew, only where it is outside of -2
     to 2, and with what is not. Return how many are outside then.
     """
