@@ -36,9 +36,9 @@ LOW_4 = np.uint32(15)
 
 
 @either_way
-def absmax(values: Floats, run: int, out: Words) -> None:
-    """Write the largest magnitude of each group to out (float32 bits)."""
-    bits, group = values.view(np.uint32), 0
+def absmax(bits: Words, run: int, out: Words) -> None:
+    """Write the largest magnitude of each group to out, as bits of a float32, as the values are."""
+    group = 0
     for i in independent(out.size):
         out[i] = np.uint32(0)
     for start in range(0, bits.size, run):
@@ -58,10 +58,12 @@ def ordered(bits: np.int32) -> np.int32:
 
 
 @either_way
-def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
-    """Write the smallest and the largest value of each group to low and high; -0 is below +0, and NaN is outermost."""
-    bits, lows, highs, group = values.view(np.int32), low.view(np.int32), high.view(np.int32), 0
-    for i in independent(low.size):
+def extremes(bits: Codes, run: int, lows: Codes, highs: Codes) -> None:
+    """Write the smallest and the largest value of each group, all as bits of a float32; -0 is below +0, and NaN is
+    outermost.
+    """
+    group = 0
+    for i in independent(lows.size):
         lows[i], highs[i] = np.int32(0x7FFFFFFF), np.int32(-1)
     for start in range(0, bits.size, run):
         lowest, highest = ordered(lows[group]), ordered(highs[group])
@@ -71,7 +73,7 @@ def extremes(values: Floats, run: int, low: Floats, high: Floats) -> None:
             lowest = low_key if low_key < lowest else lowest
             highest = high_key if high_key > highest else highest
         lows[group], highs[group] = ordered(lowest), ordered(highest)
-        group = group + 1 if group + 1 < low.size else 0
+        group = group + 1 if group + 1 < lows.size else 0
 
 
 # ---- Rounding: x becomes a float32 whose integer part is the rounded value ----

@@ -343,7 +343,7 @@ def largest(name: str, values: F32, groups: Groups) -> F32:
     from embinit._kernels import formats
 
     bits = np.empty(groups.count * groups.rounds, np.uint32)
-    formats.absmax(values, groups.run, bits)
+    formats.absmax(values.view(np.uint32), groups.run, bits)
     if bits.max() >= INFINITE:
         refuse(name, values, ~np.isfinite(values))
     return groups.largest(bits).view(np.float32)
@@ -354,7 +354,7 @@ def extremes(name: str, values: F32, groups: Groups) -> tuple[F32, F32]:
     from embinit._kernels import formats
 
     low, high = np.empty(groups.count, np.float32), np.empty(groups.count, np.float32)
-    formats.extremes(values, groups.run, low, high)
+    formats.extremes(values.view(np.int32), groups.run, low.view(np.int32), high.view(np.int32))
     if not (np.isfinite(low) & np.isfinite(high)).all():
         refuse(name, values, ~np.isfinite(values))
     return low, high
