@@ -5,7 +5,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,11 +78,10 @@ def crc32c(data: bytes) -> int:
     rows = len(data) // length
     blocks = np.frombuffer(data, np.uint8)[: rows * length].reshape(rows, length)
     alone = _steps(np.zeros(rows, np.uint32), blocks.T)
-    behind = _steps(np.uint32(1) << np.arange(32, dtype=np.uint32), np.zeros((length, 32), np.uint8)).tolist()
     state = 0xFFFFFFFF
     for each in alone.tolist():
         moved = 0
-        for bit, effect in enumerate(behind):
+        for bit, effect in enumerate(_effects(length)):
             moved ^= effect if state >> bit & 1 else 0
         state = moved ^ each
     rest = np.frombuffer(data, np.uint8)[rows * length :].reshape(-1, 1)
@@ -95,6 +94,14 @@ def _steps(states: NDArray[np.uint32], columns: NDArray[np.uint8]) -> NDArray[np
     for column in columns:
         states = table[(states ^ column) & np.uint32(0xFF)] ^ states >> np.uint32(8)
     return states
+
+
+@lru_cache
+def _effects(length: int) -> list[int]:
+    """Return what becomes of each bit of a state after so many bytes of 0."""
+    bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    found: list[int] = _steps(bits, np.zeros((length, 32), np.uint8)).tolist()
+    return found
 
 
 @cache

@@ -18,7 +18,7 @@ from embinit.formats.literals import through
 from embinit.formats.quantizer import AS_FORMAT, payload
 from embinit.generator import Generator
 from embinit.initializers import Initializer
-from embinit.model import Description
+from embinit.model import Description, reseeded
 from embinit.plan import Action, Row, events, in_draw_order, plan
 from embinit.store import Buffer, buffer_of
 
@@ -62,6 +62,8 @@ class Account:
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced, which comes before all other changes."""
+        if changes.keys() == {"seed"}:
+            return Account.of(reseeded(self.model, **changes))
         return Account.of(replace(self.model, **changes))
 
     def with_rows(self, changed: Callable[[Row], Row]) -> Self:

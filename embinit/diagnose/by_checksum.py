@@ -66,8 +66,9 @@ def diagnose_checksums(bundle: Bundle, given: Mapping[str, Given], most: int = 5
     planned = {each.name: set(each.kinds) for each in report.checked}
     found: list[Explanation] = []
     seen = set[tuple[str, ...]]()
+    account = Account.of(model)
     for hypothesis in _hypotheses(model):
-        image = _left(hypothesis, model)
+        image = _left(hypothesis, account)
         if image is None:
             continue
         buffers = _buffers(image, given, planned)
@@ -86,9 +87,9 @@ def _hypotheses(model: Description) -> Iterator[Hypothesis]:
     yield from likely_seeds(model, rare=sum(tensor.size for tensor in model.tensors) <= FEW)
 
 
-def _left(hypothesis: Hypothesis, model: Description) -> Image | None:
+def _left(hypothesis: Hypothesis, account: Account) -> Image | None:
     try:
-        run = hypothesis.change(Account.of(model)).run()
+        run = hypothesis.change(account).run()
     except EmbinitError:
         return None
     return {**run.image, **run.beside}
