@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from functools import cache
 from typing import NoReturn
 
 from embinit import __version__
@@ -28,6 +29,7 @@ def with_cflags(arguments: Sequence[str]) -> list[str]:
     return found
 
 
+@cache
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; what it returns names the file of the command in `file`."""
     line = _Parser(prog="embinit", description="Simulate a microcontroller's weight initialization, bit for bit.")
