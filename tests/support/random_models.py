@@ -1,6 +1,7 @@
 """Models over all dialects, layers, formats and roundings, of small sizes and of parameters of any size."""
 
 import inspect
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from embinit.errors import EmbinitError
 from embinit.formats import ROUNDINGS
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, DrawFree, Norm, Weighted
 
-sizes = st.integers(1, 6)
+sizes, booleans, few, tens = st.integers(1, 6), st.booleans(), st.integers(1, 3), st.integers(0, 29)
 #: Ordinary parameters, and those at the ends of float32 and beyond.
 ordinary = st.floats(-2, 2)
 numbers = st.one_of(
@@ -36,60 +37,90 @@ ARGUMENTS = {
     "groups": sizes,
     "base": st.one_of(numbers, st.lists(numbers, min_size=1, max_size=6)),
 }
+SIZES = {
+    "num_layers": few,
+    "num_encoder_layers": st.integers(1, 2),
+    "num_decoder_layers": st.integers(1, 2),
+    "nhead": few,
+    "num_heads": few,
+    "d_model": sizes,
+    "dim_feedforward": sizes,
+    "proj_size": st.integers(0, 3),
+    "padding_idx": st.one_of(st.none(), st.integers(-3, 3)),
+    "normalized_shape": st.lists(sizes, min_size=1, max_size=3),
+}
+codes = st.sampled_from(["q7", "q15", "q31", "q3.5", "q1.20"])
+roundings, draw_free = st.sampled_from(ROUNDINGS), st.sampled_from(DRAW_FREE)
+group_sizes, rarely = st.one_of(st.none(), sizes), st.integers(0, 19)
+seeds, targets = st.integers(1, 2**32 - 1), st.sampled_from(["host", "cortex-m0", "cortex-m4f", "cortex-m7"])
+
+
+@cache
+def parameters_of(made):
+    return inspect.signature(made).parameters
+
+
+@cache
+def names_of(dialect):
+    return st.sampled_from(sorted(DIALECTS[dialect].named))
+
+
+@cache
+def kinds_of(dialect):
+    known = WITH_PARAMETERS.items()
+    return st.sampled_from([kind for kind, cls in known if issubclass(cls, Norm) or DIALECTS[dialect].has(kind)])
+
+
+@cache
+def initializers(dialect):
+    return _initializers(dialect)
 
 
 @st.composite
-def initializers(draw, dialect):
-    factory = dialect.named[draw(st.sampled_from(sorted(dialect.named)))]
+def _initializers(draw, dialect):
+    factory = DIALECTS[dialect].named[draw(names_of(dialect))]
     given = {
         name: draw(ARGUMENTS.get(name, numbers))
-        for name, parameter in inspect.signature(factory).parameters.items()
-        if parameter.default is parameter.empty or draw(st.booleans())
+        for name, parameter in parameters_of(factory).items()
+        if parameter.default is parameter.empty or draw(booleans)
     }
     return factory(**given)
 
 
-@st.composite
-def layers(draw, dialect):
+@cache
+def layers(dialect):
     """A layer of any type that the dialect may have, or an EmbinitError of its own."""
-    kinds = [kind for kind, cls in WITH_PARAMETERS.items() if issubclass(cls, Norm) or dialect.has(kind)]
-    cls = WITH_PARAMETERS[draw(st.sampled_from(kinds))]
-    if draw(st.integers(0, 29)) == 0:
-        return DrawFree(kind=draw(st.sampled_from(DRAW_FREE)))
-    only_codes = dialect.codes is not None
-    held = st.sampled_from(["q7", "q15", "q31", "q3.5", "q1.20"]) if only_codes else formats
+    return _layers(dialect)
+
+
+@st.composite
+def _layers(draw, dialect):
+    cls = WITH_PARAMETERS[draw(kinds_of(dialect))]
+    if draw(tens) == 0:
+        return DrawFree(kind=draw(draw_free))
+    only_codes, parameters = DIALECTS[dialect].codes is not None, parameters_of(cls)
+    held = codes if only_codes else formats
     keys = {"weight_format": draw(held), "bias_format": draw(held)}
-    keys["rounding"] = "half_away" if only_codes else draw(st.sampled_from(ROUNDINGS))
-    for name, parameter in inspect.signature(cls).parameters.items():
+    keys["rounding"] = "half_away" if only_codes else draw(roundings)
+    for name, parameter in parameters.items():
         if parameter.default is parameter.empty:
             keys[name] = draw(sizes)
     for name in ("bias", "bidirectional"):
-        if name in inspect.signature(cls).parameters:
-            keys[name] = draw(st.booleans())
+        if name in parameters:
+            keys[name] = draw(booleans)
     if issubclass(cls, Weighted):
-        keys["per_channel"] = draw(st.booleans())
-        if keys["weight_format"].startswith(("sym", "affine", "bfp")) or draw(st.integers(0, 19)) == 0:
-            keys["group_size"] = draw(st.one_of(st.none(), sizes))
-        if draw(st.booleans()):
+        keys["per_channel"] = draw(booleans)
+        if keys["weight_format"].startswith(("sym", "affine", "bfp")) or draw(rarely) == 0:
+            keys["group_size"] = draw(group_sizes)
+        if draw(booleans):
             keys["weight_init"] = draw(initializers(dialect))
     if issubclass(cls, Convolution):
-        keys["groups"] = draw(st.integers(1, 3))
+        keys["groups"] = draw(few)
         keys["in_channels"] *= keys["groups"]
         keys["out_channels"] *= keys["groups"]
-        keys["kernel_size"] = draw(st.integers(1, 3))
-    for name, values in (
-        ("num_layers", st.integers(1, 3)),
-        ("num_encoder_layers", st.integers(1, 2)),
-        ("num_decoder_layers", st.integers(1, 2)),
-        ("nhead", st.integers(1, 3)),
-        ("num_heads", st.integers(1, 3)),
-        ("d_model", sizes),
-        ("dim_feedforward", sizes),
-        ("proj_size", st.integers(0, 3)),
-        ("padding_idx", st.one_of(st.none(), st.integers(-3, 3))),
-        ("normalized_shape", st.lists(sizes, min_size=1, max_size=3)),
-    ):
-        if name in inspect.signature(cls).parameters:
+        keys["kernel_size"] = draw(few)
+    for name, values in SIZES.items():
+        if name in parameters:
             keys[name] = draw(values)
     for width, heads in (("d_model", "nhead"), ("embed_dim", "num_heads")):
         if heads in keys:
@@ -102,11 +133,10 @@ def layers(draw, dialect):
 @st.composite
 def models(draw):
     """A Model, or the EmbinitError that building it or one of its layers raised."""
-    dialect = DIALECTS[draw(st.sampled_from(sorted(DIALECTS)))]
-    seed = draw(st.integers(1, 2**32 - 1))
-    target = draw(st.sampled_from(["host", "cortex-m0", "cortex-m4f", "cortex-m7"]))
+    dialect = draw(st.sampled_from(sorted(DIALECTS)))
+    seed, target = draw(seeds), draw(targets)
     try:
-        chosen = [draw(layers(dialect)) for _ in range(draw(st.integers(1, 3)))]
-        return Model("m", chosen, seed=seed, dialect=dialect.name, target=target)
+        chosen = [draw(layers(dialect)) for _ in range(draw(few))]
+        return Model("m", chosen, seed=seed, dialect=dialect, target=target)
     except EmbinitError as error:
         return error

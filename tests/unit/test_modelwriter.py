@@ -57,48 +57,54 @@ def test_models_over_all_dialects_are_read_back(model, tmp_path_factory):
     assert_same(model, read_back(model, tmp_path_factory.getbasetemp()))
 
 
-names = st.sampled_from(["little", "big"])
+booleans, seeds = st.booleans(), st.integers(1, 2**32 - 1)
+dialects = st.sampled_from(["odt", "torch", "portable", "gomlx", "kaun", "jax", "tinn", "keras-torch"])
 numbers = st.one_of(st.floats(-1, 1, width=32), st.sampled_from([-0.0, 1e-30, 0.1]))
+#: The keys of a layer, and those of a model, that say what a device does differently; low is a number.
+OF_LAYERS = {
+    "weight_init": [
+        lambda low: None, lambda low: Uniform(low, 1.0), lambda low: Constant(low),
+        lambda low: VarianceScaling(3.0, "fan_out", "uniform", 0.7),
+    ],
+    "bias_init": [None, Uniform(-1.0, 1.5), Constant(-0.0), Constant(0.0)],
+    "init": [None, lambda low: {"bias": Sliced(None, ((0, 1, low),))}, {"weight": Normal(0.0, 0.5)}],
+    "fan": [None, "fan_in", "fan_out"],
+    "byte_order": ["little", "big"],
+    "row_stride": [None, 3, 8],
+    "order": [None, ["bias", "weight"]],
+    "restart": [False, True, 7, {"bias": True}, {"weight": 9}],
+    "skip_words": [0, 3],
+    "weight_layout": [None, ["in", "out"], ["out", "in"]],
+    "draws": [None, ["in", "out"]],
+    "weight_format": ["float32", "int8", "q7"],
+    "rounding": [None, "half_even"],
+}  # fmt: skip
+OF_MODELS = {
+    "order": [None, ["b"], ["b.weight", "a"]],
+    "skip_words": [0, 5],
+    "memory_limit": [2**30, 12345],
+    "multiply_add": [None, "separate", "fused"],
+    "libm": [None, "double"],
+    "rand": [None, "musl"],
+    "jit": [False, True],
+    "state": [None, 0xDEADBEEF],
+}
+of_layers, of_models = (
+    {key: st.sampled_from(values) for key, values in each.items()} for each in (OF_LAYERS, OF_MODELS)
+)
 
 
 @st.composite
 def departing_models(draw):
     """A model of which layers and the model itself have any of the keys that say what a device does differently."""
-    dialect = draw(st.sampled_from(["odt", "torch", "portable", "gomlx", "kaun", "jax", "tinn", "keras-torch"]))
-    low = draw(numbers)
-    keys = {
-        "weight_init": draw(
-            st.sampled_from([None, Uniform(low, 1.0), Constant(low), VarianceScaling(3.0, "fan_out", "uniform", 0.7)])
-        ),
-        "bias_init": draw(st.sampled_from([None, Uniform(-1.0, 1.5), Constant(-0.0), Constant(0.0)])),
-        "init": draw(st.sampled_from([None, {"bias": Sliced(None, ((0, 1, low),))}, {"weight": Normal(0.0, 0.5)}])),
-        "fan": draw(st.sampled_from([None, "fan_in", "fan_out"])),
-        "byte_order": draw(names),
-        "row_stride": draw(st.sampled_from([None, 3, 8])),
-        "order": draw(st.sampled_from([None, ["bias", "weight"]])),
-        "restart": draw(st.sampled_from([False, True, 7, {"bias": True}, {"weight": 9}])),
-        "skip_words": draw(st.sampled_from([0, 3])),
-        "weight_layout": draw(st.sampled_from([None, ["in", "out"], ["out", "in"]])),
-        "draws": draw(st.sampled_from([None, ["in", "out"]])),
-        "weight_format": draw(st.sampled_from(["float32", "int8", "q7"])),
-        "rounding": draw(st.sampled_from([None, "half_even"])),
-    }
-    given = {key: value for key, value in keys.items() if draw(st.booleans())}
-    more = {
-        "order": draw(st.sampled_from([None, ["b"], ["b.weight", "a"]])),
-        "skip_words": draw(st.sampled_from([0, 5])),
-        "memory_limit": draw(st.sampled_from([2**30, 12345])),
-        "multiply_add": draw(st.sampled_from([None, "separate", "fused"])),
-        "libm": draw(st.sampled_from([None, "double"])),
-        "rand": draw(st.sampled_from([None, "musl"])),
-        "jit": draw(st.booleans()),
-        "state": draw(st.sampled_from([None, 0xDEADBEEF])),
-    }
-    of_model = {key: value for key, value in more.items() if draw(st.booleans()) and draw(st.booleans())}
+    dialect, low = draw(dialects), draw(numbers)
+    given = {key: draw(values) for key, values in of_layers.items() if draw(booleans)}
+    given = {key: value(low) if callable(value) else value for key, value in given.items()}
+    of_model = {key: draw(values) for key, values in of_models.items() if draw(booleans) and draw(booleans)}
     try:
         first = Linear(name="a", in_features=3, out_features=2, **given)
         second = Linear(name="b", in_features=2, out_features=2, weight_init=Uniform(-0.5, 0.5))
-        return Model("m", [first, second], seed=draw(st.integers(1, 2**32 - 1)), dialect=dialect, **of_model)
+        return Model("m", [first, second], seed=draw(seeds), dialect=dialect, **of_model)
     except EmbinitError:
         return None
 
