@@ -122,7 +122,7 @@ def settled(draws: Iterable[Parameter]) -> tuple[Parameter, ...]:
     for i, each in enumerate(every):
         lost += each.lost
         if last[each.part] == i:
-            kept.append(replace(each, lost=tuple(lost)))
+            kept.append(replace(each, lost=tuple(lost)) if lost else each)
             lost = []
         elif each.same_as is None:
             lost.append((distribution(each.initializer, each.fan_in, each.fan_out), math.prod(each.shape)))

@@ -122,8 +122,9 @@ class TransformerEncoder(Constructed):
         """Yield the first layer, and then its copies."""
         layer = self.each(d_model=self.d_model, nhead=self.nhead, dim_feedforward=self.dim_feedforward, bias=self.bias)
         yield from within("layers.0", layer)
+        drawn = tuple(layer.construct())
         for i in range(1, self.num_layers):
-            yield from copied(layer.construct(), "layers.0", f"layers.{i}")
+            yield from copied(drawn, "layers.0", f"layers.{i}")
         if self.norm:
             yield from within("norm", LayerNorm(normalized_shape=self.d_model))
 
