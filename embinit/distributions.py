@@ -27,7 +27,10 @@ def f32(value: float) -> float:
 def check_finite(what: str, value: object) -> float:
     """Return a real number of any type as a float, or raise EmbinitError if it is out of float32's range."""
     try:
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        if type(value) is float:  # which most are; to ask whether they are Real takes long
+            number = value
+        else:
+            number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
     except OverflowError:
         number = math.inf
     if not abs(number) <= FLOAT32_MAX:

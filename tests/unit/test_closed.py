@@ -1,6 +1,7 @@
 """Nothing falls through: a match without a case for the rest ends in an error, or is named here with its reason."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,6 @@ PACKAGE = Path(__file__).parents[2] / "embinit"
 #: Matches in which all that has no case of its own means one thing.
 OPEN = {
     "diagnose/scales.py _rescaled": "other distributions have no scale to look for",
-    "dialects/declared/stream.py _state_types": "a table of kinds, without a default",
     "dialects/keras.py restart_of": "whatever draws takes the next seed",
     "importing/onnx_graph.py _constant": "other operators make no constant",
     "importing/tensors.py _hinted": "a class by its name, and an assertion of which",
@@ -57,11 +57,12 @@ def fall_through(tree: ast.AST) -> Iterator[str]:
 
 
 def found() -> set[str]:
-    paths = sorted(PACKAGE.rglob("*.py"))
+    texts = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
     return {
         f"{path.relative_to(PACKAGE).as_posix()} {name}"
-        for path in paths
-        for name in fall_through(ast.parse(path.read_text(encoding="utf-8")))
+        for path, text in texts.items()
+        if re.search(r"^ +match\b", text, re.MULTILINE)
+        for name in fall_through(ast.parse(text))
     }
 
 
