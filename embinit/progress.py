@@ -86,7 +86,7 @@ def say(step: Step) -> None:
 
 
 def counted(what: str, works: Mapping[str, int]) -> Callable[[str], None]:
-    """Return what says which of several parts is worked on from now on, and how much of all work was done before it.
+    """Return the function that shows which of several parts is worked on, and how much of all work is done before it.
 
     >>> told = counted("drawing", {"fc.weight": 90, "fc.bias": 10})
     >>> told("fc.bias")  # shows "drawing fc.bias, 1 of 2, 0 % done"
