@@ -144,6 +144,6 @@ def _of_keras(model: Any) -> Content:
 
 
 def _variable(variable: Any) -> Any:
-    import numpy as np
+    import keras
 
-    return lambda: np.asarray(variable.numpy(), np.float32)
+    return lambda: keras.ops.convert_to_numpy(variable).astype("float32")
