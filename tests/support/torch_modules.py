@@ -1,12 +1,19 @@
 """PyTorch modules that embinit fills exactly or refuses by name, so that none gets other bits without a word."""
 
+import importlib.util
+
 import pytest
+
+from embinit import EmbinitError
+
+if importlib.util.find_spec("torch") is None:
+    pytest.skip("PyTorch is not installed", allow_module_level=True)
+
 import torch
 from torch import nn
 
 import embinit
 import embinit.torch
-from embinit import EmbinitError
 
 
 def assert_filled_as_constructed(build, seed=5, **keys):
