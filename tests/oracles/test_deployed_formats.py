@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import apytypes
 import numpy as np
 import pytest
 
@@ -106,6 +105,7 @@ def test_any_number_of_fraction_bits(name, bits, n, size):
 
 @pytest.mark.parametrize(("m", "n"), [(8, 0), (10, -2), (-1, 9), (0, 8)])
 def test_fraction_bits_beside_apytypes(m, n):
+    apytypes = pytest.importorskip("apytypes")
     v = values(100, -(2.0 ** (m - 1)) * 1.2, 2.0 ** (m - 1) * 1.2)
     wide = apytypes.APyFixedArray.from_float(v.astype(np.float64), int_bits=64, frac_bits=80)
     cast = wide.cast(m, n, apytypes.QuantizationMode.RND_INF, apytypes.OverflowMode.SAT)

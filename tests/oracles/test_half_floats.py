@@ -3,7 +3,6 @@
 import random
 from fractions import Fraction
 
-import ml_dtypes
 import numpy as np
 import pytest
 
@@ -16,6 +15,8 @@ from embinit.verify import verify
 from support.answers import on_core, on_host
 from support.compilers import HOST_COMPILERS
 from support.requests.formats import UNITS
+
+ml_dtypes = pytest.importorskip("ml_dtypes")
 
 WITNESSES = {"float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 FRACTION_BITS = {"float16": 10, "bfloat16": 7}

@@ -61,3 +61,19 @@ def test_no_test_imports_another():
     ]
 
     assert wrong == []
+
+
+#: Packages that the extra `test` does not install.
+OTHERS = ("apytypes", "cmsisdsp", "dask", "flax", "h5py", "jax", "keras", "ml_dtypes", "nbformat", "onnx", "torch")
+
+
+def test_a_package_that_may_be_missing_is_asked_for_first():
+    """With the extra `test` alone every file is collected, as the README's command does."""
+    bare = []
+    for name, tree in trees().items():
+        for node in tree.body:
+            if "pytest.skip(" in ast.unparse(node) or "importorskip(" in ast.unparse(node):
+                break
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                bare += [f"{name}: {each}" for each in imported(node) if each.partition(".")[0] in OTHERS]
+    assert not bare
