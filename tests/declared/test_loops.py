@@ -7,8 +7,8 @@ import pytest
 
 import embinit
 from embinit.dialects import dialect_named
-from embinit.dialects.declared import sampler
-from embinit.dialects.declared.sampler import CALL, LOOPED
+from embinit.dialects.declared import elements
+from embinit.dialects.declared.elements import CALL, LOOPED
 from embinit.expressions.loops import loop_of
 from embinit.expressions.routine import Routine
 
@@ -20,7 +20,7 @@ BUILDS = [("host", None), ("x86-64-v3", None), ("x86-64-v3", "fused-expression")
 @pytest.fixture
 def without_loops(monkeypatch):
     """Return what has NumPy fill all arrays from then on."""
-    return lambda: monkeypatch.setattr(sampler._Loops, "after", lambda *_: None)
+    return lambda: monkeypatch.setattr(elements._Loops, "after", lambda *_: None)
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -54,10 +54,10 @@ def test_doubles_too(without_loops):
 
 @pytest.mark.parametrize("dialect", ["tinn", "genann", FOLDER / "acme_01.toml"], ids=str)
 def test_many_small_arrays_are_filled_by_a_loop_in_the_end(dialect, without_loops, monkeypatch):
-    sampler._loops.cache_clear()
+    elements._loops.cache_clear()
     dialect = dialect if isinstance(dialect, str) else embinit.load_dialect(dialect)
     compiled = []
-    monkeypatch.setattr(sampler, "loop_of", lambda *given: compiled.append(1) or loop_of(*given))
+    monkeypatch.setattr(elements, "loop_of", lambda *given: compiled.append(1) or loop_of(*given))
     calls = LOOPED // (CALL + 16) + 20
 
     def drawn():
