@@ -1,4 +1,10 @@
-"""A dialect file to which tests do one thing wrong."""
+"""A dialect file to which tests do one thing wrong, and how such a file is refused."""
+
+from pathlib import Path
+
+import pytest
+
+import embinit
 
 GOOD = """[dialect]
 name = "acme"
@@ -42,3 +48,14 @@ def r(old: str, new: str) -> str:
     """Return the good file with one thing replaced."""
     assert old in GOOD
     return GOOD.replace(old, new, 1)
+
+
+def assert_refused_in_one_line(text: str, message: str) -> None:
+    """Expect that acme.toml with a text, in the working directory, is refused; "..." ends a message that goes on."""
+    Path("acme.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(embinit.EmbinitError) as error:
+        embinit.load_dialect("acme.toml").start(1, "newlib")
+    start, cut, _ = message.partition("...")
+    assert str(error.value).startswith(start) if cut else str(error.value) == message
+    assert message.startswith("acme.toml: ")
+    assert "\n" not in str(error.value)
