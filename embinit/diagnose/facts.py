@@ -1,5 +1,6 @@
 """Facts: what a dump that nothing explains shows all the same, to narrow down what the device did."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ ENOUGH = 16
 FINEST = 1 << 18
 #: Bits of a register that a recurrence over GF(2) may have, and how many more signs must obey it.
 LONGEST, SPARE = 64, 40
+#: By how much the log-likelihoods of a uniform and of a normal distribution must differ before one is named.
+SURE = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def _of_buffer(row: Row, held: bytes) -> Iterator[Fact]:
     if (huge := int(np.count_nonzero(np.abs(values) > 1e6))) > raw.size // 8:
         yield Fact(row.name, "range", f"{huge} of {raw.size} magnitudes are above 10^6: these may be no floats")
         return
-    yield Fact(row.name, "range", f"values from {raw.min():.9g} to {raw.max():.9g}; {_symmetry(values)}")
+    yield Fact(row.name, "range", f"values from {raw.min():.9g} to {raw.max():.9g}; {_shape(values)}")
     distinct = int(np.unique(raw).size)
     if distinct < raw.size:
         often = f"the most frequent one {int(np.unique(raw, return_counts=True)[1].max())} times"
@@ -73,14 +76,20 @@ def _of_buffer(row: Row, held: bytes) -> Iterator[Fact]:
         )  # fmt: skip
 
 
-def _symmetry(values: F64) -> str:
+def _shape(values: F64) -> str:
     low, high = float(values.min()), float(values.max())
     if low >= 0 or high <= 0:
         return f"none is {'negative' if low >= 0 else 'positive'}"
-    mean, spread = float(values.mean()), float(values.std())
-    middle = "about symmetric to 0" if abs(mean) < 4 * spread / values.size**0.5 else f"not symmetric: mean {mean:.3g}"
-    shape = max(-low, high) / (spread + 1e-300)
-    return f"{middle}; {'bounded, as uniform values are' if shape < 1.9 else 'with tails, as normal values have'}"
+    n = values.size
+    mean, spread = float(values.mean()), float(values.std(ddof=1))
+    shape = "roughly symmetric about 0" if abs(mean) < 4 * spread / n**0.5 else f"not symmetric: mean {mean:.3g}"
+    ends = (high - low) * (n + 1) / (n - 1)  # of the uniform distribution from which n values came
+    normal = n * math.log(ends / (spread * math.sqrt(2 * math.pi * math.e)))
+    if normal > SURE:
+        shape += "; with tails, as normal values have"
+    elif normal < -SURE:
+        shape += "; bounded, as uniform values are"
+    return shape
 
 
 def _period(raw: NDArray[Any]) -> int | None:

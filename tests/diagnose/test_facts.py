@@ -8,6 +8,7 @@ import pytest
 from embinit.api import from_tables
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
+from embinit.diagnose.facts import _shape
 
 from support.other_conventions import F32, MODEL, Device, top24, xorshift
 
@@ -29,6 +30,11 @@ def random(n):
     return np.random.default_rng(5)
 
 
+def facts_of(draw, n, seed):
+    random = np.random.default_rng(seed)
+    return _shape(random.uniform(-0.3, 0.3, n) if draw == "uniform" else random.normal(0, 0.1, n))
+
+
 def test_a_grid():
     found = facts(lambda n: (random(n).integers(0, 4096, n) - 2048) * F32(0.001))
 
@@ -44,7 +50,16 @@ def test_the_shape(draw, words):
     values = {"uniform": lambda n: random(n).uniform(-0.3, 0.3, n), "normal": lambda n: random(n).normal(0, 0.1, n)}
 
     assert words in facts(values[draw])["range"]
-    assert "about symmetric to 0" in facts(values[draw])["range"]
+    assert "roughly symmetric about 0" in facts(values[draw])["range"]
+
+
+@pytest.mark.parametrize(("draw", "other"), [("uniform", "tails"), ("normal", "bounded")])
+@pytest.mark.parametrize(("n", "named"), [(16, 0), (40, 100), (200, 300)])
+def test_few_values_are_not_called_what_they_are_not(n, named, draw, other):
+    shapes = [facts_of(draw, n, seed) for seed in range(300)]
+
+    assert sum(other in shape for shape in shapes) <= 6
+    assert sum(";" in shape for shape in shapes) >= named
 
 
 def test_repeated_values():
