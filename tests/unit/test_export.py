@@ -5,10 +5,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tracemalloc
 import zlib
 from hashlib import sha256
@@ -192,23 +190,6 @@ def test_a_directory_that_cannot_be_written_is_an_error_and_stays_as_it_is(plan,
 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "in the way"
-
-
-def test_a_killed_export_leaves_no_part_of_a_bundle(tmp_path):
-    """Killed at many moments, the directory is either absent or whole."""
-    outcomes = set()
-    for delay in (0.05, 0.3, 0.5, 0.7, 0.9):
-        directory = tmp_path / f"bundle{delay}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "embinit", "export", EXAMPLE, "-o", directory], stdout=subprocess.DEVNULL
-        )
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        outcomes.add(directory.exists())
-        if directory.exists():
-            assert {path.name for path in directory.iterdir()} == FILES
-    assert False in outcomes
 
 
 def test_generated_c_refuses_another_spec_version(bundle, tmp_path):

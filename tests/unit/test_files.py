@@ -2,42 +2,23 @@
 
 import json
 import os
-import random
 import shutil
 import signal
-import time
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-import embinit
 from embinit import EmbinitError, files
-from embinit.export import MANIFEST, drift, export, render
-from embinit.files import write_file, write_files
+from embinit.export import MANIFEST, drift, export
+from embinit.files import steady, write_file, write_files
 
-LAYERS = [embinit.Linear(name="fc", in_features=30, out_features=20)]
-PLANS = {seed: embinit.Model("m", LAYERS, seed=seed).plan() for seed in (1, 2)}
-WHOLE = {seed: render(plan) for seed, plan in PLANS.items()}
+from support.children import start, status
+from support.exports import PLANS, WHOLE, exported, exported_until, killed_at, killed_at_exchange
 
 
 def contents(directory):
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
-
-
-def child(work):
-    """Start a child that does some work, and return its process id; it ends with what the work returns."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            status = work()
-        except BaseException:
-            status = 99
-        os._exit(status or 0)
-    return pid
-
-
-def status(pid):
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def without_exchange(monkeypatch):
@@ -45,22 +26,34 @@ def without_exchange(monkeypatch):
 
 
 @pytest.fixture(params=["exchanged", "moved one by one", "beside other files"])
-def bundle(request, tmp_path, monkeypatch):
-    """Return a directory with a bundle, which is replaced in each of the ways that there are."""
+def way(request):
+    """Return one of the ways in which a bundle is replaced."""
+    return request.param
+
+
+@pytest.fixture
+def exchange(way):
+    """Return whether the system may exchange directories."""
+    return way != "moved one by one"
+
+
+@pytest.fixture
+def bundle(way, exchange, tmp_path, monkeypatch):
+    """Return a directory with a bundle, which is replaced in each of these ways."""
     export(PLANS[1], tmp_path / "bundle")
-    if request.param == "moved one by one":
+    if not exchange:
         without_exchange(monkeypatch)
-    elif request.param == "beside other files":
+    elif way == "beside other files":
         (tmp_path / "bundle" / "notes").mkdir()
     return tmp_path / "bundle"
 
 
-def test_exports_at_once_leave_one_bundle_whole(bundle):
+def test_exports_at_once_leave_one_bundle_whole(bundle, exchange):
     for i in range(6):
         if i % 3 == 0:
             shutil.rmtree(bundle)
-        children = [child(lambda seed=seed: bool(export(PLANS[seed], bundle)) - 1) for seed in (1, 2, 1)]
-        assert [status(pid) for pid in children] == [0, 0, 0]
+        children = [start(exported, seed, bundle, exchange) for seed in (1, 2, 1)]
+        assert [status(child) for child in children] == [0, 0, 0]
         assert contents(bundle) in WHOLE.values()
         assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
 
@@ -83,59 +76,61 @@ def test_a_stage_that_is_removed_while_it_is_made_is_made_again(tmp_path, monkey
     assert not stage.exists()
 
 
-def test_a_check_beside_exports_sees_one_bundle_or_the_other(bundle):
-    enough = bundle.parent / "enough"
-
-    def exports():
-        while not enough.exists():
-            export(PLANS[1], bundle)
-            export(PLANS[2], bundle)
-            time.sleep(0.001)
-
+def test_a_check_beside_exports_sees_one_bundle_or_the_other(bundle, exchange):
     other = [f"{name}: differs" for name in WHOLE[1] if WHOLE[1][name] != WHOLE[2][name]]
-    pid = child(exports)
+    enough = bundle.parent / "enough"
+    child = start(exported_until, enough, bundle, exchange)
     try:
-        for _ in range(20):
+        for _ in range(12):
             assert drift(PLANS[1], bundle) in ([], other)
     finally:
         enough.touch()
-        assert status(pid) == 0
+        assert status(child) == 0
 
 
-def test_a_killed_export_leaves_no_mixture_and_nothing_that_the_next_one_does_not_clear(bundle):
-    random.seed(1)
-    export(PLANS[1], bundle)
-    started = time.monotonic()
-    export(PLANS[1], bundle)
-    duration = time.monotonic() - started
-    for i in range(24):  # test_interrupted_writes.py stops at every line
-        pid = child(lambda seed=1 + i % 2: bool(export(PLANS[seed], bundle)) - 1)
-        time.sleep(random.random() * 1.2 * duration)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+def test_what_is_replaced_while_it_is_read_is_read_again(bundle):
+    later = [PLANS[2]]
+
+    def read():
+        first = (bundle / "m.bin").read_bytes()
+        if later:
+            export(later.pop(), bundle)
+        return first, (bundle / "m.npz").read_bytes()
+
+    assert steady(bundle, MANIFEST, read) == (WHOLE[2]["m.bin"], WHOLE[2]["m.npz"])
+
+
+def test_an_export_killed_at_any_step_leaves_no_mixture_and_nothing_that_the_next_one_does_not_clear(bundle, exchange):
+    """test_interrupted_writes.py interrupts every line, after which a process still clears up."""
+    for step in count(1):
+        ended = status(start(killed_at, step, bundle.parent, exported, 1 + step % 2, bundle, exchange))
         found = contents(bundle)
         assert found in WHOLE.values() or MANIFEST not in found
-        if i % 5 == 0:
+        if step % 5 == 0:
             export(PLANS[1], bundle)
             assert contents(bundle) == WHOLE[1]
             assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+        if ended != -signal.SIGKILL:
+            break
+    assert ended == 0
+    assert step > 25
 
 
-def test_where_directories_can_be_exchanged_a_killed_export_leaves_a_whole_bundle(tmp_path, monkeypatch):
+def test_a_first_export_killed_at_any_step_leaves_a_bundle_whole_or_none(tmp_path):
+    for step in count(1):
+        ended = status(start(killed_at, step, tmp_path, exported, 1, tmp_path / "bundle", True))
+        if (tmp_path / "bundle").exists():
+            break
+        assert ended == -signal.SIGKILL
+    assert contents(tmp_path / "bundle") == WHOLE[1]
+    assert step > 10
+
+
+def test_where_directories_can_be_exchanged_a_killed_export_leaves_a_whole_bundle(tmp_path):
     """Killed right before and right after the one step that counts."""
     export(PLANS[1], tmp_path / "bundle")
-    exchanged = files._exchanged
-    for before, expected in ((True, WHOLE[1]), (False, WHOLE[2])):
-
-        def killed(new, directory, before=before):
-            if before or exchanged(new, directory):
-                os.kill(os.getpid(), signal.SIGKILL)
-            return False
-
-        monkeypatch.setattr(files, "_exchanged", killed)
-        pid = child(lambda: export(PLANS[2], tmp_path / "bundle") and 0)
-        assert status(pid) in (-signal.SIGKILL, 0)
-        monkeypatch.undo()
+    for after, expected in enumerate((WHOLE[1], WHOLE[2])):
+        assert status(start(killed_at_exchange, bool(after), 2, tmp_path / "bundle")) in (-signal.SIGKILL, 0)
         if contents(tmp_path / "bundle") != expected:
             pytest.skip("this file system does not exchange directories")
     export(PLANS[1], tmp_path / "bundle")
@@ -315,8 +310,6 @@ def test_one_file_is_whole_and_a_device_takes_it_as_it_comes(tmp_path):
 def test_a_file_that_several_processes_write_is_one_of_theirs(tmp_path):
     path, pieces = tmp_path / "f", [bytes([i]) * 200_000 for i in range(4)]
     for _ in range(10):
-        assert [status(pid) for pid in [child(lambda piece=piece: write_file(path, piece)) for piece in pieces]] == [
-            0
-        ] * 4
+        assert [status(child) for child in [start(write_file, path, piece) for piece in pieces]] == [0] * 4
         assert path.read_bytes() in pieces
     assert list(tmp_path.iterdir()) == [path]

@@ -1,6 +1,5 @@
 """A bundle that a killed export left without a manifest is called that, whatever files it has."""
 
-import os
 import signal
 
 import pytest
@@ -9,6 +8,9 @@ import embinit
 from embinit import files
 from embinit.__main__ import main
 from embinit.export import INTERRUPTED, MANIFEST, drift, export
+
+from support.children import start, status
+from support.exports import killed_at_move
 
 MODEL = (
     '[model]\nname = "m"\ndialect = "odt"\nseed = {}\n[[layer]]\ntype = "Linear"\nin_features = 3\nout_features = 2\n'
@@ -28,21 +30,7 @@ def interrupted(tmp_path, monkeypatch):
     files_there = len(list((tmp_path / "bundle").iterdir()))
 
     def kill(after):
-        pid = os.fork()
-        if pid == 0:
-            left = [after]
-            rename = type(tmp_path).rename
-
-            def counted(path, target):
-                left[0] -= "bundle" in str(target) or "old" in str(target)
-                if left[0] < 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return rename(path, target)
-
-            type(tmp_path).rename = counted
-            export(plan, tmp_path / "bundle")
-            os._exit(0)
-        os.waitpid(pid, 0)
+        assert status(start(killed_at_move, after, tmp_path / "model2.toml", tmp_path / "bundle")) == -signal.SIGKILL
         return tmp_path / "bundle", paths, plan
 
     return kill, files_there
