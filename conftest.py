@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+from collections.abc import Generator
 
 import pytest
 
@@ -25,10 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.filterwarnings("ignore::DeprecationWarning"))  # Keras has its own
 
 
-@pytest.fixture(autouse=True)
-def _registers_for_itself(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Let the examples of docstrings register dialects that no test sees."""
-    if isinstance(request.node, pytest.DoctestItem):
-        from embinit.dialects import DIALECTS
+    if not isinstance(item, pytest.DoctestItem):
+        return (yield)
+    from embinit.dialects import DIALECTS
 
-        monkeypatch.setattr(DIALECTS, "_known", dict(DIALECTS._known))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DIALECTS, "_known", dict(DIALECTS._known))
+        return (yield)

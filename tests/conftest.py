@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import gc
 import os
 import re
 import subprocess
@@ -29,14 +30,23 @@ settings.load_profile("embinit")
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
     sys.dont_write_bytecode = False
 
-DEVICE = Path(__file__).parent / "device"
+# What collection makes stays until the end: each search for garbage in it would take time, and find nothing.
+gc.disable()
+
+collect_ignore = ["support"]
+DEVICE = f"{Path(__file__).parent / 'device'}{os.sep}"
 
 
 def pytest_collection_modifyitems(items):
     """Mark the tests of the folder device and those that take a linked firmware; others carry the marker themselves."""
     for item in items:
-        if DEVICE in item.path.parents or "elf" in getattr(item, "fixturenames", ()):
+        if str(item.path).startswith(DEVICE) or "elf" in getattr(item, "fixturenames", ()):
             item.add_marker("device")
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
 
 
 #: What only tests with the marker device may start: cross-compilers, emulators, and commands that use them.
