@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.fill import draw, draw_turn, going_on, lose, restart
+from embinit.fill import draw, draw_turn, generator_of, going_on, lose, restart, skip
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER
 from embinit.formats.literals import through
@@ -57,14 +57,12 @@ class Account:
     @classmethod
     def of(cls, model: Description) -> Self:
         """Return the account of a model that does what the simulation does."""
-        start = model.begin(model.seed)
-        return cls(model, tuple(in_draw_order(plan(model).rows)), start.jumped(model.skip_words))
+        return cls(model, tuple(in_draw_order(plan(model).rows)), generator_of(model, model.seed).bitgen)
 
     def with_model(self, **changes: Any) -> "Account":
         """Return the account of the model with some of its fields replaced, which comes before all other changes."""
-        if changes.keys() == {"seed"}:
-            return Account.of(reseeded(self.model, **changes))
-        return Account.of(replace(self.model, **changes))
+        model = self.model if "seed" not in changes else seeding(self.model, changes.pop("seed"))
+        return Account.of(replace(model, **changes) if changes else model)
 
     def with_rows(self, changed: Callable[[Row], Row]) -> Self:
         """Return an account in which the buffers are drawn or stored in another way."""
@@ -161,7 +159,7 @@ class Account:
                 origin = generator.bitgen.copy()
                 continue
             if action is Action.SKIP:
-                generator.spend(row.order.skip)
+                skip(generator, row.order.skip)
                 continue
             if row.name in self.restarts and row.name not in places and (action is Action.LOSE or not row.lost):
                 origin = self.restarts[row.name]
@@ -310,5 +308,19 @@ def stuck(bitgen: BitGenerator) -> bool:
 
 
 def started(model: Description, seed: int) -> BitGenerator:
-    """Return the generator of a model's device right after it is seeded."""
+    """Return the generator of a model's device before its first draw, after the words that it skips, if it seeds with a
+    seed.
+    """
+    generator = going_on(model, fresh(model, seed))
+    skip(generator, model.skip_words)
+    return generator.bitgen
+
+
+def seeding(model: Description, seed: int) -> Description:
+    """Return the model of a device that seeds with another seed, and so not in a state that the model tells."""
+    return reseeded(model if model.state is None else replace(model, state=None), seed)
+
+
+def fresh(model: Description, seed: int) -> BitGenerator:
+    """Return the generator of a model's device right after it seeds."""
     return model.conventions.start(seed, model.build.rand)

@@ -254,7 +254,7 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
             if starts_again:
                 earlier = run.account.with_model(seed=seed)
             else:
-                earlier = replace(run.account, start=started(model, seed).jumped(model.skip_words))
+                earlier = replace(run.account, start=started(model, seed))
             heads = earlier.heads(most)
             if not any(heads[name][start : start + TELLING] == held for name, (start, held) in begin.items()):
                 continue

@@ -124,6 +124,8 @@ class _Inquiry:
         assert isinstance(dialect, DeclaredDialect)
         self._tables, self._dialect = dialect.description.tables, dialect
         self._place = run.places[row.name]
+        skipped = base.skip_words if self._place.origin == run.account.start else 0
+        self._words = self._place.words + skipped  # from the seed on
         self._exact = row.format in ("float32", "float64")
         self._step = 0.0 if self._exact else resolution(row) or 1.0  # codes of other formats count as they are
         own = self._place.bitgen()
@@ -156,7 +158,7 @@ class _Inquiry:
     # Streams
 
     def _streams(self, limits: Sequence[_Limits]) -> Iterator[_Stream]:
-        model, at = self._base, self._place.words
+        model, at = self._base, self._words
         yield self._own
         if not at:
             yield from self._reseeded(self._likely(limits))
@@ -206,7 +208,7 @@ class _Inquiry:
                 continue
             try:
                 bitgen = source.start(seed, rand)
-                bitgen.advance(self._place.words)
+                bitgen.advance(self._words)
                 drawn = bitgen.random_raw(self._values.size)
             except EmbinitError:
                 continue

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from embinit import initializers as schemes
 from embinit.bitgen import RANDS, BitGenerator, Xorshift32
-from embinit.diagnose.account import Account, draws, started
+from embinit.diagnose.account import Account, draws, fresh
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
     Aspect,
@@ -93,7 +93,7 @@ def _rands(model: Description) -> Iterator[Hypothesis]:
 
 
 def _dialects(model: Description) -> Iterator[Hypothesis]:
-    kind, own = type(started(model, model.seed)), model.conventions
+    kind, own = type(fresh(model, model.seed)), model.conventions
     for name, dialect in DIALECTS.items():
         if name == model.dialect or model.seed not in dialect.seeds or model.seed == dialect.no_seed:
             continue
@@ -106,7 +106,7 @@ def _dialects(model: Description) -> Iterator[Hypothesis]:
 
 
 def _starts(model: Description) -> Iterator[Hypothesis]:
-    start = started(model, model.seed)
+    start = fresh(model, model.seed)
     if start.stays_at_zero:
         yield _seeded_with_zero(start)
     if not isinstance(start, Xorshift32):
@@ -403,9 +403,9 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
         for row in account.rows:
             if draws(row):
                 firsts.setdefault(layer_of(row) if per_layer else row.name, row.name)
+        model = account.model
         starts = [
-            started(account.model, _counted_seed(account.model, i)) if counting else account.start
-            for i in range(len(firsts))
+            fresh(model, _counted_seed(model, i)) if counting else model.begin(model.seed) for i in range(len(firsts))
         ]
         return replace(account, restarts=dict(zip(firsts.values(), starts, strict=True)))
 

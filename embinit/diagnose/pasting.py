@@ -144,10 +144,12 @@ def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initial
 
 def replaced(model: Description, lines: Lines) -> dict[str, list[str]]:
     """Return which keys must be deleted from each table of the model file, if they are there, before lines are pasted:
-    parameters of the layer's own weight_init, which stand beside it unless that is a table, and what only the layer's
-    own formats take.
+    the state of a model that seeds, parameters of the layer's own weight_init, which stand beside it unless that is a
+    table, and what only the layer's own formats take.
     """
     found: dict[str, dict[str, None]] = {}
+    if model.state is not None and "seed" in tomllib.loads(lines.get(MODEL, "")):
+        found[MODEL] = {"state": None}
     for layer in model.layers:
         for table in (LAYERS, of_layer(layer.name)):
             if isinstance(layer, Weighted) and table in lines:
@@ -205,8 +207,10 @@ def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Line
 
 def pasted(model: Description, lines: Lines) -> Description:
     """Return the model of a file into which lines of its model and its layers are pasted."""
-    changed = replace(model, **tomllib.loads(lines.get(MODEL, "")))
-    dialect, gone = changed.conventions, replaced(model, lines)
+    gone = replaced(model, lines)
+    deleted = dict.fromkeys(gone.get(MODEL, ()))
+    changed = replace(model, **{**deleted, **tomllib.loads(lines.get(MODEL, ""))})
+    dialect = changed.conventions
     layers = [_pasted(layer, dialect, lines, gone) for layer in changed.layers]
     return replace(changed, layers=layers)
 

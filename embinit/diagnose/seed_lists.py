@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
-from embinit.diagnose.account import F32, Image, Run, draws, resolution, started
+from embinit.diagnose.account import F32, Image, Run, draws, fresh, resolution
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, Given, in_order, near, numbered, sample_of
 from embinit.diagnose.pasting import Lines, by_layer, named
@@ -78,7 +78,7 @@ class _Inquiry:
         """Return the seed of the program that gives wrong buffers what they hold."""
         from embinit._kernels import keras
 
-        stream = started(self._model, 0)
+        stream = fresh(self._model, 0)
         assert isinstance(stream, OfSeed)
         jax = isinstance(stream, ThreefryOfKeras)
         first = next((row for row in self._wrong if self._of_one_word(row, jax)), None)

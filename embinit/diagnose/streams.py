@@ -15,13 +15,26 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
 from embinit.bitgen.base import Words
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, resolution, run_of, started, stuck
+from embinit.diagnose.account import (
+    F32,
+    Account,
+    Image,
+    Place,
+    Run,
+    draws,
+    fresh,
+    resolution,
+    run_of,
+    seeding,
+    started,
+    stuck,
+)
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
 from embinit.dialects.declared.kinds import xorshift
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.model import Description, reseeded
+from embinit.model import Description
 from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
@@ -232,16 +245,17 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
         yield (_moved(words, account, origin),)
         return
     model = account.model
-    seeds, states = ordinary_seeds(model.dialect, model.seed), _states(model)
-    if start.state in states:
-        seed = states[start.state]
+    skipped = model.skip_words if origin == account.start else 0
+    seeds, states, before = ordinary_seeds(model.dialect, model.seed), _states(model), start.jumped(-skipped).state
+    if before in states:
+        seed = states[before]
         yield (_seed(model, seed, seeds[seed]),)
         return
     reached = _reached(model, start.state)
     if reached is not None:
         seed, words = reached
-        yield _seed(model, seed, seeds[seed]), _moved(words, account, started(model, seed))
-    yield (seeded(start.state, "seed", f"The device starts from the state {start.state:#010x}.", FREE_SEED),)
+        yield _seed(model, seed, seeds[seed]), _moved(words - skipped, account, started(model, seed))
+    yield (seeded(before, "seed", f"The device starts from the state {before:#010x}.", FREE_SEED),)
 
 
 @cache
@@ -263,7 +277,10 @@ def _reached(model: Description, state: int) -> tuple[int, int] | None:
     """Return a plausible seed, and after how many words its stream reaches a state."""
     for other, why in ordinary_seeds(model.dialect, model.seed).items():
         if why:
-            found = np.flatnonzero(started(model, other).random_raw(SCANNED_FORWARD) == state)
+            stream = fresh(model, other)
+            if stream.state == state:
+                return other, 0
+            found = np.flatnonzero(stream.random_raw(SCANNED_FORWARD) == state)
             if found.size:
                 return other, int(found[0]) + 1
     return None
@@ -413,7 +430,7 @@ def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> I
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items() if rows else ():
         if not thorough and not why:
             continue
-        model = reseeded(account.model, seed)
+        model = seeding(account.model, seed)
         other = replace(account, model=model, start=started(model, seed)).run()
         for row in rows:
             values, sample = account.observed(row, other.image[row.name]), samples[row.name]
@@ -438,16 +455,17 @@ def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iter
     """Find the values of the first buffer after another tensor, which was a call of the generator by itself, or two if
     it was of normal values.
     """
-    block = place.origin.block
+    block, skipped = place.origin.block, account.model.skip_words
+    calls: list[tuple[int, str, bool]] = [(1, "words", False), (2, "normal values", False)]
+    if skipped and place.origin == account.start:
+        calls.append((1, f"words, and not of {skipped}", True))
     for words in range(block, block * SCANNED_CALLS, block):
-        start = place.origin
-        for calls, what in ((1, "words"), (2, "normal values")):
-            start = _called(start, words)
-            values = account.drawn(start, row, row.size)[: sample.size]
+        for count, what, first in calls:
+            change = partial(_started_after, words, count, first)
+            values = account.drawn(change(account).start, row, row.size)[: sample.size]
             if _windows(values, sample, resolution(row)).size:
                 sentence = f"A tensor of {words} {what}, or up to {block - 1} fewer, was drawn from the state before."
-                line = None if account.model.skip_words or calls > 1 else f"skip_words = {words}"
-                change = partial(_started_after, words, calls)
+                line = f"skip_words = {words}" if first or (count == 1 and not skipped) else None
                 yield (Hypothesis(Aspect.POSITION, "stream position", sentence, change, line),)
 
 
@@ -458,8 +476,9 @@ def _called(start: BitGenerator, words: int) -> BitGenerator:
     return after
 
 
-def _started_after(words: int, calls: int, account: Account) -> Account:
-    start = account.start
+def _started_after(words: int, calls: int, first: bool, account: Account) -> Account:
+    """Return the account of a device that makes calls before its first draw; first: and skips no words before them."""
+    start = account.model.begin(account.model.seed) if first else account.start
     for _ in range(calls):
         start = _called(start, words)
     return replace(account, start=start)
