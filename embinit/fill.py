@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
+from embinit.dialects import Dialect
 from embinit.errors import EmbinitError
 from embinit.generator import Generator
 from embinit.model import Description
@@ -103,10 +104,17 @@ def generator_of(model: Description, seed: int) -> Generator:
 
 
 def skip(generator: Generator, words: int) -> None:
-    """Drop words: those of a tensor of its own, in dialects that draw tensors whole."""
-    generator.spend(words)
-    if generator.dialect.sampler.whole:
-        generator.drawn += generator.bitgen.align()
+    """Let a generator drop words."""
+    generator.drawn += drop(generator.dialect, generator.bitgen, words)
+
+
+def drop(dialect: Dialect, bitgen: BitGenerator, words: int) -> int:
+    """Move a dialect's bit generator past words that are dropped, which are a tensor of their own where tensors are
+    drawn whole, and return by how many it moved.
+    """
+    if words:
+        bitgen.advance(words)
+    return words + (bitgen.align() if dialect.sampler.whole else 0)
 
 
 def restart(generator: Generator, model: Description, row: Row) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embinit.bitgen import BitGenerator
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
-from embinit.fill import draw, draw_turn, generator_of, going_on, lose, restart, skip
+from embinit.fill import draw, draw_turn, drop, generator_of, going_on, lose, restart, skip
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER
 from embinit.formats.literals import through
@@ -311,9 +311,9 @@ def started(model: Description, seed: int) -> BitGenerator:
     """Return the generator of a model's device before its first draw, after the words that it skips, if it seeds with a
     seed.
     """
-    generator = going_on(model, fresh(model, seed))
-    skip(generator, model.skip_words)
-    return generator.bitgen
+    bitgen = fresh(model, seed)
+    drop(model.conventions, bitgen, model.skip_words)
+    return bitgen
 
 
 def seeding(model: Description, seed: int) -> Description:

@@ -11,17 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import Native
-from embinit.fill import CODES, draw, fill, generator_of, lose
+from embinit.fill import CODES, draw, drop, fill, generator_of, lose
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
 from embinit.many.storing import Drawn, Held, held
 from embinit.model import Description
 from embinit.plan import Action, Plan, Row
-from embinit.samplers import MultiplyAdd, ScaledInteger
 from embinit.samplers.base import Fill
 
-#: The samplers whose kernels fill several arrays from several generators if an element takes one word.
-SIDE_BY_SIDE = MultiplyAdd, ScaledInteger
 #: How many bytes tell states apart.
 SHORT = 16
 
@@ -102,14 +99,12 @@ class Draws:
     def fills(self) -> dict[str, Fill]:
         """What fills each buffer that one generator with the states of all seeds draws: one word for each element."""
         model = self.plan.model
-        sampler = model.conventions.sampler
-        if type(sampler) not in SIDE_BY_SIDE:
-            return {}
-        return {
-            row.name: sampler.filling(row.distribution, model.build)
+        found = {
+            row.name: model.conventions.sampler.side_by_side(row.distribution, model.build)
             for row in self.plan.rows
             if row.codes is None and row.draws == row.size
         }
+        return {name: fill for name, fill in found.items() if fill is not None}
 
 
 def drawn(draws: Draws, seeds: list[int]) -> list[dict[str, NDArray[Any]]]:
@@ -154,7 +149,7 @@ class _Start:
         if len(seeds) > 1 and isinstance(bitgens[0], Native) and draws.fills:
             if self._model.skip_words:
                 for bitgen in bitgens:
-                    bitgen.advance(self._model.skip_words)
+                    drop(self._model.conventions, bitgen, self._model.skip_words)
             self._bitgens, self.together = bitgens, copy(self.first)
             self.together.bitgen = bitgens[0].copy()
             self.together.bitgen.words = np.concatenate([bitgen.words for bitgen in bitgens])

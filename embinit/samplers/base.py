@@ -139,6 +139,13 @@ class Sampler(ABC):
         """Return the function that fills arrays from a distribution on a build, prepared once for many arrays."""
         return lambda source, out: self.fill(source, distribution, out)
 
+    def side_by_side(self, distribution: Distribution, build: Build) -> Fill | None:  # noqa: ARG002 (for those that can)
+        """Return the function that fills arrays of one length, which follow one another in one array, each from a
+        generator of its own, if elements take one word each; None if there is none. The source's generator holds the
+        states of all of them, one after the other in its `words`, and is moved by as many words as one array has.
+        """
+        return None
+
     @abstractmethod
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:
         """Return the C that fills n elements with the same bits on a build of that multiply-add and libm class."""

@@ -52,6 +52,11 @@ class MultiplyAdd(Sampler):
         own = type(self).fill is MultiplyAdd.fill
         return self._filling(distribution, build) if own else super().filling(distribution, build)
 
+    def side_by_side(self, distribution: Distribution, build: Build) -> Fill | None:
+        """Return the function that fills arrays with uniform values, unless a subclass has its own `fill`."""
+        own = type(self).fill is MultiplyAdd.fill and isinstance(distribution, Uniform)
+        return self._filling(distribution, build) if own else None
+
     def _filling(self, distribution: Distribution, build: Build) -> Fill:
         fused = build.multiply_add == "fused"
         match distribution:

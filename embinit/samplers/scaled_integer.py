@@ -44,8 +44,12 @@ class ScaledInteger(Sampler):
 
     def filling(self, distribution: Distribution, build: Build) -> Fill:
         """Return the function that fills arrays, unless a subclass has its own `fill`."""
+        return self.side_by_side(distribution, build) or super().filling(distribution, build)
+
+    def side_by_side(self, distribution: Distribution, build: Build) -> Fill | None:  # noqa: ARG002 (no build matters)
+        """Return the same function where elements are drawn: its kernel takes several generators."""
         own = type(self).fill is ScaledInteger.fill and not isinstance(distribution, Constant | Broadcast)
-        return _scaled(distribution) if own else super().filling(distribution, build)
+        return _scaled(distribution) if own else None
 
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (no build matters)
         """Return embinit_constant, embinit_broadcast or one of the embinit_scaled functions."""
