@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Iterable
 from math import log10
+from numbers import Integral
 from reprlib import Repr
+from typing import SupportsInt, TypeGuard
 
 #: The most characters that a message shows of one value.
 SHOWN = 60
@@ -101,6 +103,15 @@ def nearest(name: object, known: Collection[str]) -> str:
     close = get_close_matches(name.lower(), {name.lower(): name for name in known}, 1)
     found = [each for each in known if each.lower() in close]
     return f"; did you mean {found[0]}?" if found else ""
+
+
+def is_integer(value: object) -> TypeGuard[SupportsInt]:
+    """Whether a value is an integer of Python or NumPy; True and False are none, although Python counts them as such.
+
+    >>> is_integer(1), is_integer(1.0), is_integer(True)
+    (True, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def check_known(what: str, name: object, known: Collection[str]) -> None:

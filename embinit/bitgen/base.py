@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen.reader import Reader
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
-#: States that an output is given at a time: they stay in the cache.
+#: How many states an output function gets at a time, so that they stay in the cache.
 OUTPUT_BLOCK = 8192
 
 Words = NDArray[np.unsignedinteger[Any]]
@@ -19,7 +19,7 @@ Words = NDArray[np.unsignedinteger[Any]]
 
 def checked_uint(what: str, value: object, bits: int) -> int:
     """Return value as an int, or raise EmbinitError with the allowed range if it does not fit the width."""
-    number = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else -1
+    number = int(value) if is_integer(value) else -1
     if not 0 <= number < 1 << bits:
         raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
     return number
@@ -28,10 +28,11 @@ def checked_uint(what: str, value: object, bits: int) -> int:
 class CGenerator(NamedTuple):
     """A generator in C: its type, the header that declares it, and the statement that seeds `generator` from `seed`.
 
-    `<type>_source` is the function of an embinit_source. header: a name for one of the C library, a path for one of
-    your own. large: too large for a stack, so it is static. restart: the statement that takes a generator, right
-    after it is seeded, to where the stream starts again for the numbers `a` and `b`; "" if they do not matter. seed is
-    "" where restart does all of it and precedes every draw.
+    The function `<type>_source` makes an embinit_source of it. header: a name if the C library has the header, a path
+    if it is your own. large: whether the state is too large for a stack and so must be static. restart: the statement
+    that moves a generator, right after it is seeded, to where the stream starts again for the layer `a` and the tensor
+    `b`; "" if it starts at the same place for all of them. seed is "" if restart does all of the seeding and runs
+    before every draw.
     """
 
     type: str
@@ -59,7 +60,6 @@ class BitGenerator(ABC):
 
     word_bits: int = 32
     block: ClassVar[int] = 1
-    #: Whether it can be jumped, so that threads may take parts of its stream.
     jumps: ClassVar[bool] = True
     #: Whether a state of zeros is followed by itself, so that a device that seeds with 0 draws nothing but 0.
     stays_at_zero: ClassVar[bool] = False
@@ -67,7 +67,7 @@ class BitGenerator(ABC):
 
     @property
     def c_state(self) -> dict[str, str] | None:
-        """The members of its struct in C with their values; None where no generated code sets a state."""
+        """The members of its struct in C with their values; None if generated code cannot set its state."""
         return None
 
     @property
@@ -110,7 +110,7 @@ class BitGenerator(ABC):
         Raises
         ------
         EmbinitError
-            If a generator from outside embinit gives something that is no word.
+            If a generator from outside embinit returns something that is not a word.
 
         Examples
         --------
@@ -156,11 +156,13 @@ class BitGenerator(ABC):
 
     @property
     def array_key(self) -> tuple[int, ...] | None:
-        """The key that the next array is drawn from, as words, or of several the first; None if there are no keys."""
+        """The key, as words, from which the next array is drawn; the first one if an array takes several, and None if
+        the generator has no keys.
+        """
         return None
 
     def align(self) -> int:
-        """Drop the rest of a block that has been begun and return how many words that are: each tensor starts a new
+        """Drop the rest of the current block and return how many words that were, so that the next tensor starts a
         block.
 
         Examples
@@ -244,7 +246,7 @@ class BitGenerator(ABC):
         Parameters
         ----------
         words
-            How many words the code will draw: a smaller generator may do for few.
+            How many words the code will draw: if they are few, a generator with less state may do.
 
         Examples
         --------
@@ -339,7 +341,7 @@ class Called(Read):
 class OfStates(Called):
     """A generator whose words are made from its states: each the whole state, or what the caller's output makes of it.
 
-    output: what makes words from an array of states; only their lowest word_bits count.
+    output: the function that makes an array of words from an array of states; only the lowest word_bits of each count.
     """
 
     output: Callable[[Words], Words] | None = None

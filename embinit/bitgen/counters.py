@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_known, is_integer, shown
 
 MASK = 2**64 - 1
-#: Blocks of two words that compute at once.
+#: How many blocks of two words are computed at once.
 RUN = 4096
 
 
@@ -83,7 +83,7 @@ class Philox4x32(Called):
         return rest
 
 
-#: What is counted, and what becomes a word; see Threefry2x32.
+#: How a word is made from a counter; see Threefry2x32.
 Counting = Literal["jax", "blocks", "pairs"]
 COUNTINGS: tuple[Counting, ...] = ("jax", "blocks", "pairs")
 
@@ -113,13 +113,13 @@ class Threefry2x32(Called):
     """
 
     def __init__(self, seed: int, counting: Counting = "jax") -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        if not is_integer(seed):
             raise EmbinitError(f"the seed of Threefry2x32 must be an integer, got {shown(seed)}")
         self._start((0, int(seed) & 0xFFFFFFFF), counting)
 
     @classmethod
     def keyed(cls, key: tuple[int, int], counting: Counting = "jax") -> Self:
-        """Return the generator of a key, before its first word: for keys that were split or folded.
+        """Return the generator of a key that was split or folded, before its first word.
 
         Parameters
         ----------
@@ -222,10 +222,19 @@ class Threefry2x32(Called):
         return CGenerator("embinit_threefry2x32", "embinit_threefry2x32.h", seed, restart=fold_in)
 
 
+def key_of(number: int) -> tuple[int, int]:
+    """Return the key that 64 bits of an integer are: the high word, then the low one.
+
+    >>> key_of(2**32 + 5), key_of(-1)
+    ((1, 5), (4294967295, 4294967295))
+    """
+    return number >> 32 & 0xFFFFFFFF, number & 0xFFFFFFFF
+
+
 def threefry2x32(
     key: tuple[int, int], x: NDArray[np.uint32], y: NDArray[np.uint32]
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Return threefry2x32-20 of counters, each a word in x and one in y: keys are split and folded with it.
+    """Return the two words of threefry2x32-20 for each counter (x[i], y[i]), with which keys are split and folded.
 
     >>> [hex(words[0]) for words in threefry2x32((0, 0), np.zeros(1, np.uint32), np.zeros(1, np.uint32))]
     ['0x6b200159', '0x99ba4efe']

@@ -45,7 +45,7 @@ def _product(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> NDArray[np.uint32]
 
 @cache
 def _after_dropped() -> NDArray[np.uint32]:
-    """Return the words after those that srand() drops, as multiples of the words that it makes of the seed."""
+    """Return the matrix that takes the words that srand() makes of a seed to the words after those it drops."""
     words = list(np.eye(DEGREE, dtype=np.uint32))
     for n in range(DROPPED):
         words.append(words[n] + words[n + DEGREE - NEAR])

@@ -7,16 +7,16 @@ from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
 from embinit.bitgen.counters import Philox4x32
 from embinit.bitgen.lcg import moved
 from embinit.bitgen.pcg64 import MASK, MODULUS, MULTIPLIER, halves, steps
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
 #: The increment of the PCG in Go's math/rand/v2.
 INCREMENT = 6364136223846793005 << 64 | 1442695040888963407
 #: The seeds that GoMLX takes, Go's int64.
 SEEDS = range(-(2**63), 2**63)
-#: The modulus of Go's seedrand, its multiplier, and what it puts in place of a seed that the modulus divides.
+#: The modulus of Go's seedrand, its multiplier, and the seed that it takes instead of one that the modulus divides.
 _PRIME, _FACTOR, _NO_ZERO = 2**31 - 1, 48271, 89482311
-#: Of the register of Go's math/rand, the words that the first three numbers are made of, after 7.8e12 draws from the
-#: seed 1: seeding XORs them into the register.
+#: The words of rngCooked in Go's math/rand from which the first three numbers are made, by their places in the
+#: register. They are what is in the register after 7.8e12 draws; seeding XORs them with words made from the seed.
 _COOKED = {
     331: 0xF11BFBB3BA3E0841, 332: 0x3B7FC3AD0D1CD36B, 333: 0xBFB2F4D968B759C3,
     604: 0x74535A96CC7ADFD7, 605: 0x7E57A19B735EF03B, 606: 0x39A00A3A31C025C6,
@@ -29,7 +29,7 @@ def random_state(seed: int) -> tuple[int, int, int]:
     >>> random_state(42)
     (12663951391086054483, 9832119173398632219, 5571782338101878760)
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed not in SEEDS:
+    if not is_integer(seed) or int(seed) not in SEEDS:
         raise EmbinitError(f"the seed of GoMLX must be an int64, got {shown(seed)}")
     start = int(seed) % _PRIME or _NO_ZERO
 

@@ -6,22 +6,13 @@ from typing import Any, Self
 import numpy as np
 
 from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
-from embinit.bitgen.counters import threefry2x32
+from embinit.bitgen.counters import key_of, threefry2x32
 from embinit.errors import EmbinitError, shown
 
 #: OCaml's int.
 INTEGERS = range(-(2**62), 2**62)
 MASK = 2**32 - 1
 Key = tuple[int, ...]
-
-
-def halves(x: int) -> tuple[int, int]:
-    """Return an OCaml int as two words: the low 32 bits of x asr 32, and of x.
-
-    >>> halves(-1), halves(2**32 + 5)
-    ((4294967295, 4294967295), (1, 5))
-    """
-    return x >> 32 & MASK, x & MASK
 
 
 def mixed(x: int) -> int:
@@ -37,12 +28,12 @@ def mixed(x: int) -> int:
 
 
 class _Scope(Called):
-    """A root key, and how many keys it has given; `words` are these."""
+    """A root key, and how many keys have been taken from it; `words` holds both."""
 
-    #: How many words the root has, and whether words of an array come from hashed keys.
+    #: How many words the root has, and whether the words of an array come from hashed keys.
     key_words: int
     hashed: bool
-    #: How many keys normal values take.
+    #: How many keys an array of normal values takes.
     keys_of_normal: int
 
     def __init__(self, key: Key) -> None:
@@ -55,7 +46,7 @@ class _Scope(Called):
 
     @property
     def state(self) -> tuple[Key, int]:
-        """The root, and how many keys it has given."""
+        """The root, and how many keys have been taken from it."""
         *key, taken = self.words.tolist()
         return tuple(key), taken
 
@@ -80,7 +71,7 @@ class _Scope(Called):
 
     @property
     def array_key(self) -> Key:
-        """The key from which the next array is drawn, or of two the first."""
+        """The key from which the next array is drawn; the first one if it takes two."""
         key, taken = self.state
         return self.folded(key, taken)
 
@@ -107,14 +98,14 @@ class _Scope(Called):
 
     @abstractmethod
     def keys_of_pairs(self) -> tuple[Key, Key]:
-        """Take the keys of normal values, and return those of the angle and of the radius."""
+        """Take the keys of an array of normal values, and return those of the angle and of the radius."""
 
 
 class KaunScope(_Scope):
     """The scope of Nx.Rng from raven c89bf41b on: key i is fold_in(root, i), by Threefry2x32.
 
-    Its words are keys, the first half on top. An array of uniform values takes one, normal values one, truncated ones
-    one for each time that they are drawn.
+    Its words are keys, with the first half in the high bits. An array of uniform or normal values takes one key, an
+    array of truncated normal values one for each time that it is drawn.
 
     Parameters
     ----------
@@ -138,12 +129,12 @@ class KaunScope(_Scope):
     @classmethod
     def seeded(cls, seed: int) -> Self:
         """Return the scope of Nx.Rng.run ~seed."""
-        return cls(halves(seed))
+        return cls(key_of(seed))
 
     @staticmethod
     def folded(key: Key, data: int) -> Key:
         """Return Nx.Rng.fold_in of a key."""
-        return _hashed(key, *halves(data))
+        return _hashed(key, *key_of(data))
 
     @staticmethod
     def split(key: Key, n: int) -> list[Key]:
@@ -172,7 +163,7 @@ class KaunScope(_Scope):
 class KaunAlpha3Scope(_Scope):
     """The scope of Nx.Rng in Kaun 1.0.0 alpha3: a key is an int of 31 bits, key i is fold_in(root, i), by murmur3.
 
-    An array of uniform values takes one, normal values two.
+    An array of uniform values takes one key, an array of normal values two.
 
     Parameters
     ----------

@@ -12,11 +12,11 @@ from embinit.bitgen.base import BitGenerator, CGenerator, Words, checked_uint
 from embinit.bitgen.counters import Philox4x32, Threefry2x32
 from embinit.bitgen.mt19937 import MT19937
 
-#: keras.random takes seeds from 1 up to this for initializers without one.
+#: keras.random draws the seeds of initializers that have none from 1 up to this.
 LARGEST = 10**9
 #: TensorFlow scrambles a seed with this key.
 SCRAMBLE = 0x02461E29 << 32 | 0x3EC8F720
-#: The seed of a tensor in C.
+#: The C expression for the seed of a tensor.
 OWN_SEED = "embinit_keras_seed(seed, a, b)"
 
 
@@ -45,7 +45,7 @@ class OfSeed(BitGenerator):
     @staticmethod
     @abstractmethod
     def first_words(seeds: Words) -> Words:
-        """Return the first word of each seed's stream, of many at once."""
+        """Return the first word of the stream of each of many seeds."""
 
     @property
     def array_key(self) -> tuple[int, ...]:
@@ -60,7 +60,7 @@ def _filled(kernel: Callable[[Any, Any], None], seeds: Words) -> Words:
 
 
 def _in_c(kind: str, start: str) -> CGenerator:
-    """Return the C of a stream that every tensor starts by itself: nothing is seeded before, so it is static."""
+    """Return the C of a stream that every tensor starts by itself; it is static, because no code seeds it before."""
     return CGenerator(kind, "embinit_keras.h", seed="", large=True, restart=start.format(OWN_SEED))
 
 

@@ -1,21 +1,23 @@
-"""The random numbers of tinygrad and MLX: words are keys, one of which is drawn from for a whole array."""
+"""The random numbers of tinygrad and MLX: each word is a key, and a whole array is drawn from one key."""
 
 from typing import Self
 
 import numpy as np
 
 from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
-from embinit.bitgen.counters import threefry2x32
+from embinit.bitgen.counters import key_of, threefry2x32
 from embinit.errors import EmbinitError
 
 Key = tuple[int, int]
 MASK = 2**32 - 1
-#: The last 32 bits of the SHA-256 of four bytes 0: tinygrad's key of its first device is this and the seed.
+#: The last 32 bits of the SHA-256 of four zero bytes. tinygrad's key of its first device is this word and the seed.
 FIRST_DEVICE = 0x14B81119
+#: How many of MLX's keys are passed over at a time, and how many of them are split in Python, without Numba.
+RUN, FEW = 2**16, 64
 
 
 class TinygradKeys(Called):
-    """The keys of tinygrad's first device: word i is the key of an array before which i values were drawn.
+    """The keys of tinygrad's first device: word i is the key of an array that is drawn after i values.
 
     Parameters
     ----------
@@ -48,10 +50,10 @@ class TinygradKeys(Called):
     @property
     def array_key(self) -> Key:
         """The key of the next array."""
-        return _halves(int(self.copy().random_raw(1)[0]))
+        return key_of(int(self.copy().random_raw(1)[0]))
 
     def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next keys, their first word on top."""
+        """Fill a contiguous array with the next keys, each with its first word in the high bits."""
         seed, drawn = self.state
         numbers = np.arange(drawn, drawn + out.size, dtype=np.uint64)
         first, second = threefry2x32(
@@ -68,7 +70,7 @@ class TinygradKeys(Called):
         self.state = seed, drawn + delta
 
     def taken(self, n: int) -> Key:
-        """Return the key of an array of n values, and go on after them."""
+        """Return the key of an array of n values, and move on past them."""
         key = self.array_key
         self.advance(n)
         return key
@@ -81,8 +83,8 @@ class TinygradKeys(Called):
 
 
 class MlxKeys(Called):
-    """The keys that MLX draws arrays from after mx.random.seed: each is the second of two into which a key is split,
-    and the first is split for the next.
+    """The keys that MLX draws arrays from after mx.random.seed: the current key is split in two, an array is drawn from
+    the second one, and the first one is split for the next array.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ class MlxKeys(Called):
 
     @classmethod
     def explicit(cls, key: Key) -> Self:
-        """Return a generator whose one array is drawn from a key itself, as by mx.random.uniform(key=key)."""
+        """Return a generator that draws one array, from the key itself, as mx.random.uniform(key=key) does."""
         generator = cls(key)
         generator.state = *key, 1
         return generator
@@ -111,7 +113,7 @@ class MlxKeys(Called):
     @classmethod
     def seeded(cls, seed: int) -> Self:
         """Return the keys after mx.random.seed(seed)."""
-        return cls(_halves(seed))
+        return cls(key_of(seed))
 
     @staticmethod
     def split(key: Key, n: int) -> list[Key]:
@@ -126,12 +128,14 @@ class MlxKeys(Called):
 
     @property
     def key(self) -> Key:
-        """The key that is split, or of an explicit generator the key itself."""
+        """The key that is split for the next array; the key itself if it was given with `explicit`."""
         return self.state[:2]
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """The key, and 0 if it is split for each array; else 1, or 2 once an array has been drawn from it."""
+        """The two words of the key, and how it is used: 0 if it is split for each array, 1 if one array is to be drawn
+        from the key itself, 2 once that array has been drawn.
+        """
         k0, k1, use = self.words.tolist()
         return k0, k1, use
 
@@ -144,11 +148,11 @@ class MlxKeys(Called):
 
     @property
     def array_key(self) -> Key | None:
-        """The key of the next array; None if there is none."""
+        """The key of the next array; None if no array can be drawn any more."""
         return None if self.state[2] == 2 else self.copy().taken(1)
 
     def draw(self, out: Words) -> None:
-        """Fill a contiguous array with the next keys, their first word on top."""
+        """Fill a contiguous array with the next keys, each with its first word in the high bits."""
         k0, k1, use = self.state
         if use == 0:
             from embinit._kernels import key_streams
@@ -163,7 +167,7 @@ class MlxKeys(Called):
     def advance(self, delta: int) -> None:
         """Move in place as if delta keys had been taken, one by one."""
         if delta < 0:
-            raise EmbinitError(f"MlxKeys cannot go back by {-delta} keys: no key tells of which one it was split")
+            raise EmbinitError(f"MlxKeys cannot go back by {-delta} keys: a key does not show what it was split from")
         if delta <= FEW:
             for _ in range(delta):
                 self.taken(1)
@@ -172,24 +176,15 @@ class MlxKeys(Called):
             self.draw(np.empty(min(delta - start, RUN), np.uint64))
 
     def taken(self, n: int) -> Key:  # noqa: ARG002 (an array of any size takes one)
-        """Return the key of an array, and go on after it."""
+        """Return the key of an array of any size, and move on past it."""
         k0, k1, use = self.state
         if use == 0:
             after, key = self.split((k0, k1), 2)
             self.state = *after, 0
             return key
-        return _halves(int(self.random_raw(1)[0]))
+        return key_of(int(self.random_raw(1)[0]))
 
     def c_generator(self, words: int) -> CGenerator:
         """Return embinit_mlx."""
         del words
         return CGenerator("embinit_mlx", "embinit_key_streams.h", "embinit_mlx_seed(&generator, (uint64_t)seed);")
-
-
-#: How many keys are passed over at a time, and how many do not need Numba.
-RUN, FEW = 2**16, 64
-
-
-def _halves(x: int) -> Key:
-    """Return the words of 64 bits, the high one first."""
-    return x >> 32 & MASK, x & MASK

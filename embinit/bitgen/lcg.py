@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embinit.bitgen.base import CGenerator, OfStates, Words, checked_uint
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
 if TYPE_CHECKING:
     from embinit._kernels.jit import Kernel
@@ -49,7 +49,9 @@ def steps(multiplier: int, bits: int) -> Words:
 def _kernel(
     bits: int, multiplier: int, increment: int, shift: int, mask: int
 ) -> tuple["Kernel", bool, tuple[Any, ...]]:
-    """Return what draws words, whether it is told first if they are wide, and what it takes between state and words."""
+    """Return the kernel that draws words, whether its first argument says if words are wide, and the arguments that it
+    takes between the state and the words.
+    """
     from embinit._kernels import affine
     from embinit._kernels.jit import as_kernel
 
@@ -109,9 +111,9 @@ class Lcg(Congruential):
     shift, word_bits
         A word is (state >> shift) modulo 2^word_bits; by default word_bits is bits - shift.
     output
-        A function from an array of states to an array of words, instead of that.
+        A function from an array of states to an array of words, which replaces that rule.
     mask
-        A word is (state >> shift) & mask, where mask is given.
+        If given, a word is (state >> shift) & mask.
 
     Raises
     ------
@@ -123,7 +125,9 @@ class Lcg(Congruential):
     >>> g = Lcg(1)
     >>> [f"{word:08x}" for word in g.random_raw(3)]
     ['3c88596c', '5e8885db', '8116017e']
-    >>> Lcg(5, bits=64, multiplier=6364136223846793005, increment=1, shift=32).jumped(7).advance(-7)
+    >>> wide = Lcg(5, bits=64, multiplier=6364136223846793005, increment=1, shift=32)
+    >>> wide.jumped(7).jumped(-7) == wide
+    True
     """
 
     def __init__(
@@ -137,9 +141,9 @@ class Lcg(Congruential):
         output: Callable[[Words], Words] | None = None,
         mask: int | None = None,
     ) -> None:
-        if bits not in (32, 64):
+        if not is_integer(bits) or bits not in (32, 64):
             raise EmbinitError(f"bits of Lcg must be 32 or 64, got {shown(bits)}")
-        self.bits = bits
+        self.bits = int(bits)
         self.multiplier = checked_uint("the multiplier of Lcg", multiplier, bits)
         if self.multiplier % 2 == 0:
             raise EmbinitError(f"the multiplier of Lcg must be odd, got {multiplier}")

@@ -1,4 +1,6 @@
-"""Jumps of generators that are linear over GF(2): a state is an int; a map is the images of its bits, lowest first."""
+"""Jumps of generators that are linear over GF(2). A state is an int; a map is the tuple of what it makes of each bit of
+a state, the lowest bit first.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -52,7 +54,7 @@ def inverse(columns: Columns) -> Columns:
 
 
 class Jumps:
-    """The powers of a step: each is the square of the one before, computed when it is needed."""
+    """The maps of 1, 2, 4, 8, ... steps: each is the square of the one before, computed when it is needed."""
 
     def __init__(self, step: Callable[[int], int], bits: int) -> None:
         self._forward = [tuple(step(1 << bit) for bit in range(bits))]
@@ -88,7 +90,7 @@ class Jumps:
 
 
 def lane_maps(jumps: Jumps, bits: int, words: int) -> tuple[Words, Words]:
-    """Return the two maps that _kernels.lanes needs: a column is so many words of up to bits, the lowest first."""
+    """Return the two maps that _kernels.lanes needs, each column as a number of words of `bits` bits, lowest first."""
     from embinit._kernels.lanes import LANES, LENGTH
 
     return _as_words(jumps.columns(LENGTH), bits, words), _as_words(jumps.columns(LENGTH * (LANES - 1)), bits, words)

@@ -11,9 +11,9 @@ from embinit import kinds
 from embinit.bitgen.base import CGenerator, Native, checked_uint
 from embinit.errors import EmbinitError
 
-#: As many words the small C twin gives, from a state of 28 bytes in place of 2500.
+#: How many words the small C twin can give; its state has 28 bytes instead of 2500.
 SMALL = 624
-#: Words of state; the recurrence reaches back 624 words, and gives 19937 of their 624 * 32 bits to the next.
+#: The words of state, to which the recurrence reaches back; 19937 of their 624 * 32 bits decide all later words.
 N = 624
 DEGREE = 19937
 
@@ -34,7 +34,7 @@ def characteristic_polynomial() -> int:
 
 
 CHARACTERISTIC = characteristic_polynomial()
-#: Its powers of z: few enough to reduce a polynomial by one shift for each.
+#: The exponents of its terms: few enough that a polynomial is reduced by one shift for each.
 POWERS = [i for i, bit in enumerate(reversed(f"{CHARACTERISTIC:b}")) if bit == "1"]
 
 
@@ -141,7 +141,7 @@ class MT19937(Native):
         return CGenerator(name, "embinit_mt19937.h", f"{name}_seed(&generator, seed);", large)
 
     def __eq__(self, other: object) -> bool:
-        """Two blocks may give the same words though they begin at different words of one stream: 624 words decide."""
+        """Whether the next 624 words are the same; states that begin at different words of one stream may be equal."""
         if not isinstance(other, MT19937):
             return NotImplemented
         return np.array_equal(self.copy().random_raw(N), other.copy().random_raw(N))

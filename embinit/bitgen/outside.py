@@ -19,8 +19,8 @@ class _Block:
 class Outside(Read):
     """Reads a generator of your own, so that every distribution can draw from it: slow, and right.
 
-    Copies read the same words, because each word is asked for once, when it is needed. Readers move forward only, by
-    drawing.
+    Each word is asked for once, when it is needed, and kept until all copies have read it, so they read the same words.
+    A reader moves forward only, by drawing.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Outside(Read):
     Raises
     ------
     EmbinitError
-        If it is no such object, or word_bits is not from 1 to 64.
+        If source is no such object, or its word_bits is not from 1 to 64.
 
     Examples
     --------
@@ -106,7 +106,7 @@ class Outside(Read):
 
     @property
     def state(self) -> Any:
-        """The state that the object says it has, or None."""
+        """The `state` of the object, or None if it has no such attribute."""
         return getattr(self._source, "state", None)
 
     @state.setter

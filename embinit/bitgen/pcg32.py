@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from embinit.bitgen.base import CGenerator, Native, checked_uint
+from embinit.bitgen.lcg import moved
 from embinit.errors import EmbinitError
 from embinit.kinds import PCG32
 
@@ -64,21 +65,9 @@ class Pcg32(Native):
         self.words[:] = [value & 0xFFFFFFFF, value >> 32, increment & 0xFFFFFFFF, increment >> 32]
 
     def advance(self, delta: int) -> None:
-        """Move in place as if delta words had been drawn.
-
-        Brown, "Random Number Generation with Arbitrary Strides", 1994.
-        """
+        """Move in place as if delta words had been drawn."""
         state, increment = self.state
-        multiplier, total_multiplier, total_increment = MULTIPLIER, 1, 0
-        step, delta = increment, index(delta) & MASK
-        while delta:
-            if delta & 1:
-                total_multiplier = total_multiplier * multiplier & MASK
-                total_increment = (total_increment * multiplier + step) & MASK
-            step = (multiplier + 1) * step & MASK
-            multiplier = multiplier * multiplier & MASK
-            delta >>= 1
-        self.state = ((total_multiplier * state + total_increment) & MASK, increment)
+        self.state = moved(state, MULTIPLIER, increment, index(delta) & MASK, MASK + 1), increment
 
     @property
     def c_state(self) -> dict[str, str]:

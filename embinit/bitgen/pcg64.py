@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from embinit.bitgen.base import Called, CGenerator, Words, checked_uint
 from embinit.bitgen.lcg import moved
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
 MASK = 2**64 - 1
 HALF = 2**32 - 1
-#: Marks the half of a word that is kept.
+#: The bit that says that a half of a word is kept.
 KEPT = 2**32
 MODULUS = 2**128
 MULTIPLIER = 2549297995355413924 << 64 | 4865540595714422341
@@ -62,12 +62,13 @@ class Pcg64(Called):
 
     word_bits = 64
     multiplier: ClassVar[int] = MULTIPLIER
-    #: Whether a word is made of the state after its step; and by which output of _kernels.wide.
+    #: Whether a word is made from the state after its step, not before it.
     after: ClassVar[bool] = True
+    #: The number of its output function in _kernels.wide.
     output: ClassVar[int] = 0
 
     def __init__(self, seed: int, spawn_key: tuple[int, ...] = ()) -> None:
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        if not is_integer(seed) or int(seed) < 0:
             raise EmbinitError(f"the seed of {type(self).__name__} must be an integer from 0 up, got {shown(seed)}")
         self._seed, self._spawned = int(seed), 0
         self._spawn_key = tuple(checked_uint("a part of spawn_key", part, 32) for part in spawn_key)
@@ -78,7 +79,8 @@ class Pcg64(Called):
         self.state = (state * MULTIPLIER + increment) % MODULUS, increment
 
     def spawn(self, n: int) -> list[Self]:
-        """Return generators of the next children of its seed, as NumPy's spawn does; its words stay where they are.
+        """Return the generators of the seed's next children, as NumPy's spawn does; this one's next words stay the
+        same.
 
         Parameters
         ----------
@@ -101,9 +103,7 @@ class Pcg64(Called):
 
     @property
     def state(self) -> tuple[int, int] | tuple[int, int, int]:
-        """The 128-bit state, the 128-bit increment, which is odd, and the half of a word that is kept, if there is
-        one.
-        """
+        """The 128-bit state and the 128-bit increment, which is odd; then the half of a word that is kept, if any."""
         low, high, increment_low, increment_high, kept = self.words.tolist()
         state = high << 64 | low, increment_high << 64 | increment_low
         return (*state, kept & HALF) if kept else state
@@ -111,6 +111,8 @@ class Pcg64(Called):
     @state.setter
     def state(self, state: tuple[int, int] | tuple[int, int, int]) -> None:
         name = type(self).__name__
+        if len(state) not in (2, 3):
+            raise EmbinitError(f"the state of {name} must have 2 or 3 numbers, got {len(state)}")
         value, increment, *kept = (
             checked_uint(f"the {part} of {name}", x, bits)
             for (part, bits), x in zip((("state", 128), ("increment", 128), ("kept half", 32)), state, strict=False)

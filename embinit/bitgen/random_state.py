@@ -1,4 +1,4 @@
-"""The stream of numpy.random.RandomState in C, which keeps a normal value besides."""
+"""The stream of numpy.random.RandomState, whose C also keeps the second normal value of a pair."""
 
 from embinit.bitgen.base import CGenerator
 from embinit.bitgen.mt19937 import MT19937, SMALL
@@ -19,8 +19,8 @@ class RandomState(MT19937):
     """
 
     def c_generator(self, words: int) -> CGenerator:
-        """Return embinit_numpy_legacy, or embinit_mt19937_small for few words, among which are none of normal values:
-        how many words those take depends on the seed.
+        """Return embinit_numpy_legacy, or embinit_mt19937_small if the words are few. Then no normal values are drawn,
+        since how many words these take depends on the seed, which callers count as too many.
         """
         if words <= SMALL:
             return super().c_generator(words)._replace(header="embinit_numpy.h")

@@ -11,9 +11,10 @@ _FILL = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_uint64, ctypes.c_uint64, ctype
 
 
 class Reader:
-    """Gives the words of a generator from any position on; `stream` is what a kernel draws from, and counts its words.
+    """Gives kernels the words of a generator from any position on. A kernel draws from `stream`, which counts the words
+    drawn.
 
-    failure: the exception of a generator that could not give a word; it ends the kernel.
+    failure: the exception that the generator raised instead of giving a word, which ended the kernel; None if none.
     """
 
     def __init__(self, start: Any) -> None:

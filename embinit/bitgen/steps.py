@@ -7,7 +7,7 @@ import numpy as np
 from embinit.bitgen.base import Called, Words, checked_uint
 from embinit.errors import EmbinitError
 
-#: Words that are drawn and dropped at a time where a stream has no jumps.
+#: How many words `advance` draws and drops at a time.
 BLOCK = 2**16
 
 
@@ -53,9 +53,12 @@ class Steps(Called):
 
     @state.setter
     def state(self, state: tuple[int, ...]) -> None:
-        self.words = np.array(state, self.words.dtype)
+        count, bits = self.words.size, 8 * self.words.itemsize
+        if len(state) != count:
+            raise EmbinitError(f"the state of Steps must have {count} words, got {len(state)}")
+        self.words = np.array([checked_uint("a word of Steps", word, bits) for word in state], self.words.dtype)
 
     @property
     def parameters(self) -> tuple[object, ...]:
-        """The function."""
+        """The function and the width of a word."""
         return self._fill, self.word_bits

@@ -7,19 +7,19 @@ import numpy as np
 
 from embinit.bitgen.base import Called, Words, checked_uint
 from embinit.bitgen.linear import Jumps, lane_maps
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
-#: Three rotations, and a mask of s1 in what is rotated to become s1: all of it, or in KANN nothing.
+#: Three rotations, and a mask for s1: the new s1 is rotated from s0 ^ (s1 & mask). In KANN the mask is 0.
 Rotations = tuple[int, int, int, int]
 
 MASK = 2**64 - 1
-#: What KANN rotates by, and its state before kann_srand.
+#: KANN's rotations, and its state before kann_srand.
 KANN = 55, 14, 36
 UNSEEDED = 0x50F5647D2380309D, 0x91FFA96FC4C62CCE
 
 
 def splitmix64(x: int) -> int:
-    """Return the output of splitmix64 for a state, to which it adds its constant first.
+    """Return the output of splitmix64 for a state before its step.
 
     >>> hex(splitmix64(0))
     '0xe220a8397b1dcdaf'
@@ -53,9 +53,9 @@ def _maps(rotations: Rotations) -> tuple[Words, Words]:
 
 
 def _checked(rotations: Sequence[int]) -> Sequence[int]:
-    if len(rotations) != 3 or not all(isinstance(r, int) and 0 < r < 64 for r in rotations):
+    if len(rotations) != 3 or not all(is_integer(r) and 0 < int(r) < 64 for r in rotations):
         raise EmbinitError(f"rotations of Xoroshiro128Plus must be three integers from 1 to 63, got {shown(rotations)}")
-    return rotations
+    return [int(r) for r in rotations]
 
 
 class Xoroshiro128Plus(Called):

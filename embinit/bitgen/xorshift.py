@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit.bitgen.base import OfStates, Words, checked_uint
 from embinit.bitgen.linear import Jumps, lane_maps
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, is_integer
 from embinit.kinds import XORSHIFT32
 
 #: Bits of a state type in C, and whether it has a sign.
@@ -24,12 +24,13 @@ class Step:
         check_known("the state of Xorshift", state_type, TYPES)
         self.bits, self.signed = TYPES[state_type]
         self.shifts = tuple(shifts)
-        good = all(isinstance(shift, int) and 0 < abs(shift) < self.bits for shift in self.shifts)
+        good = all(is_integer(shift) and 0 < abs(int(shift)) < self.bits for shift in self.shifts)
         if not good or not 1 <= len(self.shifts) <= 3:
             raise EmbinitError(
                 f"shifts of Xorshift must be one to three integers from 1 to {self.bits - 1} (<<) or from "
                 f"{1 - self.bits} to -1 (>>), got {list(shifts)}"
             )
+        self.shifts = tuple(map(int, self.shifts))
         self.jumps = Jumps(self, self.bits)
         self.table: Words = np.array([*self._moves(), self.bits - 1], np.uint64 if self.bits == 64 else np.uint32)
 
@@ -42,7 +43,7 @@ class Step:
         return state
 
     def _moves(self) -> list[int]:
-        """Return the distances and the masks with which _kernels.lanes makes words of three shifts."""
+        """Return the distance and the masks of each of three shifts, as _kernels.lanes takes them."""
         mask, moves = (1 << self.bits) - 1, []
         for shift in self.shifts:
             signs = mask & ~(mask >> -shift) if self.signed and shift < 0 else 0
@@ -61,14 +62,14 @@ def _maps(step: Step) -> tuple[Words, Words]:
 
 
 class Xorshift(OfStates):
-    """Marsaglia's xorshift with one to three shifts: a word is the new state, or made from it by an output.
+    """Marsaglia's xorshift with one to three shifts: a word is the new state, or what an output function makes of it.
 
     Marsaglia, "Xorshift RNGs", Journal of Statistical Software 8 (14), 2003.
 
     Parameters
     ----------
     seed
-        The first state, which must not be 0: the generator never leaves 0.
+        The first state, from 1 to the largest that the type holds as unsigned: the generator never leaves 0.
     shifts
         The shifts in order: a positive number shifts left, a negative one right. The default is xorshift64.
     state
@@ -144,5 +145,5 @@ class Xorshift(OfStates):
 
     @property
     def parameters(self) -> tuple[object, ...]:
-        """The shifts, the type of the state, and the output."""
+        """The shifts, the type of the state, the width of a word, and the output."""
         return self._step.shifts, self._step.bits, self._step.signed, self.word_bits, self.output
