@@ -24,7 +24,7 @@ _TEXT_SUFFIXES = (".hex", ".ihex", ".ihx", ".log", ".txt")
 _ASCII = bytes([*range(0x20, 0x7F), *b"\t\n\r\f\x1b"])
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKED = (*_UTF16, codecs.BOM_UTF8)
-#: Files that hold no memory as it is, by how they begin.
+#: Files that do not hold memory as it is, by how they begin.
 FOREIGN = {
     b"\x1f\x8b\x08": "a gzip archive: unpack it first",
     b"BZh": "a bzip2 archive: unpack it first",
@@ -55,7 +55,7 @@ def read_dump(
     base: int | None = None,
     at: Mapping[str, str] | None = None,
 ) -> Readback:
-    """Return the bytes of each buffer that a dump holds, by buffer name, and those of what it keeps besides codes.
+    """Return the bytes of each buffer that a dump holds, by buffer name, and of what is kept besides its codes.
 
     Without an ELF file the dump holds all buffers, one after the other in the order of the plan, as <name>.bin does.
     With one it is a stretch of memory that begins at base, and the ELF file says where each buffer is: at the symbol
@@ -64,10 +64,10 @@ def read_dump(
     picks the one buffer whose identifier it ends with; without an ELF file the dump is then that buffer alone.
 
     at: addresses of buffers, or of what is kept besides codes, by name: numbers, or symbols of pointers in the ELF
-    file. Other buffers are then those for which the ELF file has symbols. Without a base, addresses count from the
-    first byte of a file that has none.
+    file. Of the other buffers, those are read for which the ELF file has symbols. Without a base, addresses count from
+    the first byte of a file that has none of its own.
 
-    Raises EmbinitError if the dump cannot be read, or does not fit to the byte.
+    Raises EmbinitError if the dump cannot be read, or is not of exactly the size that it must have.
     """
     needed = bundle.entries if symbol is None else (_array_of(symbol, bundle.arrays),)
     beside = [array for array in bundle.arrays if symbol is None and isinstance(array, QuantizationArray)]
@@ -108,7 +108,7 @@ def _unplaced(read: Readback, told: Sequence[object]) -> Readback:
 
 
 def _told(at: Mapping[str, str], bundle: Bundle, symbol: str | None) -> list[tuple[Array, str]]:
-    """Return the arrays whose places are told."""
+    """Return the arrays whose places --at gives, each with its place."""
     arrays = {array.name: array for array in bundle.arrays}
     for name in at:
         check_known("--at", name, arrays)
@@ -118,7 +118,7 @@ def _told(at: Mapping[str, str], bundle: Bundle, symbol: str | None) -> list[tup
 
 
 def _address(place: str, memory: Memory, firmware: elf_files.Firmware | None) -> int:
-    """Return an address: a number, or where a pointer points whose symbol the ELF file has."""
+    """Return the address that a place is: a number, or the symbol of a pointer, which is followed."""
     try:
         return int(place, 0)
     except ValueError:

@@ -19,7 +19,7 @@ from embinit.errors import EmbinitError, listed
 from embinit.formats.arrangement import IN_ORDER
 
 NPY_MAGIC, ZIP_MAGICS = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
-#: The most bytes of an element of any accepted type, and of an .npy file's header.
+#: The most bytes that an element of any accepted type may have, and the header of an .npy file.
 WIDEST, HEADER = 8, 1 << 14
 
 
@@ -35,8 +35,8 @@ def npy(content: bytes, arrays: Sequence[Array]) -> tuple[Memory, list[str]]:
 def named(
     path: Path, content: bytes, needed: Sequence[Array], beside: Sequence[Array]
 ) -> tuple[dict[str, bytes], list[str]]:
-    """Return the bytes of the arrays that an .npz or .safetensors file names, and notes; it may name other arrays too.
-    needed: the arrays that must exist. beside: those that are read if they exist.
+    """Return the bytes of the arrays that an .npz or .safetensors file names, and notes about their shapes. The file
+    may hold other arrays too. needed: the arrays that it must hold. beside: those that are read if it holds them.
     """
     as_tensors = is_safetensors(content) or path.suffix.lower() == ".safetensors"
     form, names, load = _safetensors(path) if as_tensors else _npz(content)

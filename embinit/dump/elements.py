@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +14,21 @@ from embinit.dump.spelling import DECIMAL, SPELLINGS, Spelling
 from embinit.errors import EmbinitError
 
 #: No number, with the bits of its fraction where gdb shows them; infinity.
-_NOT_FINITE = r"(?i:nan(?:\(0x[0-9a-f]{1,6}\))?|inf(?:inity)?)"
+_NOT_FINITE = r"(?i:nan(?:\(0x[0-9a-f]{1,13}\))?|inf(?:inity)?)"
 FLOAT = rf"[+-]?(?:(?:\d{{1,64}}\.\d{{0,64}}|\.\d{{1,64}}|\d{{1,64}})(?:[eE][+-]?\d{{1,4}})?|{_NOT_FINITE})[fF]?"
 HEX_FLOAT = (
     r"[+-]?(?:(?i:0x(?:[0-9a-f]{1,16}\.?[0-9a-f]{0,64}|\.[0-9a-f]{1,64})p[+-]?[0-9]{1,5}f?)"
     rf"|{_NOT_FINITE})"
 )
-#: Tokens that leave nothing out, however few their digits.
+#: Tokens that are exact however few digits they have.
 _WHOLE = re.compile(rf"[+-]?(?:0(?:\.0?)?|{_NOT_FINITE})[fF]?")
-_EXACT = 'print them with "%.9g", or their bits with "%08x"'
-#: Significant decimal digits that tell every float32 from its neighbours.
-ENOUGH_DIGITS = 9
+#: By the bytes of a float: how many significant decimal digits tell it from its neighbours, and how to print it.
+_DIGITS = {2: 5, 4: 9, 8: 17}
+_EXACT = {
+    2: 'print them with "%.9g", or their bits with "%04x"',
+    4: 'print them with "%.9g", or their bits with "%08x"',
+    8: 'print them with "%.17g", or their bits with "%016llx"',
+}
 
 
 def sizes_of(arrays: Sequence[Array]) -> list[int]:
@@ -37,11 +42,17 @@ def of_integers(values: Sequence[int], arrays: Sequence[Array], spelling: Spelli
     for array in arrays:
         part = values[at : at + array.count]
         at += array.count
-        bits = 8 * array.data.dtype.itemsize
-        if array.data.dtype.kind == "f" and spelling.name == DECIMAL and all(abs(value) < 1 << 24 for value in part):
-            found[array.name] = _in_order(np.array(part, "<f4").tobytes(), array)
-            continue
-        signed = [value - (1 << 32) if 1 << 32 > value >= (1 << 32) - (1 << bits - 1) else value for value in part]
+        dtype, bits = array.data.dtype, 8 * array.data.dtype.itemsize
+        if dtype.kind == "f" and spelling.name == DECIMAL:
+            exact = 2 << int(np.finfo(dtype).nmant)
+            if all(abs(value) < exact for value in part):
+                found[array.name] = _in_order(np.array(part, dtype.newbyteorder("<")).tobytes(), array)
+                continue
+        # %x prints a negative code as an int, which has 32 bits.
+        signed = [
+            value - (1 << 32) if bits < 32 and 1 << 32 > value >= (1 << 32) - (1 << bits - 1) else value
+            for value in part
+        ]
         if not all(-(1 << bits - 1) <= value < 1 << bits for value in signed):
             return None
         data = b"".join((value % (1 << bits)).to_bytes(bits // 8, "little") for value in signed)
@@ -70,10 +81,10 @@ def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float
         values = np.array([value(token) for token in part])
         if array.data.dtype.kind == "f":
             with np.errstate(over="ignore"):
-                held = values.astype("<f4")
+                held = values.astype(array.data.dtype.newbyteorder("<"))
             for i, token in enumerate(part):
                 if "(" in token:
-                    held.view("<u4")[i] = _nan_bits(token)
+                    held.view(f"<u{held.itemsize}")[i] = _nan_bits(token, held.dtype)
             found[array.name] = _in_order(held.tobytes(), array)
         elif np.array_equal(values, np.rint(values)) and array.data.dtype.itemsize < 8:
             integers = of_integers([int(x) for x in values], [array], SPELLINGS[-1])
@@ -86,28 +97,30 @@ def of_floats(given: Read, arrays: Sequence[Array], value: Callable[[str], float
 
 
 def _check_digits(tokens: Sequence[str], arrays: Sequence[Array]) -> None:
-    """Raise EmbinitError if decimals have too few digits to distinguish a float32 from its neighbours. Fewer are enough
+    """Raise EmbinitError if decimals have too few digits to distinguish a float from its neighbours. Fewer are enough
     if the printer leaves out zeros, as it does if most decimals are what it prints for the expected values.
     """
+    widest = max((array.data.dtype for array in arrays), key=lambda dtype: dtype.itemsize)
+    enough, exact = _DIGITS[widest.itemsize], _EXACT[widest.itemsize]
     decimals = max(len(re.split("[eE]", token.rstrip("fF"))[0].partition(".")[2]) for token in tokens)
-    digits = max((_significant(token) for token in tokens if not _WHOLE.fullmatch(token)), default=ENOUGH_DIGITS)
+    digits = max((_significant(token) for token in tokens if not _WHOLE.fullmatch(token)), default=enough)
     expected = [value for array in arrays for value in array.data.reshape(-1)]
     pairs = list(zip(tokens, expected, strict=True))
-    whole = sum(token in (f"{value:.9g}", str(value)) for token, value in pairs)
-    if digits < ENOUGH_DIGITS and 2 * whole < len(tokens):
+    whole = sum(token in (f"{value:.{max(enough, 9)}g}", str(value)) for token, value in pairs)
+    if digits < enough and 2 * whole < len(tokens):
         raise EmbinitError(
-            f"floats are printed with {digits} significant digits, and {ENOUGH_DIGITS} tell a float32: {_EXACT}"
+            f"floats are printed with {digits} significant digits, and {enough} tell a {widest.name}: {exact}"
         )
     if any(_rounded(token, value, decimals) for token, value in pairs):
-        raise EmbinitError(f"floats are printed with {decimals} decimals, too few for the smallest values: {_EXACT}")
+        raise EmbinitError(f"floats are printed with {decimals} decimals, too few for the smallest values: {exact}")
 
 
-def _rounded(token: str, value: np.float32, decimals: int) -> bool:
-    """Return whether a token of so many decimals is a value's, but reads as another float32."""
+def _rounded(token: str, value: Any, decimals: int) -> bool:
+    """Return whether a token of so many decimals is a value's, but reads as another float of its type."""
     plain = token.rstrip("fF").lstrip("+-").replace(".", "", 1).isdigit()
     return (
         plain
-        and np.float32(token.rstrip("fF")) != value
+        and type(value)(token.rstrip("fF")) != value
         and float(token.rstrip("fF")) == float(f"{value:.{decimals}f}")
     )
 
@@ -133,10 +146,12 @@ def from_hex(token: str) -> float:
         return -math.inf if token.startswith("-") else math.inf
 
 
-def _nan_bits(token: str) -> int:
-    """Return the bits of a float32 that gdb shows as -nan(0x400000): no number, with a sign and a fraction."""
+def _nan_bits(token: str, dtype: np.dtype[Any]) -> int:
+    """Return the bits of a float that gdb shows as -nan(0x400000): no number, with a sign and a fraction."""
+    bits, mantissa = 8 * dtype.itemsize, int(np.finfo(dtype).nmant)
     fraction = int(token.partition("(")[2].partition(")")[0], 16)
-    return (token.startswith("-") << 31) | 0x7F800000 | (fraction & 0x7FFFFF)
+    exponent = (1 << bits - 1) - (1 << mantissa)
+    return (token.startswith("-") << bits - 1) | exponent | (fraction & (1 << mantissa) - 1)
 
 
 def integral(token: str) -> bool:

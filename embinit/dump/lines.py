@@ -1,4 +1,4 @@
-"""The lines of a text without whatever their form shows to be no data."""
+"""The lines of a text, without what is evidently not data: prompts, commands, time stamps, ASCII columns."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from itertools import pairwise
 #: What terminals do not show: colours, cleared lines, titles.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PROMPT = re.compile(r"^\s*(?:\((?:gdb|lldb)\)|J-Link>|pyocd>|=>|>>>|>)\s*")
-#: A command after a prompt, which says addresses and counts; any word after a debugger's own prompt.
+#: A command after a prompt, which holds addresses and counts; after a debugger's own prompt, any word is one.
 _COMMAND = re.compile(
     r"(?:x|p|print|output|mem(?:ory)?\d*|m[dr][bhwlqd]|md|md\.[bwlq]|read\w*|r[bhwd]|d[bdwq]|dump\w*|hexdump|list)"
     r"(?=[\s/(]|$)(?!\s*[:=])"
@@ -41,11 +41,12 @@ _DOTS = re.compile(r"\.\.\.(?=\s*[}\]])")
 
 @dataclass(frozen=True)
 class Line:
-    """A line without whatever its form shows to be no data: colours, prompt, time stamps, ASCII column, address.
+    """A line, without what is evidently not data: colours, prompt, time stamps, ASCII column, address.
 
-    marked: whether a colon or the like shows that the address is one. star: whether the line stands for lines left out.
-    braced: whether it has braces, which debuggers put around arrays and structures. index: the index of its first
-    element, where it shows that of one.
+    body: what is left. address: the digits of its address, if it begins with one. marked: whether a colon or the like
+    shows that they are an address. shown: the ASCII column. star: whether the line stands for lines left out. braced:
+    whether it has braces, which debuggers put around arrays and structures. index: the index of its first element, if
+    the line shows exactly one.
     """
 
     body: str
@@ -58,7 +59,7 @@ class Line:
 
 
 def lines_of(text: str, most: int) -> list[Line]:
-    """Return the lines of a text; those that stand for repeated elements add at most 4 * most + 64."""
+    """Return the lines of a text. Repeated elements that it abbreviates are written out, at most 4 * most + 64."""
     left = 4 * most + 64
 
     def again(found: re.Match[str]) -> str:
@@ -72,7 +73,7 @@ def lines_of(text: str, most: int) -> list[Line]:
 
 
 def _without_columns(lines: list[Line]) -> list[Line]:
-    """Return lines without a first one that counts the columns of those below, which have addresses."""
+    """Return lines without a heading that numbers the columns of the lines with addresses below it."""
     for i, line in enumerate(lines[:8]):
         found = None if line.marked else _COLUMNS.search(line.body)
         if found and any(below.address for below in lines[i + 1 :]):
@@ -83,7 +84,7 @@ def _without_columns(lines: list[Line]) -> list[Line]:
 
 
 def _without_indexes(lines: list[Line]) -> list[Line]:
-    """Return lines without a first column that counts them, from 0 or 1, perhaps in each buffer again."""
+    """Return lines without a first column that numbers them from 0 or 1, for all buffers or for each one anew."""
     found = [_COUNTER.match(line.body) for line in lines]
     counts = [int(each[1]) for each in found if each is not None]
     following = sum(b == a + 1 for a, b in pairwise(counts))

@@ -8,7 +8,7 @@ from itertools import pairwise
 from embinit.bundle import Array
 from embinit.errors import EmbinitError, listed
 
-#: Fewer bytes than this may turn up anywhere by chance.
+#: Fewer bytes than this may be found anywhere by chance.
 TELLING = 8
 
 
@@ -100,7 +100,7 @@ def _why(data: bytes, arrays: Sequence[Array], expected: int) -> str:
 
 
 def _padded(data: bytes, arrays: Sequence[Array]) -> str | None:
-    """Return that rows are padded to multiples of some elements, where a size speaks for it."""
+    """Return the end of an error message that says how rows seem to be padded, if the size fits; else None."""
     for multiple in (2, 4, 8, 16, 32, 64):
         strides: dict[str, int] = {}
         size = 0

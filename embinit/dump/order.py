@@ -1,4 +1,4 @@
-"""Whether lines follow one another: those that are lost, repeated or out of place show in addresses and indices."""
+"""Whether lines follow one another: addresses and indices show which are lost, repeated or out of place."""
 
 from collections.abc import Collection, Sequence
 from itertools import accumulate, pairwise
@@ -16,10 +16,11 @@ def starts_of(arrays: Sequence[Array]) -> set[int]:
 
 
 def check_order(given: Read, sizes: Sequence[int], starts: Collection[int]) -> None:
-    """Raise EmbinitError if lines do not follow one another by their addresses or indices, as far as these count them:
-    if most lines follow, or all would in another order.
+    """Raise EmbinitError if the addresses or indices of lines show that some are missing, repeated or out of place.
 
-    sizes: the bytes of each token. starts: after how many bytes a buffer begins, which may have any address.
+    They are believed only if most lines follow one another by them, or if all lines would in another order; otherwise
+    they are taken for something else. sizes: the bytes of each token. starts: after how many bytes a buffer begins,
+    which may have any address.
     """
     rows = [row for row in given.rows if row.tokens]
     ends = [0, *accumulate(sizes)]
@@ -38,9 +39,10 @@ def check_order(given: Read, sizes: Sequence[int], starts: Collection[int]) -> N
 
 
 class _Counted:
-    """Numbers of lines (None: a line has none), and which of them is that of the line before and its step.
+    """The numbers of lines (None for a line without one), and which of them are the number of the line before plus its
+    step.
 
-    begins: whether a buffer begins after each line: its number may be any.
+    begins: for each line, whether a buffer begins after it, whose number may be any.
     """
 
     def __init__(self, values: Sequence[int | None], steps: Sequence[int], begins: Sequence[bool]) -> None:

@@ -1,4 +1,4 @@
-"""The rows of tokens that lines have in one spelling, without addresses and what else surrounds them."""
+"""The rows of tokens that lines have in one spelling, without addresses and whatever else surrounds them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -42,8 +42,8 @@ class Row:
     @property
     def ascii(self) -> str:
         """The ASCII column."""
-        behind = self.line.body[self.end :]
-        return self.line.shown or (behind.strip() if self.line.marked or (self.address and behind[:2] == "  ") else "")
+        rest = self.line.body[self.end :]
+        return self.line.shown or (rest.strip() if self.line.marked or (self.address and rest[:2] == "  ") else "")
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Read:
 
 
 def rows_of(lines: Sequence[Line], spelling: Spelling, most: int) -> Read:
-    """Return the rows of a text in a spelling; more tokens than could fit are not kept."""
+    """Return the rows of a text in a spelling; reading ends when there are more tokens than could fit."""
     given = Read(spelling)
     count = 0
     for line in lines:
@@ -149,8 +149,8 @@ def _without_rest(given: Read) -> None:
 
 
 def _within_columns(given: Read) -> None:
-    """Compare tokens with the bytes that the addresses count. Tokens beyond them belong to an ASCII column. If all
-    lines count another width, they are in another spelling.
+    """Compare each line's tokens with the bytes up to the next address: tokens beyond these belong to an ASCII column.
+    If all lines show another width, they are in another spelling, and no row is left.
     """
     width = given.spelling.width
     if width is None:

@@ -9,8 +9,8 @@ SEPARATOR = r"\s,;{}\[\]\"'"
 
 @dataclass(frozen=True)
 class Spelling:
-    """A kind of token: its plural name, its pattern, and the number that a token stands for. width: the bytes of a
-    token, if its digits show them.
+    """A kind of token: its name in the plural, and its pattern. width: how many bytes a token has, if its digits show
+    that.
     """
 
     name: str

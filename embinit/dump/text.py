@@ -47,8 +47,8 @@ MOST, MOST_OF_IMAGE = 1 << 22, 1 << 25
 
 
 def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
-    """Return the buffers that a text holds one after the other. The EmbinitError says what the text was taken for and
-    what was counted.
+    """Return the buffers that a text holds one after the other, or raise an EmbinitError that says what the text was
+    taken for and how much of that was counted.
     """
     check_length(text, MOST + 256 * sum(len(array.payload) for array in arrays))
     sections = _named_out_of_order(text, arrays)
@@ -76,7 +76,9 @@ def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
 
 
 def _named_out_of_order(text: str, arrays: Sequence[Array]) -> dict[str, str]:
-    """Return the text after the first mention of each buffer, if it names all in another order than the plan."""
+    """Return the text after the first mention of each buffer, if it names all of them in another order than the plan;
+    else an empty dict.
+    """
     found = [re.search(rf"(?<![\w.])(?:{re.escape(a.name)}|{a.identifier})(?![\w.])", text) for a in arrays]
     labels = [(label.start(), label.end(), array.name) for label, array in zip(found, arrays, strict=True) if label]
     if len(labels) < len(arrays) or labels == sorted(labels):
@@ -101,7 +103,7 @@ def _unfit(text: str, arrays: Sequence[Array], counted: Iterable[tuple[int, str,
 
 
 def check_length(text: str, most: int) -> None:
-    """Raise EmbinitError for a text of so many characters that reading it takes too much memory and time."""
+    """Raise EmbinitError if a text is so long that reading it would take too much memory and time."""
     if len(text) > most:
         raise EmbinitError(
             f"a text must have at most {most} characters, got {len(text)}: keep the part that shows the buffers, "
@@ -110,8 +112,9 @@ def check_length(text: str, most: int) -> None:
 
 
 def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
-    """Return the memory that a text prints in bytes or words, at the addresses next to them if there are any. Addresses
-    that count from 0, like those of a file, are not the device's; none are if own_addresses is false.
+    """Return the memory that a text prints in bytes or words, at the addresses next to them if there are any.
+
+    Addresses that count from 0, like those of a file, are not the device's. own_addresses: whether the others are.
     """
     check_length(text, MOST_OF_IMAGE)
     lines = lines_of(text, most)
@@ -134,7 +137,8 @@ def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
     return Memory(form, joined(form, pieces), addressed=places[0] != 0, unit=width)
 
 
-#: What is counted, how many there are, the bytes of each if its digits show them, and the buffers if they fit.
+#: The plural name of what is counted, how many there are, the bytes of each if its digits show them, and a function
+#: that returns the buffers, or None if they do not fit.
 Reading = tuple[str, int, int | None, Callable[[], dict[str, bytes] | None]]
 
 
@@ -162,7 +166,7 @@ def _readings(text: str, arrays: Sequence[Array]) -> Iterator[Reading]:
 
 
 def _beside_floats(row: Row, spelling: Spelling, fractions: Collection[str]) -> bool:
-    """Return whether integers stand beside floats on their line, or bytes before one."""
+    """Return whether the integers of a row share their line with floats, or its bytes stand before one."""
     integers = spelling.name in (DECIMAL, HEXADECIMAL)
     followed = (integers or spelling.width in (1, 2)) and _FRACTION.search(row.line.body, row.end) is not None
     return bool(row.tokens) and (followed or (integers and row.line.body in fractions))
@@ -192,15 +196,15 @@ def _fitted(given: Read, arrays: Sequence[Array], size: int) -> dict[str, bytes]
 
 
 def _are_big_endian(arrays: Sequence[Array]) -> bool:
-    """Return whether a device is big endian: all of its buffers are whose elements have more bytes than one."""
+    """Return whether a device is big endian: whether all buffers are whose elements have more than one byte."""
     orders = {array.arrangement.byte_order for array in arrays if array.data.dtype.itemsize > 1}
     return orders == {"big"}
 
 
 def _joined(given: Read, big: bool = False) -> bytes:
-    """Return tokens of one width as bytes: as words of the device, or in the order of memory. A dumper of files, which
-    counts from 0, prints words of the machine on which it runs, and that is little endian. big: whether the device is
-    big endian.
+    """Return the bytes of tokens of one width, which are words of the device or bytes in the order of memory. A dumper
+    of files, whose addresses count from 0, prints words of the machine on which it runs, and that is little endian.
+    big: whether the device is big endian.
     """
     width = given.spelling.width
     assert width is not None
@@ -218,7 +222,7 @@ def _joined(given: Read, big: bool = False) -> bytes:
 
 
 def _counts_from_zero(given: Read) -> bool:
-    """Return whether rows stand beside addresses without a mark that count from 0, as od and hexdump print them."""
+    """Return whether rows have addresses without a colon that count from 0, as od and hexdump print them."""
     first = next(iter(given.rows), None)
     return first is not None and not first.line.marked and (first.line.address or "x").strip("0") == ""
 
@@ -235,7 +239,7 @@ def _rows_shown(given: Read, data: bytes) -> int:
 
 
 def _digits(token: str, width: int) -> str:
-    """Return the hexadecimal digits of a token: all of a number after 0x, which may have been printed without zeros."""
+    """Return the hexadecimal digits of a token, with the leading zeros that a number after 0x may lack."""
     token = token.rstrip("uUlL")
     return token[2:].zfill(2 * width) if token[:2] in ("0x", "0X") else token
 
