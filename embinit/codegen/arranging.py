@@ -1,4 +1,4 @@
-"""How the generated code arranges buffers in memory after it has drawn them, where a model tells that."""
+"""Arranging: the statements that put drawn elements into the order of memory that a model asks for."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -17,12 +17,14 @@ HEADER = "embinit_arrange.h"
 
 
 def is_arranged(bundle: Bundle) -> bool:
-    """Whether a buffer is held otherwise than it is drawn."""
+    """Whether any buffer has to be arranged after it is drawn."""
     return any(True for _ in arranged(bundle, placed=False))
 
 
 def arranged(bundle: Bundle, placed: bool) -> Iterator[str]:
-    """Yield the statements that arrange what was drawn. placed: whether it was drawn to its place in memory."""
+    """Yield the statements that arrange what was drawn. placed: whether each element was drawn to its place in the
+    buffer already, so that nothing is left of another order of draws.
+    """
     for entry in bundle.entries:
         row = entry.row
         if row.same_as is None:
@@ -33,7 +35,9 @@ def arranged(bundle: Bundle, placed: bool) -> Iterator[str]:
 
 
 def groups_as_drawn(row: Row) -> Groups:
-    """Return how the elements of a row share scales in the order of their draws; an error where that is another way."""
+    """Return how the elements of a row share scales, in the order of their draws; an error if C cannot encode them in
+    that order.
+    """
     held, axes = row.storage, row.order.axes
     groups = held.groups(row.shape)
     if row.slices:

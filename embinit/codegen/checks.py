@@ -18,7 +18,7 @@ def unity_test(bundle: Bundle) -> str:
             f"void test_{array.identifier}(void)\n{{\n"
             f"    const {array.ctype} *actual = {name}_under_test()->{array.identifier};\n"
             "#ifdef EMBINIT_CRC_ONLY\n"
-            f"    uint32_t crc32 = embinit_crc32(0, actual, sizeof *actual * {array.count}u);\n"
+            f"    uint32_t crc32 = embinit_crc32(0, actual, {len(array.view)}u);\n"
             f"    TEST_ASSERT_EQUAL_HEX32({name}_{array.identifier}_crc32, crc32);\n"
             "#else\n"
             f"    TEST_ASSERT_EQUAL_HEX{bits}_ARRAY(expected_{name}_{array.identifier}, actual, {memory.size});\n"
@@ -36,7 +36,7 @@ def unity_test(bundle: Bundle) -> str:
     )
 
 
-#: Reads an element of a golden vector, which may be where no pointer reaches.
+#: C that reads an element of a golden vector, byte by byte, since the vector may be where no pointer reaches.
 _OF_MACRO = """
 #ifndef EMBINIT_GOLDEN_BYTE
 #define EMBINIT_GOLDEN_BYTE(at) (*(at))
@@ -55,8 +55,8 @@ static uint32_t golden(const void *data, uint32_t size, uint32_t i)
 
 
 def plain_check(bundle: Bundle, of_macro: bool = False) -> str:
-    """Return check_<name>.c: the same without a framework, which prints through the caller's putchar. of_macro: whether
-    golden vectors are read by the macro EMBINIT_GOLDEN_BYTE.
+    """Return check_<name>.c: the same tests without a framework, which print through the caller's putchar. of_macro:
+    whether golden vectors are read through the macro EMBINIT_GOLDEN_BYTE.
     """
     name = bundle.plan.model.name
     arrays, checksums = [], []

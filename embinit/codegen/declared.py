@@ -31,11 +31,9 @@ from embinit.samplers import CDraw
 
 def declared(bundle: Bundle) -> Init:
     """Return the C of a model whose dialect is a file: functions for its expressions, and loops over its buffers."""
-    from embinit.dialects.declared.emission import Emission
-
     model = bundle.plan.model
     if model.state is not None:
-        raise NoCodeError("no C of a dialect file begins in a told state; tell a seed, or export the values alone")
+        raise NoCodeError("no C of a dialect file begins in a told state; give a seed, or export the values alone")
     try:
         emission = Emission(model.name, model.conventions, model.build.rand)  # type: ignore[arg-type]
         if is_stored(bundle):
@@ -47,8 +45,10 @@ def declared(bundle: Bundle) -> Init:
     return Init(emission.headers | own, emission.lines, body, checked(bundle))
 
 
-def _stored(bundle: Bundle, emission: "Emission") -> Init:
-    """Return the C of a model with buffers of codes whose dialect is a file: rows that the C library stores."""
+def _stored(bundle: Bundle, emission: Emission) -> Init:
+    """Return the C of a model with buffers of codes whose dialect is a file: a table of rows, which the C library
+    draws and stores.
+    """
     model = bundle.plan.model
     emission.stored(skips=bool(model.skip_words) or any(row.order.skip for row in bundle.plan.rows))
     events = [(action, row) for action, row in bundle.plan.events if action is not Action.ROUND]
@@ -114,12 +114,12 @@ def _stored(bundle: Bundle, emission: "Emission") -> Init:
     )
 
 
-def _numbered(emission: "Emission") -> bool:
-    """Whether the stream starts by the numbers of a layer and a tensor."""
+def _numbered(emission: Emission) -> bool:
+    """Whether the stream is started for a layer and a tensor, by their numbers, and not for the model."""
     return emission.source.stream.scope != "model"
 
 
-def _body(bundle: Bundle, emission: "Emission") -> Iterator[str]:
+def _body(bundle: Bundle, emission: Emission) -> Iterator[str]:
     """Yield the statements that fill all buffers, in the order of the plan's events."""
     events, numbered, model = list(bundle.plan.events), _numbered(emission), bundle.plan.model
     drawn = [row for row in bundle.plan.rows if isinstance(row.distribution, Declared)]
@@ -177,8 +177,8 @@ def _skipped(words: int) -> Iterator[str]:
         yield from (f"for (i = 0; i < {words}u; i++) {{", "    (void)next_word(stream);", "}")
 
 
-def _lost(distribution: Distribution, size: int, emission: "Emission") -> Iterator[str]:
-    """Yield what draws values that are overwritten later."""
+def _lost(distribution: Distribution, size: int, emission: Emission) -> Iterator[str]:
+    """Yield the statements that draw values which are overwritten later; none for a constant, which draws nothing."""
     if isinstance(distribution, Declared):
         prefix = emission.drawing(distribution)  # type: ignore[arg-type]
         yield "{"
@@ -190,8 +190,10 @@ def _lost(distribution: Distribution, size: int, emission: "Emission") -> Iterat
         yield "}"
 
 
-def _loops(row: Row, emission: "Emission", outer: int, keep: bool = True) -> Iterator[str]:
-    """Yield loops over a buffer in the order of its draws, except the outermost ones, and what stores an element."""
+def _loops(row: Row, emission: Emission, outer: int, keep: bool = True) -> Iterator[str]:
+    """Yield the loops over a buffer in the order of its draws, without the outermost ones, and the statement that
+    stores an element. outer: how many loops the caller writes. keep: whether elements are stored, not dropped.
+    """
     axes = row.order.axes or tuple(range(len(row.shape)))
     strides = [math.prod(row.shape[axis + 1 :]) for axis in range(len(row.shape))]
     if axes == tuple(range(len(axes))) and not outer:

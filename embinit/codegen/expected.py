@@ -38,8 +38,8 @@ def header_of(bundle: Bundle, arrays: Iterable[str]) -> Iterator[str]:
         "enum {",
         *(f"    {name}_{array.identifier}_len = {array.room}," for array in bundle.arrays),
         "};\n",
-        "/* CRC-32s as zlib has them: polynomial 04c11db7 reflected, exclusive or ffffffff first and last. Beside each",
-        " * stands what an STM32's CRC unit computes after reset: of 32-bit words, without reflection (MPEG-2). */",
+        "/* CRC-32s as zlib has them: polynomial 04c11db7 reflected, exclusive or ffffffff first and last. The comment",
+        " * after each has what an STM32's CRC unit computes after reset: of 32-bit words, not reflected (MPEG-2). */",
         *(
             f"#define {name}_{array.identifier}_crc32 0x{array.crc32:08x}u /* STM32: 0x{stm32(array.payload):08x} */"
             for array in bundle.arrays

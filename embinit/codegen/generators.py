@@ -1,4 +1,4 @@
-"""The generator of generated code: its states, how they are seeded, and the row that starts the stream again."""
+"""The generator in generated code: its state, how it is seeded, and the row that starts the stream again."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from embinit.bundle import Bundle, Entry
 from embinit.codegen.slots import Slot, lost_words, restarts
 from embinit.codegen.text import NoCodeError, seed_type
 
-#: More words than any generator of few words gives.
+#: Stands for a number of words that depends on the words: more than any generator with a small state can give.
 MANY = 2**32
 _NAMED = re.compile(r"(&?)\bgenerator\b(\.?)")
 
@@ -28,27 +28,29 @@ def generator_of(bundle: Bundle) -> CGenerator:
 
 
 def _words(bundle: Bundle, entry: Entry) -> int:
-    """Return how many words a buffer takes at most; another seed may need more where that depends on the words."""
+    """Return how many words a buffer takes, or more than that if the number depends on the seed."""
     row = entry.row
     draws = MANY if row.draws is None else row.draws
     return draws + row.store_draws + row.order.skip + sum(lost_words(bundle, entry))
 
 
 def _state(told: BitGenerator) -> str:
-    """Return the statement that sets the state of `generator` that a model tells."""
+    """Return the statements that set `generator` to the state that a model gives."""
     words = told.c_state
     if words is None:
-        raise NoCodeError(f"no C begins in a told state of {type(told).__name__}; tell a seed, or export the values")
+        raise NoCodeError(f"no C begins in a told state of {type(told).__name__}; give a seed, or export the values")
     return " ".join(f"generator.{name} = {value};" for name, value in words.items())
 
 
 def definition(generator: CGenerator, name: str) -> str:
-    """Return the definition of a state in C."""
+    """Return the C definition of a variable that holds a generator's state."""
     return f"{'static ' if generator.large else ''}{generator.type} {name};"
 
 
 def begun(bundle: Bundle, slots: Sequence[Slot], member: str = "") -> list[str]:
-    """Return the statements that seed `generator`, or that member of it, and keep the seed where one starts again."""
+    """Return the statements that seed `generator`, or that member of it, and keep the seed if a row starts the stream
+    again from it.
+    """
     seed = _NAMED.sub(rf"\1generator{member}\2", generator_of(bundle).seed)
     kept = ["first_seed = seed;"] if restarts(slots) else []
     used = kept or "seed" in seed
@@ -56,7 +58,7 @@ def begun(bundle: Bundle, slots: Sequence[Slot], member: str = "") -> list[str]:
 
 
 def restarting(bundle: Bundle, slots: Sequence[Slot]) -> list[str]:
-    """Return the definition of the row that starts the stream again, where there is one."""
+    """Return the C function that starts the stream again, if a row does that; else no lines."""
     if not restarts(slots):
         return []
     generator = generator_of(bundle)

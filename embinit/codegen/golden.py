@@ -6,7 +6,7 @@ from embinit.bundle import Array, Bundle
 from embinit.codegen.expected import header_of, unsigned_of
 from embinit.codegen.text import banner, joined
 
-#: How many elements stand in a line.
+#: How many elements a line has.
 _PER_LINE = 12
 _MACROS = """
 /* EMBINIT_GOLDEN stands before each array, such as __attribute__((section(".golden"), aligned(16))), and

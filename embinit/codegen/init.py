@@ -27,7 +27,7 @@ def init_header(bundle: Bundle) -> str:
         + f"/* Where the device keeps its buffers. */\ntypedef struct {{\n{joined(members)}}} {name}_buffers;\n\n"
         + f"/* Fill every buffer from a seed; {bundle.plan.model.seed} gives the golden vectors.{returned} */\n"
         + f"{result} {name}_init(const {name}_buffers *buffers, {seed_type(bundle)} seed);\n\n"
-        + "/* Return 1 when the CRC32 of every buffer is that of the golden vectors, else 0. */\n"
+        + "/* Return 1 if the CRC-32 of every buffer is that of the golden vectors, else 0. */\n"
         + f"int {name}_check(const {name}_buffers *buffers);\n\n"
         + "#ifdef __cplusplus\n}\n#endif\n\n#endif\n"
     )
@@ -64,12 +64,12 @@ def init_signature(bundle: Bundle, init: str) -> str:
 
 
 def own_files(bundle: Bundle) -> list[Path]:
-    """Return the C files besides the library that a model's code is built with: what its own conventions bring."""
+    """Return the C files that a model's code needs besides the library: those that conventions from outside bring."""
     return _own_files(bundle, _parts(bundle)(bundle))
 
 
 def _own_files(bundle: Bundle, parts: Init) -> list[Path]:
-    """Return the headers that are told by a path, each with the C file of its name, where there is one."""
+    """Return the headers that are given by a path, each followed by the C file of the same name, if there is one."""
     headers = sorted({header for header in parts.headers if isinstance(header, Path)})
     taken = {path.name for path in HEADERS} | {f"{bundle.plan.model.name}_init.h"}
     for header in headers:
@@ -112,4 +112,7 @@ def _result(bundle: Bundle) -> tuple[str, str]:
     """Return the result type of <name>_init, and a sentence about it."""
     if not is_stored(bundle):
         return "void", ""
-    return "int", " Return 1,\n * or 0 where a format has no code for the values: buffers from there on are of no use."
+    return (
+        "int",
+        " Return 1,\n * or 0 if a format has no code for a buffer's values: it and those after it are undefined.",
+    )

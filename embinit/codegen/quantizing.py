@@ -1,4 +1,4 @@
-"""How the generated code gets to codes in a way of its own, where a model tells that."""
+"""Quantizers in generated code: for buffers whose values become codes in the model's way, not the format's."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ PUT = "embinit_put_quantizer"
 
 
 def quantizers(bundle: Bundle) -> Iterator[str]:
-    """Yield the definitions of the families of buffers with quantizers."""
+    """Yield the C definition of each buffer's quantizer, and raise NoCodeError for one that C does not have."""
     for entry, quantizer, format_ in quantized(bundle):
         _check(bundle, entry, quantizer, format_)
         members = ",\n    ".join(_members(entry, quantizer, format_))
@@ -24,7 +24,7 @@ def quantizers(bundle: Bundle) -> Iterator[str]:
 
 
 def quantized(bundle: Bundle) -> Iterator[tuple[Entry, Quantizer, Quantized]]:
-    """Yield the buffers with quantizers whose scales are their own."""
+    """Yield the buffers with a quantizer, except biases whose scales come from a weight."""
     for entry in bundle.entries:
         storage, format_ = entry.row.storage, entry.row.storage.kind
         if storage.quantizer is not None and storage.input_scale is None and isinstance(format_, Quantized):
@@ -59,7 +59,7 @@ def _int32(code: int) -> str:
 
 
 def _check(bundle: Bundle, entry: Entry, quantizer: Quantizer, format_: Quantized) -> None:
-    """Raise NoCodeError for what generated C does not do."""
+    """Raise NoCodeError if generated C cannot do what a quantizer says."""
     told = quantizer.told.keys() & {"steps", "quotient", "scale", "zero_point_sign", "zero_point_rounding"}
     if isinstance(format_, Asymmetric) and told:
         raise NoCodeError(
@@ -75,7 +75,7 @@ def _check(bundle: Bundle, entry: Entry, quantizer: Quantizer, format_: Quantize
 
 
 def finished_scales(bundle: Bundle) -> Iterator[str]:
-    """Yield the statements that turn what was kept while codes were made into scales."""
+    """Yield the statements that turn what a quantizer kept while it made codes into the scales to store."""
     for entry, quantizer, _ in quantized(bundle):
         if quantizer.keeps_spans and "scale" in entry.parameters and not entry.row.same_as:
             count = entry.parameters["scale"].size

@@ -7,7 +7,7 @@ from embinit.plan import Plan
 
 
 def no_c(plan: Plan) -> str | None:
-    """Return why no C leaves the buffers of a plan, or None: the code is generated, with zeros for what is drawn."""
+    """Return why a plan has no C, or None if it has. To find out, the code is generated, with zeros as values."""
     try:
         init_source(undrawn(plan))
     except NoCodeError as error:

@@ -1,4 +1,6 @@
-"""expected_<name>.rs: golden vectors as Rust arrays, and what compares a device's buffers with them; core only."""
+"""expected_<name>.rs: golden vectors as Rust arrays, and a function that compares a device's buffers with them. It
+needs nothing but core.
+"""
 
 from collections.abc import Iterator
 
@@ -22,7 +24,7 @@ pub struct Mismatch {
     pub actual: u64,
 }
 
-/// What a device keeps.
+/// The buffers of a device.
 #[derive(Clone, Copy)]
 pub struct Buffers<'a> {
 @fields@

@@ -1,4 +1,4 @@
-"""The rows of the generated table: draws in their order, with what happens to the stream between, and then copies."""
+"""The rows of the generated table: draws in their order, whatever moves the stream between them, and then copies."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +23,8 @@ class Init(NamedTuple):
 
 
 class Aside(NamedTuple):
-    """A row without a buffer, next to one that has it: it drops words, starts the stream again, or tells the generator
-    where a tensor begins or ends. label: what it does.
+    """A row without a buffer, before or after one with a buffer: it drops words, starts the stream again, or tells the
+    generator where a tensor begins or ends. label: what it does, for a comment.
     """
 
     draw: CDraw
@@ -37,11 +37,11 @@ RESTART = "restart"
 
 
 def _own_seed(seed: int | None) -> tuple[str, str] | None:
-    """Return the rule of a row that starts the stream again from a seed of its own."""
+    """Return the rule of a row that starts the stream again from its own seed; None if it has no seed of its own."""
     if seed is None:
         return None
     if not 0 <= seed < 2**32:
-        raise NoCodeError(f"no C starts the stream again from the seed {seed}, but from one of 32 bits")
+        raise NoCodeError(f"no C starts the stream again from the seed {seed}, which must be from 0 to 2^32 - 1")
     return "uint32_t", f"{seed}u"
 
 
@@ -92,7 +92,7 @@ def c_draw(bundle: Bundle, entry: Entry) -> CDraw:
 
 @contextmanager
 def naming(buffer: str) -> Iterator[None]:
-    """Turn an error that is raised within into one that says that the buffer has no C."""
+    """Turn an error that is raised in the block into a NoCodeError that names the buffer."""
     try:
         yield
     except EmbinitError as error:
@@ -110,7 +110,7 @@ def _dropped(sampler: Sampler, words: int, why: str) -> list[Slot]:
 
 
 def lost_words(bundle: Bundle, entry: Entry) -> list[int]:
-    """Return how many words each draw takes that is made before a buffer and overwritten."""
+    """Return how many words each of the draws takes that are made before a buffer and overwritten."""
     for distribution, _ in entry.row.lost:
         if not isinstance(distribution, Uniform | Constant):
             raise NoCodeError(f"{entry.name}: no C draws {distribution} for nothing; export the values instead")

@@ -1,4 +1,4 @@
-"""How the generated code stores buffers of codes: families, storage, and what is kept besides the codes."""
+"""Storing: how generated code encodes buffers of codes, and where it keeps scales and the like."""
 
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from embinit.plan import Row
 
 
 def has_codes(bundle: Bundle) -> bool:
-    """Whether the device draws codes in integers alone."""
+    """Whether the device has no floats, and draws codes in integers."""
     return any(entry.row.codes is not None for entry in bundle.entries)
 
 
@@ -54,7 +54,9 @@ def turns(bundle: Bundle) -> Iterator[str]:
 
 
 def scaled(bundle: Bundle, slots: Sequence[Slot]) -> Iterator[str]:
-    """Yield the definitions of families for biases that the scales of weights scale, so many rows before."""
+    """Yield the definitions of the families of biases that take their scales from the layer's weight. A definition says
+    how many rows before the bias the weight is.
+    """
     places = {slot.row.name: i for i, slot in enumerate(slots) if not isinstance(slot, Aside)}
     for row in (entry.row for entry in bundle.entries):
         if row.storage.input_scale is None:
@@ -76,7 +78,7 @@ def format_headers(bundle: Bundle) -> set[str | Path]:
 
 
 def family_of(row: Row) -> CFamily:
-    """Return the C functions that encode a row; a format without any is an error."""
+    """Return the C functions that encode a row, or raise NoCodeError if its format has none."""
     family = format_named(row.format).c_family
     if family is None:
         raise NoCodeError(f"{row.name}: no C encodes {row.format}; export the values alone (--format npz,h,bin)")

@@ -1,5 +1,5 @@
-"""Tests on the device for one framework each, as parts of a larger image: no main, and names that begin with the
-model's.
+"""Tests that run on the device, one file for each framework, to be linked into a larger image: they have no main, and
+their names begin with the model's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -142,7 +142,7 @@ def cpputest(bundle: Bundle) -> str:
 
 
 def _suite(bundle: Bundle, header: str, framework: str, parts: Iterable[str], system: Iterable[str] = ()) -> str:
-    """Return a file of tests; C++ headers of a framework come before all others, because they may define macros."""
+    """Return a file of tests. The framework's header comes before ours, because it may define macros."""
     name = bundle.plan.model.name
     includes: Iterator[str] = iter(
         [

@@ -55,7 +55,7 @@ def in_floats(bundle: Bundle) -> Init:
 
 
 def stored(bundle: Bundle) -> Init:
-    """Return the C of a model with buffers of codes: it goes from words to codes, value by value."""
+    """Return the C of a model with buffers of codes, which draws and encodes value by value."""
     slots = slots_of(bundle)
     n, drawn = len(slots), filled(slots)
     headers, rules, rows, together = _rows(bundle, slots)
@@ -90,7 +90,7 @@ def stored(bundle: Bundle) -> Init:
 
 
 def in_integers(bundle: Bundle) -> Init:
-    """Return the C of a model whose codes are drawn as such."""
+    """Return the C of a model for a device without floats, which draws codes as integers."""
     slots = slots_of(bundle)
     lost = next((slot for slot in slots if isinstance(slot, Aside)), None)
     if lost is not None:
@@ -127,7 +127,7 @@ def _rows(bundle: Bundle, slots: list[Slot]) -> tuple[set[str | Path], list[str]
 
 
 def _rule_names(drawn: Iterable[CDraw]) -> dict[tuple[str, str], str]:
-    """Name each rule after the function that reads it; from the second rule of a function on, with a number."""
+    """Return a name for each rule: that of the function that reads it, with a number from the second rule on."""
     names: dict[tuple[str, str], str] = {}
     for draw in drawn:
         if draw.rule is not None and draw.rule not in names:
@@ -155,7 +155,7 @@ def _arranging(bundle: Bundle) -> set[str]:
 
 
 def _source(bundle: Bundle, slots: Sequence[Slot]) -> tuple[str | Path, list[str]]:
-    """Return the header and the statements of an embinit_source that has begun."""
+    """Return the header of the model's generator, and the statements that define its source and seed it."""
     generator = generator_of(bundle)
     source = f"const embinit_source source = {{{generator.type}_source, &generator}};"
     return generator.header, [definition(generator, "generator"), source, *begun(bundle, slots)]

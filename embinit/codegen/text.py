@@ -26,7 +26,7 @@ def banner(bundle: Bundle, what: str) -> str:
 
 
 def seed_type(bundle: Bundle) -> str:
-    """Return the type of the seed in C; a seed that it does not hold is an error."""
+    """Return the type of the seed in C, or raise NoCodeError if it cannot hold the model's seed."""
     model = bundle.plan.model
     dialect = model.conventions
     found = dialect.c_seed

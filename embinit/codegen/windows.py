@@ -1,4 +1,6 @@
-"""Values that can only be drawn together, in buffers of codes, which take them one by one: a window holds them."""
+"""Windows: buffers of codes take values one by one, and some values can only be drawn several at a time. A window, next
+to the generator's state, holds those that are still to be taken.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +16,10 @@ MEMBER = ".stream"
 
 
 def one_by_one(draw: CDraw, slot: Slot, rules: Mapping[tuple[str, str], str]) -> CDraw:
-    """Return the C that draws a buffer one by one, if it has codes; rules: the names of rules."""
+    """Return the C that draws the values of a buffer of codes one by one, and that of any other buffer as it is.
+
+    rules: the names of rules, by what they are.
+    """
     if isinstance(slot, Aside) or draw.elementwise or slot.row.format in FLOATS:
         return draw
     if not draw.together:

@@ -84,7 +84,7 @@ def _without_columns(lines: list[Line]) -> list[Line]:
 
 
 def _without_indexes(lines: list[Line]) -> list[Line]:
-    """Return lines without a first column that numbers them from 0 or 1, for all buffers or for each one anew."""
+    """Return lines without a first column that numbers them from 0 or 1, in all buffers or again in each one."""
     found = [_COUNTER.match(line.body) for line in lines]
     counts = [int(each[1]) for each in found if each is not None]
     following = sum(b == a + 1 for a, b in pairwise(counts))
