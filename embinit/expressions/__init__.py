@@ -1,4 +1,6 @@
-"""C expressions as data: the arithmetic between a word and a weight. Parse, type, evaluate, emit C."""
+"""C expressions as data: the arithmetic that makes a weight of a word. They are parsed, typed, evaluated, and emitted
+as C.
+"""
 
 from embinit.expressions.program import Arithmetic, Definition, Program, define, program_of, statements
 from embinit.expressions.routine import Bound, Routine

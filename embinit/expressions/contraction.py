@@ -75,7 +75,7 @@ class _Schedule:
         return step
 
     def _is_held(self, node: Node) -> bool:
-        """Return whether a value of the elements depends on nothing that the loop around it draws again."""
+        """Whether a value of the elements depends on nothing that the loop around it changes."""
         if not self._held or node.stage < ELEMENT:
             return False
         if node not in self._before:
@@ -84,7 +84,7 @@ class _Schedule:
         return self._before[node]
 
     def conditional(self, node: Node) -> list[_Step]:
-        """Return the operands of ?:. What both arms compute is computed before them, where gcc hoists."""
+        """Return the operands of ?:. If gcc hoists, what both arms compute is computed before them."""
         condition = self.value(node.args[0])
         for shared in _both(node.args[1], node.args[2]) if self._hoists else ():
             self.value(shared)
@@ -101,7 +101,7 @@ class _Schedule:
         return [first, second]
 
     def _arm(self, node: Node) -> tuple[_Step, set[Node]]:
-        """Return the step of an arm, and what is known at its end."""
+        """Return the step of an arm, and the values that are known at the arm's end."""
         self._block += 1
         self._scopes.append({})
         step = self.value(node)
@@ -111,7 +111,7 @@ class _Schedule:
         return step, known
 
     def _leave(self, *known: set[Node]) -> None:
-        """Note what only arms have computed."""
+        """Note the values that only arms have computed, and that are therefore computed again after them."""
         self._left |= set[Node]().union(*known).difference(*self._scopes)
 
 
@@ -119,7 +119,7 @@ _BRANCHES = {"select": _Schedule.conditional, "land": _Schedule.shortcut, "lor":
 
 
 def _both(a: Node, b: Node) -> Iterator[Node]:
-    """Yield what two arms always compute, in the order of the first."""
+    """Yield the operations that both of two arms always compute, in the order of the first arm."""
     other = set(_always(b, set()))
     return (node for node in _always(a, set()) if node in other and node.args)
 
@@ -142,11 +142,11 @@ def contracted(
     fuses_negation: bool = False,
     hoists: bool = True,
 ) -> list[Node]:
-    """Return the roots with every product fused that gcc fuses, in the floating types that the device fuses.
+    """Return the roots with those products fused that gcc fuses.
 
-    held: the inputs that the loop around the roots leaves as they are. hoists: whether what both arms of ?: compute is
-    computed before them.
-    fuses_negation: whether -(a*b + c) is one operation, -a*b - c, as on x86: it is 0 where the other is -0.
+    fused: the floating types in which the device fuses. held: the inputs that the loop around the roots does not
+    change. fuses_negation: whether -(a*b + c) is one operation, -a*b - c, as on x86, which gives 0 where the two
+    operations give -0. hoists: whether what both arms of ?: compute is computed before them.
     """
     schedule = _Schedule(_Schedule(hoists=hoists), held, hoists=hoists)
     ends = [schedule.value(root) for root in roots]
@@ -199,12 +199,14 @@ def _rebuilt(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node:
 
 
 def _tests(node: Node) -> bool:
-    """Whether an operation compares its operand, as a root does that sets errno."""
+    """Whether an operation compares its operand, as a square root that sets errno does."""
     return node.op in COMPARISONS or (node.op == "call" and FUNCTIONS[node.data[0]].branches and bool(node.data[-1]))
 
 
 def _negated(graph: Graph, step: _Step, done: dict[_Step, Node]) -> Node | None:
-    """Return a negated multiply-add, which nothing else uses, as one multiply-add; a test of -x is one of x."""
+    """Return the one multiply-add that replaces the negation of another one, or None. There is none if the other is
+    used elsewhere too, or if the negation is only compared, because gcc then compares what is negated.
+    """
     if step.node.op != "neg" or len(step.args[0].users) > 1 or step.args[0].block != step.block:
         return None
     if any(user is not None and _tests(user.node) for user in step.users):

@@ -1,4 +1,4 @@
-"""Conditions that decide each other: what a compiler knows of a comparison with a constant where another one held."""
+"""Conditions that decide each other: what a compiler knows about one comparison with a constant from another one."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from embinit.expressions.graph import Node
 from embinit.expressions.operations import COMPARISONS
 
-#: Comparisons with their sides exchanged, and those that hold where one does not.
+#: Each comparison with its sides exchanged, and each with its opposite.
 SWAPPED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le", "eq": "eq", "ne": "ne"}
 _OPPOSITE = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq"}
 
 
 class _Test(NamedTuple):
-    """A value compared with a constant."""
+    """The comparison of a value with a constant."""
 
     value: Node
     op: str
@@ -25,7 +25,7 @@ class _Test(NamedTuple):
         return self._replace(op=_OPPOSITE[self.op])
 
     def decides(self, other: "_Test") -> bool:
-        """Whether another test of the value has one outcome wherever this one holds."""
+        """Whether the outcome of another test of the same value is known if this one holds."""
         return self._implies(other) or self._implies(other.opposite)
 
     def _implies(self, other: "_Test") -> bool:
@@ -49,7 +49,7 @@ class _Test(NamedTuple):
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """The least and the greatest value for which it holds; between them, it holds for all."""
+        """The least and the greatest value for which the test holds, as it does for all values between them."""
         below = self.limit - 1 if not self.value.ctype.floating else math.nextafter(self.limit, -math.inf)
         above = self.limit + 1 if not self.value.ctype.floating else math.nextafter(self.limit, math.inf)
         ends = {
@@ -63,8 +63,9 @@ class _Test(NamedTuple):
 
 
 def decided_by_another(selects: Sequence[Node]) -> Iterator[Node]:
-    """Yield each ?: whose condition has one outcome wherever an earlier one had one of its own; selects: in the order
-    in which they end.
+    """Yield each ?: whose outcome a compiler knows from that of another one, around it or before it.
+
+    selects: all of them, in the order in which they end.
     """
     tests = [(select, test) for select in selects for test in _tests(select.args[0])]
     for (i, (one, test)), (j, (other, tested)) in permutations(enumerate(tests), 2):

@@ -1,4 +1,4 @@
-"""log, sin and cos of double as device libms compute them, on NumPy arrays."""
+"""log, sin and cos of doubles as the C libraries of devices compute them, on NumPy arrays."""
 
 from typing import Any
 

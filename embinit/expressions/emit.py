@@ -61,7 +61,9 @@ class _Emission:
         self._doubles = any(node.ctype is DOUBLE for node in order)
 
     def _needed(self) -> list[Node]:
-        """Return the operations that the code computes, without those that only decided comparisons use."""
+        """Return the operations that the code computes, without those that only serve comparisons whose outcome is
+        known from integers' ranges.
+        """
         needed = set(self._routine.outputs.values())
         for node in reversed(self._routine.order):
             if node in needed and (node.op not in _TRUTH or _decided(node) is None):
@@ -139,7 +141,9 @@ class _Emission:
 
 
 def _decided(node: Node) -> int | None:
-    """Return the result of a comparison that the integers' ranges decide, since compilers warn about those."""
+    """Return the result of a comparison of integers whose ranges decide it, since compilers warn about such ones; None
+    if they do not.
+    """
     a, b = node.args
     if a.ctype.floating:
         return None
@@ -167,7 +171,7 @@ def _signed_infix(node: Node, a: str, b: str) -> str:
 
 
 def _divided(node: Node, a: str, b: str) -> str:
-    """Return a quotient or a remainder that is also defined, arbitrarily, if C defines none."""
+    """Return the C of a quotient or a remainder, with an arbitrary result where C would define none."""
     operator = _INFIX[node.op]
     dividend, divisor = node.args
     if not node.check:

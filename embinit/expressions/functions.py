@@ -7,13 +7,12 @@ from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
 @dataclass(frozen=True)
 class Function:
-    """A function of C: the type of its arguments and of its result, and how many arguments it takes.
+    """A function of C: its name, the type of its arguments and of its result, and how many arguments it takes.
 
-    last: the type of its last argument, if it is another one.
-    sets_errno: a call has a side effect, so two equal calls are two values.
-    branches: a compiler tests its argument first, to set errno, so nothing is fused across it.
-    libm: its bits depend on the C library; all others are exact or rounded once on every device.
-    instruction: picolibc's <math.h> writes it as an instruction where there is an FPU.
+    last: the type of its last argument, if that differs. sets_errno: whether a call has that side effect, so that two
+    equal calls are two values. branches: whether a compiler tests its argument first, to set errno, so that nothing is
+    fused across it. libm: whether its bits depend on the C library; other results are exact or rounded once on every
+    device. instruction: whether picolibc's <math.h> writes it as an instruction if there is an FPU.
     """
 
     name: str
@@ -63,5 +62,5 @@ FUNCTIONS = {
         Function("sin", DOUBLE, libm=True),
     )
 }
-#: The functions of floats that those of doubles are where a double is a converted float.
+#: The functions of floats that replace those of doubles if the double was converted from a float.
 OF_FLOATS = {name: f"{name}f" for name in ("floor", "ceil", "trunc", "round")}

@@ -22,7 +22,7 @@ from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 #: Limits on one program: the number of operations, and how deep they are nested, also through names.
 MOST_NODES, DEEPEST = 20_000, 400
 
-#: When a value is known: when the dialect is read, once per tensor, or once per element.
+#: The stages in which a value is known: when the dialect is read, once per tensor, or once per element.
 LITERAL, TENSOR, ELEMENT = 0, 1, 2
 
 COMMUTATIVE = frozenset({"add", "mul", "and", "or", "xor", "eq", "ne"})
@@ -30,7 +30,7 @@ COMMUTATIVE = frozenset({"add", "mul", "and", "or", "xor", "eq", "ne"})
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an operation was written."""
+    """Where an operation was written: the key of a file, and the column."""
 
     where: str
     column: int
@@ -44,9 +44,10 @@ class Origin:
 class Node:
     """One operation.
 
-    data: the value of a constant, the name of an input, (name, libm class, number) of a call, or the two signs of an
-    fma. home: the stage of the expression that contains it, which may be later than its own stage. least, most: the
-    range of an integer's values. check: finds operands for which C defines no result.
+    data: the value of a constant; the name of an input; the name, the libm class and the number of a call; whether an
+    fma negates its product, and whether its addend. stage: when its value is known. home: the stage of the expression
+    that contains it, which may be later. least, most: the range of an integer's values. check: finds operands for which
+    C defines no result.
     """
 
     op: str
@@ -63,7 +64,7 @@ class Node:
 
     @cached_property
     def defined(self) -> bool:
-        """Whether C defines the value for all inputs, so that it may be left out if it changes nothing."""
+        """Whether C defines the value for all inputs, so that an operation on which nothing depends may go."""
         return self.check is None and all(arg.defined for arg in self.args)
 
     @property
@@ -83,9 +84,11 @@ class Node:
 
 
 class Graph:
-    """Builds nodes: `libm` is the class of the functions that it calls, `home` the stage of the current expression.
-    roots_branch: whether a compiler tests what it takes a root of, as the C library's function sets errno.
-    hides: whether the C library writes functions as instructions, which matters where a compiler fuses around them.
+    """Builds the nodes of a program; equal operations are one node.
+
+    libm: the class of the functions that are called. home: the stage of the current expression. roots_branch: whether a
+    compiler tests the argument of a square root first, because the C library's function sets errno. hides: whether the
+    C library writes functions as instructions and the compiler fuses, so that calls of these are refused.
     """
 
     def __init__(self, libm: str, *, roots_branch: bool = True, hides: bool = False) -> None:
@@ -133,7 +136,7 @@ class Graph:
         return simpler if simpler is not None else self._made(op, ctype, args, origin, data, stage)
 
     def rebuilt(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """Return the same operation on other operands, not simplified."""
+        """Return the same operation on other operands, without simplifying it."""
         return self._made(node.op, node.ctype, args, node.origin, node.data, node.stage)
 
     def _made(
@@ -290,7 +293,7 @@ class Graph:
 
 
 def _easily_negated(x: Node) -> bool:
-    """Whether a compiler negates it by leaving out a minus, its own, that of an operand, or that of a float which is
+    """Whether a compiler can negate a value by leaving out a minus: its own, an operand's, or that of a float that is
     converted to double.
     """
     if x.op in ("mul", "div") or (x.op == "cast" and x.ctype is DOUBLE and x.args[0].ctype is FLOAT):

@@ -1,4 +1,4 @@
-"""logf and related functions as three classes of device libm compute them, and the fused multiply-add, on arrays."""
+"""logf and related functions as three classes of C libraries compute them, and the fused multiply-add, on arrays."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,14 +17,14 @@ _NORMAL = np.float32(2.0**-126)
 
 
 def _dense(x: Array, shape: tuple[int, ...]) -> Array:
-    """Return x in a shape as the kernels need it, writable and contiguous."""
+    """Return x broadcast to a shape, writable and contiguous, as the kernels need it."""
     if x.shape == shape and x.flags.c_contiguous and x.flags.writeable:
         return x
     return np.full(shape, x[0]) if x.size == 1 else np.array(np.broadcast_to(x, shape))
 
 
 def fma(single: bool, a: Array, b: Array, c: Array) -> Array:
-    """Return a * b + c, rounded once."""
+    """Return a * b + c rounded once, to float if single, else to double."""
     shape = np.broadcast_shapes(a.shape, b.shape, c.shape)
     out = np.empty(shape, np.float32 if single else np.float64)
     (fma32_array if single else fma64_array)(_dense(a, shape), _dense(b, shape), _dense(c, shape), out)
@@ -39,7 +39,9 @@ def fmaf(libm_class: str, a: Array, b: Array, c: Array) -> Array:
 
 
 def evaluate(name: str, libm_class: str, x: Array) -> Array:
-    """Return a function of a class for x; outside the domain that `check` states, the result is arbitrary."""
+    """Return what a function of a libm class makes of x, element by element; outside the domain that `check` states,
+    the result is arbitrary.
+    """
     if name == "log":
         return (double_libm.log_fused if libm_class == "double" else double_libm.log_fdlibm)(x)
     if name in ("sin", "cos"):
@@ -62,7 +64,7 @@ def _log_of_specials(x: Array, out: Array) -> Array:
 
 
 def check(name: str) -> tuple[Callable[..., Array], str] | None:
-    """Return a test for arguments outside a function's domain, and the rule that they break."""
+    """Return a test for arguments outside a function's domain, and the rule that they break; None if all are inside."""
     if name == "logf":
         return lambda x: (x > 0) & (x < _NORMAL), "logf of a subnormal number is not known"
     if name in ("sinf", "cosf", "sin", "cos"):

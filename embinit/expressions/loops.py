@@ -1,6 +1,6 @@
-"""A lowered program as one compiled loop over its elements, for arrays large enough to be worth compiling for.
+"""A lowered program as one compiled loop over its elements, for arrays that are large enough to be worth a compilation.
 
-A loop notes whether C leaves a result undefined, and says no more: what evaluates programs otherwise finds out where.
+A loop only tells whether C leaves any result undefined. To find out which one, a program is evaluated by its routine.
 """
 
 import hashlib
@@ -22,8 +22,9 @@ _CALLED = {"sqrtf": "sqrt", "sqrt": "sqrt", "fabsf": "abs", "fabs": "abs"}
 
 
 class Loop(NamedTuple):
-    """A compiled loop: `run(*inputs, *fixed values, out)`; inputs by name, and the nodes whose values are fixed. It
-    returns whether C defines all results.
+    """A compiled loop. `run(*inputs, *fixed values, out)` fills out and returns whether C defines all results.
+
+    inputs: the names of the inputs. fixed: the nodes whose values are the same for all elements.
     """
 
     run: Callable[..., bool]
@@ -32,7 +33,7 @@ class Loop(NamedTuple):
 
 
 def loop_of(routine: Routine) -> Loop | None:
-    """Return the loop of a routine with one output; None where an operation needs more than a loop, such as a libm."""
+    """Return the loop of a routine with one output; None if an operation cannot be part of a loop, such as logf."""
     (root,) = routine.outputs.values()
     order = routine.order
     fixed = tuple(node for node in order if node.stage < ELEMENT and _used(node, order, root))
@@ -56,10 +57,11 @@ def loop_of(routine: Routine) -> Loop | None:
 
 
 def recurrence_of(routine: Routine, state: Sequence[str], word: str) -> Callable[[Array, Array], bool] | None:
-    """Return a loop that runs a routine repeatedly: its outputs named in state are its next inputs.
+    """Return a loop that runs a routine repeatedly, each time with its own outputs as the inputs that `state` names.
 
-    It takes the state as uint64 (negative numbers modulo 2^64), which it moves, and the words to fill. Where C leaves a
-    result undefined it returns False, and the state stays as it was. None where an operation needs more than a loop.
+    The loop takes the state as an array of uint64 (negative numbers modulo 2^64), which it moves, and the array of
+    words to fill; word is the output that is one. If C leaves a result undefined, it returns False, and the state stays
+    as it was. Return None if an operation cannot be part of a loop.
     """
     order = routine.order
     names = {node: f"v{number}" for number, node in enumerate(order)}
@@ -85,7 +87,7 @@ def recurrence_of(routine: Routine, state: Sequence[str], word: str) -> Callable
 
 
 def _lines(steps: Sequence[Node], names: Mapping[Node, str], given: str) -> list[str] | None:
-    """Return the lines of a loop that compute steps, and whether C defines them; None if there are none for a step."""
+    """Return the lines of a loop that compute steps and note whether C defines them; None if a step has no line."""
     lines = list[str]()
     for node in steps:
         kind, args = f"np.{node.ctype.dtype.name}", [names[arg] for arg in node.args]
@@ -108,13 +110,13 @@ def _noted(roots: Iterable[Node], names: Mapping[Node, str]) -> list[str]:
 
 
 def _flag(node: Node, names: Mapping[Node, str]) -> str:
-    """Return the variable that says whether C leaves a node undefined; what is fixed has been checked before."""
+    """Return the variable that says whether C leaves a node undefined; fixed nodes have been checked before."""
     return "False" if node.defined or node.stage < ELEMENT else f"u_{names[node]}"
 
 
 def _undefined(node: Node, names: Mapping[Node, str]) -> str | None:
-    """Return the Python of whether C leaves a result undefined, by this operation or by one that it evaluates; None if
-    there is none.
+    """Return the Python expression for whether C leaves a result undefined, by this operation or by one that it
+    evaluates; None if a loop cannot tell.
     """
     flags, args = [_flag(arg, names) for arg in node.args], [names[arg] for arg in node.args]
     if node.op == "select":
@@ -126,7 +128,7 @@ def _undefined(node: Node, names: Mapping[Node, str]) -> str | None:
 
 
 def _broken(node: Node, result: str, args: list[str]) -> str | None:
-    """Return the Python of whether operands break the rule of an integer operation."""
+    """Return the Python expression for whether operands break the rule of an integer operation; None for others."""
     op, ctype = node.op, node.ctype
     if ctype.floating or node.args[0].ctype.floating:
         return None
@@ -149,7 +151,7 @@ def _used(node: Node, order: Sequence[Node], root: Node) -> bool:
 
 
 def _text(node: Node, args: list[str]) -> str | None:
-    """Return the Python of an operation, with a result that has its type at once; None if there is none."""
+    """Return the Python expression of an operation, converted to its type at once; None if a loop has none for it."""
     op, kind = node.op, f"np.{node.ctype.dtype.name}"
     if op in _COMPARED:
         return f"np.int32({args[0]} {_COMPARED[op]} {args[1]})"

@@ -1,4 +1,4 @@
-"""Trees to typed operations: names, promotions, conversions, and what clang fuses."""
+"""Lowering: from trees to typed operations, with names resolved, C's conversions, and what clang fuses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _Factors = tuple[Node, Node]
 
 @dataclass(frozen=True)
 class Value:
-    """An operand: its node, and its factors if it is written as a product that is not known in advance."""
+    """An operand: its node, and its factors if it is written as a product whose value is not known in advance."""
 
     node: Node
     factors: _Factors | None = None
@@ -41,10 +41,11 @@ class Value:
 
 
 class Lowering:
-    """Lowers the trees of one file's key.
+    """Lowers the trees of one key of a file.
 
-    names: what the expression may use. fuse_written: whether a product written as an operand of + or - is fused. stage:
-    when the expression is evaluated, which is also the stage of a function that branches.
+    names: the names that an expression may use. where: the key, as errors name it. stage: when the expression is
+    evaluated, which is also when a function that branches is called. fuse_written: whether a product that is written as
+    an operand of + or - is fused, as clang does.
     """
 
     def __init__(self, graph: Graph, names: Mapping[str, Node], where: str, stage: int, *, fuse_written: bool) -> None:

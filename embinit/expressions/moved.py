@@ -1,4 +1,4 @@
-"""What gcc may move between basic blocks, so that blocks do not tell what it fuses.
+"""What gcc may move between basic blocks, so that one cannot tell from the blocks what it fuses.
 
 After a ?: gcc looks at what each arm makes of an operation. If one arm makes it a constant, or a value that is known
 there, it goes into the arms (-ftree-pre); a condition that an arm decides is skipped from there (-fthread-jumps); and
@@ -21,9 +21,9 @@ _RULE = (
     'not known: compile with -ffp-contract=off and say multiply_add = "separate", or compute a part in a function that '
     "is not inlined"
 )
-#: What is moved; calls are not.
+#: The operations that gcc moves; calls are not among them.
 _MOVABLE = frozenset({"add", "sub", "mul", "div", "neg", "cast"})
-#: How many values of one operation are looked at.
+#: The most values of one operation that are looked at.
 _MANY = 64
 
 
@@ -36,8 +36,8 @@ def refuse_moved(
 ) -> None:
     """Raise EmbinitError for the first operation that gcc may move so that it fuses another product.
 
-    computed: all operations. arms: what is known at the end of each arm of a ?:. again: what is computed again after
-    an arm that computed it.
+    computed: all operations, in order. arms: the values that are known at the end of each arm of a ?:. again: those
+    that are computed again after an arm that computed them. fused: the types in which the device fuses.
     """
     found = _Moves(graph, computed, arms, fused)
     if not found.fusible:
@@ -51,7 +51,7 @@ def refuse_moved(
 
 
 class _Moves:
-    """What may be moved. fusible: products that a sum may take in, and sums that may take one in."""
+    """What gcc may move among some operations. fusible: the products that a sum may take in, and these sums."""
 
     def __init__(
         self,
@@ -131,7 +131,9 @@ class _Moves:
         return all(map(_is_product, total.args))
 
     def _values(self, node: Node) -> set[Node | None]:
-        """Return an operation, and all that the values of ?: in it make of it; None for what is not finite."""
+        """Return an operation and everything that it becomes with the values of each ?: in it; None for a result that
+        is not finite.
+        """
         if node not in self._made:
             made: set[Node | None] = {node}
             if node.op == "select":
@@ -143,7 +145,7 @@ class _Moves:
         return self._made[node]
 
     def _with(self, node: Node, args: tuple[Node | None, ...]) -> Node | None:
-        """Return an operation on other operands, simplified."""
+        """Return an operation on other operands, simplified; None if it has no finite value."""
         if args == node.args:
             return node
         try:
@@ -164,8 +166,8 @@ class _Moves:
 
 
 def _is_exact(product: Node) -> bool:
-    """Whether a product is not rounded, so that nothing depends on what fuses it: by 2, 4 and so on, or of an integer
-    by any power of two.
+    """Whether a product is exact, so that it does not matter whether it is fused: a product by 2, 4 and so on, or of an
+    integer by any power of two.
     """
     for factor, other in (product.args, product.args[::-1]):
         if factor.op == "const" and abs(math.frexp(factor.data)[0]) == 0.5:

@@ -1,4 +1,4 @@
-"""What each operation of an expression computes, on NumPy arrays, and for which operands C leaves it undefined."""
+"""Operations: what each one computes, on NumPy arrays, and the operands for which C defines no result."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -62,8 +62,8 @@ _EXACT: dict[str, Callable[..., Array]] = {
 
 
 def apply(op: str, ctype: CType, data: Any, args: Sequence[Array]) -> Array:
-    """Return the result of an operation, as an array of its type. If C leaves the result undefined, it is arbitrary;
-    callers ask `undefined`, and silence NumPy's warnings.
+    """Return the result of an operation, as an array of its type. Where C defines none, it is arbitrary: callers find
+    these elements by `check`, and silence NumPy's warnings.
     """
     if op in _BINARY:
         if op in ("shl", "shr"):
@@ -132,8 +132,9 @@ Check = tuple[Callable[..., Array], str]
 
 
 def check(op: str, ctype: CType, data: Any, args: Sequence[Any], least: int, most: int) -> Check | None:
-    """Return a test for operands without a defined result, and the rule that they break; None if there are none. args
-    have a type and, for integers, a range; least and most are the exact range of the result.
+    """Return a test for operands for which C defines no result, and the rule that they break; None if there are none.
+
+    args: nodes or types, which say the range of an integer operand. least, most: the range of the exact result.
     """
     if op in ("add", "sub", "mul", "neg") and not ctype.floating and ctype.signed:
         overflows = least < ctype.low or most > ctype.high
@@ -170,7 +171,7 @@ def _zeros_of_two_signs(a: Array, b: Array) -> Any:
     return (a == 0) & (b == 0) & (np.signbit(a) != np.signbit(b))
 
 
-#: Beyond it newlib's ldexp adds exponents that overflow.
+#: From this power on, newlib's ldexp adds exponents that overflow.
 FARTHEST = 5000
 
 

@@ -1,4 +1,6 @@
-"""Named expressions that a compiler sees as one piece of code: checked when built, lowered for a device's build."""
+"""Programs: named expressions that a compiler sees as one piece of code, checked when they are built, and lowered for a
+device's build.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,12 +23,12 @@ _STAGES = {"tensor": TENSOR, "element": ELEMENT}
 class Arithmetic:
     """How a build rounds: multiply_add `separate`, `fused` (gcc) or `fused-expression` (clang), and the class of libm.
 
-    Four more things matter under `fused` only. fuses_double: whether the FPU fuses double as well as float, as on
-    x86-64-v3 and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on
-    x86-64-v3 and RISC-V, which shows where the result is 0. hoists: whether gcc computes what both arms of ?: need
-    before them, as it does for all but a Cortex-M. roots_branch: whether sqrtf and sqrt test their argument to set
-    errno, as all C libraries do but picolibc where there is an FPU, whose <math.h> writes them and others as
-    instructions that gcc cannot look into; programs that call those others are refused.
+    The others matter under `fused` only. fuses_double: whether the FPU fuses doubles as well as floats, as on x86-64-v3
+    and the Cortex-M7. fuses_negation: whether it negates a multiply-add in the same operation, as on x86-64-v3 and
+    RISC-V, which shows if the result is 0. hoists: whether gcc computes what both arms of ?: need before them, as it
+    does except for Cortex-M. roots_branch: whether sqrtf and sqrt test their argument to set errno. They do in all C
+    libraries but picolibc with an FPU, whose <math.h> writes them, and other functions, as instructions that gcc cannot
+    look into; programs that call those others are refused.
     """
 
     multiply_add: Literal["separate", "fused", "fused-expression"] = "separate"
@@ -39,8 +41,8 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Definition:
-    """`name = expression`, from a key of a file (`where`). ctype: the type that it is converted to, None for its own.
-    replaces: whether the name is a variable that gets a new value.
+    """`name = expression`, from a key of a file (`where`). ctype: the type to which the value is converted; None if it
+    keeps its own. replaces: whether the name is a variable that gets a new value.
     """
 
     name: str
@@ -51,7 +53,7 @@ class Definition:
 
 
 def define(name: str, text: str, where: str) -> Definition:
-    """Return the definition of a name by an expression, which is parsed."""
+    """Return the definition of a name by an expression, which is parsed here; where: its key, as errors name it."""
     check_name(name, where)
     return Definition(name, parse(text, where), where)
 
@@ -59,7 +61,7 @@ def define(name: str, text: str, where: str) -> Definition:
 def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType]) -> tuple[Definition, ...]:
     """Return statements `name = expression` or `type name = expression` as definitions, in order.
 
-    variables exist before; a statement that declares a type adds one.
+    variables: those that exist before, with their types. A statement that declares a type adds one.
 
     >>> step = statements(["uint32_t t = x ^ (x << 11)", "x = t"], "step", {"x": UINT32})
     >>> [str(each.ctype) for each in step]
@@ -85,11 +87,11 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
 class Program:
     """Definitions in order, each of which may use the inputs and the names before it.
 
-    A program is what a compiler sees as one piece of code: it looks through names, so a name for a product can be fused
-    into a sum that uses it. Inputs are opaque. So code is cut into programs where a compiler cannot look through: at a
-    loop that draws again, and between a value and its spare.
+    A compiler sees a program as one piece of code. It looks through names, so a product that has a name can be fused
+    into a sum that uses the name; it cannot look into inputs. So code is cut into programs where a compiler cannot look
+    through: at a loop that draws again, and between a value and its spare.
 
-    outputs: the names whose values are wanted, and the types they are stored in (None: their own).
+    outputs: the names whose values are wanted, each with the type in which it is stored, None for its own.
 
     >>> unit = define("unit", "(float)word / 4294967296.0f", "unit")
     >>> value = define("value", "unit * (high - low) + low", "uniform")
@@ -126,7 +128,7 @@ class Program:
             raise EmbinitError(f"{missing[0]} is not defined")
 
     def literal(self, name: str) -> int | float | None:
-        """Return the value of a name that nothing at run time changes; None for any other name."""
+        """Return the value of a name that is known when the dialect is read; None for any other name."""
         value = self._lowered(Graph("double"), Arithmetic())[name].number
         return None if value is None else value
 
@@ -176,8 +178,8 @@ class Program:
 def program_of(
     definitions: Iterable[Definition], inputs: Mapping[str, Input], outputs: Mapping[str, CType | None]
 ) -> Program:
-    """Return the program of definitions, the same one for the same code: dialects that differ in a few keys share the
-    others, and what is compiled of them.
+    """Return the program of definitions, the same object for equal ones. Dialects that differ in a few keys thus share
+    the rest, with what is compiled from it.
     """
     return _shared(tuple(definitions), tuple(inputs.items()), tuple(outputs.items()))
 

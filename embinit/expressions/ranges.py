@@ -1,4 +1,4 @@
-"""Ranges: between which values an expression's result lies, whatever is drawn, by interval arithmetic."""
+"""Ranges: the limits of an expression's result, whatever is drawn, by interval arithmetic."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,8 @@ from embinit.expressions.operations import apply
 
 
 class Range(NamedTuple):
-    """Values that are numbers are from low to high, which may be infinite; none is a number if low > high.
+    """The range of some values: those that are not NaN lie from low to high, which may be infinite; if low > high, all
+    are NaN.
 
     undefined: whether NaN may be among the values.
     """
@@ -25,12 +26,13 @@ class Range(NamedTuple):
 
 EVERYTHING = Range(-math.inf, math.inf, True)
 NOTHING = Range(math.inf, -math.inf, True)
-#: How far log, sin and cos of any class may lie off, of their value and at least.
+#: The error that log, sin and cos of any class may have, both absolute and relative to the value.
 NEAR = 1e-6
 
 
 def ranges(order: Sequence[Node], fixed: Mapping[Node, Any]) -> dict[Node, Range]:
-    """Return the range of each operation, operands first; fixed: the values that are the same for all elements.
+    """Return the range of each operation. order: the operations, operands first. fixed: the values that are the same
+    for all elements.
 
     Operands are taken to be independent, so a range may be wider than what can occur, and is never narrower.
     """
@@ -85,8 +87,8 @@ def _range(node: Node, args: Sequence[Range]) -> Range:
 def _of_ends(node: Node, args: Sequence[Range], undefined: bool) -> Range:
     """Return the range of an operation that is monotonic in each operand, from its values at their ends.
 
-    Where an end gives NaN (0 * inf, inf - inf), values near it may be anything, unless one operand is always infinite,
-    and so is what all other ends give: then they are infinite too.
+    If the operation is NaN at an end (0 * inf, inf - inf), values near that end may be anything. They are infinite if
+    one operand always is and all other ends give infinities.
     """
     corners = list(product(*(dict.fromkeys(each[:2]) for each in args)))
     ends = zip(zip(*corners, strict=True), node.args, strict=True)

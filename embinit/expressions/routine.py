@@ -22,7 +22,7 @@ BLOCK = 32768
 
 @dataclass(frozen=True)
 class Routine:
-    """Outputs as operations on inputs; `bind` supplies what is known once per tensor."""
+    """A lowered program: its outputs as operations on its inputs. `bind` gives it the inputs of a tensor."""
 
     inputs: Mapping[str, Input]
     outputs: Mapping[str, Node]
@@ -54,7 +54,7 @@ class Routine:
 
     @cached_property
     def spent(self) -> dict[Node, list[Node]]:
-        """Which values are no longer needed after each operation of an element."""
+        """For each operation of an element, the values that are not needed after it."""
         kept = set(self.outputs.values())
         last = {arg: node for node in self.each for arg in node.args if arg.stage == ELEMENT and arg not in kept}
         ending: dict[Node, list[Node]] = {}
@@ -63,7 +63,7 @@ class Routine:
         return ending
 
     def bind(self, **values: Any) -> "Bound":
-        """Return the routine for one tensor: the values of its inputs are converted to their types."""
+        """Return the routine for one tensor, with the values of its inputs, which are converted to their types."""
         given = {name: each for name, each in self.inputs.items() if each.stage == "tensor"}
         missing = [name for name in given if name not in values]
         if missing:
@@ -73,7 +73,7 @@ class Routine:
 
 
 class Bound:
-    """A routine with the values that are the same for all elements, which are computed here."""
+    """A routine with the values that are the same for all elements of a tensor, which are computed when it is built."""
 
     def __init__(self, routine: Routine, scalars: Mapping[str, Array]) -> None:
         self._routine = routine
@@ -82,18 +82,22 @@ class Bound:
         self._run(routine.once, scalars, self._fixed, self._undefined)
 
     def fixed(self, nodes: Iterable[Node]) -> list[Any] | None:
-        """Return values that are the same for all elements, as NumPy scalars; None if C leaves any undefined."""
+        """Return the values of nodes that are the same for all elements, as NumPy scalars; None if C leaves any value
+        of that kind undefined.
+        """
         if any(each.any() for each in self._undefined.values()):
             return None
         return [self._fixed[node][0] for node in nodes]
 
     def ranges(self) -> dict[str, Range]:
-        """Return between which values the outputs lie, whatever the inputs of an element are."""
+        """Return the range of each output, whatever the inputs of an element are."""
         found = ranges(self._routine.order, self._fixed)
         return {name: found[node] for name, node in self._routine.outputs.items()}
 
     def scalar(self, name: str) -> Any:
-        """Return an output that is the same for all elements, as a NumPy scalar."""
+        """Return an output that is the same for all elements, as a NumPy scalar, or raise EmbinitError if C leaves it
+        undefined.
+        """
         node = self._routine.outputs[name]
         if node in self._undefined and self._undefined[node].any():
             culprit = self._culprit(self._undefined)
@@ -101,7 +105,7 @@ class Bound:
         return self._fixed[node][0]
 
     def evaluate(self, **arrays: Array) -> dict[str, Array]:
-        """Return the outputs for arrays of the inputs, one element each."""
+        """Return the outputs, as arrays, for arrays of the inputs, or raise EmbinitError if C leaves any undefined."""
         out, undefined = self._evaluated(arrays)
         for culprit in undefined:
             raise culprit.origin.error(culprit.check[1] if culprit.check else "")
@@ -115,7 +119,7 @@ class Bound:
         return ~refused
 
     def _evaluated(self, arrays: Mapping[str, Array]) -> tuple[dict[str, Array], dict[Node, Array]]:
-        """Return the outputs, and for each operation that leaves any undefined, for which elements."""
+        """Return the outputs and, for each operation because of which C leaves outputs undefined, these elements."""
         given = {name: each for name, each in self._routine.inputs.items() if each.stage == "element"}
         missing = [name for name in given if name not in arrays]
         if missing:

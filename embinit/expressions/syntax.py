@@ -1,4 +1,4 @@
-"""C's grammar of expressions: from text to a tree whose nodes know their column."""
+"""C's grammar of expressions: from a text to a tree, each node of which knows its column."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LONGEST, MOST_NESTED, DEEPEST = 4096, 64, 200
 
 
 class _Expression:
-    """What every node of a tree has."""
+    """The base class of every node of a tree."""
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -41,7 +41,7 @@ class Literal(_Expression):
 
 @dataclass(frozen=True)
 class Name(_Expression):
-    """A name of the environment."""
+    """The name of an input, or of an earlier definition."""
 
     column: int
     name: str
@@ -150,7 +150,7 @@ class _Token:
 
 
 class Position:
-    """A text, and where it comes from, with which its errors begin."""
+    """A text, and the key that it comes from, with which its errors begin."""
 
     def __init__(self, where: str, text: str) -> None:
         self.where, self.text = where, text
@@ -161,7 +161,8 @@ class Position:
 
 
 def parse(text: str, where: str) -> Tree:
-    """Return the tree of a C expression; an error names `where` it comes from, the column, and the rule.
+    """Return the tree of a C expression, or raise an EmbinitError that says where the text comes from, the column, and
+    the rule.
 
     >>> parse("a + 1u", "unit").operator
     '+'
@@ -178,7 +179,9 @@ def parse(text: str, where: str) -> Tree:
 
 @lru_cache(maxsize=1024)
 def _parsed(text: str, where: str) -> Tree:
-    """Return the tree of a text; dialects that differ in a few keys share the others."""
+    """Return the tree of a text, the same one for the same text, so that dialects which differ in a few keys share the
+    rest.
+    """
     return _Parser(Position(where, text)).whole()
 
 
@@ -210,7 +213,7 @@ def parse_declaration(text: str, where: str) -> tuple[CType, str]:
 
 
 def check_name(name: str, where: str) -> None:
-    """Raise EmbinitError if a name is not free in C: it must be an identifier, and no keyword or type."""
+    """Raise EmbinitError if a name cannot be used in C: it must be an identifier, and neither a keyword nor a type."""
     if not re.fullmatch(r"[A-Za-z_]\w{0,62}", name, re.ASCII):
         raise EmbinitError(f"{where}: a name is a C identifier of at most 63 characters, got {name[:40]!r}")
     if name in _KEYWORDS or name in TYPES or name in _OTHER_TYPES:
@@ -383,7 +386,7 @@ _HEXADECIMAL = re.compile(r"0[xX]([0-9a-fA-F]*)\.?([0-9a-fA-F]*)[pP]([+-]?[0-9]+
 
 
 def _literal(token: _Token, position: Position) -> Literal:
-    """Return a number with its type by C's rules, in which long is excluded and long long has 64 bits."""
+    """Return a number with the type that C gives it. Suffixes for long are refused; long long has 64 bits."""
     text = token.text
     if match := _INTEGER.fullmatch(text):
         return _integer(token, match[1], match[2].lower(), position)

@@ -1,4 +1,4 @@
-"""The arithmetic types of C as expressions know them: fixed widths, promotions, and the usual conversions."""
+"""The arithmetic types of C in expressions: types of fixed widths, promotions, and the usual conversions."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -70,8 +70,8 @@ def common(a: CType, b: CType) -> CType:
 class Input:
     """A value that a program is given: its type, when it is known, and an integer's range if it is narrower.
 
-    held: whether the loop in which the program runs leaves it as it is. gcc computes what depends on such values alone
-    before the loop, and fuses nothing across its head.
+    held: whether the loop in which the program runs does not change it. gcc computes values that depend on nothing else
+    before that loop, and does not fuse them with operations in it.
     """
 
     ctype: CType
