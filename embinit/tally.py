@@ -1,4 +1,4 @@
-"""Tally: how many numbers lie where, of more numbers than memory holds."""
+"""Tally: a histogram of more numbers than memory holds."""
 
 import math
 from collections import Counter
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-#: The most bins, and how far below the largest number a bin's width may be, as an exponent of 2; LEAST: that of the
-#: least float.
+#: The most bins, and how many powers of two a bin may be narrower than the largest number; LEAST: the exponent of the
+#: smallest float.
 MOST, DIGITS, LEAST = 48, 30, -1074
 
 
 class Tally:
-    """Counts of numbers in bins whose width is a power of two: the least with which MOST bins hold all numbers, in
-    whatever order they were added.
+    """Counts of numbers in bins whose width is a power of two, the smallest with which at most MOST bins hold all
+    numbers. The order in which they were added does not matter.
 
     >>> tally = Tally()
     >>> tally.add(np.array([0.0, 1.0, 100.0]))
@@ -53,7 +53,7 @@ class Tally:
 
     @classmethod
     def of(cls, kept: Sequence[Any]) -> Self:
-        """Return what `as_json` said."""
+        """Return the tally that `as_json` returned as plain values."""
         tally = cls()
         tally._exponent, counts = kept
         tally._counts = Counter({int(place): int(count) for place, count in counts})
@@ -94,6 +94,6 @@ class Spread(NamedTuple):
     stddev: Tally
 
     def add(self, columns: Iterable[NDArray[np.float64]]) -> None:
-        """Count the statistics of more seeds, of which there is a column for each field, in their order."""
-        for tally, column in zip(self, columns, strict=False):  # the last ones are counts
+        """Count the statistics of more seeds: one column for each field, in order; further columns are left out."""
+        for tally, column in zip(self, columns, strict=False):
             tally.add(column)

@@ -22,16 +22,16 @@ WITHOUT_VARIANCE = {"copy_uniform": "kaiming", "copy_normal": "kaiming_normal"}
 
 
 def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribution:
-    """Return the distribution that new weights are drawn from.
+    """Return the distribution that new weights are drawn from, before a dialect rounds its parameters.
 
     Parameters
     ----------
     initializer
-        A name of INITIALIZERS. Those that copy a variance take it from reference.
+        A name of INITIALIZERS: "copy_uniform" and "copy_normal" copy the variance of reference.
     reference
-        The existing weights (float32), or None. Without any variance in them the fan decides.
+        The existing weights, float32 of any shape, or None. If they have no variance, the fan decides.
     fan_in
-        The fan of the grown layer.
+        How many inputs an output of the grown layer has.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _symmetric(bound: float) -> Uniform:
 
 
 def chosen_initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
-    """Return a name of INITIALIZERS as it is, and for any other name the dialect's initializer."""
+    """Return a name of INITIALIZERS or an Initializer as it is, and for any other name the dialect's initializer."""
     if isinstance(given, Initializer):
         return given
     if not isinstance(given, str):
@@ -90,8 +90,8 @@ def chosen_initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:
 class Extension:
     """How a tensor of new weights is drawn.
 
-    mirror, 1 or -1: only the first half along the axis is drawn, and the second half repeats it with that sign. run:
-    how many elements are drawn at a time.
+    mirror: None, or 1 or -1: then only the first half along the axis is drawn, and the second half repeats it with that
+    sign. run: how many elements are drawn at a time.
     """
 
     distribution: Distribution
@@ -125,7 +125,7 @@ class Extension:
         return cls(distribution, shape, axis, mirror, run)
 
     def drawn(self, generator: Generator) -> Floats:
-        """Return the tensor, drawn."""
+        """Return the tensor of new weights, drawn from a generator."""
         out = np.empty(self.shape, np.float32)
         fresh = out if self.mirror is None else np.split(out, 2, self.axis)[0]
         flat = np.empty(fresh.size, np.float32)

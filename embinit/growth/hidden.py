@@ -1,4 +1,4 @@
-"""Where the hidden neurons of two layers are in a model, and the model and its buffers with more of them."""
+"""Where the hidden neurons of two layers are in a model, and how the model and its buffers look with more of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,13 +12,15 @@ from embinit.growth.weights import Floats, Weights
 from embinit.layers import Layer, Norm, Stored, Weighted
 from embinit.model import Description
 
-#: A batch norm's statistics of the layer before it, in the buffers of a device.
+#: The statistics that a batch norm has of the layer before it, which a device may hold.
 STATISTICS = ("running_mean", "running_var")
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Where hidden neurons are in a model: the positions of first, of second, and of the layer after it."""
+    """Where hidden neurons are in a model: the positions of the layers first and second, and of the next layer with
+    weights after these, or the number of layers.
+    """
 
     model: Description
     start: int
@@ -105,13 +107,13 @@ class Hidden:
 
 
 def _resized(layer: Weighted, sizes: tuple[str, str], extension: int) -> Layer:
-    """Return a layer whose size, under the one of the two names that it has, is larger."""
+    """Return a layer with a larger size. sizes: two names of it, one of which the layer has."""
     name = next(name for name in sizes if hasattr(layer, name))
     return replace(layer, **{name: getattr(layer, name) + extension})
 
 
 def _resized_norm(norm: Layer, neurons: int, extension: int) -> Layer:
-    """Return a norm of more neurons: of the sizes in its shape, the one that counts them is larger."""
+    """Return a norm of more neurons: the size in its shape that counts them is larger."""
     name = next(name for name in ("num_channels", "num_features", "normalized_shape") if hasattr(norm, name))
     size = getattr(norm, name)
     sizes = list(size) if isinstance(size, list | tuple) else [size]

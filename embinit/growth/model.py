@@ -1,4 +1,4 @@
-"""A model that grows, with the buffers that its device holds."""
+"""Growth of a model, with the buffers that its device holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -79,8 +79,8 @@ def grow(
     model
         The model before it grows.
     values
-        The device's buffers by name, as they are when it grows: float32, in the model's shapes. They may include
-        running_mean and running_var of a batch norm.
+        The device's buffers by name, as they are when it grows: float32, in the shapes of the model's plan. They may
+        include `<norm>.running_mean` and `<norm>.running_var` of a batch norm, one float32 per channel.
     layer
         The name of the layer whose outputs are the hidden neurons.
     extension

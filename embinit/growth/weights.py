@@ -1,4 +1,4 @@
-"""The arrays of a layer that grows, and the variance of what it has learned."""
+"""The arrays of a layer that grows, and their variance."""
 
 import math
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Many seeds of one model, a batch at a time: their values, statistics of them, and a report that finds bad seeds."""
+"""Many seeds of one model, in batches: their values, statistics of them, and a report that finds bad seeds."""
 
 from typing import TYPE_CHECKING
 

@@ -11,9 +11,9 @@ from embinit.many.seeds import checked
 from embinit.plan import Plan
 from embinit.threads import each, thread_count
 
-#: Elements of a batch: about a megabyte, which stays in the cache while it is measured.
+#: How many elements a batch has: about a megabyte, which stays in the cache while it is measured.
 BATCH = 2**18
-#: The most batches of a Dask task that gives back statistics alone: a task costs milliseconds, a batch less than one.
+#: The most batches of a Dask task that returns statistics alone: a task costs milliseconds, a batch less than one.
 BATCHES_OF_A_TASK = 64
 
 Found = TypeVar("Found")
@@ -23,18 +23,18 @@ Results = Iterator[tuple[list[int], Found]]
 
 
 class Client(Protocol):
-    """What is used of a dask.distributed.Client."""
+    """The part of a dask.distributed.Client that is used."""
 
     def nthreads(self) -> dict[str, int]:
         """Return the number of threads of each worker."""
 
     def submit(self, function: Callable[..., Any], *arguments: Any, pure: bool) -> Any:
-        """Return a future of what a call gives on a worker."""
+        """Return a future of what a call returns on a worker."""
 
 
 def here(work: Work[Found], plan: Plan, seeds: Iterable[int]) -> Results[Found]:
-    """Yield batches of seeds with what threads of this process find; a buffer that is split among threads gets a batch
-    of its own.
+    """Yield batches of seeds with what threads of this process find. Batches of one seed are worked on one after the
+    other, because their buffers are split among the threads.
     """
     draws, batches = Draws(plan), _batches(checked(plan.model, seeds), _size(plan))
     while group := list(islice(batches, 1)):
@@ -44,8 +44,8 @@ def here(work: Work[Found], plan: Plan, seeds: Iterable[int]) -> Results[Found]:
 
 
 def there(work: Work[Found], plan: Plan, seeds: Iterable[int], client: Client, small: bool) -> Results[list[Found]]:
-    """Yield tasks of seeds with what the workers of a Dask cluster find in each batch of them, two tasks at a time for
-    each of their threads. small: whether what is found is small, so that a task may have many batches.
+    """Yield tasks of seeds with what the workers of a Dask cluster find in each batch of a task. Each thread of the
+    workers has two tasks under way. small: whether the results are small, so that a task may have many batches.
     """
     size, most, sweep = _size(plan), 2 * sum(client.nthreads().values()), uuid4().hex
     share = len(seeds) // most if isinstance(seeds, Sized) else size * BATCHES_OF_A_TASK
@@ -60,13 +60,13 @@ def there(work: Work[Found], plan: Plan, seeds: Iterable[int], client: Client, s
         yield task, future.result()
 
 
-#: The draws of the sweep that this worker takes part in, by a name of the sweep.
+#: The prepared draws of the sweep that this worker takes part in, by the name of the sweep.
 _prepared: dict[str, Draws] = {}
 
 
 def _in_parts(work: Work[Found], size: int, sweep: str, plan: Plan, seeds: list[int]) -> list[Found]:
-    """Return what is found for seeds, of which one batch is in memory at a time. The next task of the same sweep finds
-    its draws prepared, with the arrays that they fill.
+    """Return what is found for seeds, one batch of which is in memory at a time. The draws, and the arrays that they
+    fill, are kept for the next task of the same sweep.
     """
     draws = _prepared.get(sweep)
     if draws is None:

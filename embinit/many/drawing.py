@@ -19,7 +19,7 @@ from embinit.model import Description
 from embinit.plan import Action, Plan, Row
 from embinit.samplers.base import Fill
 
-#: How many bytes tell states apart.
+#: How many bytes the fingerprint of a state has at most.
 SHORT = 16
 
 
@@ -41,7 +41,7 @@ Table = NDArray[np.float64]
 
 
 class Measured(NamedTuple):
-    """What a batch left: what tells the state in which each seed starts from others, and a table for each buffer."""
+    """What a batch left: a fingerprint of the state in which each seed starts, and a table for each buffer."""
 
     states: list[bytes]
     tables: dict[str, Table]
@@ -60,20 +60,20 @@ class Measured(NamedTuple):
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-#: Gives the array for what so many seeds draw into a buffer; its first axis is the seed.
+#: Returns an array for what so many seeds draw into a buffer; its first axis is the seed.
 Empty = Callable[[int, Row], NDArray[Any]]
 
 
 class Memory(local):
-    """Arrays that the next batch of the same thread fills again. Memory that is given back comes again page by page,
-    which takes longer than drawing what it holds.
+    """Arrays that the next batch of the same thread fills again: to give memory back and to get it again, page by page,
+    would take longer than to draw what it holds.
     """
 
     def __init__(self, new: Empty) -> None:
         self._new, self._kept = new, dict[str, NDArray[Any]]()
 
     def empty(self, count: int, row: Row) -> NDArray[Any]:
-        """Return an array for what seeds draw into a buffer, for one batch."""
+        """Return the thread's array for what so many seeds draw into a buffer, until the next batch fills it."""
         kept = self._kept.get(row.name)
         if kept is None or len(kept) < count:
             kept = self._kept[row.name] = self._new(count, row)
@@ -97,7 +97,9 @@ class Draws:
 
     @cached_property
     def fills(self) -> dict[str, Fill]:
-        """What fills each buffer that one generator with the states of all seeds draws: one word for each element."""
+        """For each buffer that one generator with the states of all seeds can draw, the function that fills it. Its
+        elements take one word each.
+        """
         model = self.plan.model
         found = {
             row.name: model.conventions.sampler.side_by_side(row.distribution, model.build)
@@ -122,12 +124,12 @@ def measured(draws: Draws, seeds: list[int]) -> Measured:
 
 
 def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
-    """Return a fingerprint of each seed's first state: seeds with equal ones draw the same."""
+    """Return a fingerprint of the state in which each seed starts: seeds with equal ones draw the same."""
     return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
 
 
 def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start", empty: Empty) -> Drawn:
-    """Return what all seeds draw, each by itself if their buffers cannot be drawn one after the other."""
+    """Return what all seeds draw: buffer by buffer if possible, else seed by seed."""
     if draws.in_stacks:
         return _stacks(draws, start, empty)
     drawn = Drawn({row.name: empty(len(seeds), row) for row in draws.plan.rows}, {}, start.first)
@@ -139,7 +141,7 @@ def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start", empty: Empty) ->
 
 
 class _Start:
-    """The generators of several seeds: one for each and, where kernels take that, one with the states of all."""
+    """The generators of several seeds: one for each and, if kernels can draw from it, one with the states of all."""
 
     def __init__(self, draws: Draws, seeds: Sequence[int]) -> None:
         self._model, self._seeds = draws.plan.model, seeds
@@ -156,7 +158,9 @@ class _Start:
 
     @cached_property
     def each(self) -> list[Generator]:
-        """A generator for each seed; those of one move the other."""
+        """A generator for each seed. If there is one with all states, they share these, so that drawing from it moves
+        them, and drawing from one of them moves it.
+        """
         if self.together is None:
             return [generator_of(self._model, seed) for seed in self._seeds]
         words = self.together.bitgen.words.reshape(len(self._seeds), -1)
@@ -167,7 +171,7 @@ class _Start:
 
     @property
     def states(self) -> list[bytes]:
-        """What tells the state of each generator from others."""
+        """A fingerprint of each generator's state."""
         if self.together is None:
             return [_short(generator.bitgen.words.tobytes()) for generator in self.each]
         words = self.together.bitgen.words
@@ -201,12 +205,12 @@ def _stacks(draws: Draws, start: _Start, empty: Empty) -> Drawn:
 
 
 def _short(state: bytes) -> bytes:
-    """Return a state, or of a long one a hash."""
+    """Return a state itself if it is short, else a hash of it."""
     return state if len(state) <= SHORT else blake2b(state, digest_size=SHORT).digest()
 
 
 def _table(kept: Held) -> Table:
-    """Return statistics of what each seed keeps in a buffer."""
+    """Return the statistics of what each seed leaves in a buffer."""
     from embinit._kernels.statistics import statistics
 
     table = np.empty((len(kept.values), len(Statistics._fields)))

@@ -13,7 +13,7 @@ from embinit.many.report import Extremes, Sweep
 from embinit.plan import Plan
 from embinit.tally import Spread, Tally
 
-#: The statistics of so many seeds are counted at once.
+#: How many seeds' statistics are counted at once.
 AT_ONCE = 1 << 13
 NO_SEEDS = "seeds must hold at least one seed, got none"
 
@@ -31,12 +31,14 @@ class Findings:
         self._pending: list[tuple[list[int], dict[str, Table]]] = []
         self._waiting = self.count = 0
 
-        #: Whether no seed is taken in by halves, as where an interrupt came.
+        #: Whether every batch has been taken in completely; an interrupt may cut one short.
         self.whole = True
 
     @classmethod
     def of(cls, plan: Plan, kept: dict[str, Any]) -> Self:
-        """Return what `as_json` said; `begin_again` finds the rest."""
+        """Return the findings that `as_json` returned as plain values, without the groups of equal seeds, which
+        `begin_again` finds.
+        """
         found = cls(plan)
         found.count = int(kept["done"])
         found._buffers = {name: Extremes(**_pairs(each)) for name, each in kept["buffers"].items()}
@@ -47,14 +49,14 @@ class Findings:
         return found
 
     def as_json(self) -> dict[str, Any]:
-        """Return what has been found as plain values, without what the seeds alone say."""
+        """Return what has been found as plain values, except the groups of equal seeds, which follow from the seeds."""
         self._sum_up()
         spreads = {name: [tally.as_json() for tally in spread] for name, spread in self._spreads.items()}
         buffers = {name: asdict(extremes) for name, extremes in self._buffers.items()}
         return {"done": self.count, "buffers": buffers, "spreads": spreads}
 
     def begin_again(self, seeds: Iterable[int]) -> None:
-        """Find out which of the seeds that are done start from the same state: that needs no draws."""
+        """Group the seeds that are done by the state from which they start, which needs no draws."""
         done = iter(islice(seeds, self.count)) if self.count else iter(())
         while batch := list(islice(done, AT_ONCE)):
             self._group(batch, states(self._plan.model, batch))
@@ -97,6 +99,6 @@ class Findings:
 
 
 def _pairs(extremes: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of Extremes as JSON gave them back: its lists of two are pairs."""
+    """Return the fields of Extremes from plain values, in which pairs are lists."""
     ends = {name: (float(extremes[name][0]), extremes[name][1]) for name in extremes.keys() - {"dead", "saturated"}}
     return {**ends, "dead": extremes["dead"], "saturated": [(seed, count) for seed, count in extremes["saturated"]]}

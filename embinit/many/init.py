@@ -1,4 +1,4 @@
-"""Seeds one after the other, each with what it draws."""
+"""init_many: what each of many seeds draws, or statistics of that."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext

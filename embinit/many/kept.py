@@ -19,7 +19,7 @@ from embinit.modelwriter import text_of
 from embinit.plan import Plan
 from embinit.spec import SPEC_VERSION
 
-#: Seconds between two writings, and how many times longer than a writing they are at least.
+#: How many seconds pass between two writings at least, and how many times as long as a writing took.
 PERIOD, SHARE = 10.0, 20
 
 
@@ -38,7 +38,9 @@ class Kept:
         self._next = monotonic() + PERIOD
 
     def read(self) -> Findings:
-        """Return what has been found before, nothing if there is no file; refuse what another sweep has found."""
+        """Return what the file holds, or empty findings if there is no file; raise EmbinitError if it is another
+        sweep's.
+        """
         try:
             content = self._path.read_bytes()
         except FileNotFoundError:
@@ -75,7 +77,7 @@ class Kept:
         self._next = monotonic() + max(PERIOD, SHARE * (monotonic() - start))
 
     def write_now_and_then(self, found: Findings) -> None:
-        """Write what has been found if that was long ago."""
+        """Write what has been found if the last writing was long ago."""
         if monotonic() >= self._next:
             self.write(found)
 
@@ -84,7 +86,7 @@ class Kept:
 
 
 def _without_seed(model: Description, seeds: Sequence[int]) -> Description:
-    """Return a model with the first of the seeds, because its own is not used."""
+    """Return a model with the first of the seeds in place of its own, which is not used."""
     return replace(model, seed=seeds[0])
 
 
@@ -100,6 +102,6 @@ def _ranges(seeds: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def _said(ranges: Any) -> str:
-    """Return ranges as --seeds takes them."""
+    """Return ranges of seeds as --seeds takes them, the first few of many."""
     parts = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:4]]
     return ",".join(parts) + (",..." if len(ranges) > 4 else "")

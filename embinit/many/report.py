@@ -50,8 +50,8 @@ class Extremes:
 
 
 def _first(before: tuple[float, int], seeds: Sequence[int], column: Table, sign: int) -> tuple[float, int]:
-    """Return the least number (sign 1) or the greatest one (-1) and the first seed that has it; NaN is neither, unless
-    it was there before.
+    """Return the least number (sign 1) or the greatest one (-1), and the first seed that has it. NaN in the column is
+    passed over; NaN from before stays.
     """
     i = int(np.argmin(np.where(np.isnan(column), np.inf, sign * column)))
     found = float(column[i])

@@ -1,9 +1,9 @@
-"""Seeds of a sweep: as a text lists them, and as a dialect takes them."""
+"""The seeds of a sweep: read from a text, and checked against what a dialect takes."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain, islice
+from itertools import chain
 from re import fullmatch
 from typing import Any
 
@@ -32,7 +32,14 @@ class Seeds(Sequence[int]):
         return Seeds(parts)
 
     def __getitem__(self, i: Any) -> Any:
-        return next(islice(self, i, None))
+        places = range(len(self))[i]
+        if isinstance(i, slice):
+            return [self[place] for place in places]
+        for part in self.parts:
+            if places < len(part):
+                return part[places]
+            places -= len(part)
+        raise AssertionError(i)
 
 
 def parse_seeds(text: str) -> Sequence[int]:
@@ -41,7 +48,7 @@ def parse_seeds(text: str) -> Sequence[int]:
     Parameters
     ----------
     text
-        Numbers and ranges, with commas between them.
+        Numbers and ranges from one number to another, both included, with commas between them: "0-999,4294967295".
 
     Raises
     ------
@@ -70,8 +77,8 @@ def parse_seeds(text: str) -> Sequence[int]:
 
 
 def checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
-    """Return an iterator over seeds that raises EmbinitError at one that a model's dialect does not take; of ranges all
-    are looked at now, by their ends.
+    """Return an iterator over seeds, which raises EmbinitError at one that the model's dialect does not take. The ends
+    of ranges are checked at once.
     """
     parts = seeds.parts if isinstance(seeds, Seeds) else [seeds] if isinstance(seeds, range) else None
     if parts is None:
@@ -86,7 +93,7 @@ def checked(model: Description, seeds: Iterable[int]) -> Iterator[int]:
 
 
 def _check(model: Description, seed: int) -> int:
-    """Return a seed that the dialect takes."""
+    """Return a seed, or raise EmbinitError if the model's dialect does not take it."""
     dialect = model.conventions
     dialect.check_seed(seed)
     if seed == dialect.no_seed:

@@ -1,6 +1,4 @@
-"""What a batch of seeds keeps in its buffers: all seeds of a buffer are encoded at once where their rounding draws
-nothing.
-"""
+"""What a batch of seeds keeps in its buffers. If rounding draws nothing, a buffer is encoded for all seeds at once."""
 
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -18,8 +16,10 @@ Stack = NDArray[Any]
 
 
 class Drawn(NamedTuple):
-    """What a batch of seeds draws: a stack of each buffer, whose first axis is the seed; for each buffer whose rounding
-    draws the generators that it draws from, one for each seed; and a generator for roundings that draw nothing.
+    """What a batch of seeds draws.
+
+    stacks: an array for each buffer, whose first axis is the seed. rounding: for each buffer whose rounding draws, the
+    generators that it draws from, one for each seed. unmoved: a generator for roundings that draw nothing.
     """
 
     stacks: dict[str, Stack]
@@ -28,8 +28,8 @@ class Drawn(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a batch of seeds keeps in a buffer: what its codes stand for, how many elements of each seed saturated, and
-    the scales of each seed.
+    """What a batch of seeds keeps in a buffer: the values that its codes stand for, how many elements saturated with
+    each seed, and the scales of each seed, if the format has scales.
     """
 
     values: Stack
@@ -86,8 +86,8 @@ def _alone(row: Row, array: Stack, scales: Stack | None, generator: Generator) -
 
 
 def _together(row: Row, stack: Stack, scales: Stack | None, unmoved: Generator) -> Held | None:
-    """Return what all seeds keep, encoded at once, in the memory of what they draw; None if each must be encoded
-    alone.
+    """Return what all seeds keep in a buffer, encoded at once, or None if each seed must be encoded alone. The values
+    may take the memory of the stack.
     """
     count, storage = len(stack), row.storage
     if storage.format == "float64" or (storage.quantizer is not None and storage.quantizer.tail is not None):

@@ -34,12 +34,12 @@ def sweep(
     model
         The model; its own seed is not used.
     seeds
-        The seeds, each in the dialect's range.
+        The seeds, each in the dialect's range; a sequence such as range(1000) if kept is given.
     progress
         Whether to show a line on stderr, if that is a terminal and it takes more than a second.
     kept
-        A file in which what is found is kept, every ten seconds and where the sweep is interrupted; if it exists, the
-        sweep goes on from there. The seeds must then be a sequence.
+        A file in which what is found is kept, every ten seconds and when the sweep is interrupted; if it exists, the
+        sweep goes on from there.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def sweep(
 
 
 def _listed(seeds: Iterable[int]) -> Sequence[int]:
-    """Return seeds that can be looked at again, of which there is at least one."""
+    """Return seeds, or raise EmbinitError unless they can be iterated over again and there is at least one."""
     if not isinstance(seeds, Sequence):
         raise EmbinitError(
             f"seeds must be a sequence such as range(1000) if what is found is kept, got {type(seeds).__name__}"
