@@ -9,19 +9,21 @@ from embinit import __version__
 from embinit.commands.output import BAD_INPUT
 from embinit.errors import one_line, shortened, shown
 
-#: The files of commands whose names are no names of Python.
+#: The files of commands whose names Python cannot import.
 FILES = {"import": "import_", "report-bug": "report_bug"}
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong with the command line in one line."""
+    """A parser that reports what is wrong with the command line in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(shortened(message, 200))}; see {self.prog} --help\n")
 
 
 def with_cflags(arguments: Sequence[str]) -> list[str]:
-    """Join --cflags or --flags and its value, which argparse would take for an option because it begins with a dash."""
+    """Return arguments with --cflags and --flags joined to their values, which argparse would take for options if they
+    begin with a dash.
+    """
     words, found = iter(arguments), list[str]()
     for word in words:
         value = next(words, None) if word in ("--cflags", "--flags") else None
@@ -31,7 +33,7 @@ def with_cflags(arguments: Sequence[str]) -> list[str]:
 
 @cache
 def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line; what it returns names the file of the command in `file`."""
+    """Return the parser of the command line. `command` of what it parses is the command's name, `file` its module."""
     line = _Parser(prog="embinit", description="Simulate a microcontroller's weight initialization, bit for bit.")
     line.add_argument("--version", action="version", version=f"embinit {__version__}")
     commands = line.add_subparsers(metavar="COMMAND", required=True)
@@ -51,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
             "--memory-limit",
             type=_integer,
             metavar="BYTES",
-            help="that all buffers together, or one file of a bundle, may take",
+            help="the most that all buffers together, or one file of a bundle, may take",
         )
 
     def add_json(command: argparse.ArgumentParser) -> None:
@@ -72,9 +74,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--entry", metavar="NAME", help=text)
         text = "compiler flags after -O2, such as '-O1 -g'"
         command.add_argument("--cflags", default="", metavar="FLAGS", help=text)
-        text = "read back: raw, records, ELF core, .npy, .npz, .safetensors, or what a debugger or a log prints"
+        text = "a file read back: raw, records, ELF core, .npy, .npz, .safetensors, or what a debugger or a log prints"
         command.add_argument("--dump", metavar="FILE", help=text)
-        command.add_argument("--elf", metavar="FILE", help="the firmware, where the dump is an image of its RAM")
+        command.add_argument("--elf", metavar="FILE", help="the firmware, if the dump is an image of its RAM")
         command.add_argument("--symbol", metavar="S", help="compare one buffer: the one whose identifier S ends with")
         text = "where the image begins; default: the ELF's lowest writable section"
         command.add_argument("--base", type=_integer, metavar="A", help=text)
@@ -198,7 +200,7 @@ def parser() -> argparse.ArgumentParser:
     what = new.add_mutually_exclusive_group()
     what.add_argument("--declare", action="store_true", help="write a dialect file NAME.toml for init code of your own")
     what.add_argument("--example", action="store_true", help="write the example NAME, such as har_classifier")
-    formats = command("formats", "list the formats of buffers, or say all of one")
+    formats = command("formats", "list the formats of buffers, or describe one in full")
     formats.add_argument("format", nargs="?", metavar="FORMAT", help="a name such as sym8 or q3.5")
     add_json(formats)
     return line

@@ -1,4 +1,4 @@
-"""Checksums that a board printed, instead of its buffers."""
+"""The option --crc of verify and diagnose: checksums that a board printed, instead of its buffers."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -41,12 +41,16 @@ def diagnose_checksums(options: Namespace) -> int:
 
 
 def _given(options: Namespace) -> "tuple[Bundle, dict[str, Given]]":
-    """Return what is simulated, and the checksums that are given for it; they need neither a device nor a dump."""
+    """Return the simulation's bundle, and the given checksums by the names of buffers. No other option that says what a
+    device holds may be given.
+    """
     from embinit import checksums
     from embinit.bundle import gather
 
     others = ("device", "source", "toolchain", "entry", "dump", "elf", "symbol", "base", "at", "save")
     for key in others:
-        if getattr(options, key, None):
+        if getattr(options, key, None) not in (None, []):
             raise EmbinitError(f"--crc is all that is known of a device: it goes with no --{key}")
+    if options.cflags:
+        raise EmbinitError("--crc is all that is known of a device: it goes with no --cflags")
     return gather(load(options).plan()), checksums.parse(options.crc)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 class Left(NamedTuple):
-    """What is simulated, what a device or a dump holds, the name of that source, and what drew a file's weights."""
+    """The simulation's bundle, what a device or a dump holds, the name of that source, and the origin of the weights if
+    a framework's file holds them.
+    """
 
     bundle: "Bundle"
     found: "Readback"
@@ -23,7 +25,7 @@ class Left(NamedTuple):
 
 
 def read_back(command: str, options: Namespace) -> Left:
-    """Return what a device or a dump holds, together with the simulation of it."""
+    """Return what a device or a dump holds, with the bundle of its simulation, after checking that the options fit."""
     from embinit.bundle import gather
     from embinit.dump import read_dump
     from embinit.targets import TARGETS, target_named
@@ -90,7 +92,7 @@ def _from_device(options: Namespace, bundle: "Bundle") -> "tuple[Readback, str]"
 
 
 def _places(options: Sequence[str]) -> dict[str, str]:
-    """Return the places of options such as fc.weight=0x20000410, by buffer."""
+    """Return what options such as fc.weight=0x20000410 say: a place, as text, for each buffer."""
     found: dict[str, str] = {}
     for option in options:
         name, equals, place = option.partition("=")

@@ -1,4 +1,4 @@
-"""embinit formats: list the formats of buffers, or say all of one."""
+"""embinit formats: list the formats of buffers, or describe one in full."""
 
 from argparse import Namespace
 
@@ -24,7 +24,7 @@ def run(options: Namespace) -> int:
         if isinstance(format_, Quantized):
             own |= {"qmin": format_.qmin, "qmax": format_.qmax}
             limits = f", codes {format_.qmin} to {format_.qmax}"
-        said.insert(0, (format_.name, f"{format_.bits} bits an element{limits}"))
+        said.insert(0, (format_.name, f"{format_.bits} bits per element{limits}"))
     if family.draws != "0":
         modes = ROUNDINGS if family.codes.startswith("none") else (*ROUNDINGS, *LOOSE)
         said += [("rounding", f"{', '.join(modes)}; draws are those of {ROUNDINGS[-1]}")]

@@ -24,9 +24,7 @@ def run(options: Namespace) -> int:
         note(f"left out: {each}")
     for text in found.notes:
         note(f"{options.source}: {text}")
-    layers = sum(
-        1 for layer in found.model.layers if layer.name in {tensor.layer.name for tensor in found.model.tensors}
-    )
+    layers = len({tensor.layer.name for tensor in found.model.tensors})
     lines = [str(found), f"{options.output}: written, from {found.kind}: {layers} layers with weights"]
     lines += [str(drawn)] if drawn is not None else []
     values = {"output": options.output, **found.as_json(), "origin": drawn and drawn.as_json()}

@@ -1,4 +1,4 @@
-"""What commands have in common: the model that their options say, and words of a shell."""
+"""What commands share: the model that their options describe, and flags as a shell splits them."""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load(options: Namespace, **overrides: object) -> "Model":
-    """Return the model of a command, with what the command says instead of the model file."""
+    """Return the model that a command names, with the command's own seed, target and memory limit if it gives any."""
     from embinit import api
 
     given = {key: getattr(options, key) for key in ("seed", "target", "memory_limit")} | overrides

@@ -20,7 +20,7 @@ def print_result(options: Namespace, text: object, values: object) -> None:
 
 
 def say(text: object) -> None:
-    """Print to standard output; if nobody reads it, as after `| head`, the command goes on without it."""
+    """Print to standard output. If nobody reads that any more, as with `| head`, the command goes on without it."""
     progress.make_room()
     try:
         print(text, flush=True)
@@ -32,7 +32,7 @@ def say(text: object) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line on standard error; if nobody reads it, the command goes on without it."""
+    """Print a line to standard error. If that fails, the command goes on without it."""
     progress.make_room()
     with suppress(OSError):
         print(one_line(f"embinit: {text}"), file=sys.stderr)

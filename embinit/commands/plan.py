@@ -31,8 +31,8 @@ def _no_c(plan: Plan) -> str | None:
 
 
 def _is_usual(plan: Plan) -> bool:
-    """Whether a plan is of the kind that surely has C, so that no generated code needs to be asked, which takes longer
-    than a plan.
+    """Whether a plan is so usual that it surely has C. To find out for another plan, its C is generated, which takes
+    longer than the plan.
     """
     model = plan.model
     return (

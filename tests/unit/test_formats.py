@@ -137,5 +137,5 @@ def test_every_family_is_said_in_full(capsys):
         said = capsys.readouterr().out
         assert all(text in said for text in vars(family).values())
     assert main(["formats", "sym5"]) == 0
-    assert "sym5      5 bits an element, codes -16 to 15" in capsys.readouterr().out
+    assert "sym5      5 bits per element, codes -16 to 15" in capsys.readouterr().out
     assert main(["formats", "sym50"]) == 2
