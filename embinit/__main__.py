@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _memory_ended(error):
             said = f" ({error})" if str(error) else ""
             return _refused(f"memory ended before the work was done: take a smaller model{said}")
-        if isinstance(error, OSError):  # files that a command reads or writes have messages of their own
+        if isinstance(error, OSError):  # errors about a command's own files are EmbinitErrors
             return _refused(f"the system refuses: {error}")
         raise
 
@@ -37,7 +37,7 @@ def _refused(why: str) -> int:
 
 
 def _memory_ended(error: BaseException | None) -> bool:
-    """Return whether a MemoryError caused an error; closing the file that was being written may raise another one."""
+    """Return whether a MemoryError caused an error, perhaps one from closing the file that was being written."""
     while error is not None and not isinstance(error, MemoryError):
         error = error.__context__
     return error is not None

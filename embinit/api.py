@@ -35,8 +35,8 @@ class Model(Description):
     layers
         The layers, such as `Linear`, in the order in which the device constructs them.
     seed
-        What the device seeds its generator with: an integer in the dialect's range. In a dialect that has such a seed,
-        0 asks for a random one.
+        What the device seeds its generator with: an integer in the dialect's range. In some dialects 0 asks for a
+        random one.
     dialect
         The framework whose conventions the device follows: a name such as "odt" or "torch" (`embinit dialects` lists
         them), or a dialect that `load_dialect` returned.
@@ -56,7 +56,7 @@ class Model(Description):
     libc
         The C library whose libm class and rand() the firmware has, if not the target's: a name such as "picolibc".
     state
-        The state of the generator where the device begins, if no seed makes it; None for what the seed makes.
+        The state in which the device's generator begins; None for the one that the seed gives.
     skip_words
         How many words the device drops before it draws anything.
     order
@@ -193,8 +193,8 @@ class Model(Description):
 
     @classmethod
     def of(cls, description: Description) -> Self:
-        """Return the model of a description, to call `plan`, `init` and `stored` on what embinit.torch.model_of
-        or its like in embinit.keras and embinit.jax returned.
+        """Return the model of a description: `model_of` of embinit.torch, embinit.keras and embinit.jax returns
+        descriptions, which have no `plan`, `init` or `stored`.
 
         Parameters
         ----------
@@ -282,7 +282,7 @@ class Model(Description):
         return store(fill(self.plan()))
 
     def to_toml(self) -> str:
-        """Return the text of a model file that says this model: `load` reads the same model from it.
+        """Return the text of a model file from which `load` reads this model again.
 
         Raises
         ------
@@ -351,14 +351,16 @@ class Model(Description):
         directory
             Where to write it; a bundle of the same model that is there is replaced.
         formats
-            Some of npz, h, bin, c, test and safetensors; None for all that the model has and that need no extra.
+            Names of formats: npz, h, bin, c, test; h-source, h-incbin or h-embed in place of h; unity, ztest, gtest,
+            cpputest, plain, main, rs, safetensors. None for the first five, without c and test if the model has no C.
         amalgamated
             Whether the C includes embinit.h alone, as the library in one source and one header needs.
 
         Raises
         ------
         EmbinitError
-            If the directory cannot be written, or holds another model's bundle; then nothing was written.
+            If a format is unknown, or the directory cannot be written or holds another model's bundle; in no case is
+            anything written.
 
         Examples
         --------
@@ -383,8 +385,8 @@ class Model(Description):
         client: "Client | None" = None,
         progress: bool = False,
     ) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each seed with what `init` returns for it, or with statistics of it: the way to compare many seeds
-        fast.
+        """Yield each seed with what `init` returns for it, or with statistics of it, much faster than a model for each
+        seed would.
 
         Parameters
         ----------

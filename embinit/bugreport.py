@@ -14,7 +14,7 @@ from embinit.diagnose.diagnosis import Diagnosis
 from embinit.plan import Plan
 from embinit.spec import SPEC_VERSION
 
-#: The packages that have a part in the bits, in the toolchain or in what was read.
+#: The packages on which bits, a toolchain, or what was read may depend.
 PACKAGES = ("numba", "llvmlite", "numpy", "ziglang", "unicorn", "pyelftools", "torch", "keras", "jax", "flax")
 
 
@@ -22,7 +22,7 @@ PACKAGES = ("numba", "llvmlite", "numpy", "ziglang", "unicorn", "pyelftools", "t
 class BugReport:
     """The versions that were used, what was expected, and where and why the board differs.
 
-    Of the weights it shows one: both bit patterns of the first element that differs in a buffer.
+    It shows no weights, except both bit patterns of the first element that differs in a buffer.
     """
 
     versions: dict[str, str]

@@ -32,7 +32,7 @@ class Array(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """`<layer>.<part>`; for what is kept besides codes, `<layer>.<part>.scale` and the like."""
+        """`<layer>.<part>`, or `<layer>.<part>.scale` and the like for what is kept besides codes."""
 
     @property
     @abstractmethod
@@ -72,16 +72,18 @@ class Array(ABC):
 
     @property
     def memory(self) -> NDArray[Any]:
-        """The device's memory, flat: elements with what lies between rows, or bytes if elements are big endian."""
+        """The array as it lies in the device's memory, flat and with the gaps between rows, in elements, or in bytes if
+        the elements are big endian.
+        """
         return self.arrangement.memory(self.data, self.data.shape)
 
     def held(self, memory: bytes) -> NDArray[Any]:
-        """Return the elements that such memory holds, in the order and of the type of `data`."""
+        """Return the elements that memory of this arrangement holds, in the order and of the type of `data`."""
         return self.arrangement.data(memory, self.data.shape, self.data.dtype)
 
     @property
     def room(self) -> int:
-        """How many elements the device's memory has room for: `count`, and what lies between rows."""
+        """How many elements the array takes in the device's memory, with the gaps between rows."""
         return len(self.view) // self.data.itemsize
 
     @property
@@ -120,7 +122,7 @@ class QuantizationArray(Array):
 
     @property
     def arrangement(self) -> Arrangement:
-        """That of the buffer, as far as it is about bytes."""
+        """The byte order of the buffer; the rest of its arrangement is about its elements alone."""
         return replace(IN_ORDER, byte_order=self.entry.arrangement.byte_order)
 
     @property
@@ -173,7 +175,7 @@ class Entry(Array):
 
     @property
     def parameters(self) -> dict[str, NDArray[Any]]:
-        """What the device keeps besides the codes: those of scale, zero_point and exponents that the format has."""
+        """What the device keeps besides the codes, by name: scale, zero_point and exponents, if the format has them."""
         found = {name: getattr(self.buffer, name) for name in ("scale", "zero_point", "exponents")}
         return {name: values for name, values in found.items() if values is not None}
 
@@ -202,7 +204,7 @@ class Entry(Array):
 
 @dataclass(frozen=True)
 class Bundle:
-    """The buffers of a model, and everything that says where they come from."""
+    """The buffers of a model, with the plan that they come from and the generator's state after them."""
 
     plan: Plan
     entries: tuple[Entry, ...]
@@ -220,7 +222,7 @@ class Bundle:
         return b"".join(entry.payload for entry in self.entries)
 
     def manifest(self) -> dict[str, Any]:
-        """Return what manifest.json says, apart from the files."""
+        """Return what manifest.json holds, apart from its list of files."""
         model = self.plan.model
         dialect, target = model.conventions, target_named(model.target)
         before = model.begin(model.seed)
@@ -246,7 +248,7 @@ class Bundle:
 
 
 def _model_file(model: Description) -> dict[str, Any]:
-    """Return the tables of the model's file; nothing where no file can say the model."""
+    """Return the key of the manifest that holds the tables of the model's file; none if no file can say the model."""
     try:
         return {MODEL_FILE: tables_of(model)}
     except EmbinitError:
@@ -254,7 +256,9 @@ def _model_file(model: Description) -> dict[str, Any]:
 
 
 def undrawn(plan: Plan) -> Bundle:
-    """Return the bundle of a plan before anything is drawn: all its arrays are 0, and take no memory."""
+    """Return the bundle of a plan with zeros for all values, which takes no memory: to ask what can be generated
+    before anything is drawn.
+    """
     entries = []
     for row in plan.rows:
         held, shape = row.storage, row.shape
@@ -288,7 +292,7 @@ class _Undrawn(Entry):
 
 
 def gather(plan: Plan) -> Bundle:
-    """Return the bundle of a plan: fill it, store it, and gather the result."""
+    """Return the bundle of a plan, whose values are drawn and stored here."""
     elements = {row.name: row.size for row in plan.rows}
     values = fill(plan, told=counted("drawing", elements))
     stored = store(values, told=counted("storing", elements))

@@ -1,4 +1,4 @@
-"""Cache: one root, with one fallback, for everything that is kept only to save time."""
+"""Cache: one place, with one fallback, for everything that is kept only to save time."""
 
 import atexit
 import hashlib
@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-#: How many files of a name are kept; what was not used for longest goes first.
+#: How many files a directory of the cache keeps; those that were not used for longest are removed first.
 KEPT = 64
 
 
 def directory(name: str) -> Path | None:
-    """Return a directory of the cache that exists and can be written; None if there is no place for one.
+    """Return a directory of the cache, which exists and can be written; None if there is no place for one.
 
     It is in EMBINIT_CACHE_DIR, XDG_CACHE_HOME or ~/.cache. If that cannot be written, as in a container without a home,
     it is in this user's own directory among the temporary files, where the next process finds it again.
@@ -33,7 +33,7 @@ def directory(name: str) -> Path | None:
 
 
 def key_of(parts: Iterable[bytes | str]) -> str:
-    """Return a name for what is made from these parts: the same for the same parts, in the same order, alone.
+    """Return a name for what is made from some parts: equal for equal parts in the same order, and for no others.
 
     >>> key_of(["ab", "c"]) == key_of(["a", "bc"])
     False
@@ -66,7 +66,9 @@ def fetch(name: str, key: str, make: Callable[[Path], object], output: Path) -> 
 
 
 def written(name: str, texts: Mapping[str, str], elsewhere: Path) -> Path:
-    """Return a folder of the cache, named by its content, that has these text files; or elsewhere, with the files."""
+    """Return a folder that holds some text files: one of the cache, named by its content, or elsewhere if that fails.
+    A compiler that caches by paths then finds again what it compiled.
+    """
     parent = directory(name)
     folder = elsewhere if parent is None else parent / key_of([*texts, *texts.values()])
     contents = {file: text.encode("utf-8", "surrogateescape") for file, text in texts.items()}
@@ -86,7 +88,7 @@ def written(name: str, texts: Mapping[str, str], elsewhere: Path) -> Path:
 
 
 def _put(content: bytes, path: Path) -> None:
-    """Write a file, which appears whole."""
+    """Write a file, so that other processes see all of it or none."""
     descriptor, partial = tempfile.mkstemp(dir=path.parent)
     os.close(descriptor)
     Path(partial).write_bytes(content)

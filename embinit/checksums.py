@@ -1,4 +1,6 @@
-"""Checksums: the few digits by which a board's log describes a buffer, and the kinds of checksums that there are."""
+"""Checksums: the few digits that a board's log prints of a buffer, of which of several kinds they may be, and whether
+they are the simulation's.
+"""
 
 import hashlib
 import re
@@ -13,9 +15,9 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError, listed, shown
 
-#: How many hexadecimal digits a prefix of a SHA-256 has at least.
+#: The fewest hexadecimal digits that count as a prefix of a SHA-256.
 PREFIX = 8
-#: Checksums of at most so many bits may agree by chance.
+#: Checksums of at most so many bits agree too often by chance.
 SHORT = 16
 
 
@@ -40,7 +42,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def bzip2(data: bytes) -> int:
-    """Return the CRC-32 of bzip2: zlib's with the bits of bytes and of the result the other way round.
+    """Return the CRC-32 of bzip2, which is zlib's with the bits of each byte and of the result reversed.
 
     >>> hex(bzip2(b"123456789"))
     '0xfc891918'
@@ -58,8 +60,7 @@ def mpeg2(data: bytes) -> int:
 
 
 def stm32(data: bytes) -> int:
-    """Return what an STM32's CRC unit computes after reset, of 32-bit words in little-endian memory; zeros fill the
-    last one.
+    """Return what an STM32's CRC unit computes, after reset, of little-endian 32-bit words; zeros fill the last one.
 
     >>> hex(stm32(bytes.fromhex("78563412")))
     '0xdf8a8a2b'
@@ -69,7 +70,7 @@ def stm32(data: bytes) -> int:
 
 
 def crc32c(data: bytes) -> int:
-    """Return the CRC-32C (Castagnoli), of blocks side by side.
+    """Return the CRC-32C (Castagnoli); blocks of the data are computed side by side.
 
     >>> hex(crc32c(b"123456789")), hex(crc32c(bytes(5000)))
     ('0xe3069283', '0xe68075d0')
@@ -89,7 +90,7 @@ def crc32c(data: bytes) -> int:
 
 
 def _steps(states: NDArray[np.uint32], columns: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """Return the states after bytes, of each state its own."""
+    """Return the states after one more byte for each column, in which each state has its own byte."""
     table = _castagnoli()
     for column in columns:
         states = table[(states ^ column) & np.uint32(0xFF)] ^ states >> np.uint32(8)
@@ -98,7 +99,7 @@ def _steps(states: NDArray[np.uint32], columns: NDArray[np.uint8]) -> NDArray[np
 
 @lru_cache
 def _effects(length: int) -> list[int]:
-    """Return what becomes of each bit of a state after so many bytes of 0."""
+    """Return, for each bit of a state, the state that it alone becomes after so many zero bytes."""
     bits = np.uint32(1) << np.arange(32, dtype=np.uint32)
     found: list[int] = _steps(bits, np.zeros((length, 32), np.uint8)).tolist()
     return found
@@ -152,7 +153,7 @@ KINDS = (
 
 @dataclass(frozen=True)
 class Given:
-    """A checksum that a board printed: its number, and its digits, where it may be the beginning of a SHA-256."""
+    """A checksum that a board printed: its text, its number, and its digits, with which a SHA-256 may begin."""
 
     text: str
     value: int
@@ -172,7 +173,7 @@ class Given:
         return self.value < 1 << SHORT and len(self.digits) < PREFIX
 
     def kinds(self, data: bytes) -> Iterator[str]:
-        """Yield which of a buffer's checksums it is."""
+        """Yield the names of the kinds of which it is a buffer's checksum."""
         for kind in KINDS if len(self.digits) <= PREFIX else ():
             if (self.short or kind.bits > SHORT) and kind.of(data) == self.value:
                 yield kind.name
@@ -182,7 +183,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Checked:
-    """A buffer's checksum compared: of which kinds it is, if of any, and what those of the simulation are."""
+    """A buffer's checksum compared: of which kinds it is the simulation's, and the simulation's checksums by kind."""
 
     name: str
     given: Given
@@ -198,14 +199,14 @@ class Checked:
 
 @dataclass(frozen=True)
 class Checksums:
-    """What a comparison of checksums found; it `agrees` if each is one of the simulation's."""
+    """What a comparison of checksums found, and the names of the buffers without a given checksum."""
 
     checked: tuple[Checked, ...]
     not_compared: tuple[str, ...]
 
     @property
     def agrees(self) -> bool:
-        """Whether each checksum is one of the simulation's, and all are of one kind, as a board has one."""
+        """Whether all checksums are the simulation's, of one kind that they have in common, since a board has one."""
         return bool(set.intersection(*(set(each.kinds) for each in self.checked)))
 
     def __str__(self) -> str:
@@ -236,7 +237,7 @@ def parse(options: Sequence[str]) -> dict[str, Given]:
 
 
 def check(memory: Mapping[str, bytes], given: Mapping[str, Given]) -> Checksums:
-    """Return how checksums compare with those of a simulation's memory, both by the names of buffers."""
+    """Return how the given checksums compare with those of a simulation's memory, both by the names of buffers."""
     for name in given:
         if name not in memory:
             raise EmbinitError(f"--crc must name one of {listed(memory)}, got {shown(name)}")

@@ -62,7 +62,9 @@ def _includes(path: Path) -> set[str]:
 
 
 def _joined(paths: Sequence[Path], guard: str | None) -> str:
-    """Return the text of files: of a header with C's own includes at its head, without a guard of a source."""
+    """Return files joined into one: into a header with that guard and with C's own includes at its head, or into a
+    source if there is no guard.
+    """
     origin = f"/* embinit {__version__} in one source and one header, by `embinit c --amalgamated`."
     system = sorted(name for name in set[str]().union(*map(_includes, paths)) if not _is_own(name))
     if guard:
@@ -79,9 +81,8 @@ def _joined(paths: Sequence[Path], guard: str | None) -> str:
 
 
 def _body(path: Path) -> str:
-    """Return the text of a file without its includes and licence, of a header with its guard only defined.
-
-    So code that goes on to include the header itself, as the library has it, gets nothing twice.
+    """Return the text of a file without its includes and its licence. Of a header's guard, the definition is left, so
+    that code which also includes that header itself gets nothing twice.
     """
     text = _INCLUDE.sub("", path.read_text(encoding="utf-8"))
     text = text.replace(f"/* {_LICENSE} */\n", "").replace(f"\n *\n * {_LICENSE}\n */", " */")

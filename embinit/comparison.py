@@ -10,8 +10,10 @@ from embinit.text import table
 
 @dataclass(frozen=True)
 class Problem:
-    """What prevents embinit from filling a parameter, a layer or the whole model as its framework does: the reason, in
-    a word and in full. path: the model or the parameter that it is about; "" for the whole model.
+    """A reason why embinit cannot fill a parameter, a layer or a whole model as its framework does.
+
+    path: the layer or parameter that it is about, "" for the whole model. why, sentence: the reason, in a word and in
+    full.
     """
 
     path: str
@@ -20,7 +22,7 @@ class Problem:
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raise the first problem, and say how many more there are."""
+    """Raise EmbinitError with the first problem and how many more there are, if there are any."""
     every = list(problems)
     if every:
         more = f" (and {len(every) - 1} more like it)" if len(every) > 1 else ""

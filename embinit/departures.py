@@ -1,4 +1,4 @@
-"""Departures: what a device does differently from its dialect, as the keys of a layer and of a model say."""
+"""Departures: what a device does differently from its dialect, according to keys of a layer and of the model."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from embinit.targets import Build
 
 
 def departing(dialect: Dialect, layer: Layer, parameter: Parameter) -> Parameter:
-    """Return a parameter with the fans, the initializer, the slices and the order of axes that its layer tells."""
+    """Return a parameter with the fans, the initializer, the slices and the order of axes that its layer asks for."""
     assert isinstance(layer, Stored)
     if isinstance(layer, Weighted) and layer.fan is not None:
         fan = getattr(parameter, layer.fan)
@@ -40,7 +40,7 @@ def departing(dialect: Dialect, layer: Layer, parameter: Parameter) -> Parameter
 
 
 def positions(axes: Sequence[str], told: Sequence[str], what: str) -> tuple[int, ...]:
-    """Return where axes stand that a model file names: as a layer names them, or as a dialect file does.
+    """Return the positions of the axes that a model file names, in a layer's words or in those of a dialect file.
 
     >>> positions(("out", "in", "height", "width"), ("out", "kernel_height", "kernel_width", "in"), "weight_layout")
     (0, 2, 3, 1)
@@ -53,7 +53,7 @@ def positions(axes: Sequence[str], told: Sequence[str], what: str) -> tuple[int,
 
 
 def position(axes: Sequence[str], told: str, what: str) -> int:
-    """Return where an axis stands that a model file names."""
+    """Return the position of an axis that a model file names."""
     plain = [axis.removeprefix("kernel_") for axis in axes]
     if told.removeprefix("kernel_") not in plain:
         check_known(what, told, [file_name(axis) for axis in axes])
@@ -61,7 +61,7 @@ def position(axes: Sequence[str], told: str, what: str) -> int:
 
 
 def file_name(axis: str) -> str:
-    """Return the name of a weight's axis in a dialect file, of which kernel axes have a prefix."""
+    """Return the name that a weight's axis has in a dialect file, where the axes of a kernel have a prefix."""
     return axis if axis in ("out", "in", "kernel") or axis.startswith("kernel_") else f"kernel_{axis}"
 
 
@@ -71,7 +71,7 @@ def _means(name: str, part: str) -> bool:
 
 
 def element_order(layer: Stored, parameter: Parameter) -> ElementOrder | None:
-    """Return the order of a buffer's elements in memory that its layer tells."""
+    """Return the order of a buffer's elements in memory, if its layer gives one."""
     for part, order in layer.element_orders.items():
         if _means(part, parameter.part):
             if order.axis is None:
@@ -114,7 +114,10 @@ def _in_memory_order(axes: tuple[int, ...]) -> tuple[int, ...] | None:
 
 
 def restarts(layer: Stored, first: str) -> dict[str, Any]:
-    """Return before which parts the stream starts again: True, or the seed. first: the part that is drawn first."""
+    """Return the parts before which the stream starts again, each with the seed, or with True for the model's own.
+
+    first: the part that is drawn first, before which a restart of the whole layer comes.
+    """
     by_part = dict(layer.restart) if isinstance(layer.restart, tuple) else {first: layer.restart}
     return {part: value for part, value in by_part.items() if value is not False}
 
@@ -124,7 +127,7 @@ Name = tuple[str, str]
 
 
 def check_parts(layers: Iterable[Layer], held: Mapping[str, Sequence[str]]) -> None:
-    """Raise EmbinitError if a layer tells something about a part that it does not have. held: each layer's parts."""
+    """Raise EmbinitError if a layer says something about a part that it does not have. held: each layer's parts."""
     for layer in layers:
         if isinstance(layer, Stored):
             with naming(layer):
@@ -148,7 +151,10 @@ def _check_parts(layer: Stored, parts: Sequence[str]) -> None:
 
 
 def draw_order(layers: Sequence[Layer], names: Sequence[Name], told: Sequence[str] | None) -> list[Name]:
-    """Return buffers in the order of their draws, which the layers and the model may tell; names: in memory's order."""
+    """Return buffers in the order of their draws: that of memory, unless layers or the model give another one.
+
+    names: the buffers in the order of memory. told: what the model's key `order` says.
+    """
     orders = {layer.name: layer.order for layer in layers if isinstance(layer, Stored)}
     found: list[Name] = []
     for layer, part in names:
@@ -172,7 +178,8 @@ def draw_order(layers: Sequence[Layer], names: Sequence[Name], told: Sequence[st
 def overwritten(
     dialect: Dialect, build: Build, layers: Sequence[Layer], drawn: Sequence[Name]
 ) -> tuple[list[Name], dict[Name, tuple[tuple[Distribution, int], ...]]]:
-    """Return the order of the draws, and what is drawn before a buffer and overwritten, if layers are drawn again.
+    """Return the order of the draws if some layers are drawn again, and what is drawn before each buffer and then
+    overwritten.
 
     The model is first drawn as the dialect does by default; then the buffers of those layers are drawn again.
     """

@@ -41,17 +41,19 @@ def run(
     entry: str | None = None,
     cflags: Sequence[str] = (),
 ) -> Readback:
-    """Return what init code leaves in each buffer, and besides its codes, on the emulated core of the model's target.
+    """Return what init code leaves in each buffer, and in what is kept besides codes, on the emulated core of the
+    model's target. Notes name the buffers, or count the elements, that the code never wrote.
 
     The code is the generated <name>_init.c with the C library, and with the C that generators, dialects and formats
-    from outside bring; or, where they are given, C files of the user's and their function
-    `void entry(const <name>_buffers *buffers, uint32_t seed)`. Those may include <name>_init.h and the library's
-    headers, or embinit.h alone, which here declares all; what ends in .cpp, .cc or .cxx is C++. Toolchain zig is zig cc
-    and Unicorn, with what of the C library has the same bits everywhere; gcc is the cross-gcc of the target's core, its
-    C library and QEMU; any other is the command of a compiler. cflags follow -O2, and win. A note says which buffers,
-    or how many of their elements, the code never wrote. What was built from the same input before is not built again.
+    from outside bring. Or it is the user's: the C files in source, with the function
+    `void entry(const <name>_buffers *buffers, uint32_t seed)`. They may include <name>_init.h and the library's
+    headers, or embinit.h alone, which here declares everything; files that end in .cpp, .cc, .cxx or .C are C++.
 
-    Raises EmbinitError when the target has no emulated core, and DeviceError when a tool is missing or fails.
+    toolchain: "zig" is zig cc and Unicorn, with those functions of the C library that have the same bits everywhere;
+    "gcc" is the cross-gcc of the target's core with its C library, and QEMU; anything else is the command of a
+    compiler. cflags come after -O2, so they win. Firmware of generated code is not built again from the same input.
+
+    Raises EmbinitError if the target has no emulated core, and DeviceError if a tool is missing or fails.
     """
     if toolchain not in TOOLCHAINS and not is_command(toolchain):
         raise EmbinitError(
@@ -89,13 +91,13 @@ def run(
 
 
 def _filled(array: Array, held: bytes, fill: int) -> int:
-    """Return how many elements of an array still are the fill."""
+    """Return how many elements of an array still hold the fill."""
     elements = np.frombuffer(held, np.uint8).reshape(array.room, -1)
     return int((elements == fill).all(axis=1).sum())
 
 
 def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, bytes]) -> Iterator[str]:
-    """Return the notes about arrays with elements that still are the fill, whichever fill it was."""
+    """Yield a note about each array with elements that held the fill after both runs, so that no code wrote them."""
     for array in bundle.arrays:
         elements = [np.frombuffer(held[array.name], np.uint8).reshape(array.room, -1) for held in (found, again)]
         kept = [(each == fill).all(axis=1) for each, fill in zip(elements, FILLS, strict=True)]
@@ -107,9 +109,9 @@ def _unwritten(bundle: Bundle, found: Mapping[str, bytes], again: Mapping[str, b
 
 
 def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m0") -> str:
-    """Return zig for generated code, and for the user's own C files gcc, with which the targets were measured, if it is
-    installed for the target, and where zig has no code for it. Generated code has the same bits with any compiler; the
-    user's own need not.
+    """Return the toolchain that is used if none is named: zig, or gcc in two cases. For a target that zig does not
+    build for there is only gcc. The user's own C files, whose bits may depend on the compiler, are built by gcc if it
+    is installed, since the targets were measured with it.
     """
     from embinit.targets import gcc_qemu
     from embinit.targets.emulations import EMULATIONS
@@ -122,11 +124,12 @@ def default_toolchain(source: Sequence[str | Path] = (), target: str = "cortex-m
 
 
 def by_its_arithmetic(bundle: Bundle, found: Readback, report: Report, toolchain: str) -> tuple[Bundle, Report]:
-    """Return the bundle to compare code that differs with, and the report, if the other arithmetic fits better.
+    """Return the bundle and the report to show for code that differs from the model's bundle. If zig built the code and
+    the other multiply-add fits it better, these are that one's; else they are the given ones. A note says in which
+    multiply-add the code differs.
 
-    The arithmetic is what a compiler makes of a multiply-add. That of the zig toolchain says nothing about the device's
-    compiler, so its code is compared with what zig does. The targets were measured with gcc, so a difference in gcc's
-    build is one that the device has too.
+    What zig makes of a multiply-add says nothing about the device's compiler, so its code is compared with what zig
+    does. The targets were measured with gcc, so a difference in gcc's build is one that the device has too.
     """
     model = bundle.plan.model
     said = model.build.multiply_add
@@ -187,8 +190,9 @@ def _built(
     scratch: Path,
     before: list[str],
 ) -> "Callable[[], gcc_qemu.Machine | zig_unicorn.Machine | simavr.Machine]":
-    """Build a firmware in a folder and return the function that loads it into a new core of a bundle's target. before:
-    functions to call first; those that the core's own start calls are taken out of it.
+    """Build a firmware in a folder, and return the function that loads it into a new core of the bundle's target.
+
+    before: functions that the caller will call first; it is emptied if the core's own startup code calls them.
     """
     from embinit.targets import gcc_qemu, simavr, toolchains, zig_unicorn
     from embinit.targets.compilers import words_of
@@ -240,7 +244,7 @@ def _built(
 
 
 def _fetched(build: Callable[[Path], None], parts: Sequence[str], elf: Path, known: bool) -> None:
-    """Build a firmware, or take it from the cache if all that it is made of is known."""
+    """Build a firmware, or take it from the cache if everything that it is made from is known."""
     if known:
         fetch(
             "firmware",

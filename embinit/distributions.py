@@ -45,7 +45,7 @@ def set_finite(initializer: object, *names: str) -> None:
 
 
 def frozen(value: Any, levels: int = 64) -> Any:
-    """Return lists and arrays, also nested ones, as tuples, which nobody can change later. levels: how deep to go.
+    """Return a value with all lists and arrays in it as tuples, which nobody can change later. levels: how deep to go.
 
     >>> frozen([[1, 2], np.array([3, 4])])
     ((1, 2), (3, 4))
@@ -153,7 +153,7 @@ class SingleNormal:
 
 @dataclass(frozen=True)
 class TruncNormal(Finite):
-    """Normal, drawn again until it lies from low to high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
+    """Normal, drawn again until it lies between low and high, as torch.nn.init.trunc_normal_ of PyTorch 2.12 does."""
 
     mean: float
     stddev: float
@@ -185,7 +185,7 @@ class Shaped:
 
 @dataclass(frozen=True)
 class Sparse(Shaped):
-    """Normal with mean 0, then 0 in a fraction of each column, the sparsity; the rows are drawn for each column."""
+    """Normal with mean 0, then 0 in a fraction of each column, the sparsity; which rows these are is drawn too."""
 
     sparsity: float
     stddev: float
@@ -292,9 +292,9 @@ class Declared(ABC):
 
     #: How elements are computed: "constant", "uniform", "normal" or "value".
     kind: str
-    #: The value below and above which as many elements lie.
+    #: The median of its elements.
     middle: float = 0.0
-    #: Between which values elements lie, whatever is drawn, and whether NaN may be among them.
+    #: The lowest and the highest value that an element may have, and whether it may be NaN.
     limits: tuple[float, float, bool] = (-math.inf, math.inf, True)
 
     @abstractmethod

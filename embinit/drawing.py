@@ -16,8 +16,8 @@ from embinit.initializers import Initializer
 from embinit.samplers.base import Fill
 from embinit.targets import Build
 
-#: From how many elements several threads draw an array, and how many elements a thread draws at most that may have to
-#: be drawn again.
+#: The fewest elements that several threads draw together, and the most that one thread draws before it is known whether
+#: they have to be drawn again.
 PARALLEL, WAVE = 2**21, 2**20
 
 
@@ -101,6 +101,8 @@ class Drawing:
 
         If a normal value is pending, as in dialect torch after an odd number of normal values below 16, the state
         includes it: {"bit_generator": state, "pending_normal": value}, the value before mean and deviation are applied.
+        The spare normal value that a C program keeps in a static variable is not part of it, and stays as it is; `copy`
+        takes it along.
         """
         if math.isnan(self.pending):
             return self.bitgen.state
@@ -111,12 +113,14 @@ class Drawing:
         pending = math.nan
         if isinstance(state, dict):
             if set(state) != {"bit_generator", "pending_normal"} or not isinstance(state["pending_normal"], float):
-                raise EmbinitError(f"state must have bit_generator and, a float, pending_normal, got {shown(state)}")
+                raise EmbinitError(
+                    f"state must have bit_generator and pending_normal, the latter a float, got {shown(state)}"
+                )
             state, pending = state["bit_generator"], state["pending_normal"]
         self.bitgen.state, self.pending = state, pending
 
     def advance(self, n: int) -> None:
-        """Move n words forward, to draw on from there; a pending normal value is dropped.
+        """Move n words forward, so that the next draw continues from there; a pending normal value is dropped.
 
         Parameters
         ----------
@@ -135,7 +139,7 @@ class Drawing:
         self.pending = math.nan
 
     def spend(self, n: int) -> None:
-        """Count n words as used by something else, such as rounding; a pending normal value stays.
+        """Move past n words that something else uses, such as rounding; a pending normal value stays.
 
         Parameters
         ----------
@@ -155,7 +159,7 @@ class Drawing:
             self.drawn += n
 
     def draw(self, distribution: Distribution, out: NDArray[Any]) -> None:
-        """Fill out from a distribution whose parameters are exact already, as those in the rows of a plan are.
+        """Fill out from a distribution with the parameters that a dialect has computed, as a row of a plan has it.
 
         Parameters
         ----------
@@ -184,9 +188,7 @@ class Drawing:
     def _draw(
         self, initializer: Initializer | None, distribution: Distribution, fill: Fill | None, out: NDArray[Any]
     ) -> None:
-        """Fill out; given its initializer, as a tensor in its own right: some dialects start their stream again for
-        each.
-        """
+        """Fill out. An initializer makes it a tensor of its own, for which some dialects start their stream again."""
         if initializer is not None and self.dialect.counts_tensors:
             place, self._tensors = self.dialect.restart_of(initializer, self._tensors)
             if place is not None:
@@ -208,15 +210,14 @@ class Drawing:
         self.drawn += dropped
 
     def _count(self, draw: Callable[..., int], *arguments: object) -> None:
-        """Let a sampler draw, and count its words; an error of the bit generator's own is raised as it was."""
+        """Let a sampler draw, and count its words; an error that the bit generator raised is raised as it was."""
         try:
             self.drawn += draw(self, *arguments)
         except NoWordsError as error:
             raise self.bitgen.failure or error from None
 
     def _draw_in_parts(self, distribution: Distribution, values: NDArray[np.float32], stride: int) -> None:
-        """Fill values, one part per thread: each starts where the stream is at that place if no word was rejected
-        before.
+        """Fill values, one part per thread. Each part starts where the stream is if no word is rejected before it.
 
         Everything after a rejected word is drawn again, so a thread draws at most WAVE elements at a time.
         """

@@ -1,4 +1,4 @@
-"""The one exception that bad input raises, and how its message shows what was received."""
+"""The one exception that bad input raises, how its message shows what was received, and the checks that raise it."""
 
 from collections.abc import Collection, Iterable
 from math import log10
@@ -72,7 +72,7 @@ def shown(value: object) -> str:
 
 
 class NoWordsError(EmbinitError):
-    """The generator that a kernel calls back failed to give words."""
+    """A generator that a kernel calls back raised an exception instead of giving words."""
 
 
 #: The most names that a message lists.

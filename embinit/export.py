@@ -25,14 +25,14 @@ from embinit.plan import Plan, Row, plan
 from embinit.progress import say
 from embinit.progress import written as written_so_far
 
-#: What is wrong with files that no manifest vouches for.
+#: What is said of a directory with files of a bundle and no manifest.
 INTERRUPTED = (
     "no manifest: an export was interrupted, and the files may be of two exports; export again before you use any"
 )
 
-#: The formats that all need no extra and that a bundle has unless it is told otherwise.
+#: The formats that a bundle has unless others are named; none of them needs an extra.
 DEFAULT = ("npz", "h", "bin", "c", "test")
-#: Formats that write the same file, of which a bundle has one.
+#: Formats that write the same header, of which a bundle may have one.
 GOLDEN = ("h", "h-source", "h-incbin", "h-embed")
 
 FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
@@ -75,7 +75,7 @@ FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
 }
 #: How many bytes of a file are compared at once.
 _PIECE = 1 << 20
-#: The formats that a model whose values have no C lacks.
+#: The formats that a model lacks if its values have no C.
 CODE = ("c", "test")
 
 
@@ -95,20 +95,21 @@ def _name(bundle: Bundle) -> str:
 def export(
     model: Description | Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
 ) -> dict[str, int]:
-    """Write the bundle of a model, or of its plan, into a directory, and return its files' names and sizes; the same
+    """Write the bundle of a model, or of its plan, into a directory, and return its files' names and sizes. The same
     model gives the same bytes.
 
-    Formats, of which the first five are the default, as far as the model has them: npz (NumPy), h (golden vectors as
-    C), bin (raw, little endian), c (init code for the device), test (Unity and plain C tests with a main); h-source,
-    h-incbin or h-embed in place of h (a header that declares and a file that defines); unity, ztest, gtest, cpputest,
-    plain (tests that are part of an image), main (a program for plain); rs (Rust), and safetensors, which needs the
-    extra of that name; manifest.json comes with any. The bundle that was there is replaced: what it had and the new
-    one has not is removed, unless it was changed. amalgamated: the C includes embinit.h alone, as the library in one
-    source and one header needs.
+    The formats are npz (NumPy), h (golden vectors as C), bin (raw, little endian), c (init code for the device) and
+    test (Unity and plain C tests with a main), which are the default as far as the model has them; h-source, h-incbin
+    or h-embed in place of h (a header that declares and a file that defines); unity, ztest, gtest, cpputest and plain
+    (tests that are part of an image), main (a program for plain), rs (Rust), and safetensors, which needs the extra of
+    that name. manifest.json comes with any of them.
 
-    Raises EmbinitError when the directory cannot be written, or holds another model's bundle; then nothing was.
+    A bundle that is there is replaced. Its files that the new one does not have are removed, unless they were changed.
+    amalgamated: whether the C includes embinit.h alone, as the library in one source and one header needs.
+
+    Raises EmbinitError if the directory cannot be written or holds another model's bundle; then nothing is written.
     """
-    planned = _planned(model)
+    planned, formats = _planned(model), None if formats is None else list(formats)
     check_room(planned, Path(directory), formats)
     return write(gather(planned), Path(directory), formats, amalgamated)
 
@@ -118,11 +119,12 @@ def _planned(model: Description | Plan) -> Plan:
 
 
 def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None) -> None:
-    """Raise EmbinitError, before anything is drawn, if a directory is no place for a bundle: it is a file, holds
-    another model's bundle, or has no room; if a file of the bundle exceeds the memory limit; or if formats ask for C
-    that the model does not have.
+    """Raise EmbinitError, before anything is drawn, if a bundle cannot be written: because the directory is a file,
+    holds another model's bundle or has no room, because a file of the bundle exceeds the memory limit, or because
+    formats ask for C that the model does not have.
     """
-    if formats is not None and set(formats) & set(CODE) and (why := codegen.no_c(plan)) is not None:
+    named = set(DEFAULT if formats is None else formats)
+    if formats is not None and named & set(CODE) and (why := codegen.no_c(plan)) is not None:
         raise EmbinitError(why)
     if directory.exists() and not directory.is_dir():
         raise EmbinitError(f"{directory}: cannot be written: it is not a directory; name another one with -o")
@@ -131,8 +133,7 @@ def check_room(plan: Plan, directory: Path, formats: Iterable[str] | None = None
     text = sum(map(_text_size, plan.rows))
     sizes = {"npz": buffers, "h": text, "bin": buffers, "h-source": text, "h-incbin": buffers, "h-embed": buffers}
     sizes |= {"rs": text, "safetensors": buffers}
-    chosen = set(DEFAULT if formats is None else formats)
-    needed = {name: size for name, size in sizes.items() if name in chosen}
+    needed = {name: size for name, size in sizes.items() if name in named}
     each = ", ".join(f"{name} {size}" for name, size in needed.items())
     for name, size in needed.items():
         if size > limit:
@@ -201,7 +202,9 @@ def _stale(directory: Path, name: str) -> list[str]:
 
 
 def _vouched_for(directory: Path, name: str) -> dict[str, str]:
-    """Return the SHA-256 of the files in a directory's manifest, or raise EmbinitError if they are another model's."""
+    """Return the SHA-256 sums that a directory's manifest has of its files, or raise EmbinitError if it is another
+    model's; no sums if there is no manifest.
+    """
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         other, sums = str(manifest["model"]["name"]), dict(manifest["files"])
@@ -235,9 +238,9 @@ def _sum(file: IO[bytes]) -> str:
 def drift(
     model: Description | Plan, directory: str | Path, formats: Iterable[str] | None = None, amalgamated: bool = False
 ) -> list[str]:
-    """Return how a directory's bundle differs from what `export` would write; an equal one gives an empty list.
+    """Return how a directory's bundle differs from what `export` would write; an empty list if it is equal.
 
-    A bundle that is being written meanwhile is the old one or the new one.
+    If another process is writing the bundle, all of the old one or all of the new one is compared.
     """
     bundle = gather(_planned(model))
     chosen = _chosen(bundle, formats)
@@ -276,8 +279,8 @@ def _equal(one: IO[bytes], other: IO[bytes]) -> bool:
 
 
 def as_written(directory: Path) -> tuple[list[str] | None, bool]:
-    """Return the formats of a bundle and whether its C includes one header alone, as its manifest says, or the
-    defaults where it does not.
+    """Return the formats that a bundle's manifest names, None if it names none, and whether the bundle's C includes one
+    header alone.
     """
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
@@ -309,7 +312,7 @@ def _chosen(bundle: Bundle, formats: Iterable[str] | None) -> list[str]:
 
 
 def _files(bundle: Bundle, formats: Iterable[str], amalgamated: bool = False) -> Iterator[tuple[str, Content]]:
-    """Yield the names and contents of a bundle's files; the manifest comes last, with the sums of the others."""
+    """Yield the names and contents of a bundle's files, the manifest last, because it has the sums of the others."""
     chosen, files = set(formats), dict[str, Content]()
     sums: dict[str, str] = {}
 
@@ -342,7 +345,7 @@ def names(plan: Plan, formats: Iterable[str] | None = None) -> list[str]:
 
 
 def _suite(bundle: Bundle, suffix: str, text: Callable[[Bundle], str]) -> dict[str, Content]:
-    """Return a file of tests that are part of an image, and the header that goes with all of them."""
+    """Return a file of tests that are part of an image, and the header that all such files share."""
     name = _name(bundle)
     return {f"test_{name}.h": _text(codegen.suite_header(bundle)), f"test_{name}_{suffix}": _text(text(bundle))}
 
@@ -372,7 +375,7 @@ def _written(content: Content) -> bytes:
 
 
 def npz(bundle: Bundle) -> bytes:
-    """Return an .npz of all arrays, uncompressed and without the time of day."""
+    """Return an .npz of all arrays, uncompressed and without time stamps, so that equal arrays give equal bytes."""
     return _written(lambda file: _write_npz(_data(bundle), file))
 
 
@@ -393,8 +396,8 @@ def _write_npz(arrays: Mapping[str, NDArray[Any]], file: IO[bytes]) -> None:
 
 
 def save(bundle: Bundle, found: Mapping[str, bytes], path: Path) -> None:
-    """Write what a device left in the buffers of a bundle: .npz by their names, or .bin, one after the other, without
-    what is kept besides codes.
+    """Write what a device left in the buffers of a bundle, as an .npz with their names, or as a .bin with one after
+    the other, without what is kept besides codes.
     """
     if path.suffix.lower() == ".bin":
         write_file(path, b"".join(found[entry.name] for entry in bundle.entries))

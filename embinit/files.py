@@ -23,7 +23,7 @@ Content = Callable[[IO[bytes]], object]
 
 Result = TypeVar("Result")
 
-#: Errors with which a directory's parent may refuse what the directory itself allows.
+#: The errors of a parent directory that does not allow what the directory itself may allow.
 _NOT_BESIDE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV, errno.EBUSY)
 
 
@@ -51,9 +51,8 @@ def write_files(
 ) -> None:
     """Write files into a directory, all or none; the directory is created if it does not exist.
 
-    A new directory appears by one rename. If an existing one holds nothing but the files that are written, it is
-    exchanged for the new one in one step if the system can do that. Into any other directory files are moved one by
-    one.
+    A new directory appears by one rename. An existing one that holds nothing but the files to write is exchanged for
+    the new one in one step, if the system can do that. In any other directory files are replaced one by one.
 
     Parameters
     ----------
@@ -79,7 +78,9 @@ def write_files(
 
 
 def steady(directory: Path, seal: str, read: Callable[[], Result]) -> Result:
-    """Return what reading a directory gives while `write_files` does not change it: all of it old, or all of it new."""
+    """Return what `read` returns once it has run while no `write_files` changed the directory, so that what it has read
+    is all old or all new.
+    """
     target = directory.resolve()
     locks = [place / _stage_name(target.name) / "lock" for place in (target.parent, target)]
     while True:
@@ -189,9 +190,9 @@ def _stage_name(name: str) -> str:
 
 @contextmanager
 def _stage(place: Path, name: str) -> Iterator[Path]:
-    """Yield an empty directory in place for what will become `name`, which no other process uses meanwhile.
+    """Yield an empty directory for what will become `name`, which no other process uses meanwhile.
 
-    Signals wait until it is removed, except in what is `interruptible`.
+    Signals wait until it is removed, except in blocks that are `interruptible`.
     """
     stage = place / _stage_name(name)
     with uninterrupted():

@@ -20,7 +20,7 @@ CODES = np.dtype(np.int64)
 
 @dataclass(frozen=True)
 class Values:
-    """What the device's init code draws: one array per buffer, of float32 or codes, and where in the stream it was
+    """What the device's init code draws: one array of values or codes for each buffer, and where in the stream each was
     drawn.
 
     first_draw and draws count words per buffer. rounding holds, for each buffer whose rounding draws, the generator
@@ -47,8 +47,8 @@ def fill(
     seed: int | None = None,
     told: Callable[[str], None] | None = None,
 ) -> Values:
-    """Return what a plan's draws give. out: arrays to fill instead of new ones. seed: instead of the model's. told: is
-    called with the name of each buffer before it is drawn.
+    """Return the values that a plan's draws give. out: arrays to fill instead of new ones. seed: the seed to draw with
+    instead of the model's. told: called with the name of each buffer before it is drawn.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -104,7 +104,7 @@ def generator_of(model: Description, seed: int) -> Generator:
 
 
 def skip(generator: Generator, words: int) -> None:
-    """Let a generator drop words."""
+    """Drop words; in dialects that draw tensors whole, they are a tensor of their own."""
     generator.drawn += drop(generator.dialect, generator.bitgen, words)
 
 
@@ -118,7 +118,7 @@ def drop(dialect: Dialect, bitgen: BitGenerator, words: int) -> int:
 
 
 def restart(generator: Generator, model: Description, row: Row) -> None:
-    """Start the stream again before a buffer: with its own seed, as for its layer, or in the state of the model."""
+    """Start the stream again before a buffer: from the buffer's own seed, or from the model's state or seed."""
     generator.restart(*row.order.restart or (0, 0))
     if row.order.seed is not None:
         numbers = row.order.restart or (0, 0)
@@ -133,7 +133,7 @@ def going_on(model: Description, bitgen: BitGenerator) -> Generator:
 
 
 def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> NDArray[Any]:
-    """Return the array for a buffer's values (codes, on a device without floats): a new one, or that of out."""
+    """Return the array for a buffer's values, or on a device without floats for its codes: a new one, or out's."""
     dtype = np.dtype(element) if row.codes is None else CODES
     if out is None:
         try:

@@ -1,6 +1,7 @@
 """Generator: a bit generator read by a dialect's rules on a target's arithmetic."""
 
 from collections.abc import Mapping, MutableSequence
+from numbers import Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from embinit.bitgen.base import BitGenerator, checked_uint
 from embinit.dialects import Dialect, dialect_named
 from embinit.distributions import Broadcast, Constant, Distribution, Normal, Uniform
 from embinit.drawing import Drawing
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 from embinit.initializers import Initializer
 from embinit.samplers.base import Fill
 from embinit.targets import Build, build_of
@@ -21,7 +22,9 @@ _NUMBERS = (float, int)
 
 
 class _Prepared(NamedTuple):
-    """An initializer, its distribution, what fills arrays with that, and whose rules on which build these are."""
+    """An initializer, its distribution and the function that fills arrays from it, with the dialect and the build for
+    which they were prepared.
+    """
 
     initializer: Initializer
     distribution: Distribution
@@ -60,7 +63,7 @@ class Generator(Drawing):
     dropped
         How many of these the last array left unused, the rest of a block.
     state
-        Everything that decides what is drawn next.
+        The state of the bit generator, with a normal value that is pending.
 
     Raises
     ------
@@ -109,8 +112,8 @@ class Generator(Drawing):
         jit: bool = False,
         libc: str | None = None,
     ) -> Self:
-        """Return the generator of a program of a dialect right after it seeds, where `Generator` takes a stream under
-        way.
+        """Return the generator that a program of a dialect has right after it seeds. `Generator` takes a bit generator
+        in any state instead.
 
         Parameters
         ----------
@@ -147,7 +150,7 @@ class Generator(Drawing):
 
     @classmethod
     def of(cls, bitgen: BitGenerator, dialect: str | Dialect, build: Build, seed: int | None = None) -> Self:
-        """Return a generator that draws for a build, which has been checked already.
+        """Return a generator that draws on a build's arithmetic, given as a `Build` instead of by names.
 
         Parameters
         ----------
@@ -171,7 +174,7 @@ class Generator(Drawing):
 
     @property
     def key(self) -> tuple[int, ...]:
-        """The words of the key that everything is drawn from, in dialects with keys.
+        """The key that everything is drawn from, as uint32 words, in dialects with keys, such as jax, kaun and mlx.
 
         Raises
         ------
@@ -181,9 +184,8 @@ class Generator(Drawing):
         Examples
         --------
         >>> from embinit import Generator
-        >>> Generator.seeded(42, "odt").key
-        Traceback (most recent call last):
-        embinit.errors.EmbinitError: dialect odt has no keys, and so no key: all arrays come from one stream; ...
+        >>> Generator.seeded(42, "jax").key
+        (0, 42)
         """
         self.dialect.key_rules("key")
         return self._key("key")
@@ -205,9 +207,8 @@ class Generator(Drawing):
         Examples
         --------
         >>> from embinit import Generator
-        >>> Generator.seeded(42, "odt").split(2)
-        Traceback (most recent call last):
-        embinit.errors.EmbinitError: dialect odt has no keys, and so no split: all arrays come from one stream; ...
+        >>> [g.key for g in Generator.seeded(42, "jax").split(2)]
+        [(1832780943, 270669613), (64467757, 2916123636)]
         """
         rules, key = self.dialect.key_rules("split"), self._key("split")
         return [self._keyed(rules.start(each)) for each in rules.split(key, checked_uint("n", n, 31))]
@@ -224,19 +225,18 @@ class Generator(Drawing):
         Raises
         ------
         EmbinitError
-            If the dialect has no keys, or data is no integer that the framework takes.
+            If the dialect has no keys or, like mlx, no fold_in, or data is no integer that the framework takes.
 
         Examples
         --------
         >>> from embinit import Generator
-        >>> Generator.seeded(42, "odt").fold_in(1)
-        Traceback (most recent call last):
-        embinit.errors.EmbinitError: dialect odt has no keys, and so no fold_in: all arrays come from one stream; ...
+        >>> Generator.seeded(42, "jax").fold_in(1).key
+        (64467757, 2916123636)
         """
         rules, key = self.dialect.key_rules("fold_in"), self._key("fold_in")
         if rules.fold_in is None:
             raise EmbinitError(f"dialect {self.dialect} has keys, but no fold_in: use split")
-        if isinstance(data, bool) or not isinstance(data, int | np.integer):
+        if not is_integer(data):
             raise EmbinitError(f"data must be an integer, got {shown(data)}")
         return self._keyed(rules.start(rules.fold_in(key, int(data))))
 
@@ -251,8 +251,8 @@ class Generator(Drawing):
         return Generator.of(bitgen, self.dialect, self.build)
 
     def spawn(self, n: int) -> list["Generator"]:
-        """Return generators of the next children of the seed, as NumPy's Generator.spawn does; this one draws on where
-        it is.
+        """Return generators of the next children of the seed, as NumPy's Generator.spawn does; what this one draws is
+        not changed.
 
         Parameters
         ----------
@@ -283,12 +283,13 @@ class Generator(Drawing):
         return [Generator.of(child, self.dialect, self.build) for child in self.bitgen.spawn(n)]
 
     def uniform(self, low: float, high: float, out: NDArray[np.float32]) -> None:
-        """Fill out with values between low and high, one word each.
+        """Fill out with values between low and high; in most dialects each takes one word.
 
         Parameters
         ----------
         low, high
-            The bounds, which are rounded to float32.
+            The bounds. Whether they are rounded to float32, and when, depends on the dialect: C programs round them
+            first, NumPy never does.
         out
             A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
 
@@ -314,7 +315,7 @@ class Generator(Drawing):
         Parameters
         ----------
         mean, stddev
-            The mean and the standard deviation, which are rounded to float32.
+            The mean and the standard deviation, rounded as the dialect does.
         out
             A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
 
@@ -351,8 +352,8 @@ class Generator(Drawing):
         out
             A writable, C-contiguous float32 array of any shape (float64 in dialects that draw doubles).
         fan_in, fan_out
-            The fans, which an initializer that scales variance needs. Dialects torch, jax, flax, gomlx and kaun-alpha3
-            read them off the shape of out if they are not given.
+            The fans, which an initializer that scales variance needs. Dialects torch, jax, flax, keras, gomlx, mlx and
+            kaun-alpha3 read them off the shape of out if they are not given.
 
         Raises
         ------
@@ -401,20 +402,20 @@ class Generator(Drawing):
         >>> Generator(Xorshift32(42)).bernoulli(0.5, 4).tolist()
         [True, False, True, False]
         """
-        if not 0 <= p <= 1:
+        if not isinstance(p, Real) or isinstance(p, bool) or not 0 <= p <= 1:
             raise EmbinitError(f"p must be a probability from 0 to 1, got {shown(p)}")
         out = np.empty(checked_uint("n", n, 63), np.bool_)
         self._count(self.dialect.sampler.bernoulli, p, out)
         return out
 
     def shuffle(self, indices: MutableSequence[Any] | NDArray[Any]) -> None:
-        """Permute a list or a one-dimensional array in place, drawing at least len - 1 words: the order of training
-        samples.
+        """Permute a list or an array in place, as a program shuffles the order of its training samples. That draws at
+        least one word for each index but one.
 
         Parameters
         ----------
         indices
-            What to permute.
+            The list, or the array of any type, whose first axis is permuted.
 
         Examples
         --------
@@ -432,7 +433,7 @@ class Generator(Drawing):
             indices[:] = [indices[i] for i in order.tolist()]
 
     def _draw_ordinary(self, kind: type[Uniform | Normal], a: float, b: float, out: NDArray[np.float32]) -> None:
-        """Fill out from a distribution of two parameters, which is prepared when they are first met."""
+        """Fill out from a distribution of two parameters, which is prepared when it is first used and then kept."""
         plain = type(a) in _NUMBERS and type(b) in _NUMBERS
         key = (kind, a or str(a), b or str(b)) if plain else None  # 0 and -0 are equal, and are not the same
         found = self._prepared.get(key)
@@ -454,7 +455,7 @@ class Generator(Drawing):
 
 
 def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
-    """Fill an integer or bool array with an initializer's values, truncated; one that draws gives zeros."""
+    """Fill an integer or bool array with the truncated values of an initializer; zeros if it draws its values."""
     given = {Constant: "value", Broadcast: "base"}.get(type(initializer))
     values = np.asarray(getattr(initializer, given) if given else 0)
     whole = values if out.dtype.kind == "b" else np.trunc(values)
@@ -465,7 +466,7 @@ def _fill_integers(initializer: Initializer, out: NDArray[Any]) -> None:
 
 
 def _fan(what: str, value: int | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    if not is_integer(value) or int(value) < 1:
         raise EmbinitError(
             f"{what} must be a positive integer for an initializer that scales variance, got {shown(value)}"
         )

@@ -39,7 +39,7 @@ def check_identifier(what: str, name: object) -> None:
 
 
 def identifier_of(path: str, kind: str, taken: set[str]) -> str:
-    """Return a name for generated C that is made from a framework's name of a layer, and add it to those taken.
+    """Return a name for generated C made from a layer's name in a framework, and add it to the names that are taken.
 
     >>> identifier_of("net.0", "linear", taken := set()), identifier_of("0", "linear", taken)
     ('net_0', 'linear_0')

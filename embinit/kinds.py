@@ -2,5 +2,5 @@
 
 #: Generators that every distribution kernel contains.
 XORSHIFT32, PCG32, MT19937 = 0, 1, 2
-#: Any other generator: the state is the address of a function that gives its words, and how many have been drawn.
+#: Any other generator: its state is the address of a function that gives words, and how many of them have been drawn.
 CALLED = 3

@@ -1,4 +1,4 @@
-"""Markup: HTML made of text, with every character of it shown as it is."""
+"""Markup: HTML made from text, in which every character is shown as it is."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +18,7 @@ def text(value: object) -> str:
 
 
 def sentence(said: str) -> str:
-    """Return a message as a sentence.
+    """Return a message as a sentence, with a capital and a full stop.
 
     >>> sentence("not compared: fc.bias")
     'Not compared: fc.bias.'
@@ -38,7 +38,7 @@ def element(tag: str, content: str, **attributes: object) -> str:
 
 
 def notebook(heading: str, cells: Sequence[tuple[str, ...]], closing: Iterable[str] = ()) -> str:
-    """Return what a notebook shows of an object: a line, the first rows of a table, and some more lines.
+    """Return the HTML that a notebook shows for an object: a heading, the first rows of a table, and closing lines.
 
     >>> notebook("tiny", [("layer", "type"), ("fc", "Linear")]).count("<td>")
     2

@@ -34,7 +34,7 @@ MAX_BUFFERS = 2**14
 class Tensor(Parameter):
     """One buffer: a parameter, the layer that it belongs to, what is drawn for it, and how it is stored.
 
-    codes says how the device draws the distribution if it has no floats.
+    codes: how a device without floats draws the distribution, as integers.
     """
 
     layer: Layer
@@ -79,7 +79,7 @@ class Tensor(Parameter):
 
     @property
     def rounded_at_once(self) -> bool:
-        """Whether it is rounded as soon as it is filled, as in a norm's factory, not after all are filled."""
+        """Whether its values are rounded as soon as they are drawn, as in a norm's factory, not after all are drawn."""
         return isinstance(self.layer, Norm) and self.store_draws > 0
 
 
@@ -162,7 +162,7 @@ class Description:
         object.__setattr__(self, "seed", picked(dialect.seeds, seed) if self.seed_picked else seed)
 
     def begin(self, seed: int) -> BitGenerator:
-        """Return the generator of the device right after it is seeded, or in the state that the model tells.
+        """Return the generator of the device right after it is seeded, or in the model's `state` if it has one.
 
         Parameters
         ----------
@@ -240,7 +240,7 @@ class Description:
         return self._ordered(_with_copies(self.layers, tensors))
 
     def _ordered(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the buffers with what the layers and the model tell about the order of their draws."""
+        """Return the buffers with the order of their draws, as the layers and the model give it."""
         names = [(tensor.layer.name, tensor.part) for tensor in tensors]
         held: dict[str, list[str]] = {}
         for name, part in names:
@@ -286,7 +286,7 @@ class Description:
 
 
 def reseeded(model: Description, seed: int) -> Description:
-    """Return a model with another seed. Its buffers are the same, so it takes less time than to build it again.
+    """Return a model with another seed, in less time than it takes to build one, because the buffers are the same.
 
     >>> import embinit
     >>> fc = embinit.Linear(name="fc", in_features=2, out_features=1)
@@ -301,7 +301,7 @@ def reseeded(model: Description, seed: int) -> Description:
 
 
 def _tensor(dialect: Dialect, build: Build, layer: Layer, parameter: Parameter, storage: Storage) -> Tensor:
-    """Return the buffer of a layer's parameter, after asking sampler and format whether they can draw and store it."""
+    """Return the buffer of a layer's parameter, or raise EmbinitError if sampler or format cannot draw or store it."""
     try:
         distribution = dialect.distribution_on(build, parameter.initializer, parameter.fan_in, parameter.fan_out)
         dialect.sampler.check(distribution)
@@ -358,7 +358,7 @@ def _copies(original: str, tensors: Sequence[Tensor], originals: Sequence[Tensor
 
 
 def _check_arranged(tensors: Sequence[Tensor]) -> None:
-    """Raise EmbinitError if a layer tells an arrangement of memory that no buffer of it has."""
+    """Raise EmbinitError if a layer asks for an arrangement of memory that none of its buffers can have."""
     for mine in _by_layer(tensors).values():
         told = mine[0].layer
         for key, without in (("nibble_order", "codes that share bytes"), ("row_stride", "rows")):
@@ -370,7 +370,9 @@ def _check_arranged(tensors: Sequence[Tensor]) -> None:
 
 
 def _format(layer: Stored, part: str) -> str:
-    """Return the format of a part: running statistics are float32, and every kind of bias has the format of biases."""
+    """Return the format of a part: float32 for running statistics, bias_format for every kind of bias, or else
+    weight_format.
+    """
     name = part.rpartition(".")[2]
     if name.startswith("running_"):
         return "float32"
@@ -378,7 +380,9 @@ def _format(layer: Stored, part: str) -> str:
 
 
 def _of_weight(layer: Stored, parameter: Parameter, name: str) -> tuple[int | None, float]:
-    """Return the axis of a bias whose elements have one scale each, and the scale of the layer's input."""
+    """Return the axis along which each element of a bias has its own scale, None if all have one, and the scale of the
+    layer's input.
+    """
     if parameter.part != "bias" or not isinstance(layer, Weighted):
         raise EmbinitError(f"{name} holds the bias of a layer with one weight, by whose scales it counts")
     if layer.input_scale is None:

@@ -1,4 +1,4 @@
-"""The model file: TOML tables to the keys and layers of a model. The manifest of a bundle holds the same tables."""
+"""The model file: from TOML tables to a model's keys and layers. The manifest of a bundle holds the same tables."""
 
 import inspect
 import re
@@ -34,7 +34,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def bundle_of(path: str | Path) -> Path | None:
-    """Return the directory of a bundle that is named in place of a model file: itself, or by its manifest."""
+    """Return the directory of a bundle if a path names one, by its directory or by its manifest; else None."""
     given = Path(path)
     return given.parent if given.name == MANIFEST else given if (given / MANIFEST).exists() else None
 
@@ -88,8 +88,9 @@ def _parsed(text: str) -> dict[str, Any]:
 def fields_of(
     tables: Mapping[str, Any], overrides: Mapping[str, Any], path: str | Path = "the model file"
 ) -> dict[str, Any]:
-    """Return the fields of the Description that a model file's tables state; overrides replace keys of [model]. path:
-    the file; a dialect file is looked for in its directory.
+    """Return the fields of the Description that a model file's tables describe; overrides replace keys of [model].
+
+    path: the model file, in whose directory a dialect file is looked for.
     """
     check_keys("a model file", tables, ["model", "layer", "dialect"], ["model"])
     if not tables.get("layer"):
@@ -147,8 +148,9 @@ def _layer(table: Mapping[str, Any], position: int, dialect: Dialect) -> Layer:
 
 
 def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[str]) -> dict[str, Any]:
-    """Replace weight_init and its parameters, which are keys of the same table, by an Initializer. A key of the layer,
-    such as groups, also counts as that parameter of the initializer.
+    """Return the keys of a layer with an Initializer in place of weight_init and its parameters, which are keys of the
+    same table; bias_init becomes one too. A key of the layer, such as groups, is also that parameter of the
+    initializer. of_layer: the names of the layer's own keys.
     """
     name = keys.pop("weight_init", "default")
     if "bias_init" in keys:
@@ -177,15 +179,16 @@ def with_initializer(keys: dict[str, Any], dialect: Dialect, of_layer: Sequence[
 
 
 def of_parts(keys: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Return the keys of a layer in which `init` gives initializers to parts."""
+    """Return the keys of a layer with Initializers in place of what `init` says of its parts."""
     if not isinstance(keys.get("init"), Mapping):
         return keys
     return {**keys, "init": {part: _of_part(given, dialect) for part, given in keys["init"].items()}}
 
 
 def _of_part(given: Any, dialect: Dialect) -> Initializer | Sliced:
-    """Return what `init` gives a part: an initializer's name or table, which may have slices. With slices, no name or
-    the name "default" means what the dialect gives the part, and `initializer = "default"` the dialect's own default.
+    """Return the initializer that `init` gives a part, by a name or a table, which may have slices. If it has, no name
+    or the name "default" means what the dialect draws the part from, and `initializer = "default"` means the
+    dialect's default initializer.
     """
     if not isinstance(given, Mapping) or "slices" not in given:
         return dialect.initializer(given)

@@ -1,4 +1,4 @@
-"""The model file, written: the tables that say a model, which `modelfile` reads back as the same model."""
+"""The model file, written: the tables of a model, from which `modelfile` reads the same model again."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _UNTRUNCATED = {"normal": "untruncated_normal"}
 
 
 def text_of(model: Description) -> str:
-    """Return the text of a model file that `modelfile` reads back as the same model."""
+    """Return the text of a model file from which `modelfile` reads the same model again."""
     return document(tables_of(model))
 
 
@@ -62,7 +62,7 @@ def _declared(dialect: Dialect) -> Mapping[str, Any]:
 
 
 def _layer(layer: Layer, dialect: Dialect) -> dict[str, Any]:
-    """Return the table of a layer: its name and type, its sizes, and whatever is not as by default."""
+    """Return the table of a layer: its name and type, and every key that differs from its default."""
     table: dict[str, Any] = {"name": layer.name, "type": layer.type}
     for field in _own_first(type(layer)):
         if field.name not in ("name", "kind") and not _is_default(layer, field):
@@ -87,7 +87,7 @@ def _is_default(held: object, field: "Field[Any]") -> bool:
 
 
 def _said(value: Any, dialect: Dialect) -> Any:
-    """Return the value of a layer's key as a model file has it."""
+    """Return the value of a layer's key in the form that a model file has for it."""
     if isinstance(value, Initializer):
         return spelled(dialect, value)
     if isinstance(value, Quantizer | ElementOrder):
@@ -113,7 +113,7 @@ def _is_pair(value: object) -> bool:
 
 
 def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
-    """Return how a model file of a dialect says an initializer: a name, or a table with its parameters.
+    """Return an initializer as a model file of a dialect writes it: a name, or a table with its parameters.
 
     >>> from embinit.dialects import dialect_named
     >>> from embinit.initializers import normal
@@ -124,7 +124,7 @@ def spelled(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any]:
 
 
 def by_own_name(dialect: Dialect, initializer: Initializer) -> str | dict[str, Any] | None:
-    """Return how a model file says an initializer by a name of the dialect itself; None if it has none for it.
+    """Return an initializer as a model file writes it by a name of the dialect itself; None if it has no such name.
 
     >>> from embinit.dialects import dialect_named
     >>> from embinit.initializers import normal
@@ -147,7 +147,9 @@ def by_own_name(dialect: Dialect, initializer: Initializer) -> str | dict[str, A
 
 
 def _candidates(dialect: Dialect, initializer: Initializer) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield names of a dialect's initializers with the parameters that they would have, the fewest that say it."""
+    """Yield names of a dialect's initializers with the parameters that each would need, without those that have their
+    defaults.
+    """
     held = _parameters(initializer)
     for name, factory in dialect.named.items():
         accepted = inspect.signature(factory).parameters
@@ -160,7 +162,7 @@ def _candidates(dialect: Dialect, initializer: Initializer) -> Iterator[tuple[st
 
 
 def _parameters(initializer: Initializer) -> dict[str, Any]:
-    """Return the parameters of an initializer by all names that dialects have for them."""
+    """Return the parameters of an initializer, each by all names that dialects have for it."""
     if isinstance(initializer, Seeded):
         return {**_parameters(initializer.initializer), "seed": initializer.seed}
     held = {field.name: getattr(initializer, field.name) for field in fields(initializer)}  # type: ignore[arg-type]
@@ -172,7 +174,7 @@ def _parameters(initializer: Initializer) -> dict[str, Any]:
 
 
 def _same(value: object, other: object) -> bool:
-    """Whether two values are the same to the sign of a zero."""
+    """Whether two values have the same type and are equal, including the signs of zeros."""
     return type(value) is type(other) and value == other and repr(value) == repr(other)
 
 

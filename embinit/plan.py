@@ -55,7 +55,7 @@ Events = Iterator[tuple[Action, T]]
 
 
 def events(drawn: Sequence[T], rounded: Sequence[T] | None = None) -> Events[T]:
-    """Yield everything that a device does with its buffers, in order: whatever draws words follows this list.
+    """Yield everything that a device does with its buffers, in order. All code that draws words follows this list.
 
     All values are drawn first and then rounded, except that a buffer that is `rounded_at_once` is rounded as soon as it
     is drawn. rounded: the buffers in the order in which they are rounded, if that is not the order of their draws.
@@ -217,7 +217,7 @@ def plan(model: Description) -> Plan:
 
 
 def _in_blocks(words: int, block: int) -> int:
-    """Return a number of words with the rest of the last block, which is dropped."""
+    """Return a number of words rounded up to whole blocks, since the rest of the last one is dropped."""
     return words + -words % block
 
 
@@ -259,7 +259,7 @@ def row_as_json(row: Row) -> dict[str, Any]:
 
 
 def _departures(row: Row) -> dict[str, Any]:
-    """Return how a row is drawn and held, as far as that is unusual."""
+    """Return how a row is drawn and held, where that differs from the usual."""
     order, arrangement = row.order, row.storage.arrangement
     told = {
         "draw_axes": order.axes and [row.axes[axis] for axis in order.axes],

@@ -1,4 +1,4 @@
-"""Progress: what a command is at, in a line on a terminal, once it takes longer than a moment."""
+"""Progress: a line on a terminal that says what a command is doing, once it takes longer than a moment."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-#: What is being done: a text, or what returns one each time when the line is written.
+#: What is being done: a text, or a function that returns one each time that the line is written.
 Step = str | Callable[[], str]
 
 #: After how many seconds the line appears, and after how many it is written again.
@@ -18,8 +18,8 @@ _shown: "Progress | None" = None
 
 
 class Progress:
-    """A line on stderr that says what is being done, and for how long; none if stderr is no terminal, or within another
-    Progress, whose line says it.
+    """A line on stderr that says what is being done, and for how long. There is none if stderr is no terminal, or
+    within another Progress, whose line then says it.
 
     >>> with Progress("embinit plan"):
     ...     say("drawing fc.weight")
@@ -78,15 +78,16 @@ class Progress:
 
 
 def say(step: Step) -> None:
-    """Say what is being done from now on, where a line is shown. A function that returns it is called by the thread
-    that shows the line, again and again.
+    """Say what is being done from now on, if a line is shown. If it is a function, the thread that shows the line calls
+    it each time.
     """
     if _shown is not None:
         _shown.step(step)
 
 
 def counted(what: str, works: Mapping[str, int]) -> Callable[[str], None]:
-    """Return the function that shows which of several parts is worked on, and how much of all work is done before it.
+    """Return a function to be called with the name of each part before it is worked on: it shows the part, and how much
+    of all work has been done. works: the work of each part, in any unit.
 
     >>> told = counted("drawing", {"fc.weight": 90, "fc.bias": 10})
     >>> told("fc.bias")  # shows "drawing fc.bias, 1 of 2, 0 % done"
@@ -106,7 +107,7 @@ def counted(what: str, works: Mapping[str, int]) -> Callable[[str], None]:
 
 
 def written(name: str, descriptor: int) -> None:
-    """Say that a file is being written, and how much of it there is, as its descriptor says it."""
+    """Say that a file is being written, and its size so far, which is read from its descriptor."""
 
     def so_far() -> str:
         try:
@@ -119,6 +120,6 @@ def written(name: str, descriptor: int) -> None:
 
 
 def make_room() -> None:
-    """Remove the line, where one is shown, before something is printed."""
+    """Remove the line, if one is shown, so that something else can be printed."""
     if _shown is not None:
         _shown.remove()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 
 class Readback(dict[str, bytes]):
-    """Bytes by the names of buffers, and of what is kept besides codes; notes go into the verdict of `verify`."""
+    """The bytes of buffers, and of what is kept besides codes, by name; notes, which `verify` adds to its verdict."""
 
     def __init__(self, buffers: Mapping[str, bytes], notes: Sequence[str] = ()) -> None:
         super().__init__(buffers)

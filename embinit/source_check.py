@@ -1,4 +1,4 @@
-"""Source check: a user's C, compiled and run, against the dialect file that should describe it."""
+"""Source check: whether a dialect file describes a user's C, which is compiled and run."""
 
 import math
 import random
@@ -18,13 +18,13 @@ from embinit.api import Model
 from embinit.bundle import Bundle, gather
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.sampler import Mixed
-from embinit.errors import EmbinitError, listed, shown
+from embinit.errors import EmbinitError, shown
 from embinit.layers import Convolution, Linear, Weighted, layer_class
 from embinit.targets.device_error import DeviceError
 from embinit.targets.host_gcc import HOSTS, Program, StrayWriteError, has_fma
 
 CORES = ("cortex-m0", "cortex-m4f")
-#: Models that the host and a core compare.
+#: How many models are compared on the host, and on each core.
 ON_HOST, ON_CORE = 24, 2
 ENTRY = "check_entry"
 BUFFERS = ("layer.weight", "layer.bias")
@@ -71,12 +71,13 @@ class Check:
 
 
 def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 0) -> Check:
-    """Compile C, run it for random shapes and seeds on this machine and on emulated cores, and return how it compares.
+    """Return how C compares with a dialect file: it is compiled, and run for random shapes and seeds on this machine
+    and on emulated cores.
 
     entry is `void entry(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)`, which seeds and
-    then fills one layer; of a convolution the sizes of its kernel follow outputs, and then groups where it has a
-    parameter of that name. Layers without a bias are tried, by a null pointer, where it asks whether bias is one.
-    double in place of float where the file says so. seed chooses the shapes and seeds.
+    then fills one layer. For a convolution the sizes of its kernel come after outputs, then groups if entry has a
+    parameter of that name. If the code tests whether bias is a null pointer, layers without a bias are tried too.
+    Elements are double instead of float if the file says so. seed chooses the shapes and seeds.
     """
     if not Path(source).is_file():
         raise EmbinitError(f"{source}: is not a file")
@@ -103,7 +104,7 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
 
 @dataclass(frozen=True)
 class _Form:
-    """What an entry takes: its name, whether groups, and whether it asks if its bias is a null pointer."""
+    """An entry: its name, whether it takes groups, and whether it tests if its bias is a null pointer."""
 
     name: str
     groups: bool = False
@@ -168,7 +169,7 @@ def _described(model: Model) -> str:
 
 
 def _sizes(layer: Weighted, form: _Form) -> list[int]:
-    """Return what the entry is told of a layer: inputs, outputs, the sizes of a kernel, and groups."""
+    """Return the sizes of a layer that the entry gets: inputs, outputs, those of a kernel, and groups."""
     if isinstance(layer, Linear):
         return [layer.in_features, layer.out_features, *([1] if form.groups else [])]
     assert isinstance(layer, Convolution)
@@ -234,7 +235,7 @@ def _difference(target: str, model: Model, bundle: Bundle, left: dict[str, bytes
 
 
 def _outside(target: str, model: Model, bundle: Bundle, stray: StrayWriteError) -> Difference:
-    """Return the difference that C makes by a write outside of its buffers."""
+    """Return the difference to report if C writes outside of its buffers."""
     name = BUFFERS[stray.buffer]
     entry = next(entry for entry in bundle.entries if entry.name == name)
     i = stray.byte // entry.data.itemsize
@@ -256,12 +257,11 @@ def _rule(distribution: object) -> str:
 
 
 def _hint(model: Model, left: dict[str, bytes]) -> str:
-    """Return which other setting would explain everything that the C leaves."""
+    """Return the end of a message: the multiply-add with which everything would be equal, or else how much is equal."""
     for multiply_add in ("separate", "fused", "fused-expression"):
         if multiply_add != model.build.multiply_add and _agrees(replace(model, multiply_add=multiply_add), left):
             return f'; with multiply_add = "{multiply_add}" all is equal'
-    equal = [f"{_equal(gather(model.plan()), left):.0%} of the elements are equal"]
-    return f"; {listed(equal)}"
+    return f"; {_equal(gather(model.plan()), left):.0%} of the elements are equal"
 
 
 def _agrees(model: Model, left: dict[str, bytes]) -> bool:
@@ -269,6 +269,7 @@ def _agrees(model: Model, left: dict[str, bytes]) -> bool:
 
 
 def _equal(bundle: Bundle, left: dict[str, bytes]) -> float:
+    """Return the share of equal elements, in whole hundredths and rounded down, so that it is 1 only for all."""
     counts: list[NDArray[np.bool_]] = []
     for array in bundle.arrays:
         expected = array.data.reshape(-1).view(f"u{array.data.itemsize}")

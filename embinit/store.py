@@ -134,7 +134,7 @@ def encode(
 
 
 def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | None) -> Buffer:
-    """Return the buffer that holds values as a storage says; a float32 buffer holds the array itself."""
+    """Return the buffer that holds values according to a storage; a float32 buffer holds the array itself."""
     format_ = held.kind
     if held.format == "float64":
         return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
@@ -149,8 +149,8 @@ def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | No
 
 
 def coded(values: NDArray[np.float32], held: Storage, groups: Groups, mode: Rounding) -> Encoded:
-    """Return the codes of values as a storage says, flat and in the order of their indices, with what is kept besides
-    them.
+    """Return the codes of values according to a storage, flat and in the order of their indices, with what is kept
+    besides them.
     """
     if held.literals is not None:
         values = through(held.literals, values)
@@ -169,7 +169,7 @@ def decoded(
     parameters: QuantizationParameters,
     out: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return out with the values that codes stand for, which are flat and in the order of their indices."""
+    """Return out, filled with the values that codes stand for. The codes are flat and in the order of their indices."""
     if quantizer is not None and quantizer.offset and isinstance(format_, Quantized):
         data = quantizer.without_offset(format_, data, out.size)
     format_.decode(data, groups, parameters, out.reshape(-1))
@@ -177,8 +177,9 @@ def decoded(
 
 
 def store(values: Values, told: Callable[[str], None] | None = None) -> dict[str, Buffer]:
-    """Return what the device's init code leaves in each buffer, by name; copies hold what their originals do. told: is
-    called with the name of each buffer before it is stored.
+    """Return what the device's init code leaves in each buffer, by name; copies hold the same as their originals.
+
+    told: called with the name of each buffer before it is stored.
     """
     buffers: dict[str, Buffer] = {}
     rows = values.plan.rows
@@ -204,7 +205,7 @@ def _held(values: Values, row: Row, before: Mapping[str, Buffer]) -> Buffer:
 
 
 def buffer_of(row: Row, array: NDArray[Any], generator: Generator, before: Mapping[str, Buffer]) -> Buffer:
-    """Return the buffer that holds values or codes as a row says; before: the buffers that are held already."""
+    """Return the buffer that holds values or codes according to a row; before: the buffers that are stored already."""
     if row.codes is not None:
         return saturated(array, row.format)
     if row.storage.input_scale is not None:
@@ -213,7 +214,7 @@ def buffer_of(row: Row, array: NDArray[Any], generator: Generator, before: Mappi
 
 
 def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None, held: Mapping[str, Buffer]) -> Buffer:
-    """Return the buffer of a bias whose scales are those of its layer's weight, held already, times the input's."""
+    """Return the buffer of a bias whose scales are the input's times those of its layer's weight, stored already."""
     format_, storage = format_named(row.format), row.storage
     weight = held.get(f"{row.layer.name}.weight")
     if weight is None or weight.scale is None or not isinstance(format_, BiasInteger):
@@ -222,7 +223,7 @@ def by_weight(row: Row, array: NDArray[np.float32], generator: Generator | None,
 
 
 def by_scales(row: Row, array: NDArray[np.float32], scales: NDArray[np.float32], generator: Generator | None) -> Buffer:
-    """Return the buffer of biases with the scale of each, or with one for all."""
+    """Return the buffer of a bias with given scales: one for each element, or one for all."""
     mode = Rounding(row.storage.rounding, generator)
     data, parameters, clipped = scaled(array, row, scales, mode)
     mode.commit()
@@ -231,14 +232,14 @@ def by_scales(row: Row, array: NDArray[np.float32], scales: NDArray[np.float32],
 
 
 def scaled(array: NDArray[np.float32], row: Row, scales: NDArray[np.float32], mode: Rounding) -> Encoded:
-    """Return the codes of biases, flat, with the scale of each or with one for all."""
+    """Return the codes of a bias with given scales, flat: one scale for each element, or one for all."""
     format_ = format_named(row.format)
     assert isinstance(format_, BiasInteger)
     return format_.encoded_by(_float32(array).reshape(-1), scales, mode, divided=row.storage.divides)
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:
-    """Return the buffer of codes that were drawn as such."""
+    """Return the buffer of values that were drawn as codes, of which those out of range saturate."""
     format_ = format_named(name)
     assert isinstance(format_, Quantized)
     kept = np.clip(codes, format_.qmin, format_.qmax)

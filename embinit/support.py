@@ -1,4 +1,4 @@
-"""Support: which values a distribution can give, as far as that is known before any word is drawn."""
+"""Support: the values that a distribution can give, as far as they are known before any word is drawn."""
 
 import math
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from embinit.distributions import (
 )
 from embinit.errors import EmbinitError
 
-#: No normal value is further from its mean, in standard deviations: 53 bits of a uniform value reach 8.6.
+#: How far a normal value may be from its mean, in standard deviations: with uniform values of 53 bits at most 8.6.
 FURTHEST = 9.0
 
 
@@ -110,8 +110,8 @@ def _around(mean: float, stddev: float, furthest: float) -> Support:
 
 
 def _easiest(low: float, high: float, undefined: bool) -> Support:
-    """Return the value between limits that formats hold most easily: what they refuse, they refuse whatever is drawn.
-    That is 0, or else the largest finite magnitude.
+    """Return the value between limits that formats hold most easily, so that a format which refuses it would refuse
+    whatever is drawn: 0 or, if 0 is outside, the largest finite magnitude.
     """
     if low > high:
         return Support(-math.inf, math.inf, 0.0, undefined)

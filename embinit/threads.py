@@ -1,4 +1,4 @@
-"""Threads: work that releases the interpreter, spread over the cores that this process may use."""
+"""Threads: work that releases the interpreter lock, spread over the cores that this process may use."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from embinit.errors import EmbinitError, shown
 
-#: Each part of an array is a multiple of so many elements: whole vectors, blocks, and bytes of packed codes.
+#: Parts of an array are multiples of so many elements, so that they are whole vectors, blocks, and bytes of codes.
 GRAIN = 4096
 
 Item = TypeVar("Item")
@@ -40,8 +40,8 @@ def parts(n: int) -> list[slice]:
 
 
 def each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return the results of work for each item, the first done in this thread; when it returns or raises, all have
-    ended.
+    """Return the results of work for each item. The first one is done in this thread, and the call ends, even by an
+    exception, only when all are done.
 
     >>> each(abs, [-1, -2, 3])
     [1, 2, 3]

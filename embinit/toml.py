@@ -10,7 +10,7 @@ _LONG = 1024
 
 
 def toml(value: Any) -> str:
-    r"""Return a value as TOML writes it; tables stand in one line.
+    r"""Return a value in TOML, tables in one line.
 
     >>> toml({"name": "uniform", "low": -0.1, "on": True, "axes": ("out", "in")})
     '{ name = "uniform", low = -0.1, on = true, axes = ["out", "in"] }'
@@ -32,7 +32,7 @@ def toml(value: Any) -> str:
 
 
 def key(name: str) -> str:
-    """Return a key as TOML writes it.
+    """Return a key in TOML, in quotes if it needs them.
 
     >>> key("low"), key("8:16")
     ('low', '"8:16"')
@@ -42,7 +42,7 @@ def key(name: str) -> str:
 
 
 def document(tables: Mapping[str, Any]) -> str:
-    """Return tables as the text of a file, each under its header; a list of tables has one header for each.
+    """Return the text of a file that holds tables, each under its header; a list of tables has a header for each one.
 
     >>> print(document({"model": {"name": "m"}, "layer": [{"type": "ReLU"}, {"type": "Tanh"}]}), end="")
     [model]

@@ -45,7 +45,8 @@ class Mismatch:
 class Comparison:
     """One buffer compared: how many elements it has, how many are equal, the first mismatch, and the largest distance.
 
-    largest_ulp: over the elements that differ; None if none does, or if they are not float32, or NaN.
+    largest_ulp: how many float32 the elements that differ are apart, at most; None if none differs, if they are not
+    float32, or if each of them is NaN in the device or in the simulation.
     last: the flat index of the last element that differs.
     """
 
@@ -84,7 +85,7 @@ class Report:
         return cells
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the verdict, and the first buffers, before all others those that differ."""
+        """Return what a notebook shows: the verdict, and the first buffers, those that differ before all others."""
         head, *rows = self._cells
         return notebook(self.verdict, [head, *sorted(rows, key=lambda cells: not cells[-1])])
 
@@ -102,7 +103,7 @@ class Report:
 
     @property
     def remarks(self) -> list[str]:
-        """What else the verdict says: what was not compared, and the notes."""
+        """What the verdict says besides: what was not compared, and the notes."""
         left = self.not_compared
         names = listed(left[:NAMED]) + (f" and {len(left) - NAMED} more" if len(left) > NAMED else "")
         return [*([f"not compared: {names}"] if left else []), *self.notes]

@@ -1,0 +1,46 @@
+"""Inputs that were once taken for something else without a word."""
+
+import pytest
+
+import embinit
+from embinit import EmbinitError, Generator, Xorshift32
+from embinit.export import export
+from embinit.many import parse_seeds
+
+from support.cli import assert_refused, run
+from support.model_files import GOOD
+
+
+def _model():
+    return embinit.Model("tiny", [embinit.Linear(name="fc", in_features=2, out_features=1)], seed=42)
+
+
+def test_formats_may_be_an_iterator(tmp_path):
+    """The check for room must not use it up: then nothing but a manifest was written."""
+    assert set(_model().export(tmp_path / "one", iter(["bin", "npz"]))) == {"tiny.bin", "tiny.npz", "manifest.json"}
+    assert set(export(_model(), tmp_path / "two", iter(["bin"]))) == {"tiny.bin", "manifest.json"}
+
+
+@pytest.mark.parametrize("p", [True, "0.5", None, -0.1, 1.5, float("nan")])
+def test_a_probability_is_a_number_from_0_to_1(p):
+    with pytest.raises(EmbinitError, match="p must be a probability from 0 to 1"):
+        Generator(Xorshift32(42)).bernoulli(p, 4)
+
+
+def test_seeds_of_several_ranges_are_a_sequence():
+    seeds = parse_seeds("3,7-9,0-1")
+    every = [3, 7, 8, 9, 0, 1]
+
+    assert [seeds[i] for i in range(-6, 6)] == every + every
+    assert seeds[1:4] == every[1:4]
+    assert list(reversed(seeds)) == every[::-1]
+    with pytest.raises(IndexError):
+        seeds[6]
+
+
+@pytest.mark.parametrize("option", [["--device"], ["--base", "0"], ["--cflags", "-O3"]])
+def test_checksums_take_no_option_that_says_nothing_with_them(option, tmp_path):
+    (tmp_path / "m.toml").write_text(GOOD)
+    done = run("verify", tmp_path / "m.toml", "--crc", "fc.weight=0x12345678", *option)
+
+    assert_refused(done, f"it goes with no {option[0]}")
