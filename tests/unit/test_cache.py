@@ -8,16 +8,16 @@ import shutil
 import stat
 import subprocess
 import sys
-import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.np import arraymath, linalg
 
 import embinit
 from embinit import Generator, Pcg32, Xorshift32, _kernels, cache, initializers
-from embinit._kernels import compiler, glibc, jit
-from embinit.bitgen.glibc import GlibcRand
+from embinit._kernels import compiler, jit
 from embinit.export import render
 
 from support.executors import by_numba
@@ -25,20 +25,30 @@ from support.executors import by_numba
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PACKAGE = Path(embinit.__file__).parent
 
+#: A kernel that calls another function, and is compiled sooner than those of the package.
 DRAW = """
-import json, sys, zlib
+import json, sys
 from numba.core import event
-from embinit._kernels import compiler
-from embinit.bitgen.glibc import GlibcRand
+from embinit._kernels import compiler, jit
+
+@jit.inlined
+def step(x):
+    return (x ^ x << 13) & 0xFFFFFFFF
+
+@jit.kernel
+def drawn(seed):
+    return step(step(seed))
 
 with event.install_recorder("numba:compile") as recorder:
-    words = GlibcRand(42).random_raw(5000)
-json.dump([zlib.crc32(words), len(recorder.buffer), compiler.cache_directory().as_posix()], sys.stdout)
+    word = drawn(42)
+assert "scipy.linalg" not in sys.modules
+json.dump([word, len(recorder.buffer), compiler.cache_directory().as_posix()], sys.stdout)
 """
+WORD = 42 ^ 42 << 26 & 0xFFFFFFFF
 
 
 def start(directory, package=PACKAGE, **variables):
-    """Start a process that draws by a kernel that calls others; its cache lies in directory."""
+    """Start a process that draws; its cache lies in directory."""
     environment = {**os.environ, "EMBINIT_CACHE_DIR": str(directory), "PYTHONDONTWRITEBYTECODE": "1", **variables}
     command = [sys.executable, "-c", DRAW]
     return subprocess.Popen(command, cwd=package.parent, env=environment, stdout=subprocess.PIPE, text=True)
@@ -48,39 +58,41 @@ def ended(process):
     """Return what a process drew, how often it compiled, and where its cache lies."""
     text, _ = process.communicate(timeout=300)
     assert process.returncode == 0
-    crc, compiled, directory = json.loads(text)
-    return crc, compiled, Path(directory)
+    word, compiled, directory = json.loads(text)
+    return word, compiled, Path(directory)
 
 
 @pytest.fixture(scope="module")
-def expected():
-    """Return the checksum of what each process draws, which leaves the kernel in the cache of this one."""
-    glibc.glibc(GlibcRand(1).words, np.empty(1, np.uint32))
-    return zlib.crc32(GlibcRand(42).random_raw(5000))
+def kept(tmp_path_factory):
+    """Return a cache that two processes found empty at once, and what they say."""
+    directory = tmp_path_factory.mktemp("cache")
+    return directory, [ended(process) for process in [start(directory) for _ in range(2)]]
 
 
-def test_processes_may_start_on_an_empty_cache_at_once(tmp_path, expected):
-    found = [ended(process) for process in [start(tmp_path) for _ in range(2)]]
-    crc, compiled, directory = ended(start(tmp_path))
+def test_processes_may_start_on_an_empty_cache_at_once(kept):
+    """And another one finds what they left, whatever Numba's own cache is told."""
+    directory, ((word, compiled, place), other) = kept
+    numbas = {"NUMBA_CACHE_LOCATOR_CLASSES": "no.such.Class", "NUMBA_CACHE_DIR": "/proc/x"}
 
-    assert {one for one, _, _ in found} == {expected} == {crc}
-    assert all(count > 0 for _, count, _ in found)
-    assert compiled == 0
-    assert {one for _, _, one in found} == {directory}
-    assert [path.name.split("-")[0] for path in directory.iterdir()] == ["glibc.glibc"]  # and nothing else
+    assert (word, place) == (WORD, directory / "embinit" / compiler.content_hash()) == (other[0], other[2])
+    assert min(compiled, other[1]) > 0
+    assert ended(start(directory, **numbas)) == (WORD, 0, place)
+    assert [path.name.rpartition("-")[0] for path in place.iterdir()] == ["__main__.drawn"]  # and nothing else
 
 
-def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path, expected):
+def test_without_a_place_for_it_the_cache_is_private_and_found_again(tmp_path):
+    """Also the machine code that Numba does not optimize, which is other machine code that draws the same."""
     (tmp_path / "file").touch()
-    first = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
-    second = ended(start(tmp_path / "file" / "cache", TMPDIR=str(tmp_path)))
+    variables = {"TMPDIR": str(tmp_path), "NUMBA_OPT": "0"}
+    first, second = (ended(start(tmp_path / "file" / "cache", **variables)) for _ in range(2))
 
     own = first[2].parent
     assert own == tmp_path / f"embinit-{os.getuid()}"
     assert stat.S_IMODE(own.stat().st_mode) == 0o700
-    assert first[0] == expected
+    assert first[2].name != compiler.content_hash()
+    assert first[0] == WORD
     assert first[1] > 0
-    assert second == (expected, 0, first[2])
+    assert second == (WORD, 0, first[2])
 
 
 @pytest.mark.parametrize("kind", ["of all", "link", "file"])
@@ -102,26 +114,40 @@ def test_a_directory_that_others_may_have_written_is_not_read(kind, tmp_path, mo
     assert stat.S_IMODE(found.stat().st_mode) == 0o700
 
 
-def test_the_package_is_not_written_and_its_kernels_name_the_directory(tmp_path, expected):
+def test_the_package_is_not_written(tmp_path):
     package = tmp_path / "site" / "embinit"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     for path in [package.parent, *package.parent.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = sorted(package.parent.rglob("*"))
-    crc, _, directory = ended(start(tmp_path / "cache", package))
-    assert (crc, sorted(package.parent.rglob("*"))) == (expected, before)
+    word, _, directory = ended(start(tmp_path / "cache", package))
+    assert (word, sorted(package.parent.rglob("*"))) == (WORD, before)
     assert directory.name == compiler.content_hash()
-
-    fma = package / "_kernels" / "fma.py"
-    fma.chmod(0o644)
-    fma.write_text(fma.read_text() + "# another kernel\n")
-    crc, compiled, other = ended(start(tmp_path / "cache", package))
-    assert crc == expected
-    assert compiled > 0
-    assert other.parent == directory.parent
-    assert other != directory
     for path in [package.parent, *package.parent.rglob("*")]:
         path.chmod(0o755)
+
+
+def test_machine_code_of_other_sources_or_settings_lies_elsewhere(tmp_path, monkeypatch):
+    kernels = tmp_path / "_kernels"
+    shutil.copytree(PACKAGE / "_kernels", kernels, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(compiler, "__file__", str(kernels / "compiler.py"))
+    name = compiler.content_hash.__wrapped__
+    assert name() == compiler.content_hash()
+
+    for setting in compiler._SETTINGS:
+        with monkeypatch.context() as patch:
+            patch.setattr(compiler.numba.config, setting, "another")
+            assert name() != compiler.content_hash(), setting
+    with (kernels / "fma.py").open("a") as file:
+        file.write("# another kernel\n")
+    assert name() != compiler.content_hash()
+
+
+def test_scipy_which_no_kernel_needs_is_still_what_numba_looks_for():
+    """DRAW asserts that kernels run without it."""
+    for module in (arraymath, linalg):
+        assert module.ensure_blas.__module__ == "numba.np.linalg"
+    assert (find_spec("scipy") is not None) == arraymath._HAVE_BLAS
 
 
 def test_a_full_disk_is_no_error(monkeypatch):
@@ -228,50 +254,43 @@ def test_a_directory_in_place_of_a_file_is_a_miss(own_cache):
     assert jit.kernel(successor)(3) == 4
 
 
-def test_a_process_on_a_damaged_cache_draws_the_same(tmp_path, expected):
-    (whole,) = compiler.cache_directory().glob("glibc.glibc-*.nbc")
+def test_a_process_on_a_damaged_cache_draws_the_same(tmp_path, kept):
+    (whole,) = kept[1][0][2].iterdir()
     damaged = tmp_path / "embinit" / whole.parent.name / whole.name
     damaged.parent.mkdir(parents=True)
     damaged.write_bytes(DAMAGES["noise"](whole.read_bytes()))
+    noise = damaged.read_bytes()
+    word, compiled, directory = ended(start(tmp_path))
 
-    crc, compiled, directory = ended(start(tmp_path))
-    assert crc == expected
+    assert word == WORD
     assert compiled > 0
     assert directory == damaged.parent
-    assert ended(start(tmp_path))[:2] == (expected, 0)
+    assert damaged.read_bytes() != noise
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [("NUMBA_DISABLE_JIT", "1"), ("NUMBA_OPT", "most"), ("NUMBA_NUM_THREADS", "0"), ("NUMBA_DISABLE_JIT", "yes")],
-)
-def test_settings_with_which_nothing_compiles_are_refused_in_one_line(name, value):
-    environment = {**os.environ, name: value}
-    script = "import sys; from embinit.__main__ import main; from embinit._kernels.jit import Kernel; Kernel.left = 0"
-    script += "; sys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", script, "verify", EXAMPLES / "starter.toml", "--dump", "/dev/null"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+REFUSED = """
+import os, sys
+from embinit.__main__ import main
+from embinit._kernels.jit import Kernel
 
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert name in done.stderr or "threads" in done.stderr
-
-
-def test_without_optimization_kernels_are_kept_too(tmp_path, expected):
-    assert ended(start(tmp_path, NUMBA_OPT="0"))[1] > 0
-    assert ended(start(tmp_path, NUMBA_OPT="0"))[:2] == (expected, 0)
+Kernel.left = 0
+for setting in sys.argv[1:]:
+    name, value = setting.split("=")
+    os.environ[name] = value
+    print(main(["verify", "starter.toml", "--dump", "/dev/null"]), flush=True)
+    del os.environ[name]
+"""
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [{"NUMBA_CACHE_LOCATOR_CLASSES": "no.such.Class", "NUMBA_CACHE_DIR": "/proc/x"}, {"NUMBA_BOUNDSCHECK": "1"}],
-    ids=" ".join,
-)
-def test_settings_that_do_not_concern_bits_change_none(variables, tmp_path, expected):
-    crc, compiled, directory = ended(start(tmp_path, **variables))
-    assert crc == expected
-    assert compiled > 0
-    own = "NUMBA_BOUNDSCHECK" in variables  # which has machine code of its own
-    assert (directory.name != compiler.content_hash()) == own
+def test_settings_with_which_nothing_compiles_are_refused_in_one_line():
+    """Numba reads them when it is imported, and fails with each of them; with the last one only embinit does."""
+    settings = ["NUMBA_OPT=most", "NUMBA_NUM_THREADS=0", "NUMBA_DISABLE_JIT=yes", "NUMBA_DISABLE_JIT=1"]
+    command = [sys.executable, "-c", REFUSED, *settings]
+    done = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False)
+
+    assert done.stdout.split() == ["2"] * 4
+    for setting, line in zip(settings, done.stderr.splitlines(), strict=True):
+        assert setting.partition("=")[0] in line or "threads" in line
 
 
 def kernels():
