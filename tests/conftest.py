@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("support")
 
+from support.sweeps import CI  # noqa: E402
+
 # The first example of a test may compile a kernel, which takes seconds: no deadline. print_blob repeats a failure.
 # Where CI is set, tests draw more examples, and every run the same ones, so that a failure is one of the change.
-CI = "CI" in os.environ
 settings.register_profile(
     "embinit",
     deadline=None,

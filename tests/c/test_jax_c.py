@@ -14,8 +14,10 @@ from embinit.samplers.jax import ARITHMETICS, recipe
 from embinit.targets import build_of
 
 from support.compilers import HOST_COMPILERS, compile_program
+from support.sweeps import swept
 
-MANTISSAS = 2**23
+MANTISSAS = range(2**23)
+SAMPLE = MANTISSAS[: 65536 * 127 : 127]
 DISTRIBUTIONS = [
     Uniform(-0.05, 0.05), ScaledUniform(-0.3, 0.3), Normal(0.0, 0.37), TruncatedNormal(0.0, 0.65),
     BoundedNormal(1.5, -6.0, 7.0),
@@ -38,23 +40,24 @@ static uint32_t next_word(void *state)
     return drawn;
 }
 
-/* count, stride, then a, b and the numbers of the rule; without lowest and highest it is uniform. */
+/* start, stop, stride, then a, b and the numbers of the rule; without lowest and highest it is uniform. */
 int main(int argc, char **argv)
 {
     static float results[65536];
     const embinit_source source = {next_word, 0};
-    uint32_t numbers[9] = {0};
+    uint32_t numbers[10] = {0};
     for (int i = 1; i < argc; i++) {
         numbers[i - 1] = (uint32_t)strtoul(argv[i], NULL, 10);
     }
-    const embinit_jax_uniform_rule uniform = {numbers[4], numbers[5], (uint8_t)numbers[6]};
-    const embinit_jax_normal_rule normal = {numbers[4], numbers[5], numbers[6], numbers[7], (uint8_t)numbers[8]};
-    stride = numbers[1];
-    for (uint32_t i = 0; i < numbers[0]; i += 65536) {
-        if (argc == 8) {
-            embinit_jax_uniform(&source, &uniform, numbers[2], numbers[3], results, 65536);
+    const embinit_jax_uniform_rule uniform = {numbers[5], numbers[6], (uint8_t)numbers[7]};
+    const embinit_jax_normal_rule normal = {numbers[5], numbers[6], numbers[7], numbers[8], (uint8_t)numbers[9]};
+    word = numbers[0];
+    stride = numbers[2];
+    while (word < numbers[1]) {
+        if (argc == 9) {
+            embinit_jax_uniform(&source, &uniform, numbers[3], numbers[4], results, 65536);
         } else {
-            embinit_jax_normal(&source, &normal, numbers[2], numbers[3], results, 65536);
+            embinit_jax_normal(&source, &normal, numbers[3], numbers[4], results, 65536);
         }
         if (fwrite(results, sizeof results, 1, stdout) != 1) {
             return 1;
@@ -66,21 +69,20 @@ int main(int argc, char **argv)
 
 
 class Mantissas(Threefry2x32):
-    """Words whose upper 23 bits count from 0 by a stride."""
+    """Words whose upper 23 bits are those of a range, one after the other."""
 
-    stride = 1
+    numbers = range(0)
 
     def draw(self, out):
-        start = self.state[1]
-        numbers = np.arange(start, start + out.size, dtype=np.uint64) * np.uint64(self.stride)
-        out[:] = numbers.astype(np.uint32) << 9
+        some = self.numbers[self.state[1] :][: out.size]
+        out[:] = np.arange(some.start, some.stop, some.step, np.uint32) << 9
         self.advance(out.size)
 
 
-def by_kernel(arithmetic, distribution, count, stride):
+def by_kernel(arithmetic, distribution, numbers):
     low, width, scale, factor, limits = recipe(distribution, jit=False)
-    bitgen, out = Mantissas(0), np.empty(count, np.float32)
-    bitgen.stride = stride
+    bitgen, out = Mantissas(0), np.empty(len(numbers), np.float32)
+    bitgen.numbers = numbers
     if limits is None:
         jax.uniform(*bitgen.stream, arithmetic != "separate", low, width, scale, out)
     else:
@@ -88,15 +90,15 @@ def by_kernel(arithmetic, distribution, count, stride):
     return out.view(np.uint32)
 
 
-def by_c(program, arithmetic, distribution, count, stride):
+def by_c(program, arithmetic, distribution, numbers):
     """What the program makes of the row that generated code has."""
-    draw = Jax(arithmetic).c_draw(distribution, count, build_of("host"))
-    *numbers, kind = draw.rule[1].split(", ")
-    kinds = ("EMBINIT_SEPARATE", "EMBINIT_FUSED") if len(numbers) == 2 else (
+    draw = Jax(arithmetic).c_draw(distribution, len(numbers), build_of("host"))
+    *words, kind = draw.rule[1].split(", ")
+    kinds = ("EMBINIT_SEPARATE", "EMBINIT_FUSED") if len(words) == 2 else (
         "EMBINIT_JAX_SEPARATE", "EMBINIT_JAX_FUSED", "EMBINIT_JAX_FUSED_0_6",
     )  # fmt: skip
-    rule = [*(int(each.rstrip("u"), 16) for each in numbers), kinds.index(kind)]
-    command = [str(program), *map(str, [count, stride, draw.a, draw.b, *rule])]
+    rule = [*(int(each.rstrip("u"), 16) for each in words), kinds.index(kind)]
+    command = [str(program), *map(str, [numbers.start, numbers.stop, numbers.step, draw.a, draw.b, *rule])]
     return np.frombuffer(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout, np.uint32)
 
 
@@ -124,8 +126,9 @@ EVERY = [
 
 @pytest.mark.parametrize(("compiler", "arithmetic", "distribution"), EVERY)
 def test_every_mantissa(program, compiler, arithmetic, distribution):
-    twin = by_c(program(compiler, *OPTIMIZED), arithmetic, distribution, MANTISSAS, 1)
-    assert np.array_equal(by_kernel(arithmetic, distribution, MANTISSAS, 1), twin)
+    mantissas = swept(MANTISSAS)
+    twin = by_c(program(compiler, *OPTIMIZED), arithmetic, distribution, mantissas)
+    assert np.array_equal(by_kernel(arithmetic, distribution, mantissas), twin)
 
 
 @pytest.mark.parametrize("flags", [OPTIMIZED, ("-O2", "-ffast-math", "-march=native")], ids=" ".join)
@@ -133,13 +136,13 @@ def test_every_mantissa(program, compiler, arithmetic, distribution):
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_a_sample_under_other_flags(program, compiler, arithmetic, flags):
     for distribution in DISTRIBUTIONS:
-        twin = by_c(program(compiler, *flags), arithmetic, distribution, 65536, 127)
-        assert np.array_equal(by_kernel(arithmetic, distribution, 65536, 127), twin)
+        twin = by_c(program(compiler, *flags), arithmetic, distribution, SAMPLE)
+        assert np.array_equal(by_kernel(arithmetic, distribution, SAMPLE), twin)
 
 
 @pytest.mark.parametrize("arithmetic", ARITHMETICS)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_a_sample_under_sanitizers(program, compiler, arithmetic):
     for distribution in DISTRIBUTIONS:
-        twin = by_c(program(compiler, "-O1", *HOST_COMPILERS[compiler]), arithmetic, distribution, 65536, 127)
-        assert np.array_equal(by_kernel(arithmetic, distribution, 65536, 127), twin)
+        twin = by_c(program(compiler, "-O1", *HOST_COMPILERS[compiler]), arithmetic, distribution, SAMPLE)
+        assert np.array_equal(by_kernel(arithmetic, distribution, SAMPLE), twin)

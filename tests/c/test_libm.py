@@ -15,6 +15,7 @@ from support.compilers import HOST_COMPILERS, compile_program
 from support.executors import by_numpy
 from support.libm import ARGUMENTS, CLASSES, FUNCTIONS, PROGRAM, first_difference, values
 from support.recorded import VECTORS, cases, words
+from support.sweeps import swept
 
 BLOCK = 65536
 PLATFORMS = [
@@ -38,7 +39,7 @@ def test_every_block_of_the_recorded_table(function, libm):
     with np.load(VECTORS / "odt" / "libm.npz") as recorded:
         expected = recorded[f"libm_tables/{function}_block_crc32@{recorded_on}"]
 
-    computed = [zlib.crc32(values(function, libm, np.arange(k, k + BLOCK))) for k in range(0, ARGUMENTS, BLOCK)]
+    computed = [zlib.crc32(values(function, libm, np.arange(k, k + BLOCK))) for k in ARGUMENTS[::BLOCK]]
 
     assert expected.tolist() == computed
 
@@ -50,7 +51,7 @@ def test_products_that_are_not_fused_change_no_bit(function):
         expected = recorded[f"libm_tables/{function}_block_crc32@x86"]
 
     with by_numpy():
-        for k in (*range(0, ARGUMENTS, 16 * BLOCK), ARGUMENTS - BLOCK):
+        for k in (*ARGUMENTS[:: 16 * BLOCK], len(ARGUMENTS) - BLOCK):
             assert expected[k // BLOCK] == zlib.crc32(values(function, "double", np.arange(k, k + BLOCK)))
 
 
@@ -103,14 +104,14 @@ EVERY = [(*each, [*HOST_COMPILERS][(i // 3 + i) % len(HOST_COMPILERS)]) for i, e
 
 @pytest.mark.parametrize(("function", "libm", "compiler"), EVERY)
 def test_twins_on_every_argument(twins, function, libm, compiler):
-    assert first_difference(twins(compiler, *OPTIMIZED), function, libm, ARGUMENTS, 1) is None
+    assert first_difference(twins(compiler, *OPTIMIZED), function, libm, swept(ARGUMENTS)) is None
 
 
 @pytest.mark.parametrize("flags", [("-O0", "-march=native"), OPTIMIZED], ids=" ".join)
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 @pytest.mark.parametrize(("function", "libm"), FUNCTIONS)
 def test_twins_on_a_sample_of_the_arguments(twins, compiler, function, libm, flags):
-    assert first_difference(twins(compiler, *flags), function, libm, ARGUMENTS // 64, 67) is None
+    assert first_difference(twins(compiler, *flags), function, libm, ARGUMENTS[::67]) is None
 
 
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
@@ -118,4 +119,4 @@ def test_twins_on_a_sample_of_the_arguments(twins, compiler, function, libm, fla
 def test_twins_under_sanitizers_on_a_sample_of_the_arguments(twins, compiler, function, libm):
     program = twins(compiler, "-O1", *HOST_COMPILERS[compiler])
 
-    assert first_difference(program, function, libm, ARGUMENTS // 64, 67) is None
+    assert first_difference(program, function, libm, ARGUMENTS[::67]) is None

@@ -13,6 +13,7 @@ from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 
 from support.compilers import HOST_COMPILERS, compile_program
 from support.requests.mt19937 import ON_HOST, PROGRAM, UNITS, UNTOUCHED, normal, requests
+from support.sweeps import swept
 from support.torch_calls import untempered
 
 FLAGS = {"-O0": ["-O0"], "-O3": ["-O3", "-march=native", "-ffp-contract=fast"]}
@@ -23,29 +24,31 @@ EVERY_ARGUMENT = """
 #include <stdlib.h>
 #include "embinit_mt19937.h"
 
-static uint32_t drawn;
-static uint32_t fixed;
+static uint32_t drawn, start, step, fixed;
 static int angles;
 
-/* Blocks of eight words for radii and eight for angles: one half counts up, the other is fixed. */
+/* Blocks of eight words for radii and eight for angles: one half counts up by steps, the other is fixed. */
 static uint32_t next(void *state)
 {
     (void)state;
     uint32_t i = drawn++;
     int second = (i & 8u) != 0;
-    return second == angles ? ((i >> 4) << 3) + (i & 7u) : fixed;
+    return second == angles ? start + step * (((i >> 4) << 3) + (i & 7u)) : fixed;
 }
 
 int main(int argc, char **argv)
 {
     static float out[1u << 16];
     const embinit_source source = {next, 0};
-    if (argc != 3) {
+    if (argc != 6) {
         return 1;
     }
     angles = atoi(argv[1]);
     fixed = (uint32_t)strtoul(argv[2], NULL, 10);
-    while (drawn < (1u << 25)) {
+    start = (uint32_t)strtoul(argv[3], NULL, 10);
+    step = (uint32_t)strtoul(argv[4], NULL, 10);
+    uint32_t words = 2u * (uint32_t)strtoul(argv[5], NULL, 10);
+    while (drawn < words) {
         embinit_torch_normal(&source, 0, 0, 0x3f800000u, out, 1u << 16);
         if (fwrite(out, sizeof out, 1, stdout) != 1) {
             return 1;
@@ -102,11 +105,14 @@ def test_every_argument_of_the_polynomials(compiler, angles, fixed, tmp_path):
     """All 2^24 radii at angle 0, whose cosine is 1; all 2^24 angles at the largest radius."""
     (tmp_path / "main.c").write_text(EVERY_ARGUMENT)
     program = compile_program(compiler, [tmp_path / "main.c", *UNITS], tmp_path / "every", *FLAGS["-O3"])
+    arguments = swept(range(2**24))
+    numbers = [int(angles), fixed, arguments.start, arguments.step, len(arguments)]
     generator, fill, compared = MT19937(0), normal(0.0, 1.0), 0
-    with subprocess.Popen([program, str(int(angles)), str(fixed)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([program, *map(str, numbers)], stdout=subprocess.PIPE) as process:
         while chunk := process.stdout.read(2**12 * 624):
             twin = np.frombuffer(chunk, np.uint32)
-            k = np.arange(twin.size // 2, dtype=np.uint32) + np.uint32(compared // 2)
+            some = arguments[compared // 2 :][: twin.size // 2]
+            k = np.arange(some.start, some.stop, some.step, np.uint32)
             constant = np.full(k.size, fixed, np.uint32)
             halves = (constant, k) if angles else (k, constant)
             words = untempered(np.stack([half.reshape(-1, 8) for half in halves], axis=1).reshape(-1))
@@ -117,9 +123,9 @@ def test_every_argument_of_the_polynomials(compiler, angles, fixed, tmp_path):
                 generator.words[624] = 0
                 fill(generator, out[start : start + 624])
             different = np.flatnonzero(twin != out.view(np.uint32))
-            assert not different.size, hex(compared + different[0])
+            assert not different.size, (arguments, compared + different[0])
             compared += twin.size
-    assert compared == 2**25
+    assert compared == 2 * len(arguments)
 
 
 def test_sizes_of_the_generators(tmp_path):

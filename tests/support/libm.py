@@ -7,7 +7,7 @@ import numpy as np
 
 from embinit._kernels.libm import DOUBLE, FDLIBM, FDLIBM_FUSED, cos_array, log_array
 
-ARGUMENTS = 2**24
+ARGUMENTS = range(2**24)
 CLASSES = {"double": DOUBLE, "fdlibm": FDLIBM, "fdlibm_fused": FDLIBM_FUSED}
 KERNELS = {"logf": log_array, "cosf": cos_array}
 FUNCTIONS = [(function, libm) for function in KERNELS for libm in CLASSES]
@@ -39,21 +39,26 @@ static float (*const functions[])(float) = {
     embinit_cosf_double, embinit_cosf_fdlibm, embinit_cosf_fdlibm_fused,
 };
 
-/* function, count, stride: write the results for the draws i * stride modulo 2^24. */
+/* function, start, stop, stride: write the results for the draws from start to stop. */
 int main(int argc, char **argv)
 {
     static float results[65536];
-    if (argc != 4) {
+    if (argc != 5) {
         return 1;
     }
     size_t function = strtoul(argv[1], NULL, 10);
-    uint32_t count = (uint32_t)strtoul(argv[2], NULL, 10);
-    uint32_t stride = (uint32_t)strtoul(argv[3], NULL, 10);
-    for (uint32_t i = 0; i < count; i++) {
-        float u = (float)(int32_t)(i * stride & 0xffffffu) * 0x1p-24f;
-        results[i % 65536] = functions[function](function < 3 ? u : 6.2831855f * u);
-        if (i % 65536 == 65535 && fwrite(results, sizeof results, 1, stdout) != 1) {
-            return 1;
+    uint32_t start = (uint32_t)strtoul(argv[2], NULL, 10);
+    uint32_t stop = (uint32_t)strtoul(argv[3], NULL, 10);
+    uint32_t stride = (uint32_t)strtoul(argv[4], NULL, 10);
+    size_t count = 0;
+    for (uint32_t k = start; k < stop; k += stride) {
+        float u = (float)(int32_t)k * 0x1p-24f;
+        results[count++] = functions[function](function < 3 ? u : 6.2831855f * u);
+        if (count == 65536 || k + stride >= stop) {
+            if (fwrite(results, sizeof results[0], count, stdout) != count) {
+                return 1;
+            }
+            count = 0;
         }
     }
     return 0;
@@ -62,18 +67,17 @@ int main(int argc, char **argv)
 
 
 @lru_cache(maxsize=1)
-def _kernel(function, libm, count, stride):
+def _kernel(function, libm, draws):
     """The draws and the kernel's results, which one compiler after the other is compared with."""
-    k = np.arange(count, dtype=np.int64) * stride % ARGUMENTS
+    k = np.arange(draws.start, draws.stop, draws.step)
     return k, values(function, libm, k)
 
 
-def first_difference(program, function, libm, count, stride):
-    """The first draw whose C result is not the kernel's: (k, C bits, kernel bits), or None."""
-    index = str(FUNCTIONS.index((function, libm)))
-    run = subprocess.run([program, index, str(count), str(stride)], stdout=subprocess.PIPE, check=True)
-    twin = np.frombuffer(run.stdout, np.uint32)
-    assert count == twin.size
-    k, kernel = _kernel(function, libm, count, stride)
+def first_difference(program, function, libm, draws):
+    """The first draw of a range whose C result is not the kernel's: (k, C bits, kernel bits), or None."""
+    command = [program, *map(str, [FUNCTIONS.index((function, libm)), draws.start, draws.stop, draws.step])]
+    twin = np.frombuffer(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout, np.uint32)
+    assert len(draws) == twin.size
+    k, kernel = _kernel(function, libm, draws)
     different = np.flatnonzero(twin != kernel)
     return tuple(int(each[different[0]]) for each in (k, twin, kernel)) if different.size else None
