@@ -29,8 +29,9 @@ Image = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Transform:
-    """What happens to a buffer's values between draw and memory, and the way back if there is one. moves: whether
-    elements change places after they are in memory, so that codes move and their scales do not.
+    """What happens to a buffer's values between draw and memory, and how to undo it, as far as that is possible.
+
+    moves: whether elements change places after they are in memory, so that codes move and their scales do not.
     """
 
     do: Callable[[Row, NDArray[Any]], NDArray[Any]]
@@ -56,11 +57,13 @@ class Account:
 
     @classmethod
     def of(cls, model: Description) -> Self:
-        """Return the account of a model that does what the simulation does."""
+        """Return the account of a device that does what the simulation of a model does."""
         return cls(model, tuple(in_draw_order(plan(model).rows)), generator_of(model, model.seed).bitgen)
 
     def with_model(self, **changes: Any) -> "Account":
-        """Return the account of the model with some of its fields replaced, which comes before all other changes."""
+        """Return the account of the model with some of its fields replaced. It has none of the other changes, which
+        must be made afterwards.
+        """
         model = self.model if "seed" not in changes else seeding(self.model, changes.pop("seed"))
         return Account.of(replace(model, **changes) if changes else model)
 
@@ -96,18 +99,19 @@ class Account:
         return values if row.codes is None else (values * resolution(row)).astype(np.float32)
 
     def head(self, name: str, most: int) -> bytes:
-        """Return the first elements of a buffer, up to so many, and perhaps more: what `run` gives, in less time."""
+        """Return at least the first `most` elements of a buffer, as bytes: what `run` gives, in less time."""
         return self.heads(most, name)[name]
 
     def heads(self, most: int, until: str | None = None) -> Image:
-        """Return the first elements of each buffer, as `head` does; until: the buffer with which it ends."""
+        """Return at least the first `most` elements of each buffer, as bytes, up to the buffer `until`, if given."""
         biases = any(row.storage.input_scale is not None for row in self.rows)
         return self.run(*(() if biases or self.content is not dict else (most, until))).image
 
     def run(self, most: int | None = None, until: str | None = None) -> "Run":
-        """Return the outcome of the account, or raise EmbinitError if it is impossible. most: how many elements of each
-        buffer are asked for, where the others take no part in them; None for all. until: the buffer that is asked for,
-        where not all are.
+        """Return the outcome of the account, or raise EmbinitError if it is impossible.
+
+        most: how many elements of each buffer are wanted, None for all; it may give more, and does if these depend on
+        others. until: the buffer after which it may stop, None for the last.
         """
         generator, origin = self.generator(self.start), self.start
         arrays: dict[str, F32] = {}
@@ -207,9 +211,10 @@ class Account:
         return out
 
     def observed(self, row: Row, payload: bytes) -> F32 | None:
-        """Return the values of a buffer in the order of its draws; where it takes turns, those of the first.
+        """Return the values that a payload holds, in the order of their draws; if the buffer takes turns with others,
+        those of the first turn.
 
-        Codes are decoded with scale 1. None if that does not show their sign, or if the buffer would have another size.
+        Codes are decoded with scale 1. None if that does not show their signs, or if the payload has another size.
         """
         format_ = format_named(row.format)
         if len(payload) != row.bytes:
@@ -259,7 +264,7 @@ class Run:
 
 
 def _head(row: Row, values: NDArray[Any], most: int) -> tuple[bytes, QuantizationParameters] | None:
-    """Return the bytes of the first elements of a buffer and its parameters; None if only all elements say them."""
+    """Return the bytes of the first elements of a buffer, and its parameters; None if they depend on all elements."""
     storage, format_ = row.storage, row.storage.kind
     if row.same_as is not None or row.codes is not None or storage.arrangement != IN_ORDER:
         return None

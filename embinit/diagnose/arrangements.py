@@ -1,4 +1,4 @@
-"""Arrangements: recover from a dump how the elements of a buffer changed places, where it holds those of the plan."""
+"""Arrangements: recover from a dump how the elements of a buffer changed places, if it holds those of the plan."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,14 +21,14 @@ from embinit.plan import Row
 
 Elements = NDArray[Any]
 Places = NDArray[np.intp]
-#: An arrangement in words, as a model file says it, and as it is for the shape of its buffer.
+#: An arrangement in words, as a model file gives it, and for the shape of its buffer.
 Named = tuple[str, ElementOrder, ElementOrder]
 
-#: Fewer elements than this are in some order by chance.
+#: Fewer elements than this may be in some order by chance.
 ENOUGH = 8
-#: How many elements a block has whose elements change places, and how many rows or columns go together.
+#: The sizes of blocks whose elements change places, and of tiles in rows or columns.
 BLOCKS, TILES = (2, 4, 8, 16, 32), (1, 2, 4, 8, 16, 32)
-#: How many blocks show in which order the elements of each stand.
+#: The fewest blocks that show an order of the elements within each.
 SURE = 3
 #: Orders in which kernels keep the codes of a block.
 KNOWN = {
@@ -43,7 +43,7 @@ GATES = {
 
 
 def arrangements(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the hypothesis that wrong buffers hold their elements in another order, where that order has a name."""
+    """Yield the hypothesis that wrong buffers hold their elements in another order, if that order has a name."""
     found: dict[str, Named] = {}
     for row in wrong:
         planned, held = (elements(row, image[row.name]) for image in (run.image, dump))
@@ -56,8 +56,8 @@ def arrangements(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[
 
 
 def elements(row: Row, held: bytes) -> Elements | None:
-    """Return the elements of a buffer as they lie in memory, one integer each; None if it has another size, or an
-    order of its own.
+    """Return the elements of a buffer as they lie in memory, each as an integer; None if the buffer has another size,
+    or is not in the usual arrangement.
     """
     format_ = format_named(row.format)
     if row.storage.arrangement != IN_ORDER or len(held) != row.storage.nbytes(row.shape):
@@ -82,7 +82,7 @@ def moved(planned: Elements, held: Elements) -> bool:
 
 
 def scattered(planned_rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
-    """Return which wrong buffers have the elements of the plan in an order without a name."""
+    """Yield a fact about each wrong buffer that has the elements of the plan in an order without a name."""
     for row in planned_rows:
         if row.name in wrong:
             ours, theirs = (elements(row, image[row.name]) for image in (planned, dump))
@@ -98,7 +98,7 @@ _ORDINAL = {2: "second", 4: "fourth"}
 
 
 def _named(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return the arrangements that give what is held, the simplest first."""
+    """Yield the arrangements that turn the planned elements into those that are held, the simplest first."""
     for named in (*_gates(row), *_of_axes(row)):
         if np.array_equal(planned[named[2].places(row.shape)], held):
             yield named
@@ -107,7 +107,7 @@ def _named(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
 
 
 def _gates(row: Row) -> Iterator[Named]:
-    """Return other orders of the gates of a recurrent layer."""
+    """Yield the other orders that the gates of a recurrent layer may have."""
     kind = next((kind for kind in GATES if row.layer.type.startswith(kind)), None)
     if kind is None or not row.axes or row.axes[0] != "gate":
         return
@@ -127,7 +127,7 @@ def _gates(row: Row) -> Iterator[Named]:
 
 
 def _of_axes(row: Row) -> Iterator[Named]:
-    """Return the transposes of an array, which for other weights are layouts (memory.py)."""
+    """Yield the transposes of an array without an axis "in"; those of other weights are layouts (memory.py)."""
     if "in" in row.axes or len(row.shape) < 2:
         return
     for order in permutations(range(len(row.shape))):
@@ -141,7 +141,7 @@ def _plain(text: str, order: ElementOrder) -> Named:
 
 
 def _along_axes(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return the order of the indices of one axis in memory."""
+    """Yield the orders that the indices of one axis may have in memory."""
     for axis, name in enumerate(row.axes):
         if row.shape[axis] < 2 or row.shape[axis] == row.size:
             continue
@@ -154,7 +154,7 @@ def _along_axes(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
 
 
 def _matching(ours: Elements, theirs: Elements) -> list[int] | None:
-    """Return which of our rows each of their rows is; None if some row is none of ours."""
+    """Return, for each of their rows, which of ours it is; None if some row is not ours, or the order is the same."""
     rest: dict[bytes, list[int]] = {}
     for i, each in enumerate(np.ascontiguousarray(ours)):
         rest.setdefault(each.tobytes(), []).append(i)
@@ -182,7 +182,7 @@ def _order_in_words(order: list[int]) -> str:
 
 
 def _in_known_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return an order of the elements of each block that kernels are known to want."""
+    """Yield the order of the elements within each block if it is one that kernels are known to want."""
     for order, why in KNOWN.items():
         if len(order) <= planned.size and np.array_equal(planned[blocks(planned.size, order)], held):
             text = f"of each {len(order)} elements {why} ({', '.join(map(str, order))})"
@@ -195,12 +195,12 @@ def _in_known_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Na
 
 
 def _sizes(row: Row, sizes: Sequence[int]) -> list[int]:
-    """Return sizes of blocks; two codes that change places in a byte are a nibble order."""
+    """Return the sizes of blocks to try. Blocks of two packed codes are left out: their order is the nibble order."""
     return [size for size in sizes if size > 2 or not format_named(row.format).packed]
 
 
 def _in_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return the order of the elements within each block in memory, the same in all whole blocks."""
+    """Yield the order of the elements within each block in memory, if it is the same in all whole blocks."""
     for size in _sizes(row, BLOCKS):
         whole = planned.size // size * size
         if whole < SURE * size or not np.array_equal(planned[whole:], held[whole:]):
@@ -211,7 +211,7 @@ def _in_blocks(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
 
 
 def _in_tiles(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return how a matrix lies in tiles, as optimized kernels want it."""
+    """Yield how a matrix lies in tiles, as optimized kernels want it."""
     rows, columns = row.shape[0], row.size // row.shape[0]
     if len(row.shape) < 2:
         return
@@ -224,7 +224,9 @@ def _in_tiles(row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
 
 
 def _tilings(high: int, wide: int, left: int) -> Iterator[tuple[str, ElementOrder]]:
-    """Return the ways in which a matrix lies in tiles of so many rows and columns; left: whether some fill none."""
+    """Yield the ways in which a matrix may lie in tiles of so many rows and columns. left: whether there are rows or
+    columns left over that fill no tile.
+    """
     size = f"{high} rows interleaved" if wide == 1 else f"tiles of {high} rows and {wide} columns"
     ways: list[tuple[str, int, tuple[int, ...]]] = [(size, 1, (0, 2, 1, 3)), (size, 1, (0, 2, 3, 1))]
     for split in (2, 4):
@@ -240,7 +242,7 @@ def _tilings(high: int, wide: int, left: int) -> Iterator[tuple[str, ElementOrde
 
 
 def _in_strides(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return with which stride the elements stand, as a transposed matrix of other sizes has it."""
+    """Yield the stride with which the elements follow each other, as those of a transposed matrix of other sizes do."""
     n = planned.size
     for step in (step for step in range(2, n // 2 + 1) if n % step == 0):
         if planned[0] == held[0] and planned[step] == held[1]:
@@ -250,7 +252,7 @@ def _in_strides(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]
 
 
 def _rolled(_row: Row, planned: Elements, held: Elements) -> Iterator[Named]:
-    """Return by how many elements a buffer is rotated, or that it is reversed."""
+    """Yield that a buffer is reversed, or by how many elements it is rotated."""
     if np.array_equal(planned[::-1], held):
         yield _plain("reversed, the last element first", ElementOrder(reverse=True))
     for shift in np.flatnonzero(planned == held[0])[:64].tolist():

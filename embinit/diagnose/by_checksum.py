@@ -1,4 +1,4 @@
-"""By checksum: what explains a device of which only checksums are known."""
+"""By checksum: what explains a device if only checksums of its buffers are known."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from embinit.diagnose.streams import likely_seeds
 from embinit.errors import EmbinitError
 from embinit.model import Description
 
-#: Up to so many elements, seeds are tried too for which nothing speaks but that they are small.
+#: In models of at most so many elements, small seeds are tried too, although nothing else suggests them.
 FEW = 20_000
 
 
 @dataclass(frozen=True)
 class ChecksumDiagnosis:
-    """The comparison of checksums, and the explanations that give each of them, the simplest first."""
+    """The comparison of checksums, and the explanations that give all of them, the simplest first."""
 
     report: Checksums
     explanations: tuple[Explanation, ...]
@@ -55,7 +55,9 @@ class ChecksumDiagnosis:
 
 
 def diagnose_checksums(bundle: Bundle, given: Mapping[str, Given], most: int = 5) -> ChecksumDiagnosis:
-    """Return what explains the checksums of buffers, by name: every ordinary mistake alone is tried against them."""
+    """Return what explains the checksums of buffers, by name: each ordinary mistake is tried alone. most: how many
+    explanations are returned.
+    """
     report = check({array.name: array.payload for array in bundle.arrays}, given)
     if report.agrees:
         return ChecksumDiagnosis(report, ())
@@ -96,9 +98,10 @@ def _left(hypothesis: Hypothesis, account: Account) -> Image | None:
 
 
 def _buffers(image: Image, given: Mapping[str, Given], planned: Mapping[str, set[str]]) -> tuple[str, ...] | None:
-    """Return of which buffers an image has the checksums where the plan does not, all of one kind; empty for all.
+    """Return the buffers for which a mistake is needed to explain the checksums, all of one kind: those that the plan
+    gets wrong, and the image right; an empty tuple if the image gets all of them right.
 
-    None if there is no such kind. planned: the kinds of checksum that the plan's buffers have.
+    None if no kind of checksum explains all. planned: the kinds by which the plan's buffers have the given checksums.
     """
     held = dict[str, set[str]]()
     for name in sorted(given, key=lambda name: (bool(planned[name]), len(image.get(name, b"")))):
@@ -116,7 +119,7 @@ def _buffers(image: Image, given: Mapping[str, Given], planned: Mapping[str, set
 
 
 def _gives(image: Image, given: Mapping[str, Given]) -> bool:
-    """Return whether buffers have the checksums that are given, all of one kind."""
+    """Whether all buffers have the given checksums, of one kind."""
     return _buffers(image, given, {name: set() for name in given}) == ()
 
 

@@ -1,4 +1,4 @@
-"""Mistakes between values and codes: formats, rounding, scales, zero points, channels and the order of bits."""
+"""Codes: mistakes between values and codes: formats, rounding, scales, zero points, channels, the order of bits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from embinit.plan import Row
 
 
 def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    """Return the mistakes that can happen between values and codes."""
+    """Yield the mistakes that can happen between values and codes."""
     held = list(dict.fromkeys(row.storage for row in planned if draws(row)))
     kinds = [format_named(storage.format) for storage in held]
     yield from _groups(planned)
@@ -53,7 +53,7 @@ def _high_bits_first(storage: Storage) -> Storage:
 
 
 def _groups(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    """Return other ways in which the elements of the weights may share scales."""
+    """Yield other ways in which the elements of the weights may share scales."""
     weights = [row for row in planned if draws(row) and "out" in row.axes and len(row.axes) > 1]
     by_channel = [row for row in weights if format_named(row.format).grouping == "channels"]
     by_run = [row for row in weights if format_named(row.format).grouping == "groups"]
@@ -92,7 +92,7 @@ def _group_lines(model: Description, size: Callable[[Tensor], int]) -> Lines:
 
 
 def _line_of(line: str, matters: Callable[[Tensor], bool], model: Description) -> Lines:
-    """Return a line for the layers with a buffer to which it matters."""
+    """Return a line for each layer with a buffer to which it matters."""
     return each_layer(model, lambda tensors: line if any(map(matters, tensors)) else None)
 
 
@@ -145,7 +145,7 @@ def _rounded(rounding: str) -> Change:
 
 
 def _scales(stepped: bool) -> Iterator[Hypothesis]:
-    """Return other ways to a quotient; stepped: whether fitting.py finds other counts of steps."""
+    """Yield other ways to compute scales and quotients; stepped: whether fitting.py finds other counts of steps."""
     for sentence, quantizer in (
         ("Scales and quotients are computed in double.", Quantizer(scale="double")),
         ("Scales are float32, and values are divided by them in double.", Quantizer(quotient="double")),
@@ -224,8 +224,8 @@ def _formats(held: Sequence[Storage]) -> Iterator[Hypothesis]:
 
 
 def _format_lines(model: Description, old: str, new: str, each: bool) -> Lines:
-    """Return the lines that give parts of layers another format, with a scale for each channel or with one; none where
-    a weight would keep its groups.
+    """Return the lines that give parts of layers another format, with a scale for each channel or with one. There are
+    none if a weight would keep its groups in the other format.
     """
     grouped = any(tensor.storage.group_size is not None and tensor.format == old for tensor in model.tensors)
     if grouped and format_named(new).grouping == "groups":

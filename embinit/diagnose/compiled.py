@@ -1,4 +1,4 @@
-"""What is compiled once of the conventions that are tried: generators, unit values, elements and limits."""
+"""Compiled: the conventions that are tried, each compiled once: generators, unit values, elements and limits."""
 
 from functools import lru_cache
 from typing import Any
@@ -21,20 +21,20 @@ Array = NDArray[Any]
 
 @lru_cache
 def known_generators() -> tuple[Words, ...]:
-    """Return the generators that are tried, the same objects each time."""
+    """Return the generators to try, the same objects each time."""
     return tuple(generators())
 
 
 @lru_cache(maxsize=512)
 def source_of(words: Words) -> Source:
-    """Return the generators of a file with such words, which their name tells apart."""
+    """Return the source of a generator's words, as a dialect file would declare it."""
     where = Where("the device") / "generator"
     return Source(stream_of(where, words.keys), where)
 
 
 @lru_cache(maxsize=4096)
 def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Program | None:
-    """Return the program from a word to its unit value, or to an element; None where C does not allow it."""
+    """Return the program from a word to its unit value, or to an element; None if C does not allow it."""
     inputs = {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
     fixed = [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
     try:
@@ -63,7 +63,7 @@ def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
 
 
 def unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
-    """Return the unit values of words; None where C does not allow it."""
+    """Return the unit values of words; None if C does not define them."""
     bound = _unit(unit, bits, is_rand)
     try:
         return None if bound is None else bound.evaluate(word=words)["unit"]
@@ -80,7 +80,7 @@ def _unit(unit: str, bits: int, is_rand: bool) -> Bound | None:
 def elements(
     unit: str, element: str, bits: int, is_rand: bool, build: Build, low: float, high: float, words: Array
 ) -> Array | None:
-    """Return the elements between two limits that words give on a build; None where C does not allow it."""
+    """Return the elements between two limits that words give on a build; None if C does not define them."""
     program = _program(unit, element, bits, is_rand)
     if program is None:
         return None
@@ -94,7 +94,7 @@ def elements(
 
 @lru_cache(maxsize=4096)
 def limit_of(text: str, build: Build, fan_in: int, fan_out: int) -> float:
-    """Return the value of a limit's expression for two fans."""
+    """Return the limit that an expression gives for two fans on a build."""
     routine = _fans_routine(text, arithmetic(build))
     given = {name: value for name, value in (("fan_in", fan_in), ("fan_out", fan_out)) if name in routine.inputs}
     return float(routine.bind(**given).scalar("limit"))

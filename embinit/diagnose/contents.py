@@ -18,17 +18,17 @@ from embinit.plan import Row
 #: Words that debuggers and allocators leave in memory, and the usual NaN.
 WORDS = tuple(word.to_bytes(4, "little") for word in (0xDEADBEEF, 0xFEEDFACE, 0xBAADF00D, 0xCAFEBABE, 0x7FC00000))
 REASONS = {b"\0": "never written, or cleared later", b"\xff": "never written, or read from erased flash"}
-#: Fewer bytes than this may equal another buffer's by chance; so many are looked for at the end of a buffer.
+#: Fewer bytes than TELLING may equal another buffer's by chance; at the end of a buffer LEAST bytes are enough.
 TELLING, LEAST = 8, 4
-#: With more bytes than this, an earlier start is looked for with the seeds alone for which something speaks.
+#: In models of more bytes than this, an earlier start is only looked for with seeds that something suggests.
 SMALL = 1 << 14
-#: One of so many elements may be as expected where a buffer is not.
+#: In the wrong part of a buffer, at most one of so many elements may be as expected.
 FEW = 4
 
 
 def contents(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return what the wrong buffers hold instead, one hypothesis for each kind of content; thorough: also what earlier
-    starts left.
+    """Yield a hypothesis for each kind of content that wrong buffers hold instead of their values; thorough: also for
+    what earlier starts left.
     """
     fills: dict[bytes, list[str]] = {}
     copies: dict[str, _Copy] = {}
@@ -47,10 +47,8 @@ def contents(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Ite
         else:
             continue
         del left[name]
-    for (
-        name,
-        held,
-    ) in left.items():  # a few bytes alone prove nothing, but count together with what another buffer holds
+    for name, held in left.items():
+        # A few bytes alone prove nothing, but they do together with what another buffer holds.
         again = next((copy for copy in copies.values() if copy.of(memory.data, len(held)) == held), None)
         if again is not None:
             copies[name] = again
@@ -93,14 +91,14 @@ def _filled(fill: bytes, names: Sequence[str]) -> Hypothesis:
 
 @dataclass(frozen=True)
 class _Copy:
-    """Bytes from a place in the memory of all buffers on; period: after how many bytes they repeat."""
+    """Bytes that come from an offset in the memory of all buffers; period: after how many bytes they repeat."""
 
     text: str
     offset: int
     period: int | None = None
 
     def of(self, memory: bytes, size: int) -> bytes:
-        """Return the bytes that a buffer of a size gets."""
+        """Return the bytes of this copy in a buffer of some size."""
         return _repeated(memory[self.offset :][: self.period], size)
 
 
@@ -149,7 +147,7 @@ def _copied(copies: Mapping[str, _Copy]) -> Hypothesis:
 
 @dataclass(frozen=True)
 class _Part:
-    """Which bytes of a buffer are not its own, and what they hold instead, with why."""
+    """The bytes of a buffer that are not its own, what they hold instead, and a text that says so."""
 
     start: int
     stop: int
@@ -166,7 +164,7 @@ class _Part:
 
 
 def _part(held: bytes, expected: bytes, itemsize: int) -> _Part | None:
-    """Return where one fill stands in a buffer that is as expected elsewhere."""
+    """Return the part of a buffer that holds one fill, if the rest is as expected; else None."""
     span = _differing(held, expected, itemsize)
     if span is None:
         return None
@@ -185,7 +183,9 @@ def _part(held: bytes, expected: bytes, itemsize: int) -> _Part | None:
 
 
 def _differing(held: bytes, expected: bytes, itemsize: int) -> tuple[int, int] | None:
-    """Return from where to where two buffers differ, in whole elements; None if they have other sizes or are equal."""
+    """Return the first byte at which two buffers differ and the end of the last, in whole elements; None if their sizes
+    differ, or they are equal.
+    """
     if len(held) != len(expected):
         return None
     places = np.flatnonzero(np.frombuffer(held, np.uint8) != np.frombuffer(expected, np.uint8))
@@ -197,7 +197,7 @@ def _differing(held: bytes, expected: bytes, itemsize: int) -> tuple[int, int] |
 def _ended(
     parts: Mapping[str, _Part], fills: Mapping[bytes, Sequence[str]], sizes: Mapping[str, int]
 ) -> Hypothesis | None:
-    """Return the hypothesis that a device stopped within a buffer, and that all after it hold the same fill."""
+    """Return the hypothesis that a device stopped within a buffer, so that all buffers after it hold the same fill."""
     names = list(sizes)
     for name, part in parts.items():
         for fill, filled in fills.items():
@@ -211,7 +211,7 @@ def _ended(
 def _written(
     parts: Mapping[str, _Part], sizes: Mapping[str, int], fill: bytes = b"", filled: Sequence[str] = ()
 ) -> Hypothesis:
-    """Return the hypothesis that buffers are written in part, and others, that are filled, not at all."""
+    """Return the hypothesis that buffers are written in part, and that those in `filled` still hold a fill."""
 
     def content(image: Image) -> Image:
         held = {name: _repeated(fill, len(image[name])) for name in filled}
@@ -235,7 +235,7 @@ def _written(
 
 
 def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) -> Iterator[dict[str, _Part]]:
-    """Return where buffers still hold what a start with another seed left in them."""
+    """Yield the parts of buffers that still hold what a start with another seed left in them."""
     spans = {name: _differing(held, run.image[name], itemsizes[name]) for name, held in left.items()}
     asked = {
         name: span
@@ -273,7 +273,7 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
 
 
 def extents(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
-    """Return which wrong buffers are as expected up to some element, or from some element on, and hardly beyond."""
+    """Yield a fact about each wrong buffer that is as expected up to some element or from one on, and hardly beyond."""
     for row in rows:
         if row.name not in wrong or len(planned[row.name]) != len(dump[row.name]):
             continue

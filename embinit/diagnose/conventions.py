@@ -1,8 +1,9 @@
-"""Conventions: recover from a dump which generator, which unit value and which limits a device has instead.
+"""Conventions: recover from a dump the generator, the unit value and the limits that a device has instead of the
+dialect's.
 
-An element is a + b * unit, whatever the limits are, so a short run of elements tells at once which words and which unit
-values it can come from. Those that remain are computed to the bit, with the limits that fit, and only what then agrees
-is simulated.
+An element is a + b * unit, whatever the limits are, so a short run of elements shows at once which words and which unit
+values it can come from. Those are then computed to the bit, with the limits that fit, and only what agrees is
+simulated.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,21 +48,25 @@ from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.targets import Build
 
-#: Makes numbers of words: takes the text of a unit value, the width of words, whether rand() gives them, and words.
+#: A function from words to numbers. It takes the text of a unit value, the width of words, whether they are those of
+#: rand(), and the words.
 UnitValues = Callable[[str, int, bool, Any], F64 | None]
 
-#: How many elements are looked at, and the fewest that say something.
+#: How many elements are looked at, and the fewest that show anything.
 SAMPLE, LEAST = 64, 8
-#: How far elements may lie off a straight line through their unit values, of its slope; limits, of themselves.
+#: How far elements may be from a straight line through their unit values, relative to its slope, and the ends of that
+#: line from the limits, relative to the distance between these.
 STRAIGHT, NEAR = 2e-6, 2e-6
-#: The most combinations that are simulated where elements cannot be computed to the bit before.
+#: The most combinations that are simulated if elements cannot be computed to the bit before.
 MOST = 16
-#: A seed that was solved for.
+#: The cost of a seed that was solved for.
 FREE_SEED = 2
 
 
 def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
-    """Return the generators, unit values and limits that the first wrong buffer of some size was drawn with."""
+    """Yield the generators, unit values and limits with which the first wrong buffer that has enough elements may have
+    been drawn.
+    """
     model = run.account.model
     if tables_of(model.dialect) is None:
         return
@@ -87,7 +92,9 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
 
 
 class _Stream(NamedTuple):
-    """A generator from a seed on, the words of the sample, and the hypotheses of both."""
+    """Words from which the sample may have been drawn: the generator (None for the dialect's), the seed (None for the
+    model's), the words, their width, and whether they are those of rand().
+    """
 
     words: Words | None
     seed: int | None
@@ -97,7 +104,7 @@ class _Stream(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """A straight line through elements: the value of unit 0, and the slope."""
+    """A straight line through elements over their unit values: the element for unit 0, and the slope."""
 
     stream: _Stream
     unit: Unit
@@ -107,7 +114,10 @@ class _Fit(NamedTuple):
 
 @dataclass(frozen=True)
 class _Limits:
-    """Limits of the sample, the hypotheses that give them, each a variant, and what they are for all weights."""
+    """Limits that the sample may have.
+
+    everywhere: what the same rule gives for all weights. variants: the hypotheses that lead to them.
+    """
 
     low: float
     high: float
@@ -116,7 +126,10 @@ class _Limits:
 
 
 class _Inquiry:
-    """What is asked about one buffer: base, the model with its dialect as a file; values, its first elements."""
+    """The search among conventions for those of one buffer.
+
+    base: the model with its dialect as a file. row: the buffer in that model. values: its first elements in the dump.
+    """
 
     def __init__(self, run: Run, base: Description, row: Row, values: F64) -> None:
         self._run, self._base, self._row, self._values = run, base, row, values
@@ -132,7 +145,7 @@ class _Inquiry:
         self._own = _Stream(None, None, own.random_raw(values.size), own.word_bits, self._dialect.rand)
 
     def compounds(self) -> Iterator[Compound]:
-        """Return hypotheses that give the sample, or where it holds codes may give it."""
+        """Yield the hypotheses that give the sample or, if it holds codes, may give it."""
         limits = list(self._limits())
         fits = self._fits(self._streams(limits))
         if not self._exact or not limits:
@@ -147,8 +160,8 @@ class _Inquiry:
                 return
 
     def normals(self) -> Iterator[Compound]:
-        """Return generators and unit values with which the dialect's normal values lie on a straight line with the
-        sample; draws that were repeated are not seen.
+        """Yield the generators and unit values for which the sample lies on a straight line over the dialect's normal
+        values, as long as no draw was repeated.
         """
         normal = self._dialect.description.normal
         if normal is not None and normal.unit is None and normal.block == 1:
@@ -176,7 +189,7 @@ class _Inquiry:
             yield from self._drawn(words, list(dict.fromkeys(seeds)))
 
     def _reseeded(self, highs: Sequence[float]) -> Iterator[_Stream]:
-        """Return the dialect's own words from other seeds, as far as its generator is one that is solved for."""
+        """Yield the dialect's own words from other seeds, if its generator is one that can be solved for the seed."""
         stream, seeds = self._dialect.description.stream, list[int]()
         if stream.kind == "rand":
             seeds += seeds_of_rand(self._base.build.rand, self._values)
@@ -192,7 +205,7 @@ class _Inquiry:
                 yield _Stream(None, seed, drawn, bitgen.word_bits, self._dialect.rand)
 
     def _likely(self, limits: Sequence[_Limits]) -> list[float]:
-        """Return the limits that the largest element leaves likely, those that are nearly the same once."""
+        """Return the upper limits that are likely given the largest element, nearly equal ones only once."""
         peak, n = float(np.abs(self._values).max()), self._values.size
         found = {f"{each.high:.5g}": each.high for each in reversed(limits)}
         return [high for high in found.values() if peak <= high * (1 + NEAR) and peak >= high * 0.001 ** (1 / n)]
@@ -218,7 +231,9 @@ class _Inquiry:
     # Unit values
 
     def _fits(self, streams: Iterable[_Stream], given_by: UnitValues | None = None) -> list[_Fit]:
-        """Return the words and unit values on which the elements, or what given_by makes of them, lie on a line."""
+        """Return the words and unit values for which the elements lie on a straight line over the unit values, or over
+        what given_by makes of the words instead.
+        """
         groups: dict[tuple[int, bool], list[_Stream]] = {}
         order: dict[int, int] = {}
         for stream in streams:
@@ -237,7 +252,7 @@ class _Inquiry:
         return sorted(found, key=lambda fit: order[id(fit.stream)])
 
     def _normal_values(self, normal: NormalTransform, unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
-        """Return the normal values that words give, if none is drawn again; None where C does not allow it."""
+        """Return the normal values that words give, if none is drawn again; None if C does not define them."""
         given = unit_values(unit, bits, is_rand, words)
         if given is None:
             return None
@@ -261,7 +276,7 @@ class _Inquiry:
     # Limits
 
     def _limits(self) -> Iterator[_Limits]:
-        """Return the limits of the plan and those that formulas give this buffer; none where it has no limits."""
+        """Yield the limits of the plan and those that formulas give this buffer; none if it is not drawn by limits."""
         rows = plan(self._base).rows
         own = self._limits_in(rows, ((), *zero_biases(self._base)))
         if own is None:
@@ -284,7 +299,7 @@ class _Inquiry:
             yield _Limits(-limit, limit, tuple(everywhere), variants)
 
     def _limits_in(self, rows: Sequence[Row], variants: tuple[Compound, ...]) -> _Limits | None:
-        """Return the limits that rows have; None where they have none."""
+        """Return the limits that rows give this buffer; None if they give it none."""
         bounds = {row.name: _bounds(row) for row in rows}
         found = bounds[self._row.name]
         if found is None:
@@ -372,13 +387,13 @@ def _of_one_scale(row: Row) -> int:
 
 
 def _bounds(row: Row) -> tuple[float, float] | None:
-    """Return the limits between which a row's elements are drawn."""
+    """Return the limits between which a row's elements are drawn; None if they are drawn in another way."""
     shown = dict(row.distribution.shown) if isinstance(row.distribution, Mixed) else {}
     return (float(shown["low"]), float(shown["high"])) if {"low", "high"} <= shown.keys() else None
 
 
 def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
-    """Return whether a form of elements between limits gives about the line of a fit."""
+    """Whether elements of a form, between limits, lie about on the line of a fit."""
     if form.cost and (form.signed != fit.unit.signed or ("{divisor}" in form.text and not fit.unit.divisor)):
         return False
     low, high = limits.low, limits.high
@@ -388,7 +403,7 @@ def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
 
 
 def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, float]]:
-    """Return the rows of unit values of which the values are a straight line, with its start and its slope."""
+    """Yield the rows of unit values over which the values lie on a straight line, with its start and its slope."""
     with np.errstate(all="ignore"):
         means = given.mean(axis=1)
         centred, wanted = given - means[:, None], values - values.mean()

@@ -1,4 +1,4 @@
-"""Declared mistakes: changes of the tables of a dialect file, and the lines of a model file that say them."""
+"""Declaring: mistakes that are changes of the tables of a dialect file, and the lines of a model file for them."""
 
 import json
 import math
@@ -24,7 +24,7 @@ Tables = Mapping[str, Any]
 
 @cache
 def tables_of(dialect: str | Dialect) -> Tables | None:
-    """Return the tables that say a dialect; None where no file says it."""
+    """Return the tables of a dialect file that declares a dialect; None if no file can."""
     known = dialect_named(dialect)
     if isinstance(known, DeclaredDialect):
         return known.description.tables
@@ -32,7 +32,7 @@ def tables_of(dialect: str | Dialect) -> Tables | None:
 
 
 def base_of(dialect: str | Dialect) -> str | None:
-    """Return the name that a [dialect] table may be based on to differ from a dialect in a few keys."""
+    """Return the name of a dialect if a [dialect] table can be based on it; else None."""
     name = dialect_named(dialect).name
     return name if name in program_names() else None
 
@@ -43,7 +43,9 @@ def declares(overlay: Tables, **changes: Any) -> Change:
 
 
 def declared(model: Description, overlay: Tables, **changes: Any) -> Description:
-    """Return a model whose dialect has other keys; EmbinitError where no file says its dialect, or its layers."""
+    """Return a model whose dialect has other keys, or raise EmbinitError if its dialect or its layers cannot be
+    declared in a file.
+    """
     tables = tables_of(model.dialect)
     if tables is None:
         raise EmbinitError(f"dialect {model.dialect} cannot be said as a file")
@@ -57,12 +59,12 @@ def declared(model: Description, overlay: Tables, **changes: Any) -> Description
 
 @lru_cache(maxsize=64)
 def _dialect(tables: str, name: str) -> DeclaredDialect:
-    """Return the dialect of tables, written as JSON: causes that are tried in turn, and together, share theirs."""
+    """Return the dialect of tables, given as JSON, so that causes which are tried alone and together share one."""
     return dialect_of_tables(json.loads(tables), "the device", name)
 
 
 def _said(layer: Layer, own: Dialect, file: DeclaredDialect) -> Layer:
-    """Return a layer with the initializers that a file has under the same names."""
+    """Return a layer with the initializers that a dialect file has under the same names."""
     if not isinstance(layer, Weighted):
         return layer
     weight, bias = layer.weight_init, layer.bias_init
@@ -84,7 +86,7 @@ def _named(initializer: Initializer, file: DeclaredDialect) -> Initializer:
 
 
 def lines_of(base: str | None, overlay: Tables) -> dict[str, str]:
-    """Return the lines that declare an overlay, by their table.
+    """Return the lines of a model file that declare an overlay, by their table. base: the dialect that they change.
 
     >>> lines_of("odt", {"values": {"unit": "(float)word / 4294967296.0f"}})
     {'[dialect]': 'based_on = "odt"', '[dialect.values]': 'unit = "(float)word / 4294967296.0f"'}

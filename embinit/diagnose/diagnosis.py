@@ -20,9 +20,9 @@ from embinit.text import table
 from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
 
 NOTHING = "nothing explains it: no known mistake does, alone or with another"
-#: A stray write hits at most so many consecutive elements, and at most such a fraction of a buffer.
+#: A stray write hits elements within at most STRAY consecutive ones, and at most one in SHARE of a buffer.
 STRAY, SHARE = 16, 8
-#: How many facts are printed.
+#: The most facts that are printed.
 MOST_FACTS = 20
 
 
@@ -30,8 +30,8 @@ MOST_FACTS = 20
 class Diagnosis:
     """The report of a comparison, and explanations: those that give every bit, the simplest first, then the nearest.
 
-    facts: what wrong buffers show where nothing explains them. untried: which mistakes could not be tried, and why.
-    origin: which dialect and seed drew the weights, if a framework's file holds them.
+    facts: what can be seen of wrong buffers if nothing explains them. untried: a sentence about the mistakes that could
+    not be tried. origin: the dialect and the seed that drew the weights, if a framework's file holds them.
     """
 
     report: Report
@@ -68,7 +68,7 @@ class Diagnosis:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the verdict, and each cause with the lines of the model file that say it."""
+        """Return what a notebook shows: the verdict, and each cause with its lines of the model file."""
         if self.report.agrees:
             return self.report._repr_html_()
         cells = [("cause", "what the device does", "lines of the model file")]
@@ -105,8 +105,8 @@ class Diagnosis:
 
 
 def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str, origin: Origin | None = None) -> Diagnosis:
-    """Return what explains the bytes of some or all buffers, by name; source names the device in the report. origin:
-    what drew the weights, where that is known and nothing else needs to be looked for.
+    """Return what explains the bytes of some or all buffers, by name. source: the name of the device in the report.
+    origin: what drew the weights, if that is known, so that nothing else is looked for.
     """
     report = verify(bundle, dump, source)
     if report.agrees or origin is not None:
@@ -125,7 +125,7 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str, origin: Ori
 
 
 def _untried(model: Description) -> str | None:
-    """Return that mistakes are left out which need the dialect to be a file, where it is none."""
+    """Return a sentence about the mistakes that were not tried because no file can declare the dialect; else None."""
     try:
         if tables_of(model.dialect) is not None:
             declared(model, {})
@@ -137,7 +137,9 @@ def _untried(model: Description) -> str | None:
 
 
 def _differing(report: Report) -> list[str]:
-    """Return where elements differ if a stray write may have hit them: few, close together, and in one buffer."""
+    """Return a line that says where elements differ if a stray write may have hit them, because they are few, close
+    together, and in one buffer; else no line.
+    """
     wrong = [c for c in report.comparisons if c.first is not None]
     if len(wrong) != 1:
         return []
@@ -166,7 +168,7 @@ def _ulps(mismatch: Mismatch) -> int | None:
 
 
 def _both(mismatch: Mismatch, bits: int) -> dict[str, Any]:
-    """Return bits in hexadecimal and as the value that they stand for; JSON has no NaN and no infinity."""
+    """Return bits in hexadecimal and as a value; NaN and infinities are text, because JSON has none."""
     value: float | int = bits
     if mismatch.is_float:
         value = float(np.uint32(bits).view(np.float32) if mismatch.digits == 8 else np.uint64(bits).view(np.float64))
@@ -195,7 +197,7 @@ def _share(equal: int, elements: int) -> str:
 
 
 def explained(explanation: Explanation, head: str) -> list[str]:
-    """Return what an explanation says, and the lines of the model file that reproduce it."""
+    """Return an explanation as lines of text, with the lines of the model file that reproduce it."""
     lines = [head]
     for cause in explanation.causes:
         only = f" Only in {', '.join(cause.buffers)}." if cause.restricted else ""
@@ -205,7 +207,9 @@ def explained(explanation: Explanation, head: str) -> list[str]:
 
 
 def _model_file(cause: Cause) -> list[str]:
-    """Return the lines of the model file that reproduce a cause, each after its table, or that there are none."""
+    """Return the lines of the model file that reproduce a cause, each after its table, or one that says that there are
+    none.
+    """
     if not cause.lines:
         alone = " for some buffers alone" if cause.restricted and cause.hypothesis.reproducible else ""
         return [f"(no line of a model file does this{alone})"]
@@ -222,7 +226,7 @@ def _model_file(cause: Cause) -> list[str]:
 
 
 def replaces(said: Cause | Explanation) -> dict[str, Any]:
-    """Return the keys to delete before lines are pasted, as plain values: nothing if there are none."""
+    """Return the keys to delete before lines are pasted, as plain values; an empty dict if there are none."""
     return {"replaces": {table: list(keys) for table, keys in said.replaces.items()}} if said.replaces else {}
 
 

@@ -1,4 +1,4 @@
-"""Facts: what a dump that nothing explains shows all the same, to narrow down what the device did."""
+"""Facts: what can be seen of a dump that nothing explains, to narrow down what the device did."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,9 +15,9 @@ F64 = NDArray[np.float64]
 
 #: Fewer elements than this show little.
 ENOUGH = 16
-#: The finest grid that is looked for, in steps from end to end: beyond it, float32 itself is one.
+#: The finest grid that is looked for, in steps from end to end; with more steps, float32 itself is a grid.
 FINEST = 1 << 18
-#: Bits of a register that a recurrence over GF(2) may have, and how many more signs must obey it.
+#: The most bits that the register of a recurrence over GF(2) may have, and how many more signs must obey it.
 LONGEST, SPARE = 64, 40
 #: By how much the log-likelihoods of a uniform and of a normal distribution must differ before one is named.
 SURE = 5.0
@@ -25,19 +25,19 @@ SURE = 5.0
 
 @dataclass(frozen=True)
 class Fact:
-    """What one buffer shows: its name, what is meant, and a sentence."""
+    """A fact about one buffer: the buffer's name, the name of the kind of fact, and a sentence."""
 
     buffer: str
     name: str
     sentence: str
 
     def as_json(self) -> dict[str, str]:
-        """Return it as plain values."""
+        """Return the fact as plain values."""
         return {"buffer": self.buffer, "name": self.name, "sentence": self.sentence}
 
 
 def facts(rows: Sequence[Row], dump: Image, wrong: Sequence[str]) -> tuple[Fact, ...]:
-    """Return what the wrong buffers of floats show."""
+    """Return the facts about the wrong buffers of floats, and about those that begin alike."""
     found = [fact for row in rows if row.name in wrong for fact in _of_buffer(row, dump[row.name])]
     return (*found, *_shared({name: dump[name] for name in wrong}))
 
@@ -101,7 +101,7 @@ def _period(raw: NDArray[Any]) -> int | None:
 
 
 def _grid(values: F64) -> float | None:
-    """Return the step of the grid on which values lie; None where there is none that is coarser than floats are.
+    """Return the step of the grid on which values lie; None if there is none that is coarser than that of floats.
 
     >>> _grid(np.arange(20.0)[[3, 7, 11, 12, 19, *range(15)]] / 8)
     0.125
@@ -130,7 +130,7 @@ def _grid(values: F64) -> float | None:
 
 
 def _recurrence(values: F64) -> int | None:
-    """Return how many bits the linear recurrence over GF(2) has that signs obey; None without one.
+    """Return how many bits the linear recurrence over GF(2) has that the signs obey; None if they obey none.
 
     Massey, "Shift-Register Synthesis and BCH Decoding", 1969.
     """
@@ -149,7 +149,7 @@ def _recurrence(values: F64) -> int | None:
 
 
 def _shared(held: Mapping[str, bytes]) -> Iterator[Fact]:
-    """Return which buffers begin alike."""
+    """Yield a fact about each buffer that begins as an earlier one does."""
     names = list(held)
     for i, name in enumerate(names):
         for other in names[:i]:

@@ -1,7 +1,7 @@
-"""Fitting: recover from a dump by which rule a device turned known values into its codes.
+"""Fitting: recover from a dump the rule by which a device turned known values into its codes.
 
-All rules of the tables are tried together on a few elements of each wrong buffer; those that give each of its codes,
-and the slopes and offsets that a dump itself supplies, become hypotheses.
+All rules of the tables are tried on a few elements of each wrong buffer. Those that give all of its codes become
+hypotheses, and so do factors and offsets that are computed from the dump itself.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,23 +33,25 @@ Floats = NDArray[Any]  # float32 or float64, as the device computes
 Codes = NDArray[np.int64]
 Places = NDArray[np.intp]
 
-#: Fewer elements than this fit too many rules, and so do fewer different codes.
+#: The fewest elements, and the fewest different codes, that do not fit too many rules.
 ENOUGH, DIFFERENT = 8, 3
 #: How many elements are looked at first, and the share of them that must be near their codes.
 SAMPLE, NEAR = 64, 0.5
-#: Groups of elements that a vector kernel rounds together.
+#: How many elements a vector kernel may round together.
 LANES = (4, 8, 16)
-#: How many hypotheses come from one dump at most.
+#: The most hypotheses that come from one dump.
 MOST = 3
-#: The costs of a slope for which only the dump speaks, and of a rounding that changes within a buffer.
+#: The costs of a factor that only the dump suggests, and of a rounding that changes within a buffer.
 FREE_SLOPE, MIXED = 3, 2
 
 
 def fits(
     run: Run, dump: Image, wrong: Sequence[Row], thorough: bool, known: dict[object, "list[Rule]"]
 ) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the rules that give every code of wrong buffers; thorough: also such as the dump supplies numbers for.
-    known: the rules of values that were asked about before.
+    """Yield the rules that give every code of wrong buffers, as hypotheses.
+
+    thorough: whether to try rules with numbers that the dump supplies, too. known: the rules found for values that were
+    asked about before, to which new ones are added.
     """
     asked = {row.name: (row, codes) for row in wrong if (codes := _codes_of(row, dump[row.name])) is not None}
     if not asked:
@@ -76,7 +78,7 @@ def fits(
 
 
 def _codes_of(row: Row, held: bytes) -> Codes | None:
-    """Return the codes that a buffer holds, if they can be compared with known values."""
+    """Return the codes that a buffer holds; None if they cannot be compared with known values."""
     format_ = format_named(row.format)
     if not isinstance(format_, Quantized) or row.codes is not None or not draws(row) or row.size < ENOUGH:
         return None
@@ -96,7 +98,7 @@ def _codes_of(row: Row, held: bytes) -> Codes | None:
 
 
 class _Fit:
-    """The search for the rules that make the codes of one buffer of its values."""
+    """The search for the rules that turn the values of one buffer into its codes."""
 
     def __init__(self, row: Row, values: F32, codes: Codes) -> None:
         format_ = format_named(row.format)
@@ -110,7 +112,7 @@ class _Fit:
         self._known: dict[tuple[object, ...], Any] = {}  # of the sample
 
     def rules(self, thorough: bool) -> Iterator[Rule]:
-        """Return the rules that give the codes, those first that differ least from the plan."""
+        """Yield the rules that give the codes, those first that differ least from the plan."""
         if not np.isfinite(self._values).all():
             return
         found, near = list[Rule](), list[Choice]()
@@ -132,7 +134,7 @@ class _Fit:
             yield from self._wrapped()
 
     def _counted(self, quotient: Choice, rounding: str | None, only: Places | None = None) -> Floats:
-        """Return quotients, rounded if a rounding is given, with what is added to them."""
+        """Return quotients, rounded if a rounding is given, plus the zero points."""
         format_, mode = quotient.format or self._row.format, rounding or self._row.storage.rounding
         key = quotient.says, format_, rounding
         if only is not None and key in self._known:
@@ -147,7 +149,7 @@ class _Fit:
         return counted
 
     def _quotients(self, quotient: Choice, name: str, mode: str, only: Places | None) -> tuple[Floats, Floats]:
-        """Return what is rounded and what is added to it; zero points alone depend on the rounding."""
+        """Return the quotients and the zero points to be added to them, of which only these depend on the rounding."""
         format_ = format_named(name)
         assert isinstance(format_, Quantized)
         key = quotient.says, name, isinstance(format_, Asymmetric) and mode
@@ -160,7 +162,7 @@ class _Fit:
         return x, zero
 
     def _is_near(self, quotient: Choice, like: Quantized) -> bool:
-        """Return whether quotients come near to codes, perhaps but for a half of their range."""
+        """Whether enough quotients are near their codes, or enough are half of the range away from them."""
         try:
             whole, part = self._counted(quotient, None, self._sample), self._codes[self._sample]
         except EmbinitError:
@@ -173,7 +175,7 @@ class _Fit:
         return bool((apart <= reach).mean() >= NEAR or (half <= reach).mean() >= NEAR)
 
     def _gives(self, rule: Rule, only: Places | None = None) -> bool:
-        """Return whether a rule gives the codes of some elements, or of all."""
+        """Whether a rule gives the codes of some elements, or of all."""
         name = rule.limits.format or rule.quotient.format or self._row.format
         format_, quotient = format_named(name), rule.quotient
         assert isinstance(format_, Quantized)
@@ -194,7 +196,7 @@ class _Fit:
         return left_over(self._row.size, lanes, self._row.size // self._row.shape[0] if by_row else self._row.size)
 
     def _mixed(self, near: Sequence[Choice]) -> Iterator[Rule]:
-        """Return rules by which vectors and what is left over are rounded in two ways."""
+        """Yield a rule by which whole vectors and the elements left over are rounded in two ways."""
         for quotient in near:
             like = format_named(quotient.format or self._row.format)
             assert isinstance(like, Quantized)
@@ -215,7 +217,7 @@ class _Fit:
                         return
 
     def _sloped(self) -> Iterator[Rule]:
-        """Return rules with a factor, and an offset, for which only the dump speaks."""
+        """Yield a rule with a factor, and an offset, that only the dump suggests."""
         if not isinstance(self._format, QFormat | Symmetric):
             return
         half = 1 << (self._format.bits - 1)
@@ -236,7 +238,7 @@ class _Fit:
                         return
 
     def _wrapped(self) -> Iterator[Rule]:
-        """Return rules with a factor for which only the dump speaks, of which large codes wrap around."""
+        """Yield a rule with a factor that only the dump suggests, by which large codes wrap around."""
         if not isinstance(self._format, QFormat | Symmetric):
             return
         wraps = next(limit for limit in limits(self._format) if limit.told == {"saturate": False})
@@ -275,7 +277,7 @@ def _hypothesis(rules: dict[str, Rule]) -> Hypothesis:
 
 
 def _lines(model: Description, rules: Mapping[str, Rule]) -> Lines:
-    """Return the keys that reproduce rules."""
+    """Return the lines of the model file that reproduce rules."""
 
     def line(tensors: list[Tensor]) -> str | None:
         keys = dict[str, str]()

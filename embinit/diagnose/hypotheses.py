@@ -1,4 +1,4 @@
-"""Hypotheses: the common mistakes, each a short declaration of what the device did differently."""
+"""Hypotheses: the common mistakes, each declared in a few lines as what the device does differently."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -35,12 +35,12 @@ from embinit.toml import toml
 Scheme = Callable[[VarianceScaling], VarianceScaling]
 Order = Callable[[Sequence[Row]], list[Row]]
 
-#: By how many layers that draw a layer may have moved if it draws too early or too late.
+#: How many places, among the layers that draw, a layer may be too early or too late.
 NEIGHBOURS = 4
 
 
 def ordinary(model: Description, normals: bool) -> Iterator[Hypothesis]:
-    """Return the mistakes that do not depend on the dump; normals: whether normal values are worth trying."""
+    """Yield the mistakes that do not depend on the dump; normals: whether normal values are worth trying."""
     planned = plan(model).rows
     yield from _builds(model)
     yield from _rands(model)
@@ -80,7 +80,7 @@ def _builds(model: Description) -> Iterator[Hypothesis]:
 
 
 def _rands(model: Description) -> Iterator[Hypothesis]:
-    """Return whose rand() the device may link instead, where the dialect draws from it."""
+    """Yield the other rand() functions that the device may link, if the dialect draws from rand()."""
     if not model.conventions.rand:
         return
     own = RANDS[model.build.rand](model.seed)
@@ -119,7 +119,7 @@ def _starts(model: Description) -> Iterator[Hypothesis]:
 
 
 def _seeded_with_zero(start: BitGenerator) -> Hypothesis:
-    """Return the mistake of a seed that makes the generator's state 0; constants say what it then draws."""
+    """Return the mistake of a seed that makes the generator's state 0, so that every buffer is constant."""
     stuck = start.copy()
     stuck.words[:] = 0
 
@@ -147,10 +147,10 @@ GAINS = (
     (math.sqrt(6.0), "sqrt(6) with kaiming_uniform's own sqrt(3)"),
 )
 
-#: Of which parts a mistake is, and how that is said.
+#: The parts that a mistake may be about, in words and as the endings of buffers' names.
 WHOSE = (("The weights", (".weight",)), ("Weights and biases", (".weight", ".bias")))
 
-#: What the fan of a weight may be, and how that is said; other changes are tried before these.
+#: What the fan of a weight may be, with words for it; other changes are tried before these.
 MODES: dict[Mode, str] = {
     "fan_in": "fan_in",
     "fan_out": "fan_out",
@@ -180,7 +180,7 @@ def _schemes(model: Description, normals: bool) -> Iterator[Hypothesis]:
 
 
 def _own_schemes(model: Description, tried: set[Initializer], normals: bool) -> Iterator[Hypothesis]:
-    """Return the initializers of the model's framework by their own names, those that need no parameters."""
+    """Yield the initializers that the model's framework has names for and that need no parameters."""
     dialect = model.conventions
     for name, factory in () if dialect.named is schemes.BY_NAME else dialect.named.items():
         scheme = built(factory)
@@ -272,14 +272,14 @@ def layer_of(row: Row) -> str:
 
 
 def _scaled(aspect: Aspect, name: str, text: str, scheme: Scheme) -> Iterator[Hypothesis]:
-    """Return two hypotheses about initializers that scale variance: of the weights, and of weights and biases."""
+    """Yield two hypotheses about initializers that scale variance: those of weights, and those of biases as well."""
     for whose, parts in WHOSE:
         change = scaled_parts(scheme, *parts)
         yield Hypothesis(aspect, name, f"{whose} are {text}.", change, told=initialized(change))
 
 
 def scaled_parts(scheme: Scheme, *parts: str) -> Change:
-    """Return the change to initializers that scale variance in the buffers whose names have an ending."""
+    """Return the change to initializers that scale variance, in the buffers whose names end with one of `parts`."""
 
     def changed(row: Row) -> Initializer | None:
         scales = isinstance(row.initializer, VarianceScaling) and row.name.endswith(parts)
@@ -324,7 +324,7 @@ def _draw_orders(planned: Sequence[Row]) -> Iterator[Hypothesis]:
 
 
 def _parts_reversed(model: Description) -> Lines:
-    """Return the lines that turn the order of each layer's draws around."""
+    """Return the lines that reverse the order of each layer's draws."""
     drawn = [tensor.layer.name for tensor in in_draw_order(model.tensors)]
     if len([name for name, _ in groupby(drawn)]) > len(set(drawn)):  # the parts of a layer are not drawn together
         names = [row.name for layer in _by_layer(Account.of(model).rows) for row in reversed(layer)]

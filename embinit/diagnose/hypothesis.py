@@ -15,7 +15,9 @@ Change = Callable[[Account], Account]
 
 
 class Aspect(IntEnum):
-    """What a hypothesis is about, in the order in which it takes effect; one aspect takes one hypothesis at a time."""
+    """What a hypothesis is about. The order is that in which hypotheses take effect; two that are taken together have
+    different aspects.
+    """
 
     DIALECT = auto()
     GENERATOR = auto()
@@ -51,13 +53,12 @@ OF_LAYERS = frozenset(
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A mistake: its name, what it says about the device, and how it changes an account.
+    """A mistake: its name, a sentence about the device, and how it changes an account.
 
-    line: what the model file must say to reproduce it, or None where it cannot. cost: how much it asks one to believe;
-    a parameter that the dump itself supplied costs more. buffers: the only ones it speaks of, all if empty. change
-    raises EmbinitError where the mistake is not possible. declares: the keys of a dialect file that reproduce it, where
-    it is a change of those. told: what says the lines that reproduce it in a model, by their table, where that takes
-    more than one line for all.
+    change: raises EmbinitError if the mistake is not possible. line: the line of the model file that reproduces it, if
+    one does. cost: how unlikely it is; a parameter that the dump itself supplied costs more. buffers: the only ones it
+    is about, all if empty. declares: the keys of a dialect file that reproduce it, if it is a change of those. told:
+    the function that returns the lines that reproduce it in a model, by their table, if that takes more than one line.
     """
 
     aspect: Aspect
@@ -81,7 +82,7 @@ class Hypothesis:
         return self.line is not None or self.declares is not None or self.told is not None
 
     def lines(self, model: Description) -> dict[str, str]:
-        """Return the lines of a model's file that reproduce it, by their table, without those that declare."""
+        """Return the lines of a model's file that reproduce it, by their table, without those of a dialect."""
         found = {} if self.line is None else {self.table: self.line}
         return found if self.told is None else {**found, **self.told(model)}
 
@@ -117,5 +118,5 @@ def stored(changed: Callable[[Storage], Storage]) -> Change:
 
 
 def seeded(seed: int, name: str, sentence: str, cost: int = 1) -> Hypothesis:
-    """Return the hypothesis that the generator was seeded in another way."""
+    """Return the hypothesis that the device has another seed."""
     return Hypothesis(Aspect.SEED, name, sentence, model_with(seed=seed), f"seed = {seed}", cost)

@@ -1,5 +1,5 @@
-"""Keys: from which key a model of Flax drew its wrong buffers, if layers were made in another order, had other paths or
-another root key.
+"""Keys: recover from a dump the keys from which a model of Flax drew its wrong buffers, because layers were made in
+another order, or had other paths or another root key.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,11 +23,11 @@ from embinit.toml import toml
 Compound = tuple[Hypothesis, ...]
 #: How many elements of a buffer are looked at.
 SAMPLE = 16
-#: How many calls of rngs.params() are tried, and how many modules of a name.
+#: How many calls of rngs.params() are tried, and how many modules of the same name.
 CALLS, MODULES = 128, 16
-#: How many seeds are tried, among them a date such as 20261126, and how many at once.
+#: How many seeds are tried, which include dates such as 20261126, and how many at once.
 SEEDS, AT_ONCE = 2**25, 2**20
-#: The scopes in which a module may stand, and what it may be called.
+#: The scopes in which a module may be, and, by the type of its layer, what it may be called.
 SCOPES = (
     "MLP_0",
     "Sequential_0",
@@ -41,12 +41,14 @@ SCOPES = (
     "net",
 )
 KINDS = {"Linear": ("Dense", "layers", "fc", "dense", "linear"), "Embedding": ("Embed", "embedding", "embed", "layers")}
-#: The cost of a root key, which the dump alone supplies.
+#: The cost of a root key that only the dump suggests.
 FREE_KEY = 2
 
 
 def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
-    """Yield hypotheses of keys that give wrong buffers their values: other numbers under the root key, or another."""
+    """Yield hypotheses about the keys that give wrong buffers their values: other numbers under the root key, or
+    another root key.
+    """
     samples = {row.name: sample_of(run.account, row, dump[row.name]) for row in wrong if draws(row)}
     told = [row for row in wrong if samples.get(row.name) is not None]
     if not told:
@@ -61,21 +63,21 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
 
 
 def sample_of(account: Account, row: Row, payload: bytes) -> F32 | None:
-    """Return the first elements of a buffer, if they say from which words they were drawn."""
+    """Return the first elements of a buffer; None if they do not show from which words they were drawn."""
     values = account.observed(row, payload)
     known = values is not None and values.size > 1 and (row.format in ("float32", "float64") or resolution(row))
     return values[:SAMPLE] if known and values is not None else None
 
 
 class _Inquiry:
-    """What is asked about the first elements of wrong buffers."""
+    """The search for the keys that give wrong buffers their first elements."""
 
     def __init__(self, account: Account, wrong: Sequence[Row], samples: Mapping[str, F32]) -> None:
         self._account, self._wrong, self._samples, self._model = account, wrong, samples, account.model
         self._root = key_of(account.model.seed)
 
     def calls(self) -> Iterator[Compound]:
-        """Return the calls of rngs.params() that gave wrong buffers their keys."""
+        """Yield the calls of rngs.params() that gave wrong buffers their keys, as one hypothesis."""
         numbers = self._numbers(range(CALLS))
         if numbers is None:
             return
@@ -90,7 +92,7 @@ class _Inquiry:
         )  # fmt: skip
 
     def paths(self) -> Iterator[Compound]:
-        """Return the paths of the layers that hold wrong buffers."""
+        """Yield the paths of the layers that hold wrong buffers, as one hypothesis."""
         paths, numbers = dict[str, str](), dict[str, int]()
         for row in self._wrong:
             number = _number_of(row)
@@ -110,7 +112,7 @@ class _Inquiry:
         )  # fmt: skip
 
     def roots(self) -> Iterator[Compound]:
-        """Return another root key with which wrong buffers have what they hold."""
+        """Yield another root key that gives wrong buffers what they hold."""
         for what, root in _roots(self._model.seed):
             if all(self._agrees(row, root, _folded(row)) for row in self._wrong):
                 sentence = f"The root is {what}; the seed of the model stands for jax.random.key({self._model.seed})."
@@ -118,14 +120,14 @@ class _Inquiry:
                 return
 
     def seeds(self) -> Iterator[Compound]:
-        """Return the seed below 2^25 that gives wrong buffers what they hold."""
+        """Yield the seed below 2^25 that gives wrong buffers what they hold."""
         from embinit._kernels.counters import jax_first_words
 
         first = self._wrong[0]
         sample, words = self._samples[first.name][:1], np.empty(AT_ONCE, np.uint32)
         for start in range(0, SEEDS, AT_ONCE):
             jax_first_words(start, _folded(first), words)
-            values = self._account.drawn(Given(words), first, AT_ONCE)
+            values = self._account.drawn(GivenWords(words), first, AT_ONCE)
             for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
                 seed = start + place
                 if all(self._agrees(row, key_of(seed), _folded(row)) for row in self._wrong):
@@ -144,14 +146,14 @@ class _Inquiry:
         return found
 
     def _agrees(self, row: Row, root: Key, number: int) -> bool:
-        """Whether a buffer holds what the key that a root and a number make gives."""
+        """Whether a buffer holds what is drawn from the key that a root and a number make."""
         sample = self._samples[row.name]
         values = self._account.drawn(keyed(fold_in(root, number)), row, sample.size)
         return bool(near(values, sample, resolution(row)).all())
 
 
-class Given(Called):
-    """Words that are given, and then zeros; the state is how many have been read."""
+class GivenWords(Called):
+    """A generator of given words, and then of zeros; its state is how many have been read."""
 
     def __init__(self, given: NDArray[np.uint32]) -> None:
         self._given = given
@@ -178,7 +180,7 @@ class Given(Called):
 
 
 def near(values: F32, sample: F32, step: float) -> NDArray[np.bool_]:
-    """Return which values are those of a sample, within the step of its codes."""
+    """Return which values are those of a sample, up to rounding and to a step of its codes."""
     with np.errstate(invalid="ignore", over="ignore"):
         near: NDArray[np.bool_] = np.abs(values - sample) <= step + 1e-6 * np.abs(sample)
     return near
@@ -197,7 +199,7 @@ def _number_of(row: Row) -> int:
 
 
 def _paths(row: Row, model: Description) -> Iterator[str]:
-    """Return the paths that a module may have: that of another layer, and the names that Flax gives, in some scopes."""
+    """Yield the paths that a module may have: those of other layers, and the names that Flax gives, in some scopes."""
     own = path_of(row.layer)
     kinds = KINDS.get(row.layer.type, (row.layer.type.rstrip("123d"), row.layer.type.rstrip("123d").lower(), "layers"))
     names = [
@@ -212,7 +214,7 @@ def _paths(row: Row, model: Description) -> Iterator[str]:
 
 
 def _roots(seed: int) -> Iterator[tuple[str, Key]]:
-    """Return keys that a program may have passed instead of key(seed), with what makes them."""
+    """Yield the keys that a program may have passed instead of key(seed), each with the expression for it."""
     for start in dict.fromkeys((seed, 0, 1, 42)):
         yield f"the words ({start}, 0)", (start & 0xFFFFFFFF, 0)
         what, key = f"key({start})", key_of(start)
@@ -253,7 +255,9 @@ def _rooted(root: Key) -> Change:
 
 
 def in_order(model: Description, places: Mapping[str, tuple[int, int]]) -> Lines:
-    """Return the order of layers in which the streams of buffers start at these places; no line if none does."""
+    """Return the line with the order of layers in which the streams of buffers start at these places; no line if there
+    is no such order.
+    """
     moved = {tensor.layer.name for tensor in model.tensors if tensor.name in places}
     told = [
         (place, tensor.layer.name)

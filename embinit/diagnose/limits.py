@@ -1,4 +1,4 @@
-"""Other limits as changes of a dialect file: by a formula, by the other fan, or of the weights alone."""
+"""Limits: hypotheses that limits differ, as changes of a dialect file: another formula, the other fan, zero biases."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ def _weights(model: Description) -> list[str]:
 
 
 def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple[str, Tables]]:
-    """Return whose limits other rules change, and the tables that say so."""
+    """Yield, in words, the parts whose limits other rules change, and the tables of a dialect file for that."""
     dialect = model.conventions
     assert isinstance(dialect, DeclaredDialect)
     if not any(each.part == "bias" for each in model.tensors):
@@ -53,14 +53,14 @@ def _variants(model: Description, rules: Mapping[str, Tables]) -> Iterator[tuple
 
 
 def by_formula(model: Description, formula: Formula) -> Iterator[Hypothesis]:
-    """Return the changes that give weights, biases or both the limit of a formula."""
+    """Yield the changes that give weights, or weights and biases, the limit of a formula."""
     rules = {name: {"limit": formula.text, "low": "-limit", "high": "limit"} for name in _weights(model)}
     for whose, overlay in _variants(model, rules):
         yield declaration(Aspect.FORMULA, "limit", f"{whose}: {formula.says}.", overlay, formula.cost)
 
 
 def by_other_fan(model: Description) -> Iterator[Hypothesis]:
-    """Return the exchange of fan_in and fan_out in what weights are drawn by."""
+    """Yield the changes that exchange fan_in and fan_out in the rules by which weights are drawn."""
     dialect = model.conventions
     assert isinstance(dialect, DeclaredDialect)
     tables = dialect.description.tables["initializers"]
@@ -78,7 +78,7 @@ def _exchanged(text: Any) -> Any:
 
 
 def zero_biases(model: Description) -> Iterator[Compound]:
-    """Return the change to biases of 0, where there are biases."""
+    """Yield the change to biases of 0, if there are biases."""
     if any(each.part == "bias" for each in model.tensors):
         overlay = {"bias": {"initializer": "zeros"}}
         yield (declaration(Aspect.BIAS, "bias", "The biases are 0 and draw nothing.", overlay),)

@@ -1,4 +1,4 @@
-"""Mistakes between draw and memory: layouts, literals and byte order."""
+"""Memory: mistakes between draw and memory, in layouts, literals and byte order."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from embinit.toml import toml
 
 
 def in_memory(planned: Sequence[Row]) -> Iterator[Hypothesis]:
-    """Return the mistakes that can happen to values after they are drawn."""
+    """Yield the mistakes that can happen to values after they are drawn."""
     yield from _layouts(planned)
     yield from _literals()
     sentence = "The bytes of every element are in big-endian order."
@@ -53,7 +53,7 @@ def _layouts(planned: Sequence[Row]) -> Iterator[Hypothesis]:
 
 
 def _axes_line(model: Description, layout: "_Layout", key: str) -> Lines:
-    """Return the lines that say the layout of each layer's weight."""
+    """Return the lines with the layout of each layer's weight, under a key that is weight_layout or draws."""
 
     def line(tensors: list[Tensor]) -> str | None:
         for tensor in tensors:
@@ -66,7 +66,7 @@ def _axes_line(model: Description, layout: "_Layout", key: str) -> Lines:
 
 @dataclass(frozen=True)
 class _Layout:
-    """An order of a convolution's axes; turned: whether in and out change places in weights of another rank."""
+    """An order of a weight's axes. turned: whether weights with another number of axes have in and out exchanged."""
 
     order: tuple[int, ...]
     turned: bool
@@ -94,7 +94,7 @@ class _Layout:
         return np.ascontiguousarray(permuted.transpose(np.argsort(order)))
 
 
-#: Forms of literals, the likely ones first, and what they say.
+#: Forms of literals, the likely ones first, and words for them.
 FORMS = {
     "float16": "rounded to float16",
     "bfloat16_truncated": "truncated to bfloat16: the low 16 bits are 0",

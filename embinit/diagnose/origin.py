@@ -1,4 +1,4 @@
-"""Origin: which dialect and which seed drew the weights of a file, where most of them are still as they were drawn."""
+"""Origin: the dialect and the seed that drew the weights of a file, if most of these are still as they were drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,19 +13,19 @@ from embinit.fill import fill
 from embinit.model import Description, Tensor
 from embinit.plan import Row, in_draw_order, plan
 
-#: Values of buffers by their names, with the names of their axes.
+#: The values of buffers by name, each with the names of its axes.
 Held = Mapping[str, tuple[NDArray[Any], Sequence[str]]]
-#: In how many buffers a seed is looked for, how many elements tell one from another, and how many are drawn for it.
+#: In how many buffers a seed is looked for, the fewest elements that show a seed, and the most elements that are drawn.
 BUFFERS, TELLING, MOST_VALUES = 3, 4, 2**27
-#: How many elements are drawn in the time that a buffer takes however few it has.
+#: The time that any buffer takes, however small it is, as the number of elements that are drawn in it.
 EACH = 2**14
-#: How many seeds are tried on buffers after the first, which is then one that was changed.
+#: How many seeds are tried on buffers after the first, in case the first one was changed.
 FEWER = 100
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The dialect and the seed that draw most of a file's buffers, those that they give bit for bit, and the others."""
+    """The dialect and the seed that drew a file's buffers: those that they give bit for bit, and those that differ."""
 
     dialect: str
     seed: int
@@ -41,13 +41,13 @@ class Origin:
         return f"{drawn}; {differ}: {listed(self.differing)}"
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
+        """Return the origin as plain values."""
         return asdict(self)
 
 
 def origin(model: Description, held: Held, dialects: Sequence[str]) -> Origin | None:
-    """Return what drew the values that a file holds, in one of some dialects and with a seed that people choose; None
-    if nothing that is drawn agrees.
+    """Return what drew the values that a file holds, if it was the model's dialect or one of `dialects`, with the
+    model's seed or one that people often choose; None if no buffer agrees.
     """
     best: Origin | None = None
     for dialect in dict.fromkeys((str(model.dialect), *dialects)):
@@ -76,18 +76,20 @@ def _in_dialect(model: Description, held: Held) -> Origin | None:
 
 
 def _until(model: Description, row: Row) -> Description:
-    """Return the model up to the layer of a buffer: what comes later does not move it."""
+    """Return the model up to the layer of a buffer, since later layers do not change the buffer."""
     last = next(i for i, layer in enumerate(model.layers) if layer.name == row.layer.name)
     return replace(model, layers=model.layers[: last + 1])
 
 
 def _seeds(model: Description, size: int) -> list[int]:
-    """Return the model's seed and those that people choose, as many as are worth drawing so many values for each."""
+    """Return the model's seed and those that people often choose; fewer if many values must be drawn for each."""
     return [model.seed, *ordinary_seeds(model.dialect, model.seed)][: max(16, MOST_VALUES // size)]
 
 
 def compared(model: Description, held: Held) -> Origin:
-    """Return which buffers a model gives bit for bit, and which not, of those whose values are known."""
+    """Return the origin that a model is: of the buffers whose values are known, those that it gives bit for bit, and
+    the others.
+    """
     arrays = fill(plan(model)).arrays
     known = [tensor for tensor in model.tensors if _values(tensor, held) is not None]
     equal = [tensor.name for tensor in known if _equal(arrays[tensor.name], _values(tensor, held))]
@@ -96,7 +98,7 @@ def compared(model: Description, held: Held) -> Origin:
 
 
 def _values(tensor: Tensor, held: Held) -> NDArray[Any] | None:
-    """Return the values of a buffer in its layout; None where they are not known, or rounded to another format."""
+    """Return the values of a buffer in its layout; None if they are not known, or the buffer is not in float32."""
     if tensor.name not in held or tensor.format != "float32":
         return None
     values, axes = held[tensor.name]
@@ -106,7 +108,7 @@ def _values(tensor: Tensor, held: Held) -> NDArray[Any] | None:
 def laid_out(
     values: NDArray[Any], given: Sequence[str], axes: Sequence[str], shape: Sequence[int]
 ) -> NDArray[Any] | None:
-    """Return values whose axes have names in the order of other names; None where these are other axes.
+    """Return values with their axes, which `given` names, in the order of `axes`; None if they do not fit the shape.
 
     >>> laid_out(np.array([[1.0, 2.0]]), ("out", "in"), ("in", "out"), (2, 1)).tolist()
     [[1.0], [2.0]]

@@ -1,4 +1,4 @@
-"""Pasting: the lines of a model file that say a mistake, and the model of the file with these lines."""
+"""Pasting: the lines of a model file that reproduce a mistake, and the model of the file with these lines."""
 
 import math
 import tomllib
@@ -30,7 +30,7 @@ def of_layer(name: str) -> str:
 
 
 def by_layer(model: Description, texts: Mapping[str, str]) -> Lines:
-    """Return the lines of layers, by their names; once for all if all that have a weight say the same."""
+    """Return the lines of layers, given by their names; one text for all if all layers with a weight have the same."""
     weighted = [layer.name for layer in model.layers if isinstance(layer, Weighted)]
     if list(texts) == weighted and len(set(texts.values())) == 1:
         return {LAYERS: texts[weighted[0]]}
@@ -38,7 +38,7 @@ def by_layer(model: Description, texts: Mapping[str, str]) -> Lines:
 
 
 def each_layer(model: Description, line: Callable[[list[Tensor]], str | None]) -> Lines:
-    """Return the lines that a function says of layers, from the buffers of each; None says nothing."""
+    """Return the lines of layers that a function returns for the buffers of each, or None for no line."""
     held: dict[str, list[Tensor]] = {}
     for tensor in in_draw_order(model.tensors):
         held.setdefault(tensor.layer.name, []).append(tensor)
@@ -47,12 +47,14 @@ def each_layer(model: Description, line: Callable[[list[Tensor]], str | None]) -
 
 
 def kind_of(part: str) -> str:
-    """Return whose format a part has: that of weights, or of biases."""
+    """Return "bias" or "weight", whichever of bias_format and weight_format is the format of a part."""
     return "bias" if "bias" in part else "weight"
 
 
 def draws_in(rows: Sequence[Row]) -> Lines:
-    """Return the line of a model whose buffers are drawn in the order of rows: layers, where each stays together."""
+    """Return the line of a model whose buffers are drawn in the order of rows: an order of layers if the buffers of
+    each layer are together, else an order of buffers.
+    """
     layers = list(dict.fromkeys(row.layer.name for row in rows))
     together = [row.name for name in layers for row in rows if row.layer.name == name]
     names = layers if together == [row.name for row in rows] else [row.name for row in rows]
@@ -60,9 +62,10 @@ def draws_in(rows: Sequence[Row]) -> Lines:
 
 
 def initialized(change: Callable[[Account], Account], name: str | None = None) -> Callable[[Description], Lines]:
-    """Return the function that writes the lines of a change to initializers or fans: from what each part is drawn.
+    """Return the function that writes the lines for a change of initializers or fans, which say what each part is drawn
+    from.
 
-    name: the name of the weights' initializer, to be used if a model file that names it gives the same weights.
+    name: the initializer of the weights, as TOML, for a model file that then gives the same weights.
     """
 
     def told(model: Description) -> Lines:
@@ -88,7 +91,7 @@ def initialized(change: Callable[[Account], Account], name: str | None = None) -
 
 
 def _by_layer(rows: Mapping[str, Row], said: Mapping[str, str]) -> dict[str, str]:
-    """Return the lines about buffers, joined for each layer."""
+    """Return the lines about buffers, joined for each layer, by its name."""
     texts = dict[str, str]()
     for name, row in rows.items():
         if name in said:
@@ -97,7 +100,7 @@ def _by_layer(rows: Mapping[str, Row], said: Mapping[str, str]) -> dict[str, str
 
 
 def _initializer(model: Description, row: Row) -> str:
-    """Return how a model file says what a buffer is drawn from: by a name of its dialect, if there is one."""
+    """Return the TOML for what a buffer is drawn from, with a name of its dialect if there is one."""
     dialect = model.conventions
     planned = next(tensor for tensor in model.tensors if tensor.name == row.name)
     if (row.fan_in, row.fan_out) == (planned.fan_in, planned.fan_out):
@@ -110,7 +113,7 @@ def _initializer(model: Description, row: Row) -> str:
 
 
 def _without_gain(initializer: Initializer) -> Iterator[Initializer]:
-    """Return initializers without a gain, which some dialects do not have: its square belongs to the scale."""
+    """Yield initializers whose scale includes the square of the gain, for dialects whose initializers have no gain."""
     if isinstance(initializer, VarianceScaling) and initializer.gain != 1:
         scale = initializer.scale * initializer.gain**2
         for each in (*(float(f"{scale:.{digits}g}") for digits in (4, 7, 9, 12)), scale, *_beside(scale)):
@@ -124,8 +127,8 @@ def _beside(value: float) -> Iterator[float]:
 
 
 def named(dialect: Dialect, initializer: Initializer) -> str | None:
-    """Return how a model file says an initializer by a name of its dialect; None where the dialect has none for it. The
-    axes that count inputs and outputs are the dialect's.
+    """Return the TOML for an initializer by a name of its dialect; None if the dialect has no name for it. The axes
+    that count inputs and outputs are left to the dialect.
     """
     if initializer == dialect.weight:
         return '"default"'
@@ -143,9 +146,9 @@ def built(factory: Callable[..., Initializer] | None, **keys: object) -> Initial
 
 
 def replaced(model: Description, lines: Lines) -> dict[str, list[str]]:
-    """Return which keys must be deleted from each table of the model file, if they are there, before lines are pasted:
-    the state of a model that seeds, parameters of the layer's own weight_init, which stand beside it unless that is a
-    table, and what only the layer's own formats take.
+    """Return the keys that must be deleted from each table of the model file, if they are there, before lines are
+    pasted: the state of a model that gets a seed; the parameters of a weight_init that is replaced, which are keys of
+    the same table unless weight_init is a table; and keys that only a format which is replaced takes.
     """
     found: dict[str, dict[str, None]] = {}
     if model.state is not None and "seed" in tomllib.loads(lines.get(MODEL, "")):
@@ -159,7 +162,7 @@ def replaced(model: Description, lines: Lines) -> dict[str, list[str]]:
 
 
 def _replaced(layer: Weighted, dialect: Dialect, said: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the keys of a layer that it cannot have together with those that are said."""
+    """Yield the keys of a layer that cannot stand together with those that are pasted."""
     if "weight_init" in said and layer.weight_init is not None:
         known = {field.name for field in fields(layer)}
         yield from (key for key in _parameters(dialect, layer.weight_init) if key not in known)
@@ -173,7 +176,7 @@ def _replaced(layer: Weighted, dialect: Dialect, said: Mapping[str, Any]) -> Ite
 
 
 def _parameters(dialect: Dialect, initializer: Initializer) -> Iterator[str]:
-    """Yield the keys with which a dialect's model files may say an initializer."""
+    """Yield the keys that a model file of a dialect may have as parameters of an initializer."""
     if isinstance(initializer, Named):
         yield from signature(dialect.named[initializer.name]).parameters
         return
@@ -187,7 +190,9 @@ def _parameters(dialect: Dialect, initializer: Initializer) -> Iterator[str]:
 
 
 def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Lines:
-    """Return lines that are to hold for some buffers alone: of their layers; a stream changes before the first one."""
+    """Return lines with the same effect on some buffers alone: in the tables of their layers, and with a seed or words
+    to skip before the first of these. There are none if other lines of [model] are among them.
+    """
     names = set(buffers)
     tensors = [tensor for tensor in in_draw_order(model.tensors) if tensor.name in names]
     layers = list(dict.fromkeys(tensor.layer.name for tensor in tensors))
@@ -206,7 +211,7 @@ def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Line
 
 
 def pasted(model: Description, lines: Lines) -> Description:
-    """Return the model of a file into which lines of its model and its layers are pasted."""
+    """Return the model of a file after lines are pasted into its [model] and [[layer]] tables."""
     gone = replaced(model, lines)
     deleted = dict.fromkeys(gone.get(MODEL, ()))
     changed = replace(model, **{**deleted, **tomllib.loads(lines.get(MODEL, ""))})

@@ -1,7 +1,7 @@
 """Rules: how devices get from values to codes, as tables of what they may do differently.
 
-A rule is a quotient, a rounding, and what happens at the outermost codes; it is a format, a rounding and a quantizer,
-so a model file can say it.
+A rule is a choice of a quotient, of a rounding, and of what happens to codes out of range. A model file expresses it by
+a format, a rounding and a quantizer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ from embinit.formats.storage import Storage
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of a table of rules: what it says, and what of a quantizer, a format or a rounding it changes.
+    """One entry of a table of rules, in words, and the keys of a quantizer, the format or the rounding that it changes.
 
-    planned: whether it is no mistake. tried: whether other hypotheses simulate it. free: whether the dump itself
-    supplied a number.
+    planned: whether it is what the plan does. tried: whether other hypotheses simulate it. free: whether it has a
+    number that the dump itself supplied.
     """
 
     says: str
@@ -34,14 +34,14 @@ class Choice:
 
     @cached_property
     def quantizer(self) -> Quantizer:
-        """The quantizer that does this alone."""
+        """The quantizer that differs in this choice alone."""
         return Quantizer(**self.told)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Quotients, rounding and range: together they make a code of a value. tail: the rounding of elements that fill no
-    whole vector, the elements of a vector, and whether rows are filled apart from each other.
+    """The choices of quotient, rounding and range by which a value becomes a code. tail: the rounding of elements that
+    fill no whole vector, how many elements a vector has, and whether vectors begin again in each row.
     """
 
     quotient: Choice
@@ -51,12 +51,12 @@ class Rule:
 
     @property
     def choices(self) -> tuple[Choice, ...]:
-        """What differs from the plan."""
+        """The choices that differ from the plan."""
         return tuple(each for each in (self.quotient, self.rounding, self.limits) if not each.planned)
 
     @property
     def simulated(self) -> bool:
-        """Whether other hypotheses say the same, alone or together."""
+        """Whether other hypotheses, alone or together, do the same."""
         return all(choice.tried for choice in self.choices)
 
     @property
@@ -75,7 +75,7 @@ class Rule:
         return "; ".join(says)
 
     def storage(self, planned: Storage) -> Storage:
-        """Return how a buffer is stored by this rule that a plan stores in its own way."""
+        """Return how a device with this rule stores a buffer, given how the plan stores it."""
         told = {**self.quotient.told, **self.limits.told}
         if self.tail is not None:
             other, lanes, by_row = self.tail
@@ -93,7 +93,7 @@ class Rule:
 
 @lru_cache
 def quotients(format_: Quantized) -> tuple[Choice, ...]:
-    """Return how a device may get from values to what is rounded to codes of a format, the planned way first."""
+    """Return the ways in which a device may compute the quotients that it rounds to codes, the planned way first."""
     if isinstance(format_, QFormat):
         return tuple(_in_fixed_point(format_))
     if isinstance(format_, Symmetric):
@@ -101,7 +101,8 @@ def quotients(format_: Quantized) -> tuple[Choice, ...]:
     return tuple(_affine(format_)) if isinstance(format_, Affine) else ()
 
 
-#: How a scale and a quotient may be computed, and whether other hypotheses simulate it.
+#: How a scale and a quotient may be computed, in words and as keys of a quantizer, and whether other hypotheses
+#: simulate it.
 WAYS: tuple[tuple[str, Mapping[str, Any], bool], ...] = (
     ("", {}, False),
     ("values are multiplied by a float32 reciprocal of the scale", {"quotient": "reciprocal"}, True),
@@ -113,7 +114,7 @@ WAYS: tuple[tuple[str, Mapping[str, Any], bool], ...] = (
 
 
 def _symmetric(format_: Symmetric) -> Iterator[Choice]:
-    """Return how a device may get from values to quotients where a scale comes from the largest magnitude."""
+    """Yield how a device may compute quotients if a scale comes from the largest magnitude."""
     own, bits = float(format_.steps), format_.bits
     largest = float(format_.qmax)
     for steps in dict.fromkeys([own, largest, largest + 0.5, largest + 1, 2 * largest + 1]):
@@ -134,7 +135,7 @@ def _number(value: float) -> str:
 
 
 def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
-    """Return which factors a device may use for one that is a power of two."""
+    """Yield the factors that a device may use instead of one that is a power of two."""
     n, width = format_.frac_bits, format_.qmax.bit_length() + 1
     yield Choice("", planned=True)
     if n > 0:
@@ -150,7 +151,7 @@ def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
 
 
 def _affine(_format: Affine) -> Iterator[Choice]:
-    """Return how a device may get to quotients where a zero point is added to what is rounded."""
+    """Yield how a device may compute quotients if a zero point is added to what is rounded."""
     for says, told in (
         ("", {}),
         ("values are multiplied by a float32 reciprocal of the scale", {"quotient": "reciprocal"}),
@@ -174,7 +175,7 @@ SAYS = {
     "half_down": "by ceil(x - 0.5)",
     "ceil": "up",
 }
-#: How far below and above a code its quotients may lie.
+#: How far below and above a code the quotients that become it may be.
 REACH = {
     "half_away": (-0.5, 0.5), "half_even": (-0.5, 0.5), "half_up": (-0.5, 0.5), "half_down": (-0.5, 0.5),
     "floor": (0.0, 1.0), "ceil": (-1.0, 0.0),
@@ -182,7 +183,7 @@ REACH = {
 
 
 def roundings(planned: str) -> list[Choice]:
-    """Return the roundings with that of the plan marked; other hypotheses simulate the better ones."""
+    """Return all roundings, that of the plan marked as such; other hypotheses simulate those that formats have."""
     return [
         Choice(says, rounding=mode, planned=mode == planned, tried=mode not in LOOSE) for mode, says in SAYS.items()
     ]
@@ -193,7 +194,9 @@ def roundings(planned: str) -> list[Choice]:
 
 @lru_cache
 def limits(format_: Quantized) -> tuple[Choice, ...]:
-    """Return the ways in which a device may limit codes that are too large, and count them, the planned way first."""
+    """Return the ways in which a device may treat codes that are out of range, and the ranges that it may have, the
+    planned one first.
+    """
     return tuple(_limited(format_))
 
 
@@ -216,7 +219,7 @@ def _limited(format_: Quantized) -> Iterator[Choice]:
 
 
 def multiplied(factor: float, offset: int) -> Choice:
-    """Return the choice of a factor, and of what is then added to codes, which the dump alone suggests."""
+    """Return the choice of a factor, and of an offset that is then added to codes, which only the dump suggests."""
     added = f", and {offset} is added to codes" if offset else ""
     told = {"factor": factor, **({"offset": offset} if offset else {})}
     return Choice(f"values are multiplied by {factor!r}{added}", told, free=True)

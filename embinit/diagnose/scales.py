@@ -16,16 +16,16 @@ from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.initializers import VarianceScaling
 from embinit.plan import Row
 
-#: The costs of a gain for which only the dump speaks, of one limit for all buffers, and of a limit for each buffer.
+#: The costs of a gain that only the dump suggests, of one such limit for all buffers, and of one for each buffer.
 FREE_GAIN, FREE_LIMIT, FREE_LIMITS = 2, 2, 3
-#: Buffers of fewer values say too little about their limit.
+#: Buffers of fewer values show too little of their limit.
 ENOUGH = 8
-#: So many values tell nearly all wrong bounds apart.
+#: So many values rule out nearly all wrong bounds.
 SURE = 16
 
 
 def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return hypotheses about gains and limits, for wrong buffers whose draws are those of the account."""
+    """Yield hypotheses about gains and limits, for wrong buffers whose draws are those of the account."""
     account = run.account
     found: dict[str, Row] = {}  # rows with the distribution that the dump shows
     for row in wrong:
@@ -66,8 +66,8 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
 
 
 def _between(account: Account, before: BitGenerator, row: Row, values: F32, drawn: F32) -> Distribution | None:
-    """Return the bounds that turn a buffer's draws into its values, bit for bit, where they are not around 0; None if
-    none of few digits do. drawn: what it draws from -1 to 1.
+    """Return the uniform distribution, not around 0, that turns a buffer's draws into its values, bit for bit; None if
+    no bounds of few digits do. drawn: what the buffer draws from -1 to 1.
     """
     least, most = int(drawn.argmin()), int(drawn.argmax())
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
@@ -86,13 +86,15 @@ def _between(account: Account, before: BitGenerator, row: Row, values: F32, draw
 
 
 def _rounded(guess: float, width: float) -> list[float]:
-    """Return a bound with few digits, from the fewest on, as far as they are near enough to it."""
+    """Return the numbers of few digits that are near enough to a guess of a bound, those of the fewest digits first."""
     rounded = [0.0, *(float(f"{guess:.{digits}g}") for digits in range(1, 8))]
     return list(dict.fromkeys(each for each in rounded if abs(each - guess) < 1e-5 * abs(width)))
 
 
 def _near(guess: float, row: Row) -> Iterator[float]:
-    """Yield what a limit or a deviation may be: a float32, a number of few digits, or the root of a part of a fan."""
+    """Yield what a limit or a deviation near a guess may be: the nearest float32s, numbers of few digits, and square
+    roots of a small number over a fan.
+    """
     bits = int(np.float32(guess).view(np.uint32))
     yield from (float(np.uint32(bits + ulps).view(np.float32)) for ulps in (0, 1, -1, 2, -2, 3, -3))
     yield from (float(f"{guess:.{digits}g}") for digits in range(1, 8))
@@ -104,7 +106,7 @@ def _near(guess: float, row: Row) -> Iterator[float]:
 
 
 def _rescaled(distribution: Distribution, scale: float) -> Distribution | None:
-    """Return the distribution of that kind around 0 with a limit or deviation; None if there is none."""
+    """Return a distribution of the same kind, around 0, with another limit or deviation; None if the kind has none."""
     match distribution:
         case Uniform():
             return Uniform(-scale, scale)

@@ -1,4 +1,4 @@
-"""Search: which hypothesis, or which two, give every bit of a dump."""
+"""Search: the hypothesis, or the two, that give every bit of a dump."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -29,25 +29,25 @@ from embinit.progress import say
 
 #: Once one mistake explains the dump at this cost or less, pairs of mistakes are not tried.
 ENOUGH = (2, 0)
-#: At this cost or less, nor to look for another generator, another unit value or another limit.
+#: At this cost or less, other generators, unit values and limits are not looked for either.
 CERTAIN = (1, 0)
-#: With more elements than this, what a mistake leaves as planned suggests nothing more.
+#: With more elements than this, only buffers that a mistake changes are looked at for a second one.
 LARGE = 1 << 15
 #: Pairs of mistakes are tried on so many elements of one wrong buffer first; they must explain such a share of these
 #: that neither mistake does alone.
 HEAD, BETTER = 256, 0.05
 #: Fewer elements than this show little of a pair.
 TELLING = 16
-#: What is not found by chance: a generator or a unit value that gives every bit.
+#: The aspects of hypotheses that do not give every bit by chance.
 DECLARED = frozenset({Aspect.GENERATOR, Aspect.VALUES})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """Hypotheses taken together, and what they lead to.
+    """Hypotheses taken together, and how what they lead to compares with the dump.
 
-    equal: how many elements of each buffer are as in the dump. exact: the buffers that are as in the dump in every bit.
-    apart: the sum of the distances of float32 values.
+    equal: how many elements of each buffer are equal. exact: the buffers that are equal in every bit. apart: the sum of
+    the distances between float32 values.
     """
 
     hypotheses: tuple[Hypothesis, ...]
@@ -63,8 +63,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Cause:
-    """A hypothesis as part of an explanation; buffers: the only ones it applies to, all if empty. lines: those of the
-    model file that reproduce it, by table; empty where no lines do. replaces: the keys to delete before, by table.
+    """A hypothesis as part of an explanation.
+
+    buffers: the only ones it applies to, all if empty. lines: the lines of the model file that reproduce it, by table;
+    empty if none do. replaces: the keys to delete before these are pasted, by table.
     """
 
     hypothesis: Hypothesis
@@ -80,10 +82,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Causes, the bytes that follow from them, and which buffers of the dump those are, bit for bit.
+    """Causes, and how the bytes that follow from them compare with the dump.
 
-    equal: elements that are equal. exact: whether all are. lines: the lines of the model file, by table, that reproduce
-    all of it; empty where no lines do.
+    image: these bytes, by buffer. reproduces: the buffers that are equal bit for bit. equal: how many elements are
+    equal. exact: whether all are. lines: the lines of the model file, by table, that reproduce all causes; empty if
+    none do.
     """
 
     causes: tuple[Cause, ...]
@@ -105,7 +108,10 @@ class Explanation:
 
 
 class Search:
-    """The search for what explains a dump: arrays by name, in the order of the plan, with the bytes of an element."""
+    """The search for what explains a dump.
+
+    dump: the bytes of arrays by name, in the order of the plan. itemsizes: how many bytes an element of each has.
+    """
 
     def __init__(self, model: Description, dump: Image, itemsizes: Mapping[str, int]) -> None:
         self._dump = dump
@@ -150,9 +156,8 @@ class Search:
             others += pairs
         found.sort(key=lambda explanation: explanation.cost)
         simplest = [explanation for explanation in _distinct(found) if explanation.cost == found[0].cost]
-        least = (
-            0 if found else sum(self._planned.equal.values())
-        )  # a buffer that is right without a mistake needs no explanation
+        # What is right without a mistake needs no explanation.
+        least = 0 if found else sum(self._planned.equal.values())
         others = [c for c in others if len(c.exact) < len(self._dump) and sum(c.equal.values()) >= least]
         others = [c for c in others if any(c.equal.values()) or not found]
         others.sort(key=lambda c: (-sum(c.equal.values()), len(c.hypotheses), c.apart))
@@ -162,8 +167,8 @@ class Search:
         return ordinary(self._model, any(self._heavy_tails(row) for row in self._rows))
 
     def _heavy_tails(self, row: Row) -> bool:
-        """Return whether values look normal: they exceed sqrt(3) deviations, which uniform values cannot, but not by
-        far.
+        """Whether values look normal: the largest is well above sqrt(3) deviations, which uniform values cannot exceed,
+        but not far above.
         """
         if row.format != "float32" or not draws(row) or row.size < 24:
             return False
@@ -174,7 +179,7 @@ class Search:
         return bool(2 * deviation < peak < 8 * deviation and peak < 32 * np.abs(planned).max())
 
     def _derived(self, candidate: Candidate, thorough: bool) -> list[tuple[Hypothesis, ...]]:
-        """Return the hypotheses that the buffers suggest which a candidate gets wrong."""
+        """Return the hypotheses that are suggested by the buffers that a candidate gets wrong."""
         run = self._changed(candidate.hypotheses).run()
         wrong = [row for row in run.account.rows if row.name in self._dump and row.name not in candidate.exact]
         changed = [row for row in wrong if thorough or run.image[row.name] != self._image[row.name]]
@@ -190,7 +195,7 @@ class Search:
         return [compound for found in suggested for compound in found]
 
     def _declared(self) -> list[tuple[Hypothesis, ...]]:
-        """Return which other conventions of a dialect file the first wrong buffer suggests."""
+        """Return the hypotheses about other conventions of a dialect file that the first wrong buffer suggests."""
         run = self._account.run()
         return list(conventions(run, self._dump, [row for row in self._rows if row.name not in self._planned.exact]))
 
@@ -205,7 +210,9 @@ class Search:
         return self._accounts[only]
 
     def _tried(self, *hypotheses: Hypothesis) -> Candidate | None:
-        """Return a candidate, or None if it is impossible, or gives what an earlier one gave and not the dump."""
+        """Return a candidate; None if it is impossible, or if it gives what an earlier one gave and that is not the
+        dump.
+        """
         ordered = tuple(sorted(hypotheses, key=lambda hypothesis: hypothesis.aspect))
         try:
             image = self._memory(ordered)
@@ -251,12 +258,12 @@ class Search:
                 if len(compound) == 1 and compound[0].aspect != one.hypotheses[0].aspect
             )
         for one, other in combinations(alone, 2):
-            if one.hypotheses[0].aspect != other.hypotheses[0].aspect and self._worth_while(one, other):
+            if one.hypotheses[0].aspect != other.hypotheses[0].aspect and self._may_explain_more(one, other):
                 yield from self._candidates([one.hypotheses + other.hypotheses])
 
-    def _worth_while(self, one: Candidate, other: Candidate) -> bool:
-        """Return whether two mistakes together may explain more than each alone: of a wrong buffer that neither gives,
-        they must give more elements.
+    def _may_explain_more(self, one: Candidate, other: Candidate) -> bool:
+        """Whether two mistakes together may explain more than each alone: they must give more elements of a wrong
+        buffer that neither gives exactly.
         """
         name = self._first
         if name is None or name in one.exact or name in other.exact:
@@ -270,7 +277,7 @@ class Search:
         return together == 1 or together > max(apart) + BETTER
 
     def _share_of_head(self, name: str, hypotheses: tuple[Hypothesis, ...]) -> float:
-        """Return how many of the first elements of a buffer are as in the dump, as a share."""
+        """Return the share of the first elements of a buffer that are as in the dump."""
         if hypotheses in self._heads:
             return self._heads[hypotheses]
         head, share = self._elements[name][:HEAD], 0.0
@@ -281,7 +288,7 @@ class Search:
         return share
 
     def _exact_singles(self, singles: list[Candidate]) -> Iterator[Explanation]:
-        """Return explanations by one candidate, for all buffers or for those that the plan gets wrong."""
+        """Yield explanations by one candidate, for all buffers or for those that the plan gets wrong."""
         planned, names = singles[0], self._dump.keys()
         for candidate in singles[1:]:
             if candidate.exact == names:
@@ -290,7 +297,7 @@ class Search:
                 yield self._explanation(_first_exact(names, planned, candidate))
 
     def _exact_pairs(self, singles: list[Candidate], pairs: list[Candidate]) -> Iterator[Explanation]:
-        """Return explanations by two hypotheses, each for all buffers or for some of them."""
+        """Yield explanations by two hypotheses, each for all buffers or for some of them."""
         planned, names = singles[0], self._dump.keys()
         alone = {candidate.hypotheses: candidate for candidate in singles[1:]}
         both = {candidate.hypotheses: candidate for candidate in pairs}
@@ -307,7 +314,7 @@ class Search:
                 yield self._explanation(_first_exact(names, *choice))
 
     def _explanation(self, chosen: Mapping[str, Candidate]) -> Explanation:
-        """Return an explanation from each buffer's candidate, with all its bytes compared."""
+        """Return the explanation that takes each buffer from its candidate, after comparing all bytes."""
         distinct = dict.fromkeys(candidate.hypotheses for candidate in chosen.values())
         images = {hypotheses: self._memory(hypotheses) for hypotheses in distinct}
         image = {name: images[candidate.hypotheses][name] for name, candidate in chosen.items()}
@@ -327,7 +334,7 @@ class Search:
         return Explanation(tuple(causes), image, reproduces, equal, exact, lines)
 
     def _said(self, cause: Cause) -> Mapping[str, str]:
-        """Return the lines of the model file that say a cause, by table."""
+        """Return the lines of the model file that reproduce a cause, by table; empty if none do."""
         hypothesis = cause.hypothesis
         if cause.restricted:
             buffers = cause.buffers or tuple(self._dump)
@@ -336,7 +343,7 @@ class Search:
         return {**hypothesis.lines(self._model), **declared}
 
     def _together(self, causes: Sequence[Cause]) -> dict[str, str]:
-        """Return the lines of all causes; empty where one has none, or two share a key, which no line can say."""
+        """Return the lines of all causes; empty if a cause has none, or if two need the same key."""
         if not all(cause.lines for cause in causes):
             return {}
         overlays = [cause.hypothesis.declares for cause in causes if cause.hypothesis.declares is not None]
@@ -349,7 +356,7 @@ class Search:
         return lines if len(set(keys)) == len(keys) else {}
 
     def _leads_to(self, lines: Mapping[str, str], image: Image) -> bool:
-        """Return whether the model with these lines gives an image; a dialect's own lines are not tried."""
+        """Whether the model with these lines gives an image; lines of a dialect are taken on trust."""
         if any(table.startswith("[dialect") for table in lines):
             return True
         try:
@@ -361,7 +368,7 @@ class Search:
 
 
 def saying(model: Description, cause: Cause, lines: Mapping[str, str]) -> Cause:
-    """Return a cause with the lines that reproduce it, and the keys of the model's file that they replace."""
+    """Return a cause with given lines, and with the keys of the model's file that these replace."""
     return replace(cause, lines=lines, replaces=replaced(model, lines))
 
 
@@ -370,7 +377,7 @@ def _hypotheses(explanation: Explanation) -> list[Hypothesis]:
 
 
 def _first_exact(names: Iterable[str], *choice: Candidate) -> dict[str, Candidate]:
-    """Return for each buffer the first candidate that gives it exactly."""
+    """Return, for each buffer, the first candidate that gives it exactly."""
     return {name: next(candidate for candidate in choice if name in candidate.exact) for name in names}
 
 

@@ -1,5 +1,6 @@
-"""Seed lists: from which seeds a model of Keras drew its wrong buffers, if layers were made in another order, something
-else took a seed, initializers have seeds of their own, or the program has another seed.
+"""Seed lists: recover from a dump the seeds from which a model of Keras drew its wrong buffers, because layers were
+made in another order, something else took a seed, initializers have seeds of their own, or the program has another
+seed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,18 +10,18 @@ import numpy as np
 from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
 from embinit.diagnose.account import F32, Image, Run, draws, fresh, resolution
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
-from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, Given, in_order, near, numbered, sample_of
+from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, in_order, near, numbered, sample_of
 from embinit.diagnose.pasting import Lines, by_layer, named
 from embinit.dialects.keras import LISTED, OWN
 from embinit.distributions import Uniform
 from embinit.model import Description
 from embinit.plan import Row
 
-#: Up to where seeds are tried, and the dates that are.
+#: The seeds of a program that are tried: all below SEEDS, and dates.
 SEEDS, DATES = 2**22, range(20200101, 20310101)
-#: Seeds of their own that initializers are tried with: these, and that of the model.
+#: The seeds that are tried as an initializer's own, besides that of the model.
 OWN_SEEDS = (*range(1001), 1234, 1337, 12345, 123456)
-#: The cost of a seed for which only the dump speaks.
+#: The cost of a seed that only the dump suggests.
 FREE_SEED = 2
 
 Restart = tuple[int, int]
@@ -40,14 +41,14 @@ def seed_lists(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound
 
 
 class _Inquiry:
-    """What is asked about the first elements of wrong buffers."""
+    """The search for the seeds that give wrong buffers their first elements."""
 
     def __init__(self, run: Run, wrong: Sequence[Row], samples: Mapping[str, F32]) -> None:
         self._account, self._wrong, self._samples = run.account, wrong, samples
         self._model, self._dialect = run.account.model, run.account.model.conventions
 
     def listed(self) -> Iterator[Compound]:
-        """Return the elements of the list of seeds that wrong buffers take."""
+        """Yield the places in the list of seeds from which wrong buffers take theirs, as one hypothesis."""
         found = self._restarts((number, LISTED) for number in range(CALLS))
         if found is None:
             return
@@ -62,7 +63,7 @@ class _Inquiry:
         )  # fmt: skip
 
     def own(self) -> Iterator[Compound]:
-        """Return the seeds that the initializers of wrong buffers have themselves."""
+        """Yield the seeds that the initializers of wrong buffers have themselves, as one hypothesis."""
         found = self._restarts((seed, OWN) for seed in dict.fromkeys((self._model.seed, *OWN_SEEDS)))
         if found is None:
             return
@@ -75,7 +76,7 @@ class _Inquiry:
         )  # fmt: skip
 
     def seeds(self) -> Iterator[Compound]:
-        """Return the seed of the program that gives wrong buffers what they hold."""
+        """Yield the seed of the program that gives wrong buffers what they hold."""
         from embinit._kernels import keras
 
         stream = fresh(self._model, 0)
@@ -89,7 +90,7 @@ class _Inquiry:
             own = np.empty(min(AT_ONCE, len(DATES)) if start == DATES.start else AT_ONCE, np.uint32)
             keras.listed(start, element, own)
             words = stream.first_words(own)
-            values = self._account.drawn(Given(words), first, words.size)
+            values = self._account.drawn(GivenWords(words), first, words.size)
             for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
                 seed = start + place
                 if all(self._agrees(row, seed, _numbers(row)) for row in self._wrong):
@@ -99,11 +100,11 @@ class _Inquiry:
 
     @staticmethod
     def _of_one_word(row: Row, jax: bool) -> bool:
-        """Whether an element takes one word, and the first one the first word of a seed of the list."""
+        """Whether elements take one word each, the first one the first word of the stream of a seed of the list."""
         return (jax or isinstance(row.distribution, Uniform)) and _numbers(row)[1] == LISTED
 
     def _restarts(self, tried: Iterable[Restart]) -> dict[str, Restart] | None:
-        """Return which of some places each wrong buffer starts at; None if one starts at none."""
+        """Return which of some places each wrong buffer starts at; None if one of them starts at none."""
         places, found = list(tried), dict[str, Restart]()
         for row in self._wrong:
             place = next((each for each in places if self._agrees(row, self._model.seed, each)), None)
@@ -113,7 +114,9 @@ class _Inquiry:
         return found
 
     def _agrees(self, row: Row, seed: int, restart: Restart) -> bool:
-        """Whether a buffer holds what the stream of a place gives; all of it is drawn, for its values hang together."""
+        """Whether a buffer holds what the stream of a place gives. All of it is drawn, because its first values may
+        depend on its size.
+        """
         sample = self._samples[row.name]
         bitgen = self._dialect.restarted(seed, self._model.build.rand, *restart)
         values = self._account.drawn(bitgen, row, row.size)[: sample.size]
@@ -126,7 +129,7 @@ def _numbers(row: Row) -> Restart:
 
 
 def _seeded_lines(model: Description, found: Mapping[str, Restart]) -> Lines:
-    """Return the lines that give initializers seeds of their own; none where a model file does not say one of them."""
+    """Return the lines that give initializers seeds of their own; none if a model file cannot express one of them."""
     dialect, texts = model.conventions, dict[str, str]()
     for tensor in (tensor for tensor in model.tensors if tensor.name in found):
         text = named(dialect, tensor.initializer)

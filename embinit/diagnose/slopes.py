@@ -9,17 +9,18 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-#: Fewer elements than this leave a factor much room.
+#: Fewer elements than this leave too much room for a factor.
 ENOUGH = 16
-#: How many elements narrow a factor before all of them do.
+#: How many elements narrow a factor down before all of them are used.
 PREFIX = 512
-#: How far a product may lie from an exact one that is rounded to float32, of itself.
+#: How far rounding to float32 may move a product, relative to the product.
 ROUNDED = 2.0**-23
 
 
 def unwrapped(values: Values, codes: Codes, bits: int, reach: tuple[float, float]) -> Codes | None:
-    """Return codes as they were before they wrapped around, if one factor gives them all and the smallest value did not
-    wrap: each value in turn, from the smallest magnitude on, narrows the factor that tells how often the next one did.
+    """Return codes as they were before they wrapped around; None if no one factor gives them all, or if the smallest
+    value wrapped too. Each value in turn, from the smallest magnitude on, narrows the factor down, which shows how
+    often the code of the next one wrapped.
 
     >>> codes = np.array([1, 3, 5, 7, -7, -5])
     >>> unwrapped(np.array([1.0, 3.0, 5.0, 7.0, 9.0, 11.0]), codes, 4, (-0.5, 0.5)).tolist()
@@ -47,7 +48,9 @@ def unwrapped(values: Values, codes: Codes, bits: int, reach: tuple[float, float
 
 
 def factors(values: Values, codes: Codes, below: float, above: float) -> Iterator[float]:
-    """Return the factors that may give all codes, those of few digits first, if codes leave little room."""
+    """Yield the factors of at most 9 digits that may give all codes, those of few digits first; none if there are too
+    few codes to tell.
+    """
     if values.size < ENOUGH:
         return
     slack = np.abs(codes) * ROUNDED

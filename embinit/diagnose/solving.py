@@ -1,4 +1,4 @@
-"""Solving: seeds and shifts of generators, from the first elements that they gave."""
+"""Solving: the seeds and the shifts of generators, computed from the first elements that were drawn."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -14,18 +14,18 @@ from embinit.bitgen.xorshift import Step
 F64 = NDArray[np.float64]
 U32 = NDArray[np.uint32]
 
-#: How near a unit value must be, as elements and limits of 24 bits give it.
+#: How near a unit value must be that is computed from elements and limits of 24 bits.
 NEAR = 1e-6
-#: The same where limits that differ in their sixth digit are tried once.
+#: The same if limits that differ only in their sixth digit are tried as one.
 GRID = 5e-6
-#: Seeds that people give, and those that 12 bits of an ADC give.
+#: How many seeds are tried: small ones, as people choose them, and those that 12 bits of an ADC give.
 SEEDS = 1 << 12
 PATTERNS = tuple(signs for signs in product((1, -1), repeat=3) if len(set(signs)) == 2)
 MASK = 2**32 - 1
 
 
 def _units(values: F64, highs: Iterable[float], n: int) -> list[F64]:
-    """Return the first unit values, for each limit that they could have."""
+    """Return the first n unit values for each of some limits that is possible."""
     found: list[F64] = []
     for high in highs:
         if high > 0:
@@ -52,7 +52,7 @@ def _first_words(state: int) -> tuple[U32, NDArray[np.int8]]:
 
 
 def shifts_from(state: int, values: F64, highs: Iterable[float]) -> list[tuple[int, ...]]:
-    """Return the shifts of the xorshifts of 32 bits that give elements from a state on, under one of some limits."""
+    """Return the shifts of the 32-bit xorshifts that give elements from a state on, with one of some upper limits."""
     words, moves = _first_words(state)
     order = np.argsort(words)
     ordered = words[order]
@@ -75,7 +75,8 @@ def shifts_from(state: int, values: F64, highs: Iterable[float]) -> list[tuple[i
 
 
 def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float]) -> list[int]:
-    """Return the states before the first word of a congruential generator modulo 2^32.
+    """Return the states, before the first word, from which a congruential generator modulo 2^32 gives elements, with
+    one of some upper limits.
 
     lcg: multiplier, increment, and the shift and the bits of a word within the state.
     """
@@ -104,7 +105,7 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
 
 
 def _on_grid(unit: F64, bits: int) -> bool:
-    """Return whether unit values are words of some bits, divided by how many words there are or by the largest."""
+    """Whether unit values are words of so many bits, divided by the number of such words or by the largest one."""
     return any(
         bool((np.abs(unit * divisor - np.rint(unit * divisor)) <= GRID * divisor).all())
         for divisor in (2**bits, 2**bits - 1)
@@ -113,12 +114,14 @@ def _on_grid(unit: F64, bits: int) -> bool:
 
 @lru_cache
 def _rand_words(rand: str) -> NDArray[Any]:
-    """Return the first words of rand() for all small seeds."""
+    """Return the first four words of a C library's rand() for each small seed."""
     return np.array([RANDS[rand](seed).random_raw(4) for seed in range(SEEDS)])
 
 
 def seeds_of_rand(rand: str, values: F64) -> Sequence[int]:
-    """Return the small seeds from which rand() gives elements, whatever their limits, where units take whole words."""
+    """Return the small seeds from which rand() gives elements, whatever their limits, if unit values are whole words
+    over a number.
+    """
     taken = _rand_words(rand).astype(np.float64)
     with np.errstate(all="ignore"):
         shape = (values[2:4] - values[0]) / (values[1] - values[0])

@@ -1,9 +1,9 @@
-"""Streams: recover from a dump from which stream, and where in it, its values were drawn.
+"""Streams: recover from a dump the stream from which its values were drawn, and the place in it.
 
-The sign of a value is one bit of the word that it was drawn from, or two added for a normal value, and a xorshift is
-linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are equations that leave
-one state, whatever the limit, the rounding and the libm. Few values, and values of other generators, are looked for in
-likely streams instead.
+The sign of a value is one bit of the word that it was drawn from, or for a normal value the sum of two bits, and a
+xorshift is linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are
+equations that leave one state, whatever the limit, the rounding and the libm. If there are fewer values, or they are
+another generator's, they are looked for in likely streams instead.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,31 +39,32 @@ from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
 
-#: Equations beyond the bits of a state that leave no second state but by one chance in 2^8, and the most that are used.
+#: How many equations beyond the bits of a state are needed, so that a second state fits with a chance of one in 2^8,
+#: and the most that are used.
 SPARE, PLENTY = 8, 128
-#: How many bits of a state signs may leave open, where a xorshift has not the full period.
+#: How many bits of a state signs may leave open if a xorshift does not have the full period.
 FREE_BITS = 6
 #: How far from the planned place a state is looked for, in words.
 FORWARD, BACKWARD = 2**20, 2**16
-#: The same if every word has to become a value first, and from other seeds.
+#: The same if words have to be turned into values first, or the seed is another one.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
 #: How many values of a buffer are looked for.
 SAMPLE = 16
-#: How many keys are tried, where a tensor has one, and how many for a pair of mistakes.
+#: How many later keys are tried if each tensor has one, and how many for a pair of mistakes.
 SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
-#: How many sizes of a tensor that was drawn before are tried.
+#: How many sizes are tried of a tensor that may have been drawn before.
 SCANNED_CALLS = 2**12
 #: How many places in a stream are followed up.
 MOST = 8
-#: From how many words on it is worth mentioning that a shuffle draws as many.
+#: The fewest words for which it is worth saying that a shuffle draws as many.
 TELLING = 8
-#: The cost of a seed for which only the dump speaks.
+#: The cost of a seed that only the dump suggests.
 FREE_SEED = 2
 
 
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return the seeds and positions that wrong buffers were drawn from; thorough: for each buffer, and with rarer
-    seeds.
+    """Yield the seeds and positions from which wrong buffers were drawn, as hypotheses; thorough: for each buffer, not
+    only for the first, and with rarer seeds.
     """
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
     dialect = run.account.model.conventions
@@ -110,7 +111,7 @@ def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tu
 
 @dataclass(frozen=True)
 class _Family:
-    """All xorshifts of one step: what their words are is linear in the state."""
+    """The xorshifts of one step, whose words are linear in the state."""
 
     shifts: tuple[int, ...]
     state: str
@@ -122,7 +123,7 @@ class _Family:
 
 
 def _family(bitgen: BitGenerator) -> _Family | None:
-    """Return the family of a generator; None where its words are not the states of a xorshift."""
+    """Return the family of a generator; None if its words are not the states of a xorshift."""
     if isinstance(bitgen, Xorshift32):
         return _Family((13, -17, 5), "uint32_t", 32)
     if isinstance(bitgen, Xorshift) and bitgen.output is None:
@@ -158,7 +159,7 @@ def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
 
 
 def _signs(distribution: Distribution, values: F32) -> Bools:
-    """Return which values are below the middle of their distribution; -0 counts as below 0."""
+    """Return which values are below the middle of their distribution; -0 counts as below it."""
     match distribution:
         case Uniform(low, high):
             middle = np.float32((low + high) / 2)
@@ -196,14 +197,17 @@ def _sum_of_bits(words: Words, bits: tuple[int, ...]) -> Bools:
 
 @cache
 def _equations(family: _Family, stride: int, bits: tuple[int, ...]) -> tuple[int, ...]:
-    """Return, for each value, which bits of the state before it add up to its sign: those whose own stream sets it."""
+    """Return, for each value, the bits of the state before the buffer that add up to its sign: those that set it in a
+    stream from that bit alone.
+    """
     alone = [family.at(1 << i).random_raw(stride * PLENTY)[stride - 1 :: stride] for i in range(family.bits)]
     columns = np.array([_sum_of_bits(words, bits) for words in alone], np.uint64)
     return tuple((columns << np.arange(family.bits, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
 
 
 def _solutions(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> list[int]:
-    """Solve for some bits over GF(2), by elimination; none where equations contradict or leave much of a choice.
+    """Return the states that solve equations over GF(2), by elimination; none if these contradict each other, or leave
+    too many states.
 
     >>> _solutions([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
     [1]
@@ -237,7 +241,7 @@ def _solutions(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) 
 
 
 def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Iterator[tuple[Hypothesis, ...]]:
-    """Return a start state as a position in the stream, an ordinary seed, both, or just the seed that it is."""
+    """Yield what a start state is: a position in the stream, an ordinary seed, both, or just a state."""
     family = _family(start)
     assert family is not None
     words = _distance(family, origin.state, start.state)
@@ -260,7 +264,7 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
 
 @cache
 def _distance(family: _Family, origin: int, state: int) -> int:
-    """Return how many words after an origin a state comes, a negative number before it, 0 for neither."""
+    """Return how many words after an origin a state comes, as a negative number if before it; 0 if it is not found."""
     ahead = np.flatnonzero(_ahead(family, origin) == state)
     if ahead.size:
         return int(ahead[0]) + 1
@@ -274,7 +278,7 @@ def _ahead(family: _Family, origin: int) -> Words:
 
 
 def _reached(model: Description, state: int) -> tuple[int, int] | None:
-    """Return a plausible seed, and after how many words its stream reaches a state."""
+    """Return a plausible seed and after how many words its stream reaches a state; None if none does."""
     for other, why in ordinary_seeds(model.dialect, model.seed).items():
         if why:
             stream = fresh(model, other)
@@ -287,7 +291,7 @@ def _reached(model: Description, state: int) -> tuple[int, int] | None:
 
 
 def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
-    """Return the hypothesis that the stream is some words further on, or further back."""
+    """Return the hypothesis that the stream is some words further on, or, if negative, further back."""
     if words > 0:
         shuffled = f", as a shuffle of {words + 1} indices does" if _shuffles(account, origin, words) else ""
         sentence = f"{words} word{'s were' if words > 1 else ' was'} drawn from the stream before{shuffled}."
@@ -301,7 +305,7 @@ def _moved(words: int, account: Account, origin: BitGenerator) -> Hypothesis:
 
 
 def _shuffles(account: Account, origin: BitGenerator, words: int) -> bool:
-    """Return whether a shuffle draws so many words; some dialects have none."""
+    """Whether a shuffle draws exactly so many words, and enough to be worth saying; some dialects have no shuffle."""
     shuffling = account.generator(origin)
     try:
         shuffling.shuffle(np.arange(words + 1))
@@ -311,14 +315,14 @@ def _shuffles(account: Account, origin: BitGenerator, words: int) -> bool:
 
 
 def _line(model: Description, origin: BitGenerator, words: int) -> str | None:
-    """Return the key that begins so many words after an origin; before it, that is the state there, where it is known
-    and short.
+    """Return the line that makes a model begin so many words after an origin: skip_words or, before the origin, state,
+    if the state there is known and an integer; else None.
     """
     if model.skip_words + words >= 0:
         return f"skip_words = {model.skip_words + words}"
     try:
         bitgen = origin.jumped(words)
-    except EmbinitError:  # nobody knows how it steps back
+    except EmbinitError:  # the generator cannot go back
         return None
     return f"state = {bitgen.state}" if isinstance(bitgen.state, int) else None
 
@@ -330,7 +334,7 @@ def _seed(model: Description, seed: int, why: str) -> Hypothesis:
 
 
 def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
-    """Yield the seeds that a device may have been given by mistake; rare: also those for which nothing speaks."""
+    """Yield hypotheses about seeds that a device may have by mistake; rare: also those that nothing suggests."""
     for seed, why in ordinary_seeds(model.dialect, model.seed).items():
         if why or rare:
             yield _seed(model, seed, why)
@@ -346,7 +350,7 @@ WELL_KNOWN = (
 
 @cache
 def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
-    """Return the seeds that a device may have been given by mistake, and what speaks for the better ones."""
+    """Return the seeds that a device may have by mistake, each with the reason that suggests it, or "" if none does."""
     known = dialect_named(dialect)
     word = seed & 0xFFFFFFFF
     named = {
@@ -365,7 +369,7 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
 
 
 def _states(model: Description) -> dict[int, int]:
-    """Return the common seed of each start state, the best reason first."""
+    """Return the seed that leads to each start state, of several the one with the best reason."""
     return _states_of(model.dialect, model.build.rand, model.seed)
 
 
@@ -379,7 +383,7 @@ def _states_of(dialect: str | Dialect, rand: str, seed: int) -> dict[int, int]:
 
 
 def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values elsewhere in its own stream, and at its place in the streams of other seeds."""
+    """Yield where a buffer's values are: elsewhere in its own stream, or at its place in the streams of other seeds."""
     account, place = run.account, run.places[row.name]
     sampler = account.model.conventions.sampler
     if sampler.keyed:
@@ -408,7 +412,7 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
 
 
 def _block(row: Row) -> int:
-    """Return how many values of a buffer are made together of words that lie apart."""
+    """Return how many values of a buffer are made together, from words that are not next to each other."""
     recipe = getattr(row.distribution, "recipe", None)
     if recipe is None or recipe.normal is None:
         return 1
@@ -417,7 +421,7 @@ def _block(row: Row) -> int:
 
 
 def _taken(account: Account, origin: BitGenerator, row: Row, n: int) -> int:
-    """Return how many words n values of a buffer take, where some are drawn again."""
+    """Return how many words n values of a buffer take if some are drawn again."""
     generator = account.generator(origin)
     if n:
         generator.draw(row.distribution, np.empty(n, generator.dialect.element))
@@ -425,7 +429,9 @@ def _taken(account: Account, origin: BitGenerator, row: Row, n: int) -> int:
 
 
 def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find buffers' values where the whole model has another seed: streams that start again, tensors drawn whole."""
+    """Yield the other seeds of the whole model that give buffers their values, if streams start again or tensors are
+    drawn whole.
+    """
     rows = [row for row in account.rows if row.name in samples]
     for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items() if rows else ():
         if not thorough and not why:
@@ -442,7 +448,7 @@ def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> I
 def _under_later_keys(
     account: Account, row: Row, place: Place, sample: F32, thorough: bool
 ) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find a buffer's values under keys that come later than its own."""
+    """Yield the positions of later keys than a buffer's own that give it its values."""
     start = place.bitgen()
     for words in range(1, SCANNED_KEYS if thorough else FEW_KEYS):
         start.advance(1)
@@ -452,8 +458,8 @@ def _under_later_keys(
 
 
 def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iterator[tuple[Hypothesis, ...]]:
-    """Find the values of the first buffer after another tensor, which was a call of the generator by itself, or two if
-    it was of normal values.
+    """Yield the sizes of a tensor that was drawn before the first buffer and so gave it its values. A tensor is one
+    call of the generator, or two if it has normal values.
     """
     block, skipped = place.origin.block, account.model.skip_words
     calls: list[tuple[int, str, bool]] = [(1, "words", False), (2, "normal values", False)]
@@ -485,7 +491,7 @@ def _started_after(words: int, calls: int, first: bool, account: Account) -> Acc
 
 
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
-    """Return where in a stream a sample is, within the errors that short literals, or codes with a step, can cause."""
+    """Return the places in a stream where a sample is found, up to the errors that short literals or codes cause."""
     tolerance = 0.01 * float(np.max(np.abs(stream))) + step
     found = np.arange(stream.size - sample.size + 1)
     with np.errstate(invalid="ignore", over="ignore"):

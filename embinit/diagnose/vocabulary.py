@@ -1,4 +1,4 @@
-"""Vocabulary: what init code has between a seed and a weight, as keys of a dialect file and words for people.
+"""Vocabulary: what init code may do between a seed and a weight, as keys of a dialect file and in words.
 
 Words come from a generator, a word becomes a unit value, a unit value becomes an element between two limits, and limits
 come from the fans of a tensor. A mistake is another choice in one of these.
@@ -16,8 +16,8 @@ from embinit.bitgen import RANDS
 class Words:
     """A generator: the keys of [dialect.generator], and what to call it.
 
-    rand: whose rand() the device links, if it is one. lcg: multiplier, increment, shift and bits of a word, where its
-    state of 32 bits can be solved for.
+    rand: whose rand() the device links, if the generator is a rand(). lcg: multiplier, increment, and the shift and the
+    bits of a word, if its state of 32 bits can be solved for.
     """
 
     keys: Mapping[str, Any] = field(compare=False)
@@ -26,7 +26,7 @@ class Words:
     lcg: tuple[int, int, int, int] | None = None
 
 
-#: Multiplier and increment of congruential generators modulo 2^32, and who has them.
+#: The multiplier and the increment of congruential generators modulo 2^32, and where they are from.
 LCGS = (
     (1664525, 1013904223, "Numerical Recipes"),
     (1103515245, 12345, "ANSI C, and glibc's TYPE_0"),
@@ -44,7 +44,7 @@ LCGS = (
     (3039177861, 1, "L'Ecuyer's 3039177861"),
     (1099087573, 2531011, "Fishman's 1099087573"),
 )
-#: What becomes of a state of 32 bits: the output, the shift and the bits of a word.
+#: How a word is made from a state of 32 bits: the output, and the shift and the bits of the word.
 OUTPUTS = (
     ("state", 0, 32),
     ("(state >> 16) & 0x7fff", 16, 15),
@@ -53,14 +53,14 @@ OUTPUTS = (
     ("state >> 8", 8, 24),
     ("state >> 1", 1, 31),
 )
-#: The rand() of C libraries that differ: newlib-nano and picolibc have newlib's.
+#: The C libraries whose rand() functions differ; newlib-nano and picolibc have newlib's.
 RAND_FAMILIES = tuple(name for name in RANDS if name not in ("newlib-nano", "picolibc"))
-#: The shifts of xorshift32 as it is most often written, and as it is most often miswritten.
+#: The shifts of xorshift32 as they are most often written, and as they are most often miswritten.
 TRIPLES = ((13, 17, 5), (13, 7, 17), (5, 13, 6), (5, 17, 13), (1, 3, 10), (6, 21, 7), (7, 1, 9))
 
 
 def generators() -> Iterator[Words]:
-    """Return the generators that a device may have; those of an xorshift's shifts are found by themselves."""
+    """Yield the generators that a device may have; an xorshift with other shifts is solved for instead."""
     for name in RAND_FAMILIES:
         yield Words({"kind": "rand", "seed": "seed"}, f"rand() of {name}", rand=name)
     for multiplier, increment, whose in LCGS:
@@ -92,7 +92,7 @@ def generators() -> Iterator[Words]:
 
 
 def _ported(shifts: tuple[int, int, int]) -> Iterator[Words]:
-    """Return how xorshift32 is ported wrongly: its state in 64 bits, or in a signed type."""
+    """Yield the ways in which xorshift32 is ported wrongly: with its state in 64 bits, or in a signed type."""
     said = written(shifts)
     for state, output, says in (
         ("uint64_t", "(uint32_t)state", "with its state kept in 64 bits: its left shifts lose nothing"),
@@ -141,14 +141,14 @@ class Unit:
         return f"{self.numerator} / {self.divisor}" if self.divisor else self.numerator
 
 
-#: How many bits of a word are taken, from above or from below, and remainders.
+#: How many of the high or the low bits of a word are taken, and the divisors whose remainders are.
 WIDTHS = (24, 23, 16, 15, 8, 31, 22, 21, 20, 12, 10)
 REMAINDERS = (10, 100, 1000, 10000, 100000, 1000000, 200, 2000, 20000, 200000, 500, 5000, 256, 1024, 4096, 32768, 65536)
 
 
 @lru_cache
 def units(bits: int, is_rand: bool) -> tuple[Unit, ...]:
-    """Return the ways from a word of some bits to a unit value."""
+    """Return the ways to make a unit value from a word of so many bits; is_rand: whether words are those of rand()."""
     return tuple({unit.text: unit for unit in _units(bits, is_rand)}.values())
 
 
@@ -207,7 +207,7 @@ def _remainders(modulus: int) -> Iterator[Unit]:
 class Form:
     """How a unit value becomes an element between low and high; text may use {numerator} and {divisor} of the unit.
 
-    signed: of a unit between -1 and 1. mirrored: unit 0 is high.
+    signed: whether the unit value is between -1 and 1. mirrored: whether unit value 0 gives high.
     """
 
     text: str
@@ -242,7 +242,7 @@ class Formula:
     cost: int = 1
 
 
-#: What it takes to believe in a scheme that has a name of its own, and in another spelling of one.
+#: The costs of a scheme that has a name of its own, and of another spelling of one.
 SCHEME, SPELLED = 3, 2
 
 
