@@ -72,6 +72,8 @@ class MuslRand(_Rand):
 
     Examples
     --------
+    >>> MuslRand(43).random_raw(3).tolist()
+    [1052313527, 1006665568, 1203072297]
     >>> MuslRand(43).state == NewlibRand(42).state
     True
     """
@@ -183,6 +185,8 @@ class AvrRand(_Avr):
 
     Examples
     --------
+    >>> AvrRand(42).random_raw(3).tolist()
+    [17766, 11151, 23481]
     >>> AvrRand(65536 + 42) == AvrRand(42)
     True
     """
