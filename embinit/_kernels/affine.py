@@ -36,7 +36,9 @@ def lcg32(state: U32, multiplier: int, increment: int, steps: U32, shift: int, m
 def lcg64(
     wide: Apart, state: U64, multiplier: int, increment: int, steps: U64, shift: int, mask: int, out: U32 | U64
 ) -> None:
-    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64; if it is not wide, with 32 bits."""
+    """Fill out with (s >> shift) & mask of the states s that follow, modulo 2^64; words have 64 bits if wide, else
+    32.
+    """
     s, a, c = state[0], np.uint64(multiplier), np.uint64(increment)
     shift64, mask64 = np.uint64(shift) & np.uint64(63), np.uint64(mask) if wide else np.uint64(np.uint32(mask))
     for start in range(0, out.size, RUN):

@@ -39,6 +39,19 @@ def philox4x32(k0: int, k1: int, low: np.uint64, high: np.uint64, out: U32) -> N
 
 
 @inlined
+def philox(
+    k0: np.uint32, k1: np.uint32, a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32
+) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
+    """Return philox4x32-10 of one counter, whose lowest word is a."""
+    for _ in range(10):
+        p0, p1 = np.uint64(a) * np.uint64(0xD2511F53), np.uint64(c) * np.uint64(0xCD9E8D57)
+        a, b = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b) ^ k0), np.uint32(p1)
+        c, d = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d) ^ k1), np.uint32(p0)
+        k0, k1 = np.uint32(k0 + np.uint32(0x9E3779B9)), np.uint32(k1 + np.uint32(0xBB67AE85))
+    return a, b, c, d
+
+
+@inlined
 def _mixed(x: np.uint32, y: np.uint32, left: np.uint32, right: np.uint32) -> tuple[np.uint32, np.uint32]:
     x = np.uint32(x + y)
     return x, np.uint32(np.uint32(np.uint32(y << left) | np.uint32(y >> right)) ^ x)

@@ -33,8 +33,8 @@ def _llvm() -> Any:
 
 @primitive(_llvm)
 def quotient(a: Any, b: Any) -> Any:
-    """Return a / b of two integers of one type, rounded towards 0. Where C defines no quotient it is a by 0, and the
-    lowest value by -1 stays as it is.
+    """Return a / b of two integers of one type, rounded towards 0. Where C defines no quotient, for b = 0 and for the
+    lowest value divided by -1, it is a.
     """
     divisor = np.where(b == 0, np.ones_like(b), b)
     with np.errstate(over="ignore"):

@@ -170,7 +170,7 @@ def encode_step_drawn(
     words: Words, values: Floats, scale: Floats, offset: Floats, low: np.float32, high: np.float32,
     limits: tuple[np.float32, np.float32], last: np.int32, codes: Codes,
 ) -> np.int32:  # fmt: skip
-    """Do the same in the stochastic mode, with one word each."""
+    """Write codes as `encode_step` does, in the stochastic mode, with one word each."""
     clipped = np.int32(0)
     for i in independent(values.size):
         x = np.float32(np.float32(values[i] / scale[i]) - offset[i])
@@ -224,7 +224,7 @@ def plain_codes(
 def fixed_codes(
     values: Floats, factor: np.float32, low: np.float32, high: np.float32, codes: NDArray[np.signedinteger]
 ) -> np.int32:
-    """Do the same for a scale that is a power of two: multiplying by its inverse gives the quotient, bit for bit."""
+    """Write the codes of `plain_codes` for a scale that is a power of two: factor, its inverse, gives the same bits."""
     clipped = np.int32(0)
     for i in independent(values.size):
         x = half_away(np.float32(values[i] * factor))
@@ -285,7 +285,7 @@ def encode_rounded(
     low: np.float32, high: np.float32, limits: tuple[np.float32, np.float32], first: int, last: int, bits: int,
     out: Bytes,
 ) -> int:  # fmt: skip
-    """Encode values, each with the grid of its group, in a mode that draws nothing; zeroed: if groups have zeros."""
+    """Encode values, each with the grid of its group, in a mode that draws nothing; zeroed: if grids have zeros."""
     codes = np.empty(STEP, np.int32)
     scales, offsets = np.empty(STEP, np.float32), np.empty(STEP, np.float32)
     for i in independent(STEP):

@@ -8,8 +8,10 @@ from embinit._kernels.jit import kernel
 
 @kernel
 def by_mask(words: NDArray[np.uint32], order: NDArray[np.int64], i: int) -> tuple[int, int]:
-    """Swap element i with one of 0 to i, and so on down to i = 1; return the next i and how many words were drawn: i is
-    0 unless the words end. The low bits of a word, as many as i has, say which; if they exceed i, another word does.
+    """Swap element i with one of 0 to i, and so on down to i = 1; return the next i and how many words were drawn.
+
+    The low bits of a word, as many as i has, name the other element; if they exceed i, the next word does. The i that
+    is returned is 0 when the shuffle is done; otherwise the words have ended, and it goes on from that i with more.
     """
     used = 0
     for word in words:

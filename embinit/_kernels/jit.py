@@ -3,8 +3,8 @@
 Numba is imported when a kernel is first compiled. Until then, and as long as all calls together have few elements, the
 kernels whose source allows it are run by NumPy (`vectors.py`): importing Numba takes longer than that work does. Where
 Numba has been imported, a kernel is run by NumPy for its first few elements alone, as those of a key or of a scale.
-A parameter that is `Apart` has few values, and for each a kernel is compiled apart (`variants.py`): who draws from one
-generator does not wait for the others.
+A parameter that is `Apart` has few values, and a kernel is compiled for each of them separately (`variants.py`): a
+program that draws from one generator does not wait until the code of the others is compiled.
 """
 
 import sys
@@ -19,8 +19,8 @@ import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-#: How many elements NumPy computes before Numba is imported, and of each kernel after that; and what a call counts
-#: besides its elements.
+#: NumPy computes FEW elements of all kernels together before Numba is imported, and after that the first FIRST
+#: of each kernel. A call counts CALL elements more than it has.
 FEW, FIRST, CALL = 2**18, 2**12, 2**9
 
 #: A parameter for each of whose values a kernel is compiled apart. It is an integer or a truth value.
@@ -81,11 +81,11 @@ class Compiled:
 
 
 class Kernel(Compiled):
-    """A function that is called from Python. work: how many elements its arguments let NumPy compute; None if only
-    Numba can run it.
+    """A function that is called from Python. work: how many elements NumPy would compute for given arguments; None if
+    only Numba can run it.
     """
 
-    #: How much NumPy may still do.
+    #: How many elements NumPy may still compute, of all kernels together.
     left = FEW
 
     def __init__(self, function: Callable[..., Any], work: Callable[..., int] | None) -> None:
@@ -202,7 +202,9 @@ def inlined(function: Function) -> Function:
 
 
 def inlined_always(function: Function) -> Function:
-    """Return such a function of which LLVM never makes a call: for long ones, whose callers' loops are vector code."""
+    """Return such a function that LLVM always inlines: for a long one, so that the loops that call it become vector
+    code.
+    """
     return cast("Function", Compiled(function, kept=False, forced=True))
 
 
@@ -217,7 +219,7 @@ def primitive(intrinsic: Callable[[], Any]) -> Callable[[Function], Function]:
 
 @inlined
 def at_a_time(n: int, most: int) -> int:  # noqa: ARG001 (NumPy looks at it)
-    """Return n, the number of iterations, of which only so many that follow each other are independent."""
+    """Return n, the number of iterations, of which only `most` in a row are independent of each other."""
     return n
 
 
@@ -235,7 +237,7 @@ def least(each: Any) -> Any:
 
 @inlined
 def most(each: Any) -> Any:
-    """Return the most of a number over the iterations of a loop that are done at once."""
+    """Return the greatest of a number over the iterations of a loop that are done at once."""
     return each
 
 

@@ -79,7 +79,7 @@ def _normals(
     log: F32,
     out: F32,
 ) -> None:  # fmt: skip
-    """Fill out with normal values from an even element on; the arrays before it are room."""
+    """Fill out with normal values from an even element on; the three arrays before it are scratch space."""
     uniform(a0, a1, hashed, first, angle)
     uniform(r0, r1, hashed, first, square)
     for i in independent(out.size):
@@ -98,8 +98,10 @@ def _outside(z: np.float32) -> bool:
 
 @either_way
 def normal(a0: int, a1: int, r0: int, r1: int, hashed: Apart, libm: Apart, renew: bool, out: F32) -> int:
-    """Fill out with standard normal values of the keys of angle and radius; if renew, only where it is outside of -2
-    to 2, and with what is not. Return how many are outside then.
+    """Fill out with standard normal values of two keys, of the angle (a0, a1) and of the radius (r0, r1). Return how
+    many elements lie outside -2 to 2 afterwards.
+
+    renew: out holds values already; replace only those that lie outside, and only by new ones that do not.
     """
     angle, square, log = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     again = np.empty(BLOCK, np.float32)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit._kernels.counters import threefry
+from embinit._kernels.counters import philox, threefry
 from embinit._kernels.jit import inlined, kernel
 from embinit._kernels.mt19937 import M, N, tempered
 
@@ -70,18 +70,6 @@ def listed(first: int, element: int, out: U32) -> None:
             out[start + lane] = found if left < 0 else np.uint32(0)
 
 
-@inlined
-def _philox(
-    k0: np.uint32, k1: np.uint32, a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32
-) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
-    for _ in range(10):
-        p0, p1 = np.uint64(a) * np.uint64(0xD2511F53), np.uint64(c) * np.uint64(0xCD9E8D57)
-        a, b = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b) ^ k0), np.uint32(p1)
-        c, d = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d) ^ k1), np.uint32(p0)
-        k0, k1 = np.uint32(k0 + np.uint32(0x9E3779B9)), np.uint32(k1 + np.uint32(0xBB67AE85))
-    return a, b, c, d
-
-
 @kernel
 def jax_words(seeds: U32, out: U32) -> None:
     """Fill out with the first word of each seed's stream in Keras on JAX."""
@@ -97,8 +85,8 @@ def tensorflow_words(seeds: U32, out: U32) -> None:
     zero = np.uint32(0)
     for i in range(seeds.size):
         seed = np.uint32(seeds[i] % np.uint32(2**31 - 2))
-        k0, k1, c2, c3 = _philox(np.uint32(0x3EC8F720), np.uint32(0x02461E29), seed, zero, zero, zero)
-        out[i], _, _, _ = _philox(k0, k1, zero, zero, c2, c3)
+        k0, k1, c2, c3 = philox(np.uint32(0x3EC8F720), np.uint32(0x02461E29), seed, zero, zero, zero)
+        out[i], _, _, _ = philox(k0, k1, zero, zero, c2, c3)
 
 
 @kernel

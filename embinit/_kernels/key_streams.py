@@ -15,8 +15,10 @@ U64 = NDArray[np.uint64]
 
 @either_way
 def halves(k0: int, k1: int, padded: bool, out: U32) -> None:
-    """Fill out with the words of a key: threefry2x32 of counter i gives words i and i + h, of which there are h, or
-    h - 1. padded: whether 0 stands for the second counter where there is no second word.
+    """Fill out with the words of a key: threefry2x32 of the counter (i, i + h) gives words i and i + h, where h is half
+    the size of out, rounded up.
+
+    padded: whether the second half of the last counter is 0 if out has an odd size, so that no second word is taken.
     """
     key0, key1, pairs = np.uint32(k0), np.uint32(k1), out.size // 2
     h = out.size - pairs
@@ -31,7 +33,7 @@ def halves(k0: int, k1: int, padded: bool, out: U32) -> None:
 
 @kernel
 def mlx_keys(state: U64, out: U64) -> None:
-    """Fill out with keys, each the second one of two into which the state, a key, is split; the first is its next."""
+    """Split the state, a key, into two for each element of out: the first is the next state, the second the element."""
     for i in range(out.size):
         k0, k1 = np.uint32(state[0]), np.uint32(state[1])
         first, high = threefry(k0, k1, np.uint32(0), np.uint32(2))

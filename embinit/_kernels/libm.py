@@ -1,4 +1,4 @@
-"""The logf and cosf of three classes of device libm, with the same bits for every argument of a normal draw.
+"""The logf and cosf of three classes of device libm, bit for bit, for every argument of a normal draw.
 
 * `double`: glibc, and newlib where the FPU has double precision. A table and polynomials in float64, rounded once.
 * `fdlibm`: newlib without an FPU. float32 throughout, every product rounded.

@@ -84,7 +84,7 @@ def next_blocks(state: Words, blocks: int) -> None:
 
 @either_way_by(lambda _, blocks: blocks * N)
 def skip_blocks(state: Words, blocks: int) -> None:
-    """Do the same, called from Python."""
+    """Call `next_blocks` from Python."""
     next_blocks(state, blocks)
 
 
@@ -92,8 +92,8 @@ def skip_blocks(state: Words, blocks: int) -> None:
 def jump(state: Words, polynomial: NDArray[np.uint8]) -> None:
     """Replace the block of words by z * polynomial(z) of it, z being one step of the recurrence, by Horner's rule.
 
-    polynomial is uint8, one coefficient over GF(2) an element, the highest first. The step that follows it makes up the
-    lowest 31 bits of the first word, which the recurrence forgets and no polynomial therefore moves.
+    polynomial is uint8, with one coefficient over GF(2) per element, the highest first. The last step, the factor z,
+    computes the lowest 31 bits of the first word, which the recurrence forgets and no polynomial therefore moves.
     """
     x = np.zeros(polynomial.size + N, np.uint32)
     for i in range(polynomial.size):

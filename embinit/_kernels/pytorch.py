@@ -322,26 +322,3 @@ def bernoulli(kind: Apart, state: Words, p: float, out: NDArray[np.bool_]) -> No
         drawn, filled = words[HISTORY : HISTORY + 2 * count], out[start : start + count]
         for i in independent(count):
             filled[i] = unit64(drawn[2 * i], drawn[2 * i + 1]) < p
-
-
-@either_way
-def random32(kind: Apart, state: Words, out: NDArray[np.int32]) -> None:
-    """Fill out (int32) with the low 31 bits of one word each."""
-    words = new_words()
-    for start in range(0, out.size, BLOCK):
-        count = min(BLOCK, out.size - start)
-        refill(kind, state, words, count, start == 0)
-        for i in independent(count):
-            out[start + i] = np.int32(words[HISTORY + i] & np.uint32(2**31 - 1))
-
-
-@either_way
-def random64(kind: Apart, state: Words, out: NDArray[np.int64]) -> None:
-    """Fill out (int64) with the low 63 bits of two words each."""
-    words = new_words()
-    for start in range(0, out.size, BLOCK // 2):
-        count = min(BLOCK // 2, out.size - start)
-        refill(kind, state, words, 2 * count, start == 0)
-        drawn = words[HISTORY : HISTORY + 2 * count]
-        for i in independent(count):
-            out[start + i] = np.int64(joined(drawn[2 * i], drawn[2 * i + 1]) & np.uint64(2**63 - 1))

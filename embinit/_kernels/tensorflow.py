@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit._kernels import libm
+from embinit._kernels.counters import philox
 from embinit._kernels.jit import Apart, either_way, independent, inlined, inlined_always, kernel
 from embinit._kernels.stream import BLOCK, HISTORY, Words, new_words, refill
 
@@ -69,28 +70,14 @@ def normal(kind: Apart, state: Words, mean: np.float32, stddev: np.float32, out:
             filled[count - 1] = scaled(sine, stddev, mean)
 
 
-@inlined
-def block(
-    k0: np.uint32, k1: np.uint32, low: np.uint64, high: np.uint64
-) -> tuple[np.uint32, np.uint32, np.uint32, np.uint32]:
-    """Return the block of Philox4x32-10 of one counter."""
-    a, b = np.uint32(low), np.uint32(low >> np.uint64(32))
-    c, d = np.uint32(high), np.uint32(high >> np.uint64(32))
-    for _ in range(10):
-        p0 = np.uint64(a) * np.uint64(0xD2511F53)
-        p1 = np.uint64(c) * np.uint64(0xCD9E8D57)
-        a, b = np.uint32(np.uint32(np.uint32(p1 >> np.uint64(32)) ^ b) ^ k0), np.uint32(p1)
-        c, d = np.uint32(np.uint32(np.uint32(p0 >> np.uint64(32)) ^ d) ^ k1), np.uint32(p0)
-        k0, k1 = np.uint32(k0 + np.uint32(0x9E3779B9)), np.uint32(k1 + np.uint32(0xBB67AE85))
-    return a, b, c, d
-
-
 @kernel
 def truncated_normal(
     key: np.uint64, low: np.uint64, high: np.uint64, mean: np.float32, stddev: np.float32, out: Floats
 ) -> None:
-    """Fill out (float32), in groups of GROUP, with normal values within 2: group i reads from counter high * 2^64 + low
-    + RESERVED * i on, and leaves out values that are further off.
+    """Fill out (float32) with mean + stddev * z, where z is a standard normal value between -2 and 2.
+
+    Group i of GROUP elements reads the blocks from counter high * 2^64 + low + RESERVED * i on, and skips each z that
+    lies outside.
     """
     k0, k1 = np.uint32(key), np.uint32(key >> np.uint64(32))
     z = np.empty(4, np.float32)
@@ -98,7 +85,10 @@ def truncated_normal(
         wanted, found, i = min(GROUP, out.size - start), 0, np.uint64(RESERVED // GROUP * start)
         while found < wanted:
             bottom = low + i
-            a, b, c, d = block(k0, k1, bottom, high + np.uint64(bottom < low))
+            top = high + np.uint64(bottom < low)
+            a, b = np.uint32(bottom), np.uint32(bottom >> np.uint64(32))
+            c, d = np.uint32(top), np.uint32(top >> np.uint64(32))
+            a, b, c, d = philox(k0, k1, a, b, c, d)
             z[0], z[1] = pair(a, b)
             z[2], z[3] = pair(c, d)
             for value in z:

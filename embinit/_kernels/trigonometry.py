@@ -64,7 +64,7 @@ def _from_double(x: np.float32, quarter: np.int32) -> np.float32:
 
 @inlined
 def _reduced(x: np.float32, fused: bool) -> tuple[np.int32, np.float32, np.float32]:
-    """Return n, y and a tail: x = y + tail + n pi/2, for x over pi/4; 24 more bits of pi/2 where y is small."""
+    """Return n, y and a tail: x = y + tail + n pi/2, for x over pi/4; where y is small, 24 more bits of pi/2 count."""
     bits = np.float32(x).view(np.uint32)
     n = np.int32(1)
     if bits >= np.uint32(0x4016CBE4):

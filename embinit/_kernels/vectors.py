@@ -29,7 +29,7 @@ def of_arrays(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., 
 
     @wraps(function)
     def quiet(*arguments: Any) -> Any:
-        with np.errstate(all="ignore"):  # machine code says nothing of overflow, either
+        with np.errstate(all="ignore"):  # as machine code, which does not warn of overflow
             return changed(*arguments)
 
     return quiet
@@ -37,7 +37,7 @@ def of_arrays(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., 
 
 @cache
 def rewritten(function: Callable[..., Any], stand_in: StandIn) -> Callable[..., Any]:
-    """Return the same for a function that such a function calls."""
+    """Return a function that a kernel calls as one of arrays, without the handling of overflow around it."""
     code = function.__code__
     changed = _Arrays().visit(definition(function))
     changed.decorator_list, changed.returns = [], None
@@ -64,7 +64,7 @@ def _stand_in(value: Any, stand_in: StandIn) -> Any:
 
 
 class _Module:
-    """A module of kernels, for whose names others stand."""
+    """A module of kernels, each of whose names gives its stand-in."""
 
     def __init__(self, module: ModuleType, stand_in: StandIn) -> None:
         self._module, self._stand_in = module, stand_in

@@ -1,7 +1,7 @@
 """numpy's standard_normal, from an array of words: the ziggurat of samplers.ziggurat_tables.
 
-Both kernels fill out from the words, and return how many elements were filled and how many words these took: fewer than
-there are elements if the words end within one.
+Both kernels fill out from the words, and return how many elements were filled and how many words these took. If the
+words end within an element, that element and those after it are not filled.
 
 NumPy compares with exp(t) where these compare logarithms with t, and takes log1p(-u) where these take log(1 - u): the
 same number, for u is a multiple of 2^-53. So log alone is needed, and it is the same on every host and in C. In single
@@ -18,6 +18,7 @@ from embinit._kernels.jit import inlined, kernel
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
+#: Where the tail begins, and 1 / R, which scales the exponential values of the tail.
 R, INVERSE_R = 3.6541528853610088, 0.27366123732975827203338247596
 
 _LN2_HIGH, _LN2_LOW = np.float64(6.93147180369123816490e-01), np.float64(1.90821492927058770002e-10)

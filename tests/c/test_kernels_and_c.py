@@ -81,8 +81,6 @@ KERNELS_ALONE = {
     "pytorch.randperm": "its order takes memory of its own; a device shuffles by embinit_shuffle",
     "pytorch.sparse": "a permutation for each column",
     "pytorch.bernoulli": "53 bits in double; a device draws embinit_bernoulli",
-    "pytorch.random32": "integers of PyTorch, which no weight holds",
-    "pytorch.random64": "the same",
     "counters.jax_first_words": "the search for the seed of a key, on the host",
     "keras.listed": "the seeds of a list, which a search on the host tries",
     "keras.jax_words": "the same",

@@ -7,6 +7,7 @@ import numpy as np
 
 from embinit import initializers
 from embinit._kernels import pytorch as kernels
+from embinit._kernels.stream import raw
 from embinit.bitgen.mt19937 import MT19937
 from embinit.dialects.pytorch import TORCH, rules
 from embinit.distributions import Constant, Dirac, Eye, Normal, TruncNormal, Uniform
@@ -87,15 +88,16 @@ class Stream:
         return out
 
     def random_int32(self, n):
-        out = np.empty(n, np.int32)
-        kernels.random32(*self.source, out)
-        self.drawn += n
-        return out
+        return (self.words(n) & np.uint32(2**31 - 1)).astype(np.int32)
 
     def random_int64(self, n):
-        out = np.empty(n, np.int64)
-        kernels.random64(*self.source, out)
-        self.drawn += 2 * n
+        high, low = self.words(2 * n).astype(np.uint64).reshape(n, 2).T
+        return ((high << np.uint64(32) | low) & np.uint64(2**63 - 1)).astype(np.int64)
+
+    def words(self, n):
+        out = np.empty(n, np.uint32)
+        raw(*self.source, out)
+        self.drawn += n
         return out
 
     def fill(self, shape, distribution):
