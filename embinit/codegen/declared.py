@@ -115,8 +115,8 @@ def _stored(bundle: Bundle, emission: Emission) -> Init:
 
 
 def _numbered(emission: Emission) -> bool:
-    """Whether the stream is started for a layer and a tensor, by their numbers, and not for the model."""
-    return emission.source.stream.scope != "model"
+    """Whether the stream starts by the numbers of a layer and a tensor."""
+    return emission.generators.stream.scope != "model"
 
 
 def _body(bundle: Bundle, emission: Emission) -> Iterator[str]:

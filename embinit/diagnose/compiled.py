@@ -10,7 +10,7 @@ from embinit.diagnose.vocabulary import Words, generators
 from embinit.dialects.declared.description import NormalTransform, Where
 from embinit.dialects.declared.reader import stream_of
 from embinit.dialects.declared.sampler import arithmetic
-from embinit.dialects.declared.stream import Source, word_type
+from embinit.dialects.declared.stream import Generators, word_type
 from embinit.errors import EmbinitError
 from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Bound, Input, Program, define
 from embinit.targets import Build
@@ -26,10 +26,10 @@ def known_generators() -> tuple[Words, ...]:
 
 
 @lru_cache(maxsize=512)
-def source_of(words: Words) -> Source:
-    """Return the source of a generator's words, as a dialect file would declare it."""
+def source_of(words: Words) -> Generators:
+    """Return the generators of a file with such words, which their name tells apart."""
     where = Where("the device") / "generator"
-    return Source(stream_of(where, words.keys), where)
+    return Generators(stream_of(where, words.keys), where)
 
 
 @lru_cache(maxsize=4096)

@@ -80,7 +80,7 @@ def text_of(name: str) -> str:
     >>> text_of("tinn").splitlines()[0]
     '# Tinn: wbrand. Both weight matrices, then one bias for each layer, not for each neuron.'
     """
-    if name not in DIALECTS or name in program_names():
+    if not isinstance(name, str) or name not in DIALECTS or name in program_names():
         check_known("dialect", name, DIALECTS.names())
         return program_text(name)
     if (description := getattr(DIALECTS[name], "description", None)) is not None:
@@ -144,7 +144,9 @@ def register_dialect(dialect: Dialect) -> None:
     [[-0.46653005480766296, -0.17003577947616577]]
     """
     if not isinstance(dialect, Dialect):
-        raise EmbinitError(f"a dialect to register must be one that load_dialect returned, got {shown(dialect)}")
+        raise EmbinitError(
+            f"a dialect to register must be a Dialect, such as load_dialect returns, got {shown(dialect)}"
+        )
     DIALECTS.add(dialect)
 
 

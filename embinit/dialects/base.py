@@ -97,6 +97,19 @@ class Dialect:
     keys: Keys | None = None
     #: Whether seeds that are equal modulo 2^32 start the same stream.
     seeds_count_modulo_2_32: bool = False
+    #: Whether its initializers are those of jax.nn.initializers, which may run under jax.jit.
+    jit: bool = False
+    #: The type of an element before it is stored: "float32" or "float64", which is then also the default format.
+    element: str = "float32"
+
+    #: Whether a layer may say the path of its module.
+    has_paths: ClassVar[bool] = False
+    #: Whether each buffer starts with a key of its own, which `restarted` makes.
+    keys_each: ClassVar[bool] = False
+    #: Whether each tensor starts the stream again.
+    restarts: ClassVar[bool] = False
+    #: Whether layers take keys or seeds in the order in which they are made, which the order of a model may tell.
+    numbers_layers: ClassVar[bool] = False
 
     def start(self, seed: int, rand: str) -> BitGenerator:
         """Return the generator of a program right after it seeds, whose C library has that rand()."""
@@ -136,17 +149,8 @@ class Dialect:
         except EmbinitError as error:
             raise EmbinitError(f"dialect {self.name}: {error}") from None
 
-    #: Whether a layer may say the path of its module.
-    has_paths: ClassVar[bool] = False
-    #: Whether each buffer starts with a key of its own, which `restarted` makes.
-    keys_each: ClassVar[bool] = False
-    #: Whether each tensor starts the stream again.
-    restarts: ClassVar[bool] = False
-    #: Whether layers take keys or seeds in the order in which they are made, which the order of a model may tell.
-    numbers_layers: ClassVar[bool] = False
-
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (for those that do)
-        """Return the generator where the stream starts again, for a layer and a tensor."""
+        """Return the generator where the stream starts again, for the numbers of a layer and a tensor."""
         return self.start(seed, rand)
 
     def check_c_restart(self, layer: int, tensor: int) -> None:
@@ -240,17 +244,11 @@ class Dialect:
             fans = (1, 1) if self.shape_fans is None else self.shape_fans(initializer, shape)
         return self.by_shape(initializer, shape), *fans
 
-    #: Whether its initializers are those of jax.nn.initializers, which may run under jax.jit.
-    jit: bool = False
-
-    #: The type of an element before it is stored: "float32" or "float64", which is then also the default format.
-    element: str = "float32"
-
     def __str__(self) -> str:
         return self.name
 
     def made(self, layers: Sequence[Layer], order: Sequence[str] | None) -> list[Layer]:
-        """Return layers in the order in which they are made; order: names of layers or buffers that come first."""
+        """Return layers in the order in which they are made. order: the names of layers or buffers that come first."""
         if not self.numbers_layers or order is None:
             return list(layers)
         ranks = {name.split(".")[0]: -i for i, name in enumerate(reversed(order), 1)}

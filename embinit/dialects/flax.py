@@ -54,8 +54,8 @@ class Flax(Dialect):
 class Nnx(Flax):
     """Flax nnx, where the n-th call of rngs.params() returns fold_in(key(seed), n).
 
-    A parameter that is not drawn takes a call, too. So does a Dropout, as nnx.Dropout(rate, rngs=rngs) of a Flax where
-    it forks the stream.
+    A parameter that is not drawn takes a call, too. forks: whether a Dropout takes one as well, because
+    nnx.Dropout(rate, rngs=rngs) forks the stream.
     """
 
     numbers_layers: ClassVar[bool] = True

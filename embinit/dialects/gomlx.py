@@ -72,14 +72,16 @@ def shape_fans(_: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def by_shape(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
-    """Return zeros for scaled variance up to rank 1, and a base as it is if its shape ends the tensor's."""
+    """Return what an initializer means for a tensor: scaled variance gives zeros up to rank 1, and a scalar base is a
+    constant. The shape of a base must be a suffix of the tensor's.
+    """
     if isinstance(initializer, VarianceScaling) and len(shape) <= 1:
         return Constant(0.0)
     if not isinstance(initializer, Broadcast):
         return initializer
     base = initializer.shape
     if base != shape[len(shape) - len(base) :] or len(base) > len(shape):
-        raise EmbinitError(f"base must have a shape that ends {list(shape)}, the tensor's, got {list(base)}")
+        raise EmbinitError(f"the shape of base must be a suffix of the tensor's, {list(shape)}, got {list(base)}")
     return initializer if base else Constant(initializer.base)
 
 
@@ -92,8 +94,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Broadcast(np.asarray(base, np.float32).tolist())
         case Uniform() | Normal():
             return initializer
-        case VarianceScaling(scale, mode, "uniform" | "normal" as shape, gain):
-            fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+        case VarianceScaling(scale, _, "uniform" | "normal" as shape, gain):
+            fan = initializer.fan(fan_in, fan_out)
             if shape == "normal":
                 return Normal(0.0, gain * math.sqrt(scale / max(1, fan)))
             limit = gain * math.sqrt(3.0 * scale / max(1, fan))

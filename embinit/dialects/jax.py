@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import assert_never, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def truncated_normal(stddev: float = 0.01, lower: float = -2.0, upper: float = 2
 def variance_scaling(
     scale: float, mode: Mode, distribution: DistributionName, in_axis: int = AXES[0], out_axis: int = AXES[1]
 ) -> Initializer:
-    """Return mean 0 and variance scale / n, where n is fan_in, fan_out or an average of them."""
+    """Return a distribution of mean 0 and variance scale / n, where n is fan_in, fan_out or an average of them."""
     return VarianceScaling(scale, mode, distribution, axes=(in_axis, out_axis))
 
 
@@ -201,7 +201,7 @@ def distribution(initializer: Initializer, fan_in: float, fan_out: float) -> Dis
         raise EmbinitError(
             f"JAX has no {initializer}: use constant, uniform, or normal or truncated_normal with a mean of 0"
         )
-    variance = F32(initializer.gain**2 * initializer.scale / _denominator(initializer.mode, fan_in, fan_out))
+    variance = F32(initializer.gain**2 * initializer.scale / initializer.fan(fan_in, fan_out))
     if initializer.distribution == "uniform":
         limit = float(np.sqrt(F32(3) * variance))
         return ScaledUniform(-limit, limit)
@@ -209,19 +209,6 @@ def distribution(initializer: Initializer, fan_in: float, fan_out: float) -> Dis
     if initializer.distribution == "normal":
         return Normal(0.0, float(stddev))
     return TruncatedNormal(0.0, float(stddev / F32(TRUNCATED_STDDEV)))
-
-
-def _denominator(mode: Mode, fan_in: float, fan_out: float) -> float:
-    match mode:
-        case "fan_in":
-            return fan_in
-        case "fan_out":
-            return fan_out
-        case "fan_avg":
-            return (fan_in + fan_out) / 2
-        case "fan_geo_avg":
-            return float((fan_in * fan_out) ** 0.5)
-    assert_never(mode)
 
 
 def _f32(value: float) -> float:

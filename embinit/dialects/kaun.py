@@ -47,7 +47,7 @@ def truncated_normal() -> Initializer:
 
 
 def variance_scaling(scale: float, mode: Mode, distribution: DistributionName) -> Initializer:
-    """Return mean 0 and variance scale / n, where n is fan_in, fan_out or their average."""
+    """Return a distribution of mean 0 and variance scale / n, where n is fan_in, fan_out or their average."""
     return VarianceScaling(scale, mode, distribution)
 
 
@@ -89,8 +89,8 @@ def _not_negative(what: str, value: float) -> float:
 
 
 def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Return bounds in float64, of which the sampler rounds the lower one and the difference, and other parameters
-    rounded to float32.
+    """Return what Kaun draws. Parameters are rounded to float32, except the bounds of uniform values: the sampler
+    rounds the lower one and their difference.
     """
     match initializer:
         case Constant(value):
@@ -103,7 +103,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return TruncatedNormal(f32(mean), f32(stddev))
     if not isinstance(initializer, VarianceScaling):
         raise EmbinitError(f"dialect kaun has no {initializer}: use constant, uniform, normal or variance_scaling")
-    n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    n = initializer.fan(fan_in, fan_out)
     if initializer.distribution == "uniform":
         limit = initializer.gain * math.sqrt(3.0 * (initializer.scale / n))
         return Uniform(-limit, limit)
@@ -149,7 +149,7 @@ def _embedding(stddev: float) -> Callable[[Layer], Iterable[Parameter]]:
 
 
 class KaunDialect(Dialect):
-    """Layers without groups."""
+    """A dialect of Kaun, whose layers have no groups."""
 
     def parameters(self, layer: Layer) -> Iterable[Parameter]:
         """Return what a layer holds, in the order in which it is filled."""
@@ -204,11 +204,11 @@ def fans_by_axes(shape: tuple[int, ...], in_axis: int, out_axis: int) -> tuple[i
 
 
 def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, int]:
-    """Return the fans of a shape by the initializer's axes; the one that scales variance must be positive."""
+    """Return the fans of a shape by the initializer's axes; the fan that its mode names must be positive."""
     if not isinstance(initializer, VarianceScaling):
         return fans_by_axes(shape, *AXES)
     fan_in, fan_out = fans_by_axes(shape, *(initializer.axes or AXES))
-    if {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode] <= 0:
+    if initializer.fan(fan_in, fan_out) <= 0:
         got = f"fan_in {fan_in}, fan_out {fan_out}"
         raise EmbinitError(f"the {initializer.mode} of a tensor must be positive, got {got} for shape {list(shape)}")
     return fan_in, fan_out
@@ -222,7 +222,7 @@ def _axis(what: str, axis: int, rank: int) -> int:
 
 
 def _by_axes(scaled: Callable[..., Initializer]) -> Callable[..., Initializer]:
-    """Return an initializer that takes the axes of inputs and outputs too."""
+    """Return the factory of an initializer that takes the axes of inputs and outputs."""
 
     def factory(in_axis: int = AXES[0], out_axis: int = AXES[1]) -> Initializer:
         initializer = scaled()
@@ -246,7 +246,7 @@ def _normal(stddev: float = 0.01) -> Initializer:
     return normal(stddev)
 
 
-#: What a convolution has.
+#: The initializer of a convolution's weight, glorot_uniform with the fans of its first two axes.
 CONVOLVED = VarianceScaling(1.0, "fan_avg", "uniform", axes=(1, 0))
 SCALED = (glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal)
 ALPHA3_NAMED = NAMED | {

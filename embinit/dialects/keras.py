@@ -76,7 +76,7 @@ def uniform(low: float = -0.05, high: float = 0.05, seed: int | None = None) -> 
 def variance_scaling(
     scale: float = 1.0, mode: Mode = "fan_in", distribution: str = "truncated_normal", seed: int | None = None
 ) -> Initializer:
-    """Return mean 0 and variance scale / n, where n is fan_in, fan_out or their average."""
+    """Return a distribution of mean 0 and variance scale / n, where n is fan_in, fan_out or their average."""
     names = {"truncated_normal": "truncated_normal", "untruncated_normal": "normal", "uniform": "uniform"}
     check_known("distribution", distribution, names)
     if not scale > 0:
@@ -124,8 +124,8 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             raise EmbinitError(f"stddev must not be negative in Keras, got {shown(stddev)}")
         case Constant() | Uniform() | Normal() | TruncatedNormal():
             return initializer
-        case VarianceScaling(scale, mode, drawn, gain):
-            fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[mode]
+        case VarianceScaling(scale, _, drawn, gain):
+            fan = initializer.fan(fan_in, fan_out)
             variance = gain**2 * scale / max(1.0, fan)
             if drawn == "uniform":
                 limit = math.sqrt(3.0 * variance)

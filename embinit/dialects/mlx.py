@@ -96,7 +96,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
         case Uniform() | Normal():
             return initializer
         case VarianceScaling(scale, mode, "uniform" | "normal" as drawn, gain):
-            n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+            n = initializer.fan(fan_in, fan_out)
             if drawn == "uniform":
                 limit = gain * math.sqrt(3.0 * scale / n)
                 return Uniform(-limit, limit)

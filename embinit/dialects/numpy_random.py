@@ -29,7 +29,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
 
 
 def ascending(initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
-    """Return the same for a Generator, which refuses bounds in the wrong order."""
+    """Return what a call of a NumPy Generator draws: unlike RandomState, it refuses bounds in the wrong order."""
     if isinstance(initializer, Uniform) and initializer.low > initializer.high:
         raise EmbinitError(
             f"low must not exceed high in NumPy, got {shown(initializer.low)} and {shown(initializer.high)}"

@@ -8,12 +8,10 @@ import numpy as np
 
 from embinit.bitgen import Xorshift32
 from embinit.dialects.base import Dialect
-from embinit.distributions import Constant, Distribution, Normal, Uniform
+from embinit.distributions import Constant, Distribution, Normal, Uniform, f32
 from embinit.errors import EmbinitError
 from embinit.initializers import Initializer, VarianceScaling
 from embinit.samplers import MultiplyAdd
-
-f32 = np.float32
 
 #: PyTorch's default layer initialization, kaiming_uniform with a = sqrt(5), has this gain: sqrt(1/3).
 DEFAULT = VarianceScaling(1.0, "fan_in", "uniform", gain=0.57735026919)
@@ -53,24 +51,24 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
     """Return what src/arithmetic/Distributions.c computes in float32, with one rounding per operation."""
     match initializer:
         case Constant(value):
-            return Constant(float(f32(value)))
+            return Constant(f32(value))
         case Uniform(low, high):
-            return Uniform(float(f32(low)), float(f32(high)))
+            return Uniform(f32(low), f32(high))
         case Normal(mean, stddev):
-            return Normal(float(f32(mean)), float(f32(stddev)))
+            return Normal(f32(mean), f32(stddev))
     if not isinstance(initializer, VarianceScaling):
         raise EmbinitError(f"OnDeviceTraining has no {initializer}: use constant, uniform or normal")
     if initializer.distribution == "truncated_normal":
         raise EmbinitError("OnDeviceTraining has no truncated normal: use kaiming_normal or xavier_normal")
     with np.errstate(over="ignore"):
-        gain = f32(initializer.gain * math.sqrt(initializer.scale))
+        gain = np.float32(initializer.gain * math.sqrt(initializer.scale))
         halves = 2.0 if initializer.mode == "fan_avg" else 1.0
-        fan = f32({"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode])
+        fan = np.float32({"fan_in": fan_in, "fan_out": fan_out, "fan_avg": fan_in + fan_out}[initializer.mode])
         if initializer.distribution == "uniform":
-            limit = float(gain * np.sqrt(f32(3.0 * halves) / fan))
+            limit = float(gain * np.sqrt(np.float32(3.0 * halves) / fan))
             return Uniform(-limit, limit)
         if initializer.mode == "fan_avg":
-            return Normal(0.0, float(gain * np.sqrt(f32(2.0) / fan)))
+            return Normal(0.0, float(gain * np.sqrt(np.float32(2.0) / fan)))
         return Normal(0.0, float(gain / np.sqrt(fan)))
 
 

@@ -28,7 +28,7 @@ def distribution(initializer: Initializer, fan_in: int, fan_out: int) -> Distrib
             return Broadcast(np.asarray(base, np.float32).tolist())
     if not isinstance(initializer, VarianceScaling):
         raise EmbinitError(f"dialect portable has no {initializer}: use constant, uniform, normal or truncated_normal")
-    n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[initializer.mode]
+    n = initializer.fan(fan_in, fan_out)
     stddev = initializer.gain * math.sqrt(initializer.scale / n)
     if initializer.distribution == "uniform":
         limit = f32(math.sqrt(3.0) * stddev)

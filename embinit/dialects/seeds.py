@@ -46,7 +46,7 @@ def c_type(seeds: Seeds) -> str:
 
 
 def picked(seeds: Seeds, other_than: int) -> int:
-    """Return a seed that the operating system picks."""
+    """Return a seed that the operating system picks, never the one that it must differ from."""
     import secrets
 
     assert isinstance(seeds, range)
@@ -55,7 +55,7 @@ def picked(seeds: Seeds, other_than: int) -> int:
 
 
 def wrapped(seeds: Seeds, seed: int) -> int:
-    """Return a seed; one past the largest is the smallest.
+    """Return a seed; those past the largest begin again with the smallest.
 
     >>> wrapped(range(5), 6)
     1

@@ -56,7 +56,7 @@ NAMED: dict[str, Callable[..., Initializer]] = {
 
 
 def bounded(initializer: Initializer, shape: tuple[int, ...]) -> Initializer:
-    """Return an initializer whose bounds depend on a shape as the uniform one with these bounds.
+    """Return the uniform initializer with the bounds that a shape gives; one without such bounds is returned as it is.
 
     >>> bounded(kaiming_uniform(1.0), (5, 3, 1))
     Uniform(low=-1.0, high=1.0)

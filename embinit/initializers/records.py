@@ -1,7 +1,7 @@
 """Initializers as data: what a tensor should hold, before its fans are known."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, assert_never, get_args
 
 from embinit.distributions import Distribution, check_finite, frozen, set_finite
 from embinit.errors import EmbinitError, check_known, shown
@@ -59,6 +59,30 @@ class VarianceScaling:
         for what, axis in zip(("in_axis", "out_axis"), self.axes or (), strict=False):
             if isinstance(axis, bool) or not isinstance(axis, int):
                 raise EmbinitError(f"{what} must be an integer, got {shown(axis)}")
+
+    def fan(self, fan_in: float, fan_out: float) -> float:
+        """Return n, the fan that the mode names, from both fans of a tensor.
+
+        Parameters
+        ----------
+        fan_in, fan_out
+            How many inputs and outputs the tensor counts.
+
+        Examples
+        --------
+        >>> VarianceScaling(1.0, "fan_avg", "uniform").fan(3, 4)
+        3.5
+        """
+        match self.mode:
+            case "fan_in":
+                return fan_in
+            case "fan_out":
+                return fan_out
+            case "fan_avg":
+                return (fan_in + fan_out) / 2
+            case "fan_geo_avg":
+                return float((fan_in * fan_out) ** 0.5)
+        assert_never(self.mode)
 
     def __str__(self) -> str:
         axes = ", in_axis={}, out_axis={}".format(*self.axes) if self.axes else ""

@@ -74,8 +74,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class LayerRule:
-    """What a layer holds: the axes of its weight in memory and in the order of draws, its fans, and the
-    order of parts.
+    """What a layer holds.
+
+    weight, draws: the axes of its weight, the slowest first, in memory and in the order of the draws. order: which part
+    is drawn first. interleave: "out" if bias and rows take turns. initializer: the default of this type of layer.
     """
 
     weight: tuple[str, ...]
@@ -101,7 +103,8 @@ class Description:
     """A whole dialect file.
 
     before: the default of a layer that comes right before one of these types. rehearsal: which layers are drawn once
-    before all others, and those values are dropped. source: the file, for messages. text: the tables as a file.
+    before all others, and those values are dropped. source: the file, for messages. tables: what the file says, with
+    the keys of the dialect that it is based on.
     """
 
     name: str

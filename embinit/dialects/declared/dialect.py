@@ -14,7 +14,7 @@ from embinit.dialects.base import Dialect, naming
 from embinit.dialects.declared.description import Description, LayerRule, Where
 from embinit.dialects.declared.recipe import UINT32
 from embinit.dialects.declared.sampler import DeclaredSampler, Wanted
-from embinit.dialects.declared.stream import Source
+from embinit.dialects.declared.stream import Generators
 from embinit.distributions import Constant, Distribution, Normal, Uniform, check_finite
 from embinit.errors import EmbinitError, listed, shown
 from embinit.expressions import Arithmetic, Input, define, program_of
@@ -29,7 +29,7 @@ class DeclaredDialect(Dialect):
     """A dialect that a file declares: its description, and the generators that it seeds."""
 
     description: Description = field(repr=False)
-    source: Source = field(repr=False)
+    generators: Generators = field(repr=False)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeclaredDialect) and self.description.tables == other.description.tables
@@ -39,11 +39,11 @@ class DeclaredDialect(Dialect):
 
     def start(self, seed: int, rand: str, layer: int = 0, tensor: int = 0) -> BitGenerator:
         """Return the generator of a program right after it seeds, for a layer and a tensor if these matter."""
-        return self.source.start(seed, rand, layer, tensor)
+        return self.generators.start(seed, rand, layer, tensor)
 
     @property
     def c_seed(self) -> str:
-        """The type of the seed in generated C, also of a wider state's."""
+        """The type of the seed in generated C, even if the state is wider."""
         return "uint32_t"
 
     @property
@@ -56,12 +56,10 @@ class DeclaredDialect(Dialect):
         return self.start(seed, rand, layer, tensor)
 
     def check_stochastic(self) -> None:
-        """Raise EmbinitError if stochastic rounding cannot draw from the stream: it needs 32-bit words of
-        one stream.
-        """
-        bits, scope = self.source.fixed_bits, self.description.stream.scope
+        """Raise EmbinitError if stochastic rounding cannot draw from the stream: it takes one of 32-bit words."""
+        bits, scope = self.generators.fixed_bits, self.description.stream.scope
         if bits != 32 or scope != "model":
-            what = f'a stream a {scope} (scope = "{scope}")' if bits == 32 else "words of another width"
+            what = f'one per {scope} (scope = "{scope}")' if bits == 32 else "words of another width"
             raise EmbinitError(
                 f"rounding stochastic draws words of 32 bits from one stream, and dialect {self.name} has {what}: "
                 "take another rounding"
@@ -170,9 +168,9 @@ def dialect_of(description: Description) -> DeclaredDialect:
     """Return the dialect of a description, or raise EmbinitError if one of its expressions is wrong."""
     _check(description)
     where = Where(description.source)
-    source = Source(description.stream, where / "generator")
-    sampler = DeclaredSampler(description, source)
-    probe = "newlib" if source.fixed_bits is None else ""
+    generators = Generators(description.stream, where / "generator")
+    sampler = DeclaredSampler(description, generators)
+    probe = "newlib" if generators.fixed_bits is None else ""
     built_in = [
         name
         for name, given in (
@@ -192,8 +190,8 @@ def dialect_of(description: Description) -> DeclaredDialect:
     return DeclaredDialect(
         name=description.name,
         summary=description.summary,
-        seeds=source.seeds,
-        seeded=partial(source.start, rand="newlib"),
+        seeds=generators.seeds,
+        seeded=partial(generators.start, rand="newlib"),
         sampler=sampler,
         weight=DEFAULT,
         bias=None,
@@ -203,7 +201,7 @@ def dialect_of(description: Description) -> DeclaredDialect:
         rand=description.stream.kind == "rand",
         element="float64" if description.values.type == "double" else "float32",
         description=description,
-        source=source,
+        generators=generators,
     )
 
 

@@ -8,7 +8,7 @@ from embinit.dialects.declared.dialect import DeclaredDialect
 from embinit.dialects.declared.kinds import Twin
 from embinit.dialects.declared.recipe import NormalRecipe, Recipe
 from embinit.dialects.declared.sampler import Mixed, arithmetic, given_of
-from embinit.dialects.declared.stream import Source, word_type
+from embinit.dialects.declared.stream import Generators, word_type
 from embinit.errors import EmbinitError
 from embinit.expressions import TYPES, Arithmetic, Program
 from embinit.expressions.emit import HEADERS, constant, emit
@@ -39,9 +39,9 @@ class Emission:
         return "double" if self.dialect.element == "float64" else "float"
 
     @property
-    def source(self) -> Source:
+    def generators(self) -> Generators:
         """The file's generators."""
-        return self.dialect.source
+        return self.dialect.generators
 
     @property
     def keeps(self) -> bool:
@@ -60,12 +60,11 @@ class Emission:
 
     def _stream(self) -> None:
         """Write the stream: its state, how it starts, and the next word."""
-        stream, bits = self.source.stream, self.source.word_bits(self.rand)
+        stream, bits = self.generators.stream, self.generators.word_bits(self.rand)
         word = word_type(bits)
         twin = self._twin()
-        state = (
-            [f"    {twin.type} generator;"] if twin else [f"    {c} {name};" for name, c in self.source.held.items()]
-        )
+        held = {"generator": twin.type} if twin else self.generators.held
+        state = [f"    {c} {name};" for name, c in held.items()]
         spare = self._spare_type()
         kept = [f"    {spare} spare;", "    int spared;"] if spare else []
         self.lines += ["typedef struct {", *state, *kept, "} stream_state;", ""]
@@ -82,7 +81,7 @@ class Emission:
         whether words are dropped.
         """
         self._stored = True
-        numbered = self.source.stream.scope != "model"
+        numbered = self.generators.stream.scope != "model"
         at = self.lines.index("} stream_state;")
         if numbered:
             self.lines.insert(at, "    uint32_t seed;")
@@ -111,8 +110,8 @@ class Emission:
         ]  # fmt: skip
 
     def _twin(self) -> Twin | None:
-        if self.source.stream.kind != "rand":
-            return self.source.kind.twin
+        if self.generators.stream.kind != "rand":
+            return self.generators.kind.twin
         from embinit.bitgen import RANDS
 
         found = RANDS[self.rand](1).c_generator(2**31)
@@ -122,9 +121,9 @@ class Emission:
         return Twin(found.type, found.header, seeded, f"{found.type}_source")
 
     def _stepping(self, head: str) -> None:
-        routine = self.source.stepping().compile(Arithmetic())
+        routine = self.generators.stepping().compile(Arithmetic())
         self.lines += [emit(routine, "step"), ""]
-        parts = list(self.source.held)
+        parts = list(self.generators.held)
         outs = ", ".join([*(f"&stream->{part}" for part in parts), "&word"])
         arguments = ", ".join([*(f"stream->{part}" for part in parts), outs])
         word = routine.outputs["drawn_word"].ctype
@@ -134,8 +133,8 @@ class Emission:
         ]  # fmt: skip
 
     def _starting(self, twin: Twin | None, warmup: int) -> None:
-        """Write what seeds the stream; a spare value lasts."""
-        program = self.source.seeding()
+        """Write the function that seeds the stream, which leaves a spare value where it is."""
+        program = self.generators.seeding()
         routine = program.compile(Arithmetic())
         self.lines += [emit(routine, "seeding"), ""]
         given = {"seed": "seed", "layer": "layer", "tensor": "tensor"}
@@ -144,10 +143,10 @@ class Emission:
         parameters = "stream_state *stream, uint32_t seed" + (", uint32_t layer, uint32_t tensor" if numbered else "")
         body = ["seeding_fixed begun;", f"seeding_fix(&begun, {arguments});"]
         if twin:
-            stream = self.source.stream.parameters.get("stream", 0) & (2**63 - 1)
+            stream = self.generators.stream.parameters.get("stream", 0) & (2**63 - 1)
             body.append(twin.seed.format(state="begun.out_state", stream=stream))
         else:
-            casts = self.source.held
+            casts = self.generators.held
             body += [f"stream->{part} = ({casts[part]})begun.out_{part};" for part in casts]
         body = ["seeding_fixed begun;", *(["int i;"] if warmup else []), *body[1:]]
         if warmup:
@@ -179,7 +178,7 @@ class Emission:
         return self._drawing[key]
 
     def _filling(self, prefix: str, *, rehearsed: bool) -> None:
-        """Write the distribution of a recipe, and what draws a values and drops them."""
+        """Write the distribution of a recipe, and if rehearsed, the one that draws `a` values and drops them."""
         head = [f"const {prefix}_fixed *const fixed = (const {prefix}_fixed *)rule;", "size_t i;"]
         fill = ["for (i = 0; i < n; i++) {", f"    out[i] = {prefix}_draw(stream, fixed);", "}"]
         self._distribution(f"{prefix}_fill", [*head, *fill], "a", "b", array=True)
@@ -208,7 +207,7 @@ class Emission:
         return routine
 
     def _words(self, words: Iterable[str]) -> list[str]:
-        word = word_type(self.source.word_bits(self.rand))
+        word = word_type(self.generators.word_bits(self.rand))
         return [f"const {word} w_{name} = next_word(stream);" for name in words]
 
     def _call(self, name: str, program: Program, rounding: Arithmetic, given: dict[str, str]) -> list[str]:
@@ -234,7 +233,7 @@ class Emission:
         last = self._program(f"{prefix}_last", recipe.last.program, rounding)
         members = [f"{prefix}_last"]
         body: list[str] = []
-        word = word_type(self.source.word_bits(self.rand))
+        word = word_type(self.generators.word_bits(self.rand))
         width = recipe.before + recipe.after
         body.append(f"{word} words[{width}][{recipe.per_unit}];")
         first = recipe.before if recipe.attempt else width

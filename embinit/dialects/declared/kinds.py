@@ -213,7 +213,7 @@ def _settle_xorshift(where: Where, parameters: dict[str, Any]) -> None:
 
 
 def _settle_state(where: Where, parameters: dict[str, Any]) -> None:
-    """Let the type of a state say its width, which `bits` may say too, or alone."""
+    """Set the type of the state, which a file gives as `state`, as `bits`, or as both if they agree."""
     bits = parameters.pop("bits")
     state = parameters["state"] = parameters["state"] or f"uint{bits or 32}_t"
     if bits not in (None, _bits_of(state)):

@@ -24,7 +24,7 @@ class _Draws(NamedTuple):
 
     start: Array
     attempt: Array
-    behind: Array
+    end: Array
 
 
 class Way:
@@ -90,7 +90,7 @@ class Normals:
             filled[:, half] = self._result.evaluate(z=z)["element"].reshape(filled[:, half].shape)
 
     def _pairs(self, n: int) -> Array:
-        """Return n values, the spare one of before first."""
+        """Return n values, of which the spare one of an earlier draw comes first."""
         recipe = self._recipe
         if recipe.spare == "call":
             return self._values(n)["z0"]
@@ -133,7 +133,7 @@ class Normals:
                     f"{self._where / 'retry'}: holds for {len(units)} units in a row: no normal value is accepted"
                 )
             wanted = len(units)
-        end = int(draws.behind[-1]) + recipe.after
+        end = int(draws.end[-1]) + recipe.after
         self._source.bitgen.advance(end * recipe.per_unit)
         self.drawn += end * recipe.per_unit
         return self._evaluated(units, draws)
@@ -152,10 +152,8 @@ class Normals:
         for place, drawn in recipe.kept.items():
             words = {name: units[draws.start + place, i] for name, (_, i) in drawn.words.items()}
             given |= self._kept[place].evaluate(**words)
-        behind = {
-            name: units[draws.behind + place - recipe.before, i] for name, (place, i) in recipe.last.words.items()
-        }
-        return self._last.evaluate(**given, **behind)
+        later = {name: units[draws.end + place - recipe.before, i] for name, (place, i) in recipe.last.words.items()}
+        return self._last.evaluate(**given, **later)
 
     def _search(self, units: Array, n: int) -> _Draws:
         """Return up to n draws that lie completely within the units."""
@@ -196,28 +194,28 @@ class Normals:
     def _walked(self, fails: list[bool], at_first: list[bool], count: int, n: int) -> _Draws:
         recipe = self._recipe
         before, after, redrawn = recipe.before, recipe.after, len(recipe.redrawn)
-        starts, attempts, behinds = list[int](), list[int](), list[int]()
+        starts, attempts, ends = list[int](), list[int](), list[int]()
         position = 0
         while len(starts) < n and position + before + after <= count:
-            attempt, behind = -1, position + before
+            attempt, end = -1, position + before
             if at_first[position]:
-                attempt = behind
+                attempt = end
                 while attempt < len(fails) and fails[attempt]:
                     attempt += redrawn
-                behind = attempt + redrawn
-            if behind + after > count:
+                end = attempt + redrawn
+            if end + after > count:
                 break
             starts.append(position)
             attempts.append(attempt)
-            behinds.append(behind)
-            position = behind + after
-        return _Draws(*(np.array(each, np.int64) for each in (starts, attempts, behinds)))
+            ends.append(end)
+            position = end + after
+        return _Draws(*(np.array(each, np.int64) for each in (starts, attempts, ends)))
 
     def _stepped(self, units: Array, n: int) -> _Draws:
         """Take draws as if none failed, up to the first that does; that one is drawn again unit by unit."""
         recipe, count = self._recipe, len(units)
         width, redrawn = recipe.before + recipe.after, len(recipe.redrawn)
-        starts, attempts, behinds = list[int](), list[int](), list[int]()
+        starts, attempts, ends = list[int](), list[int](), list[int]()
         position = 0
         while len(starts) < n and position + width <= count:
             block = position + width * np.arange(min((count - position) // width, 64, n - len(starts)))
@@ -225,7 +223,7 @@ class Normals:
             good = block[: fails[0]] if fails.size else block
             starts += good.tolist()
             attempts += [-1] * len(good)
-            behinds += (good + recipe.before).tolist()
+            ends += (good + recipe.before).tolist()
             position = starts[-1] + width if starts and len(good) else position
             if not fails.size:
                 continue
@@ -240,6 +238,6 @@ class Normals:
                 break
             starts.append(position)
             attempts.append(attempt)
-            behinds.append(attempt + redrawn)
+            ends.append(attempt + redrawn)
             position = attempt + redrawn + recipe.after
-        return _Draws(*(np.array(each, np.int64) for each in (starts, attempts, behinds)))
+        return _Draws(*(np.array(each, np.int64) for each in (starts, attempts, ends)))

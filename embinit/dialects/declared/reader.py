@@ -20,7 +20,7 @@ from embinit.dialects.declared.description import (
 )
 from embinit.dialects.declared.kinds import EVERYWHERE, INTEGERS, KINDS
 from embinit.dialects.declared.tables import Check, Table, expression, identifier, integer, one_of, several, text
-from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.errors import EmbinitError, check_known, listed, nearest, shown
 from embinit.layers import DRAW_FREE, WITH_PARAMETERS, Convolution, Linear
 
 TYPES = (*INTEGERS, "float", "double")
@@ -117,7 +117,7 @@ def read(values: Mapping[str, Any], source: str, default_name: str, bases: Bases
 
 def merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     """Return the tables of base with the keys of own laid over them, table by table. A generator of another kind
-    replaces the whole generator, and an initializer's other way of computing elements replaces base's.
+    replaces base's except for the scope, and an initializer's other way of computing elements replaces base's.
     """
     result = dict(base)
     for key, value in own.items():
@@ -275,8 +275,6 @@ def _parameter(what: str, value: Any) -> tuple[str, str, float | None]:
 
 def _check_used(table: Table, keys: tuple[str, ...], names: Mapping[str, str], uses: tuple[str, ...]) -> None:
     """Raise EmbinitError for a name that nothing uses and that is almost a key: it is a misspelled key."""
-    from embinit.errors import nearest
-
     everything = " ".join((*names.values(), *uses))
     for name in names:
         meant = nearest(name, keys)

@@ -62,11 +62,12 @@ class Drawn:
 class NormalRecipe:
     """How a normal value is drawn.
 
-    per_unit: words per unit. before: how many units are drawn before retry is tested; after: how many after. attempt:
-    the units that are drawn again, by place, and what is computed from them: `again` and whatever is used later. kept:
-    the units that are drawn before the test and stay; each is computed separately. last: z or, if a draw gives one
-    value, the element; spare: what is made of the second value. block, fewer: the size of blocks, if elements are drawn
-    in blocks, and how fewer elements are drawn.
+    per_unit: words per unit. before: how many units are drawn before retry is tested; after: how many after. redrawn:
+    the places of the units that are drawn again. attempt: the program that computes `again`, and what is used later,
+    from the units of an attempt. kept: by place, the units that are drawn before the test and stay; each is computed
+    separately. last: the program of both z or, if a draw gives one value, of the element; result: the program from z to
+    the element, if there are both. spare: what becomes of the second value. block, fewer: the size of blocks, if
+    elements are drawn in blocks, and how fewer elements are drawn.
     """
 
     per_unit: int

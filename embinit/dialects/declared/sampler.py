@@ -12,7 +12,7 @@ from embinit.dialects.declared.description import Description, Where
 from embinit.dialects.declared.elements import Elements, bound
 from embinit.dialects.declared.normals import Normals, Way
 from embinit.dialects.declared.recipe import Kitchen, Recipe
-from embinit.dialects.declared.stream import Source as Generators
+from embinit.dialects.declared.stream import Generators
 from embinit.distributions import Constant, Declared, Distribution
 from embinit.errors import EmbinitError
 from embinit.expressions import Arithmetic
@@ -33,7 +33,7 @@ class Wanted(Declared):
     kind: str = field(default="declared", repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Return its name and its fans."""
+        """Return its kind and the initializer's name."""
         return {"kind": self.kind, "initializer": self.name}
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Mixed(Declared):
 
     @property
     def middle(self) -> float:  # type: ignore[override]
-        """The value below and above which as many elements lie, as far as the limits or the mean say it; else 0."""
+        """The median of the elements, as far as the limits or the mean tell it; else 0."""
         values = {name: float(value) for name, value in self.shown}
         if {"low", "high"} <= values.keys():
             return (values["low"] + values["high"]) / 2

@@ -42,8 +42,8 @@ def word_type(bits: int) -> CType:
     return UINT32 if bits <= 32 else UINT64
 
 
-class Source:
-    """The generators of a dialect file."""
+class Generators:
+    """The generators of a dialect file: how each is seeded, and how wide its words are."""
 
     def __init__(self, stream: Stream, where: Where) -> None:
         self._stream, self._where = _plain(stream), where

@@ -92,7 +92,7 @@ def several(check: Check[T], least: int = 1, most: int = MAX_NAMES) -> Check[tup
     def checked(what: str, value: Any) -> tuple[T, ...]:
         amount = str(least) if least == most else f"{least} to {most}"
         if not isinstance(value, list | tuple) or not least <= len(value) <= most:
-            got = f"{len(value)} elements" if isinstance(value, list | tuple) else repr(value)
+            got = f"{len(value)} elements" if isinstance(value, list | tuple) else shown(value)
             raise EmbinitError(f"{what} must be a list of {amount} elements, got {got}")
         return tuple(check(f"{what} [{i}]", each) for i, each in enumerate(value))
 

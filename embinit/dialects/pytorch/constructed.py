@@ -11,7 +11,7 @@ from dataclasses import dataclass, is_dataclass, replace
 from embinit.dialects.pytorch.dialect import TORCH
 from embinit.dialects.pytorch.rules import LAYERS, distribution, shape_fans
 from embinit.distributions import Distribution
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.initializers import Initializer
 from embinit.layers import Layer, Parameter, Stored, check_bool
 from embinit.layers import register as known_to_model_files
@@ -158,7 +158,7 @@ def parameters(layer: Layer) -> tuple[Parameter, ...]:
 def register(layer: type[Constructed]) -> type[Constructed]:
     """Make a layer known to model files, to the torch dialects and to modules of a class of its name; return it."""
     if not (isinstance(layer, type) and issubclass(layer, Constructed) and is_dataclass(layer)):
-        name = layer.__name__ if isinstance(layer, type) else repr(layer)
+        name = layer.__name__ if isinstance(layer, type) else shown(layer)
         raise EmbinitError(f"a layer must be a dataclass of embinit.torch.Constructed to be registered, got {name}")
     known_to_model_files(layer)
     LAYERS[layer.__name__] = parameters

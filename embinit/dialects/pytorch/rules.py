@@ -180,7 +180,8 @@ def between(low: float, high: float) -> Uniform:
     """Return a uniform distribution, or raise EmbinitError if uniform_ would refuse it."""
     if not (low <= high and float(high) - float(low) <= FLOAT32_MAX):
         raise EmbinitError(
-            f"low must not exceed high, nor high - low float32, in PyTorch, got {shown(low)} and {shown(high)}"
+            f"low must not exceed high, and high - low must be a float32 number, in PyTorch, got {shown(low)} and "
+            f"{shown(high)}"
         )
     return Uniform(low, high)
 
