@@ -244,6 +244,6 @@ def _flat(out: NDArray[Any], element: np.dtype[Any]) -> NDArray[Any]:
     """Return a one-dimensional view of an array that kernels can write to."""
     flags = out.flags if isinstance(out, np.ndarray) and out.dtype == element else None
     if flags is None or not flags.c_contiguous or not flags.writeable:
-        got = f"{out.dtype} array" if isinstance(out, np.ndarray) else repr(out)
+        got = f"{out.dtype} array" if isinstance(out, np.ndarray) else shown(out)
         raise EmbinitError(f"out must be a writable, C-contiguous {element} array, got {got}")
     return out if out.ndim == 1 else out.reshape(-1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.dialects import Dialect
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.generator import Generator
 from embinit.model import Description
 from embinit.plan import Action, Plan, Row
@@ -142,7 +142,7 @@ def _array(row: Row, out: Mapping[str, NDArray[Any]] | None, element: str) -> ND
             raise EmbinitError(f"{row.place}: memory has no room for its {row.size} values") from None
     array = out.get(row.name)
     if not isinstance(array, np.ndarray) or array.shape != row.shape or array.dtype != dtype:
-        got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+        got = f"one of {array.dtype} and shape {array.shape}" if isinstance(array, np.ndarray) else shown(array)
         raise EmbinitError(f"out[{row.name!r}] must be an array of {dtype} and shape {row.shape}, got {got}")
     return array
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.fill import fill
 from embinit.generator import Generator
 from embinit.growth.extension import HowDrawn
@@ -161,7 +161,7 @@ def _checked(model: Description, values: Mapping[str, Floats]) -> dict[str, Floa
         array: Any = values.get(name)
         shape = shapes.get(name, np.shape(array))
         if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != shape:
-            got = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else repr(array)
+            got = f"{array.dtype} {list(array.shape)}" if isinstance(array, np.ndarray) else shown(array)
             raise EmbinitError(f"values of {name} must be a float32 array of shape {list(shape)}, got {got}")
         arrays[name] = array.copy()
     return arrays

@@ -4,7 +4,7 @@ from collections.abc import Iterator, MutableMapping
 from dataclasses import is_dataclass
 from importlib import import_module
 
-from embinit.errors import EmbinitError, check_known
+from embinit.errors import EmbinitError, check_known, shown
 from embinit.layers.base import Layer, Stored
 from embinit.layers.draw_free import DRAW_FREE, DrawFree
 
@@ -57,8 +57,8 @@ for _module, _names in {
 
 
 def register(layer: type[Stored]) -> type[Stored]:
-    """Return a layer, now known to model files by the name of its class; a name that is taken is an error."""
-    name = layer.__name__ if isinstance(layer, type) else repr(layer)
+    """Make a layer known to model files by the name of its class, and return it; a name that is taken is an error."""
+    name = layer.__name__ if isinstance(layer, type) else shown(layer)
     if not (isinstance(layer, type) and issubclass(layer, Stored) and is_dataclass(layer)):
         raise EmbinitError(f"a layer must be a dataclass of embinit.layers.Stored to be registered, got {name}")
     known = WITH_PARAMETERS.get(name)
