@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit import codegen
-from embinit.bundle import Bundle, gather
+from embinit.bundle import Bundle, gather, undrawn
 from embinit.clib import including_amalgamated
 from embinit.errors import EmbinitError, check_known, listed
 from embinit.files import Content, steady, write_file, write_files
@@ -32,7 +32,7 @@ INTERRUPTED = (
 
 #: The formats that a bundle has unless others are named; none of them needs an extra.
 DEFAULT = ("npz", "h", "bin", "c", "test")
-#: Formats that write the same header, of which a bundle may have one.
+#: Formats that write the same header; a bundle may have one of them.
 GOLDEN = ("h", "h-source", "h-incbin", "h-embed")
 
 FILES: dict[str, Callable[[Bundle], dict[str, Content]]] = {
@@ -339,8 +339,8 @@ def _including_amalgamated(content: Content) -> Content:
 
 
 def names(plan: Plan, formats: Iterable[str] | None = None) -> list[str]:
-    """Return the names of the files that `export` writes, the manifest last."""
-    bundle = gather(plan)
+    """Return the names of the files that `export` writes, the manifest last; nothing is drawn to find out."""
+    bundle = undrawn(plan)
     return [name for name, _ in _files(bundle, _chosen(bundle, formats))]
 
 

@@ -51,7 +51,6 @@ _REPARAMETRIZED = {
     "weight_mask": ("pruning", "torch.nn.utils.prune.remove"),
     "weight_orig": ("spectral_norm", "torch.nn.utils.remove_spectral_norm"),
 }
-_FORMATS = {"float32": None, "float64": None, "float16": "float16", "bfloat16": "bfloat16"}
 
 
 @dataclass(frozen=True)
