@@ -1,5 +1,5 @@
-"""Checksums: the few digits that a board's log prints of a buffer, of which of several kinds they may be, and whether
-they are the simulation's.
+"""Checksums: the few digits that a board's log prints instead of a buffer. They may be of several kinds, and are
+compared with those of the simulation.
 """
 
 import hashlib
@@ -173,7 +173,7 @@ class Given:
         return self.value < 1 << SHORT and len(self.digits) < PREFIX
 
     def kinds(self, data: bytes) -> Iterator[str]:
-        """Yield the names of the kinds of which it is a buffer's checksum."""
+        """Yield the names of the kinds of checksum by which it is that of a buffer."""
         for kind in KINDS if len(self.digits) <= PREFIX else ():
             if (self.short or kind.bits > SHORT) and kind.of(data) == self.value:
                 yield kind.name
@@ -183,7 +183,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Checked:
-    """A buffer's checksum compared: of which kinds it is the simulation's, and the simulation's checksums by kind."""
+    """A buffer's checksum compared: the kinds by which it is the simulation's, and the simulation's by kind."""
 
     name: str
     given: Given

@@ -85,7 +85,7 @@ def run(
         found = left(FILLS[0], "")
         if not any(_filled(each, found[each.name], FILLS[0]) for each in bundle.arrays):
             return Readback(found)
-        # Code may have written what was there already, so another fill tells.
+        # Code may have written the same bytes as the fill, so another one is tried.
         again = left(FILLS[1], ", from another content")
         return Readback(found, list(_unwritten(bundle, found, again)))
 

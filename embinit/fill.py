@@ -109,8 +109,8 @@ def skip(generator: Generator, words: int) -> None:
 
 
 def drop(dialect: Dialect, bitgen: BitGenerator, words: int) -> int:
-    """Move a dialect's bit generator past words that are dropped, which are a tensor of their own where tensors are
-    drawn whole, and return by how many it moved.
+    """Move a dialect's bit generator past words that are dropped, and return by how many words it moved. In dialects
+    that draw tensors whole, the words are a tensor of their own.
     """
     if words:
         bitgen.advance(words)

@@ -239,7 +239,7 @@ def scaled(array: NDArray[np.float32], row: Row, scales: NDArray[np.float32], mo
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:
-    """Return the buffer of values that were drawn as codes, of which those out of range saturate."""
+    """Return the buffer of values that were drawn as codes; codes out of range saturate."""
     format_ = format_named(name)
     assert isinstance(format_, Quantized)
     kept = np.clip(codes, format_.qmin, format_.qmax)

@@ -5,7 +5,7 @@ from typing import Any
 
 from embinit.errors import EmbinitError, shown
 
-#: From so many bits on an integer is written in hexadecimal, which Python reads at any length.
+#: Integers of this many bits or more are written in hexadecimal, which Python reads at any length.
 _LONG = 1024
 
 

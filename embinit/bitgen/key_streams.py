@@ -22,7 +22,7 @@ class TinygradKeys(Called):
     Parameters
     ----------
     seed
-        The seed of Tensor.manual_seed, of which the low 32 bits count.
+        The seed of Tensor.manual_seed; only its low 32 bits count.
 
     Examples
     --------

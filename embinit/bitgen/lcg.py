@@ -159,7 +159,7 @@ class Lcg(Congruential):
         self.state = seed
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)
-        """Return embinit_lcg32, whose state is the seed, where a word is the whole state."""
+        """Return embinit_lcg32, whose state is the seed, if a word is the whole state; else None."""
         if self.word_bits != 32 or self.bits != 32 or self.shift or self.mask is not None or self.output is not None:
             return None
         state = "seed" if self.state == 0 else f"seed != 0 ? seed : {self.state}u"

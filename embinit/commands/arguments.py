@@ -158,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
 
     seeds = command("seeds", "draw a model from many seeds and name those that are the same, extreme or ruined")
     add_model(seeds, seed=False)
-    text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 where the first is negative"
+    text = "numbers and ranges, such as 0-999,4294967295; --seeds=-9-9 if the first is negative"
     seeds.add_argument("--seeds", required=True, metavar="N-N", help=text)
     text = "keep what is found in this file, and go on from there if it exists: a sweep may be interrupted"
     seeds.add_argument("--keep", metavar="FILE", help=text)

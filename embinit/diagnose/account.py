@@ -313,8 +313,8 @@ def stuck(bitgen: BitGenerator) -> bool:
 
 
 def started(model: Description, seed: int) -> BitGenerator:
-    """Return the generator of a model's device before its first draw, after the words that it skips, if it seeds with a
-    seed.
+    """Return the generator of a model's device if it seeds with a seed: before its first draw, after the words that it
+    skips.
     """
     bitgen = fresh(model, seed)
     drop(model.conventions, bitgen, model.skip_words)
@@ -322,7 +322,7 @@ def started(model: Description, seed: int) -> BitGenerator:
 
 
 def seeding(model: Description, seed: int) -> Description:
-    """Return the model of a device that seeds with another seed, and so not in a state that the model tells."""
+    """Return the model of a device that seeds with another seed; if the model gives a state, the device ignores it."""
     return reseeded(model if model.state is None else replace(model, state=None), seed)
 
 

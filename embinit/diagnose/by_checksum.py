@@ -35,7 +35,7 @@ class ChecksumDiagnosis:
         if not self.explanations:
             return "\n".join([*lines, "", NOTHING])
         for i, explanation in enumerate(self.explanations):
-            lines += ["", *explained(explanation, "or, as exactly:" if i else "explained, every checksum:")]
+            lines += ["", *explained(explanation, "or, just as exactly:" if i else "explained, every checksum:")]
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, Any]:

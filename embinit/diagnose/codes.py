@@ -182,7 +182,7 @@ def _quantized(
     quantizer: Callable[[Quantized], Quantizer],
     kinds: tuple[type[Quantized], ...] = (Symmetric, Asymmetric),
 ) -> Hypothesis:
-    """Return the hypothesis that formats with scales have a quantizer, as far as it changes something in them."""
+    """Return the hypothesis that buffers have a quantizer, except those whose format cannot have it."""
 
     def of(storage: Storage) -> Quantizer | None:
         format_ = storage.kind

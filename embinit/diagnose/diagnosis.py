@@ -57,7 +57,7 @@ class Diagnosis:
         lines += [] if exact or self.untried is None else [self.untried]
         lines += [f"  {fact.buffer}, {fact.name}: {fact.sentence}" for fact in self.facts[:MOST_FACTS]]
         for explanation in exact[1:]:
-            lines += ["", *explained(explanation, "or, as exactly:")]
+            lines += ["", *explained(explanation, "or, just as exactly:")]
         if near:
             total = sum(c.elements for c in self.report.comparisons)
             cells = [

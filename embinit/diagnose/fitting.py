@@ -149,7 +149,7 @@ class _Fit:
         return counted
 
     def _quotients(self, quotient: Choice, name: str, mode: str, only: Places | None) -> tuple[Floats, Floats]:
-        """Return the quotients and the zero points to be added to them, of which only these depend on the rounding."""
+        """Return the quotients and the zero points to be added to them; only these depend on the rounding."""
         format_ = format_named(name)
         assert isinstance(format_, Quantized)
         key = quotient.says, name, isinstance(format_, Asymmetric) and mode

@@ -33,8 +33,8 @@ ENOUGH = (2, 0)
 CERTAIN = (1, 0)
 #: With more elements than this, only buffers that a mistake changes are looked at for a second one.
 LARGE = 1 << 15
-#: Pairs of mistakes are tried on so many elements of one wrong buffer first; they must explain such a share of these
-#: that neither mistake does alone.
+#: A pair of mistakes is first tried on so many elements of one wrong buffer. The share of these that it explains must
+#: be larger by so much than what either mistake explains alone.
 HEAD, BETTER = 256, 0.05
 #: Fewer elements than this show little of a pair.
 TELLING = 16

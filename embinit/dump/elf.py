@@ -46,7 +46,7 @@ class Firmware:
             raise EmbinitError(f"{path}: {error}") from None
 
     def address(self, array: Array, names: Sequence[str]) -> int:
-        """Return where the buffer is that has one of several symbols."""
+        """Return the address of a buffer, for which the file must have exactly one of several symbols."""
         found = {place: name for name in names for place in sorted(self.symbols.get(name, ()))}
         if len(found) != 1:
             places = listed(f"{name} at {address:#010x}" for (address, _), name in found.items()) or "none"

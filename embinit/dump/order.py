@@ -76,7 +76,7 @@ class _Counted:
 
 
 def _gap(ways: Sequence[_Counted]) -> int | None:
-    """Return after which line the first number does not follow, by the way of counting that orders the lines."""
+    """Return the line after which a number does not follow, counted in the way that orders most lines; else None."""
     best = max(ways, key=lambda way: sum(way.following))
     if not best.gaps or best.most_follow:
         return next(iter(best.gaps), None)

@@ -141,7 +141,7 @@ def _without_addresses_of_floats(given: Read) -> None:
 
 
 def _without_rest(given: Read) -> None:
-    """Remove what stands before and after the rows that have addresses or indices, where most rows have one."""
+    """Remove the rows before the first and after the last with an address or an index, if most rows have one."""
     numbered = [row.line.index is not None or (row.line.marked and bool(row.tokens)) for row in given.rows]
     if sum(numbered) > 2 and 2 * sum(numbered) > len(numbered):
         first, last = numbered.index(True), len(numbered) - numbered[::-1].index(True)

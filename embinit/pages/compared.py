@@ -169,7 +169,7 @@ def _stream(bundle: Bundle, report: Report) -> str:
 
 
 def _since(drawn: list[Span], differing: Mapping[str, bool]) -> str:
-    """Return from which buffer of the stream on all differ, which tells where a device left it."""
+    """Return a paragraph on the first buffer of the stream that differs, which shows where a device left it."""
     wrong = [differing[span.name] for span in drawn]
     if not any(wrong):
         return ""

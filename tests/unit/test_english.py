@@ -23,6 +23,10 @@ PATTERNS = {
     r"\bnobody looks\b": "is looking, asked for",
     r"\bworth while\b": "worth it",
     r"\b(?:drawn|made|run|read) anew\b": "again",
+    r"[Rr]eturn (?:of|in|after|between|with|by|from) which\b|[Rr]eturn whose\b": (
+        "name it: the buffers that, the line after which, the limits of"
+    ),
+    r"\b(?:nothing|only the dump|the dump alone|something) speaks\b": "suggests it",
 }
 
 
