@@ -107,6 +107,8 @@ def family_named(name: str) -> Family:
     >>> family_named("sym5").name
     'sym<b>'
     """
+    if not isinstance(name, str):
+        raise _unknown(name)
     if name in FORMATS:
         return FORMATS[name]
     found = [family for family, (pattern, _) in _FAMILIES.items() if re.fullmatch(pattern, name, re.ASCII)]

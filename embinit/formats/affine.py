@@ -303,7 +303,7 @@ _INT8 = Family(
     name="int8",
     bits="8",
     summary="CMSIS-NN and TFLite weights",
-    codes="-127 to 127, two's complement, a byte each",
+    codes="-127 to 127, two's complement, one byte each",
     grid="scale = fl(absmax / 127), of the buffer or of each output channel; zero point 0",
     beside="scale: float32, one per buffer or channel",
 )
@@ -369,7 +369,7 @@ FAMILIES: Families = {
         _ASYM,
         name="affine<b>",
         bits="1..16",
-        summary="OnDeviceTraining ASYM since",
+        summary="OnDeviceTraining ASYM after 2026-07",
         grid="min and max reach 0; scale as asym; zero point = saturate(round(fl(-min / scale))), added after rounding",
         beside="scale: float32, and zero point: uint16, one of each per group",
         draws="groups + n, the zero points' first",

@@ -25,7 +25,7 @@ INFINITE = np.uint32(0x7F800000)
 
 @dataclass(frozen=True)
 class Groups:
-    """Which elements share a grid, in storage order: one run of elements of each of `count` groups in turn. turn: so
+    """Which elements share a grid: in storage order come `run` elements of each of `count` groups in turn. turn: how
     many groups take turns, `rounds` times, before the next ones do; None if all of them do.
 
     >>> Groups(4, 1, turn=2, rounds=3).of(14).tolist()
@@ -198,8 +198,8 @@ class Format(ABC):
     def _check_grouping(self, what: str, value: object, grouping: str) -> None:
         instead = {
             "none": "it has nothing that groups could differ in",
-            "groups": "give group_size = elements / channels for one grid a channel",
-            "channels": "give channel_axis for one grid a channel",
+            "groups": "give group_size = elements / channels for one grid per channel",
+            "channels": "give channel_axis for one grid per channel",
         }[self.grouping]
         if self.grouping != grouping:
             raise EmbinitError(f"{self.name} takes no {what}: {instead}; got {what}={shown(value)}")

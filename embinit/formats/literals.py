@@ -23,21 +23,21 @@ def through(form: str, values: F32) -> F32:
     """
     if form in _NARROW:
         return _NARROW[form](values)
-    _, digits, kind = printed(form)
+    digits, kind = printed(form)
     return {"f": _fixed, "g": _significant, "e": _scientific}[kind](values, digits)
 
 
-def printed(form: str) -> tuple[str, int, str]:
-    """Return a form of printf with its digits and its kind; EmbinitError for anything else than literals can be."""
+def printed(form: str) -> tuple[int, str]:
+    """Return the digits and the kind of a form, "f", "g" or "e"; raise EmbinitError if literals cannot have it."""
     found = _PRINTED.fullmatch(form) if isinstance(form, str) else None
-    if form in _NARROW:
-        return form, 0, ""
+    if isinstance(form, str) and form in _NARROW:
+        return 0, ""
     if found is None or int(found[1]) > MAX_DECIMALS or (int(found[1]) == 0 and found[2] == "g"):
         raise EmbinitError(
             f'literals must be a form of printf such as "%.6f", with at most {MAX_DECIMALS} digits, or '
             f"{', '.join(_NARROW)}, got {shown(form)}"
         )
-    return form, int(found[1]), found[2]
+    return int(found[1]), found[2]
 
 
 def _half(values: F32) -> F32:

@@ -36,12 +36,13 @@ FAR = 2.0**62
 class Quantizer(Table):
     """What a device does in its own way between a value and its code.
 
-    steps: so many make the largest magnitude of a group, or its span, instead of the format's. factor: values are
-    multiplied by it, whatever they are. scale: how a scale is kept. quotient: a division by the scale, a product with
-    its reciprocal or with steps / absmax, or a division in double; None for the format's own, which is a division, and
-    of int32 and int64 the product with the reciprocal. qmin and qmax: the outermost codes. saturate: False if larger
-    codes wrap around as a cast makes them. offset: what is added to codes in memory. zero_point_sign: where it is the
-    other one. tail: the rounding of elements that fill no whole group of so many lanes, of the buffer or of each row.
+    steps: how many steps the largest magnitude of a group, or its span, has, instead of the format's number. factor:
+    what values are multiplied by, whatever their range is. scale: how a scale is kept. quotient: a division by the
+    scale, a product with its reciprocal or with steps / absmax, or a division in double; None for the format's own,
+    which is a division, or in int32 and int64 the product with the reciprocal. qmin, qmax: the outermost codes.
+    saturate: False if larger codes wrap around, as in a cast. offset: what is added to codes in memory.
+    zero_point_sign: where the zero point has the opposite sign. tail: the rounding of elements that fill no whole group
+    of `lanes`, counted in the buffer or in each row, as tail_of says.
 
     >>> Quantizer(saturate=False).says
     '{ saturate = false }'
@@ -90,7 +91,7 @@ class Quantizer(Table):
     def check(self, format_: Format) -> None:
         """Raise EmbinitError if a format has nothing that this could change."""
         if not isinstance(format_, Quantized):
-            raise EmbinitError(f"is for formats with codes, such as int8, got {format_.name}")
+            raise EmbinitError(f"it is for formats with codes, such as int8, got {format_.name}")
         if format_.of_weight:
             self._check_bias(format_)
             return
@@ -116,8 +117,8 @@ class Quantizer(Table):
         for key, value in self.told.items():
             if key != "quotient" or value not in ("divide", "reciprocal"):
                 raise EmbinitError(
-                    f'of {format_.name} takes quotient = "divide" or "reciprocal" alone, as its scales are those of a '
-                    f"weight, got {key} = {toml(value)}"
+                    f'that of {format_.name} takes quotient = "divide" or "reciprocal" alone, as its scales are those '
+                    f"of a weight, got {key} = {toml(value)}"
                 )
 
     def _divides(self, scaled: bool, asymmetric: bool, fixed: bool) -> bool:

@@ -26,7 +26,7 @@ def _lifted(x: Floats, by: float) -> Floats:
     return lifted
 
 
-#: Roundings of quantizers by hand, which add half a step in the precision of the quotient.
+#: Roundings of quantizers written by hand; half a step is added in the precision of the quotient.
 LOOSE: Mapping[str, Callable[[Floats], Floats]] = {
     "ceil": np.ceil,
     "half_up": lambda x: np.floor(_lifted(x, 0.5)),

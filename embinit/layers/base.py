@@ -180,20 +180,19 @@ class Stored(Layer):
 
     def _check(self) -> None:
         super()._check()
-        if isinstance(self.init, Mapping):
-            object.__setattr__(self, "init", tuple(self.init.items()))
-        if type(self).init is None and not isinstance(self.init, tuple | None):  # PReLU's is its slope
-            raise EmbinitError(f"init must be a table of initializers by part, got {shown(self.init)}")
+        if type(self).init is None and self.init is not None:  # PReLU's is its slope
+            object.__setattr__(self, "init", _table("init", self.init, "a table of initializers by part"))
         for part, given in self.told.items():
-            if not isinstance(part, str) or not isinstance(given, Initializer | Sliced):
+            if not isinstance(given, Initializer | Sliced):
                 raise EmbinitError(f"init must give initializers to parts, got {shown(given)} for {shown(part)}")
         check_count("skip_words", self.skip_words)
         check_bool("reinitialize", self.reinitialize)
-        if isinstance(self.restart, Mapping):
-            object.__setattr__(self, "restart", tuple(self.restart.items()))
-        for value in dict(self.restart).values() if isinstance(self.restart, tuple) else [self.restart]:
+        restart, allowed = self.restart, "true, a seed, or a table of these by part"
+        if isinstance(restart, Mapping | tuple):
+            object.__setattr__(self, "restart", _table("restart", restart, allowed))
+        for value in dict(self.restart).values() if isinstance(self.restart, tuple) else [restart]:
             if not isinstance(value, int):
-                raise EmbinitError(f"restart must be true, a seed, or a table of these by part, got {shown(value)}")
+                raise EmbinitError(f"restart must be {allowed}, got {shown(value)}")
         if self.reinitialize and (self.restart or self.skip_words):
             raise EmbinitError("reinitialize draws the layer at two places: it takes neither restart nor skip_words")
         if self.order is not None:
@@ -219,13 +218,11 @@ class Stored(Layer):
             printed(self.literals)
 
     def _check_element_order(self) -> None:
-        given = self.element_order
-        if given is None:
+        if self.element_order is None:
             return
-        if not isinstance(given, Mapping | tuple) or not all(isinstance(part, str) for part in dict(given)):
-            raise EmbinitError(f"element_order must be a table with an order for some parts, got {shown(given)}")
-        orders = {part: ElementOrder.of(f"element_order of {part}", order) for part, order in dict(given).items()}
-        object.__setattr__(self, "element_order", tuple(orders.items()))
+        given = _table("element_order", self.element_order, "a table with an order for some parts")
+        orders = tuple((part, ElementOrder.of(f"element_order of {part}", order)) for part, order in given)
+        object.__setattr__(self, "element_order", orders)
 
     @property
     def element_orders(self) -> dict[str, ElementOrder]:
@@ -257,6 +254,15 @@ class Norm(Stored):
     def shape(self) -> tuple[int, ...]:
         """The shape of each part."""
         raise AssertionError(self)
+
+
+def _table(what: str, given: Any, allowed: str) -> tuple[tuple[str, Any], ...]:
+    """Return the entries of a table of a model file, or those of a layer that was made of one."""
+    entries = tuple(given.items()) if isinstance(given, Mapping) else given
+    pairs = isinstance(entries, tuple) and all(isinstance(each, tuple) and len(each) == 2 for each in entries)
+    if not pairs or not all(isinstance(key, str) for key, _ in entries):
+        raise EmbinitError(f"{what} must be {allowed}, got {shown(given)}")
+    return entries
 
 
 def check_size(what: str, value: Any) -> None:

@@ -50,7 +50,8 @@ class CDraw:
 
     header: a name for one of the C library, a path for one of your own. elementwise: whether drawing elements one by
     one, each with n = 1, gives the same values. around: what runs before the first element and after the last,
-    if the generator must be told where a tensor begins or ends; both fill nothing.
+    if the generator must be told where a tensor begins or ends; both fill nothing. together: how many elements come
+    out of one draw, which a buffer of codes then takes one by one; 0 if there is no such number.
     """
 
     function: str

@@ -68,6 +68,8 @@ def _polynomial(coefficients: Sequence[np.float32], x: np.float32) -> np.float32
 
 
 def _expfs(x: np.float32) -> set[np.float32]:
-    """Return exp(x) as a float32, or both next to it if it is within 1/64 of their distance of the middle."""
+    """Return exp(x) as a float32, or the two next to it if it lies within 1/64 of their distance from the middle
+    between them.
+    """
     exact = math.exp(x)
     return {F32(exact * (1 - 2.0**-30)), F32(exact * (1 + 2.0**-30))}

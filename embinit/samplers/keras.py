@@ -23,7 +23,7 @@ RUN = 2**14
 
 
 class _Keras(Sampler):
-    """What all backends have."""
+    """What the samplers of all backends have in common."""
 
     def check(self, distribution: Distribution) -> None:
         """Raise EmbinitError if Keras does not have the distribution."""

@@ -27,14 +27,14 @@ class Recipe(NamedTuple):
 
 
 class _KeyStream(Sampler):
-    """What both have."""
+    """What the samplers of tinygrad and MLX have in common."""
 
     word_bits: ClassVar[int | None] = 64
     whole: ClassVar[bool] = True
     keyed: ClassVar[bool] = True
     library: ClassVar[str]
     keys: ClassVar[type[TinygradKeys | MlxKeys]]
-    #: Whether 0 stands for the counter of a word that an odd array does not have.
+    #: Whether the counter of the word that an array of odd size does not have is 0.
     padded: ClassVar[bool]
 
     @abstractmethod

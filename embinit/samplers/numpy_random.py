@@ -20,7 +20,7 @@ _UNIT = 2.0**-53
 
 
 class _NumPy(Sampler):
-    """What both have: values that are computed in double and rounded to float32 once."""
+    """What both of NumPy's samplers have: values that are computed in double and rounded to float32 once."""
 
     kinds: ClassVar[tuple[type, ...]] = (Constant, Uniform, Normal)
     c_name: ClassVar[str]
@@ -267,9 +267,7 @@ def _polar(source: Source, out: NDArray[np.float32], mean: float, stddev: float)
         x = 2.0 * _joined(ahead.random_raw(4 * (pairs + pairs // 3 + 16))).reshape(-1, 2) - 1.0
         square = x[:, 0] * x[:, 0] + x[:, 1] * x[:, 1]
         inside = np.flatnonzero((square < 1.0) & (square != 0.0))[:pairs]
-        if not inside.size:
-            continue
-        used = 4 * (int(inside[-1]) + 1)
+        used = 4 * (int(inside[-1]) + 1 if inside.size else square.size)
         source.bitgen.advance(used)
         square = square[inside]
         factor = np.sqrt(-2.0 * double_libm.log_fused(square) / square)

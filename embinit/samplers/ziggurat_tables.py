@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 #: Where the tail begins, and the area of a strip: r f(r) and the tail's, where f(x) = exp(-x^2 / 2).
 R, AREA = 3.6541528853610088, float.fromhex("0x1.43016a5a4372ep-8")
-#: NumPy's float32 of 1 / r, by which the exponential values of the tail are scaled, and its double.
-INVERSE_R = 0.27366123732975827203338247596
 STRIPS = 256
 #: The strip whose exp lies 0.498 of the last place above a double; NumPy's was rounded up.
 ROUNDED_UP = 38
