@@ -1,10 +1,10 @@
 """What a framework put into a model's weights against what embinit computes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, listed, shown
 from embinit.text import table
 
 
@@ -32,6 +32,15 @@ def refuse(problems: Iterable[Problem]) -> None:
 def problem_of(name: str, problems: Sequence[Problem]) -> Problem | None:
     """Return the problem that a parameter has, or None."""
     return next((each for each in problems if f"{name}.".startswith(f"{each.path}." if each.path else "")), None)
+
+
+def check_order(order: Sequence[str], layers: Collection[str], what: str) -> None:
+    """Raise EmbinitError unless order names layers of a module or model, by their paths, and each at most once."""
+    for path in order:
+        if path not in layers:
+            raise EmbinitError(f"order must name layers of the {what}, one of {listed(layers)}, got {shown(path)}")
+    if len(set(order)) != len(order):
+        raise EmbinitError(f"order must name each layer once, got {listed(order)}")
 
 
 @dataclass(frozen=True)

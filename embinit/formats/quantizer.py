@@ -113,7 +113,7 @@ class Quantizer(Table):
             raise EmbinitError(f"codes of {format_.name} must lie within {least} to {most}, got {low} to {high}")
 
     def _check_bias(self, format_: Quantized) -> None:
-        """Raise EmbinitError for what a format that takes its scales from a weight has not."""
+        """Raise EmbinitError for what a format that takes its scales from a weight does not have."""
         for key, value in self.told.items():
             if key != "quotient" or value not in ("divide", "reciprocal"):
                 raise EmbinitError(

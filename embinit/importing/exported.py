@@ -60,7 +60,7 @@ def _meta(value: Mapping[str, Any]) -> tuple[tuple[int, ...], str]:
 
 
 def _data(archive: Archive) -> dict[str, Any]:
-    """Return ways to the values of tensors, where they lie in the archive as they are."""
+    """Return the functions that load tensors, by name, of those that lie in the archive as plain float32 numbers."""
     config = next((name for name in archive.names if name.endswith("weights/model_weights_config.json")), None)
     if config is None:
         return {}

@@ -20,10 +20,10 @@ MOST_BYTES = DEFAULT_MEMORY_LIMIT
 
 @dataclass(frozen=True)
 class Quantized:
-    """How a weight is held in a file: the format, and the axis whose channels have one scale each; None for one scale.
+    """How a weight is held in a file: its format, and the axis whose channels have one scale each; None for one scale.
 
-    block: how many elements of the last axis share a scale, if that is how scales are shared. input_scale: the scale of
-    the layer's input, of a bias that counts in its steps.
+    block: how many elements of the last axis share a scale, if they do. input_scale: for a bias that counts steps of
+    the layer's input, the scale of that input.
     """
 
     format: str
@@ -72,8 +72,9 @@ class Weight:
         """Return the tensor in another shape of as many elements; axes of size 1 may come and go."""
         held = self.quantized
         if held is not None and held.axis is not None:
-            same = [i for i, size in enumerate(shape) if size == self.shape[held.axis]]
-            held = replace(held, axis=same[0]) if same else replace(held, axis=None)
+            before, size = math.prod(self.shape[: held.axis]), self.shape[held.axis]
+            same = [i for i, each in enumerate(shape) if each == size and math.prod(shape[:i]) == before]
+            held = replace(held, axis=same[0] if same else None)
         return self._changed(tuple(shape), lambda values: values.reshape(shape), held)
 
     def rows(self, order: Sequence[int], blocks: int) -> "Weight":
@@ -144,8 +145,10 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Content:
-    """What a file holds: its kind in words, layers and what is none, in order, what a reader should know, and the
-    framework whose constructors may have drawn the weights.
+    """What a file holds.
+
+    kind: what kind of file it is, in words. layers: in the order of the file, with what holds weights and is no layer.
+    notes: what a reader should know. framework: whose constructors may have drawn the weights.
     """
 
     kind: str

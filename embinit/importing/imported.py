@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from embinit.api import Model
-from embinit.diagnose.origin import Origin, compared, laid_out, origin
+from embinit.diagnose.origin import Origin, compared, origin
 from embinit.dialects import DIALECTS, Dialect, dialect_named
 from embinit.dialects.keras import KerasDialect
 from embinit.errors import EmbinitError, listed
@@ -26,10 +26,9 @@ from embinit.text import table
 class Imported:
     """A model, and where its layers come from.
 
-    framework: whose dialects may have drawn its weights.
-
-    paths: the layers' paths in the source, by their names. skipped: what holds weights and was left out. notes: what a
-    reader should know. weights: tensors of the source by the names of buffers, with the names of their axes.
+    framework: whose dialects may have drawn its weights. paths: the layers' paths in the source, by their names.
+    skipped: what holds weights and was left out. notes: what a reader should know. weights: tensors of the source by
+    the names of buffers, with the names of their axes.
     """
 
     source: str
@@ -85,13 +84,15 @@ def import_model(source: str, dialect: str | Dialect, seed: int, skip: bool = Fa
     ----------
     source
         A file, or module:Name.
-    dialect, seed
-        Those of the model.
+    dialect
+        The dialect of the model: a name such as "torch", or a dialect.
+    seed
+        The seed of the model; a constructor is called under it.
     skip
-        Whether layers are left out that embinit, or the dialect, does not know; otherwise they are an error.
+        Whether layers that embinit, or the dialect, does not know are left out; otherwise they are an error.
     key
-        The key of a checkpoint under which the tensors lie that are read, such as "generator" of one that holds two
-        models; by default all of them.
+        The key of a checkpoint under which the tensors to read lie, such as "generator" where it holds two models; by
+        default all tensors are read.
 
     Raises
     ------
@@ -229,12 +230,12 @@ class _Building:
 
     def _memory_limit(self, layers: Iterator[Layer]) -> int:
         """Return a limit that the model's buffers stay under."""
-        bits = 8 if self.dialect.element == "float64" else 4
+        element = 8 if self.dialect.element == "float64" else 4
         needed = 0
         for layer in layers:
             if isinstance(layer, Stored):
                 model = Model("m", [replace(layer, same_as=None)], self.seed, self.dialect, memory_limit=2**62)
-                needed += sum(tensor.size * bits for tensor in model.tensors)
+                needed += sum(tensor.size * element for tensor in model.tensors)
         limit = DEFAULT_MEMORY_LIMIT
         while limit < min(needed, MOST_MEMORY):
             limit *= 2
@@ -311,16 +312,3 @@ def own_ways(imported: Imported, drawn: Origin | None) -> list[str]:
         "them itself, or makes its layers in another order, and the model file must say how; "
         f"{count} tensors differ: {listed(found.differing)}"
     ]
-
-
-def values_of(imported: Imported) -> dict[str, NDArray[Any]]:
-    """Return the values of buffers that the source holds, in the layout of the model's dialect."""
-    found = {}
-    for tensor in imported.model.tensors:
-        held = imported.weights.get(tensor.name)
-        values = None if held is None else held[0].values()
-        if held is not None and values is not None:
-            laid = laid_out(values, held[1], tensor.axes, tensor.shape)
-            if laid is not None:
-                found[tensor.name] = laid
-    return found

@@ -52,7 +52,7 @@ def h5(path: Path) -> Content:
 
 
 def _entries(config: Mapping[str, Any]) -> list[Any] | None:
-    """Return the layers that the configuration of a model lists, if it does: the oldest files have nothing around."""
+    """Return the layers that the configuration of a model lists, if it does; in the oldest files it is that list."""
     held = config.get("config")
     entries = held.get("layers") if isinstance(held, Mapping) else held
     return entries if isinstance(entries, list) else None

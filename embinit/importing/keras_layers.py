@@ -54,8 +54,8 @@ _REASONS = {
     "SpectralNormalization": "it divides the kernel by a singular value: save the model with the layer inside alone",
     **{f"ConvLSTM{n}D": "embinit has no convolutional LSTM" for n in (1, 2, 3)},
 }
-#: Why a layer is drawn in other ways in dialects keras.
-_PROJECTIONS = "Keras draws its kernels with fans of its own, which dialects keras have not"
+#: Why dialects keras would draw a layer in another way.
+_PROJECTIONS = "Keras draws its kernels with fans of its own, which dialects keras do not have"
 _SEEDS = "it takes seeds, which dialects keras do not count: make the model without it"
 
 Settings = Mapping[str, Any]
@@ -73,7 +73,8 @@ def layer_of(
         if builder is not None:
             found = [_initialized(each, settings) for each in builder(path, kind, settings, left)]
             if left:
-                yield Unknown(path, kind, f"LoRA or quantize() gave it other weights, {shapes}: save the model before")
+                why = f"LoRA or quantize() gave it other weights, {shapes}: save the model before that"
+                yield Unknown(path, kind, why)
             else:
                 yield from found
         elif kind in _FREE and is_keras:

@@ -41,7 +41,7 @@ def snake(kind: str) -> str:
 
 
 def all_of(h5py: Any, group: Any) -> list[Weight]:
-    """Return all weights below a group, numbers in names counted as numbers."""
+    """Return all weights below a group, in the natural order of their names."""
     found: list[tuple[str, Any]] = []
 
     def visit(name: str, item: Any) -> bool | None:

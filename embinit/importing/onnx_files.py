@@ -65,7 +65,7 @@ def read(content: bytes, folder: Path) -> Content:
     opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=1)
     layers, shared = _once(_layers(Graph(model.graph, {}, {}, folder, opset)))
     away = missing(model.graph.initializer, folder)
-    notes = [f"nothing is said of the values in {listed(away)}, as no such file lies beside it"] if away else []
+    notes = [f"nothing is said of the values in {listed(away)}: there is no such file next to it"] if away else []
     return Content("an ONNX file", layers, (*shared, *notes))
 
 
@@ -389,7 +389,7 @@ def _recurrent(graph: Graph, node: Any) -> Built:
         return
     rows, order = inputs.shape[1], _GATES[kind]
     if rows % gates or inputs.shape[0] != states.shape[0] or attributes.get("direction") == "reverse":
-        yield Unknown(path, kind, f"its weights {list(inputs.shape)} and direction are not those of an {kind}")
+        yield Unknown(path, kind, f"its weights {list(inputs.shape)} and direction are not those of one")
         return
     cells = []
     for i in range(inputs.shape[0]):

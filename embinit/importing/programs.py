@@ -39,12 +39,14 @@ def read(source: str, seed: int) -> Content:
 
 @contextlib.contextmanager
 def _in_working_directory() -> Iterator[None]:
-    sys.path.insert(0, str(Path.cwd()))
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
     importlib.invalidate_caches()
     try:
         yield
     finally:
-        sys.path.remove(str(Path.cwd()))
+        with contextlib.suppress(ValueError):  # the user's own code may have removed it
+            sys.path.remove(folder)
 
 
 def _run(what: str, call: Any) -> Any:

@@ -29,8 +29,8 @@ _ZIP, _HDF5, _PICKLE = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"\x80"
 
 
 def read_source(source: str, seed: int, key: str = "") -> Content:
-    """Return what a file, or module:Name, holds; a constructor is called under the seed. key: under which those tensors
-    of a state dict lie that are read; all are if it is empty.
+    """Return what a file, or module:Name, holds; a constructor is called under the seed. key: the key of a state dict
+    under which the tensors to read lie; all are read if it is empty.
 
     Raises EmbinitError that begins with the source, if it cannot be read or is no model.
     """

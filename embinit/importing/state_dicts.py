@@ -164,7 +164,7 @@ def _descended(found: Any, key: str) -> tuple[Any, str]:
 
 
 def _under(key: str, held: Iterable[Weight]) -> list[Weight]:
-    """Return the tensors whose names begin with a key, all if there is none; their names then go on without it."""
+    """Return the tensors whose names begin with a key, under the rest of their names; all of them without a key."""
     held = list(held)
     if not key:
         return held

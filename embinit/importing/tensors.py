@@ -43,7 +43,7 @@ _TRANSPOSED = re.compile(r"(deconv|transpose|convt|(^|[._/])up(\w*conv|\d*$|samp
 _GROUPED = re.compile(r"(^|[._/])(gn|group_?norm)\d*$", re.IGNORECASE)
 _NORMS = re.compile(r"norm|rms|(^|[._/])ln", re.IGNORECASE)
 _SLOPES = re.compile(r"(^|[._/])(act\w*|\w*prelu\w*|relu\w*)$", re.IGNORECASE)
-#: Tensors from which a weight is computed: by what, and what makes an end of it.
+#: Tensors from which a weight is computed: what computes it, and the function that ends that.
 _COMPUTED = re.compile(r"(.*?(?:^|[./]))parametrizations[./]")
 _REPARAMETRIZED = {
     "parametrizations": ("parametrization", "torch.nn.utils.parametrize.remove_parametrizations"),
@@ -260,7 +260,7 @@ class _Reader:
         layer = cls(**keys)
         axes = {each.part: (each.shape, each.axes) for each in layer.construct()}
         if any(part not in axes or axes[part][0] != each.shape for part, each in held.items()):
-            yield Unknown(path, "MultiheadAttention", "its tensors have not the shapes of one")
+            yield Unknown(path, "MultiheadAttention", "its tensors do not have the shapes of one")
             return
         yield Found(path, layer, {part: (each, axes[part][1]) for part, each in held.items()})
 
@@ -291,7 +291,7 @@ def _is_transposed(path: str, sizes: Mapping[str, int], bias: int | None) -> boo
 
 
 def _are_slopes(weight: Weight) -> bool:
-    """Whether one weight a channel is nearer to a PReLU's 0.25 than to a normalization's 1, in its mean."""
+    """Whether weights, one per channel, are on average nearer to a PReLU's 0.25 than to a normalization's 1."""
     values = weight.values()
     return values is not None and values.size > 0 and float(np.mean(values)) < 0.5
 
@@ -302,7 +302,7 @@ def _normed(parts: Mapping[str, Weight]) -> int:
     return held[0][0] if held and len(held[0]) == 1 else 0
 
 
-def _slopes(path: str, weight: Weight) -> Found | Unknown:
+def _slopes(path: str, weight: Weight) -> Found:
     layer: Any = WITH_PARAMETERS["PReLU"](num_parameters=weight.shape[0])  # type: ignore[call-arg]
     return Found(path, layer, {"weight": (weight, ("slope",))})
 
@@ -326,9 +326,7 @@ def _hinted(path: str, weight: Weight, bias: Weight | None, hint: Hint) -> Found
         cls: Callable[..., Any] = WITH_PARAMETERS[kind]
         return table(path, cls(**rows, **keys), weight)
     if kind == "PReLU":
-        found = _slopes(path, weight)
-        assert isinstance(found, Found)
-        return found
+        return _slopes(path, weight)
     size = weight.shape[0]
     match kind:
         case "LayerNorm":

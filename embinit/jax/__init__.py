@@ -9,6 +9,7 @@ from embinit.errors import EmbinitError, listed
 from embinit.fill import fill
 from embinit.jax.compare import compare, is_linen, of_nnx_module
 from embinit.jax.modules import Path, nested, of_linen, of_nnx
+from embinit.jax.package import check_installed
 from embinit.layers import Embedding, Norm
 from embinit.model import Description, Tensor
 from embinit.plan import plan
@@ -61,7 +62,7 @@ def model_of(
     >>> [(layer.name, layer.type) for layer in model.layers]
     [('layers_0', 'Linear')]
     """
-    _check_installed()
+    check_installed()
     if is_linen(module):
         contents = of_linen(module, inputs)
         refuse(contents.problems)
@@ -101,20 +102,12 @@ def arrays(model: Description, module: Any = None) -> dict[Any, Any]:
     >>> model = embinit.Model.from_flax(net, seed=42)
     >>> nnx.update(net, embinit.jax.arrays(model, net))
     """
-    _check_installed()
+    check_installed()
     import jax.numpy as jnp
 
     values = fill(plan(model)).arrays
     places = _of_linen(model) if module is None else _of_nnx(model, module)
     return nested({places[each.name]: jnp.asarray(values[each.name].transpose(_order(each))) for each in model.tensors})
-
-
-def _check_installed() -> None:
-    try:
-        import flax  # noqa: F401
-        import jax  # noqa: F401
-    except ImportError:
-        raise EmbinitError("embinit.jax needs JAX and Flax: pip install 'embinit[jax]'") from None
 
 
 def _of_linen(model: Description) -> dict[str, Path]:

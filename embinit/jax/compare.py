@@ -15,6 +15,7 @@ from embinit.fill import fill
 from embinit.generator import Generator
 from embinit.initializers import Initializer
 from embinit.jax.modules import Contents, Found, Path, dotted, flat, initialized, initializing, of_linen, of_nnx
+from embinit.jax.package import check_installed
 from embinit.layers import Stored
 from embinit.model import Description
 from embinit.plan import Row, plan
@@ -63,7 +64,7 @@ def compare(
     Raises
     ------
     EmbinitError
-        If it is no module of Flax, or a name or an initializer is unknown.
+        If JAX or Flax is missing, it is no module of Flax, or a name or an initializer is unknown.
 
     Examples
     --------
@@ -72,6 +73,7 @@ def compare(
     >>> print(embinit.jax.compare(lambda rngs: nnx.Linear(2, 3, rngs=rngs), seed=42))
     all 2 parameters have Flax's bits; seed 42, dialect flax-nnx
     """
+    check_installed()
     if is_linen(module):
         return _of_linen(module, seed, inputs, jit)
     return of_nnx_module(module, seed, jit, order, init or {})[1]

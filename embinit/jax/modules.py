@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from embinit.comparison import Problem
+from embinit.comparison import Problem, check_order
 from embinit.dialects.flax import LINEN, NNX
 from embinit.distributions import Constant
-from embinit.errors import EmbinitError, listed, shown
+from embinit.errors import EmbinitError, listed
 from embinit.identifiers import identifier_of
 from embinit.initializers import Initializer, VarianceScaling
 from embinit.layers import WITH_PARAMETERS, DrawFree, Layer, Stored, Weighted
@@ -97,11 +97,7 @@ def of_nnx(module: Any, order: Sequence[str] = ()) -> Contents:
     held = [(paths[id(each)], each) for each in _modules(module, set()) if id(each) in paths]
     modules = {dotted(path): (path, each) for path, each in held}
     known = [path for path, (_, each) in modules.items() if _kind(each, nnx)]
-    for path in order:
-        if path not in known:
-            raise EmbinitError(f"order must name layers of the module, one of {listed(known)}, got {shown(path)}")
-    if len(set(order)) != len(order):
-        raise EmbinitError(f"order must name each layer once, got {listed(order)}")
+    check_order(order, known, "module")
     every = [modules[path] for path in (*(path for path in modules if path not in order), *order)]
     return _contents([(path, each, _kind(each, nnx)) for path, each in every], leaves, lambda path: [path])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from embinit.comparison import Problem
+from embinit.comparison import Problem, check_order
 from embinit.dialects.keras import KERAS_TORCH
 from embinit.errors import EmbinitError, check_known, listed, shown
 from embinit.identifiers import identifier_of
@@ -86,11 +86,7 @@ def found(model: "keras.Model", order: Sequence[str] = ()) -> tuple[list[Found],
             name = identifier_of(each.path, each.layer.type.lower(), taken)
             layers.append(replace(each, layer=replace(each.layer, name=name)))
     paths = {each.path: each for each in layers}
-    for path in order:
-        if path not in paths:
-            raise EmbinitError(f"order must name layers of the model, one of {listed(paths)}, got {shown(path)}")
-    if len(set(order)) != len(order):
-        raise EmbinitError(f"order must name each layer once, got {listed(order)}")
+    check_order(order, paths, "model")
     layers = [each for each in layers if each.path not in order] + [paths[path] for path in order]
     return layers, problems + list(_shared(layers))
 

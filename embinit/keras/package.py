@@ -1,4 +1,4 @@
-"""Keras itself: what is asked of it and of its models, once."""
+"""Keras itself, its backend's dialect, and which models the bridge takes."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def dialect_of(given: str | None) -> str:
 
 
 def checked(model: Any) -> Any:
-    """Return a Keras model, or raise EmbinitError if it is none whose layers are all known."""
+    """Return a model, or raise EmbinitError unless it is a Sequential or functional model of Keras that is built."""
     keras_package()
     if not is_graph(model):
         what = type(model).__name__ if hasattr(model, "layers") else shown(model)

@@ -13,6 +13,7 @@ from embinit.model import Description, Tensor
 from embinit.plan import plan
 from embinit.torch.compare import compare
 from embinit.torch.modules import Found, count_write, found
+from embinit.torch.package import torch_package
 from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def init_(
     >>> fc.weight.detach().numpy().view("uint32").tolist()
     [[3207860201, 1047013391]]
     """
-    torch = _torch()
+    torch = torch_package()
     model = model_of(module, seed, dialect=dialect, target=target, multiply_add=multiply_add, order=order)
     layers, _ = found(module, order)
     refuse(of_devices(layers))
@@ -111,7 +112,7 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
     >>> [(layer.name, layer.type) for layer in embinit.torch.model_of(net, seed=1).layers]
     [('conv1d_0', 'Conv1d'), ('linear_2', 'Linear')]
     """
-    if not isinstance(module, _torch().nn.Module):
+    if not isinstance(module, torch_package().nn.Module):
         raise EmbinitError(f"module must be a torch.nn.Module, got {shown(module)}")
     layers, problems = found(module, order)
     refuse(problems)
@@ -155,7 +156,7 @@ def state_dict(model: Description, module: "Module | None" = None) -> "dict[str,
     >>> net.load_state_dict(embinit.torch.state_dict(model, net))
     <All keys matched successfully>
     """
-    torch = _torch()
+    torch = torch_package()
     if module is not None:
         return {**module.state_dict(), **_by_path(model, module)}
     return {name: torch.from_numpy(values) for name, values in fill(plan(model)).arrays.items()}
@@ -195,17 +196,9 @@ def register_layer(layer: type[Constructed]) -> type[Constructed]:
     return register(layer)
 
 
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError:
-        raise EmbinitError("embinit.torch needs PyTorch: pip install 'embinit[torch]'") from None
-    return torch
-
-
 def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
     """Return a model's initial values in PyTorch's layouts, under every name that a module has for each tensor."""
-    torch = _torch()
+    torch = torch_package()
     layers, problems = found(module)
     refuse(problems)
     names = _matched(model, layers)

@@ -13,6 +13,7 @@ from embinit.fill import Values, fill, generator_of
 from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.torch.modules import Found, found
+from embinit.torch.package import torch_package
 from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
     Raises
     ------
     EmbinitError
-        If build returns no module, or a name is unknown.
+        If PyTorch is missing, build returns no module, or a name is unknown.
 
     Examples
     --------
@@ -54,8 +55,7 @@ def compare(build: "Callable[[], Module]", seed: int, dialect: str = "torch", or
     >>> print(embinit.torch.compare(lambda: torch.nn.Linear(2, 1), seed=42))
     all 2 parameters have PyTorch's bits; seed 42, dialect torch
     """
-    import torch
-
+    torch = torch_package()
     check_known("dialect", dialect, DIALECTS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

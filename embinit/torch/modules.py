@@ -6,11 +6,11 @@ from hashlib import sha256
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from embinit.comparison import Problem
+from embinit.comparison import Problem, check_order
 from embinit.dialects.pytorch import TORCH
 from embinit.dialects.pytorch.transformers import Transformer, TransformerEncoder
 from embinit.distributions import Constant
-from embinit.errors import EmbinitError, listed, shown
+from embinit.errors import EmbinitError, listed
 from embinit.identifiers import identifier_of
 from embinit.layers import WITH_PARAMETERS, Parameter, Stored, Weighted
 
@@ -48,11 +48,7 @@ def found(module: "Module", order: Sequence[str] = ()) -> tuple[list[Found], lis
         else:
             problems.append(each)
     paths = {each.path: each for each in layers}
-    for path in order:
-        if path not in paths:
-            raise EmbinitError(f"order must name layers of the module, one of {listed(paths)}, got {shown(path)}")
-    if len(set(order)) != len(order):
-        raise EmbinitError(f"order must name each layer once, got {listed(order)}")
+    check_order(order, paths, "module")
     layers = [each for each in layers if each.path not in order] + [paths[path] for path in order]
     copies, unclear = _with_copies(_with_names(layers))
     return copies, problems + unclear

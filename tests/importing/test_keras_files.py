@@ -9,7 +9,8 @@ import pytest
 
 from embinit import EmbinitError
 from embinit.importing import import_model
-from embinit.importing.imported import values_of
+
+from support.imported_values import values_of
 
 h5py = pytest.importorskip("h5py")
 RNG = np.random.default_rng(5)

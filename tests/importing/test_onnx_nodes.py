@@ -134,7 +134,7 @@ UNKNOWN = {
     ),
     "backwards": (
         [("GRU", "w r", {"hidden_size": 2, "direction": "reverse"})], {"w": floats(1, 6, 3), "r": floats(1, 6, 2)}, 21,
-        "its weights [1, 6, 3] and direction are not those of an GRU",
+        "its weights [1, 6, 3] and direction are not those of one",
     ),
     "a table of three axes": (
         [("=Gather", "w x", {})], {"w": floats(5, 4, 3)}, 21, "unknown, with weights w [5, 4, 3]",

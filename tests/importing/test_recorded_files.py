@@ -7,9 +7,10 @@ import pytest
 
 import embinit
 from embinit.importing import import_model, origin_of
-from embinit.importing.imported import FAMILIES, values_of
+from embinit.importing.imported import FAMILIES
 
 from support.cli import run
+from support.imported_values import values_of
 
 FILES = Path(__file__).parents[1] / "vectors" / "importing"
 CONV, NORM, LINEAR = "Conv1d", "BatchNorm1d", "Linear"

@@ -5,7 +5,8 @@ import pytest
 
 from embinit import EmbinitError
 from embinit.importing import import_model
-from embinit.importing.imported import values_of
+
+from support.imported_values import values_of
 
 tflite = pytest.importorskip("tflite")
 flatbuffers = pytest.importorskip("flatbuffers")
