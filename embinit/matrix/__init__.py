@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from string import ascii_uppercase
+from tempfile import TemporaryDirectory
 
 from embinit import codegen, progress
 from embinit.bundle import gather
@@ -41,7 +42,12 @@ def matrix(
     property is why. cflags: flags that all builds have besides their own.
     """
     _check(sources, entry)
-    code = Code(gather(plan), [Path(source) for source in sources], entry, cflags)
+    with TemporaryDirectory(prefix="embinit-") as folder:
+        return _found(Code(gather(plan), [Path(source) for source in sources], entry, cflags, Path(folder)), chosen)
+
+
+def _found(code: Code, chosen: Sequence[Build] | None) -> Matrix:
+    """Build code in many ways, run it, and return what is found."""
     chosen = builds() if chosen is None else chosen
     first, *others = chosen
     left, failed = dict[Build, tuple[bytes, ...]](), list[tuple[Build, str]]()
@@ -61,11 +67,11 @@ def matrix(
                 left[build] = found
     if not left:
         build, why = failed[0]
-        form = codegen.init_signature(code.bundle, entry)
+        form = codegen.init_signature(code.bundle, code.entry)
         raise DeviceError(f"no build leaves anything; the entry must be: {form}; {build}: {why}")
     progress.say("running it again")
     return Matrix(
-        entry, tuple(_groups(code, left)), tuple(failed), tuple(chosen), tuple(_notes(code, next(iter(left))))
+        code.entry, tuple(_groups(code, left)), tuple(failed), tuple(chosen), tuple(_notes(code, next(iter(left))))
     )
 
 

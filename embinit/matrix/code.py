@@ -1,8 +1,9 @@
 """Code: a user's C, built and run, and what it leaves in the buffers."""
 
 import re
+import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,6 +34,9 @@ __attribute__((weak)) const char *__ubsan_default_options(void) { return "log_pa
 """
 _EMULATING = Lock()
 
+#: Runs a build in buffers that were filled with a byte before, and returns what it leaves in each.
+_Run = Callable[[int], dict[str, bytes]]
+
 
 class _Machine(Protocol):
     def call(self, function: str, *arguments: int) -> object: ...
@@ -42,13 +46,18 @@ class _Machine(Protocol):
 
 @dataclass
 class Code:
-    """C files of the user's, the entry that fills a model's buffers, and flags that every build has."""
+    """C files of the user's, the entry that fills a model's buffers, flags that every build has, and a folder for
+    builds.
+    """
 
     bundle: Bundle
     sources: Sequence[Path]
     entry: str
-    cflags: Sequence[str] = ()
+    cflags: Sequence[str]
+    folder: Path
     _library: tuple[Path, ...] = ()
+    _with_same: bool = False
+    _runs: dict[Build, _Run] = field(default_factory=dict)
     _known: dict[tuple[Build, Change], dict[str, bytes] | DeviceError] = field(default_factory=dict)
 
     def left(self, build: Build, change: Change = UNCHANGED) -> dict[str, bytes]:
@@ -68,20 +77,26 @@ class Code:
         return found
 
     def _built_and_run(self, build: Build, change: Change) -> dict[str, bytes]:
-        """Build with as little of the C library as the code links with, because all of it takes longer."""
+        """Build with as little besides the code as it links with, because all of it takes longer."""
         texts = (path.read_text(encoding="utf-8", errors="replace") for path in self.sources)
-        for more in (sources_of(texts), SOURCES):
+        libraries = iter((sources_of(texts), SOURCES))
+        while True:
             try:
                 return self._in_a_folder(build, change)
             except DeviceError as error:
-                if not re.search(r"undefined.*\bembinit_", str(error)):
+                missing = re.search(r"undefined.*\b(embinit_\w+)", str(error))
+                if missing is None:
                     raise
-            self._library = more
-        return self._in_a_folder(build, change)
+                if missing[1].startswith("embinit_same_") and not self._with_same:
+                    self._with_same = True
+                elif (library := next(libraries, None)) is not None:
+                    self._library = library
+                else:
+                    raise
 
     def again(self, build: Build, fill: int = FILL) -> dict[str, bytes]:
-        """Return what a build leaves when it is made and run again, in buffers that were filled with a byte before."""
-        return self._in_a_folder(build, UNCHANGED, fill)
+        """Return what a build leaves when it is run again, in buffers that were filled with a byte before."""
+        return self._runs[build](fill)
 
     @cached_property
     def undefined(self) -> list[str]:
@@ -90,10 +105,10 @@ class Code:
         """
         for compiler in ("gcc", "clang"):
             build = Build("host", compiler, _SANITIZED)
-            with suppress(DeviceError), tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
-                folder = Path(scratch)
+            with suppress(DeviceError):
+                folder = Path(tempfile.mkdtemp(dir=self.folder))
                 sources = self._written(Change(head=_SAYING), folder)
-                self._on_host(build, [*build.flags, *self.cflags], sources, folder)
+                self._on_host(build, [*build.flags, *self.cflags], sources, folder)(FILL)
                 said = "".join(path.read_text(errors="replace") for path in sorted(folder.glob("said.*")))
                 found: dict[str, str] = {}
                 for place, what in re.findall(r"^(?:.*/)?(.*:\d+):\d+: runtime error: (.*)$", said, re.MULTILINE):
@@ -101,13 +116,21 @@ class Code:
                 return [f"{place}: {what}" for place, what in found.items()]
         return []
 
-    def _in_a_folder(self, build: Build, change: Change, fill: int = FILL) -> dict[str, bytes]:
-        with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
-            folder = Path(scratch)
+    def _in_a_folder(self, build: Build, change: Change) -> dict[str, bytes]:
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        try:
             sources = self._written(change, folder, TARGETS[build.target].int_bits)
             flags = [*build.flags, *self.cflags, *_STRICT, *change.flags]
-            run = self._on_host if build.on_host else self._on_core
-            return run(build, flags, sources, folder, fill)
+            run = (self._on_host if build.on_host else self._on_core)(build, flags, sources, folder)
+            found = run(FILL)
+        except DeviceError:
+            shutil.rmtree(folder)
+            raise
+        if change == UNCHANGED:
+            self._runs[build] = run
+        else:
+            shutil.rmtree(folder)
+        return found
 
     def _written(self, change: Change, folder: Path, int_bits: int = 32) -> list[Path]:
         """Write the files of a build and return its sources, the one with the entry first."""
@@ -118,7 +141,8 @@ class Code:
             texts[f"unit{i}.c"] = f'#include "{name}_init.h"\n{change.head}{self._around(i, path)}'
         for file, text in texts.items():
             (folder / file).write_text(text, encoding="utf-8", errors="surrogateescape")
-        return [*(folder / file for file in texts if file.endswith(".c")), *change.sources, *self._library]
+        same = change.sources if self._with_same else ()
+        return [*(folder / file for file in texts if file.endswith(".c")), *same, *self._library]
 
     def _around(self, number: int, path: Path) -> str:
         """Return the text that includes a source, with what calls the entry after the first."""
@@ -130,9 +154,7 @@ class Code:
         call = codegen.init_signature(self.bundle, CALL)
         return f'{declared}#include "{path}"\n{call};\n{call}\n{{\n    (void){self.entry}(buffers, seed);\n}}\n'
 
-    def _on_host(
-        self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path, fill: int = FILL
-    ) -> dict[str, bytes]:
+    def _on_host(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> _Run:
         arrays, model = self.bundle.arrays, self.bundle.plan.model
         first, *others = sources
         parameters = "".join(f"{array.ctype} *p{i}, " for i, array in enumerate(arrays))
@@ -145,33 +167,42 @@ class Code:
         )
         words = [*HOSTS[build.target], *flags, f"-I{folder}", f"-I{C_DIRECTORY}", f"-I{SAME}", *map(str, others)]
         types = [array.ctype for array in arrays]
-        program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler, fill)
-        try:
-            left = program.run([len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)])
-        except StrayWriteError as stray:
-            array = arrays[stray.buffer]
-            place = f"{array.name}, which has {len(array.payload)} bytes"
-            raise DeviceError(f"the code writes outside of {place}, at byte {stray.byte}") from None
-        return {array.name: held for array, held in zip(arrays, left, strict=True)}
+        program = Program.build(folder / "host.c", "on_host", types, 2, words, folder, build.compiler)
+        sizes, seed = [len(array.payload) for array in arrays], [model.seed & 0xFFFFFFFF, _high(model.seed)]
 
-    def _on_core(
-        self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path, fill: int
-    ) -> dict[str, bytes]:
+        def run(fill: int) -> dict[str, bytes]:
+            try:
+                left = program.run(sizes, seed, fill)
+            except StrayWriteError as stray:
+                array = arrays[stray.buffer]
+                place = f"{array.name}, which has {len(array.payload)} bytes"
+                raise DeviceError(f"the code writes outside of {place}, at byte {stray.byte}") from None
+            return {array.name: held for array, held in zip(arrays, left, strict=True)}
+
+        return run
+
+    def _on_core(self, build: Build, flags: Sequence[str], sources: Sequence[Path], folder: Path) -> _Run:
         elf, firmware = folder / "firmware.elf", folder / "firmware.c"
         firmware.write_text(codegen.firmware(self.bundle, CALL), encoding="utf-8")
         sources, include = [firmware, *sources], [folder, C_DIRECTORY, SAME]
         names = {array.name: f"device_{array.identifier}" for array in self.bundle.arrays}
         if TARGETS[build.target].isa == "avr":
             command = simavr.command(flags)
-            return self._called(simavr.Machine(command, sources, include, macros_of(command), folder), names, fill)
+            return lambda fill: self._called(
+                simavr.Machine(command, sources, include, macros_of(command), folder), names, fill
+            )
         if build.compiler == "gcc":
             board, keep = gcc_qemu.BOARDS[build.target], ["firmware_main", *names.values()]
             gcc_qemu.build(gcc_qemu.command(board, flags), sources, board, elf, include=include, keep=keep)
-            return self._called(gcc_qemu.Machine(elf, board), names, fill)
+            return lambda fill: self._called(gcc_qemu.Machine(elf, board), names, fill)
         emulation, libm = zig_unicorn.EMULATIONS[build.target], TARGETS[build.target].libm
         zig_unicorn.build(sources, emulation, elf, include=include, flags=flags, libm=libm)
-        with _EMULATING:
-            return self._called(zig_unicorn.Machine(elf, emulation), names, fill)
+
+        def run(fill: int) -> dict[str, bytes]:
+            with _EMULATING:
+                return self._called(zig_unicorn.Machine(elf, emulation), names, fill)
+
+        return run
 
     def _called(self, machine: _Machine, names: Mapping[str, str], fill: int) -> dict[str, bytes]:
         for array in self.bundle.arrays:

@@ -41,9 +41,9 @@ int main(int count, char **words)
     if (memory == 0) {{
         return 1;
     }}
-    memset(memory, {fill}, size);
+    memset(memory, atoi(words[3]), size);
     for (int i = 0; i < {pointers}; i++) {{
-        long long start = strtoll(words[3 + i], 0, 10);
+        long long start = strtoll(words[4 + i], 0, 10);
         pointers[i] = start < 0 ? 0 : memory + start;
     }}
     for (int i = 0; i < {numbers}; i++) {{
@@ -77,7 +77,6 @@ class Program:
     """A program that calls one function `void entry(void *..., uint32_t...)`."""
 
     path: Path
-    fill: int = FILL
 
     @classmethod
     def build(
@@ -89,10 +88,9 @@ class Program:
         flags: Sequence[str],
         folder: Path,
         compiler: str = "gcc",
-        fill: int = FILL,
     ) -> "Program":
         """Return a program built from a C file; ctypes are the types that its pointers point to. flags may name more
-        sources. fill: the byte that memory holds before the call.
+        sources.
 
         Raises DeviceError when the compiler is missing, or with its first error line.
         """
@@ -103,17 +101,16 @@ class Program:
             entry=entry,
             pointers=len(ctypes),
             numbers=numbers,
-            first=3 + len(ctypes),
+            first=4 + len(ctypes),
             arguments=", ".join([*arguments, *(f"numbers[{i}]" for i in range(numbers))]),
-            fill=fill,
         )
         main, program = folder / f"main{numbers}.c", folder / f"main{numbers}"
         main.write_text(text, encoding="utf-8", errors="surrogateescape")
         compile_by([path, "-O2", "-std=gnu11", *flags, str(main), "-lm", "-o", str(program)], compiler)
-        return cls(program, fill)
+        return cls(program)
 
-    def run(self, sizes: Sequence[int | None], numbers: Sequence[int]) -> list[bytes]:
-        """Return what the function leaves in buffers of so many bytes, filled before; None is a null pointer.
+    def run(self, sizes: Sequence[int | None], numbers: Sequence[int], fill: int = FILL) -> list[bytes]:
+        """Return what the function leaves in buffers of so many bytes, each filled before; None is a null pointer.
 
         Raises StrayWriteError if it wrote outside a buffer, and DeviceError if it did not return.
         """
@@ -124,7 +121,7 @@ class Program:
             end += 0 if size is None else -(-size // 64) * 64 + watched
         left = self.path.with_suffix(".left")
         left.unlink(missing_ok=True)
-        command = [str(self.path), str(left), *map(str, [end, *starts, *numbers])]
+        command = [str(self.path), str(left), *map(str, [end, fill, *starts, *numbers])]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, cwd=left.parent, timeout=LIMIT, check=False
@@ -135,7 +132,9 @@ class Program:
             raise DeviceError(f"was ended by {signal.Signals(-done.returncode).name}")
         if done.returncode or not left.exists():
             raise DeviceError(f"ended the process, with exit status {done.returncode}")
-        return _buffers(np.fromfile(left, np.uint8), starts, sizes, self.fill)
+        memory = np.fromfile(left, np.uint8)
+        left.unlink()
+        return _buffers(memory, starts, sizes, fill)
 
 
 def _buffers(memory: NDArray[np.uint8], starts: Sequence[int], sizes: Sequence[int | None], fill: int) -> list[bytes]:
