@@ -330,7 +330,7 @@ def npy_header(shape, dtype="<f4"):
 
 def bomb(**members):
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, size in members.items():
             with archive.open(name, "w", force_zip64=True) as member:
                 for _ in range(size >> 20):
@@ -342,8 +342,8 @@ def bomb(**members):
 
 
 HUNGRY = {
-    "a member beside": (lambda: bomb(other=300 << 20), None),
-    "a member": (lambda: bomb(**{"fc.bias.npy": 300 << 20}), "elements"),
+    "a member beside": (lambda: bomb(other=150 << 20), None),
+    "a member": (lambda: bomb(**{"fc.bias.npy": 150 << 20}), "elements"),
     "an array's header": (lambda: npy_header((1 << 38,)), "announces"),
     "a negative shape": (lambda: npy_header((-1, -52)) + RAW, "NumPy"),
     "a header's length": (lambda: b"\x93NUMPY\x02\x00\xff\xff\xff\xff" + bytes(1000), "NumPy"),
@@ -351,17 +351,17 @@ HUNGRY = {
     "repeats": (lambda: "$1 = {0x0 <repeats 999999999999 times>}", "got"),
     "repeats of repeats": (lambda: "{" + ", ".join(["0x0 <repeats 200 times>"] * 20000) + "}", "got"),
     "a star": (lambda: "00000000  00 00 00 00\n*\n7ffffff0  00 00 00 00\n", "got"),
-    "bars": (lambda: " |" * 300000, "got"),
+    "bars": (lambda: " |" * 150000, "got"),
     "a long number": (lambda: "0x" + "1" * 500000 + "\n" + "1" * 500000 + "\n" + "." * 100000, "got"),
-    "brackets": (lambda: "[1" * 200000 + "]" * 200000, "got"),
+    "brackets": (lambda: "[1" * 100000 + "]" * 100000, "got"),
     "an ELF file's segments": (lambda: many_segments(), "ELF"),
 }
 
 
 def many_segments():
     data = bytes(1 << 16)
-    head = b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHIIIIIHHHHHH", 4, 40, 1, 0, 52, 0, 0, 52, 32, 60000, 0, 0, 0)
-    segments = b"".join(struct.pack("<8I", 1, 0, i << 16, 0, len(data), len(data), 6, 1) for i in range(60000))
+    head = b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHIIIIIHHHHHH", 4, 40, 1, 0, 52, 0, 0, 52, 32, 30000, 0, 0, 0)
+    segments = b"".join(struct.pack("<8I", 1, 0, i << 16, 0, len(data), len(data), 6, 1) for i in range(30000))
     return head + segments + data
 
 
@@ -378,7 +378,7 @@ for path in sys.argv[1:]:
     except embinit.EmbinitError as error:
         said.append(str(error))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 120 << 10, path
-    assert time.process_time() - began < 20, path
+    assert time.process_time() - began < 10, path
 json.dump(said, sys.stdout)
 """
 
