@@ -15,7 +15,6 @@ from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import Quantized, format_named
-from embinit.formats.affine import Symmetric
 from embinit.formats.arrangement import IN_ORDER, Arrangement, shares_bytes
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
@@ -389,7 +388,7 @@ def _of_weight(layer: Stored, parameter: Parameter, name: str) -> tuple[int | No
         raise EmbinitError(f"{name} needs input_scale: a bias counts in steps of input_scale * the weight's scale")
     weight = format_named(layer.weight_format)
     one = layer.group_size is None and layer.channel_axis in (None, "out")
-    if not isinstance(weight, Symmetric) or not one:
+    if not isinstance(weight, Quantized) or not weight.keeps_scales_alone or not one:
         raise EmbinitError(
             f"{name} needs a weight with zero point 0 and one scale, or one of each output channel, such as int8, got "
             f"{shown(layer.weight_format)}"

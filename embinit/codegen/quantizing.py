@@ -9,7 +9,6 @@ from embinit.codegen.arranging import groups_as_drawn
 from embinit.codegen.text import NoCodeError
 from embinit.errors import listed
 from embinit.formats import Quantized
-from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.formats.quantizer import Quantizer
 
 PUT = "embinit_put_quantizer"
@@ -41,8 +40,8 @@ def _members(entry: Entry, quantizer: Quantizer, format_: Quantized) -> Iterator
     rounds, turn = (groups.rounds, groups.turn or 0) if format_.grouping == "channels" else (0, 0)
     yield f"{{embinit_make_quantizer, embinit_load_quantizer, {ranged}, {width}, {rounds}, {turn}, {PUT}}}"
     steps = 0.0
-    if isinstance(format_, Symmetric) and quantizer.scaled:
-        steps = format_.steps if quantizer.steps is None else quantizer.steps
+    if format_.scaling == "magnitude" and quantizer.scaled:
+        steps = format_.divisor if quantizer.steps is None else quantizer.steps
     factor = quantizer.factor or 0.0
     yield f"&embinit_family_{family.name}, {float(factor).hex()}, {float(np.float32(steps)).hex()}f"
     low, high = (_int32(code) for code in quantizer.range_of(format_))
@@ -61,7 +60,7 @@ def _int32(code: int) -> str:
 def _check(bundle: Bundle, entry: Entry, quantizer: Quantizer, format_: Quantized) -> None:
     """Raise NoCodeError if generated C cannot do what a quantizer says."""
     told = quantizer.told.keys() & {"steps", "quotient", "scale", "zero_point_sign", "zero_point_rounding"}
-    if isinstance(format_, Asymmetric) and told:
+    if format_.scaling == "range" and told:
         raise NoCodeError(
             f"{entry.name}: no C has {listed(sorted(told))} of a quantizer in {format_.name}, which has zero points; "
             "export the values alone (--format npz,h,bin)"

@@ -10,9 +10,7 @@ from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, stored
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.errors import EmbinitError
 from embinit.formats import ROUNDINGS, Quantized, format_named
-from embinit.formats.affine import Asymmetric, Channelwise, Symmetric
 from embinit.formats.arrangement import shares_bytes
-from embinit.formats.biases import BiasInteger
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
@@ -25,14 +23,14 @@ def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:
     kinds = [format_named(storage.format) for storage in held]
     yield from _groups(planned)
     yield from _roundings(held)
-    scaled = [format_ for format_ in kinds if isinstance(format_, Symmetric | Asymmetric)]
+    scaled = [each for each in kinds if isinstance(each, Quantized) and each.scaling in ("magnitude", "range")]
     if scaled:
-        yield from _scales(all(isinstance(format_, Channelwise) for format_ in scaled))
-    if any(isinstance(format_, Asymmetric) for format_ in kinds):
+        yield from _scales(all(format_.variant("steps", format_.qmax + 1) for format_ in scaled))
+    if any(format_.scaling == "range" for format_ in scaled):
         yield from _zero_points()
     if any(storage.input_scale is not None for storage in held):
         sentence = "Biases are divided by their scales, not multiplied by the reciprocals, 1 / scale."
-        yield _quantized("scale precision", sentence, _always(Quantizer(quotient="divide")), (BiasInteger,))
+        yield _quantized("scale precision", sentence, _always(Quantizer(quotient="divide")), of_weight=True)
     yield from _formats(held)
     if any(shares_bytes(format_) for format_ in kinds):
         yield Hypothesis(
@@ -156,11 +154,7 @@ def _scales(stepped: bool) -> Iterator[Hypothesis]:
         yield _quantized("scale precision", sentence, _always(quantizer))
     if not stepped:
         sentence = "Scales divide by one step more, such as 128 for 127."
-        yield _quantized("scale precision", sentence, lambda format_: Quantizer(steps=_steps(format_) + 1))
-
-
-def _steps(format_: Quantized) -> float:
-    return format_.steps if isinstance(format_, Symmetric) else format_.qmax - format_.qmin
+        yield _quantized("scale precision", sentence, lambda format_: Quantizer(steps=format_.divisor + 1))
 
 
 def _zero_points() -> Iterator[Hypothesis]:
@@ -180,13 +174,15 @@ def _quantized(
     name: str,
     sentence: str,
     quantizer: Callable[[Quantized], Quantizer],
-    kinds: tuple[type[Quantized], ...] = (Symmetric, Asymmetric),
+    of_weight: bool = False,
 ) -> Hypothesis:
-    """Return the hypothesis that buffers have a quantizer, except those whose format cannot have it."""
+    """Return the hypothesis that formats with scales, of their own or of a weight, have a quantizer, unless it changes
+    nothing in them.
+    """
 
     def of(storage: Storage) -> Quantizer | None:
         format_ = storage.kind
-        if not isinstance(format_, kinds) or storage.quantizer is not None:
+        if not isinstance(format_, Quantized) or format_.of_weight != of_weight or storage.quantizer is not None:
             return None
         found = quantizer(format_)
         try:

@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from embinit.diagnose.account import Image, Run, draws
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
-from embinit.diagnose.rules import REACH, Choice, Rule, limits, multiplied, quotients, roundings
+from embinit.diagnose.rules import REACH, Choice, Rule, limits, multiplied, quotients, roundings, takes_factors
 from embinit.diagnose.slopes import PREFIX, factors, unwrapped
 from embinit.errors import EmbinitError
 from embinit.formats import Quantized, Rounding, format_named
-from embinit.formats.affine import Asymmetric, Symmetric
 from embinit.formats.arrangement import IN_ORDER
 from embinit.formats.base import Groups
-from embinit.formats.qformat import QFormat
 from embinit.formats.quantizer import AS_FORMAT, left_over
 from embinit.formats.rounding import DRAW_FREE
 from embinit.model import Description, Tensor
@@ -109,7 +107,8 @@ class _Fit:
         n = min(SAMPLE // 2, row.size)
         largest = np.argpartition(-np.abs(values), n - 1)[:n]
         self._sample = np.unique(np.concatenate([np.arange(min(SAMPLE, row.size)), largest]))
-        self._known: dict[tuple[object, ...], Any] = {}  # of the sample
+        self._known_codes: dict[tuple[object, ...], Floats] = {}  # of the sample
+        self._known_quotients: dict[tuple[object, ...], tuple[Floats, Floats]] = {}
 
     def rules(self, thorough: bool) -> Iterator[Rule]:
         """Yield the rules that give the codes, those first that differ least from the plan."""
@@ -137,28 +136,26 @@ class _Fit:
         """Return quotients, rounded if a rounding is given, plus the zero points."""
         format_, mode = quotient.format or self._row.format, rounding or self._row.storage.rounding
         key = quotient.says, format_, rounding
-        if only is not None and key in self._known:
-            counted: Floats = self._known[key]
-            return counted
+        if only is not None and key in self._known_codes:
+            return self._known_codes[key]
         x, zero = self._quotients(quotient, format_, mode, only)
         with np.errstate(invalid="ignore"):
             whole: Floats = (x if rounding is None else DRAW_FREE[rounding](x)).astype(np.float64) + zero
-        counted = np.nan_to_num(whole)
+        counted: Floats = np.nan_to_num(whole)
         if only is not None:
-            self._known[key] = counted
+            self._known_codes[key] = counted
         return counted
 
     def _quotients(self, quotient: Choice, name: str, mode: str, only: Places | None) -> tuple[Floats, Floats]:
         """Return the quotients and the zero points to be added to them; only these depend on the rounding."""
         format_ = format_named(name)
         assert isinstance(format_, Quantized)
-        key = quotient.says, name, isinstance(format_, Asymmetric) and mode
-        if only is not None and key in self._known:
-            found: tuple[Floats, Floats] = self._known[key]
-            return found
+        key = quotient.says, name, format_.scaling == "range" and mode
+        if only is not None and key in self._known_quotients:
+            return self._known_quotients[key]
         x, _, zero = quotient.quantizer.quotients(format_, self._values, self._groups, Rounding(mode, None), only)
         if only is not None:
-            self._known[key] = x, zero
+            self._known_quotients[key] = x, zero
         return x, zero
 
     def _is_near(self, quotient: Choice, like: Quantized) -> bool:
@@ -171,7 +168,7 @@ class _Fit:
         turn = 1 << like.bits
         apart = np.minimum(away % turn, turn - away % turn)  # as far as wrapping around allows
         half = np.abs(apart - turn // 2)
-        reach = 2 if isinstance(like, Asymmetric) else 1  # zero points are rounded too
+        reach = 2 if like.scaling == "range" else 1  # zero points are rounded too
         return bool((apart <= reach).mean() >= NEAR or (half <= reach).mean() >= NEAR)
 
     def _gives(self, rule: Rule, only: Places | None = None) -> bool:
@@ -218,7 +215,7 @@ class _Fit:
 
     def _sloped(self) -> Iterator[Rule]:
         """Yield a rule with a factor, and an offset, that only the dump suggests."""
-        if not isinstance(self._format, QFormat | Symmetric):
+        if not takes_factors(self._format):
             return
         half = 1 << (self._format.bits - 1)
         codes, values = self._codes, self._values
@@ -239,7 +236,7 @@ class _Fit:
 
     def _wrapped(self) -> Iterator[Rule]:
         """Yield a rule with a factor that only the dump suggests, by which large codes wrap around."""
-        if not isinstance(self._format, QFormat | Symmetric):
+        if not takes_factors(self._format):
             return
         wraps = next(limit for limit in limits(self._format) if limit.told == {"saturate": False})
         for rounding in self._roundings:

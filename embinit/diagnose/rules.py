@@ -4,14 +4,14 @@ A rule is a choice of a quotient, of a rounding, and of what happens to codes ou
 a format, a rounding and a quantizer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from math import frexp
 from typing import Any
 
 from embinit.formats import LOOSE, Quantized
-from embinit.formats.affine import Affine, Channelwise, Symmetric
-from embinit.formats.qformat import QFormat
+from embinit.formats.base import Scaling
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
 
@@ -94,11 +94,7 @@ class Rule:
 @lru_cache
 def quotients(format_: Quantized) -> tuple[Choice, ...]:
     """Return the ways in which a device may compute the quotients that it rounds to codes, the planned way first."""
-    if isinstance(format_, QFormat):
-        return tuple(_in_fixed_point(format_))
-    if isinstance(format_, Symmetric):
-        return tuple(_symmetric(format_))
-    return tuple(_affine(format_)) if isinstance(format_, Affine) else ()
+    return tuple(WAYS_OF[format_.scaling](format_))
 
 
 #: How a scale and a quotient may be computed, in words and as keys of a quantizer, and whether other hypotheses
@@ -113,14 +109,13 @@ WAYS: tuple[tuple[str, Mapping[str, Any], bool], ...] = (
 )
 
 
-def _symmetric(format_: Symmetric) -> Iterator[Choice]:
+def _by_magnitude(format_: Quantized) -> Iterator[Choice]:
     """Yield how a device may compute quotients if a scale comes from the largest magnitude."""
-    own, bits = float(format_.steps), format_.bits
+    own = format_.divisor
     largest = float(format_.qmax)
     for steps in dict.fromkeys([own, largest, largest + 0.5, largest + 1, 2 * largest + 1]):
-        like, told = None, {} if steps == own else {"steps": steps}
-        if isinstance(format_, Channelwise) and steps != own and steps < 2 * format_.qmax:
-            like, told = f"int{bits}" if steps == format_.qmax else f"int{bits}/{_number(steps)}", {}
+        like = None if steps == own else format_.variant("steps", steps)
+        told = {} if steps == own or like else {"steps": steps}
         by = "" if steps == own else f"the scale is absmax / {_number(steps)}, not absmax / {_number(own)}"
         for says, way, tried in WAYS:
             text = ", and ".join(filter(None, (by, says.format(steps=_number(steps)))))
@@ -134,10 +129,13 @@ def _number(value: float) -> str:
     return repr(value).removesuffix(".0")
 
 
-def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
+def _by_name(format_: Quantized) -> Iterator[Choice]:
     """Yield the factors that a device may use instead of one that is a power of two."""
-    n, width = format_.frac_bits, format_.qmax.bit_length() + 1
+    fraction, exponent = frexp(1 / format_.step)
+    n = exponent - 1
     yield Choice("", planned=True)
+    if fraction != 0.5:
+        return
     if n > 0:
         for double in (False, True):
             how = ", in double" if double else ""
@@ -146,11 +144,12 @@ def _in_fixed_point(format_: QFormat) -> Iterator[Choice]:
     for other in range(max(n - 8, -32), min(n + 8, 64) + 1):
         if other != n:
             says = f"codes have {other} fraction bits, not {n}"
-            key = f"q{width - other}.{other}"
-            yield Choice(says, format=key, tried=key in ("q2.6", "q3.5", "q2.14", "q3.13"))
+            like = format_.variant("factor", 2.0**other)
+            told = {} if like else {"factor": 2.0**other}
+            yield Choice(says, told, like, tried=like in ("q2.6", "q3.5", "q2.14", "q3.13"))
 
 
-def _affine(_format: Affine) -> Iterator[Choice]:
+def _by_range(_format: Quantized) -> Iterator[Choice]:
     """Yield how a device may compute quotients if a zero point is added to what is rounded."""
     for says, told in (
         ("", {}),
@@ -161,6 +160,25 @@ def _affine(_format: Affine) -> Iterator[Choice]:
         for zero, what in (("half_even", "half to even"), ("half_away", "half away from zero")):
             text = ", and ".join(filter(None, (says, f"zero points are rounded {what}")))
             yield Choice(text, {**told, "zero_point_rounding": zero})
+
+
+def _by_values(_format: Quantized) -> Iterator[Choice]:
+    """Return the planned way alone: nothing else is known of the scales."""
+    yield Choice("", planned=True)
+
+
+#: How a device may get to quotients, by what the scales of its format are derived from.
+WAYS_OF: Mapping[Scaling, Callable[[Quantized], Iterator[Choice]]] = {
+    "name": _by_name,
+    "magnitude": _by_magnitude,
+    "range": _by_range,
+    "values": _by_values,
+}
+
+
+def takes_factors(format_: Quantized) -> bool:
+    """Return whether a quantizer may multiply the values of a format by any number."""
+    return format_.symmetric and format_.scaling in ("name", "magnitude")
 
 
 # ---- Rounding ----
@@ -211,10 +229,10 @@ def _limited(format_: Quantized) -> Iterator[Choice]:
     yield Choice(says, {"saturate": False})
     half = 1 << (bits - 1)
     if not format_.signed:
-        like = f"affine_int{bits}" if isinstance(format_, Affine) and bits in (4, 8, 16) else None
+        like = format_.variant("offset", -half)
         told = {} if like else {"offset": -half}
         yield Choice(f"codes are kept as signed integers, each {half} less", told, like)
-    elif isinstance(format_, Symmetric | QFormat):
+    else:
         yield Choice(f"codes are kept as unsigned integers, each {half} more", {"offset": half})
 
 

@@ -7,7 +7,18 @@ import numpy as np
 
 from embinit.errors import EmbinitError
 from embinit.formats import base
-from embinit.formats.base import F32, NUMBER, CFamily, Families, Family, Grid, Groups, QuantizationParameters, Quantized
+from embinit.formats.base import (
+    F32,
+    NUMBER,
+    CFamily,
+    Families,
+    Family,
+    Grid,
+    Groups,
+    QuantizationParameters,
+    Quantized,
+    Scaling,
+)
 from embinit.formats.rounding import Rounding
 from embinit.support import Support
 
@@ -20,6 +31,7 @@ class Symmetric(Quantized):
 
     steps: float
     symmetric = True
+    scaling: ClassVar[Scaling] = "magnitude"
     #: The suffix of the family in C, embinit_family_.
     family: ClassVar[str]
 
@@ -27,6 +39,11 @@ class Symmetric(Quantized):
     def c_family(self) -> CFamily:
         """The family in C, and the bits of a code."""
         return CFamily(self.family, self.bits)
+
+    @property
+    def divisor(self) -> float:
+        """The steps."""
+        return self.steps
 
     def check(self, given: Support) -> None:
         """Raise EmbinitError if a value may be infinite, or all values of a group too small for a scale."""
@@ -74,6 +91,7 @@ class Sym(Symmetric):
 
     family = "sym"
     packed = True
+    scaling = "magnitude"
     grouping: ClassVar[Literal["groups"]] = "groups"
 
     @classmethod
@@ -130,6 +148,11 @@ class Channelwise(Symmetric):
         kind = PackedChannelwise if bits < 8 else Channelwise
         return kind(name, bits, -qmax - bool(steps), qmax, float(steps or qmax))
 
+    def variant(self, key: str, value: float) -> str | None:
+        """Return the name with other steps: qmax, or up to one more."""
+        names = {0: f"int{self.bits}", 0.5: f"int{self.bits}/{value:.1f}", 1: f"int{self.bits}/{value:.0f}"}
+        return names.get(value - self.qmax) if key == "steps" else None
+
 
 class PackedChannelwise(Channelwise):
     """int4: like int8, with two codes per byte, the one of even index in the low nibble."""
@@ -171,10 +194,9 @@ class Asymmetric(Quantized):
     """Packed codes from 0 to 2^b - 1, with a scale and a zero point; the zero point is rounded like the elements."""
 
     packed = True
+    scaling: ClassVar[Scaling] = "range"
     #: The suffix of the family's name in C, embinit_family_.
     family: ClassVar[str]
-    #: Whether the zero point is the code of 0, added after rounding, or the minimum in steps, subtracted before.
-    zero_point_is_code: ClassVar[bool]
 
     @property
     def c_family(self) -> CFamily:
@@ -194,7 +216,7 @@ class Asym(Asymmetric):
     """
 
     family = "asym"
-    zero_point_is_code = False
+    scaling = "range"
 
     def check(self, given: Support) -> None:
         """Raise EmbinitError if a value may be infinite, or the difference of two values too small for a scale."""
@@ -239,6 +261,7 @@ class Affine(Asymmetric):
     """
 
     family = "affine"
+    scaling = "range"
     zero_point_is_code = True
     grouping: ClassVar[Literal["groups"]] = "groups"
 
@@ -252,6 +275,11 @@ class Affine(Asymmetric):
         """Return the format of a name and its number."""
         base.check_width(name, "the width", width, 1, 16, "the zero point is a uint16")
         return cls(name, width, 0, 2**width - 1)
+
+    def variant(self, key: str, value: float) -> str | None:
+        """Return affine_int<b> for codes that are 2^(b-1) less, where there is one."""
+        less = self.bits in (4, 8, 16) and (key, value) == ("offset", -(2 ** (self.bits - 1)))
+        return f"affine_int{self.bits}" if less and self.qmin == 0 else None
 
     def parameters(self, values: F32, groups: Groups, rounding: Rounding) -> QuantizationParameters:
         """Return scales and zero points."""
@@ -278,7 +306,7 @@ class AffineInteger(Affine):
     """affine_int<b>: affine<b> with codes and zero points 2^(b-1) less, as int8 has them in TFLite and ONNX."""
 
     family = "affine_int"
-
+    scaling = "range"
     packed = False
 
     @classmethod

@@ -17,6 +17,9 @@ from embinit.support import Support
 
 F32 = NDArray[np.float32]
 
+#: What scales are derived from; see `Quantized.scaling`.
+Scaling = Literal["name", "magnitude", "range", "values"]
+
 #: From how many elements several threads encode an array that has one grid.
 ENOUGH = 2**21
 #: The bits of infinity; those of a NaN are larger.
@@ -218,6 +221,33 @@ class Quantized(Format):
     of_weight: ClassVar[bool] = False
     #: Whether a code times a scale, or times the step that the name says, is its value.
     symmetric: ClassVar[bool] = False
+    #: What the scales are derived from, so that quantizers may derive them in another way: "name", the step that the
+    #: name says; "magnitude", absmax / divisor; "range", (max - min) / divisor, with a zero point; "values", as only
+    #: `parameters` knows. A class with `parameters` of its own has "values" unless it says otherwise.
+    scaling: ClassVar[Scaling] = "values"
+    #: Whether a zero point is the code of 0, added after rounding, or the minimum in steps, subtracted before.
+    zero_point_is_code: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "parameters" in vars(cls) and "scaling" not in vars(cls):
+            cls.scaling = "values"
+
+    @property
+    def keeps_scales_alone(self) -> bool:
+        """Whether values are codes times scales, which the device keeps and which are those of the values."""
+        return self.symmetric and self.scaling != "name" and not self.of_weight
+
+    @property
+    def divisor(self) -> float:
+        """By what the largest magnitude of a group, or its span, is divided to get its scale."""
+        return float(self.qmax - self.qmin)
+
+    def variant(self, key: str, value: float) -> str | None:  # noqa: ARG002 (for those that have some)
+        """Return the name of the format that does by itself what this one does with a quantizer of one key: "steps",
+        "factor" or "offset"; None if there is none.
+        """
+        return None
 
     @property
     def step(self) -> float:

@@ -1,7 +1,8 @@
 """Q-format fixed point: two's complement codes whose step is a power of two, as in CMSIS-DSP and CMSIS-NN."""
 
+import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ class QFormat(Quantized):
     frac_bits: int
 
     symmetric = True
+    scaling: ClassVar[Literal["name"]] = "name"
 
     @classmethod
     def make(cls, name: str, int_bits: int, frac_bits: int) -> "QFormat":
@@ -52,6 +54,12 @@ class QFormat(Quantized):
     def step(self) -> float:
         """2^-n."""
         return 2.0**-self.frac_bits
+
+    def variant(self, key: str, value: float) -> str | None:
+        """Return the name with other fraction bits, where the factor is a power of two."""
+        fraction, exponent = math.frexp(value)
+        n, width = exponent - 1, self.qmax.bit_length() + 1
+        return f"q{width - n}.{n}" if key == "factor" and fraction == 0.5 and -32 <= n <= 64 else None
 
     @property
     def wide(self) -> bool:

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.formats import base
-from embinit.formats.affine import Asymmetric, Chosen, Symmetric
 from embinit.formats.base import F32, Encoded, Format, Groups, QuantizationParameters, Quantized
-from embinit.formats.qformat import QFormat
 from embinit.formats.rounding import DRAW_FREE, Rounding
 from embinit.formats.table import Table
 from embinit.toml import toml
@@ -95,8 +93,7 @@ class Quantizer(Table):
         if format_.of_weight:
             self._check_bias(format_)
             return
-        scaled = isinstance(format_, Symmetric) and not isinstance(format_, Chosen)
-        asymmetric, fixed = isinstance(format_, Asymmetric), isinstance(format_, QFormat)
+        scaled, asymmetric, fixed = (format_.scaling == each for each in ("magnitude", "range", "name"))
         for key, needs, allowed in (
             ("steps", scaled or asymmetric, "scales, such as int8"),
             ("scale", scaled or (asymmetric and self.scale in ("float16", "double")), "scales, such as int8"),
@@ -163,29 +160,33 @@ class Quantizer(Table):
         some = values if only is None else values[only]
         of = groups.of(values.size) if only is None else groups.at(only)
         with np.errstate(all="ignore"):
-            if self.factor is not None or isinstance(format_, QFormat):
+            if self.factor is not None or format_.scaling == "name":
                 return self._multiplied(format_, some), self._fixed(format_, groups), none
-            if isinstance(format_, Asymmetric):
+            if format_.scaling == "range":
                 return self._asymmetric(format_, values, groups, rounding, some, of)
-            if isinstance(format_, Symmetric) and not isinstance(format_, Chosen):
+            if format_.scaling == "magnitude":
                 return *self._symmetric(format_, values, groups, some, of), none
             parameters = format_.parameters(values, groups, rounding)
-            return some / format_.grid(parameters).scale[of], parameters, none
+            grid = format_.grid(parameters)
+            quotients = some / grid.scale[of]
+            if grid.offset.size:
+                quotients -= grid.offset[of]
+            return quotients, parameters, grid.zero[of].astype(np.float64) if grid.zero.size else none
 
     def _multiplied(self, format_: Quantized, values: F32) -> Floats:
         factor = 1 / format_.step if self.factor is None else self.factor
         return values.astype(np.float64) * factor if self.quotient == "double" else values * np.float32(factor)
 
     def _fixed(self, format_: Quantized, groups: Groups) -> QuantizationParameters:
-        if isinstance(format_, QFormat) or self.factor is None:
+        if format_.scaling == "name" or self.factor is None:
             return QuantizationParameters()
         return QuantizationParameters(scale=np.full(groups.count, 1 / self.factor, np.float32))
 
     def _symmetric(
-        self, format_: Symmetric, values: F32, groups: Groups, some: F32, of: Places
+        self, format_: Quantized, values: F32, groups: Groups, some: F32, of: Places
     ) -> tuple[Floats, QuantizationParameters]:
         span = base.largest(format_.name, values, groups)
-        steps = np.float32(format_.steps if self.steps is None else self.steps)
+        steps = np.float32(format_.divisor if self.steps is None else self.steps)
         scale = self._scale(span, steps)
         if self.quotient == "multiply":
             quotients: Floats = some * np.where(span == 0, np.float32(0), steps / span)[of]
@@ -194,11 +195,11 @@ class Quantizer(Table):
         return quotients, QuantizationParameters(scale=scale.astype(np.float32))
 
     def _asymmetric(
-        self, format_: Asymmetric, values: F32, groups: Groups, rounding: Rounding, some: F32, of: Places
+        self, format_: Quantized, values: F32, groups: Groups, rounding: Rounding, some: F32, of: Places
     ) -> tuple[Floats, QuantizationParameters, Floats]:
         low, high = base.extremes(format_.name, values, groups)
         codes = format_.qmax - format_.qmin
-        steps = np.float32(codes if self.steps is None else self.steps)
+        steps = np.float32(format_.divisor if self.steps is None else self.steps)
         in_codes = -1.0 if self.zero_point_sign in ("codes", "both") else 1.0
         kept = -1 if self.zero_point_sign in ("memory", "both") else 1
         if format_.zero_point_is_code:
