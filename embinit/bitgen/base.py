@@ -63,7 +63,16 @@ class BitGenerator(ABC):
     jumps: ClassVar[bool] = True
     #: Whether a state of zeros is followed by itself, so that a device that seeds with 0 draws nothing but 0.
     stays_at_zero: ClassVar[bool] = False
+    #: The seed that stands for a program that draws before it seeds, where a generator has one.
+    unseeded: ClassVar[int | None] = None
     words: Words
+
+    @property
+    def linear(self) -> bool:
+        """Whether a word is the next state, an integer each of whose bits is a sum of bits of the state before, modulo
+        2: then signs of values tell the state.
+        """
+        return False
 
     @property
     def c_state(self) -> dict[str, str] | None:

@@ -109,6 +109,11 @@ class Xorshift(OfStates):
         self.state = seed
 
     @property
+    def linear(self) -> bool:
+        """Whether no output makes words of the states."""
+        return self.output is None
+
+    @property
     def shifts(self) -> tuple[int, ...]:
         """The shifts, positive to the left."""
         return self._step.shifts

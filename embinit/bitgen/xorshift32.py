@@ -71,6 +71,8 @@ class Xorshift32(Native):
 
     kind: ClassVar[int] = XORSHIFT32
     stays_at_zero: ClassVar[bool] = True
+    unseeded: ClassVar[int] = 1
+    linear = True
 
     def __init__(self, state: int) -> None:
         self.words = np.empty(1, np.uint32)

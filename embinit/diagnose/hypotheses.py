@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 
 from embinit import initializers as schemes
-from embinit.bitgen import RANDS, BitGenerator, Xorshift32
+from embinit.bitgen import RANDS, BitGenerator
 from embinit.diagnose.account import Account, draws, fresh
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
@@ -109,13 +109,12 @@ def _starts(model: Description) -> Iterator[Hypothesis]:
     start = fresh(model, model.seed)
     if start.stays_at_zero:
         yield _seeded_with_zero(start)
-    if not isinstance(start, Xorshift32):
-        return
-    if model.seed == 0:
-        for state in {1, 0xFFFFFFFF} - {start.state}:
+    if start.linear and model.seed == 0:
+        for state in {1, (1 << start.word_bits) - 1} - {start.state}:
             yield seeded(state, "seed 0 rule", f"The device turns seed 0 into state {state:#x}, not {start.state:#x}.")
-    if start.state != 1:
-        yield seeded(1, "unseeded start", "The device never seeds before it draws: the generator starts from state 1.")
+    if start.unseeded is not None and start.unseeded != model.seed:
+        sentence = f"The device never seeds before it draws: the generator starts from state {start.unseeded}."
+        yield seeded(start.unseeded, "unseeded start", sentence)
 
 
 def _seeded_with_zero(start: BitGenerator) -> Hypothesis:

@@ -7,13 +7,13 @@ another generator's, they are looked for in likely streams instead.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import BitGenerator, Xorshift, Xorshift32
+from embinit.bitgen import BitGenerator
 from embinit.bitgen.base import Words
 from embinit.diagnose.account import (
     F32,
@@ -31,7 +31,6 @@ from embinit.diagnose.account import (
 )
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.dialects import Dialect, dialect_named
-from embinit.dialects.declared.kinds import xorshift
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.model import Description
@@ -70,19 +69,16 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     dialect = run.account.model.conventions
     if thorough and dialect.keys_each:
         yield from _keys(dialect)(run, dump, wrong)
-    families = {row.name: _family(run.places[row.name].origin) for row in drawn}
-    linear = [row for row in drawn if (family := families[row.name]) and run_of(row) >= family.bits + SPARE]
+    families = {row.name: found for row in drawn if (found := _family(run.places[row.name].origin)) is not None}
+    linear = [row for row in drawn if row.name in families and run_of(row) >= families[row.name].bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
         state = _state_before(run, row, dump[row.name])
-        if state:
-            start = place.origin.copy()
-            start.state = state
-            start.advance(-place.words)
-            if start != place.origin and start.state not in seen:
-                seen.add(start.state)
-                yield from _named(start, run.account, place.origin)
+        start = None if not state else _before(families[row.name], state, place.words)
+        if start is not None and start != place.origin and start.state not in seen:
+            seen.add(start.state)
+            yield from _named(start, run.account, place.origin)
     samples = {}
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
@@ -111,24 +107,31 @@ def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tu
 
 @dataclass(frozen=True)
 class _Family:
-    """The xorshifts of one step, whose words are linear in the state."""
+    """The generators of one kind whose words are linear in the state; one: any of them."""
 
-    shifts: tuple[int, ...]
-    state: str
+    kind: type[BitGenerator]
+    parameters: tuple[object, ...]
     bits: int
+    one: BitGenerator = field(compare=False)
 
     def at(self, state: int) -> BitGenerator:
         """Return the generator in a state."""
-        return xorshift(state, shifts=self.shifts, state=self.state)
+        bitgen = self.one.copy()
+        bitgen.state = state
+        return bitgen
 
 
 def _family(bitgen: BitGenerator) -> _Family | None:
-    """Return the family of a generator; None if its words are not the states of a xorshift."""
-    if isinstance(bitgen, Xorshift32):
-        return _Family((13, -17, 5), "uint32_t", 32)
-    if isinstance(bitgen, Xorshift) and bitgen.output is None:
-        return _Family(bitgen.shifts, bitgen.state_type, bitgen.word_bits)
-    return None
+    """Return the family of a generator; None if its words are not linear in the state."""
+    return _Family(type(bitgen), bitgen.parameters, bitgen.word_bits, bitgen.copy()) if bitgen.linear else None
+
+
+def _before(family: _Family, state: int, words: int) -> BitGenerator | None:
+    """Return the generator some words before a state; None if nobody knows how it steps back."""
+    try:
+        return family.at(state).jumped(-words)
+    except EmbinitError:
+        return None
 
 
 def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
@@ -250,16 +253,19 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
         return
     model = account.model
     skipped = model.skip_words if origin == account.start else 0
-    seeds, states, before = ordinary_seeds(model.dialect, model.seed), _states(model), start.jumped(-skipped).state
-    if before in states:
-        seed = states[before]
+    seeds, states = ordinary_seeds(model.dialect, model.seed), _states(model)
+    before = _before(family, start.state, skipped)
+    if before is not None and before.state in states:
+        seed = states[before.state]
         yield (_seed(model, seed, seeds[seed]),)
         return
     reached = _reached(model, start.state)
     if reached is not None:
         seed, words = reached
         yield _seed(model, seed, seeds[seed]), _moved(words - skipped, account, started(model, seed))
-    yield (seeded(before, "seed", f"The device starts from the state {before:#010x}.", FREE_SEED),)
+    if before is not None:
+        sentence = f"The device starts from the state {before.state:#010x}."
+        yield (seeded(before.state, "seed", sentence, FREE_SEED),)
 
 
 @cache
@@ -328,8 +334,8 @@ def _line(model: Description, origin: BitGenerator, words: int) -> str | None:
 
 
 def _seed(model: Description, seed: int, why: str) -> Hypothesis:
-    if why == UNSEEDED:
-        return seeded(seed, "unseeded start", f"The device never seeds before it draws: {UNSEEDED}.")
+    if why == unseeded_start(seed):
+        return seeded(seed, "unseeded start", f"The device never seeds before it draws: {why}.")
     return seeded(seed, "seed", f"The device seeds with {seed}{why and ', ' + why}; the model says {model.seed}.")
 
 
@@ -340,12 +346,18 @@ def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
             yield _seed(model, seed, why)
 
 
-UNSEEDED = "the generator starts from state 1"
+#: The seed of rand() before srand() is called, by the C standard.
+RAND_UNSEEDED = 1
 WELL_KNOWN = (
     7, 42, 123, 1234, 1337, 12345, 123456, 1234567, 12345678, 123456789, 31415, 314159, 27182, 271828, 65536,
     0x12345678, 0xDEADBEEF, 0xCAFEBABE, 0xCAFE, 0xBEEF, 0xBADC0FFE, 0xFEEDFACE, 0xA5A5A5A5, 0x55555555, 0xFFFFFFFF,
     2463534242, *range(2020, 2031),
 )  # fmt: skip
+
+
+def unseeded_start(seed: int) -> str:
+    """Return what is said of a generator that was never seeded."""
+    return f"the generator starts from state {seed}"
 
 
 @cache
@@ -362,8 +374,9 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
         word & 0xFF: "its low 8 bits",
         word ^ 0xFFFFFFFF: "its complement",
     }
-    if known.rand or isinstance(known.seeded(seed), Xorshift32):
-        named[1] = UNSEEDED
+    unseeded = RAND_UNSEEDED if known.rand else known.seeded(seed).unseeded
+    if unseeded is not None:
+        named[unseeded] = unseeded_start(unseeded)
     likely = {**named, **{n: "" for n in range(1001) if n not in named}}
     return {n: why for n, why in likely.items() if n in known.seeds and n not in (seed, known.no_seed)}
 
