@@ -1,5 +1,6 @@
 """Compiled: the conventions that are tried, each compiled once: generators, unit values, elements and limits."""
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from embinit.dialects.declared.reader import stream_of
 from embinit.dialects.declared.sampler import arithmetic
 from embinit.dialects.declared.stream import Generators, word_type
 from embinit.errors import EmbinitError
-from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Bound, Input, Program, define
+from embinit.expressions import DOUBLE, FLOAT, Arithmetic, Bound, Definition, Input, Program, define
 from embinit.targets import Build
 
 F64 = NDArray[np.float64]
@@ -33,18 +34,22 @@ def source_of(words: Words) -> Generators:
 
 
 @lru_cache(maxsize=4096)
-def _program(unit: str, element: str | None, bits: int, is_rand: bool) -> Program | None:
-    """Return the program from a word to its unit value, or to an element; None if C does not allow it."""
-    inputs = {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
-    fixed = [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
+def _program(unit: str, element: str, bits: int, is_rand: bool) -> Program | None:
+    """Return the program from a word to an element; None where C does not allow it."""
+    inputs = _word(bits) | {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
     try:
-        if element is None:
-            return Program([*fixed, define("unit", unit, "unit")], inputs, {"unit": DOUBLE})
-        inputs |= {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
-        body = [*fixed, define("unit", unit, "unit"), define("element", element, "uniform")]
+        body = [*_fixed(bits, is_rand), define("unit", unit, "unit"), define("element", element, "uniform")]
         return Program(body, inputs, {"element": FLOAT})
     except EmbinitError:
         return None
+
+
+def _word(bits: int) -> dict[str, Input]:
+    return {"word": Input(word_type(bits), "element", 0, 2**bits - 1)}
+
+
+def _fixed(bits: int, is_rand: bool) -> list[Definition]:
+    return [define("RAND_MAX", str(2**bits - 1), "generator")] if is_rand else []
 
 
 _NORMALS: dict[tuple[int, Arithmetic], tuple[NormalTransform, Any]] = {}
@@ -62,19 +67,27 @@ def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
     return _NORMALS[key][1]
 
 
-def unit_values(unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
-    """Return the unit values of words; None if C does not define them."""
-    bound = _unit(unit, bits, is_rand)
-    try:
-        return None if bound is None else bound.evaluate(word=words)["unit"]
-    except EmbinitError:
-        return None
+def unit_values(units: tuple[str, ...], bits: int, is_rand: bool, words: Array) -> list[F64 | None]:
+    """Return the values of words by each of some units; None where C does not allow it."""
+    bound = _units(units, bits, is_rand)
+    if bound is not None:
+        with suppress(EmbinitError):
+            return list(bound.evaluate(word=words).values())
+    if len(units) == 1:
+        return [None]
+    half = len(units) // 2  # those that C allows are computed together
+    return [each for part in (units[:half], units[half:]) for each in unit_values(part, bits, is_rand, words)]
 
 
 @lru_cache(maxsize=4096)
-def _unit(unit: str, bits: int, is_rand: bool) -> Bound | None:
-    program = _program(unit, None, bits, is_rand)
-    return None if program is None else program.compile(Arithmetic()).bind()
+def _units(units: tuple[str, ...], bits: int, is_rand: bool) -> Bound | None:
+    names = [f"unit{i}" for i in range(len(units))]
+    try:
+        defined = [define(name, unit, "unit") for name, unit in zip(names, units, strict=True)]
+        program = Program([*_fixed(bits, is_rand), *defined], _word(bits), dict.fromkeys(names, DOUBLE))
+    except EmbinitError:
+        return None
+    return program.compile(Arithmetic()).bind()
 
 
 def elements(

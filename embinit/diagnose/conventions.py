@@ -6,13 +6,13 @@ values it can come from. Those are then computed to the bit, with the limits tha
 simulated.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit.diagnose.account import Image, Run, resolution, run_of
 from embinit.diagnose.compiled import (
@@ -48,15 +48,13 @@ from embinit.model import Description
 from embinit.plan import Row, plan
 from embinit.targets import Build
 
-#: A function from words to numbers. It takes the text of a unit value, the width of words, whether they are those of
-#: rand(), and the words.
-UnitValues = Callable[[str, int, bool, Any], F64 | None]
-
 #: How many elements are looked at, and the fewest that show anything.
 SAMPLE, LEAST = 64, 8
 #: How far elements may be from a straight line through their unit values, relative to its slope, and the ends of that
 #: line from the limits, relative to the distance between these.
 STRAIGHT, NEAR = 2e-6, 2e-6
+#: The least range of unit values that the tolerance of a line counts.
+NARROW = 1e-3
 #: The most combinations that are simulated if elements cannot be computed to the bit before.
 MOST = 16
 #: The cost of a seed that was solved for.
@@ -165,7 +163,7 @@ class _Inquiry:
         """
         normal = self._dialect.description.normal
         if normal is not None and normal.unit is None and normal.block == 1:
-            for fit in self._fits(self._streams(()), partial(self._normal_values, normal))[:MOST]:
+            for fit in self._fits(self._streams(()), normal)[:MOST]:
                 yield from self._said(fit, None, ())
 
     # Streams
@@ -230,9 +228,9 @@ class _Inquiry:
 
     # Unit values
 
-    def _fits(self, streams: Iterable[_Stream], given_by: UnitValues | None = None) -> list[_Fit]:
+    def _fits(self, streams: Iterable[_Stream], normal: NormalTransform | None = None) -> list[_Fit]:
         """Return the words and unit values for which the elements lie on a straight line over the unit values, or over
-        what given_by makes of the words instead.
+        their normal values.
         """
         groups: dict[tuple[int, bool], list[_Stream]] = {}
         order: dict[int, int] = {}
@@ -241,21 +239,42 @@ class _Inquiry:
             order[id(stream)] = len(order)
         found = []
         for (bits, is_rand), group in groups.items():
-            flat = np.concatenate([stream.drawn for stream in group])
-            for unit in self._units(bits, is_rand):
-                given = (given_by or unit_values)(unit.text, bits, is_rand, flat)
-                if given is None:
+            units, drawn = self._units(bits, is_rand), np.stack([stream.drawn for stream in group])
+            if normal is None:
+                units, rows = self._not_refuted(units, bits, is_rand, drawn)
+                group, drawn = [group[i] for i in rows], drawn[rows]
+            if not group:
+                continue
+            given = unit_values(tuple(unit.text for unit in units), bits, is_rand, drawn.reshape(-1))
+            for unit, values in zip(units, given, strict=True):
+                if values is not None and normal is not None:
+                    values = self._normal_values(normal, values)
+                if values is None:
                     continue
-                by_stream = given.reshape(len(group), -1)
+                by_stream = values.reshape(len(group), -1)
                 for i, start, slope in _lines(by_stream, self._values[: by_stream.shape[1]], self._step):
                     found.append(_Fit(group[i], unit, start, slope))
         return sorted(found, key=lambda fit: order[id(fit.stream)])
 
-    def _normal_values(self, normal: NormalTransform, unit: str, bits: int, is_rand: bool, words: Array) -> F64 | None:
-        """Return the normal values that words give, if none is drawn again; None if C does not define them."""
-        given = unit_values(unit, bits, is_rand, words)
-        if given is None:
-            return None
+    def _not_refuted(
+        self, units: Sequence[Unit], bits: int, is_rand: bool, drawn: Array
+    ) -> tuple[list[Unit], list[int]]:
+        """Return by which unit values, and of which streams, the smallest and the largest elements may lie on a line.
+        drawn: the words of all elements, a row for each stream.
+        """
+        ordered = np.argsort(self._values)
+        few = np.concatenate([ordered[: LEAST // 2], ordered[-LEAST // 2 :]])
+        given = unit_values(tuple(unit.text for unit in units), bits, is_rand, drawn[:, few].reshape(-1))
+        known = [(unit, each) for unit, each in zip(units, given, strict=True) if each is not None]
+        if not known:
+            return [], []
+        stacked = np.stack([each for _, each in known]).reshape(len(known), -1, few.size)
+        likely = _may_be_lines(stacked, self._values[few], self._step)
+        kept = [known[i][0] for i in np.flatnonzero(likely.any(axis=1))]
+        return kept, np.flatnonzero(likely.any(axis=0)).tolist()
+
+    def _normal_values(self, normal: NormalTransform, given: F64) -> F64 | None:
+        """Return the normal values of unit values, if none is drawn again; None where C does not allow it."""
         per_draw = given.astype(np.float32).reshape(-1, len(normal.words))
         try:
             bound = normal_routine(normal, arithmetic(self._base.build)).bind()
@@ -402,6 +421,20 @@ def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
     return abs(fit.start - start) < slack and abs(fit.slope - slope) < slack
 
 
+def _may_be_lines(given: F64, values: F64, step: float) -> NDArray[np.bool_]:
+    """Return which rows may be some of those that `_lines` finds: of the values, the smallest and the largest are among
+    these. No line is nearer to them than the one of least squares, and the line through all values is as near to each
+    as `_lines` allows, which is a share of the values' own range, unless unit values have hardly any.
+    """
+    tolerance = 1.1 * np.sqrt(values.size) * (STRAIGHT * float(np.ptp(values)) + step)
+    with np.errstate(all="ignore"):
+        centred, wanted = given - given.mean(axis=-1, keepdims=True), values - values.mean()
+        slopes = (centred @ wanted) / (centred**2).sum(axis=-1)
+        rest = np.abs(wanted - slopes[..., None] * centred).max(axis=-1)
+    found: NDArray[np.bool_] = (np.ptp(given, axis=-1) < NARROW) | (rest <= tolerance)
+    return found
+
+
 def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, float]]:
     """Yield the rows of unit values over which the values lie on a straight line, with its start and its slope."""
     with np.errstate(all="ignore"):
@@ -409,6 +442,6 @@ def _lines(given: F64, values: F64, step: float) -> Iterator[tuple[int, float, f
         centred, wanted = given - means[:, None], values - values.mean()
         slopes = (centred @ wanted) / (centred**2).sum(axis=1)
         rest = np.abs(wanted - slopes[:, None] * centred).max(axis=1)
-        good = rest <= STRAIGHT * np.abs(slopes) * np.maximum(np.ptp(given, axis=1), 1e-3) + step
+        good = rest <= STRAIGHT * np.abs(slopes) * np.maximum(np.ptp(given, axis=1), NARROW) + step
     for i in np.flatnonzero(good & (np.abs(slopes) > 1e-30)):
         yield int(i), float(values.mean() - slopes[i] * means[i]), float(slopes[i])

@@ -37,7 +37,7 @@ def _units(values: F64, highs: Iterable[float], n: int) -> list[F64]:
 
 @lru_cache(maxsize=8)
 def _first_words(state: int) -> tuple[U32, NDArray[np.int8]]:
-    """Return the first words of all xorshifts of three shifts from a state, and those shifts."""
+    """Return the first words of all xorshifts of three shifts from a state, in order, and those shifts."""
     shifts = np.arange(1, 32, dtype=np.uint32)
     words, moves = [], []
     for signs in PATTERNS:
@@ -48,18 +48,18 @@ def _first_words(state: int) -> tuple[U32, NDArray[np.int8]]:
             x = x.reshape(-1)
         words.append(x)
         moves.append(np.array(list(product(*[range(sign, 32 * sign, sign) for sign in signs])), np.int8))
-    return np.concatenate(words), np.concatenate(moves)
+    found = np.concatenate(words)
+    order = np.argsort(found)
+    return found[order], np.concatenate(moves)[order]
 
 
 def shifts_from(state: int, values: F64, highs: Iterable[float]) -> list[tuple[int, ...]]:
     """Return the shifts of the 32-bit xorshifts that give elements from a state on, with one of some upper limits."""
-    words, moves = _first_words(state)
-    order = np.argsort(words)
-    ordered = words[order]
+    ordered, moves = _first_words(state)
     found = []
     for unit in _units(values, highs, 6):
         low, high = (np.uint32(min(max((unit[0] + d) * 2**32, 0), MASK)) for d in (-NEAR, NEAR))
-        for i in order[np.searchsorted(ordered, low) : np.searchsorted(ordered, high, side="right")]:
+        for i in range(np.searchsorted(ordered, low), np.searchsorted(ordered, high, side="right")):
             shifts = tuple(moves[i].tolist())
             if any(a * b > 0 and abs(a) < abs(b) for a, b in pairwise(shifts)):
                 continue  # two shifts of one direction commute

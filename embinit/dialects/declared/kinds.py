@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -368,7 +369,12 @@ def declared(kind: str, seed: Any, keys: Parameters) -> BitGenerator:
     make = KINDS[kind].make
     if make is None:
         raise EmbinitError(f"kind {kind} is made of the statements of a dialect file")
-    known = list(signature(make).parameters.values())[1:]
-    required = [parameter.name for parameter in known if parameter.default is parameter.empty]
-    check_keys(f"kind {kind}", keys, [parameter.name for parameter in known], required)
+    check_keys(f"kind {kind}", keys, *_keys_of(make))
     return make(seed, **keys)
+
+
+@cache
+def _keys_of(make: Callable[..., BitGenerator]) -> tuple[list[str], list[str]]:
+    """Return the keys that a generator is made of, and those of them that it must be given."""
+    known = list(signature(make).parameters.values())[1:]
+    return [each.name for each in known], [each.name for each in known if each.default is each.empty]

@@ -58,6 +58,7 @@ class Generators:
         self._bits_taken: tuple[int, int] | None = None
         self._output: tuple[Routine, Bound, Loop | None] | None = None
         self.fixed_bits = self._word_bits()
+        self._surely_defined = self._stream.kind != "steps" and self._is_output_sure()
 
     @property
     def stream(self) -> Stream:
@@ -113,7 +114,7 @@ class Generators:
             )
         if self._stream.warmup:
             bitgen.advance(self._stream.warmup)
-        if self._stream.output is not None:
+        if not self._surely_defined:
             bitgen.copy().random_raw(PROBED)
         return bitgen
 
@@ -156,6 +157,13 @@ class Generators:
         if stream.kind == "lcg" and not self._widest >> bits:
             self._bits_taken = bits_taken(routine.outputs["word"])
         return bits
+
+    def _is_output_sure(self) -> bool:
+        """Return whether C defines the output of every state, and no word is too wide."""
+        if self._output is None or self._bits_taken is not None:
+            return True
+        assert self.fixed_bits is not None
+        return not self._widest >> self.fixed_bits and not any(node.check for node in self._output[0].order)
 
     def _prepare_steps(self) -> int:
         stream = self._stream
@@ -225,7 +233,7 @@ class Generators:
             raise EmbinitError(f"{place}: is {self.fixed_bits}, and the word {int(words.max()):#x} has more bits")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _state(program: Program, seed: int, layer: int, tensor: int) -> Mapping[str, int]:
     """Return the parts of the state that a program makes of a seed."""
     routine = program.compile(Arithmetic())
