@@ -6,6 +6,7 @@ Distributions of PyTorch's that depend on the shape of their tensor are Shaped; 
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields
+from functools import cache
 from numbers import Real
 from typing import Any
 
@@ -62,7 +63,14 @@ class Finite:
     """A distribution whose parameters are all in float32's range."""
 
     def __post_init__(self) -> None:
-        set_finite(self, *(parameter.name for parameter in fields(self)))
+        kind: Any = type(self)
+        set_finite(self, *_parameters(kind))
+
+
+@cache
+def _parameters(kind: type[Any]) -> tuple[str, ...]:
+    """Return the names of a distribution's parameters; a model may have thousands of one kind."""
+    return tuple(parameter.name for parameter in fields(kind))
 
 
 @dataclass(frozen=True)

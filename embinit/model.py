@@ -252,17 +252,18 @@ class Description:
         numbers = {name: i for i, name in enumerate(held)}
         found = {}
         for i, (place, tensor) in enumerate(zip(names, tensors, strict=True)):
-            order = replace(tensor.order, rank=ranks[place])
+            changes: dict[str, Any] = {"rank": ranks[place]}
             layer = tensor.layer
             if isinstance(layer, Stored):
                 seed = restarts(layer, firsts[layer.name][1]).get(tensor.part)
                 if seed is not None:
-                    order = replace(order, restart=order.restart or (numbers[layer.name], i))
+                    changes["restart"] = tensor.order.restart or (numbers[layer.name], i)
                 if seed is not None and seed is not True:
                     with naming(layer):
                         self.conventions.check_seed(seed)
-                    order = replace(order, seed=seed)
-                order = replace(order, skip=layer.skip_words if firsts[layer.name] == place else 0)
+                    changes["seed"] = seed
+                changes["skip"] = layer.skip_words if firsts[layer.name] == place else 0
+            order = replace(tensor.order, **changes)
             found[place] = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))
         before = set[str]()
         for tensor in (found[place] for place in drawn):
@@ -444,9 +445,10 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
     quantizer = layer.bias_quantizer if "bias" in parameter.part else layer.weight_quantizer
     if parameter.part.startswith("running_"):
         quantizer = None
-    storage = Storage(name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale, quantizer)
-    if name == "float32":
-        storage = replace(storage, literals=layer.literals)
+    literals = layer.literals if name == "float32" else None
+    storage = Storage(
+        name, rounding, group_size, out_axis, channel_groups, arrangement, input_scale, quantizer, literals
+    )
     try:
         storage.check(parameter.shape)
     except EmbinitError as error:

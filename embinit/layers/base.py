@@ -1,7 +1,8 @@
 """What all layers have, and what they own: parameters, each of which is one buffer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -92,7 +93,8 @@ class Layer:
         return type(self).__name__
 
     def __post_init__(self) -> None:
-        for field in fields(self):
+        kind: Any = type(self)
+        for field in _fields(kind):
             given = getattr(self, field.name)
             if isinstance(given, list | tuple | np.ndarray):
                 object.__setattr__(self, field.name, frozen(given))
@@ -104,9 +106,16 @@ class Layer:
             raise EmbinitError(f"layer {shown(self.name or self.type)}: {error}") from None
 
     def _check(self) -> None:
-        for field in fields(self):
+        kind: Any = type(self)
+        for field in _fields(kind):
             if field.type in (int, "int") and field.default != 0:
                 check_size(field.name, getattr(self, field.name))
+
+
+@cache
+def _fields(kind: type[Any]) -> tuple[Field[Any], ...]:
+    """Return the fields of a type of layers, of which a model may have thousands."""
+    return fields(layer)
 
 
 @dataclass(frozen=True, kw_only=True)
