@@ -209,11 +209,11 @@ def _named(
 def _of_text(content: bytes, needed: Sequence[Array], in_order: bool, own_addresses: bool) -> Memory | Readback:
     unmarked = len(content) > 8 and len(content) % 2 == 0 and not any(content[1::2])
     coding = "utf-16" if content.startswith(_UTF16) else "utf-16-le" if unmarked else "utf-8-sig"
-    shown = content.decode(coding, "replace").rstrip("\x1a\0")  # ends of text files, and of C's strings
-    reader = records.recognized(shown)
+    decoded = content.decode(coding, "replace").rstrip("\x1a\0")  # ends of text files, and of C's strings
+    reader = records.recognized(decoded)
     if reader is not None:
-        return reader(shown)
-    return Readback(text.read(shown, needed)) if in_order else text.image(shown, own_addresses)
+        return reader(decoded)
+    return Readback(text.read(decoded, needed)) if in_order else text.image(decoded, own_addresses)
 
 
 def _based(memory: Memory, base: int | None, firmware: elf_files.Firmware | None) -> Memory:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from embinit.bundle import Array
 from embinit.dump.memory import Memory, cut, must_have
-from embinit.errors import EmbinitError, listed
+from embinit.errors import EmbinitError, listed, shortened, shown
 from embinit.formats.arrangement import IN_ORDER
 
 NPY_MAGIC, ZIP_MAGICS = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")
@@ -120,10 +120,10 @@ def _array(content: bytes) -> NDArray[Any]:
     except Exception:  # NumPy raises half a dozen types for damaged headers
         raise EmbinitError("is not a NumPy file that can be read") from None
     if dtype.hasobject or dtype.kind not in "fiub" or not dtype.itemsize:
-        raise EmbinitError(f"is a NumPy file of {str(dtype)[:60]}, must be one of floats or integers")
+        raise EmbinitError(f"is a NumPy file of {shortened(str(dtype))}, must be one of floats or integers")
     size, held = math.prod(shape) * dtype.itemsize, len(content) - stream.tell()
     if size != held or any(length < 0 for length in shape) or len(shape) > 32:
-        raise EmbinitError(f"is a NumPy file whose header announces {str(size)[:30]} bytes, got {held}")
+        raise EmbinitError(f"is a NumPy file whose header announces {shown(size)} bytes, got {held}")
     return np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape, order="F" if fortran else "C")
 
 

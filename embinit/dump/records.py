@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from embinit.dump.memory import Memory, joined
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 
 Pieces = list[tuple[int, bytes]]
 
@@ -35,7 +35,7 @@ def intel_hex(text: str) -> Memory:
     upper, ended = 0, False
     for where, line in _lines(text, INTEL_HEX):
         if ended:
-            raise EmbinitError(f"{where}: nothing may follow the end-of-file record, got {line[:60]!r}")
+            raise EmbinitError(f"{where}: nothing may follow the end-of-file record, got {shown(line)}")
         offset, kind, data = _hex_record(line, where)
         if kind == 0:
             if offset + len(data) > 0x10000:
@@ -59,7 +59,7 @@ def intel_hex(text: str) -> Memory:
 def _hex_record(line: str, where: str) -> tuple[int, int, bytes]:
     """Return the offset, the type and the data of a record, after checking its checksum."""
     if not _HEX_RECORD.fullmatch(line):
-        raise EmbinitError(f"{where}: a record must be a colon and at least 5 pairs of digits, got {line[:60]!r}")
+        raise EmbinitError(f"{where}: a record must be a colon and at least 5 pairs of digits, got {shown(line)}")
     record = bytes.fromhex(line[1:])
     if record[0] != len(record) - 5:
         raise EmbinitError(
@@ -75,7 +75,7 @@ def s_records(text: str) -> Memory:
     counted = None
     for where, line in _lines(text, S_RECORD):
         if not _S_RECORD.fullmatch(line):
-            raise EmbinitError(f"{where}: a record must be S, a digit and pairs of digits, got {line[:60]!r}")
+            raise EmbinitError(f"{where}: a record must be S, a digit and pairs of digits, got {shown(line)}")
         kind, record = int(line[1]), bytes.fromhex(line[2:])
         if record[0] != len(record) - 1:
             raise EmbinitError(f"{where}: a record must have the {record[0]} bytes it announces, got {len(record) - 1}")
@@ -87,7 +87,7 @@ def s_records(text: str) -> Memory:
         elif kind in (5, 6):
             counted = int.from_bytes(record[1:-1], "big")
         elif kind not in (0, 7, 8, 9):
-            raise EmbinitError(f"{where}: S{kind} is no type of record, got {line[:60]!r}")
+            raise EmbinitError(f"{where}: S{kind} is no type of record, got {shown(line)}")
     if counted not in (None, len(pieces)):
         raise EmbinitError(f"S-records must be the {counted} that they count, got {len(pieces)}: the file is cut off")
     return Memory(S_RECORD, joined(S_RECORD, pieces), addressed=True)
@@ -101,7 +101,7 @@ def at_signs(text: str) -> Memory:
     ended = False
     for where, line in _lines(re.sub(r"//[^\n]*", "", text), form):
         if ended:
-            raise EmbinitError(f"{where}: nothing may follow the q, got {line[:60]!r}")
+            raise EmbinitError(f"{where}: nothing may follow the q, got {shown(line)}")
         if _AT.fullmatch(line):
             pieces.append((address, bytes(data)))
             address, data = int(line[1:], 16), bytearray()
@@ -110,7 +110,7 @@ def at_signs(text: str) -> Memory:
         elif _BYTES.fullmatch(line) and all(len(group) == 2 for group in line.split()):
             data += bytes.fromhex("".join(line.split()))
         else:
-            raise EmbinitError(f"{where}: a line must be @ and an address, or bytes of 2 digits, got {line[:60]!r}")
+            raise EmbinitError(f"{where}: a line must be @ and an address, or bytes of 2 digits, got {shown(line)}")
     pieces.append((address, bytes(data)))
     return Memory(form, joined(form, pieces), addressed=True)
 

@@ -44,6 +44,8 @@ _HINTS = (
 )
 #: The most characters of a text, apart from those that its buffers may need, and of the image of a RAM.
 MOST, MOST_OF_IMAGE = 1 << 22, 1 << 25
+#: More tokens than the image of a RAM can have.
+ANY_SIZE = 1 << 32
 
 
 def read(text: str, arrays: Sequence[Array]) -> dict[str, bytes]:
@@ -111,14 +113,14 @@ def check_length(text: str, most: int) -> None:
         )
 
 
-def image(text: str, own_addresses: bool = True, most: int = 1 << 32) -> Memory:
+def image(text: str, own_addresses: bool = True) -> Memory:
     """Return the memory that a text prints in bytes or words, at the addresses next to them if there are any.
 
     Addresses that count from 0, like those of a file, are not the device's. own_addresses: whether the others are.
     """
     check_length(text, MOST_OF_IMAGE)
-    lines = lines_of(text, most)
-    reads = [given for spelling in IMAGE_SPELLINGS if (given := rows_of(lines, spelling, most)).count]
+    lines = lines_of(text, ANY_SIZE)
+    reads = [given for spelling in IMAGE_SPELLINGS if (given := rows_of(lines, spelling, ANY_SIZE)).count]
     reads = [given for given in reads if given.spelling is not LONG_WORD or not _may_be_strings(given)]
     best = max(reads, key=lambda given: given.count * (given.spelling.width or 0), default=None)
     if best is None:

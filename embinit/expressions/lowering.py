@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from embinit.errors import EmbinitError, nearest
+from embinit.errors import EmbinitError, nearest, shortened
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import Graph, Node, Origin, nearest_value
 from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary
@@ -175,4 +175,4 @@ class Lowering:
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:
-    return f"{name[:40]} is not known here{nearest(name, list(known))}"
+    return f"{shortened(name)} is not known here{nearest(name, list(known))}"

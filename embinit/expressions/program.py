@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shown
 from embinit.expressions.contraction import contracted
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import ELEMENT, LITERAL, TENSOR, Graph, Node
@@ -68,7 +68,7 @@ def statements(texts: Sequence[str], where: str, variables: Mapping[str, CType])
     ['uint32_t', 'uint32_t']
     """
     if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise EmbinitError(f"{where}: must be a list of statements, got {str(texts)[:40]!r}")
+        raise EmbinitError(f"{where}: must be a list of statements, got {shown(texts)}")
     known = dict(variables)
     found = []
     for number, text in enumerate(texts, 1):

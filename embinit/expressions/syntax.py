@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import assert_never
 
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, shortened, shown
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, INT64, TYPES, UINT32, UINT64, CType
 
 #: Limits on one expression: its characters, how deep parentheses and signs are nested, and how many operators are
@@ -171,7 +171,7 @@ def parse(text: str, where: str) -> Tree:
     embinit.errors.EmbinitError: unit, column 5: a value is missing
     """
     if not isinstance(text, str):
-        raise EmbinitError(f"{where}: must be a C expression in quotes, got {str(text)[:40]}")
+        raise EmbinitError(f"{where}: must be a C expression in quotes, got {shown(text)}")
     if len(text) > LONGEST:
         raise EmbinitError(f"{where}: an expression has at most {LONGEST} characters, got {len(text)}")
     return _parsed(text, where)
@@ -193,7 +193,7 @@ def parse_statement(text: str, where: str) -> tuple[CType | None, str, Tree]:
     uint32_t t
     """
     if not isinstance(text, str):
-        raise EmbinitError(f"{where}: must be a statement in quotes, got {str(text)[:40]}")
+        raise EmbinitError(f"{where}: must be a statement in quotes, got {shown(text)}")
     if len(text) > LONGEST:
         raise EmbinitError(f"{where}: a statement has at most {LONGEST} characters, got {len(text)}")
     return _Parser(Position(where, text)).statement()
@@ -207,7 +207,7 @@ def parse_declaration(text: str, where: str) -> tuple[CType, str]:
     """
     words = text.split() if isinstance(text, str) else []
     if len(words) != 2 or words[0] not in TYPES:
-        raise EmbinitError(f"{where}: must be a type and a name, such as 'uint32_t x', got {str(text)[:40]!r}")
+        raise EmbinitError(f"{where}: must be a type and a name, such as 'uint32_t x', got {shown(text)}")
     check_name(words[1], where)
     return TYPES[words[0]], words[1]
 
@@ -215,7 +215,7 @@ def parse_declaration(text: str, where: str) -> tuple[CType, str]:
 def check_name(name: str, where: str) -> None:
     """Raise EmbinitError if a name cannot be used in C: it must be an identifier, and neither a keyword nor a type."""
     if not re.fullmatch(r"[A-Za-z_]\w{0,62}", name, re.ASCII):
-        raise EmbinitError(f"{where}: a name is a C identifier of at most 63 characters, got {name[:40]!r}")
+        raise EmbinitError(f"{where}: a name is a C identifier of at most 63 characters, got {shown(name)}")
     if name in _KEYWORDS or name in TYPES or name in _OTHER_TYPES:
         raise EmbinitError(f"{where}: {name} is a word of C, not a name")
 
@@ -399,13 +399,15 @@ def _literal(token: _Token, position: Position) -> Literal:
         value = int(digits, 16) * Fraction(2) ** power if abs(power) <= 5000 else None
         suffix = match[4]
     elif re.match("0[xX].*[.]", text):
-        raise position.error(token.column, f"a hexadecimal float needs an exponent, as in 0x1.8p3, got {text[:40]}")
+        raise position.error(
+            token.column, f"a hexadecimal float needs an exponent, as in 0x1.8p3, got {shortened(text)}"
+        )
     else:
-        raise position.error(token.column, f"{text[:40]!r} is not a number")
+        raise position.error(token.column, f"{shown(text)} is not a number")
     if suffix in ("l", "L"):
-        raise position.error(token.column, f"long double is not supported: {text[:40]}")
+        raise position.error(token.column, f"long double is not supported: {shortened(text)}")
     if value is None:
-        raise position.error(token.column, f"the exponent is out of range: {text[:40]}")
+        raise position.error(token.column, f"the exponent is out of range: {shortened(text)}")
     return Literal(token.column, FLOAT if suffix else DOUBLE, value)
 
 
@@ -416,7 +418,7 @@ def _integer(token: _Token, digits: str, suffix: str, position: Position) -> Lit
             if suffix in ("l", "ul", "lu")
             else "no suffix"
         )
-        raise position.error(token.column, f"{token.text[:40]}: {rule}")
+        raise position.error(token.column, f"{shortened(token.text)}: {rule}")
     decimal = digits[0] != "0" or digits == "0"
     base = 10 if decimal else {"x": 16, "b": 2}.get(digits[1].lower(), 8)
     value = int(digits, base) if len(digits) < 80 else 1 << 64
@@ -427,4 +429,4 @@ def _integer(token: _Token, digits: str, suffix: str, position: Position) -> Lit
         if value <= ctype.high:
             return Literal(token.column, ctype, value)
     hint = "; write u after it" if value < 1 << 64 and not unsigned else ""
-    raise position.error(token.column, f"{token.text[:40]} does not fit into {wide[-1]}{hint}")
+    raise position.error(token.column, f"{shortened(token.text)} does not fit into {wide[-1]}{hint}")
