@@ -29,11 +29,13 @@ class Buffer:
     format
         The name of the format.
     data
-        The values or codes in the array's shape; packed codes are a flat uint8 payload.
+        The values or codes, in the array's shape and in the format's type, such as float32 or int8; packed codes are a
+        flat uint8 payload.
     shape
         The shape of the array.
     scale, zero_point, exponents
-        What the device keeps besides the codes: one value per group, in order; None if the format has no such thing.
+        What the device keeps besides the codes, flat arrays with one value per group, in order: scales in float32, zero
+        points in an integer type, exponents in uint8. None if the format has no such thing.
     clipped
         How many elements saturated.
     channel_axis

@@ -68,18 +68,18 @@ def support(distribution: Distribution) -> Support:
         case SingleUniform():
             return _between(0.0, 1.0)
         case SingleNormal():
-            return _around(0.0, 1.0, FURTHEST)
+            return _around(0.0, 1.0)
         case Normal(mean, stddev) | TruncatedNormal(mean, stddev):  # Keras on torch gives up after 4 candidates
-            return _around(mean, stddev, FURTHEST)
+            return _around(mean, stddev)
         case PaddedNormal(mean, stddev):
-            return _with_zero(_around(mean, stddev, FURTHEST))
+            return _with_zero(_around(mean, stddev))
         case Sparse(_, stddev):
-            return _around(0.0, stddev, FURTHEST)
+            return _around(0.0, stddev)
         case BoundedNormal(stddev, lower, upper):
             least, most = sorted([f32(stddev) * f32(lower), f32(stddev) * f32(upper)])
-            return Support(f32(least), f32(most), _around(0.0, stddev, FURTHEST).least)
+            return Support(f32(least), f32(most), _around(0.0, stddev).least)
         case TruncNormal(mean, stddev, low, high):
-            least = min(_around(mean, stddev, FURTHEST).least, _between(low, high).least)
+            least = min(_around(mean, stddev).least, _between(low, high).least)
             return Support(f32(low), f32(high), least)
         case Declared():
             return _easiest(*distribution.limits)
@@ -100,8 +100,8 @@ def _between(low: float, high: float) -> Support:
     return Support(first, last, _least([f32(low), last - first]) * 2.0**-54)
 
 
-def _around(mean: float, stddev: float, furthest: float) -> Support:
-    middle, reach = f32(mean), abs(f32(stddev)) * furthest
+def _around(mean: float, stddev: float) -> Support:
+    middle, reach = f32(mean), abs(f32(stddev)) * FURTHEST
     if abs(middle) + reach > FLOAT32_MAX:
         return Support(-math.inf, math.inf, 0.0)
     if reach == 0:

@@ -42,7 +42,7 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BufferComparison:
     """One buffer compared: how many elements it has, how many are equal, the first mismatch, and the largest distance.
 
     largest_ulp: how many float32 the elements that differ are apart, at most; None if none differs, if they are not
@@ -65,7 +65,7 @@ class Report:
     """
 
     source: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[BufferComparison, ...]
     not_compared: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -162,7 +162,7 @@ def ulp_distance(expected: NDArray[np.uint32], actual: NDArray[np.uint32]) -> ND
     return np.where(nan, -1, np.abs(places[0] - places[1]))
 
 
-def compare(array: Array, one: bytes, other: bytes) -> Comparison:
+def compare(array: Array, one: bytes, other: bytes) -> BufferComparison:
     """Return how two contents of an array's memory compare: what is expected, and what is found."""
     expected, actual = element_bits(array, one), element_bits(array, other)
     different = np.flatnonzero(expected != actual)
@@ -174,7 +174,7 @@ def compare(array: Array, one: bytes, other: bytes) -> Comparison:
         first = Mismatch(index, coordinates, *bits, 2 * array.data.itemsize, array.ctype in ("float", "double"))
     ulp = _largest_ulp(array, expected, actual, different)
     last = int(different[-1]) if different.size else None
-    return Comparison(array.name, array.count, array.count - different.size, first, ulp, last)
+    return BufferComparison(array.name, array.count, array.count - different.size, first, ulp, last)
 
 
 def _largest_ulp(array: Array, expected: NDArray[Any], actual: NDArray[Any], different: NDArray[np.intp]) -> int | None:

@@ -17,7 +17,7 @@ from embinit.errors import EmbinitError, listed
 from embinit.markup import notebook
 from embinit.model import Description
 from embinit.text import table
-from embinit.verify import Comparison, Mismatch, Report, ulp_distance, verify
+from embinit.verify import BufferComparison, Mismatch, Report, ulp_distance, verify
 
 NOTHING = "nothing explains it: no known mistake does, alone or with another"
 #: A stray write hits elements within at most STRAY consecutive ones, and at most one in SHARE of a buffer.
@@ -151,11 +151,11 @@ def _differing(report: Report) -> list[str]:
     return [f"few elements differ, which a stray write may have hit: {n} of {c.name}, {place}"]
 
 
-def _first(report: Report) -> tuple[Comparison, Mismatch]:
+def _first(report: Report) -> tuple[BufferComparison, Mismatch]:
     return next((c, c.first) for c in report.comparisons if c.first is not None)
 
 
-def _where(comparison: Comparison, mismatch: Mismatch) -> str:
+def _where(comparison: BufferComparison, mismatch: Mismatch) -> str:
     ulps = _ulps(mismatch)
     return f"{comparison.name}{mismatch}, element {mismatch.index}" + ("" if ulps is None else f", {ulps} ULP apart")
 

@@ -8,7 +8,7 @@ from embinit.errors import listed
 from embinit.matrix.builds import Build
 from embinit.matrix.changes import UNKNOWN, Cause
 from embinit.text import table
-from embinit.verify import Comparison
+from embinit.verify import BufferComparison
 
 FAILED = "-"
 
@@ -19,7 +19,7 @@ class Difference:
 
     one: Build
     other: Build
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[BufferComparison, ...]
     causes: tuple[Cause, ...]
 
     @property

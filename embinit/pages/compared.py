@@ -17,7 +17,7 @@ from embinit.pages.histogram import DRAWN, WIDTH, histogram, svg
 from embinit.pages.image import image, legend
 from embinit.pages.stream import Span, spans, stream
 from embinit.pages.tables import Column, table
-from embinit.verify import Comparison, Report, element_bits, ulp_distance
+from embinit.verify import BufferComparison, Report, element_bits, ulp_distance
 
 
 class Buffer(NamedTuple):
@@ -25,7 +25,7 @@ class Buffer(NamedTuple):
 
     array: Array
     device: bytes
-    comparison: Comparison
+    comparison: BufferComparison
 
     @property
     def differ(self) -> int:
