@@ -139,8 +139,8 @@ def encoded(array: NDArray[np.float32], held: Storage, generator: Generator | No
     """Return the buffer that holds values according to a storage; a float32 buffer holds the array itself."""
     format_ = held.kind
     if held.format == "float64":
-        return Buffer(held.format, np.require(array, format_.dtype, ["C", "A"]), np.shape(array))
-    values, mode = _float32(array), Rounding(held.rounding, generator)
+        return Buffer(held.format, _real(array, np.float64), np.shape(array))
+    values, mode = _real(array), Rounding(held.rounding, generator)
     data, parameters, clipped = coded(values, held, held.groups(values.shape), mode)
     mode.commit()
     data = held.arrangement.packed(data, format_, values.shape) if format_.packed else data.reshape(values.shape)
@@ -237,7 +237,7 @@ def scaled(array: NDArray[np.float32], row: Row, scales: NDArray[np.float32], mo
     """Return the codes of a bias with given scales, flat: one scale for each element, or one for all."""
     format_ = format_named(row.format)
     assert isinstance(format_, BiasInteger)
-    return format_.encoded_by(_float32(array).reshape(-1), scales, mode, divided=row.storage.divides)
+    return format_.encoded_by(_real(array).reshape(-1), scales, mode, divided=row.storage.divides)
 
 
 def saturated(codes: NDArray[Any], name: str) -> Buffer:
@@ -248,13 +248,13 @@ def saturated(codes: NDArray[Any], name: str) -> Buffer:
     return Buffer(name, kept.astype(format_.dtype), codes.shape, clipped=int(np.count_nonzero(kept != codes)))
 
 
-def _float32(array: Any) -> NDArray[np.float32]:
-    """Return the array as kernels can read it: float32 and contiguous, with at least one element."""
+def _real(array: Any, dtype: type[np.floating[Any]] = np.float32) -> NDArray[Any]:
+    """Return the array as kernels can read it: of a type, contiguous and writable, with at least one element."""
     given = np.asarray(array)
-    if given.dtype == np.float32 and given.size and given.flags.carray:
+    if given.dtype == dtype and given.size and given.flags.carray:
         return given
     if given.dtype.kind not in "fiu" or not given.size:
         what = f"{given.dtype} array of shape {given.shape}"
-        raise EmbinitError(f"array must hold at least one real number, best as float32, got {what}")
+        raise EmbinitError(f"array must hold at least one real number, best as {dtype.__name__}, got {what}")
     with np.errstate(over="ignore"):
-        return np.require(given, np.float32, ["C", "A", "W"])
+        return np.require(given, dtype, ["C", "A", "W"])

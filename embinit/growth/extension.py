@@ -12,6 +12,7 @@ from embinit.errors import EmbinitError, check_known, listed
 from embinit.generator import Generator
 from embinit.growth.weights import Floats, variance
 from embinit.initializers import Initializer
+from embinit.layers import check_size
 
 #: The name of an initializer, or an Initializer.
 HowDrawn = str | Initializer
@@ -36,7 +37,7 @@ def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribut
     Raises
     ------
     EmbinitError
-        If the name is unknown, or the existing weights are not finite.
+        If the name is unknown, the existing weights are not finite, or the fan is needed and not positive.
 
     Examples
     --------
@@ -53,11 +54,11 @@ def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribut
         case "copy_normal":
             return Normal(0.0, math.sqrt(found))
         case "kaiming":
-            return _symmetric(math.sqrt(6.0 / fan_in))
+            return _symmetric(_per_fan(6.0, fan_in))
         case "kaiming_normal":
-            return Normal(0.0, math.sqrt(2.0 / fan_in))
+            return Normal(0.0, _per_fan(2.0, fan_in))
         case "lecun_normal":
-            return Normal(0.0, math.sqrt(1.0 / fan_in))
+            return Normal(0.0, _per_fan(1.0, fan_in))
         case "zeros":
             return Constant(0.0)
     raise AssertionError(initializer)
@@ -65,6 +66,11 @@ def spread(initializer: str, reference: Floats | None, fan_in: int) -> Distribut
 
 def _symmetric(bound: float) -> Uniform:
     return Uniform(-bound, bound)
+
+
+def _per_fan(numerator: float, fan_in: int) -> float:
+    check_size("fan_in", fan_in)
+    return math.sqrt(numerator / fan_in)
 
 
 def chosen_initializer(dialect: Dialect, given: HowDrawn) -> HowDrawn:

@@ -7,6 +7,7 @@ import numpy as np
 from embinit.distributions import check_finite
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.growth.weights import Floats, Weights, variance
+from embinit.layers import check_size
 
 STRATEGIES = ("default_vt", "vt_constraint_old_shape", "vt_constraint_new_shape")
 
@@ -30,7 +31,7 @@ def factors(
     Raises
     ------
     EmbinitError
-        If the strategy is unknown, the gain is not positive, or a factor is not a finite float32 number.
+        If the strategy is unknown, extension or gain is not positive, or a factor is not a finite float32 number.
 
     Examples
     --------
@@ -40,6 +41,7 @@ def factors(
     >>> factors(Weights(w), Weights(w), 2, "vt_constraint_new_shape")
     (np.float32(0.61237246), np.float32(0.4330127))
     """
+    check_size("extension", extension)
     if strategy is not None:
         check_known("strategy", strategy, STRATEGIES)
     check_finite("gain", gain)

@@ -1,10 +1,12 @@
 """Inputs that were once taken for something else without a word."""
 
+import numpy as np
 import pytest
 
 import embinit
 from embinit import EmbinitError, Generator, Xorshift32
 from embinit.export import export
+from embinit.growth import Weights, factors, grow_layers, spread
 from embinit.many import parse_seeds
 
 from support.cli import assert_refused, run
@@ -44,3 +46,20 @@ def test_checksums_take_no_option_that_says_nothing_with_them(option, tmp_path):
     done = run("verify", tmp_path / "m.toml", "--crc", "fc.weight=0x12345678", *option)
 
     assert_refused(done, f"it goes with no {option[0]}")
+
+
+@pytest.mark.parametrize("values", [[1 + 2j], ["1.0"], [], [True]])
+def test_doubles_are_real_numbers_as_floats_are(values):
+    with pytest.raises(EmbinitError, match="array must hold at least one real number, best as float64"):
+        embinit.encode(np.array(values), "float64")
+
+
+def test_growth_takes_sizes_that_can_be():
+    ones, hollow = Weights(np.ones((2, 2), np.float32)), Weights(np.zeros((2, 0), np.float32))
+    for extension in (-5, -2, 0, True):
+        with pytest.raises(EmbinitError, match="extension must be an integer from 1"):
+            factors(ones, ones, extension, "default_vt")
+    with pytest.raises(EmbinitError, match="fan_in must be an integer from 1"):
+        spread("kaiming", None, 0)
+    with pytest.raises(EmbinitError, match="fan_in must be an integer from 1"):
+        grow_layers(hollow, ones, 2, Generator(Xorshift32(1)))
