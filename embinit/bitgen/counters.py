@@ -1,5 +1,6 @@
 """Counter-based generators: a word is a function of a key and its place in the stream."""
 
+from operator import index
 from typing import Literal, Self
 
 import numpy as np
@@ -72,6 +73,7 @@ class Philox4x32(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
+        delta = index(delta)
         key, counter, drawn = self.state
         blocks, drawn = divmod(drawn + delta, 4)
         self.state = key, (counter + blocks) % 2**128, drawn
@@ -197,6 +199,7 @@ class Threefry2x32(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; no further back than the first word of the key."""
+        delta = index(delta)
         key, drawn = self.state
         if drawn + delta < 0:
             raise EmbinitError(f"Threefry2x32 cannot go back by {-delta} words: {drawn} have been drawn from its key")

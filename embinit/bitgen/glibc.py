@@ -1,6 +1,7 @@
 """rand() of glibc: an additive feedback generator of 31 words."""
 
 from functools import cache
+from operator import index
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,7 @@ class GlibcRand(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
+        delta = index(delta)
         words = self.words.tolist()
         for n in range(DEGREE - 1):
             words.append((words[n] + words[n + DEGREE - NEAR]) & 0xFFFFFFFF)

@@ -1,5 +1,7 @@
 """GoMLX's random state: three words from Go's math/rand, and the words that its two backends draw from them."""
 
+from operator import index
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,6 +108,7 @@ class GoMlxPcg(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words of the call had been drawn; no further back than its first word."""
+        delta = index(delta)
         start, drawn = self.state
         if drawn + delta < 0:
             raise EmbinitError(f"GoMlxPcg cannot go back by {-delta} words: {drawn} have been drawn in this call")

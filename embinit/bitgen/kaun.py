@@ -1,6 +1,7 @@
 """The scopes of Nx.Rng, raven's random numbers: their words are keys, one for each array that is drawn."""
 
 from abc import abstractmethod
+from operator import index
 from typing import Any, Self
 
 import numpy as np
@@ -62,6 +63,7 @@ class _Scope(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta keys had been taken."""
+        delta = index(delta)
         key, taken = self.state
         if taken + delta < 0:
             raise EmbinitError(

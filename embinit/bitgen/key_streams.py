@@ -1,5 +1,6 @@
 """The random numbers of tinygrad and MLX: each word is a key, and a whole array is drawn from one key."""
 
+from operator import index
 from typing import Self
 
 import numpy as np
@@ -64,6 +65,7 @@ class TinygradKeys(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta values had been drawn."""
+        delta = index(delta)
         seed, drawn = self.state
         if drawn + delta < 0:
             raise EmbinitError(f"TinygradKeys cannot go back by {-delta} values: {drawn} have been drawn")
@@ -166,6 +168,7 @@ class MlxKeys(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta keys had been taken, one by one."""
+        delta = index(delta)
         if delta < 0:
             raise EmbinitError(f"MlxKeys cannot go back by {-delta} keys: a key does not show what it was split from")
         if delta <= FEW:

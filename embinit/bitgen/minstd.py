@@ -1,6 +1,7 @@
 """Multiplicative generators modulo 2^31 - 1: Park and Miller's minimal standard."""
 
 from functools import lru_cache
+from operator import index
 from typing import ClassVar
 
 import numpy as np
@@ -73,6 +74,7 @@ class Minstd(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
+        delta = index(delta)
         self.words = np.array([self.state * pow(self.multiplier, delta, PRIME) % PRIME], np.uint32)
 
     def c_generator(self, words: int) -> CGenerator | None:  # noqa: ARG002 (any number)

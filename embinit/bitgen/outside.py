@@ -1,5 +1,6 @@
 """Outside: a generator of the user's own, read word by word."""
 
+from operator import index
 from typing import Any, Self
 
 import numpy as np
@@ -88,6 +89,7 @@ class Outside(Read):
 
     def advance(self, delta: int) -> None:
         """Draw delta words and drop them; raise EmbinitError for a negative delta."""
+        delta = index(delta)
         if delta < 0:
             raise EmbinitError(f"{type(self._source).__name__} cannot go back, got {delta}: it is not one of embinit's")
         self.random_raw(delta)

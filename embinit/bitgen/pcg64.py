@@ -1,6 +1,7 @@
 """PCG64 and PCG64DXSM as in NumPy: 128 bits of state, 64-bit words."""
 
 from functools import lru_cache
+from operator import index
 from typing import ClassVar, Self
 
 import numpy as np
@@ -181,6 +182,7 @@ class Pcg64(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
+        delta = index(delta)
         state, increment, *_ = self.state
         moved_on = moved(state, self.multiplier, increment, delta % MODULUS, MODULUS)
         self.words[:4] = halves(moved_on, increment)

@@ -1,6 +1,7 @@
 """rand() of the C libraries that devices use, each with its srand() and its RAND_MAX, which is 2^word_bits - 1."""
 
 from collections.abc import Callable, Mapping
+from operator import index
 
 import numpy as np
 
@@ -151,6 +152,7 @@ class _Avr(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; back along the cycle of 2^31 - 2 states."""
+        delta = index(delta)
         while delta > 0 and not 1 <= self.state < PRIME:
             self.words[0], delta = self._next(), delta - 1
         if delta:

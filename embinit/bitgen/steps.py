@@ -1,6 +1,7 @@
 """Steps: a generator whose step is any function, such as one made from a user's C."""
 
 from collections.abc import Callable
+from operator import index
 
 import numpy as np
 
@@ -39,6 +40,7 @@ class Steps(Called):
 
     def advance(self, delta: int) -> None:
         """Draw delta words and drop them; raise EmbinitError for a negative delta."""
+        delta = index(delta)
         if delta < 0:
             raise EmbinitError(f"this generator cannot go back, got {delta}: nothing is known of its step")
         while delta:

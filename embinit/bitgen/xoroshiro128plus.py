@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import index
 
 import numpy as np
 
@@ -117,6 +118,7 @@ class Xoroshiro128Plus(Called):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn."""
+        delta = index(delta)
         s0, s1 = self.state
         moved = _jumps(self.rotations).moved(s1 << 64 | s0, delta)
         self.words = np.array([moved & MASK, moved >> 64], np.uint64)

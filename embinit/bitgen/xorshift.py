@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import index
 
 import numpy as np
 
@@ -146,6 +147,7 @@ class Xorshift(OfStates):
 
     def advance(self, delta: int) -> None:
         """Move in place as if delta words had been drawn; back only if no two states lead to the same one."""
+        delta = index(delta)
         self.words = np.array([self._step.jumps.moved(self.state, delta)], self.words.dtype)
 
     @property

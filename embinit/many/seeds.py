@@ -62,6 +62,8 @@ def parse_seeds(text: str) -> Sequence[int]:
     >>> list(parse_seeds("3,7-9"))
     [3, 7, 8, 9]
     """
+    if not isinstance(text, str):
+        raise EmbinitError(f"seeds must be a text such as 0-999,4294967295, got {shown(text)}")
     ranges = []
     for part in text.split(","):
         match = fullmatch(r"\s*(-?\d{1,40})(?:-(-?\d{1,40}))?\s*", part)

@@ -38,6 +38,8 @@ def test_seeds_of_several_ranges_are_a_sequence():
     assert list(reversed(seeds)) == every[::-1]
     with pytest.raises(IndexError):
         seeds[6]
+    with pytest.raises(EmbinitError, match="seeds must be a text such as 0-999,4294967295, got 5"):
+        parse_seeds(5)
 
 
 @pytest.mark.parametrize("option", [["--device"], ["--base", "0"], ["--cflags", "-O3"]])
