@@ -63,7 +63,9 @@ uint32_t embinit_q_decode(int32_t code, unsigned frac_bits)
     if (magnitude == 0) {
         return 0;
     }
-    uint32_t exponent = 158u - frac_bits; /* biased, of a magnitude whose highest bit is bit 31 */
+    /* Biased, of a magnitude whose highest bit is bit 31. frac_bits is from -32 to 64, so this is from 94 to 190, and the
+     * loop takes at most 31 from it: the result is a normal float. */
+    uint32_t exponent = 158u - frac_bits;
     while (!(magnitude >> 31)) {
         magnitude <<= 1;
         exponent--;

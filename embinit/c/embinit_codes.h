@@ -27,7 +27,7 @@ typedef enum {
     EMBINIT_ADD_HALF = 8   /* (int)(x + 0.5) */
 } embinit_rounding;
 
-/* ---- Fixed point: codes of 2 to 32 bits in steps of 2^-frac_bits ---- */
+/* ---- Fixed point: codes of 2 to 32 bits in steps of 2^-frac_bits; frac_bits is from -32 to 64, modulo 2^32 ---- */
 
 /* Return the code of a float, given as its bits, by one of the first four roundings. A value that the width
  * cannot hold becomes the nearest code, NaN the largest one; either adds 1 to clipped. */

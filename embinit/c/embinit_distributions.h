@@ -26,8 +26,8 @@ typedef void embinit_distribution(const embinit_source *source, const void *rule
 /* Every value is a. Draws nothing; b and rule are not used. */
 embinit_distribution embinit_constant;
 
-/* Fills nothing, but draws a words, a an integer, whose values are overwritten later. b, rule, out and n are not
- * used. */
+/* Fills nothing, but draws a words, where a is an integer: their values would be overwritten later. b, rule, out and n
+ * are not used. */
 embinit_distribution embinit_skip;
 
 /* Element i has the bits base[i % b]. Draws nothing; a is not used, and b is an integer of at least 1. rule is an

@@ -105,6 +105,7 @@ double embinit_c_log_fdlibm(double x)
     return k == 0 ? d_sub(f, taken) : d_sub(high, d_sub(d_sub(taken, low), f));
 }
 
+/* An FPU for float alone fuses nothing in double. */
 double embinit_c_log_fdlibm_fused(double x)
 {
     return embinit_c_log_fdlibm(x);

@@ -65,24 +65,18 @@ float embinit_c_truncf(float x)
     return embinit_float(places > 23 ? bits & EXPR_SIGN : bits & ~(((uint32_t)1 << places) - 1u));
 }
 
-static float expr_moved(float whole, float by)
-{
-    volatile float next = whole + by;
-    return next;
-}
-
 float embinit_c_floorf(float x)
 {
     float whole = embinit_c_truncf(x);
     int below = (embinit_bits(x) & EXPR_SIGN) && embinit_bits(whole) != embinit_bits(x);
-    return below ? expr_moved(whole, -1.0f) : whole;
+    return below ? embinit_rounded(whole - 1.0f) : whole;
 }
 
 float embinit_c_ceilf(float x)
 {
     float whole = embinit_c_truncf(x);
     int above = !(embinit_bits(x) & EXPR_SIGN) && embinit_bits(whole) != embinit_bits(x);
-    return above ? expr_moved(whole, 1.0f) : whole;
+    return above ? embinit_rounded(whole + 1.0f) : whole;
 }
 
 float embinit_c_roundf(float x)

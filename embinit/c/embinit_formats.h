@@ -46,7 +46,7 @@ typedef struct {
     uint8_t limited; /* bfp: a value outside low to high before it is rounded counts as clipped */
 } embinit_grid;
 
-/* q<m>.<n>: width = m + n; n from -32 to 64, a negative one as 2^32 has it. */
+/* q<m>.<n>: width = m + n; n from -32 to 64, modulo 2^32. */
 embinit_grid embinit_q_grid(unsigned width, unsigned frac_bits);
 
 /* Make the grid of a group and return 1. Return 0 where the format has no code for its values: one that is not
@@ -56,7 +56,7 @@ int embinit_int_grid(embinit_grid *grid, const embinit_range *range, unsigned bi
 int embinit_sym_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);       /* sym<b>, 1 to 31 */
 int embinit_sym_int32_grid(embinit_grid *grid, const embinit_range *range, unsigned bits); /* sym_int32/<b>, 0 to 31 */
 
-/* int<b>/<steps>: steps exceed the largest code by so many halves, 0 for int<b> itself. q<b>/auto: 8, 16 or 32. */
+/* int<b>/<steps>: steps is the largest code and so many halves more; int<b> has 0 of them. q<b>/auto: 8, 16 or 32. */
 int embinit_int_steps_grid(embinit_grid *grid, const embinit_range *range, unsigned bits, unsigned halves);
 int embinit_chosen_grid(embinit_grid *grid, const embinit_range *range, unsigned bits);
 

@@ -8,7 +8,8 @@
 
 #define GOMLX_PRIME 0x7fffffffu
 
-/* 48271 * x modulo 2^31 - 1: the seedrand of Go's math/rand. */
+/* 48271 * x modulo 2^31 - 1: the seedrand of Go's math/rand. 2^31 is 1 there, so the upper part of the product, which
+ * is below 48271, is added to the lower one: the sum is less than twice the prime. */
 static uint32_t gomlx_stepped(uint32_t x)
 {
     uint64_t product = (uint64_t)x * 48271u;

@@ -1,7 +1,7 @@
 /* embinit: GoMLX's random state, the words that its backends draw from it, and the values that it makes of them.
  *
  * A tensor of uniform values is one call of the generator, a tensor of normal values two: all the first units, then all
- * the second ones. What a call has drawn of its last block and not used is dropped, and the Go backend then reverses the
+ * the second ones. What a call has not used of the last block it drew is dropped, and the Go backend then reverses the
  * bytes of its state. So rows before and after those of a tensor say where calls begin and end; they fill nothing.
  *
  * SPDX-License-Identifier: MIT
@@ -40,8 +40,8 @@ void embinit_gomlx_pcg_seed(embinit_gomlx_pcg *generator, int64_t seed);
 /* `next` of a source whose state is an embinit_gomlx_pcg. */
 uint32_t embinit_gomlx_pcg_source(void *state);
 
-/* Begin the two calls of a normal tensor of a elements, an integer; end the calls of a tensor. They fill nothing, and use
- * no other parameter. The state of their source is an embinit_gomlx_pcg. */
+/* Begin the two calls of a normal tensor of a elements, where a is an integer; end the calls of a tensor. They fill
+ * nothing and use no other parameter. The state of their source is an embinit_gomlx_pcg. */
 embinit_distribution embinit_gomlx_pcg_pair;
 embinit_distribution embinit_gomlx_pcg_end;
 

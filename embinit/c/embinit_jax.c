@@ -3,7 +3,7 @@
 
 #include "embinit_normal.h"
 
-#define JAX_SMALL 0x3ed413cdu
+#define JAX_SMALL 0x3ed413cdu /* sqrt 2 - 1 */
 #define JAX_ROOT_HALF 0x3f3504f3u
 #define JAX_LN2_HIGH 0x3f318000u
 #define JAX_LN2_LOW 0xb95e8083u

@@ -61,7 +61,8 @@ embinit_distribution embinit_kaun_uniform;
 /* z * b, and + a where a is not 0; rule is an embinit_kaun_rule. */
 embinit_distribution embinit_kaun_normal;
 
-/* The same of a z from -2 to 2: elements that are not have keys of their own. */
+/* The same with z from -2 to 2. As long as an element has had no such z, the array is drawn again from further keys; an
+ * element keeps the first that it had. */
 embinit_distribution embinit_kaun_truncated_normal;
 
 #ifdef __cplusplus

@@ -5,13 +5,13 @@
 #include "embinit_libm.h"
 #include "embinit_threefry2x32.h"
 
-/* The last 32 bits of the SHA-256 of four bytes 0. */
+/* The last 32 bits of the SHA-256 of four zero bytes. */
 #define TINYGRAD_FIRST_DEVICE 0x14b81119u
 
 #define MLX_LARGEST 0x1.fffffep-1f
 
-/* The word of the element under way, which is then the one after it; odd is the second counter of the last block of an
- * array of an odd size. */
+/* Return the word of the element under way, and go on to the next element. odd is the second counter of the last block
+ * where the size of the array is odd. */
 static uint32_t array_word(embinit_array *array, uint32_t size, uint32_t odd)
 {
     uint32_t half = size - size / 2u;
@@ -63,7 +63,7 @@ void embinit_tinygrad_uniform(const embinit_source *source, const void *rule, ui
 
 /* ---- MLX ---- */
 
-/* Replace the key by the first of two into which it is split, and give the second one. */
+/* Split the key in two: it becomes the first of them, and the second one is written. */
 static void mlx_split(embinit_mlx *keys, uint32_t second[2])
 {
     uint32_t left[2] = {0, 2};

@@ -125,7 +125,8 @@ void embinit_numpy_legacy_uniform(const embinit_source *source, const void *rule
 
 /* ---- Normal values ---- */
 
-/* Beyond the ziggurat's last strip, whose end this is; NumPy's reciprocal of it has another last place. */
+/* A value beyond `end`, where the last strip of the ziggurat ends. The factor is NumPy's reciprocal of it, which differs
+ * from the correctly rounded one in its last place. */
 static double numpy_tail(embinit_pcg64 *stream, int negative)
 {
     static const double end = 3.6541528853610088;

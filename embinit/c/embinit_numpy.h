@@ -26,7 +26,7 @@ void embinit_numpy_seed(embinit_numpy *generator, uint64_t seed);
 /* `next` of a source whose state is an embinit_numpy: a draw of 32 bits. */
 uint32_t embinit_numpy_source(void *state);
 
-/* Fills nothing, but drops a whole words, a an integer. The state of its source is an embinit_numpy. */
+/* Fills nothing, but drops a words of 64 bits, where a is an integer. The state of its source is an embinit_numpy. */
 embinit_distribution embinit_numpy_skip;
 
 /* random(dtype=float32): (draw of 32 bits >> 8) * 2^-24. a, b and rule are not used. */

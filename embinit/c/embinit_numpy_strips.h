@@ -13,8 +13,8 @@ extern "C" {
 
 #ifdef EMBINIT_DOUBLE
 
-/* A strip of the ziggurat: below this limit an integer of 52 bits, times the width, lies under the curve, whose height
- * is that at the end of the strip. */
+/* A strip of the ziggurat. An integer of 52 bits that is below limit, times width, lies under the curve; height is that
+ * of the curve where the strip ends. */
 typedef struct {
     uint64_t limit;
     double width;

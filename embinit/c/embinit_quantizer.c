@@ -6,6 +6,17 @@ static const embinit_quantizer *quantizer_of(const embinit_storage *storage)
     return (const embinit_quantizer *)(const void *)storage->family;
 }
 
+/* Whether the scales are computed in double, of 64 bits: elsewhere no code that says so compiles. */
+static int quantizer_scales_in_double(const embinit_quantizer *quantizer)
+{
+#ifdef EMBINIT_DOUBLE
+    return quantizer->scale == EMBINIT_SCALE_DOUBLE;
+#else
+    (void)quantizer;
+    return 0;
+#endif
+}
+
 /* ---- Scales ---- */
 
 /* A float rounded to float16. */
@@ -38,7 +49,7 @@ static float quantizer_scale(const embinit_quantizer *quantizer, float span)
         return 1.0f;
     }
 #ifdef EMBINIT_DOUBLE
-    if (quantizer->scale == EMBINIT_SCALE_DOUBLE) {
+    if (quantizer_scales_in_double(quantizer)) {
         return (float)((double)span / (double)quantizer->steps);
     }
 #endif
@@ -58,7 +69,7 @@ static float quantizer_scale(const embinit_quantizer *quantizer, float span)
 /* Whether the scales of a buffer are the largest magnitudes until all codes are made. */
 static int quantizer_keeps_spans(const embinit_quantizer *quantizer)
 {
-    return quantizer->quotient == EMBINIT_QUOTIENT_MULTIPLY || quantizer->scale == EMBINIT_SCALE_DOUBLE;
+    return quantizer->quotient == EMBINIT_QUOTIENT_MULTIPLY || quantizer_scales_in_double(quantizer);
 }
 
 void embinit_finish_scales(const embinit_quantizer *quantizer, float *scale, uint32_t groups)
@@ -76,7 +87,7 @@ int embinit_make_quantizer(embinit_grid *grid, const embinit_range *range, const
     *grid = plain;
     if (quantizer->factor != 0.0) {
         if (buffer->scale != 0) {
-            buffer->scale[group] = (float)(1.0 / quantizer->factor);
+            buffer->scale[group] = quantizer->inverse;
         }
         return 1;
     }
@@ -120,7 +131,8 @@ static float quantizer_quotient(const embinit_quantizer *quantizer, const embini
     return embinit_rounded(quotient - grid->offset);
 }
 
-/* A float whose integer part is a code; far ones have no digits in the bits of a code. */
+/* The code that a float is the whole of. Beyond 2^62 it is a multiple of 2^39, and its low 32 bits are 0, as those of
+ * 2^62 are: no other bits of a code that wraps around are kept. */
 static int64_t quantizer_whole(float whole)
 {
     return whole < -0x1p62f ? -((int64_t)1 << 62) : whole > 0x1p62f ? (int64_t)1 << 62 : (int64_t)whole;
@@ -171,7 +183,7 @@ static double quantizer_quotient_in_double(const embinit_quantizer *quantizer, c
     if (quantizer->factor != 0.0) {
         return (double)value * quantizer->factor;
     }
-    if (quantizer->scale == EMBINIT_SCALE_DOUBLE) {
+    if (quantizer_scales_in_double(quantizer)) {
         double scale = grid->scale == 0.0f ? 1.0 : (double)grid->scale / (double)quantizer->steps;
         return quantizer->quotient == EMBINIT_QUOTIENT_RECIPROCAL ? (double)value * (1.0 / scale) : (double)value / scale;
     }
@@ -183,12 +195,12 @@ static double quantizer_quotient_in_double(const embinit_quantizer *quantizer, c
 static int64_t quantizer_code(const embinit_quantizer *quantizer, const embinit_grid *grid, float value,
                               embinit_rounding rounding, uint32_t word)
 {
-    if (quantizer->quotient == EMBINIT_QUOTIENT_DOUBLE ||
-        (quantizer->scale == EMBINIT_SCALE_DOUBLE && quantizer->quotient != EMBINIT_QUOTIENT_MULTIPLY)) {
 #ifdef EMBINIT_DOUBLE
+    if (quantizer->quotient == EMBINIT_QUOTIENT_DOUBLE ||
+        (quantizer_scales_in_double(quantizer) && quantizer->quotient != EMBINIT_QUOTIENT_MULTIPLY)) {
         return quantizer_code_of_double(quantizer_quotient_in_double(quantizer, grid, value), rounding, word);
-#endif
     }
+#endif
     return quantizer_whole(embinit_round(quantizer_quotient(quantizer, grid, value), rounding, word));
 }
 

@@ -1,4 +1,4 @@
-/* embinit: codes of a device that gets to them in its own way, where that is not the way of the format.
+/* embinit: codes that a device computes in another way than their format does.
  *
  * A quantizer takes the place of a format's family in an embinit_storage. It keeps what the format keeps, in the same
  * places.
@@ -15,11 +15,13 @@ extern "C" {
 #endif
 
 /* How a scale is kept: rounded to float, then to float16, or to the power of two at or above it, or at or below it;
- * or in double, where double is binary64. */
+ * or in double. */
 typedef enum {
     EMBINIT_SCALE_FLOAT32 = 0,
     EMBINIT_SCALE_FLOAT16 = 1,
+#ifdef EMBINIT_DOUBLE
     EMBINIT_SCALE_DOUBLE = 2,
+#endif
     EMBINIT_SCALE_POWER_OF_TWO = 3,
     EMBINIT_SCALE_POWER_OF_TWO_BELOW = 4
 } embinit_scale;
@@ -29,18 +31,27 @@ typedef enum {
 typedef enum {
     EMBINIT_QUOTIENT_DIVIDE = 0,
     EMBINIT_QUOTIENT_RECIPROCAL = 1,
-    EMBINIT_QUOTIENT_MULTIPLY = 2,
-    EMBINIT_QUOTIENT_DOUBLE = 3
+#ifdef EMBINIT_DOUBLE
+    EMBINIT_QUOTIENT_DOUBLE = 3,
+#endif
+    EMBINIT_QUOTIENT_MULTIPLY = 2
 } embinit_quotient;
 
-/* A family of one buffer. as: the format's own family, which makes the grids where neither steps nor factor is given.
- * factor: not 0 where all values are multiplied by it. steps: not 0 where so many make the largest magnitude of a group;
- * then scale and quotient say how. Codes are limited to low..high, or wrap around; offset is added after that. Elements
- * that fill no whole group of lanes, counted in rows of so many elements, are rounded by tail; lanes 0: none are. */
+#ifndef EMBINIT_DOUBLE
+#define EMBINIT_SCALE_DOUBLE scale_in_double_needs_a_double_of_64_bits
+#define EMBINIT_QUOTIENT_DOUBLE quotient_in_double_needs_a_double_of_64_bits
+#endif
+
+/* The family of a single buffer. as: the format's own family, which makes the grids where neither steps nor factor is
+ * given. factor: not 0 where every value is multiplied by it; inverse is then 1 / factor, the scale that is kept. steps:
+ * not 0 where the largest magnitude of a group has that many steps; scale and quotient then say how. Codes are limited
+ * to low..high, or wrap around, and offset is added after that. lanes: not 0 where the last elements of a row that do
+ * not fill `lanes` are rounded by tail; a row has `row` elements. */
 typedef struct {
     embinit_family family;
     const embinit_family *as;
     double factor;
+    float inverse;
     float steps;
     int32_t low;
     int32_t high;
@@ -60,8 +71,9 @@ void embinit_load_quantizer(embinit_grid *grid, const struct embinit_storage *st
 void embinit_put_quantizer(void *data, size_t i, const embinit_grid *grid, const struct embinit_storage *storage,
                            float value, uint32_t word);
 
-/* Turn what embinit_store leaves in the scales of a buffer into scales: it keeps the largest magnitudes there, from
- * which quotients follow, where the quotient is EMBINIT_QUOTIENT_MULTIPLY or the scale EMBINIT_SCALE_DOUBLE. */
+/* Finish the scales of a buffer after embinit_store. Where the quotient is EMBINIT_QUOTIENT_MULTIPLY or the scale is
+ * EMBINIT_SCALE_DOUBLE, embinit_store leaves the largest magnitudes of the groups in their place, because it computes
+ * the quotients from those. */
 void embinit_finish_scales(const embinit_quantizer *quantizer, float *scale, uint32_t groups);
 
 #ifdef __cplusplus

@@ -327,7 +327,7 @@ static int make_channel_grids(const embinit_stored_row *stored, const embinit_so
 }
 
 static void store_encode(const embinit_stored_row *stored, const embinit_source *values, const embinit_source *words,
-                   const embinit_buffer *buffer, embinit_grid *grid)
+                         const embinit_buffer *buffer, embinit_grid *grid)
 {
     const embinit_storage *storage = &stored->storage;
     uint8_t *payload = (uint8_t *)buffer->data;

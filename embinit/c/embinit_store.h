@@ -20,13 +20,14 @@
 extern "C" {
 #endif
 
-/* A stream that can be read more than once. */
+/* A stream that can be read more than once. values and ahead are room for two more states of the same type. If no
+ * rounding draws words after all values, values may be the state itself. */
 typedef struct {
     uint32_t (*next)(void *state);
     void (*copy)(void *to, const void *from); /* of a state */
     void *state;                              /* seeded; moves through all words of the model */
-    void *values;                             /* room for two more states of the same type; if no rounding draws */
-    void *ahead;                              /* after all values, values may be the state itself */
+    void *values;
+    void *ahead;
 } embinit_stream;
 
 /* The most values of which none can be drawn without the others. */
@@ -69,7 +70,7 @@ typedef struct {
     uint8_t *exponents;
 } embinit_buffer;
 
-/* The formats whose grids are made in one way. The linker keeps the families that a model names. Members are
+/* A family: the formats whose grids are made in the same way. The linker keeps the families that a model names. Members are
  * private.
  *
  * make sets the grid of a group from its range, with word to round a zero point, and stores what the buffer keeps of
@@ -126,14 +127,14 @@ int embinit_make_bias(embinit_grid *grid, const embinit_range *range, const stru
 void embinit_put_bias(void *data, size_t i, const embinit_grid *grid, const struct embinit_storage *storage, float value,
                       uint32_t word);
 
-/* How a buffer is held: in runs of elements, one for each group in turn. Both groups and run are at least 1, and
+/* How a buffer is stored: in runs of elements, one for each group in turn. Both groups and run are at least 1, and
  * their product is the number of elements; with int8 and int4, where a group may have several runs, it divides that
  * number. */
 typedef struct embinit_storage {
     const embinit_family *family; /* 0: float32, which does not use the members below */
     uint8_t bits;                 /* of an element in memory */
     uint8_t width;                /* of a code: m + n of q<m>.<n>, m of bfp<m>e<e>, else the number in the name */
-    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, the fraction bits of float16, halves of int<b>/<steps>, else 0 */
+    uint8_t part;                 /* n of q<m>.<n>, e of bfp<m>e<e>, fraction bits of float16, halves of int<b>/<steps> */
     uint8_t rounding;             /* embinit_rounding */
     uint8_t at_once;              /* not 0: rounding draws after these values, not after all values; one group */
     uint32_t groups;
@@ -141,7 +142,8 @@ typedef struct embinit_storage {
 } embinit_storage;
 
 /* A buffer of a model. Unless it is float32 its values are drawn with n = 1, so its distribution must not depend on
- * the index of an element, or be embinit_one_by_one. crc32 is that of the payload and, continued, of scales, zero points and exponents. */
+ * the index of an element, or be embinit_one_by_one. crc32 is that of the payload and, continued, of scales, zero points
+ * and exponents. */
 typedef struct {
     embinit_row row;
     embinit_storage storage;

@@ -10,6 +10,7 @@ void embinit_tensorflow_seed(embinit_philox4x32 *generator, uint32_t seed)
     const uint32_t *mixed = generator->block;
     uint64_t key;
     uint64_t counter;
+    /* The seed counts one block under TensorFlow's own key; that block is the key and the counter of the stream. */
     embinit_philox4x32_seed(generator, 0x02461e293ec8f720u, 0);
     generator->counter[0] = seed % 0x7ffffffeu;
     embinit_philox4x32_block(generator);

@@ -1,5 +1,5 @@
 /* embinit: uniform and normal values as TensorFlow computes them on the CPU: tf.random.stateless_uniform and so on. The
- * state of source begins with an embinit_philox4x32, before a block of it.
+ * state of the source begins with an embinit_philox4x32 of whose last block no words are left.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -107,14 +107,12 @@ static float trig_fma(float a, float b, float c, embinit_multiply_add kind)
 
 static float trig_product(float a, float b)
 {
-    volatile float rounded = a * b;
-    return rounded;
+    return embinit_rounded(a * b);
 }
 
 static float trig_difference(float a, float b)
 {
-    volatile float rounded = a - b;
-    return rounded;
+    return embinit_rounded(a - b);
 }
 
 #define TRIG_TWO_OVER_PI 0x1.45f308p-1f
@@ -143,8 +141,9 @@ static void trig_take(float *high, float *low, float multiple, float part, float
     *low = trig_fma(multiple, rest, -trig_difference(trig_difference(before, *high), taken), kind);
 }
 
-/* Return n and set y and its tail: x = y + tail + n pi/2, for x from pi/4 to 120. n is from 1 to 76, and 2 or more
- * where the table is read. */
+/* Return n and set y and its tail: x = y + tail + n pi/2, for x from pi/4 to 120. n is from 1 to 76, and from 2 to 31
+ * where the table is read: it has the upper 24 bits of pi/2, 2 pi/2, ... 31 pi/2. Next to these multiples, and from the
+ * 32nd on, fdlibm takes a second part of pi/2 where more than 8 bits cancel, and a third one where more than 25 do. */
 static int32_t trig_reduced(float x, float *y, float *tail, embinit_multiply_add kind)
 {
     static const uint32_t trig_next_to_multiples[31] = {

@@ -112,7 +112,7 @@ def _result(bundle: Bundle) -> tuple[str, str]:
     """Return the result type of <name>_init, and a sentence about it."""
     if not is_stored(bundle):
         return "void", ""
-    return (
-        "int",
-        " Return 1,\n * or 0 if a format has no code for a buffer's values: it and those after it are undefined.",
+    return "int", (
+        " Return 1,\n * or 0 where the format of a buffer has no code for its values: "
+        "do not use that buffer or any after it."
     )

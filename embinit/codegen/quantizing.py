@@ -43,7 +43,9 @@ def _members(entry: Entry, quantizer: Quantizer, format_: Quantized) -> Iterator
     if format_.scaling == "magnitude" and quantizer.scaled:
         steps = format_.divisor if quantizer.steps is None else quantizer.steps
     factor = quantizer.factor or 0.0
-    yield f"&embinit_family_{family.name}, {float(factor).hex()}, {float(np.float32(steps)).hex()}f"
+    inverse = 1 / factor if factor else 0.0
+    numbers = f"{float(factor).hex()}, {float(np.float32(inverse)).hex()}f, {float(np.float32(steps)).hex()}f"
+    yield f"&embinit_family_{family.name}, {numbers}"
     low, high = (_int32(code) for code in quantizer.range_of(format_))
     length = row.size // row.shape[0] if quantizer.tail_of == "row" else row.size
     yield f"{low}, {high}, {quantizer.offset & 0xFFFFFFFF}u, {length}u"

@@ -81,12 +81,14 @@ NEEDS_DOUBLE = {
     "fmaf_of_newlib": "float f(float x) { return embinit_c_fmaf_fdlibm(x, x, x); }",
     "sqrt": "double f(double x) { return embinit_c_sqrt(x); }",
     "fma": "double f(double x) { return embinit_fused64(x, x, x); }",
+    "scale_in_double": "const unsigned scale = EMBINIT_SCALE_DOUBLE;",
+    "quotient_in_double": "const unsigned quotient = EMBINIT_QUOTIENT_DOUBLE;",
 }
 
 
 @pytest.mark.parametrize("what", NEEDS_DOUBLE)
 def test_what_computes_in_double_says_so(what, tmp_path):
-    headers = "".join(f'#include "embinit_{name}.h"\n' for name in ("expression", "growth", "libm"))
+    headers = "".join(f'#include "embinit_{name}.h"\n' for name in ("expression", "growth", "libm", "quantizer"))
     (tmp_path / "use.c").write_text(headers + NEEDS_DOUBLE[what])
     done = compiled([tmp_path / "use.c"], tmp_path / "unit.o", "-c")
     assert done.returncode != 0
