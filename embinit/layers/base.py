@@ -115,7 +115,7 @@ class Layer:
 @cache
 def _fields(kind: type[Any]) -> tuple[Field[Any], ...]:
     """Return the fields of a type of layers, of which a model may have thousands."""
-    return fields(layer)
+    return fields(kind)
 
 
 @dataclass(frozen=True, kw_only=True)
