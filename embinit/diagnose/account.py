@@ -1,7 +1,7 @@
 """Account: one way in which a device may have produced its bytes, and the bytes that follow from it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, NoWordsError
 from embinit.fill import draw, draw_turn, drop, generator_of, going_on, lose, restart, skip
 from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER
@@ -97,6 +97,26 @@ class Account:
         """Return the first n values that a buffer draws from a copy of bitgen, or the values of its codes."""
         values = self._drawn(self.generator(bitgen), row, (n,))
         return values if row.codes is None else (values * resolution(row)).astype(np.float32)
+
+    def drawn_from(self, bitgens: Iterable[BitGenerator], row: Row, n: int) -> Iterator[F32]:
+        """Yield what `drawn` returns for each of some bit generators, but prepares the drawing once."""
+        if row.codes is not None or row.slices or row.order.axes is not None:
+            yield from (self.drawn(bitgen, row, n) for bitgen in bitgens)
+            return
+        generator: Generator | None = None
+        for bitgen in bitgens:
+            if generator is None:
+                generator = self.generator(bitgen)
+                fill = generator.dialect.sampler.filling(row.distribution, generator.build)
+            else:
+                generator.bitgen, generator.spare, generator.pending = bitgen.copy(), None, math.nan
+            _check_normal(row, generator.bitgen)
+            values: F32 = np.empty(n, generator.dialect.element)
+            try:
+                fill(generator, values)
+            except NoWordsError as error:
+                raise generator.bitgen.failure or error from None
+            yield values
 
     def head(self, name: str, most: int) -> bytes:
         """Return at least the first `most` elements of a buffer, as bytes: what `run` gives, in less time."""
@@ -199,10 +219,7 @@ class Account:
             else:
                 codes[...] = row.codes.draw(generator, math.prod(shape)).reshape(shape)
             return codes
-        drawn = row.distribution
-        normal = drawn.kind == "normal" if isinstance(drawn, Declared) else isinstance(drawn, Normal)
-        if normal and stuck(generator.bitgen):
-            raise EmbinitError("a generator that stays at 0 never draws a normal value")
+        _check_normal(row, generator.bitgen)
         out = np.empty(shape, generator.dialect.element)
         if shape == row.shape:
             draw(generator, row, out)
@@ -280,6 +297,14 @@ def _head(row: Row, values: NDArray[Any], most: int) -> tuple[bytes, Quantizatio
     quotients, parameters, zero = quantizer.quotients(format_, flat, storage.groups(row.shape), rounding, some)
     codes, _ = quantizer.limited(format_, quantizer.rounded(quotients, rounding, 1) + zero)
     return payload(format_, codes).tobytes(), parameters
+
+
+def _check_normal(row: Row, bitgen: BitGenerator) -> None:
+    """Raise EmbinitError if a buffer of normal values would be drawn forever."""
+    drawn = row.distribution
+    normal = drawn.kind == "normal" if isinstance(drawn, Declared) else isinstance(drawn, Normal)
+    if normal and stuck(bitgen):
+        raise EmbinitError("a generator that stays at 0 never draws a normal value")
 
 
 def _movable(row: Row) -> bool:

@@ -6,9 +6,10 @@ equations that leave one state, whatever the limit, the rounding and the libm. I
 another generator's, they are looked for in likely streams instead.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -417,11 +418,11 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
             words = taken - back * stride + phase
             if words:
                 yield (_moved(words, account, place.origin),)
-    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items():
-        if thorough or why:
-            other = started(account.model, seed).jumped(place.words)
-            if _windows(account.drawn(other, row, sample.size), sample, resolution(row)).size:
-                yield (_seed(account.model, seed, why),)
+    ordinary = ordinary_seeds(account.model.dialect, account.model.seed)
+    seeds = [seed for seed, why in ordinary.items() if thorough or why]
+    others = (started(account.model, seed).jumped(place.words) for seed in seeds)
+    for i in _beginning(account.drawn_from(others, row, sample.size), sample, resolution(row)):
+        yield (_seed(account.model, seeds[i], ordinary[seeds[i]]),)
 
 
 def _block(row: Row) -> int:
@@ -462,12 +463,15 @@ def _under_later_keys(
     account: Account, row: Row, place: Place, sample: F32, thorough: bool
 ) -> Iterator[tuple[Hypothesis, ...]]:
     """Yield the positions of later keys than a buffer's own that give it its values."""
-    start = place.bitgen()
-    for words in range(1, SCANNED_KEYS if thorough else FEW_KEYS):
-        start.advance(1)
-        values = account.drawn(start, row, row.size)[: sample.size]
-        if _windows(values, sample, resolution(row)).size:
-            yield (_moved(words, account, place.origin),)
+    later = _moving(place.bitgen(), (SCANNED_KEYS if thorough else FEW_KEYS) - 1)
+    for i in _beginning(account.drawn_from(later, row, row.size), sample, resolution(row)):
+        yield (_moved(i + 1, account, place.origin),)
+
+
+def _moving(bitgen: BitGenerator, most: int) -> Iterator[BitGenerator]:
+    for _ in range(most):
+        bitgen.advance(1)
+        yield bitgen
 
 
 def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iterator[tuple[Hypothesis, ...]]:
@@ -478,14 +482,14 @@ def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iter
     calls: list[tuple[int, str, bool]] = [(1, "words", False), (2, "normal values", False)]
     if skipped and place.origin == account.start:
         calls.append((1, f"words, and not of {skipped}", True))
-    for words in range(block, block * SCANNED_CALLS, block):
-        for count, what, first in calls:
-            change = partial(_started_after, words, count, first)
-            values = account.drawn(change(account).start, row, row.size)[: sample.size]
-            if _windows(values, sample, resolution(row)).size:
-                sentence = f"A tensor of {words} {what}, or up to {block - 1} fewer, was drawn from the state before."
-                line = f"skip_words = {words}" if first or (count == 1 and not skipped) else None
-                yield (Hypothesis(Aspect.POSITION, "stream position", sentence, change, line),)
+    tried = list(product(range(block, block * SCANNED_CALLS, block), calls))
+    later = (_started_after(words, count, first, account).start for words, (count, _, first) in tried)
+    for i in _beginning(account.drawn_from(later, row, row.size), sample, resolution(row)):
+        words, (count, what, first) = tried[i]
+        sentence = f"A tensor of {words} {what}, or up to {block - 1} fewer, was drawn from the state before."
+        line = f"skip_words = {words}" if first or (count == 1 and not skipped) else None
+        change = partial(_started_after, words, count, first)
+        yield (Hypothesis(Aspect.POSITION, "stream position", sentence, change, line),)
 
 
 def _called(start: BitGenerator, words: int) -> BitGenerator:
@@ -503,11 +507,26 @@ def _started_after(words: int, calls: int, first: bool, account: Account) -> Acc
     return replace(account, start=start)
 
 
+def _beginning(drawn: Iterable[F32], sample: F32, step: float) -> list[int]:
+    """Return which of some draws begin with a sample, as `_windows` finds it."""
+    heads = [values[: sample.size].copy() for values in drawn]
+    if not heads:
+        return []
+    with np.errstate(invalid="ignore", over="ignore"):
+        stacked = np.stack(heads)
+        tolerances = 0.01 * np.abs(stacked).max(axis=1).astype(np.float64) + step
+        near = np.abs(stacked - sample) <= tolerances.astype(stacked.dtype)[:, None]
+    found: list[int] = np.flatnonzero(near.all(axis=1)).tolist()
+    return found
+
+
 def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
     """Return the places in a stream where a sample is found, up to the errors that short literals or codes cause."""
     tolerance = 0.01 * float(np.max(np.abs(stream))) + step
-    found = np.arange(stream.size - sample.size + 1)
     with np.errstate(invalid="ignore", over="ignore"):
-        for i, value in enumerate(sample):
-            found = found[np.abs(stream[found + i] - value) <= tolerance]
+        found = np.flatnonzero(np.abs(stream[: max(0, stream.size - sample.size + 1)] - sample[0]) <= tolerance)
+        for i in range(1, sample.size):
+            if not found.size:
+                break
+            found = found[np.abs(stream[found + i] - sample[i]) <= tolerance]
     return found
