@@ -117,11 +117,13 @@ def _why(code: Code, one: Build, other: Build, known: list[tuple[Cause, ...]]) -
 
     def equal(change: Change) -> bool | None:
         try:
-            return code.left(one, change) == code.left(other, change)
+            left, right = both.map(lambda build: code.left(build, change), (one, other))
         except DeviceError:
             return None
+        return left == right
 
-    found = causes(one, other, equal, known)
+    with ThreadPoolExecutor(2) as both:
+        found = causes(one, other, equal, known)
     if found and found not in known:
         known.append(found)
     return found or _otherwise(code, one, other)

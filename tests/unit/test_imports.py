@@ -58,9 +58,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(path: Path, known: dict[str, Path]) -> Iterator[str]:
-    """Yield the modules of the package that a file imports, wherever in it: for type checkers alone, too."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    """Return the modules of the package that a file imports, wherever in it: for type checkers alone, too."""
+    return tuple(_imported(ast.parse(path.read_text(encoding="utf-8")), modules()))
+
+
+def _imported(tree: ast.Module, known: dict[str, Path]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
@@ -81,7 +85,7 @@ def room(module: str) -> str:
 def test_imports_go_down(module: str) -> None:
     known = modules()
     here = room(module)
-    for other in imported(known[module], known):
+    for other in imported(known[module]):
         assert room(other) == here or FLOOR[here] < FLOOR[room(other)], (
             f"{module} imports {other}, which is not below it"
         )
@@ -90,7 +94,7 @@ def test_imports_go_down(module: str) -> None:
 def test_modules_import_each_other_in_no_circle() -> None:
     known = modules()
     try:
-        TopologicalSorter({name: set(imported(path, known)) - {name} for name, path in known.items()}).prepare()
+        TopologicalSorter({name: set(imported(path)) - {name} for name, path in known.items()}).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
 
@@ -102,4 +106,4 @@ def test_every_room_has_a_floor() -> None:
 def test_a_circle_and_an_upward_import_are_seen(tmp_path: Path) -> None:
     code = "def f():\n    from embinit.plan import plan\n    import embinit.fill\n"
     (tmp_path / "x.py").write_text(code, encoding="utf-8")
-    assert set(imported(tmp_path / "x.py", modules())) == {"embinit.plan", "embinit.fill"}
+    assert set(imported(tmp_path / "x.py")) == {"embinit.plan", "embinit.fill"}

@@ -135,10 +135,10 @@ class Future:
 
 @pytest.fixture(scope="module")
 def client():
-    """A cluster of two worker processes."""
+    """A cluster of two workers: threads of one process besides this one, to which everything is sent."""
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0") as cluster,
         distributed.Client(cluster) as connected,
     ):
         yield connected
