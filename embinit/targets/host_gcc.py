@@ -127,7 +127,7 @@ class Program:
                 command, stdin=subprocess.DEVNULL, capture_output=True, cwd=left.parent, timeout=LIMIT, check=False
             )
         except subprocess.TimeoutExpired:
-            raise DeviceError(f"has not returned within {LIMIT:.0f} s") from None
+            raise DeviceError(f"has not returned within {LIMIT:g} s") from None
         if done.returncode < 0:
             raise DeviceError(f"was ended by {signal.Signals(-done.returncode).name}")
         if done.returncode or not left.exists():

@@ -19,6 +19,7 @@ from embinit.clib import C_DIRECTORY, HEADERS, SELFTEST, SOURCES, amalgamated, i
 from embinit.export import render
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
+from support import cli, compilers
 from support.compilers import HOST_COMPILERS, WARNINGS, compile_program
 
 ROOT = Path(__file__).parents[2]
@@ -41,8 +42,7 @@ COMPILERS = {
 def library(tmp_path_factory):
     """The folder of the two files and of the selftest that goes with them, as the command writes them."""
     folder = tmp_path_factory.mktemp("library")
-    command = [sys.executable, "-m", "embinit", "c", "--amalgamated", "-o", folder]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert cli.run("c", "--amalgamated", "-o", folder).returncode == 0
     return folder
 
 
@@ -64,7 +64,12 @@ def test_no_warning(compiler, library, tmp_path):
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 def test_every_unit_is_cpp_too(compiler):
-    assert_compiles(compiler, [*CPP, "-fsyntax-only", f"-I{C_DIRECTORY}", *C_DIRECTORY.glob("*.c")])
+    if not shutil.which(compiler):
+        pytest.skip(f"needs {compiler}")
+    units = [*C_DIRECTORY.glob("*.c")]
+
+    assert len(units) > 20
+    assert all(path.suffix == ".o" for path in compilers.library(compiler, units, CPP))
 
 
 def test_every_header_stands_alone(tmp_path):
@@ -232,8 +237,7 @@ def test_check_knows_which_c_it_was(tmp_path):
     model = ROOT / "examples" / "quantized.toml"
 
     def run(*options):
-        command = [sys.executable, "-m", "embinit", "export", model, "-o", tmp_path, "--json", *options]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return cli.run("export", model, "-o", tmp_path, "--json", *options)
 
     assert run("--amalgamated").returncode == 0
     assert run("--amalgamated", "--check").returncode == 0

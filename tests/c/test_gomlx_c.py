@@ -12,7 +12,7 @@ from embinit.dialects import dialect_named
 from embinit.distributions import Normal, Uniform
 from embinit.targets import build_of
 
-from support.compilers import HOST_COMPILERS, WARNINGS, library, run
+from support.compilers import HOST_COMPILERS, WARNINGS, keep, library, run
 
 UNITS = [C_DIRECTORY / f"embinit_{name}.c" for name in ("gomlx", "libm", "normal", "fma", "distributions", "model")]
 FLAGS = {
@@ -103,11 +103,15 @@ def expected():
 def test_the_bits_of_the_kernels(compiler, flags, tmp_path, expected):
     (tmp_path / "main.c").write_text(program())
     chosen = [x for flag in FLAGS[flags] for x in ([flag] if flag else HOST_COMPILERS[compiler])]
-    objects = [tmp_path / "main.o", *library(compiler, UNITS, [*WARNINGS, *chosen])]
-    run([*compiler.split(), *WARNINGS, *chosen, f"-I{C_DIRECTORY}", "-c", tmp_path / "main.c", "-o", objects[0]])
+    main, units = tmp_path / "main.c", library(compiler, UNITS, [*WARNINGS, *chosen])
     linked = [flag for flag in chosen if flag == "-flto" or flag.startswith("-fsanitize")]
-    run([*compiler.split(), *linked, *objects, "-o", tmp_path / "program"])
-    done = subprocess.run([tmp_path / "program"], capture_output=True, check=False)
+
+    def build(output):
+        run([*compiler.split(), *WARNINGS, *chosen, f"-I{C_DIRECTORY}", "-c", main, "-o", tmp_path / "main.o"])
+        run([*compiler.split(), *linked, tmp_path / "main.o", *units, "-o", output])
+
+    built = keep(compiler, [*WARNINGS, *chosen], [main, *units], build, tmp_path / "program", "linked by itself")
+    done = subprocess.run([built], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == expected

@@ -134,86 +134,93 @@ def test_the_table_is_the_derived_one():
 
 
 def test_z_is_within_its_bound_of_the_exact_quantile():
-    """Largest error of z 2.3e-6, all over its domain: mpmath at 30 digits."""
+    """Largest error of z 2.3e-6, all over its domain: mpmath at 30 digits says what chance is left above it."""
     mpmath.mp.dps = 30
     chance = np.random.default_rng(5)
     words = [0, 1, 2, 3, 2**31 - 1, *(int(w) >> int(s) for w, s in chance.integers(0, [2**31, 31], (1500, 2)))]
     for word in words:
-        p = mpmath.mpf(2 * word + 1) / 2**33
-        exact = mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * p)
-        assert abs(reference_normal.code(word) / mpmath.mpf(2**24) - exact) < 2.3e-6
+        z, bound = reference_normal.code(word) / mpmath.mpf(2**24), mpmath.mpf("2.3e-6")
+        least, most = (mpmath.erfc(end / mpmath.sqrt(2)) / 2 for end in (z + bound, z - bound))
+        assert least < mpmath.mpf(2 * word + 1) / 2**33 < most
     assert 6.33 < reference_normal.code(0) / 2**24 < 6.4  # the tail's reach
 
 
 N = 2**24
+#: Places at which distribution functions are compared: between two of them no value has a chance of more than 1e-5.
+CELLS = 2**20
 
-
-@pytest.fixture(scope="module")
-def draws():
-    """2^24 values of each distribution from seed 1."""
-    generator = Generator(Pcg32(1), "portable")
-    made = {}
-    for name in ("uniform", "normal", "truncated_normal"):
-        made[name] = np.empty(N, np.float32)
-        generator.draw(initializers.BY_NAME[name](*((-1.0, 1.0) if name == "uniform" else (0.0, 1.0))), made[name])
-    return {name: np.sort(values).astype(np.float64) for name, values in made.items()}
-
-
-#: Distribution function and first four moments (mean, variance, third, fourth).
+#: Ends, distribution function and first four moments (mean, variance, third, fourth).
 TRUNCATED = special.ndtr(2) - special.ndtr(-2)
 _v = 0.87962566103423978**2
 EXACT = {
-    "uniform": (lambda x: (x + 1) / 2, (0, 1 / 3, 0, 1 / 5)),
-    "normal": (special.ndtr, (0, 1, 0, 3)),
+    "uniform": ((-1, 1), lambda x: (x + 1) / 2, (0, 1 / 3, 0, 1 / 5)),
+    "normal": ((-6.5, 6.5), special.ndtr, (0, 1, 0, 3)),
     "truncated_normal": (
+        (-2, 2),
         lambda x: (special.ndtr(x) - special.ndtr(-2)) / TRUNCATED,
         (0, _v, 0, 3 * _v - 2 * 8 * stats.norm.pdf(2) / TRUNCATED),
     ),
 }
 
 
+class Sample:
+    """What 2^24 values of a distribution from seed 1, times a scale, come to."""
+
+    def __init__(self, name, scale=1.0):
+        values = np.empty(N, np.float32)
+        distribution = initializers.BY_NAME[name](*((-1.0, 1.0) if name == "uniform" else (0.0, 1.0)))
+        Generator(Pcg32(1), "portable").draw(distribution, values)
+        self.least, self.most = values.min(), values.max()
+        (low, high), chance, _ = EXACT[name]
+        counted, powers = np.zeros(CELLS, int), np.zeros(8)
+        for some in values.reshape(-1, 2**18):
+            x = some * np.float64(scale)
+            cells = ((x - low) * (CELLS / (high - low))).astype(np.int64)
+            counted += np.bincount(np.clip(cells, 0, CELLS - 1), minlength=CELLS)
+            power = np.ones(x.size)
+            for i in range(8):
+                power *= x
+                powers[i] += power.sum()
+        #: How many values are below each place from one end to the other, and how many would be.
+        self.below, self.expected = np.append(0, np.cumsum(counted)), chance(np.linspace(low, high, CELLS + 1)) * N
+        self.means = powers / N
+
+    @property
+    def kolmogorov_smirnov(self):
+        return np.abs(self.below - self.expected).max() / np.sqrt(N)
+
+    def standard_errors(self, moment, exact):
+        """How far a moment is off, in standard errors; 3e-6 are granted to the grid of the values."""
+        mean, square = self.means[moment - 1], self.means[2 * moment - 1]
+        return (abs(mean - exact) - 3e-6) / np.sqrt((square - mean**2) / N)
+
+
 @pytest.mark.parametrize("name", EXACT)
-def test_kolmogorov_smirnov_on_2_to_the_24_draws(name, draws):
-    """Exceeded with probability 1e-6 by a perfect generator: sqrt(n) D > 2.7; between two looks D moves by 16 / n."""
-    above = EXACT[name][0](draws[name][::16]) - np.arange(0, N, 16) / N
-    distance = max(above.max(), 1 / N - above.min())
+def test_the_statistics_of_2_to_the_24_draws(name):
+    """Limits that a perfect generator exceeds with a probability of 1e-6: of Kolmogorov and Smirnov, of each moment,
+    and of chi-square over a thousand cells of nearly equal chance.
+    """
+    sample = Sample(name)
+    assert sample.kolmogorov_smirnov < 2.7
+    for moment, exact in enumerate(EXACT[name][2], 1):
+        assert sample.standard_errors(moment, exact) < 5
 
-    assert distance * np.sqrt(N) < 2.7
-
-
-@pytest.mark.parametrize("name", EXACT)
-def test_moments_within_five_standard_errors(name, draws):
-    x, sample = draws[name], np.ones(N)
-    for exact in EXACT[name][1]:
-        sample *= x
-        mean = sample.mean()
-        deviation = np.sqrt(np.dot(sample, sample) / N - mean**2)
-        assert abs(mean - exact) < 5 * deviation / np.sqrt(N) + 3e-6
-
-
-@pytest.mark.parametrize("name", EXACT)
-def test_chi_square_over_a_thousand_equal_cells(name, draws):
-    cells = np.histogram(EXACT[name][0](draws[name]), np.linspace(0, 1, 1001))[0]
-    assert cells.sum() == N
-    chi_square = ((cells - N / 1000) ** 2 / (N / 1000)).sum()
-
+    ends = np.searchsorted(sample.expected, np.linspace(0, N, 1001)[1:-1])
+    counted, chance = (np.diff(each[ends], prepend=0, append=N) for each in (sample.below, sample.expected))
+    chi_square = ((counted - chance) ** 2 / chance).sum()
     assert stats.chi2.sf(chi_square, 999) > 1e-6
     assert stats.chi2.cdf(chi_square, 999) > 1e-6
 
-
-def test_truncated_values_stay_within_two_and_reach_it(draws):
-    x = draws["truncated_normal"]
-
-    assert -2 <= x[0] < -1.99999
-    assert 1.99999 < x[-1] <= 2
+    if name == "truncated_normal":
+        assert -2 <= sample.least < -1.99999
+        assert 1.99999 < sample.most <= 2
 
 
-def test_the_statistics_would_notice_a_wrong_scale(draws):
-    x = draws["normal"] * 1.001
-    expected = special.ndtr(x[::16])
+def test_the_statistics_would_notice_a_wrong_scale():
+    sample = Sample("normal", 1.001)
 
-    assert np.max(np.abs(np.arange(0, N, 16) / N - expected)) * np.sqrt(N) > 2.7 / 3
-    assert abs((x**2).mean() - 1) > 5 * (x**2).std() / np.sqrt(N)
+    assert sample.kolmogorov_smirnov > 2.7 / 3
+    assert sample.standard_errors(2, 1) > 5
 
 
 def test_variance_scaling_meets_its_variance():
