@@ -66,6 +66,13 @@ def test_a_package_is_imported_when_its_dialect_is_named(installed):
     assert "acme" in list(dialects)
 
 
+def test_a_package_that_is_installed_later_is_found(outside):
+    assert "acme" not in packages.installed_names()
+    document.distribution(outside, "acme-firmware", {"acme": "acme.dialect:ACME"})
+
+    assert "acme" in packages.installed_names()
+
+
 def test_no_package_is_looked_for_where_a_name_is_known(monkeypatch):
     monkeypatch.setattr(packages, "entry_points", None)
 

@@ -1,5 +1,6 @@
 """float16 and bfloat16 beside NumPy, ml_dtypes and exact fractions, and the C twin beside the package."""
 
+import math
 import random
 from fractions import Fraction
 
@@ -62,9 +63,7 @@ def rounded(value, name, rounding, unit):
     """The exact rule, in fractions: None for what is too large, or a fraction."""
     bits, least = FRACTION_BITS[name], -14 if name == "float16" else -126
     exact = Fraction(float(value))
-    exponent = least
-    while abs(exact) >= Fraction(2) ** (exponent + 1):
-        exponent += 1
+    exponent = max(least, math.frexp(float(value))[1] - 1)
     step = Fraction(2) ** (exponent - bits)
     count = exact / step
     if rounding == "stochastic":  # two float32 sums, then half away

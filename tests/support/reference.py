@@ -53,7 +53,12 @@ def f32(literal: str | float | Fraction) -> int:
     """Bits of a C literal such as f32("0.7"): the decimal rounded once, not by way of a double; -0.0 keeps its sign."""
     if isinstance(literal, int):
         return round_dyadic(literal, 0)
-    return round_f32(Fraction(literal), SIGN if str(literal).startswith("-") else 0)
+    return _once_rounded(str(literal), literal)
+
+
+@lru_cache(2**10)
+def _once_rounded(text: str, literal: str | float | Fraction) -> int:
+    return round_f32(Fraction(literal), SIGN if text.startswith("-") else 0)
 
 
 @lru_cache(2**16)
@@ -89,11 +94,11 @@ def order(x: int) -> int:
 
 def add(x: int, y: int) -> int:
     """fl(x + y); an exact zero is -0 only for -0 + -0."""
-    if is_nan(x) or is_nan(y) or (not is_finite(x) and y == x ^ SIGN):
+    if is_finite(x) and is_finite(y):
+        return _sum(dyadic(x), dyadic(y), x & y & SIGN)
+    if is_nan(x) or is_nan(y) or y == x ^ SIGN:
         return NAN
-    if not (is_finite(x) and is_finite(y)):
-        return y if is_finite(x) else x
-    return _sum(dyadic(x), dyadic(y), x & y & SIGN)
+    return y if is_finite(x) else x
 
 
 def _sum(x: tuple[int, int], y: tuple[int, int], zero: int) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 
@@ -15,15 +16,20 @@ def fl(value: Fraction) -> np.float32:
         return F(0)
     exponent = magnitude_exponent(abs(value))
     quantum = max(exponent - 23, -149)  # subnormals keep the quantum of the smallest normal numbers
-    steps = round(value / Fraction(2) ** quantum)  # round() of a Fraction takes ties to even
-    magnitude = math.inf if abs(steps) * Fraction(2) ** quantum >= 2**128 else math.ldexp(abs(steps), quantum)
+    steps = round(value / power_of_two(quantum))  # round() of a Fraction takes ties to even
+    magnitude = math.inf if abs(steps) * power_of_two(quantum) >= 2**128 else math.ldexp(abs(steps), quantum)
     return F(math.copysign(magnitude, value))
 
 
 def magnitude_exponent(value: Fraction) -> int:
     """Return e with 2^e <= value < 2^(e + 1)."""
     exponent = value.numerator.bit_length() - value.denominator.bit_length()
-    return exponent if Fraction(2) ** exponent <= value else exponent - 1
+    return exponent if power_of_two(exponent) <= value else exponent - 1
+
+
+@cache
+def power_of_two(exponent: int) -> Fraction:
+    return Fraction(2) ** exponent
 
 
 def fma(a: np.float32, b: np.float32, c: np.float32) -> np.float32:
