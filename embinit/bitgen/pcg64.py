@@ -57,6 +57,8 @@ class Pcg64(Called):
     Examples
     --------
     >>> g = Pcg64(42)
+    >>> [f"{word:016x}" for word in g.copy().random_raw(2)]
+    ['c621fbcd16d92688', '705a5661a791ffc1']
     >>> bool((g.random_raw(1000) == np.random.PCG64(42).random_raw(1000)).all())
     True
     """
@@ -212,6 +214,8 @@ class Pcg64Dxsm(Pcg64):
     Examples
     --------
     >>> g = Pcg64Dxsm(42)
+    >>> [f"{word:016x}" for word in g.copy().random_raw(2)]
+    ['ab1c50338e63481d', '01bdf91d548d1872']
     >>> bool((g.random_raw(1000) == np.random.PCG64DXSM(42).random_raw(1000)).all())
     True
     """
