@@ -14,15 +14,12 @@ The second writes the outputs; outputs that are the same for all elements are me
 from collections.abc import Callable
 
 from embinit.expressions.graph import ELEMENT, Node
-from embinit.expressions.operations import COMPARISONS
+from embinit.expressions.operations import COMPARED, INFIX
 from embinit.expressions.routine import Routine
 from embinit.expressions.types import DOUBLE, FLOAT, INT32, CType
 
 #: What the emitted code includes.
 HEADERS = ("embinit_double.h", "embinit_expression.h")
-
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|", "xor": "^"}
-_TRUTH = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 
 
 def constant(ctype: CType, value: int | float) -> str:
@@ -66,7 +63,7 @@ class _Emission:
         """
         needed = set(self._routine.outputs.values())
         for node in reversed(self._routine.order):
-            if node in needed and (node.op not in _TRUTH or _decided(node) is None):
+            if node in needed and (node.op not in COMPARED or _decided(node) is None):
                 needed.update(node.args)
         return [node for node in self._routine.order if node in needed]
 
@@ -125,18 +122,18 @@ class _Emission:
         return f"{qualifier} {node.ctype} {self._label[node]} = {self._expression(node)};"
 
     def _expression(self, node: Node) -> str:
-        known = _decided(node) if node.op in _TRUTH else None
+        known = _decided(node) if node.op in COMPARED else None
         if known is not None:
             return constant(INT32, known)
         args = [self._value(arg) for arg in node.args]
-        if node.op in _TRUTH:
-            return f"{args[0]} {_TRUTH[node.op]} {args[1]}"
+        if node.op in COMPARED:
+            return f"{args[0]} {COMPARED[node.op]} {args[1]}"
         if (
-            node.op in _INFIX
+            node.op in INFIX
             and (node.ctype.floating or node.ctype.wraps)
             and not (node.op in ("div", "rem") and node.ctype.wraps)
         ):
-            return f"{args[0]} {_INFIX[node.op]} {args[1]}"
+            return f"{args[0]} {INFIX[node.op]} {args[1]}"
         return _EXPRESSIONS[node.op](node, *args)
 
 
@@ -167,12 +164,12 @@ def _unsigned(ctype: CType) -> str:
 
 def _signed_infix(node: Node, a: str, b: str) -> str:
     word = _unsigned(node.ctype)
-    return f"({node.ctype})(({word}){a} {_INFIX[node.op]} ({word}){b})"
+    return f"({node.ctype})(({word}){a} {INFIX[node.op]} ({word}){b})"
 
 
 def _divided(node: Node, a: str, b: str) -> str:
     """Return the C of a quotient or a remainder, with an arbitrary result where C would define none."""
-    operator = _INFIX[node.op]
+    operator = INFIX[node.op]
     dividend, divisor = node.args
     if not node.check:
         return f"{a} {operator} {b}"
@@ -239,5 +236,3 @@ _EXPRESSIONS: dict[str, Callable[..., str]] = {
     "call": _called,
     "fma": _fused,
 }
-
-assert COMPARISONS.keys() == _TRUTH.keys()

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.expressions.graph import ELEMENT, Node
+from embinit.expressions.operations import COMPARED, INFIX, SHIFTS
 from embinit.expressions.routine import Routine
 
 Array = NDArray[Any]
 
-_INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "and": "&", "or": "|", "xor": "^", "shl": "<<", "shr": ">>"}
-_COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
 _CALLED = {"sqrtf": "sqrt", "sqrt": "sqrt", "fabsf": "abs", "fabs": "abs"}
 
 
@@ -153,8 +152,8 @@ def _used(node: Node, order: Sequence[Node], root: Node) -> bool:
 def _text(node: Node, args: list[str]) -> str | None:
     """Return the Python expression of an operation, converted to its type at once; None if a loop has none for it."""
     op, kind = node.op, f"np.{node.ctype.dtype.name}"
-    if op in _COMPARED:
-        return f"np.int32({args[0]} {_COMPARED[op]} {args[1]})"
+    if op in COMPARED:
+        return f"np.int32({args[0]} {COMPARED[op]} {args[1]})"
     if op == "select":
         return f"{args[1]} if {args[0]} != 0 else {args[2]}"
     if op in ("land", "lor"):
@@ -163,12 +162,12 @@ def _text(node: Node, args: list[str]) -> str | None:
         return f"np.int32({args[0]} == 0)"
     if op in ("shl", "shr"):
         count = f"{kind}({args[1]})" if node.check is None else f"({kind}({args[1]}) & {kind}({node.ctype.bits - 1}))"
-        return f"{kind}({args[0]} {_INFIX[op]} {count})"
+        return f"{kind}({args[0]} {SHIFTS[op]} {count})"
     if op in ("div", "rem") and not node.ctype.floating:
         quotient = f"quotient({args[0]}, {args[1]})"
         return quotient if op == "div" else f"{kind}({args[0]} - {quotient} * {args[1]})"
-    if op in _INFIX:
-        return f"{kind}({args[0]} {_INFIX[op]} {args[1]})"
+    if op in INFIX:
+        return f"{kind}({args[0]} {INFIX[op]} {args[1]})"
     if op == "neg":
         return f"{kind}(-{args[0]})"
     if op == "not":

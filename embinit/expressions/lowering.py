@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from embinit.errors import EmbinitError, nearest, shortened
 from embinit.expressions.functions import FUNCTIONS
 from embinit.expressions.graph import Graph, Node, Origin, nearest_value
+from embinit.expressions.operations import COMPARED, INFIX, SHIFTS
 from embinit.expressions.syntax import Binary, Call, Cast, Conditional, Literal, Name, Tree, Unary
 from embinit.expressions.types import FLOAT, INT32, CType, common, promoted
 
@@ -18,11 +19,9 @@ _HIDDEN = (
 _LOSE_BITS = ("floor", "ceil")
 _LOST = "picolibc's {0} of a double loses bits of what is 2^20 or more: use {0}f, or convert to an integer"
 
-_BINARY = {"+": "add", "-": "sub", "*": "mul", "/": "div", "%": "rem", "&": "and", "|": "or", "^": "xor", "<<": "shl",
-           ">>": "shr", "<": "lt", ">": "gt", "<=": "le", ">=": "ge", "==": "eq", "!=": "ne", "&&": "land",
-           "||": "lor"}  # fmt: skip
+_BINARY = {sign: op for op, sign in (INFIX | SHIFTS | COMPARED).items()} | {"&&": "land", "||": "lor"}
 _INTEGERS_ONLY = frozenset({"%", "&", "|", "^", "<<", ">>"})
-_TRUTH = frozenset({"<", ">", "<=", ">=", "==", "!="})
+_TRUTH = frozenset(COMPARED.values())
 
 _Factors = tuple[Node, Node]
 

@@ -11,6 +11,11 @@ from embinit.expressions.types import FLOAT, CType
 
 Array = NDArray[Any]
 
+#: How C, and Python, write operations of two operands: arithmetic, shifts and comparisons.
+INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/", "rem": "%", "and": "&", "or": "|", "xor": "^"}
+SHIFTS = {"shl": "<<", "shr": ">>"}
+COMPARED = {"lt": "<", "gt": ">", "le": "<=", "ge": ">=", "eq": "==", "ne": "!="}
+
 COMPARISONS: dict[str, Callable[..., Array]] = {
     "lt": np.less,
     "gt": np.greater,
