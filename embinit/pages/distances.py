@@ -79,7 +79,7 @@ def distances(array: Array, device: bytes) -> Distances:
     sign_bit = kind.type(1 << (wide - 1))
     if limit is not None:
         nan = (np.maximum(expected & ~sign_bit, actual & ~sign_bit)) > kind.type(limit)
-    if limit is not None:  # in the order of floats: a negative one is the smaller, the larger its bits are
+        # In the order of floats: a negative one is the smaller, the larger its bits are.
         ordered = [np.where(bits & sign_bit, ~bits, bits | sign_bit) for bits in (expected, actual)]
     else:
         ordered = [bits ^ sign_bit for bits in (expected, actual)] if _signed(array) else [expected, actual]

@@ -145,10 +145,11 @@ class Machine:
         head = head.replace("DECLARED", "\n".join(f"extern uint8_t {name}[];" for name in self._buffers))
         filled = [f"(void)memset({name}, {data[0]}, {len(data)}u);" for name, data in self._buffers.items() if data]
         printed = [f"put_bytes({name}, {len(data)}u);" for name, data in self._buffers.items()]
-        words = ", ".join(f"{argument & 0xFFFFFFFF}u" for argument in (*arguments, 0, 0)[:2])
-        steps = " ".join([*filled, f"(void){function}({words.replace('u', 'ul')});", *printed])
+        words = ", ".join(f"{argument & 0xFFFFFFFF}ul" for argument in (*arguments, 0, 0)[:2])
+        steps = " ".join([*filled, f"(void){function}({words});", *printed])
         source = self._folder / "avr_main.c"
-        source.write_text(main(head, f"if (has_room()) {{ {steps} }} else {{ (void)put('!'); (void)put('\\n'); }}"))
+        body = f"if (has_room()) {{ {steps} }} else {{ (void)put('!'); (void)put('\\n'); }}"
+        source.write_text(main(head, body), encoding="utf-8")
         program = self._folder / "avr.elf"
         try:
             compile_sources(self._compiler, [source, *self._sources], program)
