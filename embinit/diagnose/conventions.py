@@ -259,7 +259,7 @@ class _Inquiry:
     def _not_refuted(
         self, units: Sequence[Unit], bits: int, is_rand: bool, drawn: Array
     ) -> tuple[list[Unit], list[int]]:
-        """Return by which unit values, and of which streams, the smallest and the largest elements may lie on a line.
+        """Return the unit values, and the streams, by which the smallest and the largest elements may lie on a line.
         drawn: the words of all elements, a row for each stream.
         """
         ordered = np.argsort(self._values)

@@ -18,6 +18,7 @@ PATTERNS = {
     r"\bkeep(?:s|ing)? beside\b|\bkept beside (?:the )?codes\b": "besides",
     r"\ba (?:word|value|scale|key|seed|bit) each\b": "one word each",
     r"\ba (?:value|scale|word|key|weight) an? (?:group|layer|tensor|channel|buffer|element|row)\b": "one per group",
+    r"\b(?:one|two|four|\d+) (?:word|byte|bit|draw|value)s? an? (?:element|value|group)\b": "one word per element",
     r"\bhangs? on\b": "depends on",
     r"\bstands? behind\b|\bbehind (?:it|them|the (?:draw|word|value|buffer|layer)s?)\b": "after",
     r"\bnobody looks\b": "is looking, asked for",
