@@ -25,7 +25,6 @@ from embinit.targets.linking import headers_of, linker_of
 
 __all__ = ["BOARDS", "Board", "Machine", "build", "command", "is_installed"]
 
-TOOLS = CORTEX_M.compiler, CORTEX_M.emulator
 OPTIMIZED = ("-O2", "-std=gnu11")  # what the targets were measured with; later flags override it
 #: Code that no call reaches may itself call functions that do not exist here, so it is left out.
 SECTIONS = ("-ffunction-sections", "-fdata-sections")

@@ -9,10 +9,10 @@ from embinit import device
 from embinit.bundle import gather
 from embinit.targets.compilers import PACKAGES, installed
 from embinit.targets.device_error import DeviceError
-from embinit.targets.gcc_qemu import BOARDS, TOOLS, Machine, build, command
+from embinit.targets.gcc_qemu import BOARDS, Machine, build, command
 from embinit.verify import verify
 
-from support.boards import EXAMPLES, agrees, har_classifier, needs_tools
+from support.boards import EXAMPLES, TOOLS, agrees, har_classifier, needs_tools
 from support.cores import EVERY_BOARD
 
 

@@ -19,18 +19,18 @@ import embinit
 from embinit.__main__ import main
 from embinit.clib import C_DIRECTORY, SOURCES
 from embinit.targets import LIBMS, TARGETS, build_of
-from embinit.targets.gcc_qemu import BOARDS, TOOLS, is_installed
+from embinit.targets.gcc_qemu import BOARDS
 from embinit.targets.probe import probe
 from embinit.targets.zig_unicorn import EMULATIONS, UART, Machine, build
 
 from support import reference
+from support.boards import needs_tools
 from support.compilers import HOST_COMPILERS, WARNINGS, compile_program
 from support.cores import EVERY_BOARD, with_libcs
 from support.libm import CLASSES, KERNELS
 from support.model_files import GOOD
 
 SOURCE = (C_DIRECTORY / "probe.c").read_text()
-needs_tools = pytest.mark.skipif(not is_installed(), reason=f"needs {' and '.join(TOOLS)}")
 
 
 def function_text(name):

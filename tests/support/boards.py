@@ -7,10 +7,12 @@ import pytest
 import embinit
 from embinit import device
 from embinit.bundle import gather
-from embinit.targets.gcc_qemu import TOOLS, is_installed
+from embinit.targets.boards import CORTEX_M
+from embinit.targets.gcc_qemu import is_installed
 from embinit.verify import verify
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+TOOLS = CORTEX_M.compiler, CORTEX_M.emulator
 needs_tools = pytest.mark.skipif(not is_installed(), reason=f"needs {' and '.join(TOOLS)}")
 
 
