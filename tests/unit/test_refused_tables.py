@@ -25,6 +25,12 @@ def test_a_list_is_no_table(key, value, tmp_path):
         embinit.load(path)
 
 
+@pytest.mark.parametrize("value", [(1, 2), [[1]], [1.0], {"weight": 1.0}])
+def test_the_slope_of_a_prelu_is_a_number(value):
+    with pytest.raises(embinit.EmbinitError, match="init must be a finite float32 number, got"):
+        embinit.PReLU(name="slope", init=value)
+
+
 @pytest.mark.parametrize("key", ALLOWED)
 def test_a_table_that_a_layer_holds_makes_another_layer(key):
     value = {"restart": {"weight": 7}, "init": {"bias": embinit.initializers.ones()}}

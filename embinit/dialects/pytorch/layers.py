@@ -36,8 +36,8 @@ class PReLU(Constructed):
     init: float = 0.25
 
     def _check(self) -> None:
-        super()._check()
         check_finite("init", self.init)
+        super()._check()
 
     def construct(self) -> Iterator[Parameter]:
         """Yield the slopes."""
