@@ -63,14 +63,14 @@ class BitGenerator(ABC):
     jumps: ClassVar[bool] = True
     #: Whether a state of zeros is followed by itself, so that a device that seeds with 0 draws nothing but 0.
     stays_at_zero: ClassVar[bool] = False
-    #: The seed that stands for a program that draws before it seeds, where a generator has one.
+    #: The seed that gives the stream of a program that never seeds, if there is one.
     unseeded: ClassVar[int | None] = None
     words: Words
 
     @property
     def linear(self) -> bool:
-        """Whether a word is the next state, an integer each of whose bits is a sum of bits of the state before, modulo
-        2: then signs of values tell the state.
+        """Whether a word is the next state, an integer, and each of its bits is a sum modulo 2 of bits of the state
+        before, so that the signs of values show the state.
         """
         return False
 

@@ -111,7 +111,7 @@ class Xorshift(OfStates):
 
     @property
     def linear(self) -> bool:
-        """Whether no output makes words of the states."""
+        """Whether words are the states themselves, without an output function."""
         return self.output is None
 
     @property

@@ -115,7 +115,7 @@ def _stored(bundle: Bundle, emission: Emission) -> Init:
 
 
 def _numbered(emission: Emission) -> bool:
-    """Whether the stream starts by the numbers of a layer and a tensor."""
+    """Whether the stream is started for a layer and a tensor, by their numbers, and not for the model."""
     return emission.generators.stream.scope != "model"
 
 

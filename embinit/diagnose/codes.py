@@ -176,8 +176,8 @@ def _quantized(
     quantizer: Callable[[Quantized], Quantizer],
     of_weight: bool = False,
 ) -> Hypothesis:
-    """Return the hypothesis that formats with scales, of their own or of a weight, have a quantizer, unless it changes
-    nothing in them.
+    """Return the hypothesis that formats with scales, of their own or of a weight, have a quantizer, except those in
+    which it changes nothing.
     """
 
     def of(storage: Storage) -> Quantizer | None:

@@ -28,14 +28,14 @@ def known_generators() -> tuple[Words, ...]:
 
 @lru_cache(maxsize=512)
 def source_of(words: Words) -> Generators:
-    """Return the generators of a file with such words, which their name tells apart."""
+    """Return the generators that a dialect file with such words declares."""
     where = Where("the device") / "generator"
     return Generators(stream_of(where, words.keys), where)
 
 
 @lru_cache(maxsize=4096)
 def _program(unit: str, element: str, bits: int, is_rand: bool) -> Program | None:
-    """Return the program from a word to an element; None where C does not allow it."""
+    """Return the program from a word to an element; None if C does not allow it."""
     inputs = _word(bits) | {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}
     try:
         body = [*_fixed(bits, is_rand), define("unit", unit, "unit"), define("element", element, "uniform")]
@@ -68,7 +68,7 @@ def normal_routine(normal: NormalTransform, rounding: Arithmetic) -> Any:
 
 
 def unit_values(units: tuple[str, ...], bits: int, is_rand: bool, words: Array) -> list[F64 | None]:
-    """Return the values of words by each of some units; None where C does not allow it."""
+    """Return, for each of some units, the unit values of words, or None if C does not define them."""
     bound = _units(units, bits, is_rand)
     if bound is not None:
         with suppress(EmbinitError):

@@ -53,7 +53,7 @@ SAMPLE, LEAST = 64, 8
 #: How far elements may be from a straight line through their unit values, relative to its slope, and the ends of that
 #: line from the limits, relative to the distance between these.
 STRAIGHT, NEAR = 2e-6, 2e-6
-#: The least range of unit values that the tolerance of a line counts.
+#: The tolerance of a line is relative to the range of the unit values, which counts as at least this.
 NARROW = 1e-3
 #: The most combinations that are simulated if elements cannot be computed to the bit before.
 MOST = 16
@@ -274,7 +274,7 @@ class _Inquiry:
         return kept, np.flatnonzero(likely.any(axis=0)).tolist()
 
     def _normal_values(self, normal: NormalTransform, given: F64) -> F64 | None:
-        """Return the normal values of unit values, if none is drawn again; None where C does not allow it."""
+        """Return the normal values that unit values give, if none is drawn again; None if C does not define them."""
         per_draw = given.astype(np.float32).reshape(-1, len(normal.words))
         try:
             bound = normal_routine(normal, arithmetic(self._base.build)).bind()
@@ -422,9 +422,11 @@ def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
 
 
 def _may_be_lines(given: F64, values: F64, step: float) -> NDArray[np.bool_]:
-    """Return which rows may be some of those that `_lines` finds: of the values, the smallest and the largest are among
-    these. No line is nearer to them than the one of least squares, and the line through all values is as near to each
-    as `_lines` allows, which is a share of the values' own range, unless unit values have hardly any.
+    """Return which rows may be among those that `_lines` finds, from a part of the values that includes the smallest
+    and the largest.
+
+    No line is nearer to this part than its own line of least squares. So if that is further away than `_lines` allows
+    for all values, which is a share of their range, the line through all of them is too.
     """
     tolerance = 1.1 * np.sqrt(values.size) * (STRAIGHT * float(np.ptp(values)) + step)
     with np.errstate(all="ignore"):

@@ -167,7 +167,7 @@ def _by_values(_format: Quantized) -> Iterator[Choice]:
     yield Choice("", planned=True)
 
 
-#: How a device may get to quotients, by what the scales of its format are derived from.
+#: The function that yields how a device may compute quotients, by what the format's scales are derived from.
 WAYS_OF: Mapping[Scaling, Callable[[Quantized], Iterator[Choice]]] = {
     "name": _by_name,
     "magnitude": _by_magnitude,

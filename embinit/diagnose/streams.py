@@ -128,7 +128,7 @@ def _family(bitgen: BitGenerator) -> _Family | None:
 
 
 def _before(family: _Family, state: int, words: int) -> BitGenerator | None:
-    """Return the generator some words before a state; None if nobody knows how it steps back."""
+    """Return the generator so many words before it is in a state; None if it cannot go back."""
     try:
         return family.at(state).jumped(-words)
     except EmbinitError:
@@ -357,7 +357,7 @@ WELL_KNOWN = (
 
 
 def unseeded_start(seed: int) -> str:
-    """Return what is said of a generator that was never seeded."""
+    """Return words for a generator that was never seeded."""
     return f"the generator starts from state {seed}"
 
 
