@@ -419,7 +419,7 @@ def _storage(layer: Layer, parameter: Parameter, dialect: Dialect) -> Storage:
         if format_.grouping == "channels":
             axis = position(parameter.axes, layer.channel_axis or "out", "channel_axis")
             out_axis = axis if layer.per_channel else None
-            if parameter.axes[axis] == "out":
+            if layer.per_channel and parameter.axes[axis] == "out":
                 channel_groups = layer.outputs // parameter.shape[axis]
             if channel_groups > 1 and parameter.axes[axis - 1] != "in":
                 raise EmbinitError("weight_layout must keep in right before out, as groups of both share scales")

@@ -179,17 +179,21 @@ class Format(ABC):
         n = math.prod(shape)
         if group_size is not None:
             self._check_grouping("group_size", group_size, "groups")
+        if channel_axis is not None:
+            self._check_grouping("channel_axis", channel_axis, "channels")
+        if not _is_int(channel_groups) or channel_groups < 1:
+            raise EmbinitError(f"channel_groups must be a positive integer, got {shown(channel_groups)}")
+        if channel_groups > 1 and channel_axis is None:
+            raise EmbinitError(f"channel_groups goes with channel_axis, which is not given, got {channel_groups}")
+        if group_size is not None:
             if not _is_int(group_size) or group_size < 1 or n % group_size:
                 raise EmbinitError(f"group_size must divide the {n} elements of the array, got {shown(group_size)}")
             return Groups(n // group_size, group_size)
         if channel_axis is not None:
-            self._check_grouping("channel_axis", channel_axis, "channels")
             if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
                 allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
                 raise EmbinitError(f"channel_axis must be {allowed}, got {shown(channel_axis)}")
             turn, run = shape[channel_axis], math.prod(shape[channel_axis + 1 :])
-            if not _is_int(channel_groups) or channel_groups < 1:
-                raise EmbinitError(f"channel_groups must be a positive integer, got {shown(channel_groups)}")
             if channel_groups == 1:
                 return Groups(turn, run)
             before = shape[channel_axis - 1] if channel_axis else 1
