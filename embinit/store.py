@@ -120,8 +120,8 @@ def encode(
     Raises
     ------
     EmbinitError
-        If the format cannot hold the values, or if the C code would exit or its behaviour is undefined. The generator
-        then keeps its state.
+        If the format has no such groups or channels, if it cannot hold the values, or if the C code would exit or its
+        behaviour is undefined. The generator then keeps its state.
 
     Examples
     --------
