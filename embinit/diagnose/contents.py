@@ -8,11 +8,14 @@ from itertools import accumulate
 
 import numpy as np
 
-from embinit.diagnose.account import Image, Run, started
+from embinit.diagnose.account import Image, Run, draws, started
 from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with
 from embinit.diagnose.streams import ordinary_seeds
 from embinit.errors import EmbinitError
+from embinit.formats.affine import Symmetric
+from embinit.formats.arrangement import IN_ORDER
+from embinit.formats.qformat import QFormat
 from embinit.plan import Row
 
 #: Words that debuggers and allocators leave in memory, and the usual NaN.
@@ -20,6 +23,8 @@ WORDS = tuple(word.to_bytes(4, "little") for word in (0xDEADBEEF, 0xFEEDFACE, 0x
 REASONS = {b"\0": "never written, or cleared later", b"\xff": "never written, or read from erased flash"}
 #: Fewer bytes than TELLING may equal another buffer's by chance; at the end of a buffer LEAST bytes are enough.
 TELLING, LEAST = 8, 4
+#: So many signs leave no other seed, but by chance.
+SIGNS = 32
 #: In models of more bytes than this, an earlier start is only looked for with seeds that something suggests.
 SMALL = 1 << 14
 #: In the wrong part of a buffer, at most one of so many elements may be as expected.
@@ -249,7 +254,8 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
     most = max((start + TELLING) // itemsizes[name] + 1 for name, (start, _) in begin.items())
     starts_again = any(row.order.restart is not None for row in run.account.rows)
     few = not starts_again and sum(len(held) for held in run.image.values()) <= SMALL
-    for seed in [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or few]:
+    seeds = [seed for seed, why in ordinary_seeds(model.dialect, model.seed).items() if why or few]
+    for seed in seeds if starts_again else _not_refuted(seeds, run, left, asked):
         try:
             if starts_again:
                 earlier = run.account.with_model(seed=seed)
@@ -270,6 +276,45 @@ def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) 
         if found:
             yield found
             return
+
+
+def _not_refuted(
+    seeds: list[int], run: Run, left: Mapping[str, bytes], asked: Mapping[str, tuple[int, int]]
+) -> list[int]:
+    """Return the seeds that a few elements do not refute, by their signs; all seeds where those cannot be told. asked:
+    from where to where a seed must give the bytes of one of some buffers.
+    """
+    rows = {row.name: row for row in run.account.rows}
+    if not all(_shows_signs(rows[name], run) for name in asked):
+        return seeds
+    kept: set[int] = set()
+    try:
+        starts = [started(run.account.model, seed) for seed in seeds]
+        for name, (start, stop) in asked.items():
+            row, values = rows[name], run.account.observed(rows[name], left[name])
+            assert values is not None
+            first, last = -(-start * 8 // row.storage.kind.bits), stop * 8 // row.storage.kind.bits
+            some = slice(first, min(last, first + SIGNS))
+            wanted, words = values[some], run.places[name].words
+            befores = (begun.jumped(words) for begun in starts)
+            for seed, drawn in zip(seeds, run.account.drawn_from(befores, row, some.stop), strict=True):
+                if (drawn[some] == wanted if row.format == "float32" else np.sign(wanted) * drawn[some] >= 0).all():
+                    kept.add(seed)
+    except EmbinitError:
+        return seeds
+    return [seed for seed in seeds if seed in kept]
+
+
+def _shows_signs(row: Row, run: Run) -> bool:
+    """Return whether the elements of a buffer are in memory in the order of their draws, as values or with their signs,
+    and are drawn from a place in the stream that no seed moves.
+    """
+    storage, dialect = row.storage, run.account.model.conventions
+    fixed = row.first_draw is not None and not dialect.sampler.whole and not dialect.sampler.keyed and not row.lost
+    plain = draws(row) and row.codes is None and not row.slices and row.order.axes is None and row.order.turns <= 1
+    same = storage.arrangement == IN_ORDER and storage.quantizer is None and not run.account.transforms
+    told = storage.format == "float32" and storage.literals is None and dialect.element == "float32"
+    return fixed and plain and same and (told or isinstance(storage.kind, Symmetric | QFormat))
 
 
 def extents(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:
