@@ -22,7 +22,7 @@ from support.random_models import models
 AT_THE_STORE = r"layer '\w+': \w+: (sym(2[6-9]|3[01]): above 25 bits|asym\d+ needs a zero point within int32)"
 
 
-@settings(max_examples=int(os.environ.get("EMBINIT_EXAMPLES", "250")))
+@settings(max_examples=int(os.environ.get("EMBINIT_EXAMPLES", settings.default.max_examples)))
 @given(models())
 def test_what_is_accepted_is_exported_and_plan_fill_and_manifest_agree(model):
     if isinstance(model, EmbinitError):

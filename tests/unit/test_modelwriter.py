@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import embinit
@@ -50,7 +50,6 @@ def test_every_example_is_read_back(path, tmp_path):
     assert_same(model, read_back(model, tmp_path))
 
 
-@settings(max_examples=150)
 @given(model=models())
 def test_models_over_all_dialects_are_read_back(model, tmp_path_factory):
     assume(isinstance(model, Model))
@@ -109,7 +108,6 @@ def departing_models(draw):
         return None
 
 
-@settings(max_examples=300)
 @given(model=departing_models())
 def test_departures_are_read_back(model, tmp_path_factory):
     assume(model is not None)
