@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("support")
 
-from support.sweeps import CI  # noqa: E402
+from support.sweeps import CI, examples  # noqa: E402
 
 # The first example of a test may compile a kernel, which takes seconds: no deadline. print_blob repeats a failure.
 # Where CI is set, tests draw more examples, and every run the same ones, so that a failure is one of the change.
@@ -21,7 +21,7 @@ settings.register_profile(
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=100 if CI else 30,
+    max_examples=examples(100),
     derandomize=CI,
 )
 settings.load_profile("embinit")

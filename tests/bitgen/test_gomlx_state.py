@@ -13,6 +13,7 @@ from embinit.bitgen import gomlx
 from embinit.bitgen.gomlx import GoMlxPcg, GoMlxPhilox, random_state
 
 from support import gomlx as oracle
+from support.sweeps import examples
 
 int64 = st.one_of(
     st.sampled_from([0, 1, -1, 2**31 - 1, 2**31, -(2**31) + 1, 3 * (2**31 - 1), 2**63 - 1, -(2**63)]),
@@ -28,7 +29,7 @@ def test_the_cooked_words_are_those_of_gos_table():
     assert {i: oracle.cooked()[i] for i in gomlx._COOKED} == gomlx._COOKED
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(int64)
 def test_the_state_of_a_seed_is_gos_math_rand(seed):
     assert list(random_state(seed)) == oracle.state_of(seed)

@@ -14,6 +14,7 @@ from embinit.expressions import TYPES, Arithmetic, Input, Program, define
 
 from support.compiled import columns
 from support.random_expressions import INPUTS, floats, text_of
+from support.sweeps import examples
 
 BIG = "3e38f + (float)fan_in"
 TABLES = {
@@ -72,7 +73,7 @@ def value_lies_in(value, limits):
     return limits.undefined if math.isnan(value) else limits.low <= value <= limits.high
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(floats(3), st.integers(0, 2**32), st.sampled_from(["separate", "fused"]))
 def test_no_value_lies_outside_of_its_range(tree, seed, multiply_add):
     table = columns(seed, special=False)

@@ -15,6 +15,7 @@ from embinit.initializers import VarianceScaling
 
 from support.kaun_arrays import DIALECTS, bits, filled, model_of
 from support.reference_kaun import CASES, ERAS, WORDS, Scope, cosf, logf
+from support.sweeps import examples
 
 SEEDS = st.integers(-(2**62), 2**62 - 1)
 
@@ -128,7 +129,7 @@ INITIALIZERS = st.one_of(
 BUILT = {"uniform": Uniform, "normal": partial(Normal, 0.0), "truncated": partial(TruncatedNormal, 0.0)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.sampled_from(DIALECTS), SEEDS, st.lists(st.tuples(INITIALIZERS, st.integers(1, 70)), min_size=1, max_size=4))
 def test_any_arrays_are_those_of_the_specification(dialect, seed, arrays):
     generator, scope = Generator.seeded(seed, dialect), Scope(dialect, ERAS[dialect].key(seed))

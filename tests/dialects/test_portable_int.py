@@ -15,6 +15,7 @@ from embinit.targets.zig_unicorn import EMULATIONS, Machine, build
 from embinit.verify import verify
 
 from support import reference_normal, strategies
+from support.sweeps import examples
 
 FORMATS = st.one_of(
     st.sampled_from(["q7", "q15", "q31", "q1.1", "q2.0", "q16.16", "q17.0"]),
@@ -117,7 +118,7 @@ def core(tmp_path_factory):
 
 
 @pytest.mark.device
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(
     word=st.one_of(st.sampled_from(WORDS), st.integers(0, 2**32 - 1)),
     a=st.one_of(st.sampled_from([0, -(2**31), 2**31 - 1]), st.integers(-(2**31), 2**31 - 1)),

@@ -12,6 +12,7 @@ from embinit.expressions import TYPES, Arithmetic, Input, Program, define
 
 from support import expression_oracle as oracle
 from support.random_expressions import INPUTS, expressions, text_of
+from support.sweeps import examples
 
 SPECIAL = {
     "float": [0.0, -0.0, 1.0, -1.0, 0.5, math.inf, -math.inf, math.nan, 2.0**-149, 2.0**-126, 3.4028234663852886e38],
@@ -60,7 +61,7 @@ def evaluated(text, table):
     return program.types["x"].name, out["x"], bound.defined(**columns)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.deferred(expressions), st.lists(rows, min_size=1, max_size=8))
 def test_host_and_oracle_agree(tree, table):
     got = evaluated(text_of(tree), table)

@@ -22,6 +22,7 @@ from support import reference
 from support import reference_formats as oracle
 from support.formats import RARE, arrays, codes_of, generator_at, payload, q_names, states
 from support.requests.formats import LIMITS
+from support.sweeps import examples
 
 F32 = np.float32
 
@@ -94,7 +95,7 @@ names = st.one_of(
 )
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(names, arrays, st.sampled_from(ROUNDINGS), states, st.data())
 def test_every_format_is_the_oracles(name, array, rounding, state, data):
     """Codes, bytes, parameters, clipped, decoded values, draws; or an error on both sides, and then no draw."""

@@ -17,6 +17,7 @@ import embinit
 from embinit import initializers
 
 from support import reference_from_spec as spec
+from support.sweeps import examples, swept
 
 TEXT = (Path(__file__).parents[2] / "SPEC.md").read_text(encoding="utf-8")
 TARGETS = sorted(spec.TARGETS)
@@ -157,7 +158,7 @@ def test_first_words_of_rand():
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(data=st.data(), seed=seeds, target=st.sampled_from(TARGETS))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_models(dialect, data, seed, target):
     layers = data.draw(st.lists(layers_of(dialect), min_size=1, max_size=3))
     model = embinit.Model("model", [made for made, _ in layers], dialect=dialect, target=target, seed=seed)
@@ -173,7 +174,7 @@ def test_models(dialect, data, seed, target):
     place=st.floats(-1, 1),
     spread=st.floats(2.0**-20, 0.99),
 )
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_codes_of_portable_int(seed, m, n, drawn, place, spread):
     made, parameters = {
         "constant": (initializers.Constant(place), (place,)),
@@ -216,8 +217,9 @@ COSINES = near(*(i << 21 for i in range(9)), *(round(angle / 6.2831855 * 2**24) 
 @cache
 def starts_of_edges():
     """States before a normal value at an edge; k = 0 and k = 1 are drawn again."""
-    starts = [state_before(k << 8 | 0x5A) for k in sorted(LOGARITHMS.union(EVERYWHERE))]
-    starts += [state_before(state_before(k << 8 | 0x5A)) for k in sorted(COSINES.union(EVERYWHERE, BEFORE_AN_EIGHTH))]
+    everywhere = swept(EVERYWHERE, 8)
+    starts = [state_before(k << 8 | 0x5A) for k in sorted(LOGARITHMS.union(everywhere))]
+    starts += [state_before(state_before(k << 8 | 0x5A)) for k in sorted(COSINES.union(everywhere, BEFORE_AN_EIGHTH))]
     return starts + [state_before(k << 8 | 7) for k in (0, 1)]
 
 
@@ -270,7 +272,7 @@ magnitudes = st.builds(math.ldexp, st.floats(-1, 1), st.integers(-140, 124))
 
 
 @given(seed=states, place=st.one_of(st.just(0.0), magnitudes), spread=magnitudes, target=st.sampled_from(TARGETS))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_ranges(seed, place, spread, target):
     """Any float32 of the odt dialects, subnormals with them, and of the portable one what it does not refuse."""
     for dialect in ("odt", "odt-2026-06", "portable"):
@@ -296,7 +298,7 @@ def test_ranges(seed, place, spread, target):
         max_size=5,
     ),
 )
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_fills_of_torch(dialect, seed, fills):
     """Normals of fewer than 16 elements leave a pending value, which other fills do not take; narrow uniforms round to
     their upper end, which becomes the lower one.

@@ -8,8 +8,6 @@ import re
 import textwrap
 from dataclasses import fields, is_dataclass
 
-import pytest
-
 import embinit
 import embinit.formats
 import embinit.growth
@@ -110,29 +108,26 @@ def function_of(value):
     return getattr(value, "__func__", value)
 
 
-@pytest.mark.parametrize("name", [*NAMES, *METHODS, *PROPERTIES, *sorted(set(CLASSES.values()) - set(NAMES))])
-def test_everything_public_begins_with_a_sentence(name):
-    value = NAMES.get(name) or PROPERTIES.get(name)
+def named(name):
+    """Return what a public name, or that of a class, a method or a property of one, stands for."""
     if name in METHODS:
         cls, method = METHODS[name]
-        value = vars(cls)[method]
-    elif value is None:
-        value = next(cls for cls, path in CLASSES.items() if path == name)
-
-    assert has_summary(value.__doc__), value.__doc__
+        return vars(cls)[method]
+    return NAMES.get(name) or PROPERTIES.get(name) or next(cls for cls, path in CLASSES.items() if path == name)
 
 
-@pytest.mark.parametrize("name", [name for name, value in NAMES.items() if not inspect.isclass(value)])
-def test_a_function_says_what_it_takes(name):
-    assert documented(NAMES[name].__doc__) == parameters(NAMES[name])
+def test_everything_public_begins_with_a_sentence():
+    every = {*NAMES, *METHODS, *PROPERTIES, *CLASSES.values()}
+
+    assert [name for name in sorted(every) if not has_summary(named(name).__doc__)] == []
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_method_says_what_it_takes(name):
-    cls, method = METHODS[name]
-    base = base_method(cls, method)
+def test_functions_and_methods_say_what_they_take():
+    functions = {name: value for name, value in NAMES.items() if not inspect.isclass(value)}
+    functions |= {name: function_of(base_method(cls, method)) for name, (cls, method) in METHODS.items()}
+    takes = {name: (documented(each.__doc__), parameters(each)) for name, each in functions.items()}
 
-    assert documented(base.__doc__) == parameters(function_of(base))
+    assert {name: said for name, said in takes.items() if said[0] != said[1]} == {}
 
 
 def own_parameters(cls):
@@ -151,31 +146,28 @@ DESCRIBED = [
 ]
 
 
-@pytest.mark.parametrize("cls", DESCRIBED, ids=lambda cls: CLASSES[cls])
-def test_a_class_says_what_it_takes(cls):
-    found = documented(cls.__doc__, record=is_dataclass(cls))
-    if is_dataclass(cls):
-        every = {f.name for f in fields(cls) if f.init}
-        inherited = every - set(own_parameters(cls))
-        assert set(found) == every or found == own_parameters(cls)
-        if set(found) != every:
-            source = next(base for base in cls.__mro__[1:] if inherited & set(own_parameters(base)))
-            assert f"`{source.__name__}`" in cls.__doc__, f"say that {source.__name__} has the other parameters"
-    else:
-        assert found == own_parameters(cls)
+def says_its_parameters(cls):
+    """Whether a class has all its parameters, or its own beside the name of the base that has the others."""
+    found, own = documented(cls.__doc__, record=is_dataclass(cls)), own_parameters(cls)
+    every = {f.name for f in fields(cls) if f.init} if is_dataclass(cls) else set(own)
+    if set(found) == every:
+        return is_dataclass(cls) or found == own
+    source = next(base for base in cls.__mro__[1:] if (every - set(own)) & set(own_parameters(base)))
+    return found == own and f"`{source.__name__}`" in cls.__doc__
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_has_an_example(name):
-    if NAMES[name].__name__ not in ABSTRACT:
-        assert ">>> " in NAMES[name].__doc__
+def test_classes_say_what_they_take():
+    assert [CLASSES[cls] for cls in DESCRIBED if not says_its_parameters(cls)] == []
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_method_has_an_example(name):
-    cls, method = METHODS[name]
-
-    assert ">>> " in base_method(cls, method).__doc__ or f".{method}(" in cls.__doc__
+def test_every_name_and_every_method_has_an_example():
+    without = [name for name, value in NAMES.items() if value.__name__ not in ABSTRACT and ">>> " not in value.__doc__]
+    without += [
+        name
+        for name, (cls, method) in METHODS.items()
+        if ">>> " not in base_method(cls, method).__doc__ and f".{method}(" not in cls.__doc__
+    ]
+    assert without == []
 
 
 # ---- Errors ----
@@ -249,14 +241,17 @@ RAISING = {
 }
 
 
-@pytest.mark.parametrize("name", RAISING)
-def test_what_may_raise_says_so(name):
-    assert sections(RAISING[name]).get("Raises", "").startswith("EmbinitError")
+def test_what_may_raise_says_so():
+    silent = [name for name, doc in RAISING.items() if not sections(doc).get("Raises", "").startswith("EmbinitError")]
+
+    assert silent == []
 
 
-@pytest.mark.parametrize("cls", [cls for cls in DESCRIBED if constructor_raises(cls)], ids=lambda cls: CLASSES[cls])
-def test_a_class_that_may_refuse_says_so(cls):
-    assert inspect.isabstract(cls) or says_errors(cls)
+def test_classes_that_may_refuse_say_so():
+    refusing = [cls for cls in DESCRIBED if constructor_raises(cls) and not inspect.isabstract(cls)]
+
+    assert len(refusing) > 20
+    assert [CLASSES[cls] for cls in refusing if not says_errors(cls)] == []
 
 
 def test_the_errors_of_a_base_count_if_a_class_names_it():

@@ -1,6 +1,7 @@
 """What messages show of a value: little of it, in one line, whatever it is."""
 
 import datetime
+import re
 
 import numpy as np
 import pytest
@@ -101,19 +102,21 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("place", PLACES)
-def test_little_of_a_value_is_echoed_wherever_it_stands(place, value, tmp_path):
+def test_little_of_a_value_is_echoed_wherever_it_stands(place, tmp_path):
     old, new = PLACES[place]
-    path = tmp_path / "m.toml"
-    path.write_text(GOOD.replace(old, new.format(VALUES[value]), 1))
-    with pytest.raises(EmbinitError) as caught:
-        load(path)
-    message = str(caught.value).removeprefix(f"{path}: ")
-    assert message.isprintable()
-    assert len(message) < 900
-    for run_of_one in ("1" * 61, "f" * 61, "0" * 61, "b" * 61, "\\n\\x1b[31m" * 8):
-        assert run_of_one not in message
+    echoed = {}
+    for value, text in VALUES.items():
+        path = tmp_path / "m.toml"
+        path.write_text(GOOD.replace(old, new.format(text), 1))
+        with pytest.raises(EmbinitError) as caught:
+            load(path)
+            pytest.fail(f"{value} is taken")
+        message = str(caught.value).removeprefix(f"{path}: ")
+        much = any(run_of_one in message for run_of_one in ("1" * 61, "f" * 61, "0" * 61, "b" * 61, "\\n\\x1b[31m" * 8))
+        if much or len(message) >= 900 or not message.isprintable():
+            echoed[value] = message
+    assert echoed == {}
 
 
 @pytest.mark.parametrize("key", ["k" * 5000, '"' + "\\n" * 5000 + '"', "'" + "\u202e" * 50 + "'"])
@@ -157,13 +160,18 @@ def test_an_unknown_format_is_refused_by_name():
     assert_refused(run("formats", "bfp99e2"), "the mantissa width of bfp99e2 must be 2 to 16", "got 99")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("name", ["orthogonal", "orthogonal_", "Orthogonal", "delta_orthogonal"])
-def test_orthogonal_is_refused_with_its_reason_in_every_dialect(dialect, name, tmp_path):
-    path = tmp_path / "m.toml"
-    path.write_text(GOOD.replace('"odt"', f'"{dialect}"') + f'weight_init = "{name}"\ngain = 1.0\n')
-    with pytest.raises(EmbinitError, match=r"layer 'fc': orthogonal has no bits of its own: .* QR .*LAPACK"):
-        load(path)
+def test_orthogonal_is_refused_with_its_reason_in_every_dialect(name, tmp_path):
+    said = {}
+    for dialect in DIALECTS:
+        path = tmp_path / "m.toml"
+        path.write_text(GOOD.replace('"odt"', f'"{dialect}"') + f'weight_init = "{name}"\ngain = 1.0\n')
+        with pytest.raises(EmbinitError) as caught:
+            load(path)
+            pytest.fail(f"{dialect} takes it")
+        said[dialect] = str(caught.value)
+    reason = re.compile(r"layer 'fc': orthogonal has no bits of its own: .* QR .*LAPACK")
+    assert {dialect: message for dialect, message in said.items() if not reason.search(message)} == {}
 
 
 def test_values_of_other_types_are_shown_by_the_python_interface():
