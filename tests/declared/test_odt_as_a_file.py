@@ -6,6 +6,8 @@ import pytest
 import embinit
 from embinit.dialects.declared import program_dialect
 
+from support.together import together
+
 ERAS = ("odt", "odt-2026-06", "odt-2026-04")
 #: Other names of initializers without a gain of their own; he_normal and its like are truncated, which odt has not.
 NAMED = ("he_uniform", "lecun_uniform", "glorot_uniform")
@@ -14,7 +16,7 @@ TARGETS = ("host", "x86-64-v3", "cortex-m0", "cortex-m4f", "cortex-m7")
 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("seed", [0, 1, 42, 4294967295])
+@together("seed", [0, 1, 42, 4294967295])
 def test_layers(era, target, seed):
     layers = [
         embinit.Conv1d(in_channels=6, out_channels=8, kernel_size=3, groups=2),
@@ -30,9 +32,7 @@ def test_layers(era, target, seed):
 
 @pytest.mark.parametrize("era", ERAS[:2])
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
-    "name", ["kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal", "uniform", "normal", *NAMED]
-)
+@together("name", ["kaiming_uniform", "kaiming_normal", "xavier_uniform", "xavier_normal", "uniform", "normal", *NAMED])
 def test_initializers(era, target, name):
     given = {"uniform": {"low": -0.3, "high": 0.7}, "normal": {"mean": 0.1, "stddev": 0.2}}.get(name, {"gain": 1.3})
     given = {} if name in NAMED else given

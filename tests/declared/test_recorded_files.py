@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import embinit
+
+from support.together import together
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "declared"
 BUILDS = {
@@ -35,8 +36,9 @@ def recorded() -> dict[tuple[str, str], dict[str, tuple[np.lib.npyio.NpzFile, st
 RECORDED = recorded()
 
 
-@pytest.mark.parametrize(("model", "platform"), RECORDED)
-def test_a_dialect_file_gives_what_a_compiler_built(model, platform):
+@together("built", RECORDED, ids=" ".join)
+def test_a_dialect_file_gives_what_a_compiler_built(built):
+    model, platform = built
     values = embinit.load(FOLDER / f"{model}.toml", **BUILDS[platform]).init()
 
     for buffer, (arrays, key) in RECORDED[model, platform].items():

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from embinit import Generator
 from embinit.dialects import dialect_named
 from embinit.growth import Weights, grow_layers
+
+from support.together import together
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "growth"
 CASES = json.loads((VECTORS / "growth.json").read_text())["cases"]
@@ -42,7 +43,7 @@ def close(a, b):
     return a.shape == b.shape and np.all(np.abs(a.astype(np.float64) - b) <= TOLERANCE * np.abs(b))
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+@together("case", CASES, ids=lambda case: case["id"])
 def test_recorded_rescaling_and_structure(case):
     step, hidden = recorded_step(case, "odt"), case["hidden"]
     before = {part: recorded(case, f"before/{part}") for part in ("first.weight", "second.weight")}
@@ -72,7 +73,7 @@ def test_recorded_rescaling_and_structure(case):
             assert np.array_equal(z, -negated) == (case["noise_ratio"] == 0 or not z.any())
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+@together("case", CASES, ids=lambda case: case["id"])
 def test_recorded_draws(case):
     """The same bits where the spread comes from the fan, the same up to the spread where it comes from a variance."""
     step = recorded_step(case, "torch")

@@ -16,6 +16,7 @@ from embinit.initializers import VarianceScaling
 from support.kaun_arrays import DIALECTS, bits, filled, model_of
 from support.reference_kaun import CASES, ERAS, WORDS, Scope, cosf, logf
 from support.sweeps import examples
+from support.together import together
 
 SEEDS = st.integers(-(2**62), 2**62 - 1)
 
@@ -69,7 +70,7 @@ def groups():
     yield group
 
 
-@pytest.mark.parametrize("group", list(groups()), ids=lambda group: "{dialect} {kind} {seed}".format(**group[0]))
+@together("group", list(groups()), ids=lambda group: "{dialect} {kind} {seed}".format(**group[0]))
 def test_recordings(group):
     dialect, seed = group[0]["dialect"], group[0]["seed"]
     kind, generator = group[0]["kind"].split(".")[0], Generator.seeded(seed, dialect)

@@ -14,6 +14,7 @@ from embinit.targets import target_named
 
 from support import recorded, reference, strategies
 from support.odt_layers import layer_of
+from support.together import together
 
 
 def is_float32(case):
@@ -25,7 +26,7 @@ FLOAT32_CASES = [case for case in recorded.cases("layers", "models") if is_float
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
-@pytest.mark.parametrize("case", FLOAT32_CASES, ids=lambda case: case["id"])
+@together("case", FLOAT32_CASES, ids=lambda case: case["id"])
 def test_layers_and_models(case, platform):
     target, multiply_add = recorded.PLATFORMS[platform]
     layers = [layer_of(layer, i) for i, layer in enumerate(case["inputs"]["layers"])]
@@ -46,7 +47,7 @@ def test_layers_and_models(case, platform):
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
-@pytest.mark.parametrize("case", recorded.cases("distributions"), ids=lambda case: case["id"])
+@together("case", recorded.cases("distributions"), ids=lambda case: case["id"])
 def test_distributions(case, platform):
     target, multiply_add = recorded.PLATFORMS[platform]
     i, p = case["inputs"], case["inputs"]["params"]
@@ -67,7 +68,7 @@ def test_distributions(case, platform):
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
-@pytest.mark.parametrize(
+@together(
     "case",
     [c for c in recorded.cases("distributions") if c["inputs"]["distribution"] == "NORMAL"],
     ids=lambda c: c["id"],
@@ -87,7 +88,7 @@ def test_a_model_may_name_the_build_itself(case, platform):
     assert bundle.manifest()["target"]["libm"] == known.libm
 
 
-@pytest.mark.parametrize("case", recorded.cases("bernoulli"), ids=lambda case: case["id"])
+@together("case", recorded.cases("bernoulli"), ids=lambda case: case["id"])
 def test_bernoulli(case):
     i = case["inputs"]
     generator = Generator(dialect_named("odt").seeded(i["seed"]))
@@ -98,7 +99,7 @@ def test_bernoulli(case):
     assert recorded.words(case, "state_after", "m0")[0] == generator.bitgen.state
 
 
-@pytest.mark.parametrize("case", recorded.cases("shuffle"), ids=lambda case: case["id"])
+@together("case", recorded.cases("shuffle"), ids=lambda case: case["id"])
 def test_shuffle(case):
     i = case["inputs"]
     generator = Generator(dialect_named("odt").seeded(i["seed"]))

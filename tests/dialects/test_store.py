@@ -9,6 +9,7 @@ from embinit.bundle import gather
 
 from support import recorded
 from support.odt_layers import layer_of
+from support.together import together
 
 ROUNDINGS = {"HALF_AWAY": "half_away", "SR_HALF_AWAY": "stochastic"}
 FORMATS = {"SYM": "sym{}", "ASYM": "asym{}", "SYM_INT32": "sym_int32/{}"}
@@ -43,7 +44,7 @@ CASES = [case for case in recorded.cases("layers", "models") if is_quantized(cas
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
+@together("case", CASES, ids=lambda case: case["id"])
 def test_quantized_models(case, platform):
     target, multiply_add = recorded.PLATFORMS[platform]
     layers = list(quantized_layers(case))
@@ -68,7 +69,7 @@ LINEAR = [c for c in recorded.cases("quant") if c["inputs"]["source"] == "linear
 
 
 @pytest.mark.parametrize("platform", recorded.PLATFORMS)
-@pytest.mark.parametrize("case", LINEAR, ids=lambda case: case["id"])
+@together("case", LINEAR, ids=lambda case: case["id"])
 def test_a_requantized_weight(case, platform):
     """The cases of which only the codes are recorded, among others: the values come from the model."""
     i = case["inputs"]

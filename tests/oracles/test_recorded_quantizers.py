@@ -11,6 +11,7 @@ from embinit.store import encode
 
 from support import recorded
 from support.formats import codes_of, generator_at
+from support.together import together
 
 F32 = np.float32
 
@@ -46,7 +47,7 @@ def test_all_recorded_cases_are_here():
 
 
 @pytest.mark.parametrize("platform", ["x86", "x86fma"])
-@pytest.mark.parametrize("case", DEFINED, ids=lambda case: case["id"])
+@together("case", DEFINED, ids=lambda case: case["id"])
 def test_recorded_quantizers(case, platform):
     inputs = case["inputs"]
     name, rounding = FORMAT[inputs["target"]].format(inputs["bits"]), ROUNDING[inputs["rounding"]]
@@ -70,7 +71,7 @@ def test_recorded_quantizers(case, platform):
     assert generator.drawn == format_named(name).draws(array.size, rounding)
 
 
-@pytest.mark.parametrize("case", UNDEFINED, ids=lambda case: case["id"])
+@together("case", UNDEFINED, ids=lambda case: case["id"])
 def test_what_c_leaves_undefined_is_an_error(case):
     inputs = case["inputs"]
     generator = generator_at(42)

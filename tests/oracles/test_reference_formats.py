@@ -11,6 +11,7 @@ import pytest
 from support import reference as ref
 from support import reference_formats as fmt
 from support.recorded import FUSED, cases, model_layer, same, words
+from support.together import together
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 CASTS = {"x86": "x86", "x86fma": "x86", "m0": "armv6-m", "m3": "arm"}
@@ -65,7 +66,7 @@ def platforms(case: dict[str, Any]) -> list[str]:
     return sorted({first for first, *_ in sets})
 
 
-@pytest.mark.parametrize("case", cases("quant"), ids=lambda case: case["id"])
+@together("case", cases("quant"), ids=lambda case: case["id"])
 def test_quantizers(case: dict[str, Any]) -> None:
     inputs = case["inputs"]
     for platform in platforms(case):
@@ -78,7 +79,7 @@ def test_quantizers(case: dict[str, Any]) -> None:
             assert same(case, output, platform, outputs[output]), f"{output} on {platform}"
 
 
-@pytest.mark.parametrize("case", [c for c in cases("layers") if "norm_sym" in c["id"]], ids=lambda case: case["id"])
+@together("case", [c for c in cases("layers") if "norm_sym" in c["id"]], ids=lambda case: case["id"])
 def test_norms_in_integer_storage_draw_for_gamma_then_beta(case: dict[str, Any]) -> None:
     generator, (layer,) = ref.odt_seeded(case["inputs"]["seed"]), case["inputs"]["layers"]
     jitter = generator if layer["storage_rounding"] == "SR_HALF_AWAY" else None

@@ -12,6 +12,8 @@ from embinit import MT19937, EmbinitError, Generator, Pcg32, Xorshift32, drawing
 from embinit.distributions import Eye, Normal, PaddedNormal, Sparse, TruncatedNormal, Uniform
 from embinit.threads import GRAIN
 
+from support.together import together
+
 N = 5 * GRAIN + 77
 
 
@@ -29,22 +31,22 @@ def drawn(start, dialect, distribution, n):
     return out.view(np.uint32), source
 
 
-@pytest.mark.parametrize("count", [2, 3, 64])
-@pytest.mark.parametrize("n", [2 * GRAIN, 5 * GRAIN, N])
-@pytest.mark.parametrize("distribution", [Uniform(-0.3, 0.7), Normal(0.1, 2.0), TruncatedNormal(0.0, 1.0)])
+DRAWN = [(dialect, each) for dialect in ("odt", "portable", "torch") for each in (Uniform(-0.3, 0.7), Normal(0.1, 2.0))]
+
+
+@together("n", [2 * GRAIN, 5 * GRAIN, N])
+@pytest.mark.parametrize(("dialect", "distribution"), [*DRAWN, ("portable", TruncatedNormal(0.0, 1.0))])
 @pytest.mark.parametrize("start", [Xorshift32(7), Pcg32(7, 3), MT19937(7)], ids=lambda start: type(start).__name__)
-@pytest.mark.parametrize("dialect", ["odt", "portable", "torch"])
-def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, distribution, n, count):
-    if dialect != "portable" and isinstance(distribution, TruncatedNormal):
-        dialect = "portable"
+def test_any_number_of_threads_gives_the_bits_of_one(several, dialect, start, distribution, n):
     several(1)
     bits, alone = drawn(start, dialect, distribution, n)
-    several(count)
-    others, together = drawn(start, dialect, distribution, n)
+    for count in (2, 3, 64):
+        several(count)
+        others, by_several = drawn(start, dialect, distribution, n)
 
-    assert np.array_equal(bits, others)
-    assert alone.bitgen == together.bitgen
-    assert alone.drawn == together.drawn
+        assert np.array_equal(bits, others), count
+        assert alone.bitgen == by_several.bitgen, count
+        assert alone.drawn == by_several.drawn, count
 
 
 @pytest.mark.parametrize("count", [2, 3, 64])
@@ -55,11 +57,11 @@ def test_what_stands_behind_a_rejected_word_is_drawn_once_more(several, rejected
     several(1)
     bits, alone = drawn(start, "odt", Normal(0.0, 1.0), N)
     several(count)
-    others, together = drawn(start, "odt", Normal(0.0, 1.0), N)
+    others, by_several = drawn(start, "odt", Normal(0.0, 1.0), N)
 
     assert alone.drawn == 2 * N + 1
     assert np.array_equal(bits, others)
-    assert (alone.drawn, alone.bitgen) == (together.drawn, together.bitgen)
+    assert (alone.drawn, alone.bitgen) == (by_several.drawn, by_several.bitgen)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +76,10 @@ def test_what_has_a_shape_is_drawn_in_one_part(several, distribution):
     several(1)
     bits, alone = drawn(MT19937(7), "torch", distribution, 16 * GRAIN)
     several(3)
-    others, together = drawn(MT19937(7), "torch", distribution, 16 * GRAIN)
+    others, by_several = drawn(MT19937(7), "torch", distribution, 16 * GRAIN)
 
     assert np.array_equal(bits, others)
-    assert alone.bitgen == together.bitgen
+    assert alone.bitgen == by_several.bitgen
     assert (bits == 0).any()
 
 
