@@ -31,7 +31,7 @@ def bundle():
 
 def test_generated_code_links_with_those_of_its_headers(bundle, tmp_path):
     (tmp_path / "m_init.c").write_bytes(render(bundle.plan, ["c"])["m_init.c"])
-    code = Code(bundle, [tmp_path / "m_init.c"], "m_init")
+    code = Code(bundle, [tmp_path / "m_init.c"], "m_init", (), tmp_path)
     found = code.left(HOST)
 
     assert {name: found[name] for name in found} == {array.name: array.payload for array in bundle.arrays}
@@ -49,7 +49,7 @@ def test_own_code_links_with_no_more_than_it_calls(body, library, bundle, tmp_pa
     (tmp_path / "own.c").write_text(
         f'#include "m_init.h"\n#include "embinit.h"\n{HEAD}\n{{\n    (void)seed;\n    {body}\n}}\n'
     )
-    code = Code(bundle, [tmp_path / "own.c"], "go")
+    code = Code(bundle, [tmp_path / "own.c"], "go", (), tmp_path)
     code.left(HOST)
 
     assert code._library == library
