@@ -13,7 +13,7 @@ from embinit.diagnose.hypotheses import ordinary
 from embinit.diagnose.hypothesis import Hypothesis
 from embinit.diagnose.pasting import pasted, restricted
 from embinit.diagnose.search import Cause, Explanation, saying
-from embinit.diagnose.streams import likely_seeds
+from embinit.diagnose.seeds import likely_seeds
 from embinit.errors import EmbinitError
 from embinit.model import Description
 

@@ -11,7 +11,7 @@ import numpy as np
 from embinit.diagnose.account import Image, Run, draws, started
 from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, account_with
-from embinit.diagnose.streams import ordinary_seeds
+from embinit.diagnose.seeds import ordinary_seeds
 from embinit.errors import EmbinitError
 from embinit.formats.affine import Symmetric
 from embinit.formats.arrangement import IN_ORDER

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.streams import ordinary_seeds
+from embinit.diagnose.seeds import ordinary_seeds
 from embinit.errors import EmbinitError, listed
 from embinit.fill import fill
 from embinit.model import Description, Tensor

@@ -1,13 +1,11 @@
 """Streams: recover from a dump the stream from which its values were drawn, and the place in it.
 
-The sign of a value is one bit of the word that it was drawn from, or for a normal value the sum of two bits, and a
-xorshift is linear over GF(2). So the signs of some forty consecutive values, or 72 for a state of 64 bits, are
-equations that leave one state, whatever the limit, the rounding and the libm. If there are fewer values, or they are
-another generator's, they are looked for in likely streams instead.
+If the generator is linear, the signs of values tell its state. If there are fewer values, or they are another
+generator's, they are looked for in likely streams instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, lru_cache, partial
 from itertools import product
 
@@ -31,19 +29,13 @@ from embinit.diagnose.account import (
     stuck,
 )
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
+from embinit.diagnose.seeds import ordinary_seeds, seed_instead
+from embinit.diagnose.signs import SPARE, Family, family_of, state_before, stepped_back
 from embinit.dialects import Dialect, dialect_named
-from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.model import Description
 from embinit.plan import Row
 
-Bools = NDArray[np.bool_]
-
-#: How many equations beyond the bits of a state are needed, so that a second state fits with a chance of one in 2^8,
-#: and the most that are used.
-SPARE, PLENTY = 8, 128
-#: How many bits of a state signs may leave open if a xorshift does not have the full period.
-FREE_BITS = 6
 #: How far from the planned place a state is looked for, in words.
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same if words have to be turned into values first, or the seed is another one.
@@ -70,13 +62,13 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     dialect = run.account.model.conventions
     if thorough and dialect.keys_each:
         yield from _keys(dialect)(run, dump, wrong)
-    families = {row.name: found for row in drawn if (found := _family(run.places[row.name].origin)) is not None}
+    families = {row.name: found for row in drawn if (found := family_of(run.places[row.name].origin)) is not None}
     linear = [row for row in drawn if row.name in families and run_of(row) >= families[row.name].bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
-        state = _state_before(run, row, dump[row.name])
-        start = None if not state else _before(families[row.name], state, place.words)
+        state = state_before(run, row, dump[row.name])
+        start = None if not state else stepped_back(families[row.name], state, place.words)
         if start is not None and start != place.origin and start.state not in seen:
             seen.add(start.state)
             yield from _named(start, run.account, place.origin)
@@ -103,150 +95,12 @@ def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tu
     return seed_lists
 
 
-# The state of a xorshift from signs
-
-
-@dataclass(frozen=True)
-class _Family:
-    """The generators of one kind whose words are linear in the state; one: any of them."""
-
-    kind: type[BitGenerator]
-    parameters: tuple[object, ...]
-    bits: int
-    one: BitGenerator = field(compare=False)
-
-    def at(self, state: int) -> BitGenerator:
-        """Return the generator in a state."""
-        bitgen = self.one.copy()
-        bitgen.state = state
-        return bitgen
-
-
-def _family(bitgen: BitGenerator) -> _Family | None:
-    """Return the family of a generator; None if its words are not linear in the state."""
-    return _Family(type(bitgen), bitgen.parameters, bitgen.word_bits, bitgen.copy()) if bitgen.linear else None
-
-
-def _before(family: _Family, state: int, words: int) -> BitGenerator | None:
-    """Return the generator so many words before it is in a state; None if it cannot go back."""
-    try:
-        return family.at(state).jumped(-words)
-    except EmbinitError:
-        return None
-
-
-def _state_before(run: Run, row: Row, payload: bytes) -> int | None:
-    """Return the state before a buffer; None if no state fits the signs of its values."""
-    values = run.account.observed(row, payload)
-    if values is None:
-        return None
-    signs, before = _signs(row.distribution, values[:PLENTY]), run.places[row.name].bitgen()
-    family = _family(before)
-    assert family is not None
-    known = np.ones(signs.size, np.bool_)
-    if row.format not in ("float32", "float64"):
-        known = values[:PLENTY] != 0  # code 0 has no sign
-    own = run.account.drawn(before, row, signs.size)
-    rule = _sign_rule(before, _signs(row.distribution, own))
-    if rule is None:
-        return None
-    stride, bits, inverted = rule
-    equations = np.array(_equations(family, stride, bits), np.uint64)[: signs.size][known]
-    states = _solutions(equations.tolist(), (signs ^ inverted)[known].tolist(), family.bits)
-    if len(states) < 2:
-        return states[0] if states else None
-
-    def agreeing(state: int) -> int:
-        return int(np.count_nonzero(run.account.drawn(family.at(state), row, signs.size) == values[: signs.size]))
-
-    return max((state for state in states if state), key=agreeing)
-
-
-def _signs(distribution: Distribution, values: F32) -> Bools:
-    """Return which values are below the middle of their distribution; -0 counts as below it."""
-    match distribution:
-        case Uniform(low, high):
-            middle = np.float32((low + high) / 2)
-        case Normal(mean, _) | TruncatedNormal(mean, _):
-            middle = np.float32(mean)
-        case Declared():
-            middle = np.float32(distribution.middle)
-        case _:
-            raise AssertionError(distribution)
-    with np.errstate(invalid="ignore", over="ignore"):
-        signs: Bools = np.signbit(values - middle)
-    return signs
-
-
-def _sign_rule(bitgen: BitGenerator, signs: Bools) -> tuple[int, tuple[int, ...], bool] | None:
-    """Return how the sign of a value depends on its words: how many words a value takes, which bits of the last one
-    decide, and whether the result is inverted.
-    """
-    words, top = bitgen.random_raw(2 * signs.size), bitgen.word_bits - 1
-    for stride in (1, 2):
-        for bits in ((top,), (top, top - 1), (23,)):
-            sums = _sum_of_bits(words[stride - 1 :: stride][: signs.size], bits)
-            for inverted in (True, False):
-                if np.array_equal(sums ^ inverted, signs):
-                    return stride, bits, inverted
-    return None
-
-
-def _sum_of_bits(words: Words, bits: tuple[int, ...]) -> Bools:
-    sums = np.zeros(words.size, np.bool_)
-    for bit in bits:
-        sums ^= (words >> words.dtype.type(bit) & words.dtype.type(1)).astype(np.bool_)
-    return sums
-
-
-@cache
-def _equations(family: _Family, stride: int, bits: tuple[int, ...]) -> tuple[int, ...]:
-    """Return, for each value, the bits of the state before the buffer that add up to its sign: those that set it in a
-    stream from that bit alone.
-    """
-    alone = [family.at(1 << i).random_raw(stride * PLENTY)[stride - 1 :: stride] for i in range(family.bits)]
-    columns = np.array([_sum_of_bits(words, bits) for words in alone], np.uint64)
-    return tuple((columns << np.arange(family.bits, dtype=np.uint64)[:, None]).sum(axis=0).tolist())
-
-
-def _solutions(equations: Sequence[int], signs: Sequence[bool], bits: int = 32) -> list[int]:
-    """Return the states that solve equations over GF(2), by elimination; none if these contradict each other, or leave
-    too many states.
-
-    >>> _solutions([*(1 << i for i in range(32)), 3], [True, *31 * [False], True])
-    [1]
-    >>> _solutions([1 << i for i in range(1, 32)], [True, *30 * [False]])
-    [2, 3]
-    """
-    pivots: dict[int, int] = {}
-    for equation, sign in zip(equations, signs, strict=True):
-        row = equation | int(sign) << bits
-        while low := row & (1 << bits) - 1:
-            top = low.bit_length() - 1
-            if top not in pivots:
-                pivots[top] = row
-                break
-            row ^= pivots[top]
-        if row == 1 << bits:
-            return []
-    if len(pivots) < bits - FREE_BITS:
-        return []
-    states = [0]
-    for bit in range(bits):
-        if bit in pivots:
-            row = pivots[bit]
-            states = [state | ((row >> bits ^ (row & state).bit_count()) & 1) << bit for state in states]
-        else:
-            states = [state | value << bit for state in states for value in (0, 1)]
-    return states
-
-
 # What to call a start
 
 
 def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Iterator[tuple[Hypothesis, ...]]:
     """Yield what a start state is: a position in the stream, an ordinary seed, both, or just a state."""
-    family = _family(start)
+    family = family_of(start)
     assert family is not None
     words = _distance(family, origin.state, start.state)
     if words:
@@ -255,22 +109,22 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
     model = account.model
     skipped = model.skip_words if origin == account.start else 0
     seeds, states = ordinary_seeds(model.dialect, model.seed), _states(model)
-    before = _before(family, start.state, skipped)
+    before = stepped_back(family, start.state, skipped)
     if before is not None and before.state in states:
         seed = states[before.state]
-        yield (_seed(model, seed, seeds[seed]),)
+        yield (seed_instead(model, seed, seeds[seed]),)
         return
     reached = _reached(model, start.state)
     if reached is not None:
         seed, words = reached
-        yield _seed(model, seed, seeds[seed]), _moved(words - skipped, account, started(model, seed))
+        yield seed_instead(model, seed, seeds[seed]), _moved(words - skipped, account, started(model, seed))
     if before is not None:
         sentence = f"The device starts from the state {before.state:#010x}."
         yield (seeded(before.state, "seed", sentence, FREE_SEED),)
 
 
 @cache
-def _distance(family: _Family, origin: int, state: int) -> int:
+def _distance(family: Family, origin: int, state: int) -> int:
     """Return how many words after an origin a state comes, as a negative number if before it; 0 if it is not found."""
     ahead = np.flatnonzero(_ahead(family, origin) == state)
     if ahead.size:
@@ -280,7 +134,7 @@ def _distance(family: _Family, origin: int, state: int) -> int:
 
 
 @lru_cache(maxsize=2)
-def _ahead(family: _Family, origin: int) -> Words:
+def _ahead(family: Family, origin: int) -> Words:
     return family.at(origin).random_raw(FORWARD)
 
 
@@ -334,54 +188,6 @@ def _line(model: Description, origin: BitGenerator, words: int) -> str | None:
     return f"state = {bitgen.state}" if isinstance(bitgen.state, int) else None
 
 
-def _seed(model: Description, seed: int, why: str) -> Hypothesis:
-    if why == unseeded_start(seed):
-        return seeded(seed, "unseeded start", f"The device never seeds before it draws: {why}.")
-    return seeded(seed, "seed", f"The device seeds with {seed}{why and ', ' + why}; the model says {model.seed}.")
-
-
-def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
-    """Yield hypotheses about seeds that a device may have by mistake; rare: also those that nothing suggests."""
-    for seed, why in ordinary_seeds(model.dialect, model.seed).items():
-        if why or rare:
-            yield _seed(model, seed, why)
-
-
-#: The seed of rand() before srand() is called, by the C standard.
-RAND_UNSEEDED = 1
-WELL_KNOWN = (
-    7, 42, 123, 1234, 1337, 12345, 123456, 1234567, 12345678, 123456789, 31415, 314159, 27182, 271828, 65536,
-    0x12345678, 0xDEADBEEF, 0xCAFEBABE, 0xCAFE, 0xBEEF, 0xBADC0FFE, 0xFEEDFACE, 0xA5A5A5A5, 0x55555555, 0xFFFFFFFF,
-    2463534242, *range(2020, 2031),
-)  # fmt: skip
-
-
-def unseeded_start(seed: int) -> str:
-    """Return words for a generator that was never seeded."""
-    return f"the generator starts from state {seed}"
-
-
-@cache
-def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
-    """Return the seeds that a device may have by mistake, each with the reason that suggests it, or "" if none does."""
-    known = dialect_named(dialect)
-    word = seed & 0xFFFFFFFF
-    named = {
-        **dict.fromkeys(WELL_KNOWN, "a common choice"),
-        seed + 1: "one more",
-        seed - 1: "one less",
-        int.from_bytes(word.to_bytes(4, "little"), "big"): "its bytes swapped",
-        word & 0xFFFF: "its low 16 bits",
-        word & 0xFF: "its low 8 bits",
-        word ^ 0xFFFFFFFF: "its complement",
-    }
-    unseeded = RAND_UNSEEDED if known.rand else known.seeded(seed).unseeded
-    if unseeded is not None:
-        named[unseeded] = unseeded_start(unseeded)
-    likely = {**named, **{n: "" for n in range(1001) if n not in named}}
-    return {n: why for n, why in likely.items() if n in known.seeds and n not in (seed, known.no_seed)}
-
-
 def _states(model: Description) -> dict[int, int]:
     """Return the seed that leads to each start state, of several the one with the best reason."""
     return _states_of(model.dialect, model.build.rand, model.seed)
@@ -422,7 +228,7 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
     seeds = [seed for seed, why in ordinary.items() if thorough or why]
     others = (started(account.model, seed).jumped(place.words) for seed in seeds)
     for i in _beginning(account.drawn_from(others, row, sample.size), sample, resolution(row)):
-        yield (_seed(account.model, seeds[i], ordinary[seeds[i]]),)
+        yield (seed_instead(account.model, seeds[i], ordinary[seeds[i]]),)
 
 
 def _block(row: Row) -> int:
@@ -455,7 +261,7 @@ def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> I
         for row in rows:
             values, sample = account.observed(row, other.image[row.name]), samples[row.name]
             if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
-                yield (_seed(account.model, seed, why),)
+                yield (seed_instead(account.model, seed, why),)
                 break
 
 

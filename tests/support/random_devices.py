@@ -18,7 +18,7 @@ from embinit.bundle import gather
 from embinit.diagnose import diagnose, rules
 from embinit.diagnose.account import Account
 from embinit.diagnose.hypotheses import ordinary
-from embinit.diagnose.streams import likely_seeds
+from embinit.diagnose.seeds import likely_seeds
 from embinit.errors import EmbinitError
 from embinit.formats.quantizer import Quantizer
 
