@@ -13,7 +13,7 @@ from embinit.bitgen.base import Words
 from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
-from embinit.dialects.flax import Linen, path_hash, path_of
+from embinit.dialects.flax import path_hash, path_of
 from embinit.dialects.jax import fold_in, key_of, keyed, split
 from embinit.dialects.keys import Key
 from embinit.model import Description
@@ -54,7 +54,7 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
     if not told:
         return
     inquiry = _Inquiry(run.account, told, {name: each for name, each in samples.items() if each is not None})
-    numbers = inquiry.paths if isinstance(run.account.model.conventions, Linen) else inquiry.calls
+    numbers = inquiry.paths if run.account.model.conventions.keys_by == "paths" else inquiry.calls
     for asked in (inquiry.roots, numbers, inquiry.seeds):
         found = list(asked())
         yield from found

@@ -60,7 +60,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     """
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
     dialect = run.account.model.conventions
-    if thorough and dialect.keys_each:
+    if thorough and dialect.keys_by is not None:
         yield from _keys(dialect)(run, dump, wrong)
     families = {row.name: found for row in drawn if (found := family_of(run.places[row.name].origin)) is not None}
     linear = [row for row in drawn if row.name in families and run_of(row) >= families[row.name].bits + SPARE]
@@ -86,7 +86,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
 
 def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tuple[Hypothesis, ...]]]:
     """Return the function that looks for the keys of wrong buffers or, without keys, for their seeds."""
-    if dialect.keys is not None:
+    if dialect.keys_by != "seeds":
         from embinit.diagnose.keys import keys
 
         return keys

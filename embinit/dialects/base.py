@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from embinit.bitgen.base import BitGenerator
 from embinit.dialects.keys import Keys
@@ -106,6 +106,9 @@ class Dialect:
     has_paths: ClassVar[bool] = False
     #: Whether each buffer starts with a key of its own, which `restarted` makes.
     keys_each: ClassVar[bool] = False
+    #: What the keys are made from, so that a dump may tell them: "calls" of a root key's stream, "paths" of modules, or
+    #: "seeds", a list of them; None for anything else.
+    keys_by: ClassVar[Literal["calls", "paths", "seeds"] | None] = None
     #: Whether each tensor starts the stream again.
     restarts: ClassVar[bool] = False
     #: Whether layers take keys or seeds in the order in which they are made, which the order of a model may tell.

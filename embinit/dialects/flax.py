@@ -59,6 +59,7 @@ class Nnx(Flax):
     """
 
     numbers_layers: ClassVar[bool] = True
+    keys_by = "calls"
     forks: bool = True
 
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (no layers here)
@@ -83,6 +84,7 @@ class Linen(Flax):
     """Flax linen, where a parameter's key is fold_in(key(seed), h): h comes from its scopes' names and its number."""
 
     has_paths: ClassVar[bool] = True
+    keys_by = "paths"
 
     def restarted(self, seed: int, rand: str, layer: int, tensor: int) -> BitGenerator:  # noqa: ARG002 (no layers here)
         """Return the generator of a parameter whose path has a hash."""

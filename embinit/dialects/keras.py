@@ -156,6 +156,7 @@ class KerasDialect(Dialect):
 
     restarts: ClassVar[bool] = True
     keys_each: ClassVar[bool] = True
+    keys_by = "seeds"
     numbers_layers: ClassVar[bool] = True
 
     def start(self, seed: int, rand: str) -> BitGenerator:

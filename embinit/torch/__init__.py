@@ -119,8 +119,8 @@ def model_of(module: "Module", seed: int, name: str = "module", order: Sequence[
     if not layers:
         raise EmbinitError("the module must have a layer with parameters, got none")
     model = Description(name, [each.layer for each in layers], seed=seed, **keys)
-    if str(model.dialect).startswith("torch"):
-        refuse([*of_types(layers, str(model.dialect)), *of_constructors(module, layers), *of_origin(layers)])
+    if model.conventions.construction_draws:
+        refuse([*of_types(layers, pytorchs=True), *of_constructors(module, layers), *of_origin(layers)])
         if written := rewritten(layers):
             warnings.warn(
                 f"something wrote to {listed(written[:3])} after the layer drew: if the module's own code did that, "
@@ -202,7 +202,7 @@ def _by_path(model: Description, module: "Module") -> "dict[str, torch.Tensor]":
     layers, problems = found(module)
     refuse(problems)
     names = _matched(model, layers)
-    refuse(of_types(layers, str(model.dialect)))
+    refuse(of_types(layers, model.conventions.construction_draws))
     given, unknown = givers(layers)
     refuse(unknown)
     values = fill(plan(model)).arrays

@@ -96,7 +96,7 @@ def _compared(
         for row in planned.rows:
             names[paths[row.layer.name].named(row.part)] = row
     given, shared = givers(layers)
-    known = {each.path: each for each in (*of_types(layers, dialect), *of_devices(layers))}
+    known = {each.path: each for each in (*of_types(layers, pytorchs=True), *of_devices(layers))}
     every = dict(module.named_parameters(remove_duplicate=False))
     unclear = {id(every[each.path]): each for each in shared}
     state = dict(module.named_parameters())

@@ -35,16 +35,16 @@ def _tensors(layers: Sequence[Found]) -> "Iterator[tuple[str, Parameter, Tensor]
 # ---- Types and devices ----
 
 
-def of_types(layers: Sequence[Found], dialect: str) -> Iterator[Problem]:
+def of_types(layers: Sequence[Found], pytorchs: bool) -> Iterator[Problem]:
     """Yield parameters that are not float32: PyTorch draws those in other ways, and narrow types round a device's
-    values.
+    values. pytorchs: whether the values are PyTorch's own.
     """
     for name, _, tensor in _tensors(layers):
         dtype = str(tensor.dtype).removeprefix("torch.")
-        if dtype == "float32" or (dtype == "float64" and not dialect.startswith("torch")):
+        if dtype == "float32" or (dtype == "float64" and not pytorchs):
             continue
         reason = "the device's float32 values would be rounded"
-        if dialect.startswith("torch"):
+        if pytorchs:
             reason = "PyTorch draws other values for that dtype, or rounded float32 values, and it is unclear which"
         yield Problem(
             name, "dtype",

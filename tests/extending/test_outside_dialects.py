@@ -1,0 +1,42 @@
+"""What dialects from outside have in common with those of embinit: they say it themselves, and no name counts."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+import embinit
+from embinit import EmbinitError
+from embinit.bundle import gather
+from embinit.diagnose import diagnose
+from embinit.dialects import Dialect, dialect_named
+
+
+class Keyed(Dialect):
+    """A key for each buffer, which is neither JAX's nor Keras's."""
+
+    keys_each = True
+    restarts = True
+
+    def restarted(self, seed, rand, layer, tensor):
+        return embinit.Xorshift32(seed * 1000 + tensor + 1)
+
+
+def test_diagnose_tries_seeds_where_keys_are_of_another_kind():
+    described = {field.name: getattr(dialect_named("portable"), field.name) for field in fields(Dialect)}
+    dialect = Keyed(**{**described, "name": "keyed"})
+    asked, device = (
+        embinit.Model("m", [embinit.Linear(name="fc", in_features=3, out_features=4)], seed, dialect)
+        for seed in (42, 7)
+    )
+    dump = {entry.name: entry.payload for entry in gather(device.plan()).entries}
+
+    assert diagnose(gather(asked.plan()), dump, "dump").explanations[0].lines == {"[model]": "seed = 7"}
+
+
+def test_modules_are_checked_for_every_dialect_that_draws_as_pytorch_does():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(2, 2).double()
+    dialect = replace(dialect_named("torch"), name="acme")
+
+    with pytest.raises(EmbinitError, match="PyTorch draws other values for that dtype"):
+        embinit.torch.model_of(module, seed=1, dialect=dialect)
