@@ -225,7 +225,7 @@ class Bundle:
         """Return what manifest.json holds, apart from its list of files."""
         model = self.plan.model
         dialect, target = model.conventions, target_named(model.target)
-        before = model.begin(model.seed)
+        before = model.start
         description = getattr(dialect, "description", None)
         return {
             "embinit": self.package_version,

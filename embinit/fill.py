@@ -124,7 +124,7 @@ def restart(generator: Generator, model: Description, row: Row) -> None:
         numbers = row.order.restart or (0, 0)
         generator.bitgen = generator.dialect.restarted(row.order.seed, model.build.rand, *numbers)
     elif model.state is not None:
-        generator.bitgen = model.begin(model.seed)
+        generator.bitgen = model.start.copy()
 
 
 def going_on(model: Description, bitgen: BitGenerator) -> Generator:

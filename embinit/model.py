@@ -108,6 +108,8 @@ class Description:
     seed_picked: bool = field(init=False, repr=False, compare=False)
     #: What decides bits in the device's build: the target's, unless the model says otherwise.
     build: Build = field(init=False, repr=False, compare=False)
+    #: The generator of the device where it begins, before any words are skipped; to draw from it, take a copy.
+    start: BitGenerator = field(init=False, repr=False, compare=False)
     tensors: tuple[Tensor, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +122,8 @@ class Description:
         object.__setattr__(self, "build", build_of(self.target, *parts))
         object.__setattr__(self, "target", self.build.target)
         dialect.check_build(self.build)
-        dialect.check_words(self.begin(self.seed))
+        object.__setattr__(self, "start", self.begin(self.seed))
+        dialect.check_words(self.start)
         check_count("skip_words", self.skip_words)
         if self.order is not None:
             object.__setattr__(self, "order", frozen(self.order))
@@ -296,7 +299,7 @@ def reseeded(model: Description, seed: int) -> Description:
     """
     other = copy(model)
     other._take_seed(model.conventions, seed)
-    other.begin(other.seed)
+    object.__setattr__(other, "start", other.begin(other.seed))
     return other
 
 

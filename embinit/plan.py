@@ -178,7 +178,7 @@ def plan(model: Description) -> Plan:
     2 buffers, 32 bytes
     """
     dialect = model.conventions
-    sampler, start = dialect.sampler, model.begin(model.seed)
+    sampler, start = dialect.sampler, model.start
     block, keys = start.block, dict[str, tuple[int, ...] | None]()
     places: dict[tuple[Action, str], tuple[int | None, int | None]] = {}
     skipped = block if sampler.whole else 1

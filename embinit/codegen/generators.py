@@ -24,7 +24,7 @@ def generator_of(bundle: Bundle) -> CGenerator:
         raise NoCodeError(
             f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
-    return found if model.state is None else found._replace(seed=_state(model.begin(model.seed)), restart="")
+    return found if model.state is None else found._replace(seed=_state(model.start), restart="")
 
 
 def _words(bundle: Bundle, entry: Entry) -> int:

@@ -403,9 +403,7 @@ def _restarted(per_layer: bool, counting: bool) -> Change:
             if draws(row):
                 firsts.setdefault(layer_of(row) if per_layer else row.name, row.name)
         model = account.model
-        starts = [
-            fresh(model, _counted_seed(model, i)) if counting else model.begin(model.seed) for i in range(len(firsts))
-        ]
+        starts = [fresh(model, _counted_seed(model, i)) if counting else model.start for i in range(len(firsts))]
         return replace(account, restarts=dict(zip(firsts.values(), starts, strict=True)))
 
     return change

@@ -307,7 +307,7 @@ def _called(start: BitGenerator, words: int) -> BitGenerator:
 
 def _started_after(words: int, calls: int, first: bool, account: Account) -> Account:
     """Return the account of a device that makes calls before its first draw; first: and skips no words before them."""
-    start = account.model.begin(account.model.seed) if first else account.start
+    start = account.model.start if first else account.start
     for _ in range(calls):
         start = _called(start, words)
     return replace(account, start=start)

@@ -11,7 +11,7 @@ from embinit.errors import EmbinitError
 from embinit.formats import FLOATS, Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.quantizer import Quantizer
-from embinit.formats.rounding import LOOSE, Rounding
+from embinit.formats.rounding import DRAW_FREE, LOOSE, Rounding
 from embinit.support import support
 
 
@@ -82,6 +82,8 @@ class Storage:
 
     def draws(self, shape: tuple[int, ...]) -> int:
         """Return the number of words that stochastic rounding draws."""
+        if self.rounding in DRAW_FREE:
+            return 0
         return self.kind.draws(math.prod(shape), self.rounding, self.groups(shape).count)
 
     def __str__(self) -> str:
