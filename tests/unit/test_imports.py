@@ -29,6 +29,7 @@ FLOORS = [
     {"plan"},
     {"modelfile", "modelwriter"},
     {"model", "generator"},
+    {"layer_storage"},
     {"templates", "departures", "drawing"},
     {"dialects"},
     {"layers", "samplers"},
