@@ -1,17 +1,19 @@
 """Compare a module that PyTorch constructs with what embinit computes, and say why each parameter that differs does."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.comparison import Compared, Comparison, Problem, problem_of
-from embinit.distributions import Constant, Uniform
+from embinit.distributions import Constant, Distribution, Normal, Uniform
 from embinit.errors import EmbinitError, check_known, shown
 from embinit.fill import Values, fill, generator_of
+from embinit.generator import Generator
 from embinit.model import Description
 from embinit.plan import Row, plan
+from embinit.samplers.pytorch import LARGE
 from embinit.torch.modules import Found, found
 from embinit.torch.package import torch_package
 from embinit.torch.problems import givers, of_constructors, of_devices, of_origin, of_types, rewritten
@@ -143,22 +145,33 @@ def _reason(name: str, places: Mapping[str, tuple[int, int | None]], written: Se
 def _place(values: Values, row: Row, theirs: NDArray[np.float32]) -> int | None:
     """Return the word from which a part was drawn by its default distribution; None if it was not."""
     distribution, wanted = row.distribution, theirs.reshape(-1).view(np.uint32)
-    generator = generator_of(values.plan.model, values.plan.model.seed)
-    words = values.generator.drawn + AHEAD
     if isinstance(distribution, Constant):
         return None
-    if isinstance(distribution, Uniform):
-        drawn = np.empty(words + wanted.size, np.float32)
-        generator.draw(distribution, drawn)
-        bits = drawn.view(np.uint32)
-        starts = np.flatnonzero(bits[:words] == wanted[0])
-        return next((int(i) for i in starts if np.array_equal(bits[i : i + wanted.size], wanted)), None)
-    out = np.empty(wanted.size, np.float32)
-    for place in range(min(words, MOST_VALUES // wanted.size)):
-        there = generator_of(values.plan.model, 0)
-        there.bitgen = generator.bitgen.copy()
-        there.draw(distribution, out)
+    generator = generator_of(values.plan.model, values.plan.model.seed)
+    out, here = np.empty(wanted.size, np.float32), 0
+    for place in _candidates(generator, distribution, wanted, values.generator.drawn + AHEAD):
+        generator.advance(int(place) - here)
+        here = int(place)
+        generator.copy().draw(distribution, out)
         if np.array_equal(out.view(np.uint32), wanted):
-            return place
-        generator.advance(1)
+            return here
     return None
+
+
+def _candidates(
+    generator: Generator, distribution: Distribution, wanted: NDArray[np.uint32], words: int
+) -> Iterable[int]:
+    """Return the words from which a draw may begin: where it would begin with the first bits that are wanted, if large
+    draws of the distribution have these of all words.
+    """
+    blocks = LARGE if isinstance(distribution, Normal) else 1
+    if not isinstance(distribution, Normal | Uniform) or wanted.size < blocks:
+        return range(min(words, MOST_VALUES // wanted.size))
+    first = np.empty((-(-words // blocks), blocks), np.float32)
+    drawn = np.empty(first.size, np.float32)
+    for start in range(blocks):
+        there = generator.copy()
+        there.advance(start)
+        there.draw(distribution, drawn)
+        first[:, start] = drawn[::blocks]
+    return np.flatnonzero(first.reshape(-1)[:words].view(np.uint32) == wanted[0]).tolist()

@@ -55,6 +55,18 @@ def test_draws_that_no_layer_makes():
     assert "constructor of Noisy calls torch.rand," in found.notes[0]
 
 
+@pytest.mark.parametrize("size", [2, 15, 16, 17, 31, 33, 100])
+def test_normal_values_are_found_wherever_they_are_drawn(size):
+    """Where they are few they come of double-precision uniforms; a last block that is not whole is drawn anew."""
+
+    def build():
+        torch.rand(7011)
+        return nn.Embedding(size, 1)
+
+    found = compare(build, 5)
+    assert [each.sentence for each in found.differing] == ["7011 words that no layer draws are drawn before it"]
+
+
 def test_what_is_drawn_again():
     def build():
         net = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))

@@ -17,6 +17,8 @@ from embinit.fill import fill
 from embinit.many import sweep
 from embinit.verify import verify
 
+from support.sweeps import examples
+
 VECTORS = Path(__file__).parents[1] / "vectors" / "torch"
 DIALECTS = {"torch": "avx2", "torch-nofma": "default"}
 needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
@@ -103,7 +105,7 @@ def test_random_modules_are_those_of_pytorch():
     import embinit.torch
 
     chance, seen = random.Random(8), set()
-    for _ in range(60):
+    for _ in range(examples(100)):
         seed = chance.choice([0, 42, -1, chance.getrandbits(64)])
         described = [random_layer(chance) for _ in range(chance.randint(1, 4))]
         described.append(("Linear", {"in_features": 3, "out_features": 2}))
