@@ -12,7 +12,7 @@ from embinit import codegen, progress
 from embinit.bundle import gather
 from embinit.errors import EmbinitError, shown
 from embinit.matrix.builds import COMPILERS, FLAG_SETS, Build, builds
-from embinit.matrix.changes import NOT_REPEATABLE, Cause, Change, causes, undefined_behaviour
+from embinit.matrix.changes import NOT_REPEATABLE, TIME_OF_BUILDING, TIMES, Cause, Change, causes, undefined_behaviour
 from embinit.matrix.code import Code
 from embinit.matrix.report import Difference, Group, Matrix
 from embinit.plan import Plan
@@ -142,8 +142,12 @@ def _repeats(code: Code, build: Build) -> bool:
 
 
 def _notes(code: Code, build: Build) -> Iterator[str]:
-    """Yield what is wrong with a build by itself: it does not repeat, or depends on what the buffers held."""
+    """Yield what is wrong with a build by itself: it does not repeat, or it depends on when it was made or on what the
+    buffers held.
+    """
     if not _repeats(code, build):
         yield f"{build}: {NOT_REPEATABLE.text}"
     elif code.again(build, OTHER_FILL) != code.left(build):
         yield f"{build}: what it leaves depends on what the buffers held before: write each element before it is read"
+    if code.says(TIMES) and code.left(build, TIME_OF_BUILDING.change) != code.left(build):
+        yield f"{build}: {TIME_OF_BUILDING.text}"

@@ -67,6 +67,14 @@ def _other_library(one: Build, other: Build) -> bool:
 
 _UNINITIALIZED, _ZERO = "a variable is read before anything was written to it", "-ftrivial-auto-var-init=zero"
 
+#: Macros that stand for the time of building, and texts that are as long.
+TIMES = {"__TIME__": "hh:mm:ss", "__DATE__": "Mmm dd yyyy", "__TIMESTAMP__": "Ddd Mmm dd hh:mm:ss yyyy"}
+TIME_OF_BUILDING = Cause(
+    "time of building",
+    "__TIME__, __DATE__ or __TIMESTAMP__ is another text in each build: take a seed that does not change",
+    Change((), "".join(f'#undef {macro}\n#define {macro} "{text}"\n' for macro, text in TIMES.items())),
+)
+
 CAUSES = (
     Cause(
         "fast math",
@@ -146,6 +154,7 @@ CAUSES = (
         "bits are read by a pointer of another type, which the compiler may reorder: copy them with memcpy",
         Change(("-fno-strict-aliasing",)),
     ),
+    TIME_OF_BUILDING,
 )
 #: Causes that often come in pairs.
 _OFTEN = ("fast math", "contraction", "libm", "rand", "int width", "double size")

@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -78,8 +78,7 @@ class Code:
 
     def _built_and_run(self, build: Build, change: Change) -> dict[str, bytes]:
         """Build with as little besides the code as it links with, because all of it takes longer."""
-        texts = (path.read_text(encoding="utf-8", errors="replace") for path in self.sources)
-        libraries = iter((sources_of(texts), SOURCES))
+        libraries = iter((sources_of(self._texts), SOURCES))
         while True:
             try:
                 return self._in_a_folder(build, change)
@@ -97,6 +96,14 @@ class Code:
     def again(self, build: Build, fill: int = FILL) -> dict[str, bytes]:
         """Return what a build leaves when it is run again, in buffers that were filled with a byte before."""
         return self._runs[build](fill)
+
+    def says(self, words: Iterable[str]) -> bool:
+        """Return whether one of some words is in a source."""
+        return any(re.search(rf"\b{word}\b", text) for word in words for text in self._texts)
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        return [path.read_text(encoding="utf-8", errors="replace") for path in self.sources]
 
     @cached_property
     def undefined(self) -> list[str]:

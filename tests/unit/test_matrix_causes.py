@@ -29,6 +29,10 @@ FAULTS = {
         "long double x = 1.0L + (long double)i; w[i] = (float)(x / 3.0L * 7.0L - 2.3333333333333333L * x);",
         ["-O0", "-O0 -mlong-double-64"],
     ),
+    "time of building": (
+        "w[i] = (float)__TIME__[7];",
+        [f"-O0 -Wno-builtin-macro-redefined -D__TIME__='\"11:59:0{second}\"'" for second in (1, 2)],
+    ),
     "unknown": ("w[i] = WHAT;", ["-O0 -DWHAT=1", "-O0 -DWHAT=2"]),
 }
 
@@ -78,6 +82,13 @@ def test_what_does_not_repeat_is_a_note(plan, tmp_path):
         "host gcc -O0: the same build leaves other bits when it runs again: they depend on an address, the time, or "
         "memory never written",
     )
+
+
+@pytest.mark.parametrize(("seed", "noted"), [("__DATE__", True), ("__TIMESTAMP__", True), ('"__TIME__"', False)])
+def test_what_depends_on_the_time_of_building_is_a_note(seed, noted, plan, tmp_path):
+    source = written(tmp_path, f"w[i] = (float){seed}[i % 8];")
+    found = matrix(plan, [source], "go", builds(["host"], ["gcc"], ["-O0"]))
+    assert [note[:40] for note in found.notes] == noted * ["host gcc -O0: __TIME__, __DATE__ or __TI"]
 
 
 @pytest.mark.parametrize(("body", "noted"), [("w[i] += 1.0f;", True), ("w[i] = 1.0f;", False)])
