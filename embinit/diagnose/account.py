@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from embinit.bitgen import BitGenerator
 from embinit.distributions import Declared, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError, NoWordsError
 from embinit.fill import draw, draw_turn, drop, generator_of, going_on, lose, restart, skip
-from embinit.formats import QuantizationParameters, Quantized, Rounding, format_named
+from embinit.formats import FLOATS, Groups, QuantizationParameters, Quantized, Rounding, format_named
 from embinit.formats.arrangement import IN_ORDER
 from embinit.formats.literals import through
 from embinit.formats.quantizer import AS_FORMAT, payload
@@ -241,9 +242,12 @@ class Account:
             payload = arrangement.unpacked(payload, format_, row.shape)
             arrangement = arrangement.of_payload
         data = arrangement.data(payload, row.shape, format_.dtype)
-        if row.format not in ("float32", "float64"):
-            if not isinstance(format_, Quantized) or not format_.symmetric:
-                return None
+        if not tells_signs(row):
+            return None
+        if not isinstance(format_, Quantized):
+            if row.format not in FLOATS:
+                data = Buffer(row.format, data, row.shape).decode()
+        else:
             ones, quantizer = np.ones(1, np.float32), row.storage.quantizer
             data = Buffer(row.format, data, row.shape, ones, quantizer=quantizer).decode()
         values: F32 = data.reshape(row.shape)
@@ -317,6 +321,29 @@ def resolution(row: Row) -> float:
     """Return the step between two codes of a fixed-point format; 0 for any other."""
     format_ = format_named(row.format)
     return format_.step if isinstance(format_, Quantized) else 0.0
+
+
+def tells_signs(row: Row) -> bool:
+    """Return whether the elements of a buffer are values, or codes with their signs."""
+    return not isinstance(row.storage.kind, Quantized) or row.storage.kind.symmetric
+
+
+def tells_values(row: Row) -> bool:
+    """Return whether the elements of a buffer are values, or codes in steps that the format's name says."""
+    return not isinstance(row.storage.kind, Quantized) or resolution(row) > 0
+
+
+@cache
+def precision(name: str) -> float:
+    """Return by which part of itself a value may differ from what a format without codes holds of it."""
+    format_ = format_named(name)
+    if isinstance(format_, Quantized) or name in FLOATS:
+        return 0.0
+    values = np.linspace(1, 2, 4097, dtype=np.float32)
+    groups, held = Groups(1, values.size), np.empty_like(values)
+    encoded = format_.encoded(values, groups, Rounding(format_.default_rounding, None))
+    format_.decode(encoded.data, groups, encoded.parameters, held)
+    return 2 * float(np.abs(held / values - 1).max())
 
 
 def run_of(row: Row) -> int:

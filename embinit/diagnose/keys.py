@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Called
 from embinit.bitgen.base import Words
-from embinit.diagnose.account import F32, Account, Image, Run, draws, resolution
+from embinit.diagnose.account import F32, Account, Image, Run, draws, precision, resolution, tells_values
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
 from embinit.dialects.flax import path_hash, path_of
@@ -65,7 +65,7 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
 def sample_of(account: Account, row: Row, payload: bytes) -> F32 | None:
     """Return the first elements of a buffer; None if they do not show from which words they were drawn."""
     values = account.observed(row, payload)
-    known = values is not None and values.size > 1 and (row.format in ("float32", "float64") or resolution(row))
+    known = values is not None and values.size > 1 and tells_values(row)
     return values[:SAMPLE] if known and values is not None else None
 
 
@@ -128,7 +128,7 @@ class _Inquiry:
         for start in range(0, SEEDS, AT_ONCE):
             jax_first_words(start, _folded(first), words)
             values = self._account.drawn(GivenWords(words), first, AT_ONCE)
-            for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
+            for place in np.flatnonzero(near(values, sample, first)).tolist():
                 seed = start + place
                 if all(self._agrees(row, key_of(seed), _folded(row)) for row in self._wrong):
                     sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
@@ -149,7 +149,7 @@ class _Inquiry:
         """Whether a buffer holds what is drawn from the key that a root and a number make."""
         sample = self._samples[row.name]
         values = self._account.drawn(keyed(fold_in(root, number)), row, sample.size)
-        return bool(near(values, sample, resolution(row)).all())
+        return bool(near(values, sample, row).all())
 
 
 class GivenWords(Called):
@@ -179,10 +179,11 @@ class GivenWords(Called):
         self.state += delta
 
 
-def near(values: F32, sample: F32, step: float) -> NDArray[np.bool_]:
-    """Return which values are those of a sample, up to rounding and to a step of its codes."""
+def near(values: F32, sample: F32, row: Row) -> NDArray[np.bool_]:
+    """Return which values are those of a sample of a buffer, within what its format rounds away."""
+    step, part = resolution(row), max(1e-6, precision(row.format))
     with np.errstate(invalid="ignore", over="ignore"):
-        near: NDArray[np.bool_] = np.abs(values - sample) <= step + 1e-6 * np.abs(sample)
+        near: NDArray[np.bool_] = np.abs(values - sample) <= step + part * np.abs(sample)
     return near
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
-from embinit.diagnose.account import F32, Image, Run, draws, fresh, resolution
+from embinit.diagnose.account import F32, Image, Run, draws, fresh
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, in_order, near, numbered, sample_of
 from embinit.diagnose.pasting import Lines, by_layer, named
@@ -91,7 +91,7 @@ class _Inquiry:
             keras.listed(start, element, own)
             words = stream.first_words(own)
             values = self._account.drawn(GivenWords(words), first, words.size)
-            for place in np.flatnonzero(near(values, sample, resolution(first))).tolist():
+            for place in np.flatnonzero(near(values, sample, first)).tolist():
                 seed = start + place
                 if all(self._agrees(row, seed, _numbers(row)) for row in self._wrong):
                     sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
@@ -120,7 +120,7 @@ class _Inquiry:
         sample = self._samples[row.name]
         bitgen = self._dialect.restarted(seed, self._model.build.rand, *restart)
         values = self._account.drawn(bitgen, row, row.size)[: sample.size]
-        return bool(near(values, sample, resolution(row)).all())
+        return bool(near(values, sample, row).all())
 
 
 def _numbers(row: Row) -> Restart:

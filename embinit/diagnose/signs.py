@@ -17,6 +17,7 @@ from embinit.bitgen.base import Words
 from embinit.diagnose.account import F32, Run
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
+from embinit.formats import FLOATS
 from embinit.plan import Row
 
 Bools = NDArray[np.bool_]
@@ -66,8 +67,8 @@ def state_before(run: Run, row: Row, payload: bytes) -> int | None:
     family = family_of(before)
     assert family is not None
     known = np.ones(signs.size, np.bool_)
-    if row.format not in ("float32", "float64"):
-        known = values[:PLENTY] != 0  # code 0 has no sign
+    if row.format not in FLOATS:
+        known = values[:PLENTY] != 0  # what is rounded to 0 has no sign
     own = run.account.drawn(before, row, signs.size)
     rule = _sign_rule(before, _signs(row.distribution, own))
     if rule is None:

@@ -27,6 +27,8 @@ from embinit.diagnose.account import (
     seeding,
     started,
     stuck,
+    tells_signs,
+    tells_values,
 )
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
 from embinit.diagnose.seeds import ordinary_seeds, seed_instead
@@ -46,6 +48,8 @@ SAMPLE = 16
 SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
 #: How many sizes are tried of a tensor that may have been drawn before.
 SCANNED_CALLS = 2**12
+#: Up to how many elements a model may have for which rare seeds are tried where only bytes can be compared.
+FEW = 2**12
 #: How many places in a stream are followed up.
 MOST = 8
 #: The fewest words for which it is worth saying that a shuffle draws as many.
@@ -63,7 +67,8 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     if thorough and dialect.keys_by is not None:
         yield from _keys(dialect)(run, dump, wrong)
     families = {row.name: found for row in drawn if (found := family_of(run.places[row.name].origin)) is not None}
-    linear = [row for row in drawn if row.name in families and run_of(row) >= families[row.name].bits + SPARE]
+    signed = [row for row in drawn if row.name in families and tells_signs(row)]
+    linear = [row for row in signed if run_of(row) >= families[row.name].bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
@@ -75,10 +80,11 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     samples = {}
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
-        if values is not None and run_of(row) > 1 and (row.format in ("float32", "float64") or resolution(row)):
+        if values is not None and run_of(row) > 1 and tells_values(row):
             samples[row.name] = values[:SAMPLE]
-    if dialect.sampler.whole or any(row.order.restart for row in run.account.rows):
-        yield from _reseeded(run.account, samples, thorough)
+    mute = drawn if thorough and not linear and not samples else ()
+    if mute or dialect.sampler.whole or any(row.order.restart for row in run.account.rows):
+        yield from _reseeded(run.account, samples, {row.name: dump[row.name] for row in mute}, thorough)
     for row in drawn:
         if row.name in samples:
             yield from _scanned(run, row, samples[row.name], thorough)
@@ -248,16 +254,21 @@ def _taken(account: Account, origin: BitGenerator, row: Row, n: int) -> int:
     return generator.drawn
 
 
-def _reseeded(account: Account, samples: Mapping[str, F32], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
+def _reseeded(
+    account: Account, samples: Mapping[str, F32], mute: Image, thorough: bool
+) -> Iterator[tuple[Hypothesis, ...]]:
     """Yield the other seeds of the whole model that give buffers their values, if streams start again or tensors are
-    drawn whole.
+    drawn whole. mute: buffers whose bytes are compared, since they do not tell values.
     """
     rows = [row for row in account.rows if row.name in samples]
-    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items() if rows else ():
-        if not thorough and not why:
+    rare = thorough and (not mute or sum(row.size for row in account.rows) <= FEW)
+    for seed, why in ordinary_seeds(account.model.dialect, account.model.seed).items() if rows or mute else ():
+        if not rare and not why:
             continue
         model = seeding(account.model, seed)
         other = replace(account, model=model, start=started(model, seed)).run()
+        if any(other.image[name] == held for name, held in mute.items()):
+            yield (seed_instead(account.model, seed, why),)
         for row in rows:
             values, sample = account.observed(row, other.image[row.name]), samples[row.name]
             if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
