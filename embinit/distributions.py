@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_int, shown
 
 FLOAT32_MAX = (2 - 2**-23) * 2.0**127
 #: The most elements that an axis may have.
@@ -231,7 +231,7 @@ class Dirac(Shaped):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.groups, bool) or not isinstance(self.groups, int) or self.groups < 1:
+        if not is_int(self.groups) or self.groups < 1:
             raise EmbinitError(f"groups must be a positive integer, got {shown(self.groups)}")
         if self.shape is not None and (not 3 <= len(self.shape) <= 5 or self.shape[0] % self.groups):
             needed = f"3 to 5 axes, the first a multiple of groups = {self.groups}"
@@ -255,7 +255,7 @@ class PaddedNormal(Shaped):
         _check_matrix(self)
         rows = MAX_SIZE if self.shape is None else self.shape[0]
         row = self.padding_idx
-        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < rows:
+        if not is_int(row) or not 0 <= row < rows:
             raise EmbinitError(f"padding_idx must be an integer from 0 to {rows - 1}, got {shown(row)}")
 
     def __str__(self) -> str:

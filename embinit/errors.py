@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from math import log10
 from numbers import Integral
 from reprlib import Repr
-from typing import SupportsInt, TypeGuard
+from typing import TypeGuard
 
 #: The most characters that a message shows of one value.
 SHOWN = 60
@@ -105,13 +105,42 @@ def nearest(name: object, known: Collection[str]) -> str:
     return f"; did you mean {found[0]}?" if found else ""
 
 
-def is_integer(value: object) -> TypeGuard[SupportsInt]:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether a value is an integer of Python or NumPy; True and False are none, although Python counts them as such.
 
     >>> is_integer(1), is_integer(1.0), is_integer(True)
     (True, False, False)
     """
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_int(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer as files have them, of Python's own type; True and False are none.
+
+    >>> is_int(1), is_int(1.0), is_int(True)
+    (True, False, False)
+    """
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number as files have them, of Python's own types; NaN, True and False are none.
+
+    >>> is_number(1), is_number(1.0), is_number(True)
+    (True, True, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value
+
+
+def check_bool(what: str, value: object) -> None:
+    """Raise EmbinitError unless value is True or False.
+
+    >>> check_bool("saturate", 1)
+    Traceback (most recent call last):
+    embinit.errors.EmbinitError: saturate must be true or false, got 1
+    """
+    if not isinstance(value, bool):
+        raise EmbinitError(f"{what} must be true or false, got {shown(value)}")
 
 
 def check_known(what: str, name: object, known: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from embinit.departures import check_parts, departing, draw_order, overwritten, 
 from embinit.dialects import DIALECTS, Dialect, dialect_named, naming, parameters_of
 from embinit.dialects.seeds import picked
 from embinit.distributions import Constant, Distribution, frozen
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_known, is_int, shown
 from embinit.formats.storage import Storage
 from embinit.identifiers import check_identifier
 from embinit.layer_storage import storage_of
@@ -222,7 +222,7 @@ class Description:
 
     def _check_memory_limit(self) -> None:
         limit = self.memory_limit
-        if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= sys.maxsize:
+        if not is_int(limit) or not 1 <= limit <= sys.maxsize:
             raise EmbinitError(f"memory_limit must be a number of bytes from 1 to {sys.maxsize}, got {shown(limit)}")
 
     def _checked_tensors(self) -> tuple[Tensor, ...]:

@@ -21,7 +21,7 @@ from embinit.distributions import (
     Sparse,
     TruncNormal,
 )
-from embinit.errors import EmbinitError, check_keys, check_known, listed, shown
+from embinit.errors import EmbinitError, check_keys, check_known, is_int, listed, shown
 from embinit.formats.storage import Storage
 from embinit.initializers import BY_CLASS, BY_NAME, WITHOUT_BITS, Initializer, Seeded, VarianceScaling
 from embinit.layers.base import Layer, Norm, Parameter, Stored
@@ -178,7 +178,7 @@ class Dialect:
 
     def check_seed(self, seed: object) -> None:
         """Raise EmbinitError if the dialect does not take the seed."""
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed not in self.seeds:
+        if not is_int(seed) or seed not in self.seeds:
             raise EmbinitError(f"seed must be {allowed(self.seeds)} in dialect {self.name}, got {shown(seed)}")
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 from embinit.formats.rounding import Rounding
 from embinit.support import Support
 
@@ -181,16 +181,16 @@ class Format(ABC):
             self._check_grouping("group_size", group_size, "groups")
         if channel_axis is not None:
             self._check_grouping("channel_axis", channel_axis, "channels")
-        if not _is_int(channel_groups) or channel_groups < 1:
+        if not is_integer(channel_groups) or channel_groups < 1:
             raise EmbinitError(f"channel_groups must be a positive integer, got {shown(channel_groups)}")
         if channel_groups > 1 and channel_axis is None:
             raise EmbinitError(f"channel_groups goes with channel_axis, which is not given, got {channel_groups}")
         if group_size is not None:
-            if not _is_int(group_size) or group_size < 1 or n % group_size:
+            if not is_integer(group_size) or group_size < 1 or n % group_size:
                 raise EmbinitError(f"group_size must divide the {n} elements of the array, got {shown(group_size)}")
             return Groups(n // group_size, group_size)
         if channel_axis is not None:
-            if not _is_int(channel_axis) or not 0 <= channel_axis < len(shape):
+            if not is_integer(channel_axis) or not 0 <= channel_axis < len(shape):
                 allowed = f"an axis of the array, 0 to {len(shape) - 1}" if shape else "None for an array without axes"
                 raise EmbinitError(f"channel_axis must be {allowed}, got {shown(channel_axis)}")
             turn, run = shape[channel_axis], math.prod(shape[channel_axis + 1 :])
@@ -427,7 +427,3 @@ def scale_of(name: str, span: F32, steps: float) -> F32:
             f"{span[lost[0]]}; scale the values up, take fewer bits, or keep float32"
         )
     return scale
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)

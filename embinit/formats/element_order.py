@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_bool, check_known, shown
 from embinit.formats.table import Table
 
 Places = NDArray[np.intp]
@@ -59,8 +59,7 @@ class ElementOrder(Table):
                 raise EmbinitError(f"{what} must hold each index from 0 on once, got {shown(list(given))}")
         if (self.axes is None) == (self.sizes is not None or self.tile is not None):
             raise EmbinitError("axes belongs to sizes and to tile, and to these alone")
-        if not isinstance(self.reverse, bool):
-            raise EmbinitError(f"reverse must be true or false, got {shown(self.reverse)}")
+        check_bool("reverse", self.reverse)
         if self.axis is not None and not isinstance(self.axis, str):
             raise EmbinitError(f"axis must be the name of an axis, got {shown(self.axis)}")
         if type(self.rotate) is not int or self.rotate < 0:

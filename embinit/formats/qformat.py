@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Stream
 from embinit.bitgen.base import checked_uint
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 from embinit.formats.base import (
     F32,
     CFamily,
@@ -107,7 +107,7 @@ class QFormat(Quantized):
         """
         from embinit._kernels import formats
 
-        if isinstance(bound, bool) or not isinstance(bound, int | np.integer) or not 0 <= bound <= self.qmax:
+        if not is_integer(bound) or not 0 <= bound <= self.qmax:
             raise EmbinitError(
                 f"the bound code of {self.name} must be an integer from 0 to {self.qmax}, got {shown(bound)}"
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_bool, check_known, is_int, is_number, shown
 from embinit.formats import base
 from embinit.formats.base import F32, Encoded, Format, Groups, QuantizationParameters, Quantized
 from embinit.formats.rounding import DRAW_FREE, Rounding
@@ -65,14 +65,13 @@ class Quantizer(Table):
         check_known("tail_of", self.tail_of, ("buffer", "row"))
         for what in ("steps", "factor"):
             given = getattr(self, what)
-            if given is not None and (not _is_number(given) or not 2.0**-64 <= given <= 2.0**64):
+            if given is not None and (not is_number(given) or not 2.0**-64 <= given <= 2.0**64):
                 raise EmbinitError(f"{what} must be a number above 0, from 2^-64 to 2^64, got {shown(given)}")
         for what in ("qmin", "qmax", "offset"):
             given = getattr(self, what)
-            if given is not None and (not isinstance(given, int) or isinstance(given, bool) or abs(given) > 2**31):
+            if given is not None and (not is_int(given) or abs(given) > 2**31):
                 raise EmbinitError(f"{what} must be an integer from -2^31 to 2^31, got {shown(given)}")
-        if not isinstance(self.saturate, bool):
-            raise EmbinitError(f"saturate must be true or false, got {shown(self.saturate)}")
+        check_bool("saturate", self.saturate)
         for what, allowed in (("quotient", QUOTIENTS), ("zero_point_sign", ZERO_POINT_SIGNS)):
             if getattr(self, what) is not None:
                 check_known(what, getattr(self, what), allowed)
@@ -315,7 +314,3 @@ def left_over(n: int, lanes: int, row: int) -> NDArray[np.bool_]:
     """
     at: NDArray[np.intp] = np.arange(n) % row
     return at >= row // lanes * lanes
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value

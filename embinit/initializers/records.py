@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never, get_args
 
 from embinit.distributions import Distribution, check_finite, frozen, set_finite
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_known, is_int, shown
 
 #: The standard deviation of a standard normal truncated to [-2, 2].
 TRUNCATED_STDDEV = 0.87962566103423978
@@ -57,7 +57,7 @@ class VarianceScaling:
         if self.axes is not None and (not isinstance(self.axes, tuple) or len(self.axes) != 2):
             raise EmbinitError(f"axes must be in_axis and out_axis, got {shown(self.axes)}")
         for what, axis in zip(("in_axis", "out_axis"), self.axes or (), strict=False):
-            if isinstance(axis, bool) or not isinstance(axis, int):
+            if not is_int(axis):
                 raise EmbinitError(f"{what} must be an integer, got {shown(axis)}")
 
     def fan(self, fan_in: float, fan_out: float) -> float:
@@ -141,7 +141,7 @@ class Seeded:
     seed: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+        if not is_int(self.seed) or not 0 <= self.seed < 2**32:
             raise EmbinitError(f"seed must be an integer from 0 to {2**32 - 1}, got {shown(self.seed)}")
 
     def __str__(self) -> str:

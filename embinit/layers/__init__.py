@@ -12,7 +12,6 @@ if TYPE_CHECKING:
         Order,
         Parameter,
         Stored,
-        check_bool,
         check_count,
         check_names,
         check_size,
@@ -40,7 +39,7 @@ else:
     __getattr__, __dir__ = attach(
         __name__,
         {
-            "base": "IN_MEMORY Layer Norm Order Parameter Stored check_bool check_count check_names check_size",
+            "base": "IN_MEMORY Layer Norm Order Parameter Stored check_count check_names check_size",
             "convolutions": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
             "draw_free": "DRAW_FREE DrawFree",
             "embeddings": "Embedding EmbeddingBag",
@@ -94,7 +93,6 @@ __all__ = [
     "Stored",
     "SyncBatchNorm",
     "Weighted",
-    "check_bool",
     "check_count",
     "check_names",
     "check_size",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from embinit.distributions import MAX_SIZE, Distribution, frozen
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_bool, check_known, is_int, shown
 from embinit.formats import MODES, format_named
 from embinit.formats.arrangement import BYTE_ORDERS, NIBBLE_ORDERS
 from embinit.formats.element_order import ElementOrder
@@ -276,13 +276,13 @@ def _table(what: str, given: Any, allowed: str) -> tuple[tuple[str, Any], ...]:
 
 def check_size(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is an integer from 1 to MAX_SIZE."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SIZE:
+    if not is_int(value) or not 1 <= value <= MAX_SIZE:
         raise EmbinitError(f"{what} must be an integer from 1 to {MAX_SIZE}, got {shown(value)}")
 
 
 def check_count(what: str, value: Any) -> None:
     """Raise EmbinitError unless value is an integer from 0 to MAX_WORDS."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WORDS:
+    if not is_int(value) or not 0 <= value <= MAX_WORDS:
         raise EmbinitError(f"{what} must be an integer from 0 to {MAX_WORDS}, got {shown(value)}")
 
 
@@ -292,9 +292,3 @@ def check_names(what: str, value: Any) -> None:
         raise EmbinitError(f"{what} must be a list of names, got {shown(value)}")
     if len(set(value)) < len(value):
         raise EmbinitError(f"{what} must name each once, got {shown(value)}")
-
-
-def check_bool(what: str, value: Any) -> None:
-    """Raise EmbinitError unless value is True or False."""
-    if not isinstance(value, bool):
-        raise EmbinitError(f"{what} must be true or false, got {shown(value)}")

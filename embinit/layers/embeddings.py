@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_int, shown
 from embinit.layers.base import Stored
 
 
@@ -35,7 +35,7 @@ class Embedding(Stored):
     def _check(self) -> None:
         super()._check()
         row, rows = self.padding_idx, self.num_embeddings
-        if row is not None and (isinstance(row, bool) or not isinstance(row, int) or not -rows <= row < rows):
+        if row is not None and (not is_int(row) or not -rows <= row < rows):
             raise EmbinitError(f"padding_idx must be an integer from {-rows} to {rows - 1}, got {shown(row)}")
 
 

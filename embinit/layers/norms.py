@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from embinit.errors import EmbinitError
-from embinit.layers.base import Norm, check_bool, check_size
+from embinit.errors import EmbinitError, check_bool
+from embinit.layers.base import Norm, check_size
 
 #: Arrays of NumPy before 2.0 cannot have more.
 MAX_AXES = 32

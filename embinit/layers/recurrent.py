@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from embinit.errors import EmbinitError, shown
-from embinit.layers.base import Stored, check_bool
+from embinit.errors import EmbinitError, check_bool, is_int, shown
+from embinit.layers.base import Stored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,5 +165,5 @@ class LSTM(Recurrent):
     def _check(self) -> None:
         super()._check()
         size = self.proj_size
-        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size < self.hidden_size:
+        if not is_int(size) or not 0 <= size < self.hidden_size:
             raise EmbinitError(f"proj_size must be an integer from 0 to {self.hidden_size - 1}, got {shown(size)}")

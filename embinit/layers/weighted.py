@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from embinit.errors import EmbinitError, check_known, shown
+from embinit.errors import EmbinitError, check_bool, check_known, is_number, shown
 from embinit.initializers import Initializer
-from embinit.layers.base import Stored, check_bool, check_names, check_size
+from embinit.layers.base import Stored, check_names, check_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Weighted(Stored):
             check_size("group_size", self.group_size)
         if self.input_scale is not None:
             scale = self.input_scale
-            if isinstance(scale, bool) or not isinstance(scale, int | float) or not 2.0**-126 <= scale < 2.0**126:
+            if not is_number(scale) or not 2.0**-126 <= scale < 2.0**126:
                 raise EmbinitError(f"input_scale must be a number above 0 that float32 holds, got {shown(scale)}")
         check_bool("per_channel", self.per_channel)
         check_bool("bias", self.bias)

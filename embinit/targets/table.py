@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from embinit.errors import EmbinitError, check_known, listed, nearest, shown
+from embinit.errors import EmbinitError, check_bool, check_known, listed, nearest, shown
 
 #: A kind that no target was measured to be, but a model file may state: clang fuses a product with a sum within one
 #: expression.
@@ -45,8 +45,7 @@ class Build:
         if self.libm != OTHER or target_named(self.target).libm != OTHER:
             check_known("libm", self.libm, LIBMS)
         check_known("rand", self.rand, RANDS)
-        if not isinstance(self.jit, bool):
-            raise EmbinitError(f"jit must be true or false, got {shown(self.jit)}")
+        check_bool("jit", self.jit)
 
     @property
     def known_libm(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from embinit.dialects.declared.description import Where
-from embinit.errors import EmbinitError, check_keys, check_known, check_there, listed, nearest, shown
+from embinit.errors import EmbinitError, check_keys, check_known, check_there, is_int, listed, nearest, shown
 from embinit.identifiers import check_identifier
 
 T = TypeVar("T")
@@ -118,7 +118,7 @@ def integer(low: int, high: int) -> Check[int]:
     """Return the check for an integer from low to high."""
 
     def checked(what: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        if not is_int(value) or not low <= value <= high:
             raise EmbinitError(f"{what} must be an integer from {low} to {high}, got {shown(value)}")
         return value
 

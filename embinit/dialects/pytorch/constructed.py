@@ -11,9 +11,9 @@ from dataclasses import dataclass, is_dataclass, replace
 from embinit.dialects.pytorch.dialect import TORCH
 from embinit.dialects.pytorch.rules import LAYERS, distribution, shape_fans
 from embinit.distributions import Distribution
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, check_bool, shown
 from embinit.initializers import Initializer
-from embinit.layers import Layer, Parameter, Stored, check_bool
+from embinit.layers import Layer, Parameter, Stored
 from embinit.layers import register as known_to_model_files
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from embinit.dialects.pytorch.constructed import Constructed, draw, register, within
 from embinit.dialects.pytorch.rules import inverse_root
 from embinit.distributions import check_finite
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, check_bool
 from embinit.initializers import constant, xavier_normal, xavier_uniform
-from embinit.layers import Linear, Parameter, check_bool, check_size
+from embinit.layers import Linear, Parameter, check_size
 
 
 @dataclass(frozen=True, kw_only=True)

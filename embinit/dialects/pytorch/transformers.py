@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from embinit.dialects.pytorch.constructed import Constructed, copied, draw, register, within
 from embinit.dialects.pytorch.layers import MultiheadAttention
-from embinit.errors import EmbinitError
+from embinit.errors import EmbinitError, check_bool
 from embinit.initializers import xavier_uniform
-from embinit.layers import LayerNorm, Linear, Parameter, check_bool
+from embinit.layers import LayerNorm, Linear, Parameter
 
 _TRANSFORMER_KEYS = frozenset({"dropout", "activation", "layer_norm_eps", "batch_first", "norm_first"})
 
