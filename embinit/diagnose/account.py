@@ -335,7 +335,7 @@ def tells_values(row: Row) -> bool:
 
 @cache
 def precision(name: str) -> float:
-    """Return by which part of itself a value may differ from what a format without codes holds of it."""
+    """Return the part of itself by which a value may differ from what a format without codes holds of it."""
     format_ = format_named(name)
     if isinstance(format_, Quantized) or name in FLOATS:
         return 0.0
