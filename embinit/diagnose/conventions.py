@@ -264,11 +264,11 @@ class _Inquiry:
         """
         ordered = np.argsort(self._values)
         few = np.concatenate([ordered[: LEAST // 2], ordered[-LEAST // 2 :]])
-        given = unit_values(tuple(unit.text for unit in units), bits, is_rand, drawn[:, few].reshape(-1))
+        given = unit_values(tuple(unit.text for unit in units), bits, is_rand, drawn[:, few].T.reshape(-1))
         known = [(unit, each) for unit, each in zip(units, given, strict=True) if each is not None]
         if not known:
             return [], []
-        stacked = np.stack([each for _, each in known]).reshape(len(known), -1, few.size)
+        stacked = np.stack([each for _, each in known]).reshape(len(known), few.size, -1)
         likely = _may_be_lines(stacked, self._values[few], self._step)
         kept = [known[i][0] for i in np.flatnonzero(likely.any(axis=1))]
         return kept, np.flatnonzero(likely.any(axis=0)).tolist()
@@ -422,18 +422,18 @@ def _fitting(form: Form, fit: _Fit, limits: _Limits) -> bool:
 
 
 def _may_be_lines(given: F64, values: F64, step: float) -> NDArray[np.bool_]:
-    """Return which rows may be among those that `_lines` finds, from a part of the values that includes the smallest
-    and the largest.
+    """Return, for each unit and stream, whether `_lines` may find it. given: the unit values of a few elements, which
+    are the second axis; values: those elements, the smallest and the largest of all among them.
 
-    No line is nearer to this part than its own line of least squares. So if that is further away than `_lines` allows
+    No line is nearer to these few than their own line of least squares. So if that is further away than `_lines` allows
     for all values, which is a share of their range, the line through all of them is too.
     """
     tolerance = 1.1 * np.sqrt(values.size) * (STRAIGHT * float(np.ptp(values)) + step)
     with np.errstate(all="ignore"):
-        centred, wanted = given - given.mean(axis=-1, keepdims=True), values - values.mean()
-        slopes = (centred @ wanted) / (centred**2).sum(axis=-1)
-        rest = np.abs(wanted - slopes[..., None] * centred).max(axis=-1)
-    found: NDArray[np.bool_] = (np.ptp(given, axis=-1) < NARROW) | (rest <= tolerance)
+        centred, wanted = given - given.mean(axis=1, keepdims=True), (values - values.mean())[:, None]
+        slopes = (centred * wanted).sum(axis=1) / (centred**2).sum(axis=1)
+        rest = np.abs(wanted - slopes[:, None] * centred).max(axis=1)
+    found: NDArray[np.bool_] = (np.ptp(given, axis=1) < NARROW) | (rest <= tolerance)
     return found
 
 
