@@ -1,6 +1,7 @@
 """expected_<name>.h: the golden vectors as C arrays of bits."""
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,9 +69,15 @@ def _arrays(bundle: Bundle) -> Iterator[str]:
 
 def _array_lines(data: NDArray[np.generic], per_line: int = 4) -> Iterator[str]:
     """Yield lines of an initializer: bits in hexadecimal and, for floats, the value in a comment."""
-    digits = 2 * data.itemsize
     bits = data.view(f"u{data.itemsize}").ravel().tolist()
-    values = data.ravel().tolist() if data.dtype == np.float32 else None
+    values = data.ravel().tolist() if data.dtype == np.float32 else []
     for i in range(0, len(bits), per_line):
-        line = "    " + " ".join(f"0x{b:0{digits}x}u," for b in bits[i : i + per_line])
-        yield line if values is None else f"{line} /* {' '.join(f'{v:.9g}' for v in values[i : i + per_line])} */"
+        held = bits[i : i + per_line]
+        yield _line(len(held), 2 * data.itemsize, bool(values)) % (*held, *values[i : i + per_line])
+
+
+@cache
+def _line(count: int, digits: int, with_values: bool) -> str:
+    """Return the format of a line: to fill one is faster than to join elements."""
+    line = "    " + " ".join([f"0x%0{digits}xu,"] * count)
+    return f"{line} /* {' '.join(['%.9g'] * count)} */" if with_values else line

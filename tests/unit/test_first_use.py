@@ -81,7 +81,10 @@ LOOP = """
 import sys
 import numpy as np
 from embinit import Generator, Xorshift32
+from embinit._kernels.jit import FEW, Kernel
 
+assert Kernel.left == FEW
+Kernel.left //= 8
 generator, out, calls = Generator(Xorshift32(5)), np.empty(16, np.float32), 0
 while "numba" not in sys.modules:
     generator.uniform(-0.5, 0.5, out)
@@ -92,7 +95,7 @@ print(calls)
 
 def test_a_loop_of_small_calls_is_compiled_in_the_end():
     done = subprocess.run([sys.executable, "-c", LOOP], capture_output=True, text=True, check=True, timeout=300)
-    assert int(done.stdout) == -(-jit.FEW // (jit.CALL + 17))
+    assert int(done.stdout) == -(-(jit.FEW // 8) // (jit.CALL + 17))
 
 
 @jit.inlined
