@@ -170,9 +170,11 @@ def test_cpp_frameworks(framework, header, libraries, main, folder, tmp_path):
     if not has_header(header):
         pytest.skip(f"needs {header}")
     first, *parts = sources(folder, "h-incbin", f"{framework}.cpp")
-    (tmp_path / "main.cpp").write_text(f"#include <{header}>\n{main}\n")
+    if main:  # gtest has one in a library
+        (tmp_path / "main.cpp").write_text(f"#include <{header}>\n{main}\n")
+        parts.append(tmp_path / "main.cpp")
     subprocess.run(["gcc", "-DWRONG", *include(folder, "h-incbin"), "-c", first, "-o", tmp_path / "u.o"], check=True)
-    command = ["g++", "-O0", *include(folder, "h-incbin"), *parts, tmp_path / "main.cpp", tmp_path / "u.o", *libraries]
+    command = ["g++", "-O0", *include(folder, "h-incbin"), *parts, tmp_path / "u.o", *libraries]
     done = built_and_run(command, tmp_path)
     assert done.returncode == 1
     told = {
