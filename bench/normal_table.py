@@ -38,23 +38,28 @@ def cubic(octave: int, segment: int) -> list[mpf]:
     return [solved[powers.index(power)] if power in powers else mpf(0) for power in range(4)]
 
 
+def row(octave: int, segment: int) -> tuple[int, ...]:
+    """Return the row of a segment."""
+    return tuple(int(mp.nint(c * UNIT)) for c in cubic(octave, segment))
+
+
 def table() -> Iterator[tuple[int, ...]]:
     """Yield the rows of the table, octave by octave."""
     for octave in range(OCTAVES):
         for segment in range(SEGMENTS):
-            yield tuple(int(mp.nint(c * UNIT)) for c in cubic(octave, segment))
+            yield row(octave, segment)
 
 
 def largest_error() -> mpf:
     """Return the largest |z - table's z| at 33 points of every segment."""
     worst = mpf(0)
-    for index, row in enumerate(table()):
+    for index, words in enumerate(table()):
         low, high = ends(*divmod(index, SEGMENTS))
         for k in range(33):
             s = mpf(k) / 32
             p = high - s * (high - low)
             exact = quantile(p) if p < mpf(1) / 2 else mpf(0)
-            worst = max(worst, abs(polyval(list(reversed(row)), s) / UNIT - exact))
+            worst = max(worst, abs(polyval(list(reversed(words)), s) / UNIT - exact))
     return worst
 
 
@@ -62,5 +67,5 @@ if __name__ == "__main__":
     if "--error" in sys.argv:
         print(mp.nstr(largest_error(), 4))
     else:
-        for row in table():
-            print(", ".join(f"0x{word:08x}" for word in row))
+        for words in table():
+            print(", ".join(f"0x{word:08x}" for word in words))

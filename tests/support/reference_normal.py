@@ -8,19 +8,24 @@ DERIVATION = Path(__file__).parents[2] / "bench" / "normal_table.py"
 
 
 @cache
-def table():
-    """Derive the cubics; nothing is read from the package."""
+def derivation():
     spec = importlib.util.spec_from_file_location("normal_table", DERIVATION)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return list(module.table())
+    return module
+
+
+@cache
+def row(octave, segment):
+    """Derive a cubic; nothing is read from the package."""
+    return derivation().row(octave, segment)
 
 
 def magnitude(v):
     """|z| in units of 2^-24, where P(|Z| > |z|) = v / 2^32."""
     octave = 32 - v.bit_length()
     normalized = v << octave
-    c0, c1, c2, c3 = table()[4 * octave + (normalized >> 29 & 3)]
+    c0, c1, c2, c3 = row(octave, normalized >> 29 & 3)
     s = 2**32 - 1 - (normalized << 3) % 2**32
     z = c2 + (c3 * s >> 32)
     z = c1 + (z * s >> 32)
