@@ -1,5 +1,6 @@
 """Marsaglia's 32-bit xorshift with shifts 13, 17, 5: the generator of OnDeviceTraining."""
 
+from functools import lru_cache
 from operator import index
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ def step(state: int) -> int:
     return state ^ state << 5 & 0xFFFFFFFF
 
 
+@lru_cache(maxsize=1024)
 def power_of_z(exponent: int) -> int:
     """Return z^exponent modulo the characteristic polynomial, bit i for z^i.
 

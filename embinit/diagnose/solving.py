@@ -94,11 +94,15 @@ def states_of(lcg: tuple[int, int, int, int], values: F64, highs: Iterable[float
         first = (words[:, None] << np.uint32(shift) | below).reshape(-1)
         state, off = first, NEAR + 2.0 ** (1 - bits)
         for wanted in unit[1:]:
-            state = state * np.uint32(multiplier) + np.uint32(increment)
-            word = state >> np.uint32(shift) & np.uint32(2**bits - 1)
+            state = state * np.uint32(multiplier)
+            state += np.uint32(increment)
             low, high = (min(max(int((wanted + d) * 2**bits), 0), MASK) for d in (-off, off))
-            near = np.flatnonzero(word - np.uint32(low) <= np.uint32(high - low))
-            near = near[np.abs(word[near] / 2.0**bits - wanted) < off]
+            above = state >> np.uint32(shift)
+            above &= np.uint32(2**bits - 1)
+            above -= np.uint32(low)
+            near = np.flatnonzero(above <= np.uint32(high - low))
+            word = state[near] >> np.uint32(shift) & np.uint32(2**bits - 1)
+            near = near[np.abs(word / 2.0**bits - wanted) < off]
             first, state = first[near], state[near]
         found += [(int(x) - increment) * inverse & MASK for x in first[:4]]
     return found
