@@ -34,6 +34,21 @@ def source_of(words: Words) -> Generators:
 
 
 @lru_cache(maxsize=4096)
+def drawn_words(words: Words, seed: int, rand: str, skipped: int, n: int) -> tuple[Array, int] | None:
+    """Return the words that a generator draws from a seed, after some that are skipped, and their width; None where it
+    does not start.
+    """
+    try:
+        bitgen = source_of(words).start(seed, rand)
+        bitgen.advance(skipped)
+        drawn: Array = bitgen.random_raw(n)
+    except EmbinitError:
+        return None
+    drawn.flags.writeable = False
+    return drawn, bitgen.word_bits
+
+
+@lru_cache(maxsize=4096)
 def _program(unit: str, element: str, bits: int, is_rand: bool) -> Program | None:
     """Return the program from a word to an element; None if C does not allow it."""
     inputs = _word(bits) | {"low": Input(FLOAT, "tensor"), "high": Input(FLOAT, "tensor")}

@@ -18,6 +18,7 @@ from embinit.diagnose.account import Image, Run, resolution, run_of
 from embinit.diagnose.compiled import (
     F64,
     Array,
+    drawn_words,
     elements,
     known_generators,
     limit_of,
@@ -217,14 +218,12 @@ class _Inquiry:
         for seed in seeds:
             if seed not in source.seeds:
                 continue
-            try:
-                bitgen = source.start(seed, rand)
-                bitgen.advance(self._words)
-                drawn = bitgen.random_raw(self._values.size)
-            except EmbinitError:
+            found = drawn_words(words, seed, rand, self._words, self._values.size)
+            if found is None:
                 continue
-            if bitgen.word_bits != self._own.bits or not np.array_equal(drawn, self._own.drawn):
-                yield _Stream(words, seed, drawn, bitgen.word_bits, words.rand is not None)
+            drawn, bits = found
+            if bits != self._own.bits or not np.array_equal(drawn, self._own.drawn):
+                yield _Stream(words, seed, drawn, bits, words.rand is not None)
 
     # Unit values
 
