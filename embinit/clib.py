@@ -1,7 +1,8 @@
 """The C library: its files, and all of it as one source and one header."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib.resources import files
 from pathlib import Path
@@ -35,7 +36,8 @@ def sources_of(code: Iterable[str]) -> tuple[Path, ...]:
     return tuple(source for source in SOURCES if f"{source.stem}.h" in found)
 
 
-def amalgamated() -> dict[str, bytes]:
+@cache
+def amalgamated() -> Mapping[str, bytes]:
     """Return the whole library as embinit.h and embinit.c, for projects that would rather copy two files."""
     headers = {path.name: path for path in HEADERS}
     order = TopologicalSorter({name: sorted(headers.keys() & _includes(path)) for name, path in headers.items()})

@@ -25,7 +25,7 @@ def run(options: Namespace) -> int:
         output = Path(options.output)
         library, selftest = _contents((*HEADERS, *SOURCES)), _contents(SELFTEST)
         if options.amalgamated:
-            library = amalgamated()
+            library = dict(amalgamated())
             selftest = {name: including_amalgamated(text.decode()).encode() for name, text in selftest.items()}
         folders = {output: library, output / "selftest": selftest}
         package = packages(sorted(library))
