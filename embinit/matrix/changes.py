@@ -65,6 +65,16 @@ def _other_library(one: Build, other: Build) -> bool:
     return (one.target, one.compiler) != (other.target, other.compiler) and not (one.on_host and other.on_host)
 
 
+#: Flags by which types have other sizes or signs.
+_OF_TYPES = re.compile(r"-f(no-)?(short-enums|signed-char|unsigned-char)|-m(?!arch|tune|cpu|fma|avx|sse)")
+
+
+def _other_types(one: Build, other: Build) -> bool:
+    """Whether types may differ: on another target, by another compiler, or by a flag that only one build has."""
+    apart = set(one.flags) ^ set(other.flags)
+    return (one.target, one.compiler) != (other.target, other.compiler) or any(map(_OF_TYPES.match, apart))
+
+
 _UNINITIALIZED, _ZERO = "a variable is read before anything was written to it", "-ftrivial-auto-var-init=zero"
 
 #: Macros that stand for the time of building, and texts that are as long.
@@ -109,6 +119,7 @@ CAUSES = (
         "long double",
         "long double has 80 bits on one, 128 or 64 on the other: compute in double",
         Change(widths=frozenset([LONG_DOUBLES])),
+        _other_types,
     ),
     Cause(
         "double size",
@@ -120,6 +131,7 @@ CAUSES = (
         "enum size",
         "an enum takes as few bytes as it needs on one, and 4 on the other: take no sizeof of it, or store an integer",
         Change(("-fno-short-enums",)),
+        _other_types,
     ),
     Cause(
         "sort",
@@ -131,6 +143,7 @@ CAUSES = (
         "char",
         "char is signed on one and unsigned on the other: write signed char, or int8_t",
         Change(("-fsigned-char",)),
+        _other_types,
     ),
     Cause("uninitialized variable", _UNINITIALIZED, Change((_ZERO,))),
     Cause(

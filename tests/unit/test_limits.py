@@ -34,8 +34,10 @@ def refusal(path, text, **overrides):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
-@pytest.mark.parametrize(("layers", "most"), [(33, 64), (2_000_000_000, MAX_BUFFERS)])
+@pytest.mark.parametrize(
+    ("kind", "layers", "most"),
+    [("RNN", 33, 64), ("GRU", 33, 64), ("LSTM", 33, 64), ("LSTM", 2_000_000_000, MAX_BUFFERS)],
+)
 def test_a_recurrent_layer_of_many_layers_is_refused_before_they_are_made(kind, layers, most, tmp_path, monkeypatch):
     monkeypatch.setattr("embinit.model.MAX_BUFFERS", most)
     text = HEAD + f'type = "{kind}"\ninput_size = 1\nhidden_size = 1\nnum_layers = {layers}\n'

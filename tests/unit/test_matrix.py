@@ -197,7 +197,7 @@ def test_another_signature_is_refused(plan, tmp_path):
 
 def test_two_faults_are_both_named():
     needed = {"contraction", "char", "aliasing"}
-    one, other = Build("host", "gcc", ("-O0",)), Build("host", "gcc", ("-O2",))
+    one, other = Build("host", "gcc", ("-O0",)), Build("host", "gcc", ("-O2", "-funsigned-char"))
     tried = []
 
     def equal(change):
@@ -214,6 +214,24 @@ def test_two_faults_are_both_named():
 
     assert {cause.name for cause in causes(one, other, unknown_to_one)} == needed
     assert not any("integers" in change.widths for change in tried)  # both run here, where long has 64 bits
+
+
+@pytest.mark.parametrize(
+    ("target", "compiler", "flags", "may"),
+    [
+        ("host", "gcc", ["-O2", "-march=x86-64-v3"], False),
+        ("host", "gcc", ["-O0", "-fno-short-enums"], True),
+        ("host", "gcc", ["-O0", "-m96bit-long-double"], True),
+        ("host", "clang", ["-O0"], True),
+        ("cortex-m3", "gcc", ["-O0"], True),
+    ],
+)
+def test_types_are_made_the_same_where_they_may_differ(target, compiler, flags, may):
+    tried = []
+    causes(Build("host", "gcc", ("-O0",)), Build(target, compiler, tuple(flags)), tried.append)
+    assert any("-fsigned-char" in change.flags for change in tried) == may
+    assert any("-fno-short-enums" in change.flags for change in tried) == may
+    assert any("long doubles" in change.widths for change in tried) == may
 
 
 @pytest.mark.parametrize(
