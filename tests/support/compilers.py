@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,10 +91,10 @@ def _own(flags: Iterable[str]) -> tuple[str, ...]:
 
 @cache
 def _object(compiler: str, flags: tuple[str, ...], source: Path) -> Path:
-    build, headers = _build(compiler, flags), _headers()
+    build = _build(compiler, flags)
     kept = _folder() / build / f"{source.stem}.o"
     kept.parent.mkdir(exist_ok=True)
-    key = key_of([build, headers, source.name, source.read_bytes()])
+    key = key_of([build, _text(source)])
     fetch(f"objects-{build}", key, lambda output: run([compiler, *flags, "-c", source, "-o", output]), kept)
     return kept
 
@@ -107,8 +108,16 @@ def _build(compiler: str, flags: tuple[str, ...]) -> str:
 
 
 @cache
-def _headers() -> str:
-    return key_of(content for path in sorted(C_DIRECTORY.glob("*.h")) for content in (path.name, path.read_bytes()))
+def _text(source: Path) -> str:
+    """Return a name for what a unit of the C library is compiled from: itself and the headers that it reaches."""
+    found: dict[str, bytes] = {}
+    waiting = [source.name]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = (C_DIRECTORY / name).read_bytes()
+            waiting += re.findall(r'^[ \t]*#[ \t]*include[ \t]*"(.+)"', found[name].decode(), re.MULTILINE)
+    return key_of(each for name in [source.name, *sorted(found)] for each in (name, found[name]))
 
 
 @cache
