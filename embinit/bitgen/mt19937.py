@@ -18,31 +18,28 @@ N = 624
 DEGREE = 19937
 
 
-def characteristic_polynomial() -> int:
-    """Return the characteristic polynomial of one step of the recurrence over GF(2), bit i for z^i.
+def times_characteristic(polynomial: int) -> int:
+    """Return the product of a polynomial over GF(2), bit i for z^i, and the characteristic one of a step.
 
-    With q = z^623 + z^396 and the bits a_0 to a_31 of the twist matrix's last row it is
+    With q = z^623 + z^396 and the bits a_0 to a_31 of the twist matrix's last row that is
     z (q^32 + a_0 q^31 + a_1 q^30 + ... + a_30 q) + a_31: section A of the paper's appendix.
 
-    >>> characteristic_polynomial().bit_count()
+    >>> times_characteristic(1).bit_count()
     135
     """
-    polynomial = 1
+    product = polynomial
     for i in range(31):
-        polynomial = polynomial << 623 ^ polynomial << 396 ^ (0x9908B0DF >> i & 1)
-    return (polynomial << 623 ^ polynomial << 396) << 1 | 1
+        product = product << 623 ^ product << 396 ^ (polynomial if 0x9908B0DF >> i & 1 else 0)
+    return (product << 623 ^ product << 396) << 1 ^ polynomial
 
 
-CHARACTERISTIC = characteristic_polynomial()
-#: The exponents of its terms: few enough that a polynomial is reduced by one shift for each.
-POWERS = [i for i, bit in enumerate(reversed(f"{CHARACTERISTIC:b}")) if bit == "1"]
+CHARACTERISTIC = times_characteristic(1)
 
 
 def reduced(polynomial: int) -> int:
     """Return a polynomial modulo the characteristic one."""
     while high := polynomial >> DEGREE:
-        for power in POWERS:
-            polynomial ^= high << power
+        polynomial ^= times_characteristic(high)
     return polynomial
 
 
