@@ -1,4 +1,4 @@
-"""Buffer formats on a million values, beside libraries of other people and beside NumPy's float64."""
+"""Buffer formats on a million values where CI is set, beside other people's libraries and beside NumPy's float64."""
 
 import numpy as np
 import pytest
@@ -7,17 +7,20 @@ from embinit import Generator, Xorshift32
 from embinit.formats import format_named
 from embinit.store import encode
 
+from support.sweeps import examples
+
 F32 = np.float32
-MILLION = 10**6
+MANY = examples(10**6)
+GROUPED = 4096 * examples(250)
 
 
 def values(frac_bits, seed=1):
-    """More than a million values: ties of the grid, both ends of the range and beyond, and any between.
+    """More than MANY values: ties of the grid, both ends of the range and beyond, and any between.
 
     None has a bit below 2^-44, so that fixed point of 44 fractional bits holds them all.
     """
     random = np.random.default_rng(seed)
-    any_value = random.uniform(-1.3, 1.3, MILLION)
+    any_value = random.uniform(-1.3, 1.3, MANY)
     any_value[np.abs(any_value) < 2.0**-20] = 0
     most = min(3 * 2**frac_bits, 2**22)
     ties = (random.integers(-most, most, 20000) + 0.5) / 2.0**frac_bits
@@ -86,8 +89,8 @@ def test_symmetric_formats_and_numpy(name, size, stochastic):
     layout = format_named(name)
     if size is not None and layout.grouping != "groups":
         return
-    array = values(7)[:MILLION]
-    array = np.resize(array, 4096 * 250)
+    array = values(7)[:MANY]
+    array = np.resize(array, GROUPED)
     rows = array.reshape(-1, size or array.size)
     largest = np.abs(rows).max(axis=1, keepdims=True)
     scale = F32(2.0**-layout.frac_bits) if name.startswith("q") else largest / F32(layout.steps)
@@ -128,7 +131,7 @@ def test_channels_and_numpy(shape, axis):
 @pytest.mark.parametrize("stochastic", [False, True])
 @pytest.mark.parametrize("size", [20, 4096])
 def test_affine_and_numpy(size, stochastic):
-    array = np.resize(values(7), 4096 * 250)
+    array = np.resize(values(7), GROUPED)
     rows = array.reshape(-1, size)
     low, high = np.minimum(rows.min(1), F32(0)), np.maximum(rows.max(1), F32(0))
     scale = (high - low) / F32(255)
@@ -177,7 +180,7 @@ def test_asym_and_numpy(bits, rounding):
 @pytest.mark.parametrize(("mantissa", "exponent", "size"), [(8, 8, 32), (16, 5, 4096), (8, 3, 16)])
 def test_block_floating_point_and_numpy(mantissa, exponent, size, rounding):
     """Steps are powers of two, so that quotients are exact; few bits of exponent clamp it, and mantissas saturate."""
-    array = np.resize(values(7), 4096 * 250)
+    array = np.resize(values(7), GROUPED)
     array *= np.exp2(np.arange(array.size) // 4096 % 9 - 4).astype(F32)
     rows, qmax, bias = array.reshape(-1, size), 2 ** (mantissa - 1) - 1, 2 ** (exponent - 1) - 1
     largest = np.abs(rows).max(1) / F32(qmax)

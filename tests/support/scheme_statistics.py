@@ -51,7 +51,7 @@ def truncated_normal(stddev: float) -> Expected:
 
 def failed(values: NDArray[np.float32], expected: Expected) -> set[str]:
     """Return the names of the statistics that N values fail."""
-    x = np.sort(values.ravel().astype(np.float64))
+    x = np.sort(values.ravel()).astype(np.float64)
     assert x.size == N
     squares = (x - x.mean()) ** 2
     found = set()
