@@ -1,6 +1,7 @@
 """2. Bit generators."""
 
 from collections.abc import Iterator
+from itertools import count
 
 
 class Xorshift32:
@@ -204,17 +205,19 @@ def pcg64(seed: int, dxsm: bool = False) -> Iterator[int]:
             yield rotl((s >> 64) ^ (s & M64), (64 - (s >> 122)) % 64)
 
 
+def philox_block(key: int, counter: int) -> list[int]:
+    k0, k1 = key & 0xFFFFFFFF, key >> 32
+    x0, x1, x2, x3 = (counter >> i & 0xFFFFFFFF for i in (0, 32, 64, 96))
+    for _ in range(10):
+        p, q = 0xCD9E8D57 * x2, 0xD2511F53 * x0
+        x0, x1, x2, x3 = p >> 32 ^ x1 ^ k0, p & 0xFFFFFFFF, q >> 32 ^ x3 ^ k1, q & 0xFFFFFFFF
+        k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
+    return [x0, x1, x2, x3]
+
+
 def philox4x32(seed: int) -> Iterator[int]:
-    counter = 0
-    while True:
-        k0, k1 = seed & 0xFFFFFFFF, seed >> 32
-        x0, x1, x2, x3 = (counter >> i & 0xFFFFFFFF for i in (0, 32, 64, 96))
-        for _ in range(10):
-            p, q = 0xCD9E8D57 * x2, 0xD2511F53 * x0
-            x0, x1, x2, x3 = p >> 32 ^ x1 ^ k0, p & 0xFFFFFFFF, q >> 32 ^ x3 ^ k1, q & 0xFFFFFFFF
-            k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
-        yield from (x0, x1, x2, x3)
-        counter += 1
+    for counter in count():
+        yield from philox_block(seed, counter)
 
 
 def threefry(k0: int, k1: int, x: int, y: int) -> tuple[int, int]:
