@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run
+from embinit.diagnose.account import Image, Run, row_with
 from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
 from embinit.diagnose.pasting import each_layer
@@ -276,7 +276,7 @@ def _arranged(found: Mapping[str, Named]) -> Hypothesis:
         if row.name not in found:
             return row
         arrangement = replace(row.storage.arrangement, element_order=found[row.name][2])
-        return replace(row, storage=replace(row.storage, arrangement=arrangement))
+        return row_with(row, storage=replace(row.storage, arrangement=arrangement))
 
     def line(tensors: list[Tensor]) -> str | None:
         parts = [f"{each.part} = {found[each.name][1].says}" for each in tensors if each.name in found]

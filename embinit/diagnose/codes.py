@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from embinit.departures import file_name
-from embinit.diagnose.account import draws
+from embinit.diagnose.account import draws, row_with
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, stored
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.errors import EmbinitError
@@ -107,20 +107,20 @@ def _shared(axis: str | None) -> Change:
         if len(row.axes) == 1 or format_named(row.format).grouping != "channels":
             return row
         row = row if axis == "out" else _without_groups(row)
-        return replace(row, storage=replace(row.storage, channel_axis=_axis(row, axis)))
+        return row_with(row, storage=replace(row.storage, channel_axis=_axis(row, axis)))
 
     return rows(changed)
 
 
 def _without_groups(row: Row) -> Row:
-    return replace(row, storage=replace(row.storage, channel_groups=1))
+    return row_with(row, storage=replace(row.storage, channel_groups=1))
 
 
 def _grouped(size: Callable[[Row], int | None]) -> Change:
     def changed(row: Row) -> Row:
         if len(row.axes) == 1 or format_named(row.format).grouping != "groups":
             return row
-        return replace(row, storage=replace(row.storage, group_size=size(row)))
+        return row_with(row, storage=replace(row.storage, group_size=size(row)))
 
     return rows(changed)
 
@@ -136,7 +136,7 @@ def _roundings(held: Sequence[Storage]) -> Iterator[Hypothesis]:
 
 
 def _rounded(rounding: str) -> Change:
-    return rows(lambda row: replace(row, storage=replace(row.storage, rounding=rounding)))
+    return rows(lambda row: row_with(row, storage=replace(row.storage, rounding=rounding)))
 
 
 # Scales and zero points
@@ -258,6 +258,6 @@ def _reformatted(old: str, new: str, each: bool) -> Change:
         storage = Storage(new, row.storage.rounding)
         if each and row.part == "weight" and "out" in row.axes:
             storage = replace(storage, channel_axis=row.axes.index("out"))
-        return replace(row, storage=storage)
+        return row_with(row, storage=storage)
 
     return rows(changed)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run, draws
+from embinit.diagnose.account import Image, Run, draws, row_with
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.diagnose.rules import REACH, Choice, Rule, limits, multiplied, quotients, roundings, takes_factors
@@ -265,7 +265,7 @@ def _hypothesis(rules: dict[str, Rule]) -> Hypothesis:
     cost += FREE_SLOPE * sum(rule.quotient.free for rule in used)
 
     def stored(row: Row) -> Row:
-        return replace(row, storage=rules[row.name].storage(row.storage)) if row.name in rules else row
+        return row_with(row, storage=rules[row.name].storage(row.storage)) if row.name in rules else row
 
     return Hypothesis(
         Aspect.SCALE, "codes", f"{'; '.join(says)}.", rows(stored), None, cost, tuple(rules),

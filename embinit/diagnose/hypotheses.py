@@ -8,7 +8,7 @@ from itertools import groupby
 
 from embinit import initializers as schemes
 from embinit.bitgen import RANDS, BitGenerator
-from embinit.diagnose.account import Account, draws, fresh
+from embinit.diagnose.account import Account, draws, fresh, row_with
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
     Aspect,
@@ -249,7 +249,7 @@ def _receptive(row: Row) -> int:
 def _without_kernel(kernels: dict[str, int], parts: tuple[str, ...]) -> Change:
     def fans(row: Row) -> Row:
         kernel = kernels.get(layer_of(row), 1) if row.name.endswith(parts) else 1
-        return replace(row, fan_in=row.fan_in // kernel, fan_out=row.fan_out // kernel)
+        return row_with(row, fan_in=row.fan_in // kernel, fan_out=row.fan_out // kernel)
 
     return lambda account: rows(fans)(account).with_initializers(lambda row: row.initializer)
 
@@ -260,7 +260,7 @@ def _groups(tensor: Tensor) -> int:
 
 def _of_all_groups(parts: tuple[str, ...]) -> Change:
     def fans(row: Row) -> Row:
-        return replace(row, fan_in=row.fan_in * _groups(row)) if row.name.endswith(parts) else row
+        return row_with(row, fan_in=row.fan_in * _groups(row)) if row.name.endswith(parts) else row
 
     return lambda account: rows(fans)(account).with_initializers(lambda row: row.initializer)
 

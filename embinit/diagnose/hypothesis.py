@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
 from typing import Any
 
-from embinit.diagnose.account import Account, Transform
+from embinit.diagnose.account import Account, Transform, row_with
 from embinit.formats.storage import Storage
 from embinit.initializers import Initializer
 from embinit.model import Description
@@ -114,7 +114,7 @@ def rows(changed: Callable[[Row], Row]) -> Change:
 
 def stored(changed: Callable[[Storage], Storage]) -> Change:
     """Return the change to how every row is stored."""
-    return rows(lambda row: replace(row, storage=changed(row.storage)))
+    return rows(lambda row: row_with(row, storage=changed(row.storage)))
 
 
 def seeded(seed: int, name: str, sentence: str, cost: int = 1) -> Hypothesis:

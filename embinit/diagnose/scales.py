@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice, product
 
 import numpy as np
 
 from embinit.bitgen import BitGenerator
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of, stuck
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, row_with, run_of, stuck
 from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.diagnose.pasting import initialized
@@ -33,7 +32,7 @@ def scales(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[tuple[Hypoth
             values = account.observed(row, dump[row.name])
             distribution = None if values is None else _recovered(account, run.places[row.name], row, values)
             if distribution is not None:
-                found[row.name] = replace(row, distribution=distribution)
+                found[row.name] = row_with(row, distribution=distribution)
     if not found:
         return
     weights = [row for name, row in found.items() if name.endswith(".weight")]
@@ -50,7 +49,7 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
     if unit is None or stuck(place.origin):
         return None
     before = place.bitgen()
-    drawn = account.drawn(before, replace(row, distribution=unit), row.size)
+    drawn = account.drawn(before, row_with(row, distribution=unit), row.size)
     strongest = np.argpartition(-np.abs(drawn), min(16, row.size) - 1)[:16]
     with np.errstate(invalid="ignore", over="ignore"):
         ratios = values[strongest].astype(np.float64) / drawn[strongest]
@@ -60,7 +59,7 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
     for scale in dict.fromkeys(_near(guess, row)):
         distribution = _rescaled(row.distribution, scale)
         assert distribution is not None
-        if account.drawn(before, replace(row, distribution=distribution), row.size).tobytes() == values.tobytes():
+        if account.drawn(before, row_with(row, distribution=distribution), row.size).tobytes() == values.tobytes():
             return distribution
     return None
 
@@ -79,7 +78,7 @@ def _between(account: Account, before: BitGenerator, row: Row, values: F32, draw
     own, head = account.model.conventions, min(row.size, SURE)
     for low, high in product(_rounded(middle - half, half), _rounded(middle + half, half)):
         found = own.distribution_on(account.model.build, Uniform(low, high), row.fan_in, row.fan_out)
-        changed = replace(row, distribution=found)
+        changed = row_with(row, distribution=found)
         if all(account.drawn(before, changed, n).tobytes() == values[:n].tobytes() for n in (head, row.size)):
             return Uniform(low, high)
     return None
