@@ -7,11 +7,11 @@ import numpy as np
 
 from embinit._kernels import pytorch as kernels
 from embinit.bitgen.mt19937 import MT19937
-from embinit.clib import SOURCES
+from embinit.clib import C_DIRECTORY
 
 from support.torch_calls import standing_before, untempered
 
-UNITS = list(SOURCES)
+UNITS = [C_DIRECTORY / f"embinit_{name}.c" for name in ("mt19937", "pytorch", "normal", "libm", "fma", "distributions")]
 WORDS, SMALL, UNIFORM, SYMMETRIC, NORMAL, SMALL_SYMMETRIC, GIVEN = range(7)
 UNTOUCHED = 0xA5A5A5A5
 PROGRAM = """
