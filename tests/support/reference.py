@@ -39,9 +39,13 @@ def round_dyadic(n: int, exponent: int, zero: int = 0) -> int:
     if n == 0:
         return zero
     magnitude = abs(n)
-    last = max(exponent + magnitude.bit_length() - 24, -149)  # the exponent of the last bit that stays
-    significand, lost = magnitude << max(exponent - last, 0), max(last - exponent, 0)
-    if lost:
+    last = exponent + magnitude.bit_length() - 24  # the exponent of the last bit that stays
+    if last < -149:
+        last = -149
+    lost = last - exponent
+    if lost <= 0:
+        significand = magnitude << -lost
+    else:
         half, rest = 1 << lost - 1, magnitude & (1 << lost) - 1
         significand = magnitude >> lost
         significand += rest > half or (rest == half and significand & 1)
@@ -75,8 +79,8 @@ def dyadic(x: int) -> tuple[int, int]:
     """A finite float32 as n and e of n * 2**e."""
     exponent, n = x >> 23 & 0xFF, x & 0x7FFFFF
     if exponent:
-        n |= 0x800000
-    return -n if x & SIGN else n, max(exponent, 1) - 150
+        return -(n | 0x800000) if x & SIGN else n | 0x800000, exponent - 150
+    return -n if x & SIGN else n, -149
 
 
 def is_nan(x: int) -> bool:
@@ -103,8 +107,7 @@ def add(x: int, y: int) -> int:
 
 def _sum(x: tuple[int, int], y: tuple[int, int], zero: int) -> int:
     (m, i), (n, j) = x, y
-    exponent = min(i, j)
-    return round_dyadic((m << i - exponent) + (n << j - exponent), exponent, zero)
+    return round_dyadic((m << i - j) + n, j, zero) if i > j else round_dyadic(m + (n << j - i), i, zero)
 
 
 def sub(x: int, y: int) -> int:
