@@ -30,7 +30,7 @@ from embinit.diagnose.account import (
     tells_signs,
     tells_values,
 )
-from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
+from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
 from embinit.diagnose.seeds import ordinary_seeds, seed_instead
 from embinit.diagnose.signs import SPARE, Family, family_of, state_before, stepped_back
 from embinit.dialects import Dialect, dialect_named
@@ -56,6 +56,8 @@ MOST = 8
 TELLING = 8
 #: The cost of a seed that only the dump suggests.
 FREE_SEED = 2
+#: A state that is found in a stream tells a position if at most one state in 2^12 is as near; else a seed may be why.
+TELLING_BITS = 12
 
 
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
@@ -109,7 +111,7 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
     family = family_of(start)
     assert family is not None
     words = _distance(family, origin.state, start.state)
-    if words:
+    if words and abs(words) <= 1 << family.bits >> TELLING_BITS:
         yield (_moved(words, account, origin),)
         return
     model = account.model
@@ -120,13 +122,39 @@ def _named(start: BitGenerator, account: Account, origin: BitGenerator) -> Itera
         seed = states[before.state]
         yield (seed_instead(model, seed, seeds[seed]),)
         return
-    reached = _reached(model, start.state)
+    reached = None if words else _reached(model, start.state)
     if reached is not None:
-        seed, words = reached
-        yield seed_instead(model, seed, seeds[seed]), _moved(words - skipped, account, started(model, seed))
+        seed, further = reached
+        yield seed_instead(model, seed, seeds[seed]), _moved(further - skipped, account, started(model, seed))
     if before is not None:
-        sentence = f"The device starts from the state {before.state:#010x}."
-        yield (seeded(before.state, "seed", sentence, FREE_SEED),)
+        yield (_begun(model, before),)
+    if words:
+        yield (replace(_moved(words, account, origin), cost=FREE_SEED),)
+
+
+def _begun(model: Description, start: BitGenerator) -> Hypothesis:
+    """Return the hypothesis that a device begins in a state: that it seeds with what leads there or, if no such seed is
+    known, the state alone.
+    """
+    state = int(start.state)
+    sentence = f"The device starts from the state {state:#010x}."
+    for seed in _leading_to(model, state, 1 << start.word_bits):
+        if seed in model.conventions.seeds and fresh(model, seed).state == state:
+            if seed != state:
+                sentence = f"The device seeds with {seed}, which makes the state {state:#010x}."
+            return seeded(seed, "seed", sentence, FREE_SEED)
+    return Hypothesis(Aspect.SEED, "seed", sentence, model_with(state=state), f"state = {state}", FREE_SEED)
+
+
+def _leading_to(model: Description, state: int, states: int) -> Iterator[int]:
+    """Yield the seeds that would lead to a state if it were the seed, the seed with some bits inverted, or the seed
+    times an odd number and plus another one.
+    """
+    yield state
+    zero, one = (int(fresh(model, seed).state) for seed in (0, 1))
+    yield state ^ zero
+    if (one - zero) % 2:
+        yield (state - zero) * pow(one - zero, -1, states) % states
 
 
 @cache

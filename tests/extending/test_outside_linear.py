@@ -10,6 +10,7 @@ from embinit.bitgen import Called
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.dialects import dialect_named
+from embinit.samplers import ScaledInteger
 
 M32 = 2**32 - 1
 
@@ -68,8 +69,59 @@ class OnlyForwards(Triple):
         super().advance(delta)
 
 
+class Mixed(Triple):
+    """The same, whose seed is mixed before it is the state."""
+
+    def __init__(self, seed):
+        self.state = seed ^ 0x5BD1E995
+
+
+class Multiplied(Triple):
+    """The same, whose seed is multiplied before it is the state."""
+
+    def __init__(self, seed):
+        self.state = (seed * 2654435761 + 99) & M32
+
+
+class Squared(Triple):
+    """The same, whose state does not tell the seed."""
+
+    def __init__(self, seed):
+        self.state = (seed * seed | 1) & M32
+
+
+class Short(Triple):
+    """A shift register of 15 bits: every state is a place in the stream of every seed."""
+
+    word_bits = 15
+
+    def __init__(self, seed):
+        self.state = seed % 2**15 or 1
+
+    def draw(self, out):
+        state = self.state
+        for i in range(out.size):
+            out[i] = state = state >> 1 ^ (0x6000 if state & 1 else 0)
+        self.state = state
+
+    def advance(self, delta):
+        self.draw(np.empty(delta % (2**15 - 1), np.uint32))
+
+
+class Centred(ScaledInteger):
+    """Values of words of 15 bits."""
+
+    word_bits = 15
+
+    def fill(self, source, distribution, out):
+        out[:] = (source.bitgen.random_raw(out.size).astype(np.float32) - np.float32(2**14)) * np.float32(2.0**-14)
+        return out.size
+
+
 def model(seed, kind=Triple):
     dialect = replace(dialect_named("portable"), name="outside", seeded=kind)
+    if kind is Short:
+        dialect = replace(dialect, sampler=Centred())
     layers = [embinit.Linear(name=f"fc{i}", in_features=12, out_features=6) for i in range(2)]
     return embinit.Model("m", layers, seed, dialect)
 
@@ -101,3 +153,23 @@ def test_a_position():
 
 def test_a_seed_of_a_generator_that_cannot_step_back():
     assert found(model(7, OnlyForwards), OnlyForwards).lines == {"[model]": "seed = 7"}
+
+
+@pytest.mark.parametrize("kind", [Mixed, Multiplied])
+def test_any_seed_that_is_made_into_a_state(kind):
+    assert found(model(0x9ABCDEF1, kind), kind).lines == {"[model]": f"seed = {0x9ABCDEF1}"}
+
+
+def test_a_state_of_a_seed_that_is_not_known():
+    assert found(model(0x9ABCDEF1, Squared), Squared).lines == {"[model]": f"state = {Squared(0x9ABCDEF1).state}"}
+
+
+@pytest.mark.parametrize("seed", [777, 9999])
+def test_a_seed_of_a_short_generator_is_no_position(monkeypatch, seed):
+    monkeypatch.setattr("embinit.diagnose.streams.FORWARD", 2**15)
+
+    assert found(model(seed, Short), Short).lines == {"[model]": f"seed = {seed}"}
+
+
+def test_a_near_position_of_a_short_generator():
+    assert found(replace(model(42, Short), skip_words=5), Short).lines == {"[model]": "skip_words = 5"}
