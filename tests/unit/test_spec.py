@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from embinit.expressions import log_table
+
 from support import reference_normal
 
 ROOT = Path(__file__).parents[2]
 SPEC = (ROOT / "SPEC.md").read_text(encoding="utf-8")
+LOG_TABLE = (ROOT / "SPEC_log.csv").read_text(encoding="utf-8")
 HEX_FLOAT = re.compile(r"0x[01](?:\.[0-9a-f]+)?p[+-]\d+")
 
 
@@ -35,6 +38,7 @@ def test_the_table_of_the_portable_normal_is_the_one_derived() -> None:
     ("file", "heading", "exact"),
     [
         ("embinit_libm.c", "5. libm classes", set()),
+        ("embinit_double.c", "5. libm classes", set()),
         (
             "embinit_key_streams.c",
             "18. The tinygrad and mlx dialects",
@@ -47,4 +51,11 @@ def test_every_constant_of_the_c_library_is_stated(file: str, heading: str, exac
     code = (ROOT / "embinit" / "c" / file).read_text(encoding="utf-8")
     used = set(HEX_FLOAT.findall(re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL))) - exact
     assert len(used) > 15
-    assert used <= set(HEX_FLOAT.findall(section(heading)))
+    assert used <= set(HEX_FLOAT.findall(section(heading) + LOG_TABLE))
+
+
+def test_the_table_of_log_is_the_one_computed_with() -> None:
+    rows = list(csv.DictReader(LOG_TABLE.splitlines()))
+    assert [int(row["i"]) for row in rows] == list(range(128))
+    assert [float.fromhex(row["inverse"]) for row in rows] == log_table.INVERSE.tolist()
+    assert [float.fromhex(row["logarithm"]) for row in rows] == log_table.LOGARITHM.tolist()

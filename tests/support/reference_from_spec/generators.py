@@ -152,9 +152,12 @@ def xoroshiro128plus(seed: int | None, rotations: tuple[int, int, int] | None = 
         s1 = turned
 
 
-def seed_sequence(seed: int) -> list[int]:
-    """Return generate_state(4, uint64)."""
+def seed_sequence(seed: int, children: tuple[int, ...] = ()) -> list[int]:
+    """Return generate_state(4, uint64), of a seed or of its child, and that one's, by their numbers."""
     w = [seed >> i & 0xFFFFFFFF for i in range(0, max(seed.bit_length(), 1), 32)]
+    if children:
+        w += [0] * (4 - len(w))
+        w += children
     k = 0x43B0D7E5
 
     def hashed(v: int) -> int:
@@ -186,10 +189,10 @@ def seed_sequence(seed: int) -> list[int]:
     return [words[i] | words[i + 1] << 32 for i in range(0, 8, 2)]
 
 
-def pcg64(seed: int, dxsm: bool = False) -> Iterator[int]:
+def pcg64(seed: int, dxsm: bool = False, children: tuple[int, ...] = ()) -> Iterator[int]:
     m = 2549297995355413924 * 2**64 + 4865540595714422341
     d = 0xDA942042E4DD58B5
-    q = seed_sequence(seed)
+    q = seed_sequence(seed, children)
     c = 2 * (q[2] * 2**64 + q[3]) + 1
     s = ((c + q[0] * 2**64 + q[1]) * m + c) % 2**128
     while True:
