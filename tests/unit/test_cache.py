@@ -27,7 +27,7 @@ PACKAGE = Path(embinit.__file__).parent
 
 #: A kernel that calls another function, and is compiled sooner than those of the package.
 DRAW = """
-import json, sys
+import json, os, pathlib, sys, time
 from numba.core import event
 from embinit._kernels import compiler, jit
 
@@ -39,6 +39,19 @@ def step(x):
 def drawn(seed):
     return step(step(seed))
 
+if len(sys.argv) > 1:  # wait, where the cache has nothing, for another process that sees so, too
+    load, folder = compiler._Cache.load_overload, pathlib.Path(sys.argv[1])
+
+    def missed(*arguments):
+        found = load(*arguments)
+        (folder / str(os.getpid())).touch()
+        until = time.monotonic() + 60
+        while len(list(folder.iterdir())) < 2 and time.monotonic() < until:
+            time.sleep(0.001)
+        return found
+
+    compiler._Cache.load_overload = missed
+
 with event.install_recorder("numba:compile") as recorder:
     word = drawn(42)
 assert "scipy.linalg" not in sys.modules
@@ -47,10 +60,10 @@ json.dump([word, len(recorder.buffer), compiler.cache_directory().as_posix()], s
 WORD = 42 ^ 42 << 26 & 0xFFFFFFFF
 
 
-def start(directory, package=PACKAGE, **variables):
-    """Start a process that draws; its cache lies in directory."""
+def start(directory, *folder, package=PACKAGE, **variables):
+    """Start a process that draws; its cache lies in directory. folder: where two processes wait for each other."""
     environment = {**os.environ, "EMBINIT_CACHE_DIR": str(directory), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    command = [sys.executable, "-c", DRAW]
+    command = [sys.executable, "-c", DRAW, *folder]
     return subprocess.Popen(command, cwd=package.parent, env=environment, stdout=subprocess.PIPE, text=True)
 
 
@@ -65,8 +78,8 @@ def ended(process):
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
     """Return a cache that two processes found empty at once, and what they say."""
-    directory = tmp_path_factory.mktemp("cache")
-    return directory, [ended(process) for process in [start(directory) for _ in range(2)]]
+    directory, folder = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("started")
+    return directory, [ended(process) for process in [start(directory, folder) for _ in range(2)]]
 
 
 def test_processes_may_start_on_an_empty_cache_at_once(kept):
@@ -120,7 +133,7 @@ def test_the_package_is_not_written(tmp_path):
     for path in [package.parent, *package.parent.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = sorted(package.parent.rglob("*"))
-    word, _, directory = ended(start(tmp_path / "cache", package))
+    word, _, directory = ended(start(tmp_path / "cache", package=package))
     assert (word, sorted(package.parent.rglob("*"))) == (WORD, before)
     assert directory.name == compiler.content_hash()
     for path in [package.parent, *package.parent.rglob("*")]:
