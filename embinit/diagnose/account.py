@@ -26,6 +26,8 @@ from embinit.store import Buffer, buffer_of
 F32 = NDArray[np.float32]
 #: The bytes of each buffer, by its name.
 Image = Mapping[str, bytes]
+#: Formats that change values by a larger part of them show too little of what was drawn.
+COARSEST = 0.25
 
 
 @dataclass(frozen=True)
@@ -340,25 +342,34 @@ def resolution(row: Row) -> float:
 
 def tells_signs(row: Row) -> bool:
     """Return whether the elements of a buffer are values, or codes with their signs."""
-    return not isinstance(row.storage.kind, Quantized) or row.storage.kind.symmetric
+    format_ = row.storage.kind
+    return format_.symmetric if isinstance(format_, Quantized) else precision(row.format) is not None
 
 
 def tells_values(row: Row) -> bool:
     """Return whether the elements of a buffer are values, or codes in steps that the format's name says."""
-    return not isinstance(row.storage.kind, Quantized) or resolution(row) > 0
+    return resolution(row) > 0 if isinstance(row.storage.kind, Quantized) else precision(row.format) is not None
 
 
 @cache
-def precision(name: str) -> float:
-    """Return the part of itself by which a value may differ from what a format without codes holds of it."""
+def precision(name: str) -> float | None:
+    """Return the part of itself by which a value may differ from what a format holds of it, besides the step between
+    two codes; None of a format from outside that does not show values: it has a scale beside them, or is too coarse.
+    """
     format_ = format_named(name)
     if isinstance(format_, Quantized) or name in FLOATS:
         return 0.0
-    values = np.linspace(1, 2, 4097, dtype=np.float32)
+    values = np.linspace(1, 2, 4097, dtype=np.float32)[1:]
     groups, held = Groups(1, values.size), np.empty_like(values)
-    encoded = format_.encoded(values, groups, Rounding(format_.default_rounding, None))
-    format_.decode(encoded.data, groups, encoded.parameters, held)
-    return 2 * float(np.abs(held / values - 1).max())
+    try:
+        data, parameters, _ = format_.encoded(values, groups, Rounding(format_.default_rounding, None))
+    except EmbinitError:
+        return None
+    if any(kept is not None for kept in parameters):
+        return None
+    format_.decode(data, groups, parameters, held)
+    part = 2 * float(np.abs(held / values - 1).max())
+    return part if part <= COARSEST else None
 
 
 def run_of(row: Row) -> int:

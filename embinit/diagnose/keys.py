@@ -181,7 +181,7 @@ class GivenWords(Called):
 
 def near(values: F32, sample: F32, row: Row) -> NDArray[np.bool_]:
     """Return which values are those of a sample of a buffer, within what its format rounds away."""
-    step, part = resolution(row), max(1e-6, precision(row.format))
+    step, part = resolution(row), max(1e-6, precision(row.format) or 0.0)
     with np.errstate(invalid="ignore", over="ignore"):
         near: NDArray[np.bool_] = np.abs(values - sample) <= step + part * np.abs(sample)
     return near

@@ -22,6 +22,7 @@ from embinit.diagnose.account import (
     Run,
     draws,
     fresh,
+    precision,
     resolution,
     run_of,
     seeding,
@@ -252,7 +253,7 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
     for phase in range(0 if sampler.keyed else stride * block):
         origin = place.origin.jumped(place.words - back * stride + phase)
         stream = account.drawn(origin, row, back + SCANNED_FORWARD // block + sample.size)
-        found = _windows(stream, sample, resolution(row))
+        found = _windows(stream, sample, row)
         for at in found[found % block == 0][:MOST].tolist():
             taken = at * stride if place.taken == stride * row.size else _taken(account, origin, row, at)
             words = taken - back * stride + phase
@@ -261,7 +262,7 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
     ordinary = ordinary_seeds(account.model.dialect, account.model.seed)
     seeds = [seed for seed, why in ordinary.items() if thorough or why]
     others = (started(account.model, seed).jumped(place.words) for seed in seeds)
-    for i in _beginning(account.drawn_from(others, row, sample.size), sample, resolution(row)):
+    for i in _beginning(account.drawn_from(others, row, sample.size), sample, row):
         yield (seed_instead(account.model, seeds[i], ordinary[seeds[i]]),)
 
 
@@ -299,7 +300,7 @@ def _reseeded(
             yield (seed_instead(account.model, seed, why),)
         for row in rows:
             values, sample = account.observed(row, other.image[row.name]), samples[row.name]
-            if values is not None and _windows(values[: sample.size], sample, resolution(row)).size:
+            if values is not None and _windows(values[: sample.size], sample, row).size:
                 yield (seed_instead(account.model, seed, why),)
                 break
 
@@ -309,7 +310,7 @@ def _under_later_keys(
 ) -> Iterator[tuple[Hypothesis, ...]]:
     """Yield the positions of later keys than a buffer's own that give it its values."""
     later = _moving(place.bitgen(), (SCANNED_KEYS if thorough else FEW_KEYS) - 1)
-    for i in _beginning(account.drawn_from(later, row, row.size), sample, resolution(row)):
+    for i in _beginning(account.drawn_from(later, row, row.size), sample, row):
         yield (_moved(i + 1, account, place.origin),)
 
 
@@ -329,7 +330,7 @@ def _after_a_call(account: Account, row: Row, place: Place, sample: F32) -> Iter
         calls.append((1, f"words, and not of {skipped}", True))
     tried = list(product(range(block, block * SCANNED_CALLS, block), calls))
     later = (_started_after(words, count, first, account).start for words, (count, _, first) in tried)
-    for i in _beginning(account.drawn_from(later, row, row.size), sample, resolution(row)):
+    for i in _beginning(account.drawn_from(later, row, row.size), sample, row):
         words, (count, what, first) = tried[i]
         sentence = f"A tensor of {words} {what}, or up to {block - 1} fewer, was drawn from the state before."
         line = f"skip_words = {words}" if first or (count == 1 and not skipped) else None
@@ -352,22 +353,27 @@ def _started_after(words: int, calls: int, first: bool, account: Account) -> Acc
     return replace(account, start=start)
 
 
-def _beginning(drawn: Iterable[F32], sample: F32, step: float) -> list[int]:
+def _beginning(drawn: Iterable[F32], sample: F32, row: Row) -> list[int]:
     """Return which of some draws begin with a sample, as `_windows` finds it."""
     heads = [values[: sample.size].copy() for values in drawn]
     if not heads:
         return []
     with np.errstate(invalid="ignore", over="ignore"):
         stacked = np.stack(heads)
-        tolerances = 0.01 * np.abs(stacked).max(axis=1).astype(np.float64) + step
+        tolerances = _part(row) * np.abs(stacked).max(axis=1).astype(np.float64) + resolution(row)
         near = np.abs(stacked - sample) <= tolerances.astype(stacked.dtype)[:, None]
     found: list[int] = np.flatnonzero(near.all(axis=1)).tolist()
     return found
 
 
-def _windows(stream: F32, sample: F32, step: float) -> NDArray[np.intp]:
+def _part(row: Row) -> float:
+    """Return by which part of the largest value short literals, or the format of a buffer, may change a value."""
+    return max(0.01, precision(row.format) or 0.0)
+
+
+def _windows(stream: F32, sample: F32, row: Row) -> NDArray[np.intp]:
     """Return the places in a stream where a sample is found, up to the errors that short literals or codes cause."""
-    tolerance = 0.01 * float(np.max(np.abs(stream))) + step
+    tolerance = _part(row) * float(np.max(np.abs(stream))) + resolution(row)
     with np.errstate(invalid="ignore", over="ignore"):
         found = np.flatnonzero(np.abs(stream[: max(0, stream.size - sample.size + 1)] - sample[0]) <= tolerance)
         for i in range(1, sample.size):
