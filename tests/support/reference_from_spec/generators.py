@@ -40,6 +40,20 @@ class Mt19937:
             self.words.append((1812433253 * (before ^ before >> 30) + i) % 2**32)
         self.position = 624
 
+    @classmethod
+    def by_array(cls, s: int) -> "Mt19937":
+        """Return one of init_by_array of a word."""
+        made = cls(19650218)
+        m, i = made.words, 1
+        for step in range(624 + 623):
+            factor, more = (1664525, s) if step < 624 else (1566083941, -i)
+            m[i] = ((m[i] ^ (m[i - 1] ^ m[i - 1] >> 30) * factor) + more) % 2**32
+            i += 1
+            if i == 624:
+                m[0], i = m[623], 1
+        m[0] = 0x80000000
+        return made
+
     def word(self) -> int:
         m = self.words
         if self.position == 624:
