@@ -147,8 +147,8 @@ class Jax(Sampler):
             raise EmbinitError(f"{distribution}: its width must be a finite float32 number; draw smaller values")
         if 0 < reach < LEAST or 0 < abs(low) < LEAST_NORMAL:
             raise EmbinitError(
-                f"{distribution}: its width must be 0 or at least 2^-78, because XLA flushes subnormal values to 0; "
-                "use zeros instead"
+                f"{distribution}: its width must be 0 or at least 2^-78, and its lower bound 0 or at least 2^-126, "
+                "because XLA flushes subnormal values to 0; use zeros instead"
             )
 
     def draws(self, distribution: Distribution, n: int) -> int | None:

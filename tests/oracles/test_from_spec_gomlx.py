@@ -28,7 +28,7 @@ seeds = st.one_of(st.sampled_from([0, -1, 2**31 - 1, 2**63 - 1, -(2**63)]), st.i
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(seed=seeds, layers=layers)
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_models(dialect, seed, layers):
     text = model_text({"dialect": dialect, "seed": seed}, layers)
     assert bits_of_model(text) == init_gomlx(dialect, seed, layers)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import embinit
 
-from support.models_from_tables import bits_of_model, layers_of, model_text
+from support.models_from_tables import bits_of_model, layers_of, model_text, numbers
 from support.reference_from_spec import bits
 from support.reference_from_spec.jax_streams import Jax, fold_in, init_flax, key_of
 from support.sweeps import examples
@@ -24,7 +24,7 @@ without_fans = st.one_of(
             "upper": lower + width,
         },
         spreads,
-        st.floats(-3, 2),
+        numbers,
         st.floats(0.1, 4),
     ),
     st.sampled_from([{"name": name} for name in ("uniform", "normal", "truncated_normal", "zeros", "ones")]),
@@ -58,7 +58,7 @@ DIALECTS = ["jax", "jax-nofma", "jax-0.6"]
     jit=st.booleans(),
     fold=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_arrays(dialect, seed, initializer, shape, jit, fold):
     out = np.empty(shape, np.float32)
     jit = jit and initializer["name"] != "truncated_normal"  # bounds for which libraries differ are refused
@@ -68,8 +68,8 @@ def test_arrays(dialect, seed, initializer, shape, jit, fold):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@given(seed=seeds, low=st.floats(-2, 2), width=spreads)
-@settings(max_examples=examples(60))
+@given(seed=seeds, low=numbers, width=spreads)
+@settings(max_examples=examples(30))
 def test_one_array_after_the_other(dialect, seed, low, width):
     package, reference = embinit.Generator.seeded(seed, dialect), Jax(dialect, key_of(seed))
     out = np.empty(7, np.float32)
@@ -82,7 +82,7 @@ def test_one_array_after_the_other(dialect, seed, low, width):
 
 @pytest.mark.parametrize("dialect", ["flax-nnx", "flax-nnx-0.6", "flax-linen", "flax-linen-0.6"])
 @given(data=st.data(), seed=seeds)
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 def test_models(dialect, data, seed):
     kinds = ["Linear", "Conv1d", "ConvTranspose1d"]
     layer = layers_of(kinds, st.none() | initializers, st.none() | without_fans)

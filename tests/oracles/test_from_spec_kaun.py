@@ -52,7 +52,7 @@ def models_of(draw, dialect):
 
 @pytest.mark.parametrize("dialect", ["kaun", "kaun-alpha3"])
 @given(data=st.data(), seed=seeds, target=st.sampled_from(sorted(TARGETS)))
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_models(dialect, data, seed, target):
     layers = data.draw(models_of(dialect))
     text = model_text({"dialect": dialect, "seed": seed, "target": target}, layers)

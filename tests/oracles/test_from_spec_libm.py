@@ -40,7 +40,7 @@ def agree(name, libm_class, x, reference):
 
 @pytest.mark.parametrize("libm_class", CLASSES)
 @given(x=single_angles, y=st.lists(single_positive, min_size=20, max_size=20))
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 def test_floats(libm_class, x, y):
     for quarter, name in enumerate(("sinf", "cosf")):
         agree(name, libm_class, np.array(x, np.float32), lambda value, q=quarter: SINE[libm_class](value, q))
@@ -50,7 +50,7 @@ def test_floats(libm_class, x, y):
 @pytest.mark.parametrize("libm_class", CLASSES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(x=angles, y=st.lists(positive, min_size=20, max_size=20))
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 def test_doubles(libm_class, x, y):
     for quarter, name in enumerate(("sin", "cos")):
         agree(name, libm_class, np.array(x), lambda value, q=quarter: sine(float(value), q))

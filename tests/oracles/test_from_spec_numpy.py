@@ -28,7 +28,7 @@ def initializers_of(dialect):
 
 @pytest.mark.parametrize("dialect", MODELS)
 @given(data=st.data())
-@settings(max_examples=examples(100))
+@settings(max_examples=examples(40))
 def test_models(dialect, data):
     seed = data.draw(SEEDS[dialect])
     made = initializers_of(dialect)
@@ -39,7 +39,7 @@ def test_models(dialect, data):
 
 @pytest.mark.parametrize("dialect", MODELS)
 @given(data=st.data(), p=st.floats(0, 1), n=st.integers(0, 40))
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 def test_bits_and_orders(dialect, data, p, n):
     seed = data.draw(SEEDS[dialect])
     package, reference = embinit.Generator.seeded(seed, dialect), OF_SEED[dialect](seed)
@@ -52,7 +52,7 @@ def test_bits_and_orders(dialect, data, p, n):
 
 
 @given(seed=SEEDS["numpy"], first=st.integers(1, 3), second=st.integers(1, 3))
-@settings(max_examples=examples(60))
+@settings(max_examples=examples(30))
 def test_children(seed, first, second):
     parent = embinit.Generator.seeded(seed, "numpy")
     parent.spawn(first)
