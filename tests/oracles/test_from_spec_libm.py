@@ -32,7 +32,7 @@ positive = st.floats(2.0**-1074, 1e300) | st.floats(0.9, 1.1) | st.floats(1, 2) 
 single_positive = st.floats(2.0**-126, 2.0**127, width=32) | st.floats(0.5, 2, width=32)
 
 
-def agree(name, libm_class, x, reference):
+def assert_agree(name, libm_class, x, reference):
     package = evaluate(name, libm_class, x)
     kept = np.array([reference(value) for value in x], x.dtype)
     assert package.tobytes() == kept.tobytes()
@@ -43,8 +43,8 @@ def agree(name, libm_class, x, reference):
 @settings(max_examples=examples(30))
 def test_floats(libm_class, x, y):
     for quarter, name in enumerate(("sinf", "cosf")):
-        agree(name, libm_class, np.array(x, np.float32), lambda value, q=quarter: SINE[libm_class](value, q))
-    agree("logf", libm_class, np.array(y, np.float32), LIBM[libm_class][0])
+        assert_agree(name, libm_class, np.array(x, np.float32), lambda value, q=quarter: SINE[libm_class](value, q))
+    assert_agree("logf", libm_class, np.array(y, np.float32), LIBM[libm_class][0])
 
 
 @pytest.mark.parametrize("libm_class", CLASSES)
@@ -53,5 +53,5 @@ def test_floats(libm_class, x, y):
 @settings(max_examples=examples(30))
 def test_doubles(libm_class, x, y):
     for quarter, name in enumerate(("sin", "cos")):
-        agree(name, libm_class, np.array(x), lambda value, q=quarter: sine(float(value), q))
-    agree("log", libm_class, np.array(y), lambda value: LOG[libm_class](float(value)))
+        assert_agree(name, libm_class, np.array(x), lambda value, q=quarter: sine(float(value), q))
+    assert_agree("log", libm_class, np.array(y), lambda value: LOG[libm_class](float(value)))

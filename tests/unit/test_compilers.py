@@ -29,7 +29,7 @@ def unit(tmp_path, monkeypatch):
 
 def _forget():
     """As in a process that starts."""
-    for known in (compilers._object, compilers._build, compilers._headers):
+    for known in (compilers._object, compilers._build, compilers._text):
         known.cache_clear()
 
 
