@@ -131,6 +131,7 @@ def encode(
     ([227, 7], [0.1428571492433548], 0)
     """
     held = Storage(format, rounding or format_named(format).default_rounding, group_size, channel_axis, channel_groups)
+    held.check_rounding()
     buffer = encoded(array, held, generator)
     return replace(buffer, data=buffer.data.copy()) if np.may_share_memory(buffer.data, array) else buffer
 
@@ -160,7 +161,15 @@ def coded(values: NDArray[np.float32], held: Storage, groups: Groups, mode: Roun
     if quantizer is not None and isinstance(held.kind, Quantized):
         row = values.size // values.shape[0] if values.shape else 1
         return quantizer.encoded(held.kind, values.reshape(-1), groups, mode, row)
-    return held.kind.encoded(values.reshape(-1), groups, mode)
+    before = mode.drawn
+    found = held.kind.encoded(values.reshape(-1), groups, mode)
+    drawn, planned = mode.drawn - before, held.kind.draws(values.size, mode.mode, groups.count)
+    if mode.mode == "stochastic" and drawn != planned:
+        raise EmbinitError(
+            f"{held.format} must draw the {planned} words that its draws() says, got {drawn}: round by "
+            "rounding.integers(values), or leave stochastic out of its roundings"
+        )
+    return found
 
 
 def decoded(

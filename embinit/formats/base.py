@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.errors import EmbinitError, is_integer, shown
-from embinit.formats.rounding import Rounding
+from embinit.formats.rounding import MODES, ROUNDINGS, Rounding
 from embinit.support import Support
 
 F32 = NDArray[np.float32]
@@ -129,6 +129,8 @@ class Format(ABC):
     grouping: ClassVar[Literal["none", "groups", "channels"]] = "none"
     #: How values are rounded unless a model says otherwise.
     default_rounding: ClassVar[str] = "half_away"
+    #: The roundings that it has; a model that names another one is refused.
+    roundings: ClassVar[tuple[str, ...]] = ROUNDINGS
     #: Whether codes are a stream of bits without gaps; otherwise each element is a type of C.
     packed: ClassVar[bool] = False
 
@@ -219,6 +221,7 @@ class Quantized(Format):
     qmin: int
     qmax: int
 
+    roundings: ClassVar[tuple[str, ...]] = MODES
     #: Whether a quotient outside qmin to qmax counts as clipped even if rounding brings it inside.
     limited: ClassVar[bool] = False
     #: Whether the scales are not those of the values but of the layer's weight, times that of its input.

@@ -1,13 +1,13 @@
 """float32 and float64: the values themselves."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embinit.formats.base import F32, Encoded, Families, Family, Format, Groups, QuantizationParameters
-from embinit.formats.rounding import Rounding
+from embinit.formats.rounding import MODES, Rounding
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Float(Format):
 
     name: str = "float32"
     bits: int = 32
+
+    roundings: ClassVar[tuple[str, ...]] = MODES  # a layer's rounding is for its other buffers
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -44,7 +44,10 @@ NONE = Xorshift32(1)
 
 
 class Rounding:
-    """A rounding mode, and a copy of the generator that `commit` moves on: whatever fails draws nothing."""
+    """A rounding mode, and a copy of the generator that `commit` moves on: whatever fails draws nothing.
+
+    drawn: how many words it has taken.
+    """
 
     def __init__(self, mode: str, generator: Stream | None) -> None:
         check_known("rounding", mode, MODES)
@@ -53,7 +56,7 @@ class Rounding:
         self.mode = mode
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else NONE
-        self._drawn = 0
+        self.drawn = 0
 
     @property
     def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
@@ -73,10 +76,10 @@ class Rounding:
 
     def drew(self, n: int) -> None:
         """Count the words that n elements have drawn."""
-        self._drawn += n
+        self.drawn += n
 
     def commit(self) -> None:
         """Move the generator on by what was drawn."""
         if self._generator is not None:
             self._generator.bitgen.move_to(self._bitgen)
-            self._generator.drawn += self._drawn
+            self._generator.drawn += self.drawn

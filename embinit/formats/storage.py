@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from embinit.distributions import Broadcast, Distribution
-from embinit.errors import EmbinitError
-from embinit.formats import FLOATS, Format, Groups, Quantized, format_named
+from embinit.errors import EmbinitError, check_known, listed, shown
+from embinit.formats import Format, Groups, Quantized, format_named
 from embinit.formats.arrangement import IN_ORDER, Arrangement
 from embinit.formats.quantizer import Quantizer
-from embinit.formats.rounding import DRAW_FREE, LOOSE, Rounding
+from embinit.formats.rounding import DRAW_FREE, MODES, Rounding
 from embinit.support import support
 
 
@@ -49,8 +49,7 @@ class Storage:
 
     def check(self, shape: tuple[int, ...]) -> None:
         """Raise EmbinitError if a buffer of that shape cannot be stored this way: each part is checked by its layer."""
-        if self.rounding in LOOSE and not isinstance(self.kind, Quantized) and self.format not in FLOATS:
-            raise EmbinitError(f"rounding {self.rounding} is for formats with codes, such as int8, got {self.format}")
+        self.check_rounding()
         if self.quantizer is not None:
             try:
                 self.quantizer.check(self.kind)
@@ -58,6 +57,13 @@ class Storage:
                 raise EmbinitError(f"quantizer: {error}") from None
         self.groups(shape)
         self.arrangement.check(self.kind, shape)
+
+    def check_rounding(self) -> None:
+        """Raise EmbinitError if the format has not this rounding."""
+        check_known("rounding", self.rounding, MODES)
+        if self.rounding not in self.kind.roundings:
+            allowed = listed(self.kind.roundings)
+            raise EmbinitError(f"rounding of {self.format} must be one of {allowed}, got {shown(self.rounding)}")
 
     def groups(self, shape: tuple[int, ...]) -> Groups:
         """Return how the elements of a buffer of a shape share grids."""

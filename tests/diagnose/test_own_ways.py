@@ -123,7 +123,10 @@ def test_an_order_is_found_and_then_accepted(kind, shape, order):
         ({"element_order": {"weight": {"order": [1, 0], "axis": "gate"}}}, "axis must be one of"),
         ({"element_order": {"weight": {"reverse": True, "rotate": 2}}}, "must say one of"),
         ({"element_order": {"weight": {"tile": [40, 1], "axes": [0, 2, 1, 3]}}}, "tile must fit"),
-        ({"rounding": "add_half", "weight_format": "float16"}, "rounding add_half is for formats with codes"),
+        (
+            {"rounding": "add_half", "weight_format": "float16"},
+            "rounding of float16 must be one of half_away.* got 'add_half'",
+        ),
         ({"literals": "%d", "weight_format": "float32"}, "literals must be a form of printf"),
         ({"literals": "%.6f"}, "literals needs a buffer in float32"),
     ],

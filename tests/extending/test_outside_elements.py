@@ -91,3 +91,33 @@ def test_a_seed_or_a_position(restored, kind, key, value):
     found = diagnose(gather(model.plan()), dump, "dump").explanations[0]
     assert found.exact
     assert found.lines == {"[model]": f"{key} = {value}"}
+
+
+class Nearest(Codebook):
+    """A codebook that has one rounding."""
+
+    default_rounding = "half_even"
+    roundings = ("half_even",)
+
+
+@pytest.mark.parametrize("rounding", ["floor", "stochastic"])
+def test_a_rounding_that_a_format_has_not(restored, rounding):
+    family = replace(formats.FORMATS["float32"], name="nearest")
+    formats.register({family: ("nearest", lambda name: Nearest(name, 8))})
+    fc = embinit.Linear(name="fc", in_features=4, out_features=2, weight_format="nearest", bias=False)
+
+    assert embinit.Model("m", [fc], 42, "portable").stored()["fc.weight"].data.size == 8
+    says = f"rounding of nearest must be one of half_even, got '{rounding}'"
+    with pytest.raises(embinit.EmbinitError, match=f"layer 'fc': weight: {says}"):
+        embinit.Model("m", [replace(fc, rounding=rounding)], 42, "portable")
+    with pytest.raises(embinit.EmbinitError, match=says):
+        embinit.encode(np.ones(8, np.float32), "nearest", rounding, embinit.Generator(embinit.Xorshift32(1)))
+
+
+def test_a_format_that_draws_other_words_than_it_says(restored):
+    family = replace(formats.FORMATS["float32"], name="undrawn")
+    formats.register({family: ("undrawn", lambda name: Codebook(name, 8))})
+    fc = embinit.Linear(name="fc", in_features=4, out_features=2, weight_format="undrawn", rounding="stochastic")
+
+    with pytest.raises(embinit.EmbinitError, match=r"undrawn must draw the 8 words that its draws\(\) says, got 0"):
+        embinit.Model("m", [fc], 42, "portable").stored()
