@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import embinit
 from embinit import formats, layers, targets
 from embinit.dialects import DIALECTS
 from embinit.dialects.pytorch.rules import LAYERS
@@ -21,6 +22,7 @@ REGISTRIES = (
 
 @pytest.fixture
 def restored():
+    _ = embinit.TransformerEncoder  # PyTorch's layers are registered when one is first named, and stay
     before = [dict(registry) for registry in REGISTRIES]
     yield
     for registry, known in zip(REGISTRIES, before, strict=True):
