@@ -274,7 +274,17 @@ class Dialect:
             return layer.parameters
         if not isinstance(layer, Stored):
             return ()
-        return self._weighted(layer) if isinstance(layer, Weighted) else self.layers[layer.type](layer)
+        if not isinstance(layer, Weighted):
+            return self.layers[layer.type](layer)
+        self._check_layout(layer)
+        return self._weighted(layer)
+
+    def _check_layout(self, layer: Weighted) -> None:
+        """Raise EmbinitError if the layout of a layer's weight is no order of its axes."""
+        told, axes = self.layouts.get(layer.type, ()), [axis for axis in layer.sizes if axis != "groups"]
+        if sorted(told) != sorted(axes):
+            what = f"dialect {self.name}: the layout of {layer.type}"
+            raise EmbinitError(f"{what} must be an order of {listed(axes)}, got {listed(told)}")
 
     def _weighted(self, layer: Weighted) -> tuple[Parameter, ...]:
         """Return the weight of a layer and, unless it has none, its bias."""
