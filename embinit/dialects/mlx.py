@@ -123,6 +123,8 @@ class MlxDialect(Dialect):
         convolution = isinstance(layer, Convolution)
         if isinstance(layer, Convolution) and layer.groups > 1 and (layer.transposed or layer.type == "Conv3d"):
             raise EmbinitError(f"groups must be 1: a {layer.type} of MLX has none, got {layer.groups}")
+        if layer.bias and layer.bias_init is not None:
+            shape_fans(layer.bias_init, (layer.outputs,))
         bias = layer.bias_init or (Constant(0.0) if convolution else DEFAULT)
         return super()._weighted(replace(layer, bias_init=bias))
 
