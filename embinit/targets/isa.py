@@ -59,3 +59,5 @@ ISAS = {
     "riscv32": _riscv(32),
     "riscv64": _riscv(64),
 }  # fmt: skip
+#: By the same part: what a Target calls the family in `isa`.
+FAMILIES = {"thumb": "arm", "arm": "arm-a", "aarch64": "aarch64", "riscv32": "riscv", "riscv64": "riscv"}

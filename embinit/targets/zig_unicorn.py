@@ -14,6 +14,7 @@ from typing import Any
 
 from embinit import cache
 from embinit.clib import sources_of
+from embinit.errors import listed, shown
 from embinit.progress import say
 from embinit.targets.compilers import compile_by
 from embinit.targets.device_error import DeviceError
@@ -198,7 +199,11 @@ class Machine:
         unicorn = _wheel("unicorn")
         # Not UC_MODE_MCLASS: with it Unicorn 2.1 ignores the model and runs everything on a Cortex-M33.
         core = unicorn.Uc(getattr(unicorn, self._isa.architecture), getattr(unicorn, self._isa.mode))
-        core.ctl_set_cpu_model(getattr(self._constants, emulation.unicorn_cpu))
+        model = getattr(self._constants, emulation.unicorn_cpu, None)
+        if model is None:
+            known = [name for name in vars(self._constants) if name.startswith("UC_CPU_")]
+            raise DeviceError(f"unicorn_cpu must be one of {listed(known)}, got {shown(emulation.unicorn_cpu)}")
+        core.ctl_set_cpu_model(model)
         return core
 
     def _map(self, elf: Path, ram_bytes: int | None) -> None:

@@ -9,10 +9,11 @@ import pytest
 import embinit
 from embinit import codegen, formats, layers, targets
 from embinit.bundle import gather
+from embinit.device import run
 from embinit.dialects import dialect_named
 from embinit.export import default_formats
 from embinit.samplers import ScaledInteger
-from embinit.targets import Target
+from embinit.targets import Libc, Target
 from embinit.targets.zig_unicorn import EMULATIONS
 
 FC = embinit.Linear(name="fc", in_features=3, out_features=2)
@@ -161,6 +162,11 @@ def test_a_target_without_an_emulation_is_simulated_only(restored):
         (Target("badge", "", "exact", "fdlibm", "newlib"), "multiply_add must be one of separate, fused"),
         (Target("badge", "", "fused", "mine", "newlib"), "libm must be one of"),
         (Target("badge", "", "fused", "double", "mine"), "rand must be one of"),
+        (Target("badge", "", "fused", "fdlibm", "newlib", isa="riscv"), "isa of target badge must be arm, which its"),
+        (Target("badge", "", "fused", "fdlibm", "newlib", int_bits=24), "int_bits must be one of 16, 32, got 24"),
+        (Target("badge", "", "fused", "fdlibm", "newlib", libcs={"tiny": Libc("fdlibm", "mine")}), "libc tiny: rand"),
+        (Target("badge", "", "fused", "fdlibm", "newlib", libcs={"tiny": Libc("mine", "musl")}), "libc tiny: libm"),
+        (Target("badge", "", "fused", "fdlibm", "newlib", libcs={"tiny": "musl"}), "must be Libc.*, got 'musl'"),
         (Target("cortex-m0", "", "fused", "fdlibm", "newlib"), "a name of its own to be registered, got 'cortex-m0'"),
     ],
 )
@@ -170,3 +176,34 @@ def test_what_is_no_new_target(target, says):
     with pytest.raises(embinit.EmbinitError, match=says):
         targets.register(target, EMULATIONS["cortex-m3"])
     assert before == (targets.TARGETS, EMULATIONS)
+
+
+@pytest.mark.parametrize(
+    ("emulation", "says"),
+    [
+        ("qemu", "must be an Emulation, got 'qemu'"),
+        (
+            replace(EMULATIONS["cortex-m3"], triple="mips-freestanding"),
+            "first part of an emulation's triple must be one",
+        ),
+        (
+            EMULATIONS["riscv64"],
+            "isa of target badge must be riscv, which its emulation runs .riscv64-freestanding., got",
+        ),
+    ],
+)
+def test_what_is_no_emulation_of_a_target(emulation, says):
+    with pytest.raises(embinit.EmbinitError, match=says):
+        targets.register(Target("badge", "", "fused", "fdlibm", "newlib"), emulation)
+    with pytest.raises(embinit.EmbinitError, match="board of target badge must be a Board, got 'qemu'"):
+        targets.register(Target("badge", "", "fused", "fdlibm", "newlib"), board="qemu")
+    assert "badge" not in targets.TARGETS
+
+
+@pytest.mark.device
+def test_a_core_that_unicorn_has_not(restored):
+    emulation = replace(EMULATIONS["cortex-m3"], unicorn_cpu="UC_CPU_ARM_BADGE")
+    targets.register(Target("badge", "", "separate", "fdlibm", "newlib"), emulation)
+
+    with pytest.raises(embinit.EmbinitError, match=r"unicorn_cpu must be one of UC_CPU_ARM_.*, got 'UC_CPU_ARM_BADGE'"):
+        run(gather(embinit.Model("m", [FC], 1, "portable", "badge").plan()))
