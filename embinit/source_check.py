@@ -18,7 +18,7 @@ from embinit.api import Model
 from embinit.bundle import Bundle, gather
 from embinit.dialects.declared import DeclaredDialect
 from embinit.dialects.declared.sampler import Mixed
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, listed, shown
 from embinit.layers import Convolution, Linear, Weighted, layer_class
 from embinit.targets.device_error import DeviceError
 from embinit.targets.host_gcc import HOSTS, Program, StrayWriteError, has_fma
@@ -45,10 +45,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Check:
-    """What was compared, and the first difference."""
+    """What was compared, and the first difference. left: the types of layers that the entry does not fill, as its
+    parameters show.
+    """
 
     compared: tuple[tuple[str, int], ...]
     difference: Difference | None
+    left: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -59,7 +62,8 @@ class Check:
         if self.difference is not None:
             return f"{self.difference}"
         done = "\n".join(f"{target}: {count} elements are equal, bit for bit" for target, count in self.compared)
-        return f"{done}\nthe file says what the C does"
+        left = f"; not compared: {listed(self.left)}, which an entry with other parameters fills" if self.left else ""
+        return f"{done}\nthe file says what the C does{left}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
@@ -67,6 +71,7 @@ class Check:
             "agrees": self.agrees,
             "compared": dict(self.compared),
             "difference": None if self.difference is None else str(self.difference),
+            "not_compared": list(self.left),
         }
 
 
@@ -76,8 +81,9 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
 
     entry is `void entry(float *weight, float *bias, uint32_t inputs, uint32_t outputs, uint32_t seed)`, which seeds and
     then fills one layer. For a convolution the sizes of its kernel come after outputs, then groups if entry has a
-    parameter of that name. If the code tests whether bias is a null pointer, layers without a bias are tried too.
-    Elements are double instead of float if the file says so. seed chooses the shapes and seeds.
+    parameter of that name; layers of other numbers of sizes are not compared. If the code tests whether bias is a null
+    pointer, layers without a bias are tried too. Elements are double instead of float if the file says so. seed chooses
+    the shapes and seeds.
     """
     if not Path(source).is_file():
         raise EmbinitError(f"{source}: is not a file")
@@ -85,7 +91,9 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
         raise EmbinitError(f"--entry must be a C identifier, got {shown(entry)}")
     compared: list[tuple[str, int]] = []
     form = _form(Path(source).read_text(encoding="utf-8", errors="replace"), entry)
-    for target, models, run in _runs(dialect, Path(source).resolve(), form, random.Random(seed)):
+    types = _filled(dialect, form)
+    left = tuple(name for name in dialect.description.layers if name not in types)
+    for target, models, run in _runs(dialect, types, Path(source).resolve(), form, random.Random(seed)):
         elements = 0
         for model in models:
             bundle = gather(model.plan())
@@ -96,26 +104,29 @@ def check(dialect: DeclaredDialect, source: str | Path, entry: str, seed: int = 
             except DeviceError as error:
                 raise DeviceError(f"{target}: {entry} of a {_described(model)}: {error}") from None
             if difference is not None:
-                return Check(tuple(compared), difference)
+                return Check(tuple(compared), difference, left)
             elements += sum(array.count for array in bundle.arrays)
         compared.append((target, elements))
-    return Check(tuple(compared), None)
+    return Check(tuple(compared), None, left)
 
 
 @dataclass(frozen=True)
 class _Form:
-    """An entry: its name, whether it takes groups, and whether it tests if its bias is a null pointer."""
+    """An entry: its name, whether it takes groups, whether it tests if its bias is a null pointer, and how many sizes
+    it takes; None if its text does not show them.
+    """
 
     name: str
     groups: bool = False
     may_lack_bias: bool = False
+    sizes: int | None = None
 
 
 def _form(text: str, entry: str) -> _Form:
     """Return the form of an entry, as far as its text shows it.
 
     >>> _form("void f(float *w, float *b, uint32_t in, uint32_t out, uint32_t seed) { if (b) { } }", "f")
-    _Form(name='f', groups=False, may_lack_bias=True)
+    _Form(name='f', groups=False, may_lack_bias=True, sizes=2)
     """
     found = re.search(rf"\b{entry}\s*\(([^()]*)\)\s*\{{", text)
     if found is None:
@@ -123,30 +134,52 @@ def _form(text: str, entry: str) -> _Form:
     names = [re.findall(r"\w+", each)[-1:] for each in found[1].split(",")]
     bias = names[1][0] if len(names) > 1 and names[1] else ""
     asks = rf"(!\s*{bias}\b|\(\s*{bias}\s*\)\s*\{{|\b{bias}\s*(==|!=|&&|\?))"
-    return _Form(entry, ["groups"] in names, bool(bias) and re.search(asks, text[found.end() :]) is not None)
+    may_lack_bias = bool(bias) and re.search(asks, text[found.end() :]) is not None
+    return _Form(entry, ["groups"] in names, may_lack_bias, max(0, len(names) - len(("weight", "bias", "seed"))))
+
+
+def _filled(dialect: DeclaredDialect, form: _Form) -> list[str]:
+    """Return the types of layers of a dialect file that an entry fills, or raise EmbinitError if it fills none."""
+    sizes = {name: _named_sizes(name, form) for name in dialect.description.layers}
+    types = [name for name, each in sizes.items() if form.sizes in (None, len(each))]
+    if not types:
+        entries = (f"{name}: weight, bias, {listed(each)}, seed" for name, each in sizes.items())
+        raise EmbinitError(
+            f"{form.name} must have the parameters of a layer of the file ({'; '.join(entries)}), got "
+            f"{form.sizes} between bias and seed"
+        )
+    return types
+
+
+def _named_sizes(layer_type: str, form: _Form) -> list[str]:
+    """Return what an entry that fills a layer of some type takes between bias and seed."""
+    cls = layer_class(layer_type)
+    kernel = cls.kernel_axes if issubclass(cls, Convolution) else ()
+    return ["inputs", "outputs", *kernel, *(["groups"] if form.groups else [])]
 
 
 def _runs(
-    dialect: DeclaredDialect, source: Path, form: _Form, chosen: random.Random
+    dialect: DeclaredDialect, types: list[str], source: Path, form: _Form, chosen: random.Random
 ) -> Iterator[tuple[str, list[Model], Callable[[Bundle], dict[str, bytes]]]]:
     """Yield targets with models to compare, and the function that runs the C for one of them."""
     from embinit.targets import gcc_qemu
 
     for target, flags in HOSTS.items():
         if target == "host" or has_fma():
-            models = [_model(dialect, target, chosen, i, form) for i in range(ON_HOST)]
+            models = [_model(dialect, types, target, chosen, i, form) for i in range(ON_HOST)]
             with tempfile.TemporaryDirectory(prefix="embinit-") as scratch:
                 yield target, models, _Host(source, form, flags, Path(scratch)).run
     for target in CORES if gcc_qemu.is_installed() else ():
-        models = [_model(dialect, target, chosen, i, form) for i in range(ON_CORE)]
+        models = [_model(dialect, types, target, chosen, i, form) for i in range(ON_CORE)]
         yield target, models, partial(_on_core, source, form)
 
 
-def _model(dialect: DeclaredDialect, target: str, chosen: random.Random, number: int, form: _Form) -> Model:
+def _model(
+    dialect: DeclaredDialect, types: list[str], target: str, chosen: random.Random, number: int, form: _Form
+) -> Model:
     """Return a model of one layer, of a random shape, with a random seed or one at the ends of its range."""
     bias = not form.may_lack_bias or number % 3 != 1
-    names = list(dialect.description.layers)
-    cls = layer_class(names[number % len(names)])
+    cls = layer_class(types[number % len(types)])
     inputs, outputs = chosen.randint(1, 24), chosen.randint(1, 24)
     if issubclass(cls, Linear):
         layer: Weighted = cls(name="layer", in_features=inputs, out_features=outputs, bias=bias)

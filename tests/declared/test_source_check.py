@@ -70,7 +70,7 @@ def test_groups_and_layers_without_a_bias_are_tried(dialect, tmp_path):
     class Chosen:
         randint = choice = randrange = staticmethod(lambda *_: 2)
 
-    layers = [_model(dialect, "host", Chosen, i, form).layers[0] for i in range(ON_HOST)]
+    layers = [_model(dialect, ["Conv1d"], "host", Chosen, i, form).layers[0] for i in range(ON_HOST)]
     assert {layer.groups for layer in layers} == {2}
     assert {layer.bias for layer in layers} == {True, False}
     assert check(dialect, path, "conv").agrees
@@ -136,3 +136,31 @@ def test_c_may_print_and_have_a_main_and_a_state(dialect, tmp_path):
     path.write_text(f"#include <stdio.h>\n{text}\nint main(void)\n{{\n    return 1;\n}}\n", encoding="utf-8")
 
     assert check(dialect, path, "conv").agrees
+
+
+LINEAR = """
+[dialect.layers.Linear]
+weight = ["out", "in"]
+fan_in = "in"
+fan_out = "out"
+"""
+
+
+def test_an_entry_is_compared_with_the_layers_that_it_fills(tmp_path):
+    (tmp_path / "both.toml").write_text(FILE + LINEAR, encoding="utf-8")
+    (tmp_path / "conv.c").write_text(SOURCE.replace("GROUPS", "groups"), encoding="utf-8")
+    found = check(embinit.load_dialect(tmp_path / "both.toml"), tmp_path / "conv.c", "conv")
+
+    assert found.agrees
+    assert found.left == ("Linear",)
+    assert str(found).endswith("the C does; not compared: Linear, which an entry with other parameters fills")
+
+
+def test_an_entry_that_fills_no_layer_of_the_file(dialect, tmp_path):
+    (tmp_path / "dense.c").write_text(
+        "void dense(float *w, float *b, unsigned in, unsigned out, unsigned seed) {}", encoding="utf-8"
+    )
+
+    says = r"the file \(Conv1d: weight, bias, inputs, outputs, kernel, seed\), got 2 between bias and seed"
+    with pytest.raises(embinit.EmbinitError, match=says):
+        check(dialect, tmp_path / "dense.c", "dense")
