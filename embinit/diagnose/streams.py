@@ -367,7 +367,7 @@ def _beginning(drawn: Iterable[F32], sample: F32, row: Row) -> list[int]:
 
 
 def _part(row: Row) -> float:
-    """Return by which part of the largest value short literals, or the format of a buffer, may change a value."""
+    """Return how much short literals, or the format of a buffer, may change a value, as a part of the largest one."""
     return max(0.01, precision(row.format) or 0.0)
 
 
