@@ -47,7 +47,9 @@ def _import_without_scipy() -> None:
     No kernel calls BLAS; where a user's function does, Numba imports SciPy then.
     """
     linalg: Any = import_module("numba.np.linalg")
-    look = linalg.ensure_blas
+    look = getattr(linalg, "ensure_blas", None)
+    if look is None:  # another release of Numba
+        return
 
     def look_later() -> None:
         if find_spec("scipy") is None:
@@ -58,7 +60,8 @@ def _import_without_scipy() -> None:
         arraymath: Any = import_module("numba.np.arraymath")
     finally:
         linalg.ensure_blas = look
-    arraymath.ensure_blas = look
+    if hasattr(arraymath, "ensure_blas"):
+        arraymath.ensure_blas = look
 
 
 if "numba.np.arraymath" not in sys.modules:

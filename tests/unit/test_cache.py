@@ -163,6 +163,15 @@ def test_scipy_which_no_kernel_needs_is_still_what_numba_looks_for():
     assert (find_spec("scipy") is not None) == arraymath._HAVE_BLAS
 
 
+def test_another_release_of_numba_may_look_for_scipy_elsewhere(monkeypatch):
+    from embinit._kernels.compiler import _import_without_scipy
+
+    monkeypatch.delattr("numba.np.linalg.ensure_blas")
+    monkeypatch.delattr("numba.np.arraymath.ensure_blas")
+    _import_without_scipy()
+    assert not hasattr(sys.modules["numba.np.arraymath"], "ensure_blas")
+
+
 def test_a_full_disk_is_no_error(monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
