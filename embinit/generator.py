@@ -244,7 +244,7 @@ class Generator(Drawing):
         """Return the key of the bit generator."""
         key: tuple[int, ...] | None = getattr(self.bitgen, "key", None)
         if key is None:
-            raise EmbinitError(f"{type(self.bitgen).__name__} has no key, and so no {what}: use Generator.seeded")
+            raise EmbinitError(f"{self.bitgen.label} has no key, and so no {what}: use Generator.seeded")
         return key
 
     def _keyed(self, bitgen: BitGenerator) -> "Generator":
@@ -277,7 +277,7 @@ class Generator(Drawing):
 
         if not isinstance(self.bitgen, Pcg64):
             raise EmbinitError(
-                f"{type(self.bitgen).__name__} of dialect {self.dialect} cannot spawn, as only dialect numpy can: "
+                f"{self.bitgen.label} of dialect {self.dialect} cannot spawn, as only dialect numpy can: "
                 "seed another generator instead"
             )
         return [Generator.of(child, self.dialect, self.build) for child in self.bitgen.spawn(n)]

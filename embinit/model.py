@@ -187,7 +187,7 @@ class Description:
             return bitgen
         if seed != self.seed:
             raise EmbinitError(f"seed must be {self.seed}, as state replaces what another one would do, got {seed}")
-        what, seeded = f"state of {type(bitgen).__name__}", bitgen.state
+        what, seeded = f"state of {bitgen.label}", bitgen.state
         try:
             bitgen.state = frozen(self.state)
         except EmbinitError as error:

@@ -68,6 +68,11 @@ class BitGenerator(ABC):
     words: Words
 
     @property
+    def label(self) -> str:
+        """What messages call it: the name of its class."""
+        return type(self).__name__
+
+    @property
     def linear(self) -> bool:
         """Whether a word is the next state, an integer, and each of its bits is a sum modulo 2 of bits of the state
         before, so that the signs of values show the state.

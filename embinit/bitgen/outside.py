@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from embinit.bitgen.base import Read, Words, checked_uint
-from embinit.errors import EmbinitError, shown
+from embinit.errors import EmbinitError, is_integer, shown
 
 
 class _Block:
@@ -53,11 +53,17 @@ class Outside(Read):
                 "bitgen must be a bit generator such as Xorshift32(42), or an object with next_raw() and word_bits, "
                 f"got {shown(source)}"
             )
-        self.word_bits = checked_uint(f"word_bits of {type(source).__name__}", source.word_bits, 7)
-        if not 1 <= self.word_bits <= 64:
-            raise EmbinitError(f"word_bits of {type(source).__name__} must be from 1 to 64, got {self.word_bits}")
+        if not is_integer(source.word_bits) or not 1 <= source.word_bits <= 64:
+            what = f"word_bits of {type(source).__name__} must be an integer from 1 to 64"
+            raise EmbinitError(f"{what}, got {shown(source.word_bits)}")
+        self.word_bits = int(source.word_bits)
         self._source = source
         self._block, self._place = _Block(np.empty(0, np.uint64)), 0
+
+    @property
+    def label(self) -> str:
+        """The name of the object's class."""
+        return type(self._source).__name__
 
     def draw(self, out: Words) -> None:
         """Fill a contiguous array with the next words."""
@@ -76,8 +82,8 @@ class Outside(Read):
     def _following(self, n: int) -> _Block:
         """Return the block after the current one; if the current one is the last, draw n words for it."""
         if self._block.next is None:
-            name = f"a word of {type(self._source).__name__}"
-            words = [checked_uint(name, self._source.next_raw(), self.word_bits) for _ in range(n)]
+            what = f"a word of {self.label}"
+            words = [checked_uint(what, self._source.next_raw(), self.word_bits) for _ in range(n)]
             self._block.next = _Block(np.array(words, np.uint64))
         return self._block.next
 
@@ -91,7 +97,7 @@ class Outside(Read):
         """Draw delta words and drop them; raise EmbinitError for a negative delta."""
         delta = index(delta)
         if delta < 0:
-            raise EmbinitError(f"{type(self._source).__name__} cannot go back, got {delta}: it is not one of embinit's")
+            raise EmbinitError(f"{self.label} cannot go back, got {delta}: it is not one of embinit's")
         self.random_raw(delta)
 
     def copy(self) -> Self:

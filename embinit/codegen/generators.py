@@ -22,7 +22,7 @@ def generator_of(bundle: Bundle) -> CGenerator:
     found = start.c_generator(max(words) if dialect.keys_each else model.skip_words + sum(words))
     if found is None:
         raise NoCodeError(
-            f"{type(start).__name__} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
+            f"{start.label} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
     return found if model.state is None else found._replace(seed=_state(model.start), restart="")
 

@@ -50,7 +50,7 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
         word & 0xFF: "its low 8 bits",
         word ^ 0xFFFFFFFF: "its complement",
     }
-    unseeded = RAND_UNSEEDED if known.rand else known.seeded(seed).unseeded
+    unseeded = RAND_UNSEEDED if known.rand else known.start(seed, "").unseeded
     if unseeded is not None:
         named[unseeded] = unseeded_start(unseeded)
     likely = {**named, **{n: "" for n in range(1001) if n not in named}}

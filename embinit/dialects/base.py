@@ -121,7 +121,12 @@ class Dialect:
 
             bitgen: BitGenerator = RANDS[rand](seed)
             return bitgen
-        return self.seeded(seed)
+        found = self.seeded(seed)
+        if isinstance(found, BitGenerator):
+            return found
+        from embinit.bitgen.outside import Outside
+
+        return Outside(found)
 
     def distribution_on(self, build: Build, initializer: Initializer, fan_in: int, fan_out: int) -> Distribution:
         """Return what a device of that build draws for an initializer of a tensor with these fans."""

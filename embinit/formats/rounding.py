@@ -53,6 +53,9 @@ class Rounding:
         check_known("rounding", mode, MODES)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={shown(generator)}")
+        if mode == "stochastic" and generator is not None and generator.bitgen.word_bits != 32:
+            bits = generator.bitgen.word_bits
+            raise EmbinitError(f"rounding stochastic draws words of 32 bits, got a generator of words of {bits}")
         self.mode = mode
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else NONE

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.bitgen import Native
+from embinit.bitgen import BitGenerator, Native, Outside
 from embinit.fill import CODES, draw, drop, fill, generator_of, lose
 from embinit.generator import Generator
 from embinit.layers import IN_MEMORY
@@ -21,6 +21,8 @@ from embinit.samplers.base import Fill
 
 #: How many bytes the fingerprint of a state has at most.
 SHORT = 16
+#: How many words tell a generator whose state is not known.
+FOLLOWING = 16
 
 
 class Statistics(NamedTuple):
@@ -125,7 +127,13 @@ def measured(draws: Draws, seeds: list[int]) -> Measured:
 
 def states(model: Description, seeds: Sequence[int]) -> list[bytes]:
     """Return a fingerprint of the state in which each seed starts: seeds with equal ones draw the same."""
-    return [_short(generator_of(model, seed).bitgen.words.tobytes()) for seed in seeds]
+    return [_told(generator_of(model, seed).bitgen) for seed in seeds]
+
+
+def _told(bitgen: BitGenerator) -> bytes:
+    """Return a fingerprint of a generator's state; of an object whose state is not known, of the words that follow."""
+    words = bitgen.copy().random_raw(FOLLOWING) if isinstance(bitgen, Outside) else bitgen.words
+    return _short(words.tobytes())
 
 
 def _drawn(draws: Draws, seeds: Sequence[int], start: "_Start", empty: Empty) -> Drawn:
@@ -173,7 +181,7 @@ class _Start:
     def states(self) -> list[bytes]:
         """A fingerprint of each generator's state."""
         if self.together is None:
-            return [_short(generator.bitgen.words.tobytes()) for generator in self.each]
+            return [_told(generator.bitgen) for generator in self.each]
         words = self.together.bitgen.words
         content, size = words.tobytes(), words.nbytes // len(self._seeds)
         return [_short(content[i : i + size]) for i in range(0, len(content), size)]

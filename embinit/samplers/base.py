@@ -107,7 +107,7 @@ class Sampler(ABC):
         if self.word_bits not in (None, bitgen.word_bits):
             raise EmbinitError(
                 f"the generator must give words of {self.word_bits} bits, which are what its values are made of, got "
-                f"{bitgen.word_bits} bits of {type(bitgen).__name__}"
+                f"{bitgen.word_bits} bits of {bitgen.label}: a sampler with this word_bits makes values of others"
             )
 
     def check_multiply_add(self, multiply_add: str) -> None:

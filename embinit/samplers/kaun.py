@@ -28,7 +28,7 @@ class Kaun(Sampler):
         """Raise EmbinitError if a generator gives no keys."""
         if not isinstance(bitgen, self.scope):
             raise EmbinitError(
-                f"the generator must be a {self.scope.__name__}, whose words are keys, got {type(bitgen).__name__}: "
+                f"the generator must be a {self.scope.__name__}, whose words are keys, got {bitgen.label}: "
                 "use Generator.seeded"
             )
 

@@ -49,7 +49,7 @@ class _KeyStream(Sampler):
         """Raise EmbinitError if a generator gives other keys."""
         if not isinstance(bitgen, self.keys):
             raise EmbinitError(
-                f"the generator must be a {self.keys.__name__}, whose words are keys, got {type(bitgen).__name__}: "
+                f"the generator must be a {self.keys.__name__}, whose words are keys, got {bitgen.label}: "
                 "use Generator.seeded"
             )
 

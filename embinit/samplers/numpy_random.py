@@ -94,7 +94,7 @@ class NumPy(_NumPy):
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError unless the generator is one of NumPy's."""
         if not isinstance(bitgen, Pcg64):
-            raise EmbinitError(f"the generator must be Pcg64 or Pcg64Dxsm, got {type(bitgen).__name__}")
+            raise EmbinitError(f"the generator must be Pcg64 or Pcg64Dxsm, got {bitgen.label}")
 
     def draws(self, distribution: Distribution, n: int) -> int | None:
         """Return how many words n elements take; None if it depends on them, or on whether half a word is kept."""
