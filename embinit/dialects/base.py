@@ -175,6 +175,11 @@ class Dialect:
 
     def check_stochastic(self) -> None:
         """Raise EmbinitError if stochastic rounding cannot draw from the dialect's stream."""
+        if self.restarts:
+            raise EmbinitError(
+                f"rounding stochastic draws words from one stream, and dialect {self.name} has one for each tensor: "
+                "take another rounding"
+            )
         if self.sampler.word_bits not in (None, 32):
             raise EmbinitError(
                 f"rounding stochastic draws words of 32 bits, and those of dialect {self.name} have "
@@ -264,10 +269,16 @@ class Dialect:
 
     def parameters_of_all(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Parameter]]:
         """Yield what all layers hold, in the order in which it is filled; an error names its layer."""
-        for layer in layers:
+        number = 0
+        for place, layer in enumerate(layers):
             with naming(layer):
                 for parameter in self.parameters(layer):
-                    yield layer, parameter
+                    if self.restarts and parameter.order.restart is None:
+                        order = replace(parameter.order, restart=(place, number))
+                        yield layer, replace(parameter, order=order)
+                    else:
+                        yield layer, parameter
+                    number += 1
 
     def has(self, layer_type: str) -> bool:
         """Whether the dialect knows the parameters of layers of a type."""

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import numpy as np
 import pytest
 
 import embinit
@@ -18,7 +19,7 @@ class Keyed(Dialect):
     restarts = True
 
     def restarted(self, seed, rand, layer, tensor):
-        return embinit.Xorshift32(seed * 1000 + tensor + 1)
+        return embinit.Xorshift32((seed * 1000 + tensor) % 2**32 or 1)
 
 
 def test_diagnose_tries_seeds_where_keys_are_of_another_kind():
@@ -40,3 +41,28 @@ def test_modules_are_checked_for_every_dialect_that_draws_as_pytorch_does():
 
     with pytest.raises(EmbinitError, match="PyTorch draws other values for that dtype"):
         embinit.torch.model_of(module, seed=1, dialect=dialect)
+
+
+class EachTensor(Dialect):
+    """The stream starts again for each tensor, as many words further on as its number."""
+
+    restarts = True
+
+    def restarted(self, seed, rand, layer, tensor):
+        return self.start(seed, rand).jumped(tensor)
+
+
+def test_a_model_starts_the_stream_again_where_its_generator_does():
+    described = {field.name: getattr(dialect_named("portable"), field.name) for field in fields(Dialect)}
+    dialect = EachTensor(**{**described, "name": "each"})
+    fc = embinit.Linear(name="fc", in_features=3, out_features=4)
+    model = embinit.Model("m", [fc, replace(fc, name="fc2")], 42, dialect)
+    generator = embinit.Generator.seeded(42, dialect)
+
+    for row in model.plan().rows:
+        values = np.empty(row.shape, np.float32)
+        generator.fill(row.distribution, values)
+        assert (model.init()[row.name] == values).all()
+        assert row.first_draw == 0
+    with pytest.raises(EmbinitError, match="stochastic draws words from one stream, and dialect each has one for each"):
+        replace(model, layers=[replace(fc, weight_format="sym4", rounding="stochastic")])
