@@ -51,6 +51,13 @@ class Registry(Mapping[str, Dialect]):
 
         return tuple(dict.fromkeys((*self, *installed_names())))
 
+    def import_installed(self) -> None:
+        """Import what all packages bring: formats, layers and targets come with dialects."""
+        from embinit.dialects.packages import installed_names
+
+        for name in installed_names():
+            _ = self[name]
+
     def add(self, dialect: Dialect) -> None:
         """Let models name a dialect; a name that is taken is an error."""
         if self._has(dialect.name) and self[dialect.name] is not dialect:

@@ -89,6 +89,16 @@ def test_packages_dialects_are_listed(installed, capsys):
         embinit.Model("m", [], 1, "acne")
 
 
+def test_packages_formats_and_targets_are_listed(installed, capsys):
+    with (installed / "acme" / "dialect.py").open("a", encoding="utf-8") as module:
+        module.write("\nimport acme.shift\nimport acme.target\n")
+
+    assert main(["formats", "shift8"]) == main(["formats"]) == main(["targets"]) == 0
+    told = capsys.readouterr().out
+    assert "shift<b>: Acme's: a scale that is a power of two" in told
+    assert "RV32IMAC soft float, gcc -O2, newlib" in told
+
+
 @pytest.mark.parametrize(
     ("value", "module", "says"),
     [
