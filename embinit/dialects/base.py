@@ -152,6 +152,11 @@ class Dialect:
 
     def check_words(self, bitgen: BitGenerator) -> None:
         """Raise EmbinitError if the dialect cannot read the words of a generator."""
+        if bitgen.block > 1 and type(bitgen).align is BitGenerator.align:
+            raise EmbinitError(
+                f"dialect {self.name}: {bitgen.label} has blocks of {bitgen.block} words, and must say in align() how "
+                "the rest of one is dropped, since each tensor begins with a new one; without block it begins anywhere"
+            )
         try:
             self.sampler.check_words(bitgen)
         except EmbinitError as error:
