@@ -24,6 +24,13 @@ def generator_of(bundle: Bundle) -> CGenerator:
         raise NoCodeError(
             f"{start.label} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
+    for row in bundle.plan.rows if not found.restart else ():
+        place = row.order.restart
+        if place is not None and dialect.restarted(0, model.build.rand, *place) != start:
+            raise NoCodeError(
+                f"{row.name}: the stream does not start again where {start.label} is seeded, and its CGenerator has no "
+                "restart, which moves it there in C; export the values (--format npz,h,bin)"
+            )
     return found if model.state is None else found._replace(seed=_state(model.start), restart="")
 
 

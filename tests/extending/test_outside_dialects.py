@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import embinit
-from embinit import EmbinitError
+from embinit import EmbinitError, codegen
 from embinit.bundle import gather
 from embinit.diagnose import diagnose
 from embinit.dialects import Dialect, dialect_named
@@ -66,3 +66,5 @@ def test_a_model_starts_the_stream_again_where_its_generator_does():
         assert row.first_draw == 0
     with pytest.raises(EmbinitError, match="stochastic draws words from one stream, and dialect each has one for each"):
         replace(model, layers=[replace(fc, weight_format="sym4", rounding="stochastic")])
+    with pytest.raises(codegen.NoCodeError, match=r"fc\.bias: the stream does not start again where Pcg32 is seeded"):
+        codegen.init_source(gather(model.plan()))
