@@ -13,6 +13,7 @@ from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.facts import Fact, facts
 from embinit.diagnose.origin import Origin
 from embinit.diagnose.search import Cause, Explanation, Search
+from embinit.diagnose.seeds import SMALL
 from embinit.errors import EmbinitError, listed
 from embinit.markup import notebook
 from embinit.model import Description
@@ -125,7 +126,9 @@ def diagnose(bundle: Bundle, dump: Mapping[str, bytes], source: str, origin: Ori
 
 
 def _untried(model: Description) -> str | None:
-    """Return a sentence about the mistakes that were not tried because no file can declare the dialect; else None."""
+    """Return a sentence about the mistakes that were not tried because no file can declare the dialect, and about seeds
+    where values do not tell them; else None.
+    """
     try:
         if tables_of(model.dialect) is not None:
             declared(model, {})
@@ -133,7 +136,9 @@ def _untried(model: Description) -> str | None:
         why = f"dialect {model.dialect} is not one that a dialect file can say"
     except EmbinitError as error:
         why = str(error)
-    return f"not tried: other generators, unit values and formulas of limits, because {why}"
+    told = model.start.linear or model.conventions.keys_by is not None
+    seeds = "" if told else f"; nor most seeds above {SMALL}"
+    return f"not tried: other generators, unit values and formulas of limits, because {why}{seeds}"
 
 
 def _differing(report: Report) -> list[str]:

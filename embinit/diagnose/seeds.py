@@ -24,6 +24,8 @@ def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
 
 #: The seed of rand() before srand() is called, by the C standard.
 RAND_UNSEEDED = 1
+#: All seeds up to this one are tried.
+SMALL = 1000
 WELL_KNOWN = (
     7, 42, 123, 1234, 1337, 12345, 123456, 1234567, 12345678, 123456789, 31415, 314159, 27182, 271828, 65536,
     0x12345678, 0xDEADBEEF, 0xCAFEBABE, 0xCAFE, 0xBEEF, 0xBADC0FFE, 0xFEEDFACE, 0xA5A5A5A5, 0x55555555, 0xFFFFFFFF,
@@ -53,5 +55,5 @@ def ordinary_seeds(dialect: str | Dialect, seed: int) -> dict[int, str]:
     unseeded = RAND_UNSEEDED if known.rand else known.start(seed, "").unseeded
     if unseeded is not None:
         named[unseeded] = unseeded_start(unseeded)
-    likely = {**named, **{n: "" for n in range(1001) if n not in named}}
+    likely = {**named, **{n: "" for n in range(SMALL + 1) if n not in named}}
     return {n: why for n, why in likely.items() if n in known.seeds and n not in (seed, known.no_seed)}

@@ -57,6 +57,8 @@ def test_its_seeds_are_told():
     dump = {entry.name: entry.payload for entry in gather(replace(model, seed=777).plan()).entries}
 
     assert diagnose(gather(model.plan()), dump, "dump").explanations[0].lines == {"[model]": "seed = 777"}
+    far = {entry.name: entry.payload for entry in gather(replace(model, seed=98765).plan()).entries}
+    assert str(diagnose(gather(model.plan()), far, "dump").untried).endswith("; nor most seeds above 1000")
     halved = embinit.Model("m", [FC], 42, replace(PLAIN, seeded=lambda seed: Plain(seed // 2)))
     assert sweep(halved, [2, 3, 4]).duplicates == [[2, 3]]
 
