@@ -4,7 +4,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from hypothesis import strategies as st
 
 import embinit
@@ -42,7 +41,7 @@ def bits_of_model(text: str) -> list[list[int]]:
         path = Path(folder) / "model.toml"
         path.write_text(text, encoding="utf-8")
         model = embinit.load(path)
-        return [buffer.view(np.uint32).ravel().tolist() for buffer in model.init().values()]
+        return [buffer.view(f"u{buffer.itemsize}").ravel().tolist() for buffer in model.init().values()]
 
 
 @st.composite

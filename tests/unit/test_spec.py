@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from embinit.dialects.declared.kinds import KINDS
+from embinit.dialects.declared.reader import KEYS
 from embinit.expressions import log_table
 
 from support import reference_normal
@@ -52,6 +54,14 @@ def test_every_constant_of_the_c_library_is_stated(file: str, heading: str, exac
     used = set(HEX_FLOAT.findall(re.sub(r"/\*.*?\*/", "", code, flags=re.DOTALL))) - exact
     assert len(used) > 15
     assert used <= set(HEX_FLOAT.findall(section(heading) + LOG_TABLE))
+
+
+def test_every_key_of_a_dialect_file_is_stated() -> None:
+    rows = " ".join(line for line in section("14. Dialect files").splitlines() if line.startswith("|"))
+    words = set(re.findall(r"\w+", rows))
+    missing = {key for keys in KEYS.values() for key in keys} | {key for kind in KINDS.values() for key in kind.keys}
+    assert missing - words == {"modulus"}  # which has one value only
+    assert {kind for kind in KINDS if kind not in rows} == set()
 
 
 def test_the_table_of_log_is_the_one_computed_with() -> None:
