@@ -171,6 +171,20 @@ class Jax(Sampler):
             jax.normal(kind, words, ARITHMETICS.index(self.arithmetic), low, width, factor, limits, scale, out)
         return out.size
 
+    def bernoulli(self, source: Source, p: float, out: NDArray[np.bool_]) -> int:
+        """Fill out as jax.random.bernoulli does, from a uniform array, and return the number of words drawn."""
+        values = np.empty(out.size, np.float32)
+        drawn = self.fill(source, Uniform(0.0, 1.0), values)
+        np.less(values, F32(p), out=out)
+        return drawn
+
+    def shuffle(self, source: Source, order: NDArray[np.int64]) -> int:  # noqa: ARG002
+        """Raise EmbinitError: jax.random.permutation sorts by keys that it splits."""
+        raise EmbinitError(
+            "shuffles of JAX are not known here, as jax.random.permutation sorts by split keys: "
+            "use dialect odt, torch or portable"
+        )
+
     def c_draw(self, distribution: Distribution, n: int, build: Build) -> CDraw:  # noqa: ARG002 (a row of one shape for all)
         """Return embinit_constant, embinit_jax_uniform or embinit_jax_normal with its rule."""
         if isinstance(distribution, Constant):

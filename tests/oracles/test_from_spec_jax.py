@@ -80,6 +80,22 @@ def test_one_array_after_the_other(dialect, seed, low, width):
     assert out.view(np.uint32).tolist() == [bits(value) for value in values]
 
 
+@given(seed=seeds, fold=st.integers(0, 2**20), above=st.booleans())
+@settings(max_examples=examples(30))
+def test_masks(seed, fold, above):
+    """A word of 24 bits that lies half a unit of JAX's 23 bits above p must not count as p's equal."""
+    word = Jax("jax", fold_in(key_of(seed), fold)).word()
+    p = np.float32((word >> 9) * 2.0**-23 + above * 2.0**-24)
+    package = embinit.Generator.seeded(seed, "jax").fold_in(fold).bernoulli(float(p), 5)
+    reference = Jax("jax", fold_in(key_of(seed), fold))
+    assert package.tolist() == [bool(reference.f() < p) for _ in range(5)]
+
+
+def test_shuffles_are_refused():
+    with pytest.raises(embinit.EmbinitError, match=r"shuffles of JAX are not known here"):
+        embinit.Generator.seeded(1, "flax-nnx").shuffle([1, 2, 3])
+
+
 @pytest.mark.parametrize("dialect", ["flax-nnx", "flax-nnx-0.6", "flax-linen", "flax-linen-0.6"])
 @given(data=st.data(), seed=seeds)
 @settings(max_examples=examples(30))
