@@ -78,11 +78,12 @@ def shape_fans(initializer: Initializer, shape: tuple[int, ...]) -> tuple[int, i
     >>> shape_fans(glorot_uniform(), (9, 3, 2))
     (6, 27)
     """
-    if not isinstance(initializer, VarianceScaling):
-        return 1, 1
+    needed = isinstance(initializer, VarianceScaling)
     if len(shape) < 2:
-        raise EmbinitError(f"MLX needs at least two axes for fans, got shape {list(shape)}")
-    if 0 in shape:
+        if needed:
+            raise EmbinitError(f"MLX needs at least two axes for fans, got shape {list(shape)}")
+        return 1, 1
+    if needed and 0 in shape:
         raise EmbinitError(f"MLX divides by the sizes of axes: none may be 0, got shape {list(shape)}")
     between_them = math.prod(shape[1:-1])
     return shape[-1] * between_them, shape[0] * between_them

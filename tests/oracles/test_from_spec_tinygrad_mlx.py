@@ -54,6 +54,16 @@ def test_models_of_mlx(seed, layers):
     assert bits_of_model(model_text({"dialect": "mlx", "seed": seed}, layers)) == init_mlx(seed, layers)
 
 
+@pytest.mark.parametrize("weight", [{"name": "uniform"}, {"name": "zeros"}, {"name": "normal"}])
+def test_a_bias_of_mlx_has_its_bound_under_any_weight(weight):
+    layer = {"type": "Linear", "in_features": 4, "out_features": 1, "bias": True, "weight_init": weight}
+    (_, bias), (_, reference) = (
+        bits_of_model(model_text({"dialect": "mlx", "seed": 1}, [layer])),
+        init_mlx(1, [layer | {"weight_init": {"low": 0.0, "high": 1.0, "mean": 0.0, "std": 1.0} | weight}]),
+    )
+    assert bias == reference
+
+
 @pytest.mark.parametrize("name", ["glorot_uniform", "glorot_normal", "he_uniform", "he_normal"])
 def test_a_bias_of_mlx_has_no_fans(name):
     layer = {"type": "Linear", "in_features": 3, "out_features": 2, "bias_init": {"name": name}}
