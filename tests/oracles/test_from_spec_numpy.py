@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import embinit
+from embinit.samplers.ziggurat_tables import tables
 
 from support.models_from_tables import bits_of_model, layers_of, model_text
 from support.reference_from_spec import bits
-from support.reference_from_spec.numpy_streams import Numpy, NumpyLegacy, init_numpy
+from support.reference_from_spec.numpy_streams import Numpy, NumpyLegacy, init_numpy, ziggurat
 from support.sweeps import examples
 
 MODELS = {"numpy": ["random", "standard_normal"], "numpy-legacy": ["rand", "random", "randn", "standard_normal"]}
@@ -70,3 +71,12 @@ def test_every_strip_of_the_ziggurat(name):
     embinit.Generator.seeded(7, "numpy").fill({"name": name}, out)
     assert out.view(np.uint32).tolist() == [bits(value) for value in Numpy(7).fill({"name": name}, out.size)]
     assert np.abs(out).max() > 3.6541529
+
+
+@pytest.mark.parametrize("b", [52, 23])
+def test_tables_of_the_ziggurat(b):
+    limit, width, height = tables(b)
+    x, f, k = ziggurat(b)
+    assert limit.tolist() == k
+    assert width.astype(np.float32 if b == 23 else np.float64).tolist() == [float(each) for each in x]
+    assert height.astype(np.float32 if b == 23 else np.float64).tolist() == [float(each) for each in f]
