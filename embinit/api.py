@@ -449,7 +449,8 @@ def load(path: str | Path, **overrides: Any) -> Model:
     try:
         return Model(**modelfile.fields_of(modelfile.read(path), overrides, path))
     except EmbinitError as error:
-        raise EmbinitError(f"{path}: {error}") from None
+        said = str(error).removeprefix(f"{Path(path).name}: ")  # of a dialect that the model file declares
+        raise EmbinitError(f"{path}: {said}") from None
 
 
 def from_tables(tables: Mapping[str, Any], overrides: Mapping[str, Any]) -> Model:

@@ -2,6 +2,8 @@
 
 import pytest
 
+import embinit
+
 from support.dialect_file import GOOD, assert_refused_in_one_line, r
 
 FEWER = '[dialect.normal.fewer]\nwords = ["u1", "u2"]\nvalues = ["u1*u2"]\n[dialect.initializers.default]'
@@ -131,3 +133,14 @@ WRONG = {
 def test_a_wrong_table_is_refused_in_one_line(what, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert_refused_in_one_line(*WRONG[what])
+
+
+def test_a_model_file_that_declares_its_dialect_is_named_once(tmp_path):
+    path = tmp_path / "own.toml"
+    layer = '[[layer]]\ntype = "Linear"\nin_features = 2\nout_features = 2\n'
+    text = f'[model]\nname = "m"\nseed = 1\n[dialect]\nbased_on = "tinn"\nscope = 1\n{layer}'
+    path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(embinit.EmbinitError) as error:
+        embinit.load(path)
+    assert str(error.value).startswith(f"{path}: dialect has no key 'scope'")
