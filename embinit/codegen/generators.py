@@ -7,6 +7,7 @@ from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
 from embinit.codegen.slots import Slot, lost_words, restarts
 from embinit.codegen.text import NoCodeError, seed_type
+from embinit.errors import EmbinitError
 
 #: Stands for a number of words that depends on the words: more than any generator with a small state can give.
 MANY = 2**32
@@ -17,7 +18,12 @@ def generator_of(bundle: Bundle) -> CGenerator:
     """Return the C of the model's generator, one that can give all the words that are drawn."""
     model = bundle.plan.model
     dialect = model.conventions
-    start = dialect.start(0, model.build.rand)
+    try:
+        start = dialect.start(0, model.build.rand)
+    except EmbinitError as error:
+        raise NoCodeError(
+            f"dialect {dialect.name}: C is that of seed 0, which its generator refuses: {error}"
+        ) from None
     words = [_words(bundle, entry) for entry in bundle.entries]
     found = start.c_generator(max(words) if dialect.keys_each else model.skip_words + sum(words))
     if found is None:

@@ -8,6 +8,7 @@ from embinit.distributions import Declared
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS
 from embinit.formats.arrangement import IN_ORDER
+from embinit.model import Description
 from embinit.plan import Plan, Row
 
 
@@ -39,9 +40,16 @@ def _is_usual(plan: Plan) -> bool:
         bool(plan.rows)
         and model.state is None
         and 0 <= model.seed < 2**32
-        and model.conventions.start(0, model.build.rand).c_generator(0) is not None
+        and _has_usual_generator(model)
         and all(_has_usual_c(plan, row) for row in plan.rows)
     )
+
+
+def _has_usual_generator(model: Description) -> bool:
+    try:
+        return model.start.block == 1 and model.conventions.start(0, model.build.rand).c_generator(0) is not None
+    except EmbinitError:
+        return False
 
 
 def _has_usual_c(plan: Plan, row: Row) -> bool:

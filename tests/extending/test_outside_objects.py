@@ -8,6 +8,7 @@ import pytest
 import embinit
 from embinit import codegen
 from embinit.bundle import gather
+from embinit.commands.plan import _no_c
 from embinit.diagnose import diagnose
 from embinit.dialects import dialect_named
 from embinit.many import sweep
@@ -85,3 +86,13 @@ def test_rounding_draws_words_of_32_bits_alone(dialect):
     with pytest.raises(embinit.EmbinitError, match="rounding stochastic draws words of 32 bits, got a generator of"):
         embinit.encode(np.full(4, 0.3, np.float32), "sym4", "stochastic", generator)
     assert generator.drawn == 0
+
+
+def test_a_generator_that_refuses_seed_0_has_no_c():
+    model = embinit.Model("m", [FC], 42, replace(PLAIN, seeded=embinit.Xorshift32))
+
+    assert _no_c(model.plan()) is not None
+    with pytest.raises(
+        codegen.NoCodeError, match="dialect plain: C is that of seed 0, which its generator refuses: the"
+    ):
+        codegen.init_source(gather(model.plan()))
