@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from embinit.bitgen import BitGenerator, CGenerator
 from embinit.bundle import Bundle, Entry
-from embinit.codegen.slots import Slot, lost_words, restarts
+from embinit.codegen.slots import Slot, c_draw, lost_words, restarts
 from embinit.codegen.text import NoCodeError, seed_type
 from embinit.errors import EmbinitError
 
@@ -30,6 +30,7 @@ def generator_of(bundle: Bundle) -> CGenerator:
         raise NoCodeError(
             f"{start.label} has no C that a model's rows draw from; export the values (--format npz,h,bin)"
         )
+    _check_blocks(bundle)
     for row in bundle.plan.rows if not found.restart else ():
         place = row.order.restart
         if place is not None and dialect.restarted(0, model.build.rand, *place) != start:
@@ -38,6 +39,19 @@ def generator_of(bundle: Bundle) -> CGenerator:
                 "restart, which moves it there in C; export the values (--format npz,h,bin)"
             )
     return found if model.state is None else found._replace(seed=_state(model.start), restart="")
+
+
+def _check_blocks(bundle: Bundle) -> None:
+    """Raise NoCodeError if a tensor begins with a new block of words, and no C drops the rest of the one before."""
+    model = bundle.plan.model
+    block = 1 if model.conventions.counts_tensors or model.conventions.keys_each else model.start.block
+    for entry in bundle.entries if block > 1 else ():
+        row = entry.row
+        if row.draws is not None and row.draws % block and (row.codes or c_draw(bundle, entry).around[1] is None):
+            raise NoCodeError(
+                f"{row.name}: each tensor begins with a new block of {block} words, and no C drops the rest of this "
+                f"one's last block: name it in CDraw.around of {type(model.conventions.sampler).__name__}"
+            )
 
 
 def _words(bundle: Bundle, entry: Entry) -> int:

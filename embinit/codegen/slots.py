@@ -50,7 +50,6 @@ def slots_of(bundle: Bundle) -> list[Slot]:
     entries, sampler = {entry.name: entry for entry in bundle.entries}, _sampler(bundle)
     drawn: list[Slot] = []
     dialect = bundle.plan.model.conventions
-    block = 1 if dialect.counts_tensors or dialect.keys_each else bundle.plan.model.start.block
     if bundle.plan.model.skip_words:
         drawn += _dropped(sampler, bundle.plan.model.skip_words, "before anything is drawn: words that are dropped")
     for action, row in bundle.plan.events:
@@ -73,11 +72,6 @@ def slots_of(bundle: Bundle) -> list[Slot]:
                     drawn.append(Aside(draw, f"before {entry.identifier}: the stream starts again"))
             case Action.DRAW:
                 before, after = (None, None) if row.codes else c_draw(bundle, entry).around
-                if after is None and block > 1 and row.draws is not None and row.draws % block:
-                    raise NoCodeError(
-                        f"{row.name}: each tensor begins with a new block of {block} words, and no C drops the rest of "
-                        f"this one's last block: name it in CDraw.around of {type(sampler).__name__}"
-                    )
                 drawn += [Aside(before, f"before {entry.identifier}: it begins")] if before else []
                 drawn.append(entry)
                 drawn += [Aside(after, f"after {entry.identifier}: it ends")] if after else []

@@ -2,16 +2,16 @@
 
 from argparse import Namespace
 
+from embinit.commands.installed import import_installed
 from embinit.commands.output import DONE, print_result
 
 
 def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
-    from embinit.dialects import DIALECTS
     from embinit.formats import FORMATS, MODES, ROUNDINGS, Quantized, family_named, format_named
     from embinit.text import table
 
-    DIALECTS.import_installed()
+    import_installed()
     if options.format is None:
         cells = [("format", "bits", "what", "codes"), *((f.name, f.bits, f.summary, f.codes) for f in FORMATS.values())]
         print_result(options, "\n".join(table(cells)), [vars(f) for f in FORMATS.values()])

@@ -2,16 +2,16 @@
 
 from argparse import Namespace
 
+from embinit.commands.installed import import_installed
 from embinit.commands.output import DONE, print_result
 
 
 def run(options: Namespace) -> int:
     """Run the command and return its exit status."""
-    from embinit.dialects import DIALECTS
     from embinit.targets import TARGETS
     from embinit.text import table
 
-    DIALECTS.import_installed()
+    import_installed()
     cells = [("target", "multiply-add", "libm", "rand", "emulated", "other libc", "measured on")]
     for t in TARGETS.values():
         measured = t.build if t.not_run is None else f"not run: {t.build}; {t.not_run}"

@@ -47,16 +47,9 @@ class Registry(Mapping[str, Dialect]):
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all dialects, those of installed packages last; none is loaded."""
-        from embinit.dialects.packages import installed_names
+        from embinit.installed import installed_names
 
         return tuple(dict.fromkeys((*self, *installed_names())))
-
-    def import_installed(self) -> None:
-        """Import what all packages bring: formats, layers and targets come with dialects."""
-        from embinit.dialects.packages import installed_names
-
-        for name in installed_names():
-            _ = self[name]
 
     def add(self, dialect: Dialect) -> None:
         """Let models name a dialect; a name that is taken is an error."""
@@ -68,6 +61,6 @@ class Registry(Mapping[str, Dialect]):
         return name in self._known or name in self._modules or name in self._files
 
     def _is_installed(self, name: object) -> bool:
-        from embinit.dialects.packages import installed_names
+        from embinit.installed import installed_names
 
         return name in installed_names()

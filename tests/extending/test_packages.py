@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 import embinit
+from embinit import installed as entries
 from embinit.__main__ import main
 from embinit.dialects import DIALECTS, packages, text_of
 from embinit.dialects.registry import Registry
@@ -67,14 +68,15 @@ def test_a_package_is_imported_when_its_dialect_is_named(installed):
 
 
 def test_a_package_that_is_installed_later_is_found(outside):
-    assert "acme" not in packages.installed_names()
+    assert "acme" not in entries.installed_names()
     document.distribution(outside, "acme-firmware", {"acme": "acme.dialect:ACME"})
 
-    assert "acme" in packages.installed_names()
+    assert "acme" in entries.installed_names()
 
 
 def test_no_package_is_looked_for_where_a_name_is_known(monkeypatch):
-    monkeypatch.setattr(packages, "entry_points", None)
+    for module in (packages, entries):
+        monkeypatch.setattr(module, "entry_points", None)
 
     assert embinit.Model("m", [embinit.Linear(name="fc", in_features=1, out_features=1)], 1, "genann").plan()
     assert DIALECTS["odt"].name in DIALECTS

@@ -42,7 +42,7 @@ FLOORS = [
     {"comparison"},
     {"checksums", "clib", "files", "identifiers", "packages", "markup", "readback", "tally", "text", "threads", "toml"},
     {"schemas"},
-    {"cache", "errors", "kinds", "lazy", "process", "progress", "spec"},
+    {"cache", "errors", "installed", "kinds", "lazy", "process", "progress", "spec"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 #: What everybody may import: it imports nothing.
