@@ -111,7 +111,7 @@ def is_integer(value: object) -> TypeGuard[int]:
     >>> is_integer(1), is_integer(1.0), is_integer(True)
     (True, False, False)
     """
-    return isinstance(value, Integral) and not isinstance(value, bool)
+    return type(value) is int or (isinstance(value, Integral) and not isinstance(value, bool))
 
 
 def is_int(value: object) -> TypeGuard[int]:

@@ -46,7 +46,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
+    """Look for garbage again, though seldom: a test makes many objects, and few of them refer to each other."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     gc.enable()
 
 

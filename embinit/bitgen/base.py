@@ -20,7 +20,7 @@ Words = NDArray[np.unsignedinteger[Any]]
 def checked_uint(what: str, value: object, bits: int) -> int:
     """Return value as an int, or raise EmbinitError with the allowed range if it does not fit the width."""
     number = int(value) if is_integer(value) else -1
-    if not 0 <= number < 1 << bits:
+    if number < 0 or number >> bits:
         raise EmbinitError(f"{what} must be an integer from 0 to {(1 << bits) - 1}, got {shown(value)}")
     return number
 
