@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 import embinit
 
-from support.models_from_tables import bits_of_model, layers_of, model_text, numbers
+from support.models_from_tables import bits_of_model, layers_of, model_text, numbers, spreads, variance_scaling
 from support.reference_from_spec import bits
 from support.reference_from_spec.jax_streams import Jax, fold_in, init_flax, key_of
 from support.sweeps import examples
 
-spreads = st.floats(0.01, 2)
 without_fans = st.one_of(
     st.builds(lambda scale: {"name": "uniform", "scale": scale}, spreads),
     st.builds(lambda stddev: {"name": "normal", "stddev": stddev}, spreads),
@@ -30,17 +29,8 @@ without_fans = st.one_of(
     st.sampled_from([{"name": name} for name in ("uniform", "normal", "truncated_normal", "zeros", "ones")]),
 )
 scaled = st.builds(
-    lambda scale, mode, distribution, axes: {
-        "name": "variance_scaling",
-        "scale": scale,
-        "mode": mode,
-        "distribution": distribution,
-        "in_axis": axes[0],
-        "out_axis": axes[1],
-    },
-    spreads,
-    st.sampled_from(["fan_in", "fan_out", "fan_avg", "fan_geo_avg"]),
-    st.sampled_from(["uniform", "normal", "truncated_normal"]),
+    lambda table, axes: table | {"in_axis": axes[0], "out_axis": axes[1]},
+    variance_scaling("uniform", "normal", "truncated_normal", more_modes=["fan_geo_avg"]),
     st.permutations([-2, -1]),
 )
 schemes = ("glorot", "xavier", "he", "kaiming", "lecun")

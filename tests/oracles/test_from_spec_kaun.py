@@ -4,23 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.models_from_tables import bits_of_model, layers_of, model_text
+from support.models_from_tables import bits_of_model, layers_of, model_text, spreads, variance_scaling
 from support.reference_from_spec import TARGETS
 from support.reference_from_spec.kaun import init_kaun
 from support.sweeps import examples
 
-spreads = st.floats(0.01, 2)
-scaled = st.builds(
-    lambda scale, mode, distribution: {
-        "name": "variance_scaling",
-        "scale": scale,
-        "mode": mode,
-        "distribution": distribution,
-    },
-    spreads,
-    st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
-    st.sampled_from(["uniform", "normal", "truncated_normal"]),
-)
+scaled = variance_scaling("uniform", "normal", "truncated_normal")
 initializers = st.one_of(
     st.none(),
     st.builds(lambda scale: {"name": "uniform", "scale": scale}, spreads),

@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.models_from_tables import bits_of_model, layers_of, model_text, numbers
+from support.models_from_tables import bits_of_model, layers_of, model_text, numbers, spreads, variance_scaling
 from support.reference_from_spec.keras_streams import BACKENDS, init_keras
 from support.sweeps import examples
 
-spreads = st.floats(0.01, 2)
 schemes = st.sampled_from([f"{a}_{b}" for a in ("glorot", "he", "lecun") for b in ("uniform", "normal")])
 random = st.one_of(
     st.builds(lambda low, width: {"name": "random_uniform", "minval": low, "maxval": low + width}, numbers, spreads),
@@ -18,17 +17,7 @@ random = st.one_of(
         numbers,
         spreads,
     ),
-    st.builds(
-        lambda scale, mode, distribution: {
-            "name": "variance_scaling",
-            "scale": scale,
-            "mode": mode,
-            "distribution": distribution,
-        },
-        spreads,
-        st.sampled_from(["fan_in", "fan_out", "fan_avg"]),
-        st.sampled_from(["uniform", "untruncated_normal", "truncated_normal"]),
-    ),
+    variance_scaling("uniform", "untruncated_normal", "truncated_normal"),
     st.builds(lambda name: {"name": name}, schemes),
     st.builds(lambda low, width: {"name": "uniform", "low": low, "high": low + width}, numbers, spreads),
     st.sampled_from([{"name": name} for name in ("random_uniform", "uniform", "random_normal", "truncated_normal")]),

@@ -1,5 +1,6 @@
 """Models of both sides of tests/oracles/test_from_spec_*.py: tables of layers, as in a model file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,21 @@ import embinit
 
 #: Places and bounds; what float32 cannot hold as a normal number is left out, as XLA takes it for 0.
 numbers = st.floats(-2, 2).filter(lambda x: x == 0 or abs(x) > 2.0**-100)
+
+#: Scales and deviations.
+spreads = st.floats(0.01, 2)
+
+
+def variance_scaling(*distributions: str, more_modes: Sequence[str] = ()) -> st.SearchStrategy[dict[str, Any]]:
+    """Return the strategy for tables of variance_scaling with one of some distributions, and of three modes or more."""
+    return st.fixed_dictionaries(
+        {
+            "name": st.just("variance_scaling"),
+            "scale": spreads,
+            "mode": st.sampled_from(["fan_in", "fan_out", "fan_avg", *more_modes]),
+            "distribution": st.sampled_from(distributions),
+        }
+    )
 
 
 def model_text(model: dict[str, Any], layers: list[dict[str, Any]]) -> str:

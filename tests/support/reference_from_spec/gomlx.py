@@ -6,6 +6,7 @@ import numpy as np
 
 from support.reference_from_spec.generators import M64, philox_block
 from support.reference_from_spec.libm import cosf_double
+from support.reference_from_spec.libm_doubles import L1, L2, L3, L4, L5, L6, L7
 from support.reference_from_spec.notation import F, bits, fma, root, separate
 
 M31 = 2**31 - 1
@@ -70,15 +71,7 @@ class XlaWords:
         return words[:n]
 
 
-LG = [
-    6.666666666666735130e-01,
-    3.999999999940941908e-01,
-    2.857142874366239149e-01,
-    2.222219843214978396e-01,
-    1.818357216161805012e-01,
-    1.531383769920937332e-01,
-    1.479819860511658591e-01,
-]
+LG = L1, L2, L3, L4, L5, L6, L7
 S = [
     -1.66666666666666307295e-1,
     8.33333333332211858878e-3,

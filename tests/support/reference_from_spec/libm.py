@@ -114,6 +114,28 @@ def logf_fdlibm(x: np.float32, ma: Callable) -> np.float32:
     return k * HIGH - (d - f)
 
 
+def quarter_turns_fdlibm(n: int, y: np.float32, tail: np.float32, ma: Callable) -> np.float32:
+    """Return the sine of n quarter turns and y + tail."""
+    z = y * y
+    if n & 1:
+        p = ma(ma(ma(K14, z, K12), z, K10), z, K8)
+        p = z * ma(ma(p, z, K6), z, K4)
+        magnitude = bits(abs(y))
+        if magnitude > 0x3F480000:
+            q = F(0.28125)
+        elif magnitude >= 0x3E99999A:
+            q = from_bits(magnitude - 0x1000000)
+        else:
+            q = F(0)
+        value = (ONE - q) - ((HALF * z - q) - ma(z, p, -(y * tail)))
+    else:
+        y3 = z * y
+        p = ma(ma(ma(K13, z, K11), z, K9), z, K7)
+        p = y3 * ma(p, z, K5)
+        value = y - ma(-K3, y3, ma(z, HALF * tail - p, -tail))
+    return -value if n & 2 else value
+
+
 def cosf_fdlibm(x: np.float32, ma: Callable) -> np.float32:
     n = int(x * hexfloat("0x1.45f308p-1") + HALF)
     near = bits(x) & 0xFFFFFFF0 == 0x3FC90FD0 or bits(x) & 0xFFFFFF00 == 0x4096CB00
@@ -125,24 +147,7 @@ def cosf_fdlibm(x: np.float32, ma: Callable) -> np.float32:
         low = F(n) * hexfloat("0x1.6a8886p-17")
     y = high - low
     tail = (high - y) - low
-    z = y * y
-    if n % 2 == 0:
-        p = ma(ma(ma(K14, z, K12), z, K10), z, K8)
-        p = z * ma(ma(p, z, K6), z, K4)
-        magnitude = bits(abs(y))
-        if magnitude > 0x3F480000:
-            q = F(0.28125)
-        elif magnitude >= 0x3E99999A:
-            q = from_bits(magnitude - 0x1000000)
-        else:
-            q = F(0)
-        c = (ONE - q) - ((HALF * z - q) - ma(z, p, -(y * tail)))
-    else:
-        y3 = z * y
-        p = ma(ma(ma(K13, z, K11), z, K9), z, K7)
-        p = y3 * ma(p, z, K5)
-        c = y - ma(-K3, y3, ma(z, HALF * tail - p, -tail))
-    return -c if (n + 1) & 2 else c
+    return quarter_turns_fdlibm(n + 1, y, tail, ma)
 
 
 LIBM = {

@@ -11,23 +11,17 @@ from support.reference_from_spec.libm import (
     C8,
     HALF,
     K3,
-    K4,
     K5,
-    K6,
     K7,
-    K8,
     K9,
-    K10,
     K11,
-    K12,
     K13,
-    K14,
-    ONE,
     S3,
     S5,
     S7,
+    quarter_turns_fdlibm,
 )
-from support.reference_from_spec.notation import F, bits, fma, fma64, from_bits, hexfloat, separate
+from support.reference_from_spec.notation import F, bits, fma, fma64, hexfloat, separate
 
 
 def sine_double(x: np.float32, quarter: int) -> np.float32:
@@ -75,20 +69,7 @@ def sine_fdlibm(x: np.float32, quarter: int, ma) -> np.float32:
         z = x * x
         p = ma(ma(ma(ma(K13, z, K11), z, K9), z, K7), z, K5)
         return ma(z * x, ma(z, p, K3), x)
-    n += quarter
-    z = y * y
-    if n & 1:
-        p = ma(ma(ma(K14, z, K12), z, K10), z, K8)
-        p = z * ma(ma(p, z, K6), z, K4)
-        size = bits(abs(y))
-        q = F(0.28125) if size > 0x3F480000 else from_bits(size - 0x1000000) if size >= 0x3E99999A else F(0)
-        value = (ONE - q) - ((HALF * z - q) - ma(z, p, -(y * tail)))
-    else:
-        y3 = z * y
-        p = ma(ma(ma(K13, z, K11), z, K9), z, K7)
-        p = y3 * ma(p, z, K5)
-        value = y - ma(-K3, y3, ma(z, HALF * tail - p, -tail))
-    return -value if n & 2 else value
+    return quarter_turns_fdlibm(n + quarter, y, tail, ma)
 
 
 SINE = {
