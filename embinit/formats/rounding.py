@@ -53,9 +53,6 @@ class Rounding:
         check_known("rounding", mode, MODES)
         if mode == "stochastic" and not hasattr(generator, "bitgen"):
             raise EmbinitError(f"rounding stochastic draws from an embinit.Generator, got generator={shown(generator)}")
-        if mode == "stochastic" and generator is not None and generator.bitgen.word_bits != 32:
-            bits = generator.bitgen.word_bits
-            raise EmbinitError(f"rounding stochastic draws words of 32 bits, got a generator of words of {bits}")
         self.mode = mode
         self._generator = generator if mode == "stochastic" else None
         self._bitgen = self._generator.bitgen.copy() if self._generator else NONE
@@ -63,7 +60,12 @@ class Rounding:
 
     @property
     def arguments(self) -> tuple[int, int, NDArray[np.uint32]]:
-        """The first arguments of kernels: the mode, and the kind and the state of the generator."""
+        """The first arguments of kernels: the mode, and the kind and the state of the generator, whose words must have
+        32 bits. A format that rounds nothing does not ask for them.
+        """
+        if self._bitgen.word_bits != 32:
+            bits = self._bitgen.word_bits
+            raise EmbinitError(f"rounding stochastic draws words of 32 bits, got a generator of words of {bits}")
         return ROUNDINGS.index(self.mode), *self._bitgen.stream
 
     def integers(self, values: NDArray[np.float32]) -> NDArray[np.float32]:

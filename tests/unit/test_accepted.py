@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,10 @@ from embinit.plan import Action
 from support.random_models import models
 
 #: What only the drawn values decide: refused at the store, by layer and buffer.
-AT_THE_STORE = r"layer '\w+': \w+: (sym(2[6-9]|3[01]): above 25 bits|asym\d+ needs a zero point within int32)"
+AT_THE_STORE = (
+    r"layer '\w+': [\w.]+: "
+    r"(sym(2[6-9]|3[01]): above 25 bits|asym\d+ needs a zero point within int32|[\w./]+ has no code for -?inf)"
+)
 
 
 @settings(max_examples=int(os.environ.get("EMBINIT_EXAMPLES", settings.default.max_examples)))
@@ -60,6 +64,8 @@ def test_what_is_accepted_is_exported_and_plan_fill_and_manifest_agree(model):
     state = manifest["rng_state_after"]
     found = generator_of(model, model.seed).bitgen
     found.state = state["bit_generator"] if isinstance(state, dict) else state
+    if isinstance(found, embinit.Pcg64):
+        found.state = found.state[:2]  # without the half of a word that NumPy keeps for its next float32
     assert found == after
 
 
@@ -191,3 +197,12 @@ def test_parameters_of_any_number_type_are_floats():
         weight_init=initializers.uniform(np.float32(-0.5), fractions.Fraction(1, 2)),
     )  # fmt: skip
     assert render(Model("m", [layer], seed=1, dialect="torch").plan())
+
+
+def test_stochastic_rounding_of_what_is_not_rounded_draws_from_words_of_any_width():
+    layer = Linear(name="fc", in_features=2, out_features=1, rounding="stochastic")
+    model = Model("m", [layer], 1, "aifes")
+    rounded_to_nearest = Model("m", [replace(layer, rounding=None)], 1, "aifes")
+
+    assert render(model.plan())["m.bin"] == render(rounded_to_nearest.plan())["m.bin"]
+    assert [len(each) for each in model.init_many([1, 2])] == [2, 2]
