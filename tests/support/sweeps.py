@@ -8,8 +8,8 @@ CI = "CI" in os.environ
 
 
 def examples(number: int) -> int:
-    """Return how many examples a property draws: the number where CI is set, one in five elsewhere."""
-    return number if CI else number // 5
+    """Return how many examples a property draws: the number where CI is set, three in ten elsewhere."""
+    return number if CI else number * 3 // 10
 
 
 def swept(arguments: Sequence, part: int = 16) -> Sequence:
