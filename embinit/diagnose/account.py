@@ -28,6 +28,8 @@ F32 = NDArray[np.float32]
 Image = Mapping[str, bytes]
 #: Formats that change values by a larger part of them show too little of what was drawn.
 COARSEST = 0.25
+#: So many values or more that rise and fall with those of a stream are from that stream, and not by chance.
+TELLING, ALIKE = 32, 0.9
 
 
 @dataclass(frozen=True)
@@ -230,11 +232,12 @@ class Account:
             generator.draw(row.distribution, out)
         return out
 
-    def observed(self, row: Row, payload: bytes) -> F32 | None:
+    def observed(self, row: Row, payload: bytes, *, shifted: bool = False) -> F32 | None:
         """Return the values that a payload holds, in the order of their draws; if the buffer takes turns with others,
         those of the first turn.
 
         Codes are decoded with scale 1. None if that does not show their signs, or if the payload has another size.
+        shifted: whether codes do that lie about a zero point which is not known; they are decoded with 0.
         """
         format_ = format_named(row.format)
         if len(payload) != row.bytes:
@@ -244,14 +247,16 @@ class Account:
             payload = arrangement.unpacked(payload, format_, row.shape)
             arrangement = arrangement.of_payload
         data = arrangement.data(payload, row.shape, format_.dtype)
-        if not tells_signs(row):
+        about_zero_point = isinstance(format_, Quantized) and format_.scaling == "range"
+        if not tells_signs(row) and not (shifted and about_zero_point):
             return None
         if not isinstance(format_, Quantized):
             if row.format not in FLOATS:
                 data = Buffer(row.format, data, row.shape).decode()
         else:
             ones, quantizer = np.ones(1, np.float32), row.storage.quantizer
-            data = Buffer(row.format, data, row.shape, ones, quantizer=quantizer).decode()
+            zeros = np.zeros(1, np.int32) if about_zero_point else None
+            data = Buffer(row.format, data, row.shape, ones, zeros, quantizer=quantizer).decode()
         values: F32 = data.reshape(row.shape)
         for transform in reversed(self.transforms):
             values = transform.undo(row, values)
@@ -284,6 +289,18 @@ class Run:
     beside: Image
     places: Mapping[str, Place]
     values: Mapping[str, F32]
+
+    def drew(self, row: Row, payload: bytes, some: slice = slice(None)) -> bool:
+        """Return whether a payload holds what this run draws for a buffer, however it was then scaled and rounded. No
+        other seed and no other place in the stream need be tried for it. some: the elements to look at.
+        """
+        if not draws(row) or row.slices:
+            return False
+        planned, held = (self.account.observed(row, each, shifted=True) for each in (self.image[row.name], payload))
+        if planned is None or held is None or held[some].size < TELLING:
+            return False
+        with np.errstate(all="ignore"):
+            return bool(np.corrcoef(planned[some], held[some])[0, 1] > ALIKE)
 
 
 @cache

@@ -242,10 +242,12 @@ def _written(
 def _earlier(run: Run, left: Mapping[str, bytes], itemsizes: Mapping[str, int]) -> Iterator[dict[str, _Part]]:
     """Yield the parts of buffers that still hold what a start with another seed left in them."""
     spans = {name: _differing(held, run.image[name], itemsizes[name]) for name, held in left.items()}
+    rows = {row.name: row for row in run.account.rows}
     asked = {
         name: span
         for name, span in spans.items()
         if span is not None and TELLING <= span[1] - span[0] <= len(left[name]) - LEAST
+        if not (_in_order(rows[name], run) and run.drew(rows[name], left[name], _elements(rows[name], span)))
     }
     model = run.account.model
     if not asked or model.state is not None:
@@ -290,11 +292,11 @@ def _not_refuted(
     kept: set[int] = set()
     try:
         starts = [started(run.account.model, seed) for seed in seeds]
-        for name, (start, stop) in asked.items():
+        for name, span in asked.items():
             row, values = rows[name], run.account.observed(rows[name], left[name])
             assert values is not None
-            first, last = -(-start * 8 // row.storage.kind.bits), stop * 8 // row.storage.kind.bits
-            some = slice(first, min(last, first + SIGNS))
+            inside = _elements(row, span)
+            some = slice(inside.start, min(inside.stop, inside.start + SIGNS))
             wanted, words = values[some], run.places[name].words
             befores = (begun.jumped(words) for begun in starts)
             for seed, drawn in zip(seeds, run.account.drawn_from(befores, row, some.stop), strict=True):
@@ -311,10 +313,21 @@ def _shows_signs(row: Row, run: Run) -> bool:
     """
     storage, dialect = row.storage, run.account.model.conventions
     fixed = row.first_draw is not None and not dialect.sampler.whole and not dialect.sampler.keyed and not row.lost
-    plain = draws(row) and row.codes is None and not row.slices and row.order.axes is None and row.order.turns <= 1
-    same = storage.arrangement == IN_ORDER and storage.quantizer is None and not run.account.transforms
+    plain = draws(row) and row.codes is None and not row.slices and storage.quantizer is None
     told = storage.format == "float32" and storage.literals is None and dialect.element == "float32"
-    return fixed and plain and same and (told or isinstance(storage.kind, Symmetric | QFormat))
+    return fixed and plain and _in_order(row, run) and (told or isinstance(storage.kind, Symmetric | QFormat))
+
+
+def _in_order(row: Row, run: Run) -> bool:
+    """Return whether the elements of a buffer are in memory in the order of their draws."""
+    drawn = row.order.axes is None and row.order.turns <= 1
+    return drawn and row.storage.arrangement == IN_ORDER and not run.account.transforms
+
+
+def _elements(row: Row, span: tuple[int, int]) -> slice:
+    """Return which elements of a buffer are within some of its bytes as a whole."""
+    start, stop = span
+    return slice(-(-start * 8 // row.storage.kind.bits), stop * 8 // row.storage.kind.bits)
 
 
 def extents(rows: Sequence[Row], planned: Image, dump: Image, wrong: Sequence[str]) -> Iterator[Fact]:

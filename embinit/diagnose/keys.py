@@ -13,6 +13,7 @@ from embinit.bitgen.base import Words
 from embinit.diagnose.account import F32, Account, Image, Run, draws, precision, resolution, tells_values
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
+from embinit.diagnose.seeds import ordinary_seeds, seed_instead
 from embinit.dialects.flax import path_hash, path_of
 from embinit.dialects.jax import fold_in, key_of, keyed, split
 from embinit.dialects.keys import Key
@@ -131,8 +132,7 @@ class _Inquiry:
             for place in np.flatnonzero(near(values, sample, first)).tolist():
                 seed = start + place
                 if all(self._agrees(row, key_of(seed), _folded(row)) for row in self._wrong):
-                    sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
-                    yield (seeded(seed, "seed", sentence, FREE_KEY),)
+                    yield (found_seed(self._model, seed),)
                     return
 
     def _numbers(self, tried: Iterable[int]) -> dict[str, int] | None:
@@ -177,6 +177,14 @@ class GivenWords(Called):
     def advance(self, delta: int) -> None:
         """Move as if words had been read."""
         self.state += delta
+
+
+def found_seed(model: Description, seed: int) -> Hypothesis:
+    """Return the hypothesis that the device has a seed which a search found, and which may be an ordinary one."""
+    why = ordinary_seeds(model.dialect, model.seed).get(seed)
+    if why is not None:
+        return seed_instead(model, seed, why)
+    return seeded(seed, "seed", f"The device seeds with {seed}; the model says {model.seed}.", FREE_KEY)
 
 
 def near(values: F32, sample: F32, row: Row) -> NDArray[np.bool_]:

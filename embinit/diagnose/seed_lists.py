@@ -9,8 +9,8 @@ import numpy as np
 
 from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
 from embinit.diagnose.account import F32, Image, Run, draws, fresh
-from embinit.diagnose.hypothesis import Aspect, Hypothesis, seeded
-from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, in_order, near, numbered, sample_of
+from embinit.diagnose.hypothesis import Aspect, Hypothesis
+from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, found_seed, in_order, near, numbered, sample_of
 from embinit.diagnose.pasting import Lines, by_layer, named
 from embinit.dialects.keras import LISTED, OWN
 from embinit.distributions import Uniform
@@ -21,7 +21,7 @@ from embinit.plan import Row
 SEEDS, DATES = 2**22, range(20200101, 20310101)
 #: The seeds that are tried as an initializer's own, besides that of the model.
 OWN_SEEDS = (*range(1001), 1234, 1337, 12345, 123456)
-#: The cost of a seed that only the dump suggests.
+#: The cost of the seeds of initializers, which only the dump suggests.
 FREE_SEED = 2
 
 Restart = tuple[int, int]
@@ -94,8 +94,7 @@ class _Inquiry:
             for place in np.flatnonzero(near(values, sample, first)).tolist():
                 seed = start + place
                 if all(self._agrees(row, seed, _numbers(row)) for row in self._wrong):
-                    sentence = f"The device seeds with {seed}; the model says {self._model.seed}."
-                    yield (seeded(seed, "seed", sentence, FREE_SEED),)
+                    yield (found_seed(self._model, seed),)
                     return
 
     @staticmethod

@@ -5,8 +5,9 @@ generator's, they are looked for in likely streams instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache, partial, reduce
 from itertools import product
 
 import numpy as np
@@ -43,8 +44,8 @@ from embinit.plan import Row
 FORWARD, BACKWARD = 2**20, 2**16
 #: The same if words have to be turned into values first, or the seed is another one.
 SCANNED_FORWARD, SCANNED_BACKWARD = 2**16, 2**12
-#: How many values of a buffer are looked for.
-SAMPLE = 16
+#: How many values of a buffer are looked for, and how many are not found by chance.
+SAMPLE, SURE = 16, 8
 #: How many later keys are tried if each tensor has one, and how many for a pair of mistakes.
 SCANNED_KEYS, FEW_KEYS = 2**11, 2**8
 #: How many sizes are tried of a tensor that may have been drawn before.
@@ -62,13 +63,11 @@ TELLING_BITS = 12
 
 
 def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Yield the seeds and positions from which wrong buffers were drawn, as hypotheses; thorough: for each buffer, not
-    only for the first, and with rarer seeds.
+    """Yield the seeds and positions from which wrong buffers were drawn, as hypotheses, if not those of the run;
+    thorough: for each buffer, not only for the first, and with rarer seeds.
     """
+    wrong = [row for row in wrong if not run.drew(row, dump[row.name])]
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
-    dialect = run.account.model.conventions
-    if thorough and dialect.keys_by is not None:
-        yield from _keys(dialect)(run, dump, wrong)
     families = {row.name: found for row in drawn if (found := family_of(run.places[row.name].origin)) is not None}
     signed = [row for row in drawn if row.name in families and tells_signs(row)]
     linear = [row for row in signed if run_of(row) >= families[row.name].bits + SPARE]
@@ -80,17 +79,52 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
         if start is not None and start != place.origin and start.state not in seen:
             seen.add(start.state)
             yield from _named(start, run.account, place.origin)
-    samples = {}
+    samples: Mapping[str, F32] = {}
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
         if values is not None and run_of(row) > 1 and tells_values(row):
-            samples[row.name] = values[:SAMPLE]
+            samples = {**samples, row.name: values[:SAMPLE]}
     mute = drawn if thorough and not linear and not samples else ()
+    for search in _searches(run, dump, wrong, mute, thorough):
+        compounds = list(search(samples))
+        yield from compounds
+        if thorough:
+            samples = _unexplained(samples, compounds, run)
+
+
+#: Looks for where the first values of buffers, by their names, come from.
+_Looks = Callable[[Mapping[str, F32]], Iterable[tuple[Hypothesis, ...]]]
+
+
+def _searches(run: Run, dump: Image, wrong: Sequence[Row], mute: Sequence[Row], thorough: bool) -> Iterator[_Looks]:
+    """Yield the searches for the streams of wrong buffers, in the order of what they cost."""
+    dialect = run.account.model.conventions
+    if thorough and dialect.keys_by is not None:
+        yield lambda _: _keys(dialect)(run, dump, wrong)
     if mute or dialect.sampler.whole or any(row.order.restart for row in run.account.rows):
-        yield from _reseeded(run.account, samples, {row.name: dump[row.name] for row in mute}, thorough)
-    for row in drawn:
-        if row.name in samples:
-            yield from _scanned(run, row, samples[row.name], thorough)
+        yield lambda samples: _reseeded(run.account, samples, {row.name: dump[row.name] for row in mute}, thorough)
+    for row in wrong:
+        yield partial(_scanned, run, row, thorough)
+
+
+def _unexplained(
+    samples: Mapping[str, F32], compounds: Iterable[tuple[Hypothesis, ...]], run: Run
+) -> Mapping[str, F32]:
+    """Return the samples that none of some hypotheses gives. The others need no further search, but for short samples,
+    which may be as in the dump by chance.
+    """
+    for compound in compounds if samples else ():
+        with suppress(EmbinitError):
+            given = reduce(lambda account, hypothesis: hypothesis.change(account), compound, run.account).run()
+            rows = {row.name: row for row in given.account.rows}
+            samples = {name: sample for name, sample in samples.items() if not _gives(given, rows[name], sample)}
+    return samples
+
+
+def _gives(run: Run, row: Row, sample: F32) -> bool:
+    """Return whether a buffer begins with a sample that is too long for chance."""
+    values = run.account.observed(row, run.image[row.name])
+    return sample.size >= SURE and values is not None and bool(_beginning([values], sample, row))
 
 
 def _keys(dialect: Dialect) -> Callable[[Run, Image, Sequence[Row]], Iterator[tuple[Hypothesis, ...]]]:
@@ -237,9 +271,13 @@ def _states_of(dialect: str | Dialect, rand: str, seed: int) -> dict[int, int]:
 # Values looked for in streams
 
 
-def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[Hypothesis, ...]]:
-    """Yield where a buffer's values are: elsewhere in its own stream, or at its place in the streams of other seeds."""
-    account, place = run.account, run.places[row.name]
+def _scanned(run: Run, row: Row, thorough: bool, samples: Mapping[str, F32]) -> Iterator[tuple[Hypothesis, ...]]:
+    """Yield where a buffer's values are, if they are asked for: elsewhere in its own stream, or at its place in the
+    streams of other seeds.
+    """
+    if row.name not in samples:
+        return
+    account, place, sample = run.account, run.places[row.name], samples[row.name]
     sampler = account.model.conventions.sampler
     if sampler.keyed:
         yield from _under_later_keys(account, row, place, sample, thorough)
@@ -259,6 +297,8 @@ def _scanned(run: Run, row: Row, sample: F32, thorough: bool) -> Iterator[tuple[
             words = taken - back * stride + phase
             if words:
                 yield (_moved(words, account, place.origin),)
+                if sample.size >= SURE:
+                    return
     ordinary = ordinary_seeds(account.model.dialect, account.model.seed)
     seeds = [seed for seed, why in ordinary.items() if thorough or why]
     others = (started(account.model, seed).jumped(place.words) for seed in seeds)
