@@ -121,8 +121,10 @@ class _Fit:
             if not self._is_near(quotient, like):
                 continue
             near.append(quotient)
-            rules = (Rule(quotient, each, limit) for each in self._roundings for limit in limits(like))
-            found += [rule for rule in rules if self._gives(rule, self._sample) and self._gives(rule)]
+            for rounding in self._roundings:
+                ranges = [each for each in limits(like) if each.format or self._agrees_inside(quotient, rounding, like)]
+                rules = (Rule(quotient, rounding, each) for each in ranges)
+                found += [rule for rule in rules if self._gives(rule, self._sample) and self._gives(rule)]
         found.sort(key=lambda rule: (len(rule.choices), not rule.simulated))
         if found and found[0].simulated:  # another hypothesis, or two, say the same
             return
@@ -170,6 +172,12 @@ class _Fit:
         half = np.abs(apart - turn // 2)
         reach = 2 if like.scaling == "range" else 1  # zero points are rounded too
         return bool((apart <= reach).mean() >= NEAR or (half <= reach).mean() >= NEAR)
+
+    def _agrees_inside(self, quotient: Choice, rounding: Choice, like: Quantized) -> bool:
+        """Whether all codes of the sample that no limits change are right, but for an offset of half of the range."""
+        counted = self._counted(quotient, rounding.rounding, self._sample)
+        inside = (counted > like.qmin + 1) & (counted < like.qmax - 1)
+        return not ((self._codes[self._sample] - counted)[inside] % (1 << like.bits - 1)).any()
 
     def _gives(self, rule: Rule, only: Places | None = None) -> bool:
         """Whether a rule gives the codes of some elements, or of all."""
