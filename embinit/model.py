@@ -265,8 +265,10 @@ class Description:
                         self.conventions.check_seed(seed)
                     changes["seed"] = seed
                 changes["skip"] = layer.skip_words if firsts[layer.name] == place else 0
-            order = replace(tensor.order, **changes)
-            found[place] = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))
+            if place in lost or any(getattr(tensor.order, key) != value for key, value in changes.items()):
+                order = replace(tensor.order, **changes)
+                tensor = replace(tensor, order=order, lost=(*lost.get(place, ()), *tensor.lost))
+            found[place] = tensor
         before = set[str]()
         for tensor in (found[place] for place in drawn):
             before.add(tensor.name)

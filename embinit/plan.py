@@ -226,8 +226,9 @@ def _row(
 ) -> Row:
     first_draw, draws = places[Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
-    described = {each.name: getattr(tensor, each.name) for each in fields(tensor)}
-    return Row(**described, first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
+    row = object.__new__(Row)  # what Row(...) makes, in a tenth of the time
+    vars(row).update(vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
+    return row
 
 
 def row_as_json(row: Row) -> dict[str, Any]:

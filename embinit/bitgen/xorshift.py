@@ -1,7 +1,7 @@
 """xorshift with any shifts and any state type of C; (13, 17, 5) in 32 bits has a file of its own."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import index
 
 import numpy as np
@@ -32,8 +32,12 @@ class Step:
                 f"{1 - self.bits} to -1 (>>), got {list(shifts)}"
             )
         self.shifts = tuple(map(int, self.shifts))
-        self.jumps = Jumps(self, self.bits)
         self.table: Words = np.array([*self._moves(), self.bits - 1], np.uint64 if self.bits == 64 else np.uint32)
+
+    @cached_property
+    def jumps(self) -> Jumps:
+        """The jumps over many steps."""
+        return Jumps(self, self.bits)
 
     def __call__(self, state: int) -> int:
         """Return the state that follows a state."""

@@ -213,8 +213,10 @@ def restricted(lines: Lines, model: Description, buffers: Iterable[str]) -> Line
 def pasted(model: Description, lines: Lines) -> Description:
     """Return the model of a file after lines are pasted into its [model] and [[layer]] tables."""
     gone = replaced(model, lines)
-    deleted = dict.fromkeys(gone.get(MODEL, ()))
-    changed = replace(model, **{**deleted, **tomllib.loads(lines.get(MODEL, ""))})
+    changes = {**dict.fromkeys(gone.get(MODEL, ())), **tomllib.loads(lines.get(MODEL, ""))}
+    changed = replace(model, **changes) if changes else model
+    if lines.keys() <= {MODEL}:
+        return changed
     dialect = changed.conventions
     layers = [_pasted(layer, dialect, lines, gone) for layer in changed.layers]
     return replace(changed, layers=layers)
