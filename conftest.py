@@ -13,6 +13,8 @@ MISSING = [extra for extra, package in PACKAGES.items() if importlib.util.find_s
 collect_ignore = [f"embinit/{extra}" for extra in MISSING]
 if "torch" not in MISSING:
     os.environ.setdefault("KERAS_BACKEND", "torch")
+#: NumPy's matrices are small here, and its threads wait for work in each of the hundreds of processes that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,11 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let the examples of docstrings register dialects that no test sees."""
+    """Let the examples of docstrings register what no test sees."""
     if not isinstance(item, pytest.DoctestItem):
         return (yield)
-    from embinit.dialects import DIALECTS
+    from support.registries import restored
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DIALECTS, "_known", dict(DIALECTS._known))
+    with restored():
         return (yield)

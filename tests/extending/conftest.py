@@ -5,30 +5,13 @@ from pathlib import Path
 
 import pytest
 
-import embinit
-from embinit import formats, layers, targets
-from embinit.dialects import DIALECTS
-from embinit.dialects.pytorch.rules import LAYERS
-from embinit.targets.gcc_qemu import BOARDS
-from embinit.targets.zig_unicorn import EMULATIONS
-
-from support import document
-
-REGISTRIES = (
-    formats.FORMATS, formats._FAMILIES, layers.WITH_PARAMETERS._known, LAYERS, targets.TARGETS, EMULATIONS, BOARDS,
-    DIALECTS._known,
-)  # fmt: skip
+from support import document, registries
 
 
 @pytest.fixture
 def restored():
-    _ = embinit.TransformerEncoder  # PyTorch's layers are registered when one is first named, and stay
-    before = [dict(registry) for registry in REGISTRIES]
-    yield
-    for registry, known in zip(REGISTRIES, before, strict=True):
-        registry.clear()
-        registry.update(known)
-    formats._format_named.cache_clear()
+    with registries.restored():
+        yield
 
 
 @pytest.fixture
