@@ -19,6 +19,8 @@ from embinit.pages.distances import elements
 from embinit.store import encoded
 from embinit.verify import verify
 
+from support.sweeps import CI, swept
+
 FORMATS = ["int8", "int8/127.5", "sym8", "int4", "q7", "q15", "q3.9", "affine8", "asym8"]
 
 
@@ -65,7 +67,7 @@ def accepted(description, explanation):
 def test_a_rule_is_found_and_then_accepted(weight_format):
     planned = model(weight_format)
     (tensor,), ours, tried = planned.tensors, bundle_of(planned), 0
-    for rule in rules(weight_format):
+    for rule in swept(list(rules(weight_format)), 3):
         theirs = bundle_of(with_storage(planned, rule.storage(tensor.storage)))
         if memory(theirs) == memory(ours) or np.unique(theirs.entries[0].data).size < 8:
             continue
@@ -81,7 +83,7 @@ def test_a_rule_is_found_and_then_accepted(weight_format):
             assert "fc" in codegen.init_source(again)
         except NoCodeError as error:
             assert "zero points" in str(error)
-    assert tried >= (2 if weight_format == "asym8" else 7), tried
+    assert not CI or tried >= (2 if weight_format == "asym8" else 7), tried
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import sys
 import zlib
 
 import numpy as np
-import pytest
 
 import embinit
 from embinit._kernels import jit
@@ -57,24 +56,18 @@ GENERATORS = {"xorshift32", "mt19937", "pcg32", "called"}
 NUMBAS = {"nrt", "_call_allocator", "imp"}
 
 
-@pytest.fixture(scope="module")
-def first_uses(tmp_path_factory):
-    """Return what each call gives and compiles in a process whose cache was empty, one after the other."""
-    environment = {**os.environ, "EMBINIT_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+def test_a_first_use_compiles_its_own_path(tmp_path):
+    """In one process whose cache is empty, one call after the other."""
+    environment = {**os.environ, "EMBINIT_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", MEASURED, *CALLS]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return dict(zip(CALLS, json.loads(done.stdout), strict=True))
-
-
-@pytest.mark.parametrize(("call", "kernels"), CALLS.items(), ids=lambda each: each if isinstance(each, str) else "")
-def test_a_first_use_compiles_its_own_path(call, kernels, first_uses):
-    crc, compiled, made = first_uses[call]
-    own = {name for name in compiled if "<locals>" not in name}
-    assert len(own & GENERATORS) <= 1
-    assert {name for name in made if "<locals>" not in name} - NUMBAS == kernels
-    values = np.linspace(-0.9, 0.9, SIZE, dtype=np.float32)
-    result = eval(call, {"embinit": embinit, "values": values})
-    assert zlib.crc32(np.ascontiguousarray(values if result is None else result)) == crc
+    for (call, kernels), (crc, compiled, made) in zip(CALLS.items(), json.loads(done.stdout), strict=True):
+        own = {name for name in compiled if "<locals>" not in name}
+        assert len(own & GENERATORS) <= 1, call
+        assert {name for name in made if "<locals>" not in name} - NUMBAS == kernels, call
+        values = np.linspace(-0.9, 0.9, SIZE, dtype=np.float32)
+        result = eval(call, {"embinit": embinit, "values": values})
+        assert zlib.crc32(np.ascontiguousarray(values if result is None else result)) == crc, call
 
 
 LOOP = """
