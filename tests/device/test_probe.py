@@ -197,6 +197,7 @@ def test_builds_for_this_machine(compiler):
 #: Flags that put the C library's twins of one class in the place of the libm.
 TWINS = ["-Dlogf=embinit_logf_fdlibm", "-Dcosf=embinit_cosf_fdlibm"]
 MAIN = '#include <stdio.h>\n#include "probe.h"\nint main(void) { return embinit_probe(putchar); }\n'
+WITH_TWINS = f'#include "embinit_libm.h"\n{MAIN}'
 OTHER_LIBM = """
 double log(double x);
 double cos(double x);
@@ -239,7 +240,7 @@ def test_a_build_that_fuses_here_and_not_there_is_another(tmp_path):
     fused_by_hand = SOURCE.replace("return x * stddev + mean;", "return embinit_fused(x, stddev, mean);")
     assert fused_by_hand != SOURCE
     (tmp_path / "probe.c").write_text(fused_by_hand)
-    (tmp_path / "main.c").write_text(MAIN)
+    (tmp_path / "main.c").write_text(WITH_TWINS)
     sources, flags = [tmp_path / "probe.c", *SOURCES, tmp_path / "main.c"], ["-O1", "-ffp-contract=off", *TWINS]
     program = compile_program(next(iter(HOST_COMPILERS)), sources, tmp_path / "probe", *flags)
     done = subprocess.run([program], capture_output=True, text=True, check=False)
@@ -274,7 +275,7 @@ def test_a_board_prints_the_entry(core, multiply_add, tmp_path):
 
 @pytest.mark.parametrize("compiler", HOST_COMPILERS)
 def test_no_compiler_warns(compiler, tmp_path):
-    (tmp_path / "main.c").write_text(MAIN)
+    (tmp_path / "main.c").write_text(WITH_TWINS)
     sources = [*SOURCES, C_DIRECTORY / "probe.c", tmp_path / "main.c"]
     assert "-Wconversion" in WARNINGS
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from embinit.cache import fetch, key_of
-from embinit.clib import C_DIRECTORY, SOURCES
+from embinit.clib import C_DIRECTORY, SOURCES, sources_of
 
 WARNINGS = ["-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
 SANITIZERS = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -75,13 +75,27 @@ def keep(
 
 
 def library(compiler: str, sources: Iterable[Path], flags: Iterable[str]) -> list[Path]:
-    """Return sources, with an object in place of each unit of the C library.
+    """Return sources, with an object in place of each unit of the C library, and without units that the others do not
+    reach by what they include.
 
     The cache keeps objects by all that decides about them, so that a unit is compiled once for each set of flags.
     """
+    sources, flags = [*map(Path, sources)], [*flags]
     if compiler not in FORGETFUL:
-        return [*sources]
-    return [_object(compiler, _own(flags), path) if path.parent == C_DIRECTORY else path for path in map(Path, sources)]
+        return sources
+    roots = [path for path in sources if path not in SOURCES]
+    spared = {*SOURCES}.difference(_reached(roots, flags)) if roots else ()
+    own = _own(flags)
+    return [
+        _object(compiler, own, path) if path.parent == C_DIRECTORY else path for path in sources if path not in spared
+    ]
+
+
+def _reached(roots: Iterable[Path], flags: Iterable[str]) -> tuple[Path, ...]:
+    """Return the units of the C library that files, and the headers beside them, include the headers of."""
+    beside = {path.parent for path in roots} | {Path(flag[2:]) for flag in flags if flag.startswith("-I")}
+    headers = [path for folder in beside - {C_DIRECTORY} for path in folder.glob("*.h")]
+    return sources_of(path.read_text() for path in (*roots, *headers) if path.suffix != ".o")
 
 
 def _own(flags: Iterable[str]) -> tuple[str, ...]:
