@@ -294,13 +294,15 @@ class Run:
         """Return whether a payload holds what this run draws for a buffer, however it was then scaled and rounded. No
         other seed and no other place in the stream need be tried for it. some: the elements to look at.
         """
-        if not draws(row) or row.slices:
+        if not draws(row):
             return False
         planned, held = (self.account.observed(row, each, shifted=True) for each in (self.image[row.name], payload))
-        if planned is None or held is None or held[some].size < TELLING:
+        if planned is None or held is None:
             return False
+        free = ~set_later(row)[some]
+        planned, held = planned[some][free], held[some][free]
         with np.errstate(all="ignore"):
-            return bool(np.corrcoef(planned[some], held[some])[0, 1] > ALIKE)
+            return held.size >= TELLING and bool(np.corrcoef(planned, held)[0, 1] > ALIKE)
 
 
 @cache
@@ -392,6 +394,20 @@ def precision(name: str) -> float | None:
 def run_of(row: Row) -> int:
     """Return how many values of a buffer are drawn one after the other: all, or those of one turn."""
     return row.size // max(1, row.order.turns)
+
+
+def set_later(row: Row) -> NDArray[np.bool_]:
+    """Return which values of a buffer, in the order of their draws, are then set to others: those of its slices."""
+    later = np.zeros(row.shape, np.bool_)
+    for start, stop, _ in row.slices:
+        later[start:stop] = True
+    return (later if row.order.axes is None else later.transpose(row.order.axes)).reshape(-1)[: run_of(row)]
+
+
+def until_set(row: Row) -> int:
+    """Return how many values of a buffer, from the first that is drawn on, no slice sets."""
+    later = np.flatnonzero(set_later(row))
+    return int(later[0]) if later.size else run_of(row)
 
 
 def draws(row: Row) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run, resolution, run_of
+from embinit.diagnose.account import Image, Run, resolution, until_set
 from embinit.diagnose.compiled import (
     F64,
     Array,
@@ -77,10 +77,10 @@ def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compoun
     for row in wrong:
         mixed = rows[row.name].distribution
         values = run.account.observed(row, dump[row.name])
-        if values is None or run_of(row) < LEAST:
+        if values is None or until_set(row) < LEAST:
             continue
         if isinstance(mixed, Mixed) and mixed.kind != "constant":
-            held = values[: min(SAMPLE, _of_one_scale(row))]
+            held = values[: min(SAMPLE, _of_one_scale(row), until_set(row))]
             if not np.isfinite(held).all():
                 return
             sample = held.astype(np.float64)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import Called
 from embinit.bitgen.base import Words
-from embinit.diagnose.account import F32, Account, Image, Run, draws, precision, resolution, tells_values
+from embinit.diagnose.account import F32, Account, Image, Run, draws, precision, resolution, tells_values, until_set
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
 from embinit.diagnose.seeds import ordinary_seeds, seed_instead
@@ -65,9 +65,8 @@ def keys(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:
 
 def sample_of(account: Account, row: Row, payload: bytes) -> F32 | None:
     """Return the first elements of a buffer; None if they do not show from which words they were drawn."""
-    values = account.observed(row, payload)
-    known = values is not None and values.size > 1 and tells_values(row)
-    return values[:SAMPLE] if known and values is not None else None
+    values, free = account.observed(row, payload), until_set(row)
+    return None if values is None or free < 2 or not tells_values(row) else values[: min(SAMPLE, free)]
 
 
 class _Inquiry:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, row_with, run_of, stuck
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, row_with, run_of, set_later, stuck
 from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.diagnose.pasting import initialized
@@ -48,25 +49,30 @@ def _recovered(account: Account, place: Place, row: Row, values: F32) -> Distrib
     unit = _rescaled(row.distribution, 1.0)
     if unit is None or stuck(place.origin):
         return None
-    before = place.bitgen()
-    drawn = account.drawn(before, row_with(row, distribution=unit), row.size)
-    strongest = np.argpartition(-np.abs(drawn), min(16, row.size) - 1)[:16]
+    before, free = place.bitgen(), ~set_later(row)
+    drawn, values = account.drawn(before, row_with(row, distribution=unit), row.size)[free], values[free]
+    if drawn.size < ENOUGH:
+        return None
+    strongest = np.argpartition(-np.abs(drawn), min(16, drawn.size) - 1)[:16]
     with np.errstate(invalid="ignore", over="ignore"):
         ratios = values[strongest].astype(np.float64) / drawn[strongest]
         guess = float(np.median(ratios))
         if not (np.abs(ratios - guess) < 1e-5 * abs(guess)).all() or not 1e-30 < abs(guess) < 1e30:
-            return _between(account, before, row, values, drawn) if isinstance(unit, Uniform) else None
+            return _between(account, before, row, values, drawn, free) if isinstance(unit, Uniform) else None
     for scale in dict.fromkeys(_near(guess, row)):
         distribution = _rescaled(row.distribution, scale)
         assert distribution is not None
-        if account.drawn(before, row_with(row, distribution=distribution), row.size).tobytes() == values.tobytes():
+        changed = row_with(row, distribution=distribution)
+        if account.drawn(before, changed, row.size)[free].tobytes() == values.tobytes():
             return distribution
     return None
 
 
-def _between(account: Account, before: BitGenerator, row: Row, values: F32, drawn: F32) -> Distribution | None:
+def _between(
+    account: Account, before: BitGenerator, row: Row, values: F32, drawn: F32, free: NDArray[np.bool_]
+) -> Distribution | None:
     """Return the uniform distribution, not around 0, that turns a buffer's draws into its values, bit for bit; None if
-    no bounds of few digits do. drawn: what the buffer draws from -1 to 1.
+    no bounds of few digits do. drawn: what the buffer draws from -1 to 1. free: of which elements these are.
     """
     least, most = int(drawn.argmin()), int(drawn.argmax())
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
@@ -75,11 +81,15 @@ def _between(account: Account, before: BitGenerator, row: Row, values: F32, draw
         apart = np.abs(middle + half * drawn.astype(np.float64) - values)
     if not 1e-30 < abs(half) < 1e30 or not (apart < 1e-5 * abs(half)).all():
         return None
-    own, head = account.model.conventions, min(row.size, SURE)
+    own, head = account.model.conventions, int(np.flatnonzero(free)[:SURE][-1]) + 1
     for low, high in product(_rounded(middle - half, half), _rounded(middle + half, half)):
         found = own.distribution_on(account.model.build, Uniform(low, high), row.fan_in, row.fan_out)
         changed = row_with(row, distribution=found)
-        if all(account.drawn(before, changed, n).tobytes() == values[:n].tobytes() for n in (head, row.size)):
+        for n in (head, row.size):
+            given = account.drawn(before, changed, n)[free[:n]]
+            if given.tobytes() != values[: given.size].tobytes():
+                break
+        else:
             return Uniform(low, high)
     return None
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.bitgen.base import Words
-from embinit.diagnose.account import F32, Run
+from embinit.diagnose.account import F32, Run, row_with, set_later
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS
@@ -66,9 +66,10 @@ def state_before(run: Run, row: Row, payload: bytes) -> int | None:
     signs, before = _signs(row.distribution, values[:PLENTY]), run.places[row.name].bitgen()
     family = family_of(before)
     assert family is not None
-    known = np.ones(signs.size, np.bool_)
+    known = ~set_later(row)[:PLENTY]
     if row.format not in FLOATS:
-        known = values[:PLENTY] != 0  # what is rounded to 0 has no sign
+        known &= values[:PLENTY] != 0  # what is rounded to 0 has no sign
+    row = row_with(row, slices=())
     own = run.account.drawn(before, row, signs.size)
     rule = _sign_rule(before, _signs(row.distribution, own))
     if rule is None:

@@ -25,16 +25,17 @@ from embinit.diagnose.account import (
     fresh,
     precision,
     resolution,
-    run_of,
     seeding,
+    set_later,
     started,
     stuck,
     tells_signs,
     tells_values,
+    until_set,
 )
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
 from embinit.diagnose.seeds import ordinary_seeds, seed_instead
-from embinit.diagnose.signs import SPARE, Family, family_of, state_before, stepped_back
+from embinit.diagnose.signs import PLENTY, SPARE, Family, family_of, state_before, stepped_back
 from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError
 from embinit.model import Description
@@ -70,7 +71,7 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     drawn = [row for row in wrong if draws(row) and not stuck(run.places[row.name].origin)]
     families = {row.name: found for row in drawn if (found := family_of(run.places[row.name].origin)) is not None}
     signed = [row for row in drawn if row.name in families and tells_signs(row)]
-    linear = [row for row in signed if run_of(row) >= families[row.name].bits + SPARE]
+    linear = [row for row in signed if _free_signs(row) >= families[row.name].bits + SPARE]
     seen: set[int] = set()
     for row in linear if thorough else linear[:1]:
         place = run.places[row.name]
@@ -82,14 +83,19 @@ def starts(run: Run, dump: Image, wrong: Sequence[Row], thorough: bool) -> Itera
     samples: Mapping[str, F32] = {}
     for row in () if linear else drawn if thorough else drawn[:1]:
         values = run.account.observed(row, dump[row.name])
-        if values is not None and run_of(row) > 1 and tells_values(row):
-            samples = {**samples, row.name: values[:SAMPLE]}
+        if values is not None and until_set(row) > 1 and tells_values(row):
+            samples = {**samples, row.name: values[: min(SAMPLE, until_set(row))]}
     mute = drawn if thorough and not linear and not samples else ()
     for search in _searches(run, dump, wrong, mute, thorough):
         compounds = list(search(samples))
         yield from compounds
         if thorough:
             samples = _unexplained(samples, compounds, run)
+
+
+def _free_signs(row: Row) -> int:
+    """Return how many of the values whose signs are looked at are as they were drawn."""
+    return int(np.count_nonzero(~set_later(row)[:PLENTY]))
 
 
 #: Looks for where the first values of buffers, by their names, come from.

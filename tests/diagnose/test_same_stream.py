@@ -1,5 +1,8 @@
 """What is drawn from the planned stream is looked for nowhere else, and everything else still is."""
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,8 @@ import embinit
 from embinit.bundle import gather
 from embinit.diagnose import diagnose, streams
 from embinit.diagnose.account import Account
+from embinit.diagnose.declaring import declared
+from embinit.distributions import Normal, Uniform
 from embinit.initializers import Sliced, constant
 
 GATE = {"bias": Sliced(None, ((16, 32, 1.0),))}
@@ -48,7 +53,8 @@ def test_what_shows_nothing_of_a_stream_may_be_from_another():
     own = payloads(planned)
     assert np.corrcoef(*(np.frombuffer(each["a.bias"], np.float32) for each in (own, other)))[0, 1] > 0.9
     assert not drew(planned, other, "a.bias")  # they are alike because both have the slice
-    assert not drew(planned, own, "a.bias")
+    assert drew(planned, own, "a.bias")
+    assert not drew(planned, own, "a.bias", slice(40))  # 24 elements are not in the slice
     assert not drew(planned, own, some=slice(31))
     assert drew(planned, own, some=slice(32))
     nothing = {"a.weight": np.full(12 * 48, np.nan, np.float32).tobytes()}
@@ -56,10 +62,58 @@ def test_what_shows_nothing_of_a_stream_may_be_from_another():
     assert not drew(planned, {"a.weight": own["a.weight"][:-4]})
 
 
-def test_a_seed_behind_slices_is_found():
-    planned, other = (model(seed, dialect="portable", init=GATE, weight_init=constant(0.5)) for seed in (42, 777))
-    found = diagnose(gather(planned.plan()), payloads(other), "dump")
-    assert found.explanations[0].lines == {"[model]": "seed = 777"}
+BOUNDS = (16, 24), (0, 8), (4, 5)
+
+
+def with_slices(dialect, bounds):
+    """A model in which only biases are drawn, and a part of each is then set."""
+    sliced = {"bias": Sliced(Uniform(-0.25, 0.25), ((*bounds, 1.0),))}
+    return model(42, dialect=dialect, init=sliced, weight_init=constant(0.5))
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line", "bounds"),
+    [
+        *product(["odt"], ["seed = 777", "seed = 2596069105", "skip_words = 5000"], BOUNDS),
+        *product(["portable", "kaun"], ["seed = 777"], BOUNDS),
+        ("odt", "seed = 777", (16, 40)),  # 24 signs are too few for any other seed
+    ],
+)
+def test_slices_hide_no_stream(dialect, bounds, line):
+    planned, (key, _, value) = with_slices(dialect, bounds), line.partition(" = ")
+    found = diagnose(gather(planned.plan()), payloads(replace(planned, **{key: int(value)})), "dump").explanations[0]
+    assert found.exact
+    assert found.lines == {"[model]": line}
+
+
+def test_slices_hide_no_list_of_seeds():
+    """The second row of the weight is set, after ten elements."""
+    init = {"weight": Sliced(Uniform(-0.25, 0.25), ((1, 2, 1.0),))}
+    layer = embinit.Linear(name="fc", in_features=24, out_features=10, init=init)
+    planned = embinit.Model("m", [layer], 42, "keras-jax")
+    found = diagnose(gather(planned.plan()), payloads(replace(planned, seed=3_000_000)), "dump").explanations[0]
+    assert found.exact
+    assert found.lines == {"[model]": "seed = 3000000"}
+
+
+@pytest.mark.parametrize("drawn", [Uniform(-0.375, 0.375), Uniform(-0.25, 0.5), Normal(0.0, 0.5)])
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_slices_hide_no_limit(drawn, part):
+    def built(distribution):
+        return model(42, init={part: Sliced(distribution, ((2, 9, 1.0),))})
+
+    planned = built(type(drawn)(-0.125, 0.125) if isinstance(drawn, Uniform) else type(drawn)(0.0, 0.125))
+    found = diagnose(gather(planned.plan()), payloads(built(drawn)), "dump").explanations[0]
+    assert found.exact
+    assert [cause.hypothesis.name for cause in found.causes] == ["limit"]
+
+
+def test_slices_hide_no_unit_value():
+    planned = with_slices("odt", (16, 24))
+    dump = payloads(declared(planned, {"values": {"unit": "(float)(word >> 9) / 8388608.0f"}}))
+    found = diagnose(gather(planned.plan()), dump, "dump").explanations[0]
+    assert found.exact
+    assert [cause.hypothesis.name for cause in found.causes] == ["unit value"]
 
 
 def counted(monkeypatch, what):
