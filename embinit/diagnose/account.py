@@ -30,6 +30,8 @@ Image = Mapping[str, bytes]
 COARSEST = 0.25
 #: So many values or more that rise and fall with those of a stream are from that stream, and not by chance.
 TELLING, ALIKE = 32, 0.9
+#: How many values are compared with those of a stream.
+COMPARED = 4096
 
 
 @dataclass(frozen=True)
@@ -290,9 +292,10 @@ class Run:
     places: Mapping[str, Place]
     values: Mapping[str, F32]
 
-    def drew(self, row: Row, payload: bytes, some: slice = slice(None)) -> bool:
+    def drew(self, row: Row, payload: bytes, some: slice = slice(COMPARED)) -> bool:
         """Return whether a payload holds what this run draws for a buffer, however it was then scaled and rounded. No
-        other seed and no other place in the stream need be tried for it. some: the elements to look at.
+        other seed and no other place in the stream need be tried for it. some: the elements to look at, by default the
+        first that are drawn.
         """
         if not draws(row):
             return False
