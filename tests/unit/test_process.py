@@ -34,6 +34,20 @@ def _signals_are_heard():
     signal.signal(signal.SIGINT, before)
 
 
+def at_import(module, does, folder):
+    """Return the path of modules with which a command does something as it begins to import a module."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import os, pathlib, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r} and 'embinit.process' in sys.modules:\n"
+        f"            {does}\n"
+        "sys.meta_path.insert(0, Finder())\n"
+    )
+    return os.pathsep.join([str(folder), str(Path(__main__.__file__).parent.parent)])
+
+
 @pytest.mark.parametrize(
     ("number", "module"),
     [
@@ -43,15 +57,7 @@ def _signals_are_heard():
 )
 def test_a_signal_during_imports_is_one_line(number, module, tmp_path):
     """The signal arrives when a module begins to be imported."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "class Finder:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {module!r} and 'embinit.process' in sys.modules:\n"
-        f"            os.kill(os.getpid(), {number:d})\n"
-        "sys.meta_path.insert(0, Finder())\n"
-    )
-    path = os.pathsep.join([str(tmp_path), str(Path(__main__.__file__).parent.parent)])
+    path = at_import(module, f"os.kill(os.getpid(), {number:d})", tmp_path / "site")
     command = ("seeds", "--seeds", "0-9") if module == "numba" else ("export", "-o", tmp_path / "out")
     status, out, err = run(*command, EXAMPLE, PYTHONPATH=path)
     assert (status, out, err) == (128 + number, b"", "embinit: interrupted\n")
@@ -60,19 +66,26 @@ def test_a_signal_during_imports_is_one_line(number, module, tmp_path):
 
 @pytest.mark.skipif("coverage" in sys.modules, reason="while coverage starts, embinit has no handler yet")
 def test_a_signal_at_any_time_is_one_line_and_leaves_nothing(tmp_path):
-    started = time.monotonic()
-    run("export", EXAMPLE, "-o", tmp_path / "out")
-    duration = time.monotonic() - started
+    """From the first import on: before, Python itself has no handler of embinit's."""
+    begun, folder = tmp_path / "begun", tmp_path / "written"
+    folder.mkdir()
+    path = at_import("numpy", f"pathlib.Path({str(begun)!r}).touch()", tmp_path / "site")
+    run("export", EXAMPLE, "-o", folder / "out", PYTHONPATH=path)
+    duration = time.time() - begun.stat().st_mtime
     for i, number in enumerate([signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM]):
+        begun.unlink()
         process = subprocess.Popen(
-            [*COMMAND, "export", EXAMPLE, "-o", tmp_path / "out"],
+            [*COMMAND, "export", EXAMPLE, "-o", folder / "out"], env=os.environ | {"PYTHONPATH": path},
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        time.sleep(duration * (0.3 + 0.2 * i))
+        while not begun.exists():
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(duration * 0.25 * i)
         process.send_signal(number)
         _, err = process.communicate()
         assert (process.returncode, err) in ((128 + number, "embinit: interrupted\n"), (0, ""))
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in folder.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize("swallows", ["raise ImportError", "pass"])
