@@ -226,8 +226,15 @@ def _row(
 ) -> Row:
     first_draw, draws = places[Action.DRAW, tensor.name]
     store_first_draw, _ = places[Action.ROUND, tensor.name]
-    row = object.__new__(Row)  # what Row(...) makes, in a tenth of the time
-    vars(row).update(vars(tensor), first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
+    return row_with(tensor, first_draw=first_draw, draws=draws, store_first_draw=store_first_draw, key=key)
+
+
+def row_with(tensor: Tensor, **changes: Any) -> Row:
+    """Return the row of a buffer, or a row with other fields, as `replace` does, which takes twenty times as long for
+    so many fields. Its layer and its part stay: the name that it has computed of them is kept.
+    """
+    row = object.__new__(Row)
+    vars(row).update(vars(tensor) | changes)
     return row
 
 

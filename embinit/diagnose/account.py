@@ -20,7 +20,7 @@ from embinit.formats.quantizer import AS_FORMAT, payload
 from embinit.generator import Generator
 from embinit.initializers import Initializer
 from embinit.model import Description, reseeded
-from embinit.plan import Action, Row, events, in_draw_order, plan
+from embinit.plan import Action, Row, events, in_draw_order, plan, row_with
 from embinit.store import Buffer, buffer_of
 
 F32 = NDArray[np.float32]
@@ -312,15 +312,6 @@ class Run:
 def _in_order(byte_order: str) -> Arrangement:
     """Return the arrangement that moves no element, with a byte order."""
     return replace(IN_ORDER, byte_order=byte_order)
-
-
-def row_with(row: Row, **changes: Any) -> Row:
-    """Return a row with other fields, as `replace` does, which takes twenty times as long for so many fields. Its layer
-    and its part stay: the name that it has computed of them is kept.
-    """
-    changed = object.__new__(type(row))
-    vars(changed).update(vars(row) | changes)
-    return changed
 
 
 def _head(row: Row, values: NDArray[Any], most: int) -> tuple[bytes, QuantizationParameters] | None:

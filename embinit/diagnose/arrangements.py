@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run, row_with
+from embinit.diagnose.account import Image, Run
 from embinit.diagnose.facts import Fact
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
 from embinit.diagnose.pasting import each_layer
@@ -17,7 +17,7 @@ from embinit.formats import FLOATS, format_named
 from embinit.formats.arrangement import IN_ORDER
 from embinit.formats.element_order import ElementOrder, blocks
 from embinit.model import Tensor
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 Elements = NDArray[Any]
 Places = NDArray[np.intp]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from embinit.departures import file_name
-from embinit.diagnose.account import draws, row_with
+from embinit.diagnose.account import draws
 from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, stored
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.errors import EmbinitError
@@ -14,7 +14,7 @@ from embinit.formats.arrangement import shares_bytes
 from embinit.formats.quantizer import Quantizer
 from embinit.formats.storage import Storage
 from embinit.model import Description, Tensor
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 
 def in_codes(planned: Sequence[Row]) -> Iterator[Hypothesis]:

@@ -29,6 +29,7 @@ from embinit.diagnose.compiled import (
 from embinit.diagnose.declaring import declared, tables_of
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
 from embinit.diagnose.limits import Compound, by_formula, by_other_fan, declaration, zero_biases
+from embinit.diagnose.seeds import FREE_SEED
 from embinit.diagnose.solving import seeds_of_rand, shifts_from, states_of
 from embinit.diagnose.vocabulary import (
     FORMS,
@@ -58,8 +59,6 @@ STRAIGHT, NEAR = 2e-6, 2e-6
 NARROW = 1e-3
 #: The most combinations that are simulated if elements cannot be computed to the bit before.
 MOST = 16
-#: The cost of a seed that was solved for.
-FREE_SEED = 2
 
 
 def conventions(run: Run, dump: Image, wrong: Sequence[Row]) -> Iterator[Compound]:

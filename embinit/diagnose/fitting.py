@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from embinit.diagnose.account import Image, Run, draws, row_with
+from embinit.diagnose.account import Image, Run, draws
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, rows
 from embinit.diagnose.pasting import Lines, each_layer, kind_of
 from embinit.diagnose.rules import REACH, Choice, Rule, limits, multiplied, quotients, roundings, takes_factors
@@ -24,7 +24,7 @@ from embinit.formats.base import Groups
 from embinit.formats.quantizer import AS_FORMAT, left_over
 from embinit.formats.rounding import DRAW_FREE
 from embinit.model import Description, Tensor
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 F32 = NDArray[np.float32]
 Floats = NDArray[Any]  # float32 or float64, as the device computes

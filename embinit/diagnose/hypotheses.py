@@ -8,7 +8,7 @@ from itertools import groupby
 
 from embinit import initializers as schemes
 from embinit.bitgen import RANDS, BitGenerator
-from embinit.diagnose.account import Account, draws, fresh, row_with
+from embinit.diagnose.account import Account, draws, fresh
 from embinit.diagnose.codes import in_codes
 from embinit.diagnose.hypothesis import (
     Aspect,
@@ -28,7 +28,7 @@ from embinit.distributions import Constant, Uniform
 from embinit.initializers import Initializer, Mode, VarianceScaling
 from embinit.layers import Convolution
 from embinit.model import Description, Tensor
-from embinit.plan import Row, in_draw_order, plan
+from embinit.plan import Row, in_draw_order, plan, row_with
 from embinit.targets import LIBMS
 from embinit.toml import toml
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, auto
 from typing import Any
 
-from embinit.diagnose.account import Account, Transform, row_with
+from embinit.diagnose.account import Account, Transform
 from embinit.formats.storage import Storage
 from embinit.initializers import Initializer
 from embinit.model import Description
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 Change = Callable[[Account], Account]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from embinit.bitgen import Called
 from embinit.bitgen.base import Words
 from embinit.diagnose.account import F32, Account, Image, Run, draws, precision, resolution, tells_values, until_set
-from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows, seeded
+from embinit.diagnose.hypothesis import Aspect, Change, Hypothesis, rows
 from embinit.diagnose.pasting import MODEL, Lines, of_layer
-from embinit.diagnose.seeds import ordinary_seeds, seed_instead
+from embinit.diagnose.seeds import found_seed
 from embinit.dialects.flax import path_hash, path_of
 from embinit.dialects.jax import fold_in, key_of, keyed, split
 from embinit.dialects.keys import Key
@@ -176,14 +176,6 @@ class GivenWords(Called):
     def advance(self, delta: int) -> None:
         """Move as if words had been read."""
         self.state += delta
-
-
-def found_seed(model: Description, seed: int) -> Hypothesis:
-    """Return the hypothesis that the device has a seed which a search found, and which may be an ordinary one."""
-    why = ordinary_seeds(model.dialect, model.seed).get(seed)
-    if why is not None:
-        return seed_instead(model, seed, why)
-    return seeded(seed, "seed", f"The device seeds with {seed}; the model says {model.seed}.", FREE_KEY)
 
 
 def near(values: F32, sample: F32, row: Row) -> NDArray[np.bool_]:

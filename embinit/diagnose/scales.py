@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
-from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, row_with, run_of, set_later, stuck
+from embinit.diagnose.account import F32, Account, Image, Place, Run, draws, run_of, set_later, stuck
 from embinit.diagnose.hypotheses import scaled_parts, with_gain
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, initializers
 from embinit.diagnose.pasting import initialized
 from embinit.distributions import Distribution, Normal, TruncatedNormal, Uniform
 from embinit.initializers import VarianceScaling
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 #: The costs of a gain that only the dump suggests, of one such limit for all buffers, and of one for each buffer.
 FREE_GAIN, FREE_LIMIT, FREE_LIMITS = 2, 2, 3

@@ -10,8 +10,9 @@ import numpy as np
 from embinit.bitgen.keras import OfSeed, ThreefryOfKeras
 from embinit.diagnose.account import F32, Image, Run, draws, fresh
 from embinit.diagnose.hypothesis import Aspect, Hypothesis
-from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, found_seed, in_order, near, numbered, sample_of
+from embinit.diagnose.keys import AT_ONCE, CALLS, Compound, GivenWords, in_order, near, numbered, sample_of
 from embinit.diagnose.pasting import Lines, by_layer, named
+from embinit.diagnose.seeds import FREE_SEED, found_seed
 from embinit.dialects.keras import LISTED, OWN
 from embinit.distributions import Uniform
 from embinit.model import Description
@@ -21,8 +22,6 @@ from embinit.plan import Row
 SEEDS, DATES = 2**22, range(20200101, 20310101)
 #: The seeds that are tried as an initializer's own, besides that of the model.
 OWN_SEEDS = (*range(1001), 1234, 1337, 12345, 123456)
-#: The cost of the seeds of initializers, which only the dump suggests.
-FREE_SEED = 2
 
 Restart = tuple[int, int]
 

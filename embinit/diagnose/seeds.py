@@ -15,6 +15,14 @@ def seed_instead(model: Description, seed: int, why: str) -> Hypothesis:
     return seeded(seed, "seed", f"The device seeds with {seed}{why and ', ' + why}; the model says {model.seed}.")
 
 
+def found_seed(model: Description, seed: int) -> Hypothesis:
+    """Return the hypothesis that the device has a seed which a search found, and which may be an ordinary one."""
+    why = ordinary_seeds(model.dialect, model.seed).get(seed)
+    if why is not None:
+        return seed_instead(model, seed, why)
+    return seeded(seed, "seed", f"The device seeds with {seed}; the model says {model.seed}.", FREE_SEED)
+
+
 def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
     """Yield hypotheses about seeds that a device may have by mistake; rare: also those that nothing suggests."""
     for seed, why in ordinary_seeds(model.dialect, model.seed).items():
@@ -22,6 +30,8 @@ def likely_seeds(model: Description, *, rare: bool) -> Iterator[Hypothesis]:
             yield seed_instead(model, seed, why)
 
 
+#: The cost of a seed that only the dump suggests.
+FREE_SEED = 2
 #: The seed of rand() before srand() is called, by the C standard.
 RAND_UNSEEDED = 1
 #: All seeds up to this one are tried.

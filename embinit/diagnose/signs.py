@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from embinit.bitgen import BitGenerator
 from embinit.bitgen.base import Words
-from embinit.diagnose.account import F32, Run, row_with, set_later
+from embinit.diagnose.account import F32, Run, set_later
 from embinit.distributions import Declared, Distribution, Normal, TruncatedNormal, Uniform
 from embinit.errors import EmbinitError
 from embinit.formats import FLOATS
-from embinit.plan import Row
+from embinit.plan import Row, row_with
 
 Bools = NDArray[np.bool_]
 

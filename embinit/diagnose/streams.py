@@ -34,7 +34,7 @@ from embinit.diagnose.account import (
     until_set,
 )
 from embinit.diagnose.hypothesis import Aspect, Hypothesis, model_with, seeded
-from embinit.diagnose.seeds import ordinary_seeds, seed_instead
+from embinit.diagnose.seeds import FREE_SEED, ordinary_seeds, seed_instead
 from embinit.diagnose.signs import PLENTY, SPARE, Family, family_of, state_before, stepped_back
 from embinit.dialects import Dialect, dialect_named
 from embinit.errors import EmbinitError
@@ -57,8 +57,6 @@ FEW = 2**12
 MOST = 8
 #: The fewest words for which it is worth saying that a shuffle draws as many.
 TELLING = 8
-#: The cost of a seed that only the dump suggests.
-FREE_SEED = 2
 #: A state that is found in a stream tells a position if at most one state in 2^12 is as near; else a seed may be why.
 TELLING_BITS = 12
 
@@ -103,7 +101,7 @@ _Looks = Callable[[Mapping[str, F32]], Iterable[tuple[Hypothesis, ...]]]
 
 
 def _searches(run: Run, dump: Image, wrong: Sequence[Row], mute: Sequence[Row], thorough: bool) -> Iterator[_Looks]:
-    """Yield the searches for the streams of wrong buffers, in the order of what they cost."""
+    """Yield the searches for the streams of wrong buffers. What one of them explains, the next need not look for."""
     dialect = run.account.model.conventions
     if thorough and dialect.keys_by is not None:
         yield lambda _: _keys(dialect)(run, dump, wrong)
