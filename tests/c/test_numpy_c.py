@@ -19,6 +19,7 @@ from embinit.samplers.ziggurat_tables import tables
 from embinit.verify import verify
 
 from support.compilers import HOST_COMPILERS, compile_program
+from support.strip_limits import INCREMENT, numpys, states
 
 SEEDS = {"numpy": [0, 42, 2**32, 2**64 - 1], "numpy-legacy": [0, 1, 2**32 - 1]}
 START = {"numpy": np.random.default_rng, "numpy-legacy": np.random.RandomState}
@@ -88,6 +89,34 @@ def test_init_code_gives_numpy_s_values_for_every_seed(compiler, flags, tmp_path
     left = np.frombuffer(subprocess.run([built], capture_output=True, check=True).stdout, np.uint32)
     expected = np.concatenate([program(dialect, seed) for dialect, seeds in SEEDS.items() for seed in seeds])
     assert left.tolist() == expected.tolist()
+
+
+LIMITS = f"""
+#include <stdio.h>
+#include "embinit.h"
+#include "embinit_numpy.h"
+int main(void)
+{{
+    static const embinit_numpy_rule rule = {{0.0, 1.0}};
+    embinit_numpy generator = {{{{{{0, 0}}, {{{INCREMENT}u, 0}}}}, 0, 0}};
+    embinit_source source = {{embinit_numpy_source, &generator}};
+    float out[3];
+    while (fread(&generator.stream.state, sizeof generator.stream.state, 1, stdin) == 1) {{
+        embinit_numpy_normal(&source, &rule, 0, 0, out, 3);
+        fwrite(out, sizeof out, 1, stdout);
+    }}
+    return 0;
+}}
+"""
+
+
+def test_a_word_at_the_limit_of_a_strip(tmp_path):
+    (tmp_path / "main.c").write_text(LIMITS)
+    built = compile_program(next(iter(HOST_COMPILERS)), [*UNITS, tmp_path / "main.c"], tmp_path / "program", "-O1")
+    given = b"".join(state.to_bytes(16, "little") for state in states(52))
+    left = np.frombuffer(subprocess.run([built], input=given, capture_output=True, check=True).stdout, np.uint32)
+    expected = np.concatenate([numpys(state).standard_normal(3) for state in states(52)]).astype(np.float32)
+    assert left.tolist() == expected.view(np.uint32).tolist()
 
 
 @pytest.mark.device
